@@ -1,0 +1,20 @@
+"""What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes and memory."""
+
+from profiler.errors import CheckFailed, ProfileError
+from profiler.ops import Cost, formula, free, product
+from profiler.profiles import Profile
+from profiler.profiling import compare, profile
+from profiler.versions import __version__
+
+__all__ = [
+    "CheckFailed",
+    "Cost",
+    "Profile",
+    "ProfileError",
+    "__version__",
+    "compare",
+    "formula",
+    "free",
+    "product",
+    "profile",
+]

@@ -1,0 +1,173 @@
+"""How is a trace kept? As versioned JSON, compressed when it is large. Needs no torch.
+
+A tensor in an argument list is `{"t": i}`, an index into the file's table of (shape, dtype); calls, module calls and
+storages are rows of numbers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiler import errors
+from profiler.records import SCHEMA, Call, Input, Module, ModuleCall, Signature, Storage, Tensor, Trace, Value, Weight
+
+FORMAT = "profile-model trace"
+_GZIP_MAGIC = b"\x1f\x8b"
+_LARGE = 1 << 20  # bytes of JSON from which a file is compressed
+
+
+def save(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Write a trace to a file, whole or not at all."""
+    target = Path(path)
+    content = json.dumps(to_json(trace), separators=(",", ":"), allow_nan=False).encode()
+    if target.suffix == ".gz" or len(content) > _LARGE:
+        content = gzip.compress(content, mtime=0)
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise errors.CannotWrite(str(path), error) from None
+
+
+def load(path: str | os.PathLike[str]) -> Trace:
+    """Read a saved trace. Raises `UnreadableTrace` or `NewerTrace`."""
+    try:
+        content = Path(path).read_bytes()
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+        data = json.loads(content)
+    except (OSError, EOFError, ValueError) as error:
+        raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise errors.UnreadableTrace(str(path), "it is JSON of another kind")
+    if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
+        raise errors.NewerTrace(str(path), data.get("schema"), SCHEMA)
+    try:
+        return _checked(from_json(data))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise errors.UnreadableTrace(str(path), f"{type(error).__name__}: {errors.first_line(error)}") from None
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def to_json(trace: Trace) -> dict[str, Any]:
+    table = _Table()
+    body = {
+        "modules": [[m.path, list(m.classes), [[k, table.put(v)] for k, v in m.attributes], m.same_as] for m in trace.modules],
+        "parameters": [_weight(w, table) for w in trace.parameters],
+        "buffers": [_weight(w, table) for w in trace.buffers],
+        "signatures": [
+            [s.op, table.put(s.args), [[k, table.put(v)] for k, v in s.kwargs], table.put(s.output)]
+            for s in trace.signatures
+        ],
+        "calls": trace.calls,
+        "module_calls": [[c.module, c.first, c.last, table.put(c.inputs), table.put(c.output)] for c in trace.module_calls],
+        "storages": [[s.size_bytes, s.role, s.born, s.died] for s in trace.storages],
+    }
+    return {
+        "format": FORMAT,
+        "schema": trace.schema,
+        "model": trace.model,
+        "source": trace.source,
+        "engine": trace.engine,
+        "versions": dict(trace.versions),
+        "inputs": [[i.name, list(i.shape), i.dtype] for i in trace.inputs],
+        "tensors": table.rows,
+        **body,
+    }
+
+
+class _Table:
+    """The tensors that occur in a file, each once."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[Any]] = []
+        self._index: dict[Tensor, int] = {}
+
+    def put(self, value: Value) -> Any:
+        if isinstance(value, Tensor):
+            index = self._index.setdefault(value, len(self.rows))
+            if index == len(self.rows):
+                self.rows.append([list(value.shape), value.dtype])
+            return {"t": index}
+        if isinstance(value, tuple):
+            return [self.put(item) for item in value]
+        if isinstance(value, complex):
+            return {"complex": [repr(value.real), repr(value.imag)]}
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"float": repr(value)}
+        return value
+
+
+def _weight(weight: Weight, table: _Table) -> list[Any]:
+    tensor = table.put(weight.tensor)
+    return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, weight.same_as]
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+def from_json(data: Mapping[str, Any]) -> Trace:
+    tensors = [Tensor(tuple(map(int, shape)), str(dtype)) for shape, dtype in data["tensors"]]
+
+    def value(raw: Any) -> Any:
+        return _value(raw, tensors)
+
+    def pairs(raw: Iterable[Sequence[Any]]) -> tuple[tuple[str, Value], ...]:
+        return tuple((str(name), value(item)) for name, item in raw)
+
+    def weights(raw: Iterable[Sequence[Any]]) -> tuple[Weight, ...]:
+        return tuple(Weight(module, name, value(tensor), *rest) for module, name, tensor, *rest in raw)
+
+    return Trace(
+        model=data["model"],
+        source=data["source"],
+        engine=data["engine"],
+        inputs=tuple(Input(name, tuple(shape), dtype) for name, shape, dtype in data["inputs"]),
+        modules=tuple(Module(path, tuple(c), pairs(a), same) for path, c, a, same in data["modules"]),
+        parameters=weights(data["parameters"]),
+        buffers=weights(data["buffers"]),
+        signatures=tuple(Signature(op, value(args), pairs(kw), value(out)) for op, args, kw, out in data["signatures"]),
+        calls=tuple(Call(s, m, tuple(reads), tuple(writes)) for s, m, reads, writes in data["calls"]),
+        module_calls=tuple(ModuleCall(m, i, j, value(given), value(out)) for m, i, j, given, out in data["module_calls"]),
+        storages=tuple(Storage(*row) for row in data["storages"]),
+        versions=dict(data["versions"]),
+        schema=data["schema"],
+    )
+
+
+def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
+    if isinstance(raw, list):
+        return tuple(_value(item, tensors) for item in raw)
+    if isinstance(raw, dict):
+        if "t" in raw:
+            return tensors[raw["t"]]
+        if "float" in raw:
+            return float(raw["float"])
+        real, imaginary = raw["complex"]
+        return complex(float(real), float(imaginary))
+    scalar: Value = raw
+    return scalar
+
+
+def _checked(trace: Trace) -> Trace:
+    """Every index points into its list."""
+    _within(trace.modules, [c.module for c in trace.calls] + [c.module for c in trace.module_calls])
+    _within(trace.modules, [w.module for w in trace.parameters + trace.buffers])
+    _within(trace.signatures, [c.signature for c in trace.calls])
+    _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes])
+    return trace
+
+
+def _within(rows: Sequence[object], indices: Sequence[int]) -> None:
+    if indices and not 0 <= min(indices) <= max(indices) < len(rows):
+        raise ValueError("an index points past the end of its list")

@@ -1,0 +1,203 @@
+"""Every sentence a user can be told: what is wrong, which value, and what to do. The exit status is on the class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+from profiler.records import Input
+
+
+class ProfileError(Exception):
+    """Anything this package refuses. Its text is one line."""
+
+    status = 2
+
+
+class CheckFailed(ProfileError):
+    """The profile was made, and a check that the user asked for failed."""
+
+    status = 1
+
+
+# Which model ----------------------------------------------------------------------------------------------------------
+
+
+def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+    return get_close_matches(name, list(known), n=most, cutoff=0.5)
+
+
+class NoModelGiven(ProfileError):
+    def __init__(self) -> None:
+        super().__init__("no model is given; name one, like profile-model resnet34 (--list '*' lists the names)")
+
+
+class NothingMatches(ProfileError):
+    def __init__(self, pattern: str) -> None:
+        super().__init__(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")
+
+
+class BadSpec(ProfileError):
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(f"{text!r} is not a model spec: {remedy}")
+
+
+class NoSuchModel(ProfileError):
+    def __init__(self, name: str, known: Iterable[str], where: str = "") -> None:
+        near = nearest(name, known)
+        hint = f"did you mean {', '.join(near)}?" if near else "list the names there are with --list '*'"
+        super().__init__(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")
+
+
+class MissingPackage(ProfileError):
+    def __init__(self, package: str, extra: str, error: Exception) -> None:
+        super().__init__(f"{package} cannot be imported ({first_line(error)}); pip install {extra}")
+
+
+class NoSuchFile(ProfileError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is not a file; give the path of one that exists")
+
+
+class CannotImport(ProfileError):
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); mend it or its path")
+
+
+class NotAModel(ProfileError):
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(f"{text} gives a {kind}; it has to give a torch.nn.Module, or a module and its inputs")
+
+
+class BuilderFailed(ProfileError):
+    def __init__(self, text: str, error: Exception) -> None:
+        super().__init__(f"{text} cannot be built ({type(error).__name__}: {first_line(error)}); check its arguments")
+
+
+# Saved traces ---------------------------------------------------------------------------------------------------------
+
+
+class UnreadableTrace(ProfileError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} is not a saved trace ({why}); make one with --save")
+
+
+class SaveTakesOne(ProfileError):
+    def __init__(self, models: int) -> None:
+        super().__init__(f"--save keeps one model and {models} are given; save them one by one")
+
+
+class CannotWrite(ProfileError):
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(f"{path} cannot be written ({error.strerror}); choose another file")
+
+
+class NewerTrace(ProfileError):
+    def __init__(self, path: str, found: object, known: int) -> None:
+        super().__init__(f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model")
+
+
+class SavedIsFixed(ProfileError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} was recorded already, so --input and --batch cannot change it; profile the model again")
+
+
+# What to feed ---------------------------------------------------------------------------------------------------------
+
+
+class BadInputShape(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--input {text!r} is not a shape; write it like 1x3x224x224, 1x128:int64 or mask=1x128:bool")
+
+
+class BadInputDtype(ProfileError):
+    def __init__(self, text: str, dtype: str) -> None:
+        super().__init__(f"--input {text!r}: no dtype is called {dtype!r}; use a torch name such as float16 or int64")
+
+
+class InputsNeeded(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} does not say what it takes; give shapes with --input 1x3x224x224 (once per tensor)")
+
+
+class BatchNeedsInput(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} brings its own inputs, which --batch cannot scale; give shapes with --input")
+
+
+# Running --------------------------------------------------------------------------------------------------------------
+
+
+def shapes(inputs: Iterable[Input]) -> str:
+    return ", ".join((f"{i.name}=" if i.name else "") + "x".join(map(str, i.shape)) for i in inputs) or "no tensor"
+
+
+def first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+class ModelFailed(ProfileError):
+    def __init__(self, model: str, error: Exception, inputs: Sequence[Input]) -> None:
+        what = f"{type(error).__name__}: {first_line(error)}"
+        super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); give the inputs it expects with --input")
+
+
+class WeightsWithoutValues(ProfileError):
+    def __init__(self, model: str, op: str) -> None:
+        super().__init__(
+            f"{model} depends on values ({op}) and its weights are on the meta device; give a model with real weights"
+        )
+
+
+class WeightsDoNotFit(ProfileError):
+    def __init__(self, model: str, op: str, needed: int, free: int) -> None:
+        gb = 1024**3
+        super().__init__(
+            f"{model} depends on values ({op}), so it needs its weights: {needed / gb:.1f} GB, and {free / gb:.1f} GB "
+            "are free; use a machine with more memory"
+        )
+
+
+# Asking a profile -----------------------------------------------------------------------------------------------------
+
+
+class NoSuchLayer(ProfileError, KeyError):
+    def __init__(self, path: str, known: Iterable[str]) -> None:
+        near = nearest(path, known)
+        super().__init__(f"no layer has the path {path!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+
+    __str__ = Exception.__str__
+
+
+class NoSuchConvention(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no convention is called {name!r}; choose one of {', '.join(known)}")
+
+
+class NoSuchColumn(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no column is called {name!r}; choose from {', '.join(known)}")
+
+
+class NoSuchFormat(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no format is called {name!r}; choose one of {', '.join(known)}")
+
+
+class UnknownSuffix(ProfileError):
+    def __init__(self, path: str, formats: Iterable[str]) -> None:
+        super().__init__(f"{path}: its suffix stands for no format; add --format, one of {', '.join(formats)}")
+
+
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+class UnknownOperators(CheckFailed):
+    def __init__(self, model: str, ops: Mapping[str, int]) -> None:
+        calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+        super().__init__(f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)")
+
+
+def unknown_operators(model: str, ops: Mapping[str, int]) -> UnknownOperators | None:
+    return UnknownOperators(model, ops) if ops else None

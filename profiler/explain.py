@@ -1,0 +1,87 @@
+"""Where does each number come from? Every layer's parameters and operations as formula = numbers = result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from profiler.describe import describe, render_formula
+from profiler.layers import Layer
+from profiler.ops import cost, free_reason
+from profiler.ops.cost import Cost, Count
+from profiler.parameters import count
+from profiler.profiles import Profile
+from profiler.records import Trace
+
+_OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisions"), ("specials", "special functions"))
+
+
+def explain(profile: Profile, pattern: str = "*") -> str:
+    """The layers whose path or class matches a shell pattern, each with its formulas; those that cost nothing are left out."""
+    calls = _calls(profile.trace)
+    found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
+    return "\n\n".join([*blocks, _sum(profile)])
+
+
+def _calls(trace: Trace) -> dict[int, Counter[int]]:
+    """How often each module itself called each signature."""
+    found: dict[int, Counter[int]] = {}
+    for call in trace.calls:
+        found.setdefault(call.module, Counter())[call.signature] += 1
+    return found
+
+
+def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
+    if layer.shared_with is not None:
+        return f"{layer.path}  {layer.kind}\n  the same module as {layer.shared_with or 'the model itself'}, and counted there"
+    lines = [*_parameters(layer), *_operations(trace, calls)]
+    if not lines:
+        return ""
+    return "\n".join([f"{layer.path or trace.model}  {describe(layer.module, layer.weights)}", *lines])
+
+
+def _parameters(layer: Layer) -> Iterator[str]:
+    if not layer.weights:
+        return
+    counted = count(layer.module, layer.weights)
+    if counted.formula is None:
+        held = " + ".join(f"{w.name} {'·'.join(map(str, w.tensor.shape)) or '1'}" for w in layer.weights)
+        yield f"  parameters  {held} = {counted.actual:,}"
+    else:
+        yield f"  parameters  {render_formula(counted.formula)}"
+    if counted.remark:
+        yield f"              {counted.remark}"
+    for weight in layer.weights:
+        if weight.same_as is not None:
+            yield f"              {weight.name} is tied to an earlier parameter, and counted there"
+
+
+def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:
+    for index, times in calls.items():
+        signature = trace.signatures[index]
+        spent = cost(signature)
+        again = f", {times} times" if times > 1 else ""
+        if spent is None:
+            yield f"  unknown     {signature.op} has no formula for this call{again}"
+        elif free_reason(signature.op) is None:
+            yield from _operation(signature.op, spent, again)
+
+
+def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
+    name = op.removesuffix(".default")
+    if spent.macs:
+        formula = render_formula(spent.macs) if isinstance(spent.macs, Count) else f"{spent.macs:,}"
+        yield f"  MACs        {formula}  [{name}{again}]"
+    others = [f"{getattr(spent, field):,} {words}" for field, words in _OTHERS if getattr(spent, field)]
+    if others:
+        yield f"  other FLOPs {' + '.join(others)}  [{name}{again}]"
+
+
+def _sum(profile: Profile) -> str:
+    totals = profile.totals
+    return (
+        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs "
+        f"({profile.convention.name}: {profile.convention.says})"
+    )

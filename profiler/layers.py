@@ -1,0 +1,210 @@
+"""Who caused it? From calls and weights to the tree of layers.
+
+A layer's `own` figures are what it caused itself; `total` adds its children's. A parameter belongs to the first path
+that holds it, and a module that stands at two paths is counted at the first: totals never count a thing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from profiler.ops import cost
+from profiler.ops.cost import Cost
+from profiler.records import Module, ModuleCall, Trace, Value, Weight
+
+_NO_COST = Cost(bytes_read=0, bytes_written=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a layer costs. `unknown_calls` operator calls have no formula, and are missing from `cost`."""
+
+    params: int = 0
+    trainable_params: int = 0
+    buffers: int = 0
+    param_bytes: int = 0
+    buffer_bytes: int = 0
+    activation_bytes: int = 0
+    cost: Cost = _NO_COST
+    unknown_calls: int = 0
+
+    @property
+    def frozen_params(self) -> int:
+        return self.params - self.trainable_params
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            self.params + other.params,
+            self.trainable_params + other.trainable_params,
+            self.buffers + other.buffers,
+            self.param_bytes + other.param_bytes,
+            self.buffer_bytes + other.buffer_bytes,
+            self.activation_bytes + other.activation_bytes,
+            self.cost + other.cost,
+            self.unknown_calls + other.unknown_calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One module at one path, in preorder. `index` is its row in `Trace.modules`.
+
+    `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
+    `inputs` and `output` are those of its first call (None: it was never called). `count` is the convention's way of
+    making one number of a cost.
+    """
+
+    index: int
+    module: Module
+    depth: int
+    weights: tuple[Weight, ...]
+    buffers: tuple[Weight, ...]
+    own: Figures
+    total: Figures
+    calls: int
+    inputs: Value
+    output: Value
+    shared_with: str | None
+    count: Callable[[Cost], int]
+
+    @property
+    def params(self) -> int:
+        return self.total.params
+
+    @property
+    def macs(self) -> int | None:
+        return self._known(self.total.cost.macs)
+
+    @property
+    def flops(self) -> int | None:
+        return self._known(self.count(self.total.cost))
+
+    def _known(self, amount: int) -> int | None:
+        """None where nothing but unknown operators ran: that is not zero."""
+        return None if amount == 0 and self.total.unknown_calls else int(amount)
+
+    @property
+    def path(self) -> str:
+        return self.module.path
+
+    @property
+    def kind(self) -> str:
+        return self.module.kind
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+
+def totals(trace: Trace) -> Figures:
+    """The whole model's figures, without the tree: each distinct call is priced once and multiplied."""
+    parameters = [w for w in trace.parameters if w.same_as is None]
+    buffers = [w for w in trace.buffers if w.same_as is None]
+    spent, unknown = _spent(trace, Counter(call.signature for call in trace.calls))
+    return Figures(
+        activation_bytes=sum(s.size_bytes for s in trace.storages if s.born >= 0),
+        cost=spent,
+        unknown_calls=unknown,
+        **_weighed(parameters, buffers),
+    )
+
+
+def tree(trace: Trace, count: Callable[[Cost], int]) -> list[Layer]:
+    """Every module at every path, in preorder; the first is the model itself."""
+    parameters, buffers = _by_module(trace.parameters), _by_module(trace.buffers)
+    own = _own(trace, parameters, buffers)
+    summed = _summed(trace.modules, own)
+    calls: dict[int, list[ModuleCall]] = defaultdict(list)
+    for call in trace.module_calls:
+        calls[call.module].append(call)
+    return [
+        _layer(trace, index, parameters[index], buffers[index], own[index], summed[index], calls, count)
+        for index in range(len(trace.modules))
+    ]
+
+
+def _layer(
+    trace: Trace,
+    index: int,
+    parameters: Sequence[Weight],
+    buffers: Sequence[Weight],
+    own: Figures,
+    total: Figures,
+    calls: Mapping[int, Sequence[ModuleCall]],
+    count: Callable[[Cost], int],
+) -> Layer:
+    module = trace.modules[index]
+    depth = module.path.count(".") + 1 if module.path else 0
+    first = index if module.same_as is None else module.same_as
+    made = calls.get(first, ())
+    # Calls end before they are written down, so the first to start need not be the first on the list.
+    start = min(made, key=lambda call: (call.first, -call.last), default=None)
+    given, output = (start.inputs, start.output) if start else (None, None)
+    shared = None if module.same_as is None else trace.modules[first].path
+    return Layer(
+        index, module, depth, tuple(parameters), tuple(buffers), own, total, len(made), given, output, shared, count
+    )
+
+
+def _own(
+    trace: Trace, parameters: Mapping[int, Sequence[Weight]], buffers: Mapping[int, Sequence[Weight]]
+) -> list[Figures]:
+    by_module: dict[int, Counter[int]] = defaultdict(Counter)
+    for call in trace.calls:
+        by_module[call.module][call.signature] += 1
+    produced: Counter[int] = Counter()
+    for storage in trace.storages:
+        if storage.born >= 0:
+            produced[trace.calls[storage.born].module] += storage.size_bytes
+    figures = []
+    for index in range(len(trace.modules)):
+        spent, unknown = _spent(trace, by_module[index]) if index in by_module else (_NO_COST, 0)
+        held = _weighed(_firsts(parameters[index]), _firsts(buffers[index]))
+        figures.append(Figures(activation_bytes=produced[index], cost=spent, unknown_calls=unknown, **held))
+    return figures
+
+
+def _spent(trace: Trace, calls: Counter[int]) -> tuple[Cost, int]:
+    """The cost of so many calls of each signature, and how many of them are unknown."""
+    spent, unknown = _NO_COST, 0
+    for signature, times in calls.items():
+        one = cost(trace.signatures[signature])
+        if one is None:
+            unknown += times
+        else:
+            spent += one * times
+    return spent, unknown
+
+
+def _summed(modules: Sequence[Module], own: Sequence[Figures]) -> list[Figures]:
+    """Each layer's own figures and its descendants'. Modules are in preorder, so children come after their parent."""
+    rows = {module.path: index for index, module in enumerate(modules)}
+    summed = list(own)
+    for index in range(len(modules) - 1, 0, -1):
+        summed[rows[modules[index].path.rpartition(".")[0]]] += summed[index]
+    return summed
+
+
+def _weighed(parameters: Iterable[Weight], buffers: Iterable[Weight]) -> dict[str, int]:
+    parameters, buffers = list(parameters), list(buffers)
+    return {
+        "params": sum(w.tensor.numel for w in parameters),
+        "trainable_params": sum(w.tensor.numel for w in parameters if w.trainable),
+        "buffers": sum(w.tensor.numel for w in buffers),
+        "param_bytes": sum(w.tensor.size_bytes for w in parameters),
+        "buffer_bytes": sum(w.tensor.size_bytes for w in buffers),
+    }
+
+
+def _firsts(weights: Sequence[Weight]) -> list[Weight]:
+    return [w for w in weights if w.same_as is None]
+
+
+def _by_module(weights: Sequence[Weight]) -> dict[int, list[Weight]]:
+    held: dict[int, list[Weight]] = defaultdict(list)
+    for weight in weights:
+        held[weight.module].append(weight)
+    return held

@@ -1,0 +1,33 @@
+"""How much memory, when? From the lifetimes of the storages that a forward pass allocates.
+
+These are the tensors' own storages. Scratch memory that a kernel takes for itself is not a tensor and is not included;
+neither are parameters, buffers and inputs, which were there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from profiler.records import Trace
+
+
+def activation_bytes(trace: Trace) -> int:
+    """Everything the forward pass allocates, whether or not it is alive at the same time."""
+    return sum(storage.size_bytes for storage in trace.storages if storage.born >= 0)
+
+
+def live_bytes(trace: Trace) -> Sequence[int]:
+    """What is allocated at each call, after it has allocated its outputs and before anything is released."""
+    change = [0] * (len(trace.calls) + 1)
+    for storage in trace.storages:
+        if storage.born >= 0:
+            change[storage.born] += storage.size_bytes
+            if storage.died is not None:
+                change[max(storage.died, storage.born + 1)] -= storage.size_bytes
+    return list(accumulate(change))[: len(trace.calls)]
+
+
+def peak_bytes(trace: Trace) -> int:
+    """The most that is alive at once."""
+    return max(live_bytes(trace), default=0)

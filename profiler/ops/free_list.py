@@ -1,0 +1,86 @@
+"""The free operators: they compute nothing. Copies move data all the same; views do not."""
+
+from __future__ import annotations
+
+from profiler.ops.registry import free
+
+VIEWS = """
+    view view_as _unsafe_view _reshape_alias reshape reshape_as flatten unflatten ravel view_as_real view_as_complex
+    real imag _conj conj _neg_view transpose t numpy_T mT mH adjoint swapaxes swapdims permute movedim moveaxis
+    matrix_H expand expand_as broadcast_to broadcast_tensors squeeze unsqueeze slice select narrow split
+    split_with_sizes chunk tensor_split hsplit vsplit dsplit unsafe_split unsafe_split_with_sizes unsafe_chunk unbind
+    diagonal unfold as_strided detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d
+    meshgrid
+"""
+
+COPIES = """
+    clone contiguous copy _to_copy _to_cpu _autocast_to_reduced_precision _autocast_to_full_precision cat concat
+    concatenate stack hstack vstack dstack column_stack block_diag repeat repeat_interleave tile roll flip fliplr
+    flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter
+    as_strided_scatter one_hot combinations cartesian_prod complex unfold_copy permute_copy view_copy
+    expand_copy slice_copy select_copy transpose_copy squeeze_copy unsqueeze_copy im2col
+"""
+
+PADDING = """
+    pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
+    replication_pad3d _pad_circular _pad_enum
+"""
+
+REARRANGEMENTS = "pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle"
+
+REPETITIONS = """
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _upsample_nearest_exact3d max_unpool2d max_unpool3d
+"""
+
+SELECTIONS = "where masked_fill masked_scatter"
+
+EMPTIES = "empty empty_strided empty_permuted empty_like new_empty new_empty_strided resize resize_as"
+
+FACTORIES = """
+    zeros zeros_like new_zeros zero ones ones_like new_ones full full_like new_full fill fill_diagonal eye scalar_tensor
+    tensor arange linspace logspace range tril_indices triu_indices _efficientzerotensor bartlett_window blackman_window
+    hamming_window hann_window kaiser_window
+"""
+
+RANDOM = """
+    rand rand_like randn randn_like randint randint_like randperm normal uniform exponential random cauchy geometric
+    log_normal bernoulli_
+"""
+
+SAMPLES = "bernoulli multinomial poisson binomial"
+
+QUERIES = """
+    size stride sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous numel dim storage_offset
+    is_same_size is_contiguous is_floating_point is_complex is_nonzero is_pinned result_type can_cast promote_types
+    item _local_scalar_dense _has_compatible_shallow_copy_type is_set_to
+    _has_same_storage_numel _is_all_true _is_any_true
+"""
+
+ASSERTIONS = """
+    _assert_async _assert_scalar _assert_tensor_metadata _functional_assert_async _functional_assert_scalar
+    sym_constrain_range sym_constrain_range_for_size _print
+"""
+
+
+COPY = {"reads": True, "writes": True}
+FILL = {"writes": True}
+
+
+def _declare(reason: str, names: str, reads: bool = False, writes: bool = False) -> None:
+    free(reason, *(f"aten.{name}" for name in names.split()), reads=reads, writes=writes)
+
+
+_declare("a view: the same data under another shape", VIEWS)
+_declare("a copy: data moves", COPIES, **COPY)
+_declare("padding: data moves", PADDING, **COPY)
+_declare("a permutation of elements: data moves", REARRANGEMENTS, **COPY)
+_declare("repeats or places elements: data moves", REPETITIONS, **COPY)
+_declare("chooses between elements: data moves", SELECTIONS, **COPY)
+_declare("memory that nothing is written to yet", EMPTIES)
+_declare("a new tensor of numbers that need no input", FACTORIES, **FILL)
+_declare("draws random numbers", RANDOM, **FILL)
+_declare("draws random numbers from given distributions", SAMPLES, **COPY)
+_declare("asks about a tensor", QUERIES)
+_declare("checks an assumption", ASSERTIONS)
+free("asks about a tensor", "prim.device", "prim.dtype", "prim.layout")

@@ -1,0 +1,195 @@
+"""Matrix products. Contracting K elements is K multiply-accumulates; a bias on top of a product is additions."""
+
+from __future__ import annotations
+
+from math import prod
+
+from profiler.ops.cost import NOTHING, Cost
+from profiler.ops.elements import bias_cost, each, mac
+from profiler.ops.registry import Uncovered, formula
+from profiler.records import Tensor
+
+
+@formula("aten.mm")
+def mm(a: Tensor, b: Tensor, *_: object, out: Tensor) -> Cost:
+    (m, k), n = a.shape, b.shape[1]
+    return Cost(macs=mac("M K N", m, k, n, of=a))
+
+
+@formula("aten.bmm")
+def bmm(a: Tensor, b: Tensor, *_: object, out: Tensor) -> Cost:
+    (batch, m, k), n = a.shape, b.shape[2]
+    return Cost(macs=mac("B M K N", batch, m, k, n, of=a))
+
+
+@formula("aten._grouped_mm")
+def grouped_mm(
+    a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, *_: object, out: Tensor
+) -> Cost:
+    """The mixture of experts: each row meets the matrix of one group, b is groups × K × N."""
+    if a.ndim != 2 or b.ndim != 3:
+        raise Uncovered("groups of another dimension than the rows")
+    (m, k), n = a.shape, b.shape[2]
+    return Cost(macs=mac("M K N", m, k, n, of=a)) + bias_cost(bias, out)
+
+
+def _scaled_sum(out: Tensor, beta: complex, alpha: complex) -> Cost:
+    """β·bias + α·product. β = 0 leaves the bias out; a factor of 1 costs nothing."""
+    return each(Cost(adds=int(beta != 0), muls=int(alpha != 1) + int(beta not in (0, 1))), out)
+
+
+@formula("aten.addmm")
+def addmm(
+    bias: Tensor, a: Tensor, b: Tensor, *_: object, out: Tensor, beta: complex = 1, alpha: complex = 1, **__: object
+) -> Cost:
+    return mm(a, b, out=out) + _scaled_sum(out, beta, alpha)
+
+
+@formula("aten._addmm_activation")
+def addmm_activation(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, use_gelu: bool = False, **_: object) -> Cost:
+    if use_gelu:
+        raise Uncovered("the fused GELU")
+    return mm(a, b, out=out) + each(Cost(adds=1, comparisons=1), out)
+
+
+@formula("aten.baddbmm")
+def baddbmm(
+    bias: Tensor, a: Tensor, b: Tensor, *_: object, out: Tensor, beta: complex = 1, alpha: complex = 1, **__: object
+) -> Cost:
+    return bmm(a, b, out=out) + _scaled_sum(out, beta, alpha)
+
+
+@formula("aten.addbmm")
+def addbmm(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, beta: complex = 1, alpha: complex = 1) -> Cost:
+    """The products of the batch are accumulated into one matrix: the batch lengthens the contraction."""
+    return bmm(a, b, out=out) + _scaled_sum(out, beta, alpha)
+
+
+@formula("aten.mv")
+def mv(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
+    m, k = a.shape
+    return Cost(macs=mac("M K", m, k, of=a))
+
+
+@formula("aten.addmv")
+def addmv(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, beta: complex = 1, alpha: complex = 1) -> Cost:
+    return mv(a, b, out=out) + _scaled_sum(out, beta, alpha)
+
+
+@formula("aten.dot", "aten.vdot", "aten.inner")
+def dot(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
+    """`inner` contracts the last dimensions, keeps the others of both; with vectors it is `dot`."""
+    *m, k = a.shape or (1,)
+    *n, _ = b.shape or (1,)
+    if not (m or n):
+        return Cost(macs=mac("K", k, of=a))
+    return Cost(macs=mac("M K N", prod(m), k, prod(n), of=a))
+
+
+@formula("aten.outer", "aten.ger", "aten.kron")
+def outer(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
+    """Nothing is accumulated: one multiplication for each element."""
+    return each(Cost(muls=1), out)
+
+
+@formula("aten.addr")
+def addr(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, beta: complex = 1, alpha: complex = 1) -> Cost:
+    return outer(a, b, out=out) + _scaled_sum(out, beta, alpha)
+
+
+@formula("aten.linear")
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor) -> Cost:
+    rows = prod(x.shape[:-1])
+    features_in, features_out = weight.shape[-1], prod(weight.shape[:-1])
+    macs = mac("T in_features out_features", rows, features_in, features_out, of=x)
+    return Cost(macs=macs) + bias_cost(bias, out)
+
+
+@formula("aten.matmul")
+def matmul(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
+    k = a.shape[-1]
+    m, n = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()  # a vector has no row or column dimension
+    batch = out.shape[: out.ndim - len(m) - len(n)]
+    return Cost(macs=mac("B M K N", prod(batch), prod(m), k, prod(n), of=a))
+
+
+@formula("aten.bilinear")
+def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor) -> Cost:
+    """x Wₒ y for each output feature o: first x Wₒ, which is a vector of in2 features, then its product with y."""
+    rows = prod(x.shape[:-1])
+    n_out, n_in1, n_in2 = weight.shape
+    macs = mac("T out_features in1_features in2_features", rows, n_out, n_in1, n_in2, of=x)
+    macs += mac("T out_features in2_features", rows, n_out, n_in2, of=x)
+    return Cost(macs=macs) + bias_cost(bias, out)
+
+
+@formula("aten._trilinear")
+def trilinear(
+    i1: Tensor, i2: Tensor, i3: Tensor, expand1: object, expand2: object, expand3: object, sumdim: object,
+    unroll_dim: int = 1, *, out: Tensor,
+) -> Cost:  # fmt: skip
+    """The kernel of `bilinear`, in the one arrangement that calls it."""
+    if (expand1, expand2, expand3, sumdim) != ((1, 3), (0,), (1, 2), (2, 3)):
+        raise Uncovered("a contraction of three tensors other than nn.Bilinear's")
+    return bilinear(i1, i3, i2, out=out)
+
+
+@formula("aten.einsum")
+def einsum(equation: str, operands: tuple[Tensor, ...], *, path: tuple[int, ...] | None = None, out: Tensor) -> Cost:
+    """Two operands at a time, from left to right or along `path`, as torch.einsum contracts them."""
+    terms, result = _indices(equation, operands)
+    sizes: dict[str, int] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        for index, size in zip(term, operand.shape, strict=True):
+            sizes[index] = max(size, sizes.get(index, 1))
+    cost = NOTHING
+    steps = iter(path if path is not None else (0, 1) * (len(terms) - 1))
+    while len(terms) > 1:
+        i, j = sorted((next(steps), next(steps)))
+        right, left = terms.pop(j), terms.pop(i)
+        needed = set(result).union(*terms)
+        step, product_indices = _contract_pair(left, right, needed, sizes, out)
+        cost += step
+        terms.insert(0 if path is None else len(terms), product_indices)
+    (last,) = terms
+    summed = prod(sizes[i] for i in set(last)) - prod(sizes[i] for i in result)
+    return cost + each(Cost(adds=1), out, summed)
+
+
+def _contract_pair(
+    left: tuple[str, ...], right: tuple[str, ...], needed: set[str], sizes: dict[str, int], out: Tensor
+) -> tuple[Cost, tuple[str, ...]]:
+    """The cost of multiplying two operands and summing the indices nobody needs any more; the indices that remain."""
+    cost = NOTHING
+    # an index that only one operand has, and nobody needs, is summed before the product
+    lone = {i for i in {*left} ^ {*right} if i not in needed}
+    for term in (left, right):
+        kept = [i for i in dict.fromkeys(term) if i not in lone]
+        cost += each(Cost(adds=1), out, prod(sizes[i] for i in set(term)) - prod(sizes[i] for i in kept))
+    indices = [i for i in dict.fromkeys((*left, *right)) if i not in lone]
+    remain = tuple(i for i in indices if i in needed)
+    if len(remain) < len(indices):
+        cost += Cost(macs=mac(" ".join(indices), *(sizes[i] for i in indices), of=out))
+    else:
+        cost += each(Cost(muls=1), out, prod(sizes[i] for i in indices))
+    return cost, remain
+
+
+def _indices(equation: str, operands: tuple[Tensor, ...]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """The index names of each operand and of the result. Those behind "..." are called .1, .2, ... from the right."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms: list[tuple[str, ...]] = []
+    hidden = 0
+    for term, operand in zip(left.split(","), operands, strict=True):
+        depth = operand.ndim - len(term.replace("...", "")) if "..." in term else 0
+        hidden = max(hidden, depth)
+        terms.append(_spell(term, depth))
+    if arrow:
+        return terms, _spell(right, hidden)
+    letters = left.replace("...", "").replace(",", "")
+    return terms, _spell("...", hidden) + tuple(sorted(i for i in set(letters) if letters.count(i) == 1))
+
+
+def _spell(term: str, depth: int) -> tuple[str, ...]:
+    before, dots, after = term.partition("...")
+    return (*before, *(f".{i}" for i in range(depth, 0, -1) if dots), *after)

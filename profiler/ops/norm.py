@@ -1,0 +1,180 @@
+"""Normalisations, counted from their definitions, and vector norms.
+
+A mean over a row of f elements is f - 1 additions and a division. Batch norm in inference folds its scale and shift per
+channel first, as every kernel does, so that an element costs one multiplication and one addition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from profiler.ops.cost import Cost
+from profiler.ops.registry import Uncovered, formula
+from profiler.records import Tensor, Value
+
+
+def statistics_cost(rows: int, length: int) -> Cost:
+    """Mean and variance of each row: mean; centre every element; square it; mean of the squares."""
+    n, sums = rows * length, rows * max(length - 1, 0)
+    return Cost(adds=sums + n + sums, muls=n, divs=2 * rows)
+
+
+def layer_norm_cost(rows: int, length: int, *, scale: bool, shift: bool) -> Cost:
+    """(x - mean)·rsqrt(var + ε)·γ + β. Centring every element is counted with the statistics, and not again."""
+    n = rows * length
+    return statistics_cost(rows, length) + Cost(
+        adds=rows + (n if shift else 0),
+        specials=rows,
+        muls=n + (n if scale else 0),
+    )
+
+
+@formula("aten.layer_norm", "aten.native_layer_norm")
+def layer_norm(
+    x: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, bias: Tensor | None = None,
+    *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    length = prod(normalized_shape)
+    return layer_norm_cost(_rows(x, length), length, scale=weight is not None, shift=bias is not None)
+
+
+def _rows(x: Tensor, length: int) -> int:
+    return x.numel // length if length else 0
+
+
+@formula("aten.group_norm")
+def group_norm(
+    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *_: Value, out: Value
+) -> Cost:
+    """A layer norm of each group of channels of each sample, with scale and shift per channel."""
+    rows = x.shape[0] * num_groups
+    length = x.numel // rows if rows else 0
+    return layer_norm_cost(rows, length, scale=weight is not None, shift=bias is not None)
+
+
+@formula("aten.native_group_norm")
+def native_group_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, n: int, c: int, hxw: int, group: int, eps: float,
+    *, out: Value,
+) -> Cost:  # fmt: skip
+    return group_norm(x, group, weight, bias, out=out)
+
+
+@formula("aten.rms_norm", "aten._fused_rms_norm")
+def rms_norm(x: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, *_: Value, out: Value) -> Cost:
+    """x·rsqrt(mean(x²) + ε)·γ, https://arxiv.org/abs/1910.07467."""
+    length = prod(normalized_shape)
+    rows, n = _rows(x, length), x.numel
+    return Cost(adds=(n - rows) + rows, muls=2 * n + (n if weight is not None else 0), divs=rows, specials=rows)
+
+
+def _scale_and_shift(elements: int, channels: int, weight: Tensor | None, bias: Tensor | None) -> Cost:
+    """scale = γ·rsqrt(var + ε) and shift = β - mean·scale per channel, then x·scale + shift."""
+    folding = Cost(
+        adds=1 + int(bias is not None),  # var + ε, β - ...
+        specials=1,
+        muls=1 + int(weight is not None),
+    )
+    return folding * channels + Cost(muls=1, adds=1) * elements
+
+
+def _batch_norm(
+    x: Tensor, channels: int, weight: Tensor | None, bias: Tensor | None, training: bool, tracked: bool
+) -> Cost:
+    cost = _scale_and_shift(x.numel, channels, weight, bias)
+    if not training:
+        return cost
+    cost += statistics_cost(channels, x.numel // channels if channels else 0)
+    if not tracked:
+        return cost
+    # running = (1 - m)·running + m·batch for mean and variance; the variance unbiased, times n/(n-1)
+    return cost + Cost(muls=5, adds=2) * channels
+
+
+@formula(
+    "aten.batch_norm", "aten.native_batch_norm", "aten._batch_norm_impl_index", "aten.cudnn_batch_norm",
+    "aten.miopen_batch_norm", "aten._native_batch_norm_legit", "aten._native_batch_norm_legit_functional",
+)  # fmt: skip
+def batch_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None,
+    training: bool, *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    return _batch_norm(x, x.shape[1], weight, bias, training, running_mean is not None)
+
+
+@formula("aten._native_batch_norm_legit.no_stats")
+def batch_norm_no_stats(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, training: bool, *_: Value, out: Value
+) -> Cost:
+    return _batch_norm(x, x.shape[1], weight, bias, training, tracked=False)
+
+
+@formula("aten._native_batch_norm_legit_no_training", "aten._batch_norm_no_update")
+def batch_norm_inference(x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Value, out: Value) -> Cost:
+    return _batch_norm(x, x.shape[1], weight, bias, training=False, tracked=True)
+
+
+@formula("aten._batch_norm_with_update", "aten._batch_norm_with_update_functional")
+def batch_norm_with_update(x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Value, out: Value) -> Cost:
+    return _batch_norm(x, x.shape[1], weight, bias, training=True, tracked=True)
+
+
+@formula("aten.instance_norm")
+def instance_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None,
+    use_input_stats: bool, *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    """Batch norm in which every sample's channel is a channel of its own."""
+    channels = x.shape[0] * x.shape[1]
+    return _batch_norm(x, channels, weight, bias, use_input_stats, running_mean is not None)
+
+
+@formula("aten._weight_norm", "aten._weight_norm_interface")
+def weight_norm(v: Tensor, g: Tensor, dim: int = 0, *, out: Value) -> Cost:
+    """v·(g / ‖v‖), a norm for each slice along `dim`."""
+    return vector_norm_cost(v.numel, g.numel, 2) + Cost(divs=g.numel, muls=v.numel)
+
+
+def vector_norm_cost(elements: int, rows: int, p: float | str) -> Cost:
+    """(Σ|x|ᵖ)^(1/p) of each row. |x| is a comparison, and the sum of f elements f - 1 additions."""
+    sums = max(elements - rows, 0)
+    if p == 2:
+        return Cost(muls=elements, adds=sums, specials=rows)
+    if p in (0, 1):
+        return Cost(comparisons=elements, adds=sums)
+    if p in (float("inf"), float("-inf")):
+        return Cost(comparisons=elements + sums)
+    if isinstance(p, str):
+        raise Uncovered(f"the norm {p!r}")
+    return Cost(comparisons=elements, specials=elements + rows, adds=sums)
+
+
+@formula("aten.linalg_vector_norm", "aten.norm", "aten.native_norm")
+def vector_norm(x: Tensor, p: float | str | None = 2, *_: Value, out: Tensor, **__: Value) -> Cost:
+    if x.is_complex:
+        raise Uncovered("the norm of complex numbers")
+    return vector_norm_cost(x.numel, out.numel, 2 if p is None else p)
+
+
+@formula("aten.frobenius_norm")
+def frobenius_norm(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
+    return vector_norm(x, out=out)
+
+
+@formula("aten.renorm")
+def renorm(x: Tensor, p: float, dim: int, maxnorm: float, *, out: Value) -> Cost:
+    """Every slice along `dim` whose norm exceeds maxnorm is scaled down to it: norm, comparison, factor, product."""
+    rows = x.shape[dim]
+    return vector_norm_cost(x.numel, rows, p) + Cost(comparisons=rows, adds=rows, divs=rows, muls=x.numel)
+
+
+@formula("aten.embedding_renorm")
+def embedding_renorm(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float, *, out: Value) -> Cost:
+    """`renorm` of the rows that are looked up, at most one for each index."""
+    touched = Tensor((indices.numel, weight.shape[1]), weight.dtype)
+    return replace(
+        renorm(touched, norm_type, 0, max_norm, out=out),
+        bytes_read=touched.size_bytes + indices.size_bytes,
+        bytes_written=touched.size_bytes,
+    )

@@ -1,0 +1,89 @@
+"""Pooling: a window of k elements is k - 1 comparisons or additions, and an average one division more.
+
+Windows are counted as the kernels walk them, cut off where they reach into the padding.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from profiler.ops.cost import Cost
+from profiler.ops.elements import first
+from profiler.ops.registry import formula
+from profiler.records import Tensor, Value
+
+Setting = int | tuple[int, ...]  # one number for every axis, or a number for each
+
+
+def _per_axis(setting: Setting, rank: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    values = (setting,) if isinstance(setting, int) else setting or default
+    return values * rank if len(values) == 1 else values
+
+
+def _visited(
+    x: Tensor, out: Tensor, rank: int, kernel: Setting, stride: Setting, padding: Setting, dilation: Setting = 1
+) -> int:
+    """How many input elements all windows hold together: the axes' totals multiply."""
+    kernels = _per_axis(kernel, rank)
+    settings = zip(
+        x.shape[-rank:], out.shape[-rank:], kernels, _per_axis(stride, rank, kernels), _per_axis(padding, rank),
+        _per_axis(dilation, rank), strict=True,
+    )  # fmt: skip
+    return prod(out.shape[:-rank]) * prod(_visited_along(*axis) for axis in settings)
+
+
+def _visited_along(size: int, windows: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    starts = (window * stride - padding for window in range(windows))
+    return sum(sum(0 <= start + tap * dilation < size for tap in range(kernel)) for start in starts)
+
+
+def _adaptive_visited(x: Tensor, out: Tensor, rank: int) -> int:
+    """Window o of O over I elements reaches from floor(o·I/O) to ceil((o+1)·I/O)."""
+    return prod(out.shape[:-rank]) * prod(
+        sum(-(-(o + 1) * size // windows) - o * size // windows for o in range(windows))
+        for size, windows in zip(x.shape[-rank:], out.shape[-rank:], strict=True)
+    )
+
+
+def _maximum(visited: int, out: Tensor) -> Cost:
+    return Cost(comparisons=max(visited - out.numel, 0))
+
+
+def _average(visited: int, out: Tensor) -> Cost:
+    return Cost(adds=max(visited - out.numel, 0), divs=out.numel)
+
+
+def _register(rank: int) -> None:
+    @formula(f"aten.max_pool{rank}d", f"aten.max_pool{rank}d_with_indices")
+    def max_pool(
+        x: Tensor, kernel_size: Setting, stride: Setting = (), padding: Setting = 0, dilation: Setting = 1, *_: Value,
+        out: Value,
+    ) -> Cost:  # fmt: skip
+        result = first(out)
+        return _maximum(_visited(x, result, rank, kernel_size, stride, padding, dilation), result)
+
+    @formula(f"aten.avg_pool{rank}d")
+    def avg_pool(
+        x: Tensor, kernel_size: Setting, stride: Setting = (), padding: Setting = 0, *_: Value, out: Tensor
+    ) -> Cost:
+        return _average(_visited(x, out, rank, kernel_size, stride, padding), out)
+
+    @formula(f"aten.adaptive_max_pool{rank}d")
+    def adaptive_max_pool(x: Tensor, *_: Value, out: Value) -> Cost:
+        result = first(out)
+        return _maximum(_adaptive_visited(x, result, rank), result)
+
+    @formula(f"aten.adaptive_avg_pool{rank}d", *([f"aten._adaptive_avg_pool{rank}d"] if rank > 1 else []))
+    def adaptive_avg_pool(x: Tensor, *_: Value, out: Tensor) -> Cost:
+        return _average(_adaptive_visited(x, out, rank), out)
+
+
+for _rank in (1, 2, 3):
+    _register(_rank)
+
+
+@formula("aten.fractional_max_pool2d", "aten.fractional_max_pool3d")
+def fractional_max_pool(x: Tensor, kernel_size: tuple[int, ...], *_: Value, out: Value) -> Cost:
+    """The windows lie at random places, all inside the image. https://arxiv.org/abs/1412.6071"""
+    result = first(out)
+    return _maximum(result.numel * prod(kernel_size), result)

@@ -1,0 +1,123 @@
+"""Recurrent layers. Each step multiplies the input and the hidden state by their weights and combines the gates.
+
+The matrix products are read off the weights' shapes: W_ih is gates·H × in, W_hh is gates·H × H, and with a projection
+W_hh is gates·H × P and W_hr is P × H. A packed batch holds only the real steps, one row each.
+"""
+
+from __future__ import annotations
+
+from profiler.ops.cost import NOTHING, Cost, Count, product
+from profiler.ops.registry import Uncovered, formula
+from profiler.records import Tensor, Value
+
+# A step of one hidden unit behind the matrix products; each gate is a sum of an input part and a hidden part.
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+CELL = {
+    # σ(i), σ(f), tanh(g), σ(o); c' = f·c + i·g; h' = o·tanh(c')
+    "lstm": Cost(adds=4 + 1, muls=3, specials=5),
+    # σ(r), σ(z); n = tanh(x + r·h); h' = (h - n)·z + n, as ATen computes (1 - z)·n + z·h
+    "gru": Cost(adds=3 + 2, muls=2, specials=3),
+    "rnn_tanh": Cost(adds=1, specials=1),
+    "rnn_relu": Cost(adds=1, comparisons=1),
+}
+
+Rows = tuple[tuple[str, int], ...]  # the steps times the batch, named
+
+
+def _weight_macs(rows: Rows, *factors: tuple[str, int]) -> Count:
+    named = (*rows, *factors)
+    return product(" ".join(name for name, _ in named), *(size for _, size in named))
+
+
+def _layer(kind: str, rows: Rows, w_ih: Tensor, w_hh: Tensor, biases: int, w_hr: Tensor | None = None) -> Cost:
+    """One layer in one direction."""
+    gates = GATES[kind]
+    wide = f"{gates}H" if gates > 1 else "H", w_ih.shape[0]
+    hidden = w_hh.shape[0] // gates
+    units = hidden
+    for _, size in rows:
+        units *= size
+    macs = _weight_macs(rows, wide, ("in", w_ih.shape[1])) + _weight_macs(
+        rows, wide, ("H" if w_hr is None else "P", w_hh.shape[1])
+    )
+    if w_hr is not None:
+        macs += _weight_macs(rows, ("P", w_hr.shape[0]), ("H", w_hr.shape[1]))
+    return Cost(macs=macs, adds=biases * gates * units) + CELL[kind] * units
+
+
+def _layers(
+    kind: str, rows: Rows, params: tuple[Tensor, ...], has_biases: bool, num_layers: int, dropout: float, train: bool,
+    bidirectional: bool,
+) -> Cost:  # fmt: skip
+    """All layers and directions: `params` holds W_ih, W_hh, two biases and W_hr of each in turn, those that exist."""
+    directions = 2 if bidirectional else 1
+    width, extra = divmod(len(params), num_layers * directions)
+    biases = 2 if has_biases else 0
+    if extra or width - 2 - biases not in (0, 1):
+        raise Uncovered(f"{len(params)} weights in {num_layers * directions} layers")
+    cost = NOTHING
+    for i in range(0, len(params), width):
+        w_ih, w_hh, *rest = params[i : i + width]
+        cost += _layer(kind, rows, w_ih, w_hh, biases, *rest[biases:])
+    if train and dropout:
+        output = params[1].shape[1] * directions
+        for _, size in rows:
+            output *= size
+        cost += Cost(muls=2 * output * (num_layers - 1))
+    return cost
+
+
+def _register(kind: str) -> None:
+    @formula(f"aten.{kind}.input")
+    def layers(
+        x: Tensor, hx: Value, params: tuple[Tensor, ...], has_biases: bool, num_layers: int, dropout: float,
+        train: bool, bidirectional: bool, batch_first: bool, *, out: Value,
+    ) -> Cost:  # fmt: skip
+        rows = tuple(zip(("N", "T") if batch_first else ("T", "N"), x.shape[:2], strict=True))
+        return _layers(kind, rows, params, has_biases, num_layers, dropout, train, bidirectional)
+
+    @formula(f"aten.{kind}.data")
+    def packed(
+        x: Tensor, batch_sizes: Tensor, hx: Value, params: tuple[Tensor, ...], has_biases: bool, num_layers: int,
+        dropout: float, train: bool, bidirectional: bool, *, out: Value,
+    ) -> Cost:  # fmt: skip
+        return _layers(kind, (("ΣT", x.shape[0]),), params, has_biases, num_layers, dropout, train, bidirectional)
+
+    @formula(f"aten.{kind}_cell")
+    def cell(
+        x: Tensor, hx: Value, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None,
+        *, out: Value,
+    ) -> Cost:  # fmt: skip
+        biases = int(b_ih is not None) + int(b_hh is not None)
+        return _layer(kind, (("N", x.shape[0]),), w_ih, w_hh, biases)
+
+
+for _kind in CELL:
+    _register(_kind)
+
+
+@formula("aten.mkldnn_rnn_layer")
+def mkldnn_rnn_layer(
+    x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, hx: Tensor, cx: Tensor, reverse: bool,
+    batch_sizes: Value, mode: int, hidden_size: int, num_layers: int, has_biases: bool, *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    """One layer in one direction of an LSTM, on CPU."""
+    if mode != 2:
+        raise Uncovered("a recurrent layer other than LSTM")
+    length, batch, _width = x.shape
+    return _layer("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 2 if has_biases else 0)
+
+
+def _fused_cell(kind: str) -> None:
+    @formula(f"aten._thnn_fused_{kind}_cell")
+    def fused_cell(
+        input_gates: Tensor, hidden_gates: Tensor, state: Tensor, input_bias: Tensor | None = None,
+        hidden_bias: Tensor | None = None, *, out: Value,
+    ) -> Cost:  # fmt: skip
+        """Only what stands behind the matrix products."""
+        biases = int(input_bias is not None) + int(hidden_bias is not None)
+        return CELL[kind] * state.numel + Cost(adds=biases * input_gates.numel)
+
+
+_fused_cell("lstm")
+_fused_cell("gru")

@@ -1,0 +1,175 @@
+"""Reductions, scans, sorting, distances. Reducing f elements to one is f - 1 additions or comparisons.
+
+How long sorting and searching take depends on the data: they are recorded as the comparisons of a textbook algorithm.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+from profiler.ops.cost import NOTHING, Cost
+from profiler.ops.elements import each, first
+from profiler.ops.norm import statistics_cost, vector_norm_cost
+from profiler.ops.registry import Uncovered, formula
+from profiler.records import Tensor, Value
+
+# What it costs to take one more element in.
+FOLDS = (
+    (Cost(adds=1), "sum nansum cumsum"),
+    (Cost(muls=1), "prod cumprod"),
+    (Cost(comparisons=1), "max min amax amin argmax argmin cummax cummin"),
+    (Cost(comparisons=2), "aminmax"),
+    (NOTHING, "any all"),  # logic
+)
+
+
+def _rows(x: Tensor, dim: Value) -> int:
+    """The number of rows along a dimension."""
+    if not x.ndim:
+        return 1
+    size = x.shape[dim] if isinstance(dim, int) else x.numel
+    return x.numel // size if size else 0
+
+
+def _register(name: str, unit: Cost) -> None:
+    scan = name.startswith("cum")
+
+    @formula(f"aten.{name}")
+    def fold(x: Tensor, dim: Value = None, *_: Value, out: Value, **__: Value) -> Cost:
+        result = first(out)
+        rows = _rows(x, dim) if scan else result.numel
+        like = x if unit.comparisons else result
+        return each(unit, like, max(x.numel - rows, 0))
+
+
+for _unit, _names in FOLDS:
+    for _name in _names.split():
+        _register(_name, _unit)
+
+
+@formula("aten.mean", "aten.nanmean")
+def mean(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
+    return each(Cost(adds=1), out, max(x.numel - out.numel, 0)) + Cost(divs=out.numel * (1 + out.is_complex))
+
+
+@formula("aten.var", "aten.var_mean")
+def var(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """The mean, then the mean of the squared distances to it."""
+    if x.is_complex:
+        raise Uncovered("the variance of complex numbers")
+    rows = first(out).numel
+    return statistics_cost(rows, x.numel // rows if rows else 0)
+
+
+@formula("aten.std", "aten.std_mean")
+def std(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    return var(x, out=out) + Cost(specials=first(out).numel)
+
+
+@formula("aten.logsumexp", "aten.special_logsumexp")
+def logsumexp(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
+    """max + log Σ exp(x - max)"""
+    sums = max(x.numel - out.numel, 0)
+    return Cost(comparisons=sums, adds=x.numel + sums + out.numel, specials=x.numel + out.numel)
+
+
+@formula("aten.logcumsumexp")
+def logcumsumexp(x: Tensor, dim: int, *, out: Tensor) -> Cost:
+    """logaddexp of the sum so far and the next: max + log1p(exp(-|x - y|))."""
+    return Cost(comparisons=2, adds=3, specials=2) * (x.numel - _rows(x, dim))
+
+
+@formula("aten.trace")
+def trace(x: Tensor, *, out: Tensor) -> Cost:
+    return each(Cost(adds=1), out, max(min(x.shape) - 1, 0))
+
+
+def _sorting(count: int) -> int:
+    return count * ceil(log2(count)) if count > 1 else 0
+
+
+@formula("aten.sort", "aten.argsort", "aten.msort")
+def sort(x: Tensor, dim: int = -1, *_: Value, out: Value, **__: Value) -> Cost:
+    """n·log₂ n comparisons a row, as a merge sort makes at most."""
+    rows = _rows(x, dim)
+    return Cost(comparisons=rows * _sorting(x.numel // rows if rows else 0))
+
+
+@formula("aten.topk")
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, ordered: bool = True, *, out: Value) -> Cost:
+    """A selection compares each element once with the pivot, and in linear time; then k results are sorted."""
+    rows = _rows(x, dim)
+    return Cost(comparisons=x.numel + rows * _sorting(k) * ordered)
+
+
+@formula("aten.median", "aten.nanmedian", "aten.kthvalue", "aten.mode", "aten.histc", "aten.bincount")
+def select(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """Selection and binning look at each element once."""
+    return Cost(comparisons=x.numel)
+
+
+@formula(
+    "aten.nonzero", "aten.nonzero_numpy", "aten.nonzero_static", "aten.argwhere", "aten.where.default",
+    "aten.count_nonzero", "aten.equal",
+)  # fmt: skip
+def nonzero(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    return Cost(comparisons=x.numel)
+
+
+@formula("aten._unique2", "aten._unique", "aten.unique_consecutive", "aten.unique_dim")
+def unique(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """Sorted, then each compared with the one before."""
+    return Cost(comparisons=_sorting(x.numel) + max(x.numel - 1, 0))
+
+
+@formula("aten.isin")
+def isin(x: Tensor | float, y: Tensor | float, *_: Value, out: Tensor, **__: Value) -> Cost:
+    """Every element with every test element."""
+    return Cost(comparisons=out.numel * (y.numel if isinstance(y, Tensor) else 1))
+
+
+@formula("aten.diff")
+def diff(x: Tensor, n: int = 1, *_: Value, out: Tensor) -> Cost:
+    if n != 1:
+        raise Uncovered("repeated differences")
+    return each(Cost(adds=1), out)
+
+
+@formula("aten.searchsorted", "aten.bucketize")
+def searchsorted(x: Tensor | float, y: Tensor | float, *_: Value, out: Tensor, **__: Value) -> Cost:
+    """A binary search for each value: searchsorted(boundaries, values), bucketize(values, boundaries)."""
+    boundaries = [t.shape[-1] for t in (x, y) if isinstance(t, Tensor) and t.ndim and t.shape != out.shape]
+    return Cost(comparisons=out.numel * ceil(log2(max(boundaries, default=out.shape[-1] if out.ndim else 1) + 1)))
+
+
+def _distances(pairs: int, length: int, p: float) -> Cost:
+    """The p-norm of x - y for each pair."""
+    return Cost(adds=pairs * length) + vector_norm_cost(pairs * length, pairs, p)
+
+
+@formula("aten.cdist", "aten._cdist_forward")
+def cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None, *, out: Tensor) -> Cost:
+    """By the definition, though above 25 rows the kernel finds 2-norms by a matrix product."""
+    return _distances(out.numel, x.shape[-1], p)
+
+
+@formula("aten.pdist", "aten._pdist_forward")
+def pdist(x: Tensor, p: float = 2.0, *, out: Tensor) -> Cost:
+    return _distances(out.numel, x.shape[-1], p)
+
+
+@formula("aten.pairwise_distance")
+def pairwise_distance(
+    x: Tensor, y: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False, *, out: Tensor
+) -> Cost:
+    """The p-norm of x - y + ε."""
+    length = max(x.shape[-1], y.shape[-1])
+    return _distances(out.numel, length, p) + Cost(adds=out.numel * length)
+
+
+@formula("aten.cosine_similarity")
+def cosine_similarity(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8, *, out: Tensor) -> Cost:
+    """x·y / (max(‖x‖, ε)·max(‖y‖, ε))"""
+    length = max(x.shape[dim], y.shape[dim])
+    product_sum = Cost(muls=length, adds=length - 1)
+    return (product_sum * 3 + Cost(specials=2, comparisons=2, muls=1, divs=1)) * out.numel

@@ -1,0 +1,138 @@
+"""Which operators are known, which are free, and what a call of a known one costs.
+
+A formula is a function of an operator's arguments, tensors given as `Tensor(shape, dtype)`, and of its output as the
+keyword `out`; it returns a `Cost`:
+
+    @formula("mylib.scale_add")
+    def scale_add(x, y, scale, *, out):
+        return Cost(muls=out.numel, adds=out.numel)
+
+A name without its overload ("aten.add") stands for all overloads, and for the in-place and `out=` twins ("aten.add_"):
+those take the same arguments. Operators are known (a formula), free (listed with the reason) or unknown, and unknown is
+never silently zero. A formula that meets a case it does not cover raises `Uncovered`: the call is then unknown too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from profiler.ops.cost import Cost
+from profiler.records import Signature, tensors
+
+Formula = Callable[..., Cost]
+F = TypeVar("F", bound=Formula)
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Why an operator computes nothing, and which of its data it moves all the same: a view neither, a copy both."""
+
+    reason: str
+    reads: bool
+    writes: bool
+
+
+_formulas: dict[str, Formula] = {}
+_free: dict[str, Free] = {}
+_costs: dict[Signature, Cost | None] = {}
+_COSTS_KEPT = 1 << 16
+
+
+class Uncovered(Exception):
+    """Raised by a formula that does not cover the case it was given."""
+
+
+def formula(*names: str, replace: bool = False) -> Callable[[F], F]:
+    """Register a function as the cost formula of operators. A second registration is an error unless `replace`."""
+
+    def register(function: F) -> F:
+        for name in names:
+            _claim(name, replace)
+            _formulas[name] = function
+        _costs.clear()
+        return function
+
+    return register
+
+
+def free(reason: str, *names: str, reads: bool = False, writes: bool = False) -> None:
+    """Declare operators that compute nothing, and why; `reads`, `writes`: whether inputs and outputs are traffic."""
+    for name in names:
+        _claim(name, replace=False)
+        _free[name] = Free(reason, reads, writes)
+    _costs.clear()
+
+
+def _claim(name: str, replace: bool) -> None:
+    if not replace and (name in _formulas or name in _free):
+        standing = "has a formula" if name in _formulas else "is declared free"
+        raise ValueError(f"{name} {standing} already; a formula with replace=True may take its place")
+    _formulas.pop(name, None)
+    _free.pop(name, None)
+
+
+def _names(op: str) -> tuple[str, ...]:
+    """Where to look an operator up, the most exact name first: "aten.add_.Tensor", "aten.add_", "aten.add"."""
+    packet = op.rsplit(".", 1)[0] if op.count(".") > 1 else op
+    plain = packet.rstrip("_") if not packet.endswith("__") else packet
+    return op, packet, plain
+
+
+def _find(op: str) -> Formula | Free | None:
+    for name in _names(op):
+        if name in _formulas:
+            return _formulas[name]
+        if name in _free:
+            return _free[name]
+    return None
+
+
+def free_reason(op: str) -> str | None:
+    """Why an operator is free; None when it is not on the list."""
+    found = _find(op)
+    return found.reason if isinstance(found, Free) else None
+
+
+def is_known(op: str) -> bool:
+    return callable(_find(op))
+
+
+def cost(signature: Signature) -> Cost | None:
+    """The cost of a call with this signature; None when the operator, or this use of it, is unknown."""
+    try:
+        return _costs[signature]
+    except KeyError:
+        pass
+    if len(_costs) >= _COSTS_KEPT:
+        _costs.clear()
+    result = _costs[signature] = _compute(signature)
+    return result
+
+
+def _compute(signature: Signature) -> Cost | None:
+    found = _find(signature.op)
+    if found is None:
+        return None
+    if isinstance(found, Free):
+        moved = Cost(bytes_read=None if found.reads else 0, bytes_written=None if found.writes else 0)
+        return _with_traffic(moved, signature)
+    kwargs: dict[str, Any] = dict(signature.kwargs)
+    kwargs["out"] = signature.output
+    try:
+        result = found(*signature.args, **kwargs)
+    except Uncovered:
+        return None
+    return _with_traffic(result, signature)
+
+
+def _with_traffic(cost: Cost, signature: Signature) -> Cost:
+    """Fill in the traffic a formula left open: each input read once, each output written once."""
+    read, written = cost.bytes_read, cost.bytes_written
+    if read is None:
+        inputs = (signature.args, tuple(value for name, value in signature.kwargs if name != "out"))
+        read = sum(t.size_bytes for t in tensors(inputs))
+    if written is None:
+        written = sum(t.size_bytes for t in tensors(signature.output))
+    return Cost(cost.macs, cost.adds, cost.muls, cost.divs, cost.specials, cost.comparisons, read, written)

@@ -1,0 +1,155 @@
+"""A profile: one trace, seen in one convention. Everything on it is derived from the trace when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from profiler import archive, conventions, errors, layers, memory
+from profiler.layers import Figures, Layer
+from profiler.ops import cost, free_reason
+from profiler.records import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A model's figures. Sizes are bytes; `flops` is in the profile's convention."""
+
+    params: int
+    trainable_params: int
+    frozen_params: int
+    buffers: int
+    macs: int
+    flops: int
+    param_bytes: int
+    buffer_bytes: int
+    activation_bytes: int
+    peak_activation_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many operator calls have a formula, compute nothing, or are unknown."""
+
+    known: int
+    free: int
+    unknown: int
+
+
+class Profile:
+    """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`."""
+
+    def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
+        self.trace = trace
+        self.convention = conventions.named(convention)
+
+    # What it holds ------------------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        return self.trace.model
+
+    @cached_property
+    def totals(self) -> Totals:
+        figures = self.figures
+        return Totals(
+            figures.params,
+            figures.trainable_params,
+            figures.frozen_params,
+            figures.buffers,
+            int(figures.cost.macs),
+            int(self.convention.of(figures.cost)),
+            figures.param_bytes,
+            figures.buffer_bytes,
+            figures.activation_bytes,
+            memory.peak_bytes(self.trace),
+        )
+
+    @cached_property
+    def figures(self) -> Figures:
+        """The totals before any convention: costs as vectors."""
+        return layers.totals(self.trace)
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        return layers.tree(self.trace, self.convention.of)
+
+    def __getitem__(self, path: str) -> Layer:
+        try:
+            return self._by_path[path]
+        except KeyError:
+            raise errors.NoSuchLayer(path, self._by_path) from None
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Layer]:
+        return {layer.path: layer for layer in self.layers}
+
+    @cached_property
+    def unknown_ops(self) -> dict[str, int]:
+        """Operators without a formula (or used in a way that theirs does not cover), and how often each was called."""
+        found: Counter[str] = Counter()
+        for signature, times in self._times.items():
+            if cost(self.trace.signatures[signature]) is None:
+                found[self.trace.signatures[signature].op] += times
+        return dict(found.most_common())
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        unknown = sum(self.unknown_ops.values())
+        signatures = self.trace.signatures
+        free = sum(times for s, times in self._times.items() if free_reason(signatures[s].op) is not None)
+        return Coverage(len(self.trace.calls) - free - unknown, free, unknown)
+
+    @cached_property
+    def _times(self) -> Counter[int]:
+        """How often each signature was called."""
+        return Counter(call.signature for call in self.trace.calls)
+
+    # What can be made of it ---------------------------------------------------------------------------------------
+
+    def under(self, convention: str) -> Profile:
+        """The same facts in another convention."""
+        return Profile(self.trace, convention)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""
+        archive.save(self.trace, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Profile:
+        """Read a profile that was saved. Needs no torch."""
+        return cls(archive.load(path))
+
+    # How it shows itself ------------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        return self._as("json")
+
+    def to_csv(self) -> str:
+        return self._as("csv")
+
+    def to_markdown(self) -> str:
+        return self._as("markdown")
+
+    def to_latex(self) -> str:
+        return self._as("latex")
+
+    def to_html(self) -> str:
+        return self._as("html")
+
+    def __str__(self) -> str:
+        return self._as("text")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.model}: {self.totals.params:,} parameters, {self.totals.macs:,} MACs>"
+
+    def _as(self, name: str) -> str:
+        from profiler.render import renderer  # which needs to know what a Profile is
+
+        return str(renderer(name).layers(self))

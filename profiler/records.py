@@ -1,0 +1,177 @@
+"""The nouns: what a trace holds. Plain, frozen, JSON-able facts; nothing derived, nothing of torch.
+
+A `Trace` says what happened when a model ran once: which operators were called with which shapes, which module each
+call belongs to, what the parameters and buffers are, and when each piece of memory was allocated and released.
+Parameters, FLOPs and megabytes are derived from it elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import NamedTuple, TypeAlias
+
+SCHEMA = 1
+
+# Bits one element takes in memory, by torch's name of the dtype without "torch.".
+DTYPE_BITS: Mapping[str, int] = {
+    "bool": 8, "uint8": 8, "int8": 8, "uint16": 16, "int16": 16, "uint32": 32, "int32": 32, "uint64": 64, "int64": 64,
+    "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64,
+    "complex32": 32, "complex64": 64, "complex128": 128,
+    "float8_e4m3fn": 8, "float8_e4m3fnuz": 8, "float8_e5m2": 8, "float8_e5m2fnuz": 8, "float8_e8m0fnu": 8,
+    "float4_e2m1fn_x2": 8, "qint8": 8, "quint8": 8, "qint32": 32, "quint4x2": 4, "quint2x4": 2,
+    **{f"{sign}int{bits}": 8 for sign in ("", "u") for bits in range(1, 8)},
+    "bits8": 8, "bits16": 16, "bits1x8": 8, "bits2x4": 8, "bits4x2": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor's shape and dtype (`"float32"`); its values are never kept."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def numel(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        return (self.numel * DTYPE_BITS[self.dtype] + 7) // 8
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype.startswith(("float", "bfloat", "complex"))
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype.startswith("complex")
+
+
+# What an operator takes and gives, with tensors reduced to their shapes. Dtypes, devices and layouts are strings.
+Value: TypeAlias = "Tensor | bool | int | float | complex | str | None | tuple[Value, ...]"
+
+
+def tensors(value: object) -> Iterator[Tensor]:
+    """Every tensor inside a value, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from tensors(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One way an operator was called: its name, its arguments and what it returned. Identical calls share one.
+
+    `args` and `kwargs` follow the operator's schema, without the trailing arguments that had their default value.
+    """
+
+    op: str
+    args: tuple[Value, ...]
+    kwargs: tuple[tuple[str, Value], ...]
+    output: Value
+
+
+class Call(NamedTuple):
+    """One operator call. `module` indexes `Trace.modules`; `reads` and `writes` index `Trace.storages`."""
+
+    signature: int
+    module: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Storage:
+    """A piece of memory. Times are positions in `Trace.calls`.
+
+    `born` is the call that allocated it (-1: it was there before). `died` is the number of calls that had been made
+    when it was released (None: it outlived the forward pass). `role` is "parameter", "buffer", "input" or
+    "activation"; an activation is whatever the forward pass itself allocates.
+    """
+
+    size_bytes: int
+    role: str
+    born: int
+    died: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module at one path (the root's path is ""). `same_as` is the index of the first path to a shared module.
+
+    `classes` are the qualified names of its class and its ancestors up to, without, `torch.nn.Module`; `attributes`
+    are its plain settings (`in_channels`, `kernel_size`, ...), as a mapping's items.
+    """
+
+    path: str
+    classes: tuple[str, ...]
+    attributes: tuple[tuple[str, Value], ...]
+    same_as: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.classes[0].rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter or a buffer, registered as `name` in `Trace.modules[module]`.
+
+    `storage` indexes `Trace.storages`. `same_as` is the index, in the same list, of the first name of a tied tensor.
+    `persistent` is whether a state_dict holds it.
+    """
+
+    module: int
+    name: str
+    tensor: Tensor
+    storage: int
+    trainable: bool = False
+    persistent: bool = True
+    same_as: int | None = None
+
+
+class ModuleCall(NamedTuple):
+    """One call of a module: operator calls `first` up to, without, `last` happened inside it."""
+
+    module: int
+    first: int
+    last: int
+    inputs: Value
+    output: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor the model was fed: its keyword or nested name (None when positional), shape and dtype."""
+
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything recorded about one forward pass. See the module's opening text."""
+
+    model: str
+    source: str
+    engine: str
+    inputs: tuple[Input, ...]
+    modules: tuple[Module, ...]
+    parameters: tuple[Weight, ...]
+    buffers: tuple[Weight, ...]
+    signatures: tuple[Signature, ...]
+    calls: tuple[Call, ...]
+    module_calls: tuple[ModuleCall, ...]
+    storages: tuple[Storage, ...]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA

@@ -1,0 +1,30 @@
+"""In what dress? One short file a format; a format's name is its file's name.
+
+Each has `SUFFIXES`, and `layers(profile, view)` and `models(profiles, columns)`, which return text.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import PurePath
+from typing import Any
+
+from profiler import errors
+
+FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
+
+
+def renderer(name: str) -> Any:
+    """The module that writes a format."""
+    if name not in FORMATS:
+        raise errors.NoSuchFormat(name, FORMATS)
+    return import_module(f"profiler.render.{name}")
+
+
+def format_of(path: str) -> str:
+    """The format that a file's suffix stands for."""
+    suffix = PurePath(path).suffix.lower()
+    for name in FORMATS:
+        if suffix in renderer(name).SUFFIXES:
+            return name
+    raise errors.UnknownSuffix(path, FORMATS)

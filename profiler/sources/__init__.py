@@ -1,0 +1,56 @@
+"""Which model do you mean? From a spec such as `resnet34(num_classes=10)` to a model and what to feed it.
+
+One file a kind of source; each has `PREFIX`, the name before the colon, and `load(spec, feed)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from profiler import errors
+from profiler.records import Trace
+from profiler.sources.spec import Feed, Spec, parse
+
+if TYPE_CHECKING:
+    from profiler.trace import Subject
+
+__all__ = ["Feed", "Spec", "load", "names", "parse"]
+
+_ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+_SAVED = (".json", ".json.gz")
+
+
+def load(text: str, feed: Feed | None = None) -> Subject | Trace:
+    """Find what a spec names: a model with its inputs, or a trace that was saved."""
+    spec, feed = parse(text), feed or Feed()
+    if spec.target.endswith(_SAVED):
+        return _source("saved").load(spec, feed)  # type: ignore[no-any-return]
+    if spec.prefix in _ZOOS:
+        return _source(spec.prefix).load(spec, feed)  # type: ignore[no-any-return]
+    if spec.prefix is not None:
+        return _source("python").load(spec, feed)  # type: ignore[no-any-return]
+    for zoo in _ZOOS:
+        source = _source(zoo)
+        if source.has(spec.target):
+            return source.load(spec, feed)  # type: ignore[no-any-return]
+    raise errors.NoSuchModel(spec.target, list(_all_names()))
+
+
+def names(pattern: str) -> list[str]:
+    """The zoo models whose name matches a shell pattern; timm's behind "timm:" where torchvision has the same name."""
+    return [name for name in _all_names() if fnmatchcase(name, pattern) or fnmatchcase(name.partition(":")[2], pattern)]
+
+
+def _all_names() -> Iterator[str]:
+    seen: set[str] = set()
+    for zoo in _ZOOS:
+        for name in _source(zoo).names():
+            yield f"{zoo}:{name}" if name in seen else name
+            seen.add(name)
+
+
+def _source(name: str) -> Any:
+    return import_module(f"profiler.sources.{name}")

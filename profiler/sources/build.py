@@ -1,0 +1,90 @@
+"""Building a model without its weights.
+
+Memory that a constructor asks for, and every random number in it, becomes a meta tensor; what a constructor computes
+from plain constants (widths, masks, position tables) stays real, since constructors look at such values. Filling a meta
+tensor is skipped. Models that look into their own weights while they are built are built for real.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from profiler import errors
+
+_META = torch.device("meta")
+_aten = torch.ops.aten
+_WITHOUT_VALUES = {"empty", "empty_strided", "rand", "randn", "randint", "normal"}  # factories of memory or random numbers
+_CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: nobody asks a large one for its values
+_LARGE = 4096  # elements
+
+
+class _Weightless(TorchDispatchMode):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = [a for a in args if isinstance(a, torch.Tensor)]
+        if any(t.is_meta for t in tensors):
+            if func._schema.name.endswith("_") and tensors[0] is args[0]:
+                return args[0]
+            return func(*map(_to_meta, args), **{k: _to_meta(v) for k, v in kwargs.items()})
+        if not tensors and _becomes_meta(func, args):
+            return func(*args, **{**kwargs, "device": _META, "pin_memory": False})
+        return func(*args, **kwargs)
+
+
+def _becomes_meta(func: Any, args: Any) -> bool:
+    name = func._opname
+    if name in _WITHOUT_VALUES:
+        return True
+    return name in _CONSTANT_VALUES and len(args[0]) > 0 and torch.Size(args[0]).numel() > _LARGE
+
+
+def _to_meta(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(_META)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_to_meta, value))
+    return _META if isinstance(value, torch.device) else value
+
+
+def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
+    """Call a model's builder without allocating or initialising its weights, and without moving the random state."""
+    _check_arguments(builder, kwargs, name)
+    state = torch.get_rng_state()
+    try:
+        with torch.no_grad(), _Weightless():
+            return builder(**kwargs)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError):
+        return build_real(builder, kwargs, name)
+    finally:
+        torch.set_rng_state(state)
+
+
+def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
+    """Call a model's builder and let it make its weights."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return builder(**kwargs)
+    except Exception as error:
+        raise errors.BuilderFailed(name, error) from error
+
+
+def _check_arguments(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> None:
+    try:
+        inspect.signature(builder).bind(**kwargs)
+    except TypeError as error:
+        raise errors.BuilderFailed(name, error) from error
+    except ValueError:  # no signature to look at
+        pass
+
+
+def as_model(built: Any, name: str) -> nn.Module:
+    if not isinstance(built, nn.Module):
+        raise errors.NotAModel(name, type(built).__name__)
+    return built

@@ -1,0 +1,104 @@
+"""A model from Python code: `FILE.py:CALLABLE` or `package.module:CALLABLE`, a class, a factory or a module instance."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from profiler import errors
+from profiler.sources.build import as_model, build, build_real
+from profiler.sources.spec import Feed, Spec
+from profiler.trace import Subject
+
+PREFIX = "python"
+
+
+def load(spec: Spec, feed: Feed) -> Subject:
+    found = _attribute(spec)
+    if isinstance(found, nn.Module):
+        if spec.kwargs:
+            raise errors.BadSpec(spec.text, f"{spec.target} is a model already and takes no arguments")
+        return _subject(spec, found, feed, None)
+    if not callable(found):
+        raise errors.NotAModel(spec.text, type(found).__name__)
+    return _subject(spec, build(found, spec.kwargs, spec.text), feed, partial(build_real, found, spec.kwargs, spec.text))
+
+
+def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
+    """What the callable returned is a model, or a model and its inputs."""
+    given = built[1] if isinstance(built, tuple) and len(built) == 2 else None
+    model = as_model(built if given is None else built[0], spec.text)
+    if feed.is_given:
+        args, kwargs = feed.args, feed.kwargs
+    elif given is None:
+        raise errors.InputsNeeded(spec.text)
+    elif feed.batch is not None:
+        raise errors.BatchNeedsInput(spec.text)
+    else:
+        args, kwargs = split_arguments(given)
+    return Subject(model, spec.name, PREFIX, args, kwargs, rebuild and (lambda: _model_of(rebuild())))
+
+
+def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """A tuple is several positional arguments, a dict is keyword arguments, anything else is one positional argument."""
+    if isinstance(given, dict):
+        return (), given
+    return (given if isinstance(given, tuple) else (given,)), {}
+
+
+def _model_of(built: Any) -> Any:
+    return built[0] if isinstance(built, tuple) else built
+
+
+def _attribute(spec: Spec) -> Any:
+    module = _module(spec)
+    found: Any = module
+    for name in spec.target.split("."):
+        if not hasattr(found, name):
+            raise errors.NoSuchModel(spec.target, [n for n in dir(module) if n[0] != "_"], spec.prefix or "")
+        found = getattr(found, name)
+    return found
+
+
+def _module(spec: Spec) -> ModuleType:
+    where = spec.prefix or ""
+    try:
+        return _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
+    except errors.ProfileError:
+        raise
+    except Exception as error:
+        raise errors.CannotImport(where, error) from error
+
+
+def _from_package(name: str) -> ModuleType:
+    """The current folder comes first, as it does for `python -m`."""
+    sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove("")
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise errors.NoSuchFile(str(path))
+    name = f"_profiled_{path.stem}"
+    found = importlib.util.spec_from_file_location(name, path)
+    if found is None or found.loader is None:
+        raise errors.CannotImport(str(path), ImportError("not a Python file"))
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # so that a script finds the files beside it
+    try:
+        found.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module

@@ -1,0 +1,16 @@
+"""A trace that was saved: `FILE.json` or `FILE.json.gz`. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from profiler import archive, errors
+from profiler.records import Trace
+from profiler.sources.spec import Feed, Spec
+
+
+def load(spec: Spec, feed: Feed) -> Trace:
+    path = Path(spec.text)
+    if feed.is_given or feed.batch is not None:
+        raise errors.SavedIsFixed(spec.text)
+    return archive.load(path)

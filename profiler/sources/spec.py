@@ -1,0 +1,67 @@
+"""The grammar of a model spec: `[PREFIX:]TARGET[(key=literal, ...)]`. Arguments are literals and never evaluated."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiler import errors
+
+_PATTERN = re.compile(r"(?:(?P<prefix>[^:()]+):)?(?P<target>[^:()]+)(?P<arguments>\(.*\))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A parsed spec: `timm:dpn92(num_classes=10)` has prefix "timm", target "dpn92" and one keyword argument."""
+
+    text: str
+    prefix: str | None
+    target: str
+    kwargs: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The spec without a zoo's prefix: what a report calls the model."""
+        return self.text.removeprefix(f"{self.prefix}:") if self.prefix in ("torchvision", "timm") else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What the user wants the model fed with, instead of the model's own inputs.
+
+    args, kwargs: what the forward pass takes; `TensorSpec`s among them stand for tensors.
+    batch: takes the place of the first dimension of every tensor.
+    """
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batch: int | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return bool(self.args or self.kwargs)
+
+
+def parse(text: str) -> Spec:
+    """Read a spec; raises `errors.BadSpec` with the place that is wrong."""
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None:
+        raise errors.BadSpec(text, "write NAME, timm:NAME, FILE.py:CALLABLE or NAME(key=value)")
+    return Spec(text.strip(), match["prefix"], match["target"].strip(), _arguments(text, match["arguments"]))
+
+
+def _arguments(text: str, written: str | None) -> dict[str, Any]:
+    if written is None:
+        return {}
+    try:
+        call = ast.parse(f"_{written}", mode="eval").body
+        if not isinstance(call, ast.Call):
+            raise SyntaxError
+        if call.args or any(keyword.arg is None for keyword in call.keywords):
+            raise errors.BadSpec(text, "arguments need names, like (num_classes=10)")
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError):
+        raise errors.BadSpec(text, "arguments are literals, like (num_classes=10, width_mult=0.5)") from None

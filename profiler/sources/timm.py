@@ -1,0 +1,50 @@
+"""timm's registered architectures, with the input size of their default configuration."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from profiler import errors
+from profiler.inputs import TensorSpec
+from profiler.sources.build import as_model, build, build_real
+from profiler.sources.spec import Feed, Spec
+from profiler.trace import Subject
+
+PREFIX = "timm"
+_IMAGE = (3, 224, 224)
+
+
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise errors.MissingPackage("timm", "timm", error) from None
+    return timm
+
+
+def names() -> list[str]:
+    found: list[str] = _timm().list_models()
+    return found
+
+
+def has(name: str) -> bool:
+    return bool(_timm().is_model(name))
+
+
+def load(spec: Spec, feed: Feed) -> Subject:
+    if not has(spec.target.partition(".")[0]):
+        raise errors.NoSuchModel(spec.target, names(), "timm")
+    builder = partial(_timm().create_model, spec.target, pretrained=False)
+    model = as_model(build(builder, spec.kwargs, spec.text), spec.text)
+    args, kwargs = (feed.args, feed.kwargs) if feed.is_given else ((_image(model, spec, feed),), {})
+    return Subject(model, spec.name, PREFIX, args, kwargs, partial(build_real, builder, spec.kwargs, spec.text))
+
+
+def _image(model: Any, spec: Spec, feed: Feed) -> TensorSpec:
+    """The image size and channels: the builder's arguments where they say, else the model's configuration."""
+    config = getattr(model, "pretrained_cfg", None) or {}
+    channels, height, width = config.get("input_size", _IMAGE)
+    size = spec.kwargs.get("img_size", (height, width))
+    height, width = (size, size) if isinstance(size, int) else size
+    return TensorSpec((feed.batch or 1, spec.kwargs.get("in_chans", channels), height, width))

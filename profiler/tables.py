@@ -1,0 +1,245 @@
+"""Which rows and columns? Tables of raw values; `profiler.render` puts them into a dress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from profiler import errors
+from profiler.describe import describe
+from profiler.layers import Layer
+from profiler.profiles import Profile
+from profiler.records import Input, Tensor, Value, tensors
+
+
+class Unit(Enum):
+    """What a value is, so that a renderer knows how to write it."""
+
+    TEXT = "text"
+    EXACT = "exact"  # an int, all digits shown
+    AMOUNT = "amount"  # an int that may be shortened to 3.66 G
+    BYTES = "bytes"
+    SHARE = "share"  # of the total, 0 to 1
+    RATIO = "ratio"
+    SHAPE = "shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name for `--columns` and CSV, its heading, its unit, and how it is got from a row's subject.
+
+    `most` is the width from which a narrow screen may cut it; columns with a higher `rank` are given up first.
+    """
+
+    name: str
+    heading: str
+    unit: Unit
+    get: Callable[[Any, Profile], Any]
+    rank: int = 0
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row's raw values, and how deep it stands in the tree."""
+
+    values: tuple[Any, ...]
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`, whole sentences."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    facts: tuple[tuple[str, Any, Unit, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the user wants to see of a layer table."""
+
+    columns: Sequence[str] = ()
+    depth: int | None = None
+    sort: str | None = None
+    top: int | None = None
+    filter: str | None = None
+
+
+# Columns --------------------------------------------------------------------------------------------------------------
+
+
+def _share(layer: Layer, profile: Profile) -> float | None:
+    whole = profile.convention.of(profile.figures.cost)
+    return None if layer.flops is None or not whole else layer.flops / whole
+
+
+def _intensity(layer: Layer, profile: Profile) -> float | None:
+    moved = (layer.total.cost.bytes_read or 0) + (layer.total.cost.bytes_written or 0)
+    return profile.convention.of(layer.total.cost) / moved if moved else None
+
+
+def _shape(value: Value) -> Value:
+    """A module's output as a shape, or several; None where there is no tensor."""
+    found = tuple(tensors(value))
+    return found if len(found) != 1 else found[0]
+
+
+def _shape_of_inputs(layer: Layer, profile: Profile) -> Value:
+    return _shape(layer.inputs)
+
+
+def _words(layer: Layer, profile: Profile) -> str:
+    if layer.shared_with is not None:
+        return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
+    return describe(layer.module, layer.weights)
+
+
+LAYER_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.name or profile.model, 0, 24),
+        Column("path", "Path", Unit.TEXT, lambda layer, profile: layer.path, 0, 40),
+        Column("kind", "Kind", Unit.TEXT, _words, 0, 26),
+        Column("class", "Class", Unit.TEXT, lambda layer, profile: layer.kind, 0, 26),
+        Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
+        Column("output", "Output", Unit.SHAPE, lambda layer, profile: _shape(layer.output), 3, 18),
+        Column("params", "Parameters", Unit.EXACT, lambda layer, profile: layer.params, 1),
+        Column("trainable", "Trainable", Unit.EXACT, lambda layer, profile: layer.total.trainable_params, 4),
+        Column("frozen", "Frozen", Unit.EXACT, lambda layer, profile: layer.total.frozen_params, 4),
+        Column("buffers", "Buffers", Unit.EXACT, lambda layer, profile: layer.total.buffers, 4),
+        Column("macs", "MACs", Unit.AMOUNT, lambda layer, profile: layer.macs, 1),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, profile: layer.flops, 2),
+        Column("size", "MB", Unit.BYTES, lambda layer, profile: layer.total.param_bytes, 5),
+        Column("activations", "Act. MB", Unit.BYTES, lambda layer, profile: layer.total.activation_bytes, 5),
+        Column("share", "FLOPs %", Unit.SHARE, _share, 1),
+        Column("comparisons", "Comparisons", Unit.AMOUNT, lambda layer, profile: layer.total.cost.comparisons, 5),
+        Column("read", "Read MB", Unit.BYTES, lambda layer, profile: layer.total.cost.bytes_read, 5),
+        Column("written", "Written MB", Unit.BYTES, lambda layer, profile: layer.total.cost.bytes_written, 5),
+        Column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 5),
+        Column("calls", "Calls", Unit.EXACT, lambda layer, profile: layer.calls, 5),
+    )
+}
+DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
+
+MODEL_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("model", "Model", Unit.TEXT, lambda profile, _: profile.model, 0, 40),
+        Column("params", "Parameters", Unit.EXACT, lambda profile, _: profile.totals.params),
+        Column("trainable", "Trainable", Unit.EXACT, lambda profile, _: profile.totals.trainable_params, 4),
+        Column("frozen", "Frozen", Unit.EXACT, lambda profile, _: profile.totals.frozen_params, 4),
+        Column("buffers", "Buffers", Unit.EXACT, lambda profile, _: profile.totals.buffers, 4),
+        Column("macs", "MACs", Unit.AMOUNT, lambda profile, _: profile.totals.macs),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda profile, _: profile.totals.flops, 1),
+        Column("size", "MB", Unit.BYTES, lambda profile, _: profile.totals.param_bytes, 2),
+        Column("activations", "Act. MB", Unit.BYTES, lambda profile, _: profile.totals.activation_bytes, 3),
+        Column("peak", "Peak MB", Unit.BYTES, lambda profile, _: profile.totals.peak_activation_bytes, 4),
+        Column("input", "Input", Unit.SHAPE, lambda profile, _: _fed(profile.trace.inputs), 2, 24),
+        Column("unknown", "Unknown", Unit.EXACT, lambda profile, _: profile.coverage.unknown, 4),
+    )
+}
+DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activations", "input")
+
+
+def _fed(inputs: Iterable[Input]) -> Value:
+    return _shape(tuple(Tensor(i.shape, i.dtype) for i in inputs))
+
+
+def _chosen(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
+    for name in names:
+        if name not in known:
+            raise errors.NoSuchColumn(name, known)
+    return tuple(known[name] for name in names)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def layer_table(profile: Profile, view: View | None = None) -> Table:
+    """One row a layer, in the model's own order unless the view sorts it."""
+    view = view or View()
+    flat = view.sort is not None or view.filter is not None or view.top is not None
+    default = [("path" if flat and name == "layer" else name) for name in DEFAULT_LAYER_COLUMNS]
+    columns = _chosen(view.columns or default, LAYER_COLUMNS)
+    shown = _shown(profile, view, flat)
+    rows = tuple(
+        Row(tuple(column.get(layer, profile) for column in columns), 0 if flat else layer.depth) for layer in shown
+    )
+    return Table(columns, rows, _facts(profile), _notes(profile))
+
+
+def _shown(profile: Profile, view: View, flat: bool) -> Sequence[Layer]:
+    found = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
+    if view.filter is not None:
+        pattern = view.filter
+        found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    elif flat:
+        parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
+        found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
+    if view.sort is not None or view.top is not None:
+        (column,) = _chosen([view.sort or "flops"], LAYER_COLUMNS)
+        found.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
+    return found[: view.top]
+
+
+def _order(value: Any) -> Any:
+    """Values that are not known come last among numbers; shapes are ordered by their elements."""
+    if value is None:
+        return -1
+    if isinstance(value, (Tensor, tuple)):
+        return sum(t.numel for t in tensors(value))
+    return value
+
+
+def model_table(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> Table:
+    """One row a model."""
+    chosen = _chosen(columns or DEFAULT_MODEL_COLUMNS, MODEL_COLUMNS)
+    rows = tuple(Row(tuple(column.get(profile, profile) for column in chosen)) for profile in profiles)
+    notes = dict.fromkeys(note for profile in profiles for note in _notes(profile, len(profiles) > 1))
+    return Table(chosen, rows, (), tuple(notes))
+
+
+def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
+    totals, coverage = profile.totals, profile.coverage
+    return (
+        ("Parameters", totals.params, Unit.EXACT, f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}"),
+        ("Buffers", totals.buffers, Unit.EXACT, ""),
+        ("MACs", totals.macs, Unit.EXACT, ""),
+        ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
+        ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
+        ("Activations, MB", totals.activation_bytes, Unit.BYTES, "all that the forward pass allocates"),
+        ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
+        (
+            "Operator calls",
+            len(profile.trace.calls),
+            Unit.EXACT,
+            f"{coverage.known} with a formula, {coverage.free} free, {coverage.unknown} unknown",
+        ),
+    )
+
+
+def _notes(profile: Profile, named: bool = False) -> tuple[str, ...]:
+    trace = profile.trace
+    prefix = f"{profile.model}: " if named else ""
+    notes = []
+    if profile.unknown_ops:
+        missing = ", ".join(f"{op} ×{times}" for op, times in profile.unknown_ops.items())
+        notes.append(f"{prefix}NOT COUNTED, for want of a formula: {missing}")
+    notes.append(f"{profile.convention.name}: {profile.convention.says}. 1 MB = 1024·1024 bytes.")
+    if not named:
+        fed = ", ".join(_fed_words(i) for i in trace.inputs) or "nothing"
+        notes.append(f"Input {fed}. Engine {trace.engine}.")
+    elif trace.engine != "meta":
+        notes.append(f"{prefix}engine {trace.engine}")
+    notes.append("Versions: " + ", ".join(f"{name} {version}" for name, version in trace.versions.items()) + ".")
+    return tuple(notes)
+
+
+def _fed_words(given: Input) -> str:
+    return (f"{given.name} " if given.name else "") + "×".join(map(str, given.shape)) + f" {given.dtype}"

@@ -1,0 +1,93 @@
+"""Hands the model back as it was: attributes, buffers, modes, values written in place, random state."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import is_
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+class Guard:
+    """Remembers a model's state when it is made and brings it back in `restore`."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self._saved = [_Attributes(module) for module in modules]
+        self._values: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+        self._random = (random.getstate(), numpy.random.get_state(), torch.get_rng_state())
+
+    def before_write(self, tensor: torch.Tensor) -> None:
+        """Called before an in-place operator overwrites values that the model or the caller owns."""
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._values:
+            self._values[storage._cdata] = (storage, storage.clone())
+
+    def restore(self) -> None:
+        for saved in self._saved:
+            saved.restore()
+        for storage, values in self._values.values():
+            storage.copy_(values)
+        python_state, numpy_state, torch_state = self._random
+        random.setstate(python_state)
+        numpy.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+
+
+class _Attributes:
+    """The attributes of one module, and what it has registered, as they were."""
+
+    __slots__ = ("_copies", "_module")
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        own = module.__dict__
+        self._copies: list[tuple[dict[str, Any], dict[str, Any]]] = [(own, own.copy())]
+        for name in _REGISTRIES:
+            registry = own.get(name)
+            if registry:
+                self._copies.append((registry, registry.copy()))
+
+    def restore(self) -> None:
+        for live, saved in self._copies:
+            if len(live) != len(saved) or not all(map(is_, live.values(), saved.values())) or list(live) != list(saved):
+                live.clear()
+                live.update(saved)
+
+
+@contextmanager
+def evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Every module in inference mode, and back to its own mode afterwards."""
+    trained = [module for module in modules if module.training]
+    _set_modes(trained, False)
+    try:
+        yield
+    finally:
+        _set_modes(trained, True)
+
+
+def _set_modes(modules: Sequence[nn.Module], training: bool) -> None:
+    for module in modules:
+        if "training" in module.__dict__:  # not in a scripted module, whose attributes are elsewhere
+            module.__dict__["training"] = training
+        else:
+            module.training = training
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection: tensors are released when the model lets go of them, not when a collection happens to run."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

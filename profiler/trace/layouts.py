@@ -1,0 +1,62 @@
+"""A tensor's shape, strides and dtype as one shared object, so that comparing two tensors' metadata is comparing two pointers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Final
+
+import torch
+
+from profiler.records import DTYPE_BITS, Tensor
+
+META: Final = torch.device("meta")
+
+
+class Layout:
+    """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`."""
+
+    __slots__ = ("dtype", "shape", "storage_bytes", "strides", "tensor")
+
+    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.shape = shape
+        self.strides = strides
+        self.dtype = dtype
+        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."))
+        self.storage_bytes = self._span_bytes()
+
+    def _span_bytes(self) -> int:
+        """Bytes of a storage that holds exactly a tensor of this layout."""
+        if 0 in self.shape:
+            return 0
+        last = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        return ((last + 1) * DTYPE_BITS[self.tensor.dtype] + 7) // 8
+
+    def empty(self) -> torch.Tensor:
+        """A new meta tensor of this layout, with a storage of its own."""
+        return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
+
+
+_layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], Layout] = {}
+
+
+def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    key = (shape, strides, dtype)
+    found = _layouts.get(key)
+    if found is None:
+        found = _layouts[key] = Layout(*key)
+    return found
+
+
+def layout_of(tensor: torch.Tensor) -> Layout:
+    if tensor.layout is not torch.strided:  # sparse and nested tensors have no strides
+        return layout(tuple(tensor.shape), contiguous_strides(tuple(tensor.shape)), tensor.dtype)
+    return layout(tensor.shape, tensor.stride(), tensor.dtype)
+
+
+def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    return layout(shape, contiguous_strides(shape), dtype)
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Row-major strides, as torch gives them (a dimension of size 0 counts as 1)."""
+    return tuple(prod(max(size, 1) for size in shape[i + 1 :]) for i in range(len(shape)))

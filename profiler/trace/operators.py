@@ -1,0 +1,68 @@
+"""How an operator is to be met: run each time, remembered, taken apart, or answered with its first argument.
+
+Decided once per operator from its schema; the recorder only looks the answer up.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from functools import cache
+from typing import Any
+
+import torch
+
+from profiler.ops.registry import is_known
+from profiler.ops.registry import free_reason
+
+
+class Manner(Enum):
+    FRESH = auto()  # new tensors whose metadata depends on the arguments' metadata alone: remembered
+    VIEW = auto()  # shares its argument's memory: runs for real, so that storages stay shared
+    INPLACE = auto()  # overwrites its first argument's values and returns it
+    RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
+    READ = auto()  # asks a tensor for its values
+    PARTS = auto()  # composed of other operators, and without a formula of its own: taken apart
+
+
+# In-place operators that change the shape, strides or storage of their first argument.
+_RESHAPING = {
+    "as_strided_", "resize_", "resize_as_", "set_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "t_",
+    "transpose_", "detach_",
+}  # fmt: skip
+_READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
+
+
+@cache
+def manner(func: Any) -> Manner:
+    """How to meet an operator (`torch._ops.OpOverload`)."""
+    name = func._schema.name.split("::")[1]
+    if name in _READING or torch.Tag.data_dependent_output in func.tags:
+        return Manner.READ
+    if _is_composite(func) and not _has_entry(func):
+        return Manner.PARTS
+    return _by_schema(func, name)
+
+
+def _by_schema(func: Any, name: str) -> Manner:
+    arguments, returns = func._schema.arguments, func._schema.returns
+    written = [i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write]
+    if written == [0] and name not in _RESHAPING and len(returns) == 1 and _is_tensor(arguments[0]):
+        return Manner.INPLACE
+    if written:
+        return Manner.RUN
+    if any(r.alias_info is not None for r in returns):
+        return Manner.VIEW
+    return Manner.FRESH
+
+
+def _is_tensor(argument: Any) -> bool:
+    return str(argument.type) == "Tensor"
+
+
+def _is_composite(func: Any) -> bool:
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
+
+
+def _has_entry(func: Any) -> bool:
+    return is_known(str(func)) or free_reason(str(func)) is not None

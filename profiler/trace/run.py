@@ -1,0 +1,187 @@
+"""Running a model once and recording it: on meta tensors, or on real ones where the model asks for values."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+
+from profiler import errors
+from profiler.inputs import TensorSpec
+from profiler.records import Input, Trace
+from profiler.trace.guard import Guard, evaluating, uncollected
+from profiler.trace.layouts import META, layout_of
+from profiler.trace.modules import Stack, Structure
+from profiler.trace.recorder import NeedsValues, Recorder
+from profiler.versions import versions
+
+# One model runs at a time: a run sets module modes and global hooks, and Python would not run two at once anyway.
+_one_at_a_time = threading.RLock()
+
+
+@dataclass(slots=True)
+class Subject:
+    """A model and what to feed it. `TensorSpec`s among the arguments stand for tensors of that shape.
+
+    `rebuild` makes the model again with real weights, for models that were built without.
+    """
+
+    model: nn.Module
+    name: str
+    source: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    rebuild: Callable[[], nn.Module] | None = None
+
+
+def trace(subject: Subject) -> Trace:
+    """Run the subject once and record it. The model comes back as it was, also when it raises."""
+    with _one_at_a_time, uncollected():
+        try:
+            return _Run(subject, subject.model, real=False).trace()
+        except NeedsValues as reason:
+            return _Run(subject, _with_values(subject, reason), real=True).trace()
+
+
+class _Run:
+    def __init__(self, subject: Subject, model: nn.Module, real: bool) -> None:
+        self._subject = subject
+        self._model = model
+        self._real = real
+        self._device = _device(model) if real else META
+
+    def trace(self) -> Trace:
+        structure = Structure(self._model)
+        modules = [module for _, module in structure.firsts()]
+        guard = Guard(modules)
+        recorder = Recorder(self._real, guard.before_write)
+        recorder.attribute_inside(structure.is_inside)
+        stack = Stack(structure, recorder)
+        parameters, buffers = structure.weights(recorder)
+        args, kwargs = self._feed(recorder)
+        try:
+            with evaluating(modules):
+                self._run(args, kwargs, recorder, stack)
+        finally:
+            guard.restore()
+        return Trace(
+            model=self._subject.name,
+            source=self._subject.source,
+            engine=self._device.type,
+            inputs=_input_records(args, kwargs),
+            modules=tuple(structure.modules),
+            parameters=tuple(parameters),
+            buffers=tuple(buffers),
+            signatures=tuple(recorder.signatures),
+            calls=tuple(recorder.calls),
+            module_calls=tuple(stack.calls),
+            storages=tuple(recorder.storages),
+            versions=versions(),
+        )
+
+    def _feed(self, recorder: Recorder) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, with every tensor in them ready for the engine."""
+        generator = torch.Generator().manual_seed(0) if self._real else None
+
+        def ready(leaf: Any) -> Any:
+            if isinstance(leaf, TensorSpec):
+                leaf = _values(leaf, generator).to(self._device) if generator else _placeholder(leaf)
+            elif self._real:
+                leaf = leaf.to(self._device)
+            elif not leaf.is_meta:
+                leaf = layout_of(leaf).empty()
+            recorder.give(leaf, "input")
+            return leaf
+
+        args = tuple(map_leaves(ready, arg) for arg in self._subject.args)
+        return args, {name: map_leaves(ready, value) for name, value in self._subject.kwargs.items()}
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> None:
+        """The forward pass. Its output lives until the recorder has settled, as it would in the caller's hands."""
+        try:
+            with torch.inference_mode(), stack.following(), recorder:
+                output = self._model(*args, **kwargs)
+        except Exception as error:
+            if recorder.asked is not None:
+                raise recorder.asked from error
+            raise errors.ModelFailed(self._subject.name, error, _input_records(args, kwargs)) from error
+        recorder.settle()
+        del output
+
+
+def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
+    """The subject's model with real weights, for a run on real tensors."""
+    weights = [*subject.model.parameters(), *subject.model.buffers()]
+    if not any(weight.is_meta for weight in weights):
+        return subject.model
+    if subject.rebuild is None:
+        raise errors.WeightsWithoutValues(subject.name, str(reason))
+    needed, free = sum(weight.nbytes for weight in weights), psutil.virtual_memory().available
+    if needed > free:
+        raise errors.WeightsDoNotFit(subject.name, str(reason), needed, free)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return subject.rebuild()
+
+
+def _device(model: nn.Module) -> torch.device:
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to every tensor and `TensorSpec` inside lists, tuples, mappings and dataclasses."""
+    if isinstance(value, (torch.Tensor, TensorSpec)):
+        return function(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(map_leaves(function, item) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_leaves(function, item) for item in value)
+    if isinstance(value, dict):
+        return type(value)((key, map_leaves(function, item)) for key, item in value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [f.name for f in dataclasses.fields(value) if f.init]
+        return dataclasses.replace(value, **{n: map_leaves(function, getattr(value, n)) for n in names})
+    return value
+
+
+def _placeholder(spec: TensorSpec) -> torch.Tensor:
+    return torch.empty(spec.shape, dtype=_dtype(spec), device=META)
+
+
+def _values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
+    """Uniform in [0, 1) for floating-point inputs; zeros for the others, which are valid token indices."""
+    dtype = _dtype(spec)
+    if dtype.is_floating_point:
+        return torch.rand(spec.shape, generator=generator).to(dtype)
+    return torch.zeros(spec.shape, dtype=dtype)
+
+
+def _dtype(spec: TensorSpec) -> torch.dtype:
+    found: torch.dtype = getattr(torch, spec.dtype)
+    return found
+
+
+def _input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
+    found: list[Input] = []
+
+    def walk(name: str | None, value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            found.append(Input(name, tuple(value.shape), str(value.dtype).removeprefix("torch.")))
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                walk(name, item)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                walk(f"{name}.{key}" if name else str(key), item)
+
+    walk(None, args)
+    walk(None, kwargs)
+    return tuple(found)

@@ -1,0 +1,620 @@
+"""The tables that test_formulas.py walks: for each family, calls and what they must cost, written as products of factors.
+
+A count that a row leaves out must be 0; bytes that it leaves out must be each input and each output once.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiler.records import Signature, Tensor, Value
+
+
+@dataclass(frozen=True)
+class Row:
+    signature: Signature
+    counts: dict[str, int] = field(hash=False)
+
+    def __str__(self) -> str:
+        return self.signature.op
+
+
+def row(op: str, *args: Value, out: Value, kwargs: dict[str, Value] | None = None, **counts: int) -> Row:
+    return Row(Signature(op, args, tuple((kwargs or {}).items()), out), counts)
+
+
+def f(*shape: int) -> Tensor:
+    return Tensor(shape, "float32")
+
+
+def i(*shape: int) -> Tensor:
+    return Tensor(shape, "int64")
+
+
+def b(*shape: int) -> Tensor:
+    return Tensor(shape, "bool")
+
+
+def c(*shape: int) -> Tensor:
+    return Tensor(shape, "complex64")
+
+
+MATMUL = [
+    row("aten.mm.default", f(5, 7), f(7, 3), out=f(5, 3), macs=5 * 7 * 3),
+    row("aten.mm.default", i(5, 7), i(7, 3), out=i(5, 3), macs=5 * 7 * 3),
+    row("aten.mm.default", c(5, 7), c(7, 3), out=c(5, 3), macs=5 * 7 * 3 * 4),
+    row("aten.addmm.default", f(3), f(5, 7), f(7, 3), out=f(5, 3), macs=5 * 7 * 3, adds=5 * 3),
+    row("aten.addmm.default", c(3), c(5, 7), c(7, 3), out=c(5, 3), macs=5 * 7 * 3 * 4, adds=2 * 5 * 3),
+    row(
+        "aten.addmm.default", f(3), f(5, 7), f(7, 3), kwargs={"beta": 0, "alpha": 2}, out=f(5, 3),
+        macs=5 * 7 * 3, muls=5 * 3,
+    ),
+    row(
+        "aten.addmm.default", f(3), f(5, 7), f(7, 3), kwargs={"beta": 0.5, "alpha": 2}, out=f(5, 3),
+        macs=5 * 7 * 3, adds=5 * 3, muls=2 * 5 * 3,
+    ),
+    row("aten.bmm.default", f(2, 5, 7), f(2, 7, 3), out=f(2, 5, 3), macs=2 * 5 * 7 * 3),
+    row(
+        "aten.baddbmm.default", f(2, 5, 3), f(2, 5, 7), f(2, 7, 3), out=f(2, 5, 3),
+        macs=2 * 5 * 7 * 3, adds=2 * 5 * 3,
+    ),
+    row("aten.addbmm.default", f(5, 3), f(2, 5, 7), f(2, 7, 3), out=f(5, 3), macs=2 * 5 * 7 * 3, adds=5 * 3),
+    row("aten.mv.default", f(5, 7), f(7), out=f(5), macs=5 * 7),
+    row("aten.addmv.default", f(5), f(5, 7), f(7), out=f(5), macs=5 * 7, adds=5),
+    row("aten.dot.default", f(7), f(7), out=f(), macs=7),
+    row("aten.vdot.default", c(7), c(7), out=c(), macs=4 * 7),
+    row("aten.inner.default", f(2, 7), f(3, 7), out=f(2, 3), macs=2 * 7 * 3),
+    row("aten.outer.default", f(5), f(7), out=f(5, 7), muls=5 * 7),
+    row("aten.addr.default", f(5, 7), f(5), f(7), out=f(5, 7), muls=5 * 7, adds=5 * 7),
+    row("aten.kron.default", f(2, 3), f(4, 5), out=f(8, 15), muls=2 * 4 * 3 * 5),
+    # FC 78400 -> 4096 with bias
+    row(
+        "aten.linear.default", f(1, 78400), f(4096, 78400), f(4096), out=f(1, 4096), macs=78400 * 4096, adds=4096
+    ),
+    row("aten.linear.default", f(2, 9, 7), f(5, 7), out=f(2, 9, 5), macs=2 * 9 * 7 * 5),
+    row("aten.linear.default", f(7), f(5, 7), f(5), out=f(5), macs=7 * 5, adds=5),
+    row("aten.matmul.default", f(2, 1, 5, 7), f(4, 7, 3), out=f(2, 4, 5, 3), macs=2 * 4 * 5 * 7 * 3),
+    row("aten.matmul.default", f(7), f(4, 7, 3), out=f(4, 3), macs=4 * 7 * 3),
+    row("aten.matmul.default", f(4, 5, 7), f(7), out=f(4, 5), macs=4 * 5 * 7),
+    row("aten.matmul.default", f(7), f(7), out=f(), macs=7),
+    row(
+        "aten.bilinear.default", f(3, 5), f(3, 7), f(2, 5, 7), f(2), out=f(3, 2),
+        macs=3 * 2 * 5 * 7 + 3 * 2 * 7, adds=3 * 2,
+    ),
+    row(
+        "aten._trilinear.default", f(3, 5), f(2, 5, 7), f(3, 7), (1, 3), (0,), (1, 2), (2, 3), out=f(3, 2),
+        macs=3 * 2 * (5 + 1) * 7,
+    ),
+    row("aten._grouped_mm.default", f(11, 7), f(4, 7, 3), i(4), out=f(11, 3), macs=11 * 7 * 3),
+    row("aten.einsum.default", "bhid,bhjd->bhij", (f(2, 3, 4, 5), f(2, 3, 6, 5)), out=f(2, 3, 4, 6), macs=2 * 3 * 4 * 6 * 5),
+    row("aten.einsum.default", "...ij,jk", (f(2, 4, 5), f(5, 6)), out=f(2, 4, 6), macs=2 * 4 * 5 * 6),
+    row("aten.einsum.default", "i,j->ij", (f(4), f(5)), out=f(4, 5), muls=4 * 5),
+    row("aten.einsum.default", "ij->j", (f(4, 5),), out=f(5), adds=(4 - 1) * 5),
+    row("aten.einsum.default", "ii->i", (f(4, 4),), out=f(4)),
+    row("aten.einsum.default", "ii->", (f(4, 4),), out=f(), adds=4 - 1),
+    # k belongs to one operand alone and is summed before the product
+    row("aten.einsum.default", "ijk,j->i", (f(4, 5, 6), f(5)), out=f(4), adds=4 * 5 * (6 - 1), macs=4 * 5),
+    row("aten.einsum.default", "ij,jk,kl->il", (f(2, 3), f(3, 4), f(4, 5)), out=f(2, 5), macs=2 * 3 * 4 + 2 * 4 * 5),
+    row(
+        "aten.einsum.default", "ij,jk,kl->il", (f(2, 3), f(3, 4), f(4, 5)), kwargs={"path": (1, 2, 0, 1)}, out=f(2, 5),
+        macs=3 * 4 * 5 + 2 * 3 * 5,
+    ),
+]  # fmt: skip
+
+CONVOLUTION = [
+    # resnet34's first layer, and a grouped 3x3
+    row(
+        "aten.conv2d.default", f(1, 3, 224, 224), f(64, 3, 7, 7), None, (2, 2), (3, 3), out=f(1, 64, 112, 112),
+        macs=64 * 112 * 112 * 3 * 7 * 7,
+    ),
+    row(
+        "aten.conv2d.default", f(2, 64, 56, 56), f(64, 16, 3, 3), f(64), (1, 1), (1, 1), (1, 1), 4,
+        out=f(2, 64, 56, 56), macs=2 * 64 * 56 * 56 * (64 // 4) * 3 * 3, adds=2 * 64 * 56 * 56,
+    ),
+    row(
+        "aten.conv2d.padding", f(1, 3, 8, 8), f(4, 3, 3, 3), f(4), (1, 1), "same", out=f(1, 4, 8, 8),
+        macs=4 * 8 * 8 * 3 * 3 * 3, adds=4 * 8 * 8,
+    ),
+    row("aten.conv2d.default", f(3, 8, 8), f(4, 3, 3, 3), out=f(4, 6, 6), macs=4 * 6 * 6 * 3 * 3 * 3),
+    row("aten.conv1d.default", f(2, 3, 9), f(4, 3, 5), f(4), out=f(2, 4, 5), macs=2 * 4 * 5 * 3 * 5, adds=2 * 4 * 5),
+    row(
+        "aten.conv3d.default", f(2, 3, 4, 5, 6), f(8, 3, 1, 3, 3), out=f(2, 8, 4, 3, 4),
+        macs=2 * 8 * 4 * 3 * 4 * 3 * 1 * 3 * 3,
+    ),
+    # dilation moves the taps and changes only the output's size
+    row(
+        "aten.convolution.default", f(1, 4, 9, 9), f(6, 4, 3, 3), f(6), (1, 1), (0, 0), (3, 3), False, (0, 0), 1,
+        out=f(1, 6, 3, 3), macs=6 * 3 * 3 * 4 * 3 * 3, adds=6 * 3 * 3,
+    ),
+    row("aten.conv1d.default", c(1, 2, 9), c(4, 2, 3), c(4), out=c(1, 4, 7), macs=4 * 7 * 2 * 3 * 4, adds=4 * 7 * 2),
+    # transposed: the input's 8x8, not the output's 16x16
+    row(
+        "aten.conv_transpose2d.input", f(1, 4, 8, 8), f(4, 6, 2, 2), f(6), (2, 2), out=f(1, 6, 16, 16),
+        macs=4 * 8 * 8 * 6 * 2 * 2, adds=6 * 16 * 16,
+    ),
+    row(
+        "aten.convolution.default", f(2, 8, 5), f(8, 3, 4), None, (2,), (1,), (1,), True, (0,), 2, out=f(2, 6, 10),
+        macs=2 * 8 * 5 * (6 // 2) * 4,
+    ),
+    row(
+        "aten.conv_transpose3d.input", f(4, 2, 3, 4), f(4, 5, 2, 2, 2), None, (2, 2, 2), out=f(5, 4, 6, 8),
+        macs=4 * 2 * 3 * 4 * 5 * 2 * 2 * 2,
+    ),
+    row("aten.conv_tbc.default", f(9, 2, 3), f(5, 3, 4), f(4), out=f(5, 2, 4), macs=2 * 4 * 5 * 3 * 5, adds=5 * 2 * 4),
+    row(
+        "aten.thnn_conv2d.default", f(1, 3, 8, 8), f(4, 3, 3, 3), (3, 3), f(4), out=f(1, 4, 6, 6),
+        macs=4 * 6 * 6 * 3 * 3 * 3, adds=4 * 6 * 6,
+    ),
+]  # fmt: skip
+
+S = 2 * 4 * 5 * 7  # scores: batch 2, 4 heads, 5 queries, 7 keys
+R = 2 * 4 * 5
+Q, K, V = f(2, 4, 5, 16), f(2, 4, 7, 16), f(2, 4, 7, 8)
+SOFTMAX = {"comparisons": S - R, "adds": S + S - R, "specials": S, "divs": S}
+ATTENTION = [
+    row(
+        "aten.scaled_dot_product_attention.default", Q, K, V, out=f(2, 4, 5, 8),
+        macs=2 * 4 * 5 * 7 * 16 + 2 * 4 * 5 * 7 * 8, muls=S, **SOFTMAX,
+    ),
+    row(
+        "aten.scaled_dot_product_attention.default", Q, K, V, b(5, 7), out=f(2, 4, 5, 8),
+        macs=2 * 4 * 5 * 7 * (16 + 8), muls=S, **SOFTMAX,
+    ),
+    row(
+        "aten.scaled_dot_product_attention.default", Q, K, V, f(5, 7), out=f(2, 4, 5, 8),
+        macs=2 * 4 * 5 * 7 * (16 + 8), muls=S, **(SOFTMAX | {"adds": S + S - R + S}),
+    ),
+    # causal: recorded, not discounted; two query heads share each key head
+    row(
+        "aten.scaled_dot_product_attention.default", Q, f(2, 2, 7, 16), f(2, 2, 7, 8), None, 0.0, True,
+        kwargs={"enable_gqa": True}, out=f(2, 4, 5, 8), macs=2 * 4 * 5 * 7 * (16 + 8), muls=S, **SOFTMAX,
+    ),
+    row(
+        "aten.scaled_dot_product_attention.default", Q, K, V, None, 0.1, out=f(2, 4, 5, 8),
+        macs=2 * 4 * 5 * 7 * (16 + 8), muls=S + 2 * S, **SOFTMAX,
+    ),
+    row(
+        "aten._scaled_dot_product_flash_attention_for_cpu.default", Q, K, V, kwargs={"attn_mask": f(5, 7)},
+        out=(f(2, 4, 5, 8), f(2, 4, 5)), macs=2 * 4 * 5 * 7 * (16 + 8), muls=S,
+        **(SOFTMAX | {"adds": S + S - R + S}),
+    ),
+    row(
+        "aten._scaled_dot_product_efficient_attention.default", Q, K, V, None, False,
+        out=(f(2, 4, 5, 8), f(2, 4, 5), i(), i()), macs=2 * 4 * 5 * 7 * (16 + 8), muls=S, **SOFTMAX,
+    ),
+    row(
+        "aten._native_multi_head_attention.default", f(2, 5, 8), f(2, 5, 8), f(2, 5, 8), 8, 4, f(24, 8), f(24),
+        f(8, 8), f(8), None, False, out=(f(2, 5, 8), None),
+        macs=2 * 5 * 8 * (3 * 8) + 2 * (2 * 4 * 5 * 5 * 2) + 2 * 5 * 8 * 8, muls=2 * 4 * 5 * 5,
+        adds=2 * 5 * 24 + 2 * 4 * 5 * (5 + 4) + 2 * 5 * 8, specials=2 * 4 * 5 * 5, divs=2 * 4 * 5 * 5,
+        comparisons=2 * 4 * 5 * 4,
+    ),
+]  # fmt: skip
+
+X = 2 * 6 * 4 * 5  # elements of the examples below: batch 2, 6 channels, 4 x 5
+IMAGE = f(2, 6, 4, 5)
+NORM = [
+    # per channel: var + eps, beta - mean*scale; mean*scale, gamma*rsqrt; rsqrt. Per element: one of each.
+    row(
+        "aten.batch_norm.default", IMAGE, f(6), f(6), f(6), f(6), False, 0.1, 1e-5, True, out=IMAGE,
+        adds=X + 2 * 6, muls=X + 2 * 6, specials=6,
+    ),
+    row(
+        "aten.batch_norm.default", IMAGE, None, None, f(6), f(6), False, 0.1, 1e-5, True, out=IMAGE,
+        adds=X + 6, muls=X + 6, specials=6,
+    ),
+    row(
+        "aten._native_batch_norm_legit_no_training.default", IMAGE, f(6), f(6), f(6), f(6), 0.1, 1e-5,
+        out=(IMAGE, f(0), f(0)), adds=X + 2 * 6, muls=X + 2 * 6, specials=6,
+    ),
+    # training: mean and variance of 2*4*5 elements a channel, and the running averages
+    row(
+        "aten.batch_norm.default", IMAGE, f(6), f(6), f(6), f(6), True, 0.1, 1e-5, True, out=IMAGE,
+        adds=X + 2 * 6 + (6 * 39 + X + 6 * 39) + 2 * 6, muls=X + 2 * 6 + X + 5 * 6, divs=2 * 6, specials=6,
+    ),
+    row(
+        "aten._native_batch_norm_legit.no_stats", IMAGE, None, None, True, 0.1, 1e-5, out=(IMAGE, f(6), f(6)),
+        adds=X + 6 + (6 * 39 + X + 6 * 39), muls=X + 6 + X, divs=2 * 6, specials=6,
+    ),
+    row(
+        "aten.instance_norm.default", IMAGE, None, None, None, None, True, 0.1, 1e-5, True, out=IMAGE,
+        adds=X + 12 + (12 * 19 + X + 12 * 19), muls=X + 12 + X, divs=2 * 12, specials=12,
+    ),
+    row(
+        "aten.layer_norm.default", f(2, 6, 20), (20,), f(20), f(20), out=f(2, 6, 20),
+        adds=(12 * 19 + X + 12 * 19) + 12 + X, muls=X + X + X, divs=2 * 12, specials=12,
+    ),
+    row(
+        "aten.native_layer_norm.default", f(2, 6, 20), (6, 20), None, None, 1e-5, out=(f(2, 6, 20), f(2), f(2)),
+        adds=(2 * 119 + X + 2 * 119) + 2, muls=X + X, divs=2 * 2, specials=2,
+    ),
+    row(
+        "aten.group_norm.default", IMAGE, 3, f(6), f(6), out=IMAGE,
+        adds=(6 * 39 + X + 6 * 39) + 6 + X, muls=X + X + X, divs=2 * 6, specials=6,
+    ),
+    row(
+        "aten.native_group_norm.default", IMAGE, f(6), f(6), 2, 6, 20, 3, 1e-5, out=(IMAGE, f(2, 3), f(2, 3)),
+        adds=(6 * 39 + X + 6 * 39) + 6 + X, muls=X + X + X, divs=2 * 6, specials=6,
+    ),
+    row(
+        "aten.rms_norm.default", f(2, 6, 20), (20,), f(20), 1e-6, out=f(2, 6, 20),
+        adds=12 * 19 + 12, muls=X + X + X, divs=12, specials=12,
+    ),
+    row("aten.rms_norm.default", f(12, 20), (20,), out=f(12, 20), adds=12 * 19 + 12, muls=X + X, divs=12, specials=12),
+    row("aten.linalg_vector_norm.default", f(12, 20), 2, (1,), out=f(12), muls=12 * 20, adds=12 * 19, specials=12),
+    row("aten.linalg_vector_norm.default", f(12, 20), 1, (1,), out=f(12), comparisons=12 * 20, adds=12 * 19),
+    row(
+        "aten.linalg_vector_norm.default", f(12, 20), float("inf"), (1,), out=f(12), comparisons=12 * 20 + 12 * 19
+    ),
+    row("aten.norm.ScalarOpt_dim", f(12, 20), 3, (1,), out=f(12), comparisons=240, specials=240 + 12, adds=12 * 19),
+    row(
+        "aten._weight_norm_interface.default", f(4, 7), f(4, 1), out=(f(4, 7), f(4)),
+        muls=4 * 7 + 4 * 7, adds=4 * 6, specials=4, divs=4,
+    ),
+    row(
+        "aten.embedding_renorm_.default", f(1000, 8), i(3), 1.0, 2.0, out=f(1000, 8),
+        muls=3 * 8 + 3 * 8, adds=3 * 7 + 3, specials=3, comparisons=3, divs=3,
+        bytes_read=3 * 8 * 4 + 3 * 8, bytes_written=3 * 8 * 4,
+    ),
+]  # fmt: skip
+
+ACTIVATION = [
+    row("aten.relu.default", f(2, 9), out=f(2, 9), comparisons=2 * 9),
+    row("aten.relu_.default", f(2, 9), out=f(2, 9), comparisons=2 * 9),
+    row("aten.hardtanh.default", f(2, 9), 0.0, 6.0, out=f(2, 9), comparisons=2 * 2 * 9),
+    row("aten.leaky_relu.default", f(2, 9), 0.2, out=f(2, 9), comparisons=18, muls=18),
+    row("aten.prelu.default", f(2, 9), f(9), out=f(2, 9), comparisons=18, muls=18),
+    row("aten.elu.default", f(2, 9), out=f(2, 9), comparisons=18, specials=18, adds=18, muls=18),
+    row("aten.elu.default", f(2, 9), 1.67, 1.05, out=f(2, 9), comparisons=18, specials=18, adds=18, muls=2 * 18),
+    row("aten.selu.default", f(2, 9), out=f(2, 9), comparisons=18, specials=18, adds=18, muls=2 * 18),
+    row("aten.gelu.default", f(2, 9), out=f(2, 9), muls=3 * 18, adds=18, specials=18),
+    row(
+        "aten.gelu.default", f(2, 9), kwargs={"approximate": "tanh"}, out=f(2, 9), muls=6 * 18, adds=2 * 18, specials=18
+    ),
+    row("aten.silu.default", f(2, 9), out=f(2, 9), muls=18, specials=18),
+    row("aten.mish.default", f(2, 9), out=f(2, 9), muls=18, specials=3 * 18),
+    row("aten.sigmoid.default", f(2, 9), out=f(2, 9), specials=18),
+    row("aten.tanh_.default", f(2, 9), out=f(2, 9), specials=18),
+    row("aten.hardswish.default", f(2, 9), out=f(2, 9), adds=18, comparisons=2 * 18, muls=18, divs=18),
+    row("aten.hardsigmoid.default", f(2, 9), out=f(2, 9), adds=18, comparisons=2 * 18, divs=18),
+    row("aten.softplus.default", f(2, 9), out=f(2, 9), comparisons=18, muls=18, specials=2 * 18, divs=18),
+    row("aten.log_sigmoid_forward.default", f(2, 9), out=(f(2, 9), f(0)), comparisons=36, adds=36, specials=36),
+    row("aten.glu.default", f(2, 10), out=f(2, 5), muls=2 * 5, specials=2 * 5),
+    row("aten.logit.default", f(2, 9), 1e-6, out=f(2, 9), adds=18, divs=18, specials=18, comparisons=36),
+    row("aten.softmax.int", f(4, 7), -1, out=f(4, 7), comparisons=4 * 6, adds=4 * 7 + 4 * 6, specials=28, divs=28),
+    row("aten._softmax.default", f(4, 7), 0, False, out=f(4, 7), comparisons=3 * 7, adds=28 + 21, specials=28, divs=28),
+    row(
+        "aten._safe_softmax.default", f(4, 7), 1, out=f(4, 7),
+        comparisons=4 * 6 + 28, adds=28 + 24, specials=28, divs=28,
+    ),
+    row("aten.log_softmax.int", f(4, 7), 1, out=f(4, 7), comparisons=4 * 6, adds=2 * 28 + 4 * 6, specials=28 + 4),
+    row("aten.dropout.default", f(4, 7), 0.5, False, out=f(4, 7), bytes_read=0, bytes_written=0),
+    row("aten.dropout.default", f(4, 7), 0.5, True, out=f(4, 7), muls=2 * 28),
+    row("aten.alpha_dropout.default", f(4, 7), 0.5, True, out=f(4, 7), muls=3 * 28, adds=3 * 28),
+]  # fmt: skip
+
+POOLING = [
+    # resnet34's: along an axis 56 windows of 3, the first of them cut by the padding
+    row(
+        "aten.max_pool2d.default", f(1, 64, 112, 112), (3, 3), (2, 2), (1, 1), out=f(1, 64, 56, 56),
+        comparisons=64 * ((56 * 3 - 1) ** 2 - 56 * 56),
+    ),
+    row(
+        "aten.max_pool2d_with_indices.default", f(2, 3, 8, 8), (2, 2), out=(f(2, 3, 4, 4), i(2, 3, 4, 4)),
+        comparisons=2 * 3 * 4 * 4 * (2 * 2 - 1),
+    ),
+    # dilation 2: taps at 0, 2, 4
+    row("aten.max_pool1d.default", f(3, 9), (3,), (2,), (0,), (2,), out=f(3, 3), comparisons=3 * 3 * (3 - 1)),
+    row("aten.max_pool3d.default", f(1, 2, 4, 4, 4), 2, out=f(1, 2, 2, 2, 2), comparisons=2 * 8 * (8 - 1)),
+    row("aten.avg_pool2d.default", f(2, 3, 8, 8), (2, 2), (2, 2), out=f(2, 3, 4, 4), adds=96 * 3, divs=96),
+    # ceil_mode: the last of the two windows over 5 elements holds 2
+    row("aten.avg_pool1d.default", f(1, 1, 5), (3,), (3,), (0,), True, out=f(1, 1, 2), adds=(3 - 1) + (2 - 1), divs=2),
+    row("aten.adaptive_avg_pool2d.default", f(2, 3, 7, 7), (1, 1), out=f(2, 3, 1, 1), adds=6 * (49 - 1), divs=6),
+    row("aten._adaptive_avg_pool2d.default", f(1, 2, 4, 4), (4, 4), out=f(1, 2, 4, 4), divs=2 * 16),
+    # 7 elements to 3 windows: 0-2, 2-4, 4-6
+    row("aten.adaptive_max_pool1d.default", f(2, 7), (3,), out=(f(2, 3), i(2, 3)), comparisons=2 * 3 * (3 - 1)),
+    row(
+        "aten.fractional_max_pool2d.default", f(1, 2, 9, 9), (2, 2), (5, 5), f(1, 2, 2),
+        out=(f(1, 2, 5, 5), i(1, 2, 5, 5)), comparisons=2 * 5 * 5 * 3,
+    ),
+    row("aten.max_unpool2d.default", f(2, 3, 4, 4), i(2, 3, 4, 4), (8, 8), out=f(2, 3, 8, 8)),
+]  # fmt: skip
+
+RESAMPLE = [
+    row("aten.upsample_nearest2d.vec", f(1, 3, 4, 4), None, (2.0, 2.0), out=f(1, 3, 8, 8)),
+    row("aten.upsample_linear1d.default", f(1, 3, 4), (8,), False, out=f(1, 3, 8), muls=24 * 2, adds=24),
+    row(
+        "aten.upsample_bilinear2d.vec", f(1, 3, 4, 4), (8, 8), False, None, out=f(1, 3, 8, 8),
+        muls=3 * 8 * 8 * 6, adds=3 * 8 * 8 * 3,
+    ),
+    row(
+        "aten.upsample_trilinear3d.vec", f(1, 3, 2, 2, 2), (4, 4, 4), False, None, out=f(1, 3, 4, 4, 4),
+        muls=3 * 64 * 14, adds=3 * 64 * 7,
+    ),
+    row(
+        "aten.upsample_bicubic2d.vec", f(1, 3, 4, 4), (8, 8), False, None, out=f(1, 3, 8, 8),
+        muls=3 * 8 * 8 * 5 * 4, adds=3 * 8 * 8 * 5 * 3,
+    ),
+    # 8 to 4: a filter of width 4 around 1, 3, 5, 7 holds 3, 4, 4, 3 inputs; the height stays
+    row(
+        "aten._upsample_bilinear2d_aa.default", f(1, 2, 5, 8), (5, 4), False, out=f(1, 2, 5, 4),
+        muls=2 * 5 * (3 + 4 + 4 + 3), adds=2 * 5 * (14 - 4),
+    ),
+    row(
+        "aten._upsample_bilinear2d_aa.vec", f(1, 2, 8, 8), (4, 4), False, None, out=f(1, 2, 4, 4),
+        muls=2 * (8 + 4) * 14, adds=2 * (8 + 4) * (14 - 4),
+    ),
+    row(
+        "aten.grid_sampler_2d.default", f(1, 3, 8, 8), f(1, 4, 5, 2), 0, 0, False, out=f(1, 3, 4, 5),
+        muls=20 * (2 + 4) + 3 * 20 * 4, adds=20 * (2 * 2 + 2 * 2) + 3 * 20 * 3, divs=20 * 2, comparisons=20 * 4,
+        specials=20 * 2,
+    ),
+    row(
+        "aten.grid_sampler.default", f(1, 3, 8, 8), f(1, 4, 5, 2), 1, 0, False, out=f(1, 3, 4, 5),
+        muls=40, adds=80, divs=40, comparisons=80, specials=40,
+    ),
+    row("aten.affine_grid_generator.default", f(2, 2, 3), (2, 9, 4, 5), False, out=f(2, 4, 5, 2), macs=2 * 20 * 3 * 2),
+    row("aten.affine_grid_generator.default", f(1, 3, 4), (1, 9, 4, 5, 6), False, out=f(1, 4, 5, 6, 3), macs=120 * 4 * 3),
+    row("aten.col2im.default", f(2, 12, 12), (4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 3, 4, 5), adds=2 * 144),
+    row("aten.im2col.default", f(2, 3, 4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 12, 12)),
+]  # fmt: skip
+
+# input 3, hidden 5, batch 2, 7 steps
+LSTM = (f(20, 3), f(20, 5), f(20), f(20))
+RECURRENT = [
+    row(
+        "aten.lstm.input", f(7, 2, 3), (f(1, 2, 5), f(1, 2, 5)), LSTM, True, 1, 0.0, False, False, False,
+        out=(f(7, 2, 5), f(1, 2, 5), f(1, 2, 5)),
+        macs=7 * 2 * 4 * 5 * (3 + 5), adds=7 * 2 * 5 * (4 + 2 * 4 + 1), muls=7 * 2 * 5 * 3, specials=7 * 2 * 5 * 5,
+    ),
+    # two layers, both directions, no biases; the second layer reads 2 * 5 features
+    row(
+        "aten.lstm.input", f(2, 7, 3), (f(4, 2, 5), f(4, 2, 5)), (f(20, 3), f(20, 5)) * 2 + (f(20, 10), f(20, 5)) * 2,
+        False, 2, 0.0, False, True, True, out=(f(2, 7, 10), f(4, 2, 5), f(4, 2, 5)),
+        macs=2 * 7 * 4 * 5 * 2 * ((3 + 5) + (10 + 5)), adds=4 * 7 * 2 * 5 * (4 + 1), muls=4 * 7 * 2 * 5 * 3,
+        specials=4 * 7 * 2 * 5 * 5,
+    ),
+    # projected to 2
+    row(
+        "aten.lstm.input", f(7, 2, 3), (f(1, 2, 2), f(1, 2, 5)), (f(20, 3), f(20, 2), f(20), f(20), f(2, 5)), True, 1,
+        0.0, False, False, False, out=(f(7, 2, 2), f(1, 2, 2), f(1, 2, 5)),
+        macs=7 * 2 * (4 * 5 * (3 + 2) + 2 * 5), adds=7 * 2 * 5 * 13, muls=7 * 2 * 5 * 3, specials=7 * 2 * 5 * 5,
+    ),
+    # packed: lengths 7 and 4
+    row(
+        "aten.lstm.data", f(11, 3), i(7), (f(1, 2, 5), f(1, 2, 5)), LSTM, True, 1, 0.0, False, False,
+        out=(f(11, 5), f(1, 2, 5), f(1, 2, 5)),
+        macs=(7 + 4) * 4 * 5 * (3 + 5), adds=11 * 5 * 13, muls=11 * 5 * 3, specials=11 * 5 * 5,
+    ),
+    row(
+        "aten.mkldnn_rnn_layer.default", f(7, 2, 3), *LSTM, f(2, 5), f(2, 5), False, (), 2, 5, 1, True, False, False,
+        False, out=(f(7, 2, 5), f(2, 5), f(2, 5), f(0)),
+        macs=7 * 2 * 4 * 5 * (3 + 5), adds=7 * 2 * 5 * 13, muls=7 * 2 * 5 * 3, specials=7 * 2 * 5 * 5,
+    ),
+    row(
+        "aten.gru.input", f(7, 2, 3), f(1, 2, 5), (f(15, 3), f(15, 5), f(15), f(15)), True, 1, 0.0, False, False,
+        False, out=(f(7, 2, 5), f(1, 2, 5)),
+        macs=7 * 2 * 3 * 5 * (3 + 5), adds=7 * 2 * 5 * (3 + 2 * 3 + 2), muls=7 * 2 * 5 * 2, specials=7 * 2 * 5 * 3,
+    ),
+    row(
+        "aten.rnn_tanh.input", f(7, 2, 3), f(1, 2, 5), (f(5, 3), f(5, 5)), False, 1, 0.0, False, False, False,
+        out=(f(7, 2, 5), f(1, 2, 5)), macs=7 * 2 * 5 * (3 + 5), adds=7 * 2 * 5, specials=7 * 2 * 5,
+    ),
+    row(
+        "aten.lstm_cell.default", f(2, 3), (f(2, 5), f(2, 5)), *LSTM, out=(f(2, 5), f(2, 5)),
+        macs=2 * 4 * 5 * (3 + 5), adds=2 * 5 * 13, muls=2 * 5 * 3, specials=2 * 5 * 5,
+    ),
+    row(
+        "aten.rnn_relu_cell.default", f(2, 3), f(2, 5), f(5, 3), f(5, 5), out=f(2, 5),
+        macs=2 * 5 * (3 + 5), adds=2 * 5, comparisons=2 * 5,
+    ),
+    row(
+        "aten._thnn_fused_lstm_cell.default", f(2, 20), f(2, 20), f(2, 5), f(20), f(20),
+        out=(f(2, 5), f(2, 5), f(2, 20)), adds=2 * 5 * 13, muls=2 * 5 * 3, specials=2 * 5 * 5,
+    ),
+]  # fmt: skip
+
+MOVEMENT = [
+    # 6 rows of 8 numbers of 4 bytes are read, not the table of 1000
+    row("aten.embedding.default", f(1000, 8), i(2, 3), out=f(2, 3, 8), bytes_read=6 * 8 * 4 + 6 * 8),
+    row(
+        "aten._embedding_bag.default", f(1000, 8), i(6), i(2), False, 1, out=(f(2, 8), i(6), i(2), i(2)),
+        adds=(6 - 2) * 8, divs=2 * 8, bytes_read=6 * 8 * 4 + 6 * 8 + 2 * 8,
+    ),
+    row(
+        "aten.embedding_bag.padding_idx", f(1000, 8), i(6), i(2), False, 0, False, f(6), False, None,
+        out=(f(2, 8), i(6), i(2), i(2)), adds=(6 - 2) * 8, muls=6 * 8, bytes_read=6 * 8 * 4 + 6 * 8 + 2 * 8 + 6 * 4,
+    ),
+    row(
+        "aten._embedding_bag.default", f(1000, 8), i(6), i(2), False, 2, out=(f(2, 8), i(6), i(2), i(2, 8)),
+        comparisons=(6 - 2) * 8, bytes_read=6 * 8 * 4 + 6 * 8 + 2 * 8,
+    ),
+    row("aten.index_select.default", f(1000, 8), 0, i(3), out=f(3, 8), bytes_read=3 * 8 * 4 + 3 * 8),
+    row("aten.index.Tensor", f(1000, 8), (None, i(3)), out=f(1000, 3), bytes_read=3000 * 4 + 3 * 8),
+    row("aten.gather.default", f(9, 8), 1, i(9, 2), out=f(9, 2), bytes_read=18 * 4 + 18 * 8),
+    row(
+        "aten.index_put_.default", f(1000, 8), (i(3),), f(3, 8), out=f(1000, 8),
+        bytes_read=3 * 8 + 24 * 4, bytes_written=24 * 4,
+    ),
+    row(
+        "aten.index_put_.default", f(1000, 8), (i(3),), f(3, 8), True, out=f(1000, 8),
+        adds=24, bytes_read=3 * 8 + 24 * 4 + 24 * 4, bytes_written=24 * 4,
+    ),
+    row("aten.index_put.default", f(1000, 8), (i(3),), f(3, 8), out=f(1000, 8)),
+    row("aten.scatter_.value", f(9, 8), 1, i(9, 1), 1.0, out=f(9, 8), bytes_read=9 * 8, bytes_written=9 * 4),
+    row("aten.scatter_add.default", f(9, 8), 0, i(20, 8), f(20, 8), out=f(9, 8), adds=20 * 8),
+    row("aten.index_add.default", f(9, 8), 0, i(20), f(20, 8), kwargs={"alpha": 2}, out=f(9, 8), adds=160, muls=160),
+    row("aten.to.dtype", f(9), "float32", out=f(9), bytes_read=0, bytes_written=0),
+    row("aten.to.dtype", f(9), "float16", out=Tensor((9,), "float16"), bytes_read=9 * 4, bytes_written=9 * 2),
+    row("aten.copy_.default", f(9, 8), f(8), out=f(9, 8), bytes_read=8 * 4, bytes_written=72 * 4),
+    row("aten.cat.default", (f(2, 3), f(4, 3)), out=f(6, 3), bytes_read=6 * 3 * 4, bytes_written=6 * 3 * 4),
+    row("aten.constant_pad_nd.default", f(1, 4), (1, 1), out=f(1, 6), bytes_read=4 * 4, bytes_written=6 * 4),
+    row("aten.view.default", f(2, 3), (6,), out=f(6), bytes_read=0, bytes_written=0),
+    row("aten.zeros_like.default", f(2, 3), out=f(2, 3), bytes_read=0, bytes_written=6 * 4),
+    row("aten.fill_.Scalar", f(2, 3), 1, out=f(2, 3), bytes_read=0, bytes_written=6 * 4),
+    row("aten.empty.memory_format", (2, 3), out=f(2, 3), bytes_read=0, bytes_written=0),
+]  # fmt: skip
+
+ELEMENTWISE = [
+    row("aten.add.Tensor", f(2, 1, 5), f(3, 1), out=f(2, 3, 5), adds=2 * 3 * 5),
+    row("aten.add_.Tensor", f(4), f(4), kwargs={"alpha": 2}, out=f(4), adds=4, muls=4),
+    row("aten.rsub.Scalar", f(4), 1, out=f(4), adds=4),
+    row("aten.add.Tensor", i(4), i(4), out=i(4)),
+    row("aten.mul.Tensor", i(4), 0.5, out=f(4), muls=4),
+    row("aten.add.Tensor", c(4), c(4), out=c(4), adds=2 * 4),
+    row("aten.mul.Tensor", c(4), c(4), out=c(4), muls=4 * 4, adds=2 * 4),
+    row("aten.div.Tensor", c(4), c(4), out=c(4), muls=6 * 4, adds=3 * 4, divs=2 * 4),
+    row("aten.abs.default", c(4), out=f(4), muls=2 * 4, adds=4, specials=4),
+    row("aten.abs.default", f(4), out=f(4), comparisons=4),
+    row("aten.div.Tensor", i(4), i(4), out=f(4), divs=4),
+    row("aten.div.Tensor_mode", i(4), 2, kwargs={"rounding_mode": "floor"}, out=i(4)),
+    row("aten.div.Tensor_mode", f(4), 2, kwargs={"rounding_mode": "floor"}, out=f(4), divs=4, specials=4),
+    row("aten.pow.Tensor_Scalar", f(4), 2, out=f(4), muls=4),
+    row("aten.pow.Tensor_Scalar", f(4), 3, out=f(4), muls=2 * 4),
+    row("aten.pow.Tensor_Scalar", f(4), 0.5, out=f(4), specials=4),
+    row("aten.pow.Tensor_Scalar", f(4), -1, out=f(4), divs=4),
+    row("aten.pow.Tensor_Tensor", f(4), f(4), out=f(4), specials=4),
+    row("aten.pow.Scalar", 10000, f(4), out=f(4), specials=4),
+    row("aten.rsqrt.default", f(4), out=f(4), specials=4),
+    row("aten.exp.default", f(4), out=f(4), specials=4),
+    row("aten.neg.default", f(4), out=f(4), adds=4),
+    row("aten.clamp.default", f(4), 0.0, out=f(4), comparisons=4),
+    row("aten.clamp.default", f(4), 0.0, 1.0, out=f(4), comparisons=2 * 4),
+    row("aten.clamp.default", f(4), None, 1.0, out=f(4), comparisons=4),
+    row("aten.maximum.default", f(4), f(4), out=f(4), comparisons=4),
+    row("aten.eq.Tensor", i(4), i(4), out=b(4), comparisons=4),
+    row("aten.max.other", i(4), i(4), out=i(4), comparisons=4),
+    row("aten.bitwise_and.Tensor", b(4), b(4), out=b(4)),
+    row("aten.lerp.Scalar", f(4), f(4), 0.1, out=f(4), adds=8, muls=4),
+    row("aten.addcmul.default", f(4), f(4), f(4), out=f(4), adds=4, muls=4),
+    row("aten.addcdiv.default", f(4), f(4), f(4), kwargs={"value": 2}, out=f(4), adds=4, muls=4, divs=4),
+    row("aten.remainder.Scalar", f(4), 2, out=f(4), divs=4, specials=4, muls=4, adds=4),
+    row("aten.where.self", b(4), f(4), f(4), out=f(4)),
+    row("aten.masked_fill.Scalar", f(4), b(4), 0, out=f(4)),
+]  # fmt: skip
+
+REDUCTION = [
+    row("aten.sum.default", f(4, 7), out=f(), adds=28 - 1),
+    row("aten.sum.dim_IntList", f(4, 7), (1,), out=f(4), adds=4 * 6),
+    row("aten.sum.dim_IntList", i(4, 7), (1,), out=i(4)),
+    row("aten.mean.dim", f(4, 7), (1,), True, out=f(4, 1), adds=4 * 6, divs=4),
+    row("aten.var.correction", f(4, 7), (1,), kwargs={"correction": 0}, out=f(4), adds=4 * (6 + 7 + 6), muls=28, divs=8),
+    row("aten.var_mean.correction", f(4, 7), (1,), out=(f(4), f(4)), adds=4 * (6 + 7 + 6), muls=28, divs=8),
+    row("aten.std.correction", f(4, 7), (1,), out=f(4), adds=4 * (6 + 7 + 6), muls=28, divs=8, specials=4),
+    row("aten.max.dim", f(4, 7), 1, out=(f(4), i(4)), comparisons=4 * 6),
+    row("aten.amax.default", f(4, 7), (0, 1), out=f(), comparisons=27),
+    row("aten.argmax.default", i(4, 7), 1, out=i(4), comparisons=4 * 6),
+    row("aten.any.default", b(4, 7), out=b()),
+    row("aten.cumsum.default", f(4, 7), 1, out=f(4, 7), adds=4 * 6),
+    row("aten.cumsum.default", i(4, 7), 1, out=i(4, 7)),
+    row("aten.prod.dim_int", f(4, 7), 1, out=f(4), muls=4 * 6),
+    row("aten.logsumexp.default", f(4, 7), (1,), out=f(4), comparisons=24, adds=28 + 24 + 4, specials=28 + 4),
+    row("aten.sort.default", f(4, 8), out=(f(4, 8), i(4, 8)), comparisons=4 * 8 * 3),
+    row("aten.topk.default", f(4, 7), 2, out=(f(4, 2), i(4, 2)), comparisons=28 + 4 * 2 * 1),
+    row("aten.nonzero.default", b(4, 7), out=i(3, 2), comparisons=28),
+    row("aten._cdist_forward.default", f(3, 5), f(4, 5), 2.0, None, out=f(3, 4), adds=60 + 12 * 4, muls=60, specials=12),
+    row("aten._cdist_forward.default", f(3, 5), f(4, 5), 1.0, None, out=f(3, 4), adds=60 + 12 * 4, comparisons=60),
+    row("aten._pdist_forward.default", f(4, 5), 2.0, out=f(6), adds=30 + 6 * 4, muls=30, specials=6),
+    row("aten.pairwise_distance.default", f(3, 5), f(3, 5), out=f(3), adds=15 + 15 + 3 * 4, muls=15, specials=3),
+    row(
+        "aten.cosine_similarity.default", f(3, 5), f(3, 5), out=f(3),
+        muls=3 * (3 * 5 + 1), adds=3 * 3 * 4, divs=3, specials=3 * 2, comparisons=3 * 2,
+    ),
+    row("aten.searchsorted.Tensor", f(7), f(2, 5), out=i(2, 5), comparisons=2 * 5 * 3),
+    row("aten.bucketize.Tensor", f(2, 5), f(7), out=i(2, 5), comparisons=2 * 5 * 3),
+]  # fmt: skip
+
+FFT = [
+    # 8 points: 4 butterflies on each of 3 levels, of 4 multiplications and 6 additions
+    row("aten._fft_c2c.default", c(2, 8), (1,), 0, True, out=c(2, 8), muls=2 * 4 * 3 * 4, adds=2 * 4 * 3 * 6),
+    row("aten.fft_fft.default", c(2, 8), out=c(2, 8), muls=2 * 4 * 3 * 4, adds=2 * 4 * 3 * 6),
+    row("aten.fft_ifft.default", c(2, 8), out=c(2, 8), muls=2 * 4 * 3 * 4 + 2 * 2 * 8, adds=2 * 4 * 3 * 6),
+    row("aten._fft_r2c.default", f(2, 8), (1,), 0, True, out=c(2, 5), muls=2 * 4 * 3 * 2, adds=2 * 4 * 3 * 3),
+    row("aten._fft_c2r.default", c(2, 5), (1,), 2, 8, out=f(2, 8), muls=2 * 4 * 3 * 2 + 16, adds=2 * 4 * 3 * 3),
+    # a plane of 4 x 8 = 32 points: 16 butterflies on 5 levels
+    row("aten.fft_rfft2.default", f(3, 4, 8), out=c(3, 4, 5), muls=3 * 16 * 5 * 2, adds=3 * 16 * 5 * 3),
+    row(
+        "aten.fft_rfft2.default", f(3, 4, 8), None, (-2, -1), "ortho", out=c(3, 4, 5),
+        muls=3 * 16 * 5 * 2 + 2 * 60, adds=3 * 16 * 5 * 3,
+    ),
+    row("aten.fft_irfft2.default", c(3, 4, 5), (4, 8), out=f(3, 4, 8), muls=3 * 16 * 5 * 2 + 96, adds=3 * 16 * 5 * 3),
+    row("aten.fft_fftn.default", c(4, 8), out=c(4, 8), muls=16 * 5 * 4, adds=16 * 5 * 6),
+]  # fmt: skip
+
+VISION = [
+    row(
+        "torchvision.roi_align.default", f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, 2, True, out=f(5, 4, 3, 3),
+        muls=180 * 4 * 4, adds=180 * (4 * 3 + 3), divs=180,
+    ),
+    row(
+        "torchvision.ps_roi_align.default", f(1, 8, 8, 8), f(5, 5), 1.0, 2, 2, 2, out=(f(5, 2, 2, 2), i(5, 2, 2, 2)),
+        muls=40 * 4 * 4, adds=40 * (4 * 3 + 3), divs=40,
+    ),
+    row(
+        "torchvision.roi_pool.default", f(1, 4, 8, 8), f(5, 5), 1.0, 2, 2, out=(f(5, 4, 2, 2), i(5, 4, 2, 2)),
+        comparisons=5 * 4 * (64 - 4),
+    ),
+    row(
+        "torchvision.nms.default", f(4, 4), f(4), 0.5, out=i(2),
+        comparisons=4 * 2 + 6 * 7, adds=4 * 2 + 6 * 4, muls=4 + 6, divs=6,
+    ),
+    row(
+        "torchvision.deform_conv2d.default", f(1, 4, 8, 8), f(6, 4, 3, 3), f(1, 18, 6, 6), f(1, 9, 6, 6), f(6),
+        1, 1, 0, 0, 1, 1, 1, 1, True, out=f(1, 6, 6, 6),
+        macs=6 * 36 * 4 * 9, muls=4 * 9 * 36 * 5 + 9 * 36 * 4, adds=4 * 9 * 36 * 3 + 9 * 36 * 6 + 6 * 36,
+        specials=9 * 36 * 2,
+    ),
+]  # fmt: skip
+
+LOSS = [
+    row("aten.mse_loss.default", f(3, 5), f(3, 5), out=f(), adds=15 + 14, muls=15, divs=1),
+    row("aten.mse_loss.default", f(3, 5), f(3, 5), 0, out=f(3, 5), adds=15, muls=15),
+    row("aten.mse_loss.default", f(3, 5), f(3, 5), 2, out=f(), adds=15 + 14, muls=15),
+    row("aten.huber_loss.default", f(3, 5), f(3, 5), out=f(), adds=15 + 14, comparisons=30, muls=30, divs=1),
+    row(
+        "aten.nll_loss_forward.default", f(3, 5), i(3), None, 1, -100, out=(f(), f()),
+        adds=3 + 2, divs=1, bytes_read=3 * 4 + 3 * 8,
+    ),
+    row(
+        "aten.binary_cross_entropy.default", f(3, 5), f(3, 5), out=f(),
+        adds=15 * 3 + 14, muls=15 * 2, specials=15 * 2, comparisons=15 * 2, divs=1,
+    ),
+    row(
+        "aten.multi_margin_loss.default", f(3, 5), i(3), out=f(),
+        adds=3 * 4 * 2 + 3 * 3 + 2, comparisons=3 * 4, divs=3 + 1,
+    ),
+    row(
+        "aten._ctc_loss.Tensor", f(8, 2, 5), i(2, 3), i(2), i(2), out=(f(2), f(2, 8, 7)),
+        adds=8 * 2 * 7 * 7, specials=8 * 2 * 7 * 4, comparisons=8 * 2 * 7 * 2,
+    ),
+]  # fmt: skip
+
+TABLES = {
+    "matmul": MATMUL,
+    "convolution": CONVOLUTION,
+    "attention": ATTENTION,
+    "norm": NORM,
+    "activation": ACTIVATION,
+    "pooling": POOLING,
+    "resample": RESAMPLE,
+    "recurrent": RECURRENT,
+    "movement": MOVEMENT,
+    "elementwise": ELEMENTWISE,
+    "reduction": REDUCTION,
+    "fft": FFT,
+    "vision": VISION,
+    "loss": LOSS,
+}
+
+# Cases that a formula does not cover, and must refuse instead of guessing.
+REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = {
+    "box-sized sampling": ("torchvision.roi_align.default", (f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, -1, True), f(5, 4, 3, 3)),
+    "complex sine": ("aten.sin.default", (c(4),), c(4)),
+    "nuclear norm": ("aten.norm.ScalarOpt_dim", (f(4, 4), "nuc", (0, 1)), f()),
+    "a fourth interpolation": ("aten.grid_sampler.default", (f(1, 3, 8, 8), f(1, 4, 5, 2), 3, 0, False), f(1, 3, 4, 5)),
+    "another trilinear": (
+        "aten._trilinear.default", (f(3, 5), f(2, 5), f(3, 7), (1,), (0,), (1,), (2,)), f(3, 2)
+    ),
+    "weights that do not divide": (
+        "aten.lstm.input", (f(7, 2, 3), (), (f(20, 3),) * 5, True, 2, 0.0, False, False, False), f(7, 2, 5)
+    ),
+}  # fmt: skip
