@@ -49,6 +49,11 @@ class NoSuchModel(ProfileError):
         super().__init__(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")
 
 
+class NoSuchWeights(ProfileError):
+    def __init__(self, model: str, name: object, known: Iterable[str]) -> None:
+        super().__init__(f"{model} has no weights called {name!r}; choose from {', '.join(known)}")
+
+
 class MissingPackage(ProfileError):
     def __init__(self, package: str, extra: str, error: Exception) -> None:
         super().__init__(f"{package} cannot be imported ({first_line(error)}); pip install {extra}")
@@ -138,8 +143,8 @@ def first_line(error: BaseException) -> str:
 
 
 class ModelFailed(ProfileError):
-    def __init__(self, model: str, error: Exception, inputs: Sequence[Input]) -> None:
-        what = f"{type(error).__name__}: {first_line(error)}"
+    def __init__(self, model: str, error: Exception, inputs: Sequence[Input], layer: str = "") -> None:
+        what = f"{f'in {layer}, ' if layer else ''}{type(error).__name__}: {first_line(error)}"
         super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); give the inputs it expects with --input")
 
 

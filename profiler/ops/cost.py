@@ -34,6 +34,9 @@ class Count(int):
 
     __radd__ = __add__
 
+    def __reduce__(self) -> tuple[type[Count], tuple[tuple[Factors, ...]]]:
+        return Count, (self.terms,)  # else copy and pickle rebuild it from its value, as they do an int
+
 
 def product(names: str, *factors: int) -> Count:
     """The product of `factors`, which `names` names one by one, separated by blanks."""

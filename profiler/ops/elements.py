@@ -2,6 +2,7 @@
 
 FLOPs are floating-point operations: on integers and booleans only comparisons are recorded. A complex multiplication is
 four real multiplications and two additions, a complex addition two, a complex multiply-accumulate four real ones.
+A real operand among complex ones counts as complex, because torch promotes it first.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ for _unit, _names in ALIKE:
 
 
 @formula("aten.add", "aten.sub", "aten.subtract", "aten.rsub")
-def add(x: Value, y: Value, alpha: complex = 1, *, out: Tensor, **kwargs: complex) -> Cost:
+def add(x: Value, y: Value, alpha: complex = 1, *, out: Tensor) -> Cost:
     """x ± α·y. Some overloads take α by keyword."""
     return each(ADD if alpha == 1 else ADD + MUL, out)
 

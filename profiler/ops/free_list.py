@@ -9,16 +9,15 @@ VIEWS = """
     real imag _conj conj _neg_view transpose t numpy_T mT mH adjoint swapaxes swapdims permute movedim moveaxis
     matrix_H expand expand_as broadcast_to broadcast_tensors squeeze unsqueeze slice select narrow split
     split_with_sizes chunk tensor_split hsplit vsplit dsplit unsafe_split unsafe_split_with_sizes unsafe_chunk unbind
-    diagonal unfold as_strided detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d
-    meshgrid
+    diagonal unfold as_strided detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d meshgrid
 """
 
 COPIES = """
     clone contiguous copy _to_copy _to_cpu _autocast_to_reduced_precision _autocast_to_full_precision cat concat
     concatenate stack hstack vstack dstack column_stack block_diag repeat repeat_interleave tile roll flip fliplr
-    flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter
-    as_strided_scatter one_hot combinations cartesian_prod complex unfold_copy permute_copy view_copy
-    expand_copy slice_copy select_copy transpose_copy squeeze_copy unsqueeze_copy im2col
+    flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter as_strided_scatter one_hot
+    combinations cartesian_prod complex unfold_copy permute_copy view_copy expand_copy slice_copy select_copy
+    transpose_copy squeeze_copy unsqueeze_copy im2col
 """
 
 PADDING = """
@@ -38,9 +37,9 @@ SELECTIONS = "where masked_fill masked_scatter"
 EMPTIES = "empty empty_strided empty_permuted empty_like new_empty new_empty_strided resize resize_as"
 
 FACTORIES = """
-    zeros zeros_like new_zeros zero ones ones_like new_ones full full_like new_full fill fill_diagonal eye scalar_tensor
-    tensor arange linspace logspace range tril_indices triu_indices _efficientzerotensor bartlett_window blackman_window
-    hamming_window hann_window kaiser_window
+    zeros zeros_like new_zeros zero ones ones_like new_ones full full_like new_full fill fill_diagonal eye
+    scalar_tensor tensor arange linspace logspace range tril_indices triu_indices _efficientzerotensor bartlett_window
+    blackman_window hamming_window hann_window kaiser_window
 """
 
 RANDOM = """
@@ -53,13 +52,13 @@ SAMPLES = "bernoulli multinomial poisson binomial"
 QUERIES = """
     size stride sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous numel dim storage_offset
     is_same_size is_contiguous is_floating_point is_complex is_nonzero is_pinned result_type can_cast promote_types
-    item _local_scalar_dense _has_compatible_shallow_copy_type is_set_to
-    _has_same_storage_numel _is_all_true _is_any_true
+    item _local_scalar_dense _has_compatible_shallow_copy_type is_set_to _has_same_storage_numel _is_all_true
+    _is_any_true
 """
 
 ASSERTIONS = """
     _assert_async _assert_scalar _assert_tensor_metadata _functional_assert_async _functional_assert_scalar
-    sym_constrain_range sym_constrain_range_for_size _print
+    sym_constrain_range sym_constrain_range_for_size _linalg_check_errors _print
 """
 
 

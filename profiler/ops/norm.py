@@ -152,9 +152,12 @@ def vector_norm_cost(elements: int, rows: int, p: float | str) -> Cost:
 
 @formula("aten.linalg_vector_norm", "aten.norm", "aten.native_norm")
 def vector_norm(x: Tensor, p: float | str | None = 2, *_: Value, out: Tensor, **__: Value) -> Cost:
-    if x.is_complex:
-        raise Uncovered("the norm of complex numbers")
-    return vector_norm_cost(x.numel, out.numel, 2 if p is None else p)
+    p = 2 if p is None else p
+    if not x.is_complex:
+        return vector_norm_cost(x.numel, out.numel, p)
+    if p != 2:
+        raise Uncovered(f"the {p}-norm of complex numbers")
+    return vector_norm_cost(2 * x.numel, out.numel, p)  # the squares of both parts
 
 
 @formula("aten.frobenius_norm")

@@ -6,6 +6,8 @@ W_hh is gates·H × P and W_hr is P × H. A packed batch holds only the real ste
 
 from __future__ import annotations
 
+from math import prod
+
 from profiler.ops.cost import NOTHING, Cost, Count, product
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
@@ -24,6 +26,10 @@ CELL = {
 Rows = tuple[tuple[str, int], ...]  # the steps times the batch, named
 
 
+def _steps(rows: Rows) -> int:
+    return prod(size for _, size in rows)
+
+
 def _weight_macs(rows: Rows, *factors: tuple[str, int]) -> Count:
     named = (*rows, *factors)
     return product(" ".join(name for name, _ in named), *(size for _, size in named))
@@ -34,12 +40,9 @@ def _layer(kind: str, rows: Rows, w_ih: Tensor, w_hh: Tensor, biases: int, w_hr:
     gates = GATES[kind]
     wide = f"{gates}H" if gates > 1 else "H", w_ih.shape[0]
     hidden = w_hh.shape[0] // gates
-    units = hidden
-    for _, size in rows:
-        units *= size
-    macs = _weight_macs(rows, wide, ("in", w_ih.shape[1])) + _weight_macs(
-        rows, wide, ("H" if w_hr is None else "P", w_hh.shape[1])
-    )
+    units = _steps(rows) * hidden
+    macs = _weight_macs(rows, wide, ("in", w_ih.shape[1]))
+    macs += _weight_macs(rows, wide, ("H" if w_hr is None else "P", w_hh.shape[1]))
     if w_hr is not None:
         macs += _weight_macs(rows, ("P", w_hr.shape[0]), ("H", w_hr.shape[1]))
     return Cost(macs=macs, adds=biases * gates * units) + CELL[kind] * units
@@ -60,9 +63,7 @@ def _layers(
         w_ih, w_hh, *rest = params[i : i + width]
         cost += _layer(kind, rows, w_ih, w_hh, biases, *rest[biases:])
     if train and dropout:
-        output = params[1].shape[1] * directions
-        for _, size in rows:
-            output *= size
+        output = _steps(rows) * directions * params[1].shape[1]
         cost += Cost(muls=2 * output * (num_layers - 1))
     return cost
 

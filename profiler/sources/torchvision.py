@@ -6,6 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from unittest.mock import patch
+
+from torch import nn
 
 from profiler import errors
 from profiler.inputs import TensorSpec
@@ -38,13 +41,25 @@ def has(name: str) -> bool:
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
+    """`NAME(weights="DEFAULT")` is the architecture that those weights are for; they are not fetched."""
     if not has(spec.target):
         raise errors.NoSuchModel(spec.target, names(), "torchvision")
-    builder = _models().get_model_builder(spec.target)
-    kwargs = {**_no_weights(builder), **spec.kwargs}
+    entry = _entry(spec)
+    builder = partial(_without_fetching, _models().get_model_builder(spec.target))
+    kwargs = {**_no_weights(builder.args[0]), **spec.kwargs}
     model = as_model(build(builder, kwargs, spec.text), spec.text)
-    args, named = _inputs(spec.target, spec.kwargs, feed)
+    args, named = _inputs(entry, spec.kwargs, feed)
+    if not feed.is_given and (size := _other_size(model, args)) is not None:
+        kwargs["image_size"] = size
+        model = as_model(build(builder, kwargs, spec.text), spec.text)
     return Subject(model, spec.name, PREFIX, args, named, partial(build_real, builder, kwargs, spec.text))
+
+
+def _other_size(model: nn.Module, args: tuple[Any, ...]) -> int | None:
+    """The input's size where the model is made for another: vit_h_14's weights want 518 and its builder gives 224."""
+    made_for = getattr(model, "image_size", None)
+    wanted = args[0].shape[-1] if isinstance(args[0], TensorSpec) else None
+    return wanted if isinstance(made_for, int) and made_for != wanted else None
 
 
 def _no_weights(builder: Callable[..., Any]) -> dict[str, Any]:
@@ -53,11 +68,33 @@ def _no_weights(builder: Callable[..., Any]) -> dict[str, Any]:
     return {name: None for name in known if name in inspect.signature(builder).parameters}
 
 
-def _inputs(name: str, kwargs: Mapping[str, Any], feed: Feed) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+def _entry(spec: Spec) -> Any:
+    """The weight entry that a spec names, or the default one, whose transforms say what the model is fed."""
+    entries = _models().get_model_weights(spec.target)
+    named = spec.kwargs.get("weights")
+    if named is None:
+        return entries.DEFAULT
+    if named not in entries.__members__:
+        raise errors.NoSuchWeights(spec.target, named, entries.__members__)
+    return entries[named]
+
+
+def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:
+    """Call a builder whose weights are not there: what it would load is left out, what it sets for them is kept."""
+    if kwargs.get("weights") is None and kwargs.get("weights_backbone") is None:
+        return builder(**kwargs)
+    from torchvision.models._api import WeightsEnum
+
+    with patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: {}), patch.object(
+        nn.Module, "load_state_dict", lambda *_, **__: None
+    ):
+        return builder(**kwargs)
+
+
+def _inputs(entry: Any, kwargs: Mapping[str, Any], feed: Feed) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     if feed.is_given:
         return feed.args, feed.kwargs
-    weights = _models().get_model_weights(name).DEFAULT
-    transforms = weights.transforms
+    transforms = entry.transforms
     preset = getattr(transforms, "func", transforms).__name__
     settings = getattr(transforms, "keywords", {})
     return _BY_PRESET.get(preset, _image)(feed.batch or 1, {**settings, **_given_size(kwargs)}), {}

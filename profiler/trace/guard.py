@@ -52,7 +52,7 @@ class _Attributes:
         self._copies: list[tuple[dict[str, Any], dict[str, Any]]] = [(own, own.copy())]
         for name in _REGISTRIES:
             registry = own.get(name)
-            if registry:
+            if registry and isinstance(registry, dict):  # a scripted module keeps its own elsewhere
                 self._copies.append((registry, registry.copy()))
 
     def restore(self) -> None:

@@ -15,7 +15,7 @@ META: Final = torch.device("meta")
 class Layout:
     """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`."""
 
-    __slots__ = ("dtype", "shape", "storage_bytes", "strides", "tensor")
+    __slots__ = ("dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
 
     def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> None:
         self.shape = shape
@@ -23,6 +23,7 @@ class Layout:
         self.dtype = dtype
         self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."))
         self.storage_bytes = self._span_bytes()
+        self.is_row_major = tuple(strides) == contiguous_strides(tuple(shape))
 
     def _span_bytes(self) -> int:
         """Bytes of a storage that holds exactly a tensor of this layout."""

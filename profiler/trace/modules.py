@@ -125,6 +125,7 @@ class Stack:
     def __init__(self, structure: Structure, recorder: Recorder) -> None:
         self.calls: list[ModuleCall] = []
         self._index = structure.index
+        self._paths = structure.modules
         self._recorder = recorder
         self._stack: list[tuple[int, int]] = []
         self._thread = threading.get_ident()
@@ -139,6 +140,9 @@ class Stack:
         finally:
             before.remove()
             after.remove()
+
+    def path(self, module: int) -> str:
+        return self._paths[module].path
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         if threading.get_ident() != self._thread:

@@ -21,6 +21,7 @@ class Manner(Enum):
     INPLACE = auto()  # overwrites its first argument's values and returns it
     RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
     READ = auto()  # asks a tensor for its values
+    ANSWER = auto()  # asks whether a shortcut may be taken: answered for the model, whatever the values
     PARTS = auto()  # composed of other operators, and without a formula of its own: taken apart
 
 
@@ -29,6 +30,8 @@ _RESHAPING = {
     "as_strided_", "resize_", "resize_as_", "set_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "t_",
     "transpose_", "detach_",
 }  # fmt: skip
+# Whether padding allows nn.TransformerEncoder to go over to nested tensors. The cost told is that of the dense batch.
+ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
@@ -36,6 +39,8 @@ _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 def manner(func: Any) -> Manner:
     """How to meet an operator (`torch._ops.OpOverload`)."""
     name = func._schema.name.split("::")[1]
+    if func._schema.name in ANSWERS:
+        return Manner.ANSWER
     if name in _READING or torch.Tag.data_dependent_output in func.tags:
         return Manner.READ
     if _is_composite(func) and not _has_entry(func):

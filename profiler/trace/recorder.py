@@ -23,8 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from profiler.records import Call, Signature, Storage, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace.layouts import META, Layout, layout_of
-from profiler.trace.operators import Manner, manner
-from profiler.trace.shapes import SHAPES
+from profiler.trace.operators import ANSWERS, Manner, manner
+from profiler.trace.shapes import SHAPES, check_dtypes
 
 
 class NeedsValues(Exception):
@@ -78,6 +78,7 @@ class Recorder(TorchDispatchMode):
         self.run_real = real
         self.module = 0
         self.asked: NeedsValues | None = None
+        self.failed_in: int | None = None  # the module whose operator raised
         self.signatures: list[Signature] = []
         self._numbers: dict[int, int] = {}
         self.calls: list[Call] = []
@@ -116,6 +117,8 @@ class Recorder(TorchDispatchMode):
         how = _manners.get(func)
         if how is None:
             how = _manners[func] = manner(func)
+        if how is Manner.ANSWER:
+            return ANSWERS[func._schema.name]
         if how is Manner.PARTS:
             return self._take_apart(func, args, kwargs or {})
         if func is torch.ops.aten.index.Tensor:
@@ -219,6 +222,7 @@ class Recorder(TorchDispatchMode):
 
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
         given = _recorded(self, args), tuple((k, _recorded(self, (v,))[0]) for k, v in kwargs.items())
+        check_dtypes(func, args)
         rule = SHAPES.get(func)
         found = rule(*args, **kwargs) if rule is not None else None
         if found is not None and how is Manner.FRESH:
@@ -258,6 +262,7 @@ class Recorder(TorchDispatchMode):
         except NotImplementedError as error:
             raise self._ask(str(func)) from error
         except RuntimeError as error:
+            self.failed_in = self.module
             if "meta" in str(error).lower():
                 raise self._ask(str(func)) from error
             raise
@@ -365,8 +370,9 @@ class Recorder(TorchDispatchMode):
         self.calls.append(Call(number, module, tuple([info.storage for info in infos]), writes))
 
     def record_of(self, tensor: Tensor) -> TensorRecord:
-        """A tensor as records hold it."""
-        return self._info(tensor).layout.tensor
+        """A tensor as records hold it; it may be one that operators never see, such as a batched one inside vmap."""
+        info = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
+        return (layout_of(tensor) if info is None else info.layout).tensor
 
     def settle(self) -> None:
         """Stop following lifetimes: what is alive now outlived the forward pass."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import re
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from profiler import errors
 from profiler.inputs import TensorSpec
@@ -43,15 +48,87 @@ class Subject:
 
 def trace(subject: Subject) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
-    with _one_at_a_time, uncollected():
+    with _one_at_a_time, uncollected(), _uncompiled():
+        subject = _initialized(subject)
         try:
-            return _Run(subject, subject.model, real=False).trace()
+            return _attempt(subject, subject.model, real=False)
         except NeedsValues as reason:
-            return _Run(subject, _with_values(subject, reason), real=True).trace()
+            return _attempt(subject, _with_values(subject, reason), real=True)
+
+
+def _attempt(subject: Subject, model: nn.Module, real: bool) -> Trace:
+    """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
+    try:
+        return _Run(subject, model, real, torch.inference_mode()).trace()
+    except errors.ModelFailed as failure:
+        if not _wants_autograd(failure.__cause__):
+            raise
+        return _Run(subject, model, real, torch.no_grad()).trace()
+
+
+def _wants_autograd(error: BaseException | None) -> bool:
+    return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Compiled modules run their original code; a program that never compiled anything need not know of it."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextmanager
+def _slow_paths(real: bool) -> Iterator[None]:
+    """On real tensors, keep nn.MultiheadAttention from fusing a layer into one call: meta tensors see it in full."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(enabled and not real)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+def _initialized(subject: Subject) -> Subject:
+    """A model with lazy modules, as it is after its first forward pass: a copy, since that pass changes the model."""
+    if not any(is_lazy(weight) for weight in chain(subject.model.parameters(), subject.model.buffers())):
+        return subject
+    model = _meta_copy(subject.model)
+    args, kwargs = (map_leaves(_as_placeholder, given) for given in (subject.args, dict(subject.kwargs)))
+    try:
+        with torch.no_grad():
+            model(*args, **kwargs)
+    except Exception as error:
+        raise errors.ModelFailed(subject.name, error, _input_records(args, kwargs)) from error
+    return dataclasses.replace(subject, model=model)
+
+
+def _meta_copy(model: nn.Module) -> nn.Module:
+    """A copy on the meta device. Moving makes ordinary tensors of uninitialised ones, so those are put back."""
+    lazy = [
+        (module, name, held, type(tensor))
+        for module in model.modules()
+        for held in ("_parameters", "_buffers")
+        for name, tensor in getattr(module, held).items()
+        if tensor is not None and is_lazy(tensor)
+    ]
+    rows = {id(module): row for row, module in enumerate(model.modules())}
+    moved = copy.deepcopy(model).to(META)
+    copies = list(moved.modules())
+    for module, name, held, kind in lazy:
+        getattr(copies[rows[id(module)]], held)[name] = kind(device=META)
+    return moved
+
+
+def _as_placeholder(leaf: Any) -> torch.Tensor:
+    return _placeholder(leaf) if isinstance(leaf, TensorSpec) else leaf.to(META)
 
 
 class _Run:
-    def __init__(self, subject: Subject, model: nn.Module, real: bool) -> None:
+    def __init__(self, subject: Subject, model: nn.Module, real: bool, mode: AbstractContextManager[Any]) -> None:
+        self._mode = mode
         self._subject = subject
         self._model = model
         self._real = real
@@ -106,12 +183,13 @@ class _Run:
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> None:
         """The forward pass. Its output lives until the recorder has settled, as it would in the caller's hands."""
         try:
-            with torch.inference_mode(), stack.following(), recorder:
+            with self._mode, _slow_paths(self._real), stack.following(), recorder:
                 output = self._model(*args, **kwargs)
         except Exception as error:
             if recorder.asked is not None:
                 raise recorder.asked from error
-            raise errors.ModelFailed(self._subject.name, error, _input_records(args, kwargs)) from error
+            where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
+            raise errors.ModelFailed(self._subject.name, error, _input_records(args, kwargs), where) from error
         recorder.settle()
         del output
 

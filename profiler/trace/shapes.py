@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.trace.layouts import Layout, contiguous
+from profiler.trace.layouts import META, Layout, contiguous, layout_of
 
 Rule = Callable[..., Layout | None]
 SHAPES: dict[Any, Rule] = {}
@@ -30,10 +30,13 @@ def _rule(*operators: Any) -> Callable[[Rule], Rule]:
 
 
 def _alike(*tensors: Tensor | None) -> bool:
-    """Floating-point, contiguous, of one dtype: the case the rules below are sure of."""
+    """Floating-point, of one dtype, with exactly the strides of a new tensor: the case the rules below are sure of.
+
+    `is_contiguous` says so of more tensors: it looks past the strides of dimensions of size 1, which outputs may keep.
+    """
     given = [t for t in tensors if t is not None]
     dtype = given[0].dtype
-    return dtype.is_floating_point and all(t.dtype is dtype and t.is_contiguous() for t in given)
+    return dtype.is_floating_point and all(t.dtype is dtype and layout_of(t).is_row_major for t in given)
 
 
 @_rule(_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default)
@@ -144,6 +147,56 @@ def adaptive_avg_pool2d(x: Tensor, size: Sequence[int]) -> Layout | None:
 @_rule(_aten.softmax.int)
 def softmax(x: Tensor, dim: int, dtype: Any = None) -> Layout | None:
     return contiguous(x.shape, x.dtype) if dtype is None and _alike(x) and -x.dim() <= dim < x.dim() else None
+
+
+@_rule(_aten.scaled_dot_product_attention.default)
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout: float = 0.0, *_: Any, **__: Any
+) -> Layout | None:
+    """The fused kernels lay their output out as the query is; on meta, torch runs the plain formula, which does not.
+
+    Where a fused kernel would refuse (other ranks, grouped heads, unequal channels), torch's answer is the right one.
+    """
+    if query.dim() != 4 or not query.dtype.is_floating_point or dropout:
+        return None
+    n, heads, length, channels = query.shape
+    for other in (key, value):
+        if other.dim() != 4 or (other.shape[0], other.shape[1], other.shape[3]) != (n, heads, channels):
+            return None
+    if any(t.dtype is not query.dtype or t.stride(-1) != 1 or 0 in t.shape for t in (query, key, value)):
+        return None
+    if key.shape[2] != value.shape[2] or not _is_mask(mask, (n, heads, length, key.shape[2]), query.dtype):
+        return None
+    return layout_of(torch.empty_like(query, device=META))
+
+
+def _is_mask(mask: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> bool:
+    if mask is None:
+        return True
+    if mask.dim() not in (2, 4) or mask.dtype not in (torch.bool, dtype):
+        return False
+    return all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(shape), strict=False))
+
+
+# On the meta device torch lets these operators multiply tensors of different dtypes; on any real device it refuses.
+_ONE_DTYPE = {
+    _aten.linear.default, _aten.mm.default, _aten.addmm.default, _aten.bmm.default, _aten.baddbmm.default,
+    _aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default, _aten.convolution.default,
+}  # fmt: skip
+
+
+def check_dtypes(func: Any, args: Sequence[Any]) -> None:
+    """Raise as torch would on a device that computes."""
+    if func in _ONE_DTYPE and not _inside_autocast():
+        dtypes = dict.fromkeys(str(a.dtype).removeprefix("torch.") for a in args if isinstance(a, Tensor))
+        if len(dtypes) > 1:
+            raise RuntimeError(f"{func} wants tensors of one dtype, and got {', '.join(dtypes)}")
+
+
+def _inside_autocast() -> bool:
+    """Autocast casts real tensors and not meta ones, and is switched off while an operator runs: ask how deep it is nested."""
+    torch.autocast_increment_nesting()
+    return torch.autocast_decrement_nesting() > 0
 
 
 def _each(values: Sequence[int], rank: int) -> Sequence[int]:

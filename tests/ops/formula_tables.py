@@ -1,4 +1,4 @@
-"""The tables that test_formulas.py walks: for each family, calls and what they must cost, written as products of factors.
+"""The tables that test_formulas.py walks: for each family, calls and what they must cost, as products of factors.
 
 A count that a row leaves out must be 0; bytes that it leaves out must be each input and each output once.
 """
@@ -85,7 +85,10 @@ MATMUL = [
         macs=3 * 2 * (5 + 1) * 7,
     ),
     row("aten._grouped_mm.default", f(11, 7), f(4, 7, 3), i(4), out=f(11, 3), macs=11 * 7 * 3),
-    row("aten.einsum.default", "bhid,bhjd->bhij", (f(2, 3, 4, 5), f(2, 3, 6, 5)), out=f(2, 3, 4, 6), macs=2 * 3 * 4 * 6 * 5),
+    row(
+        "aten.einsum.default", "bhid,bhjd->bhij", (f(2, 3, 4, 5), f(2, 3, 6, 5)), out=f(2, 3, 4, 6),
+        macs=2 * 3 * 4 * 6 * 5,
+    ),
     row("aten.einsum.default", "...ij,jk", (f(2, 4, 5), f(5, 6)), out=f(2, 4, 6), macs=2 * 4 * 5 * 6),
     row("aten.einsum.default", "i,j->ij", (f(4), f(5)), out=f(4, 5), muls=4 * 5),
     row("aten.einsum.default", "ij->j", (f(4, 5),), out=f(5), adds=(4 - 1) * 5),
@@ -245,6 +248,7 @@ NORM = [
     row(
         "aten.linalg_vector_norm.default", f(12, 20), float("inf"), (1,), out=f(12), comparisons=12 * 20 + 12 * 19
     ),
+    row("aten.linalg_vector_norm.default", c(12, 20), 2, (1,), out=f(12), muls=480, adds=12 * 39, specials=12),
     row("aten.norm.ScalarOpt_dim", f(12, 20), 3, (1,), out=f(12), comparisons=240, specials=240 + 12, adds=12 * 19),
     row(
         "aten._weight_norm_interface.default", f(4, 7), f(4, 1), out=(f(4, 7), f(4)),
@@ -353,7 +357,10 @@ RESAMPLE = [
         muls=40, adds=80, divs=40, comparisons=80, specials=40,
     ),
     row("aten.affine_grid_generator.default", f(2, 2, 3), (2, 9, 4, 5), False, out=f(2, 4, 5, 2), macs=2 * 20 * 3 * 2),
-    row("aten.affine_grid_generator.default", f(1, 3, 4), (1, 9, 4, 5, 6), False, out=f(1, 4, 5, 6, 3), macs=120 * 4 * 3),
+    row(
+        "aten.affine_grid_generator.default", f(1, 3, 4), (1, 9, 4, 5, 6), False,
+        out=f(1, 4, 5, 6, 3), macs=120 * 4 * 3,
+    ),
     row("aten.col2im.default", f(2, 12, 12), (4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 3, 4, 5), adds=2 * 144),
     row("aten.im2col.default", f(2, 3, 4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 12, 12)),
 ]  # fmt: skip
@@ -497,7 +504,10 @@ REDUCTION = [
     row("aten.sum.dim_IntList", f(4, 7), (1,), out=f(4), adds=4 * 6),
     row("aten.sum.dim_IntList", i(4, 7), (1,), out=i(4)),
     row("aten.mean.dim", f(4, 7), (1,), True, out=f(4, 1), adds=4 * 6, divs=4),
-    row("aten.var.correction", f(4, 7), (1,), kwargs={"correction": 0}, out=f(4), adds=4 * (6 + 7 + 6), muls=28, divs=8),
+    row(
+        "aten.var.correction", f(4, 7), (1,), kwargs={"correction": 0},
+        out=f(4), adds=4 * (6 + 7 + 6), muls=28, divs=8,
+    ),
     row("aten.var_mean.correction", f(4, 7), (1,), out=(f(4), f(4)), adds=4 * (6 + 7 + 6), muls=28, divs=8),
     row("aten.std.correction", f(4, 7), (1,), out=f(4), adds=4 * (6 + 7 + 6), muls=28, divs=8, specials=4),
     row("aten.max.dim", f(4, 7), 1, out=(f(4), i(4)), comparisons=4 * 6),
@@ -511,7 +521,10 @@ REDUCTION = [
     row("aten.sort.default", f(4, 8), out=(f(4, 8), i(4, 8)), comparisons=4 * 8 * 3),
     row("aten.topk.default", f(4, 7), 2, out=(f(4, 2), i(4, 2)), comparisons=28 + 4 * 2 * 1),
     row("aten.nonzero.default", b(4, 7), out=i(3, 2), comparisons=28),
-    row("aten._cdist_forward.default", f(3, 5), f(4, 5), 2.0, None, out=f(3, 4), adds=60 + 12 * 4, muls=60, specials=12),
+    row(
+        "aten._cdist_forward.default", f(3, 5), f(4, 5), 2.0, None,
+        out=f(3, 4), adds=60 + 12 * 4, muls=60, specials=12,
+    ),
     row("aten._cdist_forward.default", f(3, 5), f(4, 5), 1.0, None, out=f(3, 4), adds=60 + 12 * 4, comparisons=60),
     row("aten._pdist_forward.default", f(4, 5), 2.0, out=f(6), adds=30 + 6 * 4, muls=30, specials=6),
     row("aten.pairwise_distance.default", f(3, 5), f(3, 5), out=f(3), adds=15 + 15 + 3 * 4, muls=15, specials=3),
@@ -607,7 +620,9 @@ TABLES = {
 
 # Cases that a formula does not cover, and must refuse instead of guessing.
 REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = {
-    "box-sized sampling": ("torchvision.roi_align.default", (f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, -1, True), f(5, 4, 3, 3)),
+    "box-sized sampling": (
+        "torchvision.roi_align.default", (f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, -1, True), f(5, 4, 3, 3)
+    ),
     "complex sine": ("aten.sin.default", (c(4),), c(4)),
     "nuclear norm": ("aten.norm.ScalarOpt_dim", (f(4, 4), "nuc", (0, 1)), f()),
     "a fourth interpolation": ("aten.grid_sampler.default", (f(1, 3, 8, 8), f(1, 4, 5, 2), 3, 0, False), f(1, 3, 4, 5)),

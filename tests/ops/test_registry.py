@@ -1,0 +1,148 @@
+"""Known, free and unknown are three things, and nobody can be two of them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import torchvision  # noqa: F401  (registers its operators)
+
+from profiler.ops import Cost, Uncovered, cost, formula, free, free_reason, is_known, registry
+from profiler.records import Signature, Tensor
+
+X = Tensor((3, 4), "float32")
+
+
+@pytest.fixture(autouse=True)
+def _restored_registry(monkeypatch):
+    for name in ("_formulas", "_free", "_costs"):
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+
+
+def call(op: str, *args, out=X, **kwargs) -> Signature:
+    return Signature(op, args, tuple(kwargs.items()), out)
+
+
+def nothing(*args, out):
+    return Cost()
+
+
+def test_a_custom_operator_is_known_once_it_has_a_formula() -> None:
+    signature = call("mylib.scale_add.default", X, X, 2.0)
+    assert cost(signature) is None
+    assert not is_known(signature.op)
+
+    @formula("mylib.scale_add")
+    def scale_add(x, y, scale, *, out):
+        return Cost(muls=out.numel, adds=out.numel)
+
+    assert is_known(signature.op)
+    assert cost(signature) == Cost(muls=12, adds=12, bytes_read=2 * 48, bytes_written=48)
+
+
+def test_the_second_registration_is_an_error() -> None:
+    formula("mylib.a")(nothing)
+    with pytest.raises(ValueError, match=r"mylib\.a has a formula already"):
+        formula("mylib.a")(nothing)
+    with pytest.raises(ValueError, match=r"mylib\.a has a formula already"):
+        free("a view", "mylib.a")
+    free("a view", "mylib.b")
+    with pytest.raises(ValueError, match=r"mylib\.b is declared free already"):
+        formula("mylib.b")(nothing)
+    with pytest.raises(ValueError, match=r"mylib\.b is declared free already"):
+        free("another reason", "mylib.b")
+
+
+def test_replace_takes_the_place_of_formula_and_of_free() -> None:
+    formula("aten.relu", replace=True)(lambda x, *, out: Cost(adds=1))
+    formula("aten.view", replace=True)(lambda x, shape, *, out: Cost(adds=2))
+    assert cost(call("aten.relu.default", X)).adds == 1
+    assert cost(call("aten.view.default", X, (12,))).adds == 2
+    assert free_reason("aten.view.default") is None
+
+
+def test_a_new_formula_outdates_remembered_costs() -> None:
+    assert cost(call("aten.relu.default", X)).comparisons == 12
+    formula("aten.relu", replace=True)(lambda x, *, out: Cost(comparisons=5))
+    assert cost(call("aten.relu.default", X)).comparisons == 5
+
+
+def test_the_most_exact_name_wins() -> None:
+    formula("mylib.op")(lambda *args, out: Cost(adds=1))
+    formula("mylib.op_")(lambda *args, out: Cost(adds=2))
+    formula("mylib.op.Scalar")(lambda *args, out: Cost(adds=3))
+    found = [
+        cost(call(op)).adds for op in ("mylib.op.Tensor", "mylib.op_.Tensor", "mylib.op.Scalar", "mylib.op_.Scalar")
+    ]
+    assert found == [1, 2, 3, 2]
+
+
+def test_out_and_in_place_twins_share_the_formula() -> None:
+    assert cost(call("aten.exp_.default", X)) == cost(call("aten.exp.default", X))
+    with_out = Signature("aten.exp.out", (X,), (("out", X),), X)
+    assert cost(with_out) == cost(call("aten.exp.default", X))
+
+
+def test_uncovered_is_unknown() -> None:
+    @formula("mylib.picky")
+    def picky(*, out):
+        raise Uncovered("never")
+
+    assert cost(call("mylib.picky.default")) is None
+
+
+def test_free_operators_say_why_and_what_they_move() -> None:
+    assert free_reason("aten.view.default").startswith("a view")
+    assert cost(call("aten.view.default", X, (12,))) == Cost(bytes_read=0, bytes_written=0)
+    assert cost(call("aten.clone.default", X)) == Cost(bytes_read=48, bytes_written=48)
+    assert cost(call("aten.zeros_like.default", X)) == Cost(bytes_read=0, bytes_written=48)
+    assert not is_known("aten.view.default")
+    assert free_reason("aten.relu.default") is None
+    assert free_reason("aten.no_such_operator.default") is None
+
+
+def test_no_name_is_both_known_and_free() -> None:
+    assert len(registry._formulas) > 400
+    assert len(registry._free) > 200
+    assert not set(registry._formulas) & set(registry._free)
+
+
+def test_every_name_is_an_operator_of_torch() -> None:
+    names = [name for name in (*registry._formulas, *registry._free) if not name.startswith("prim.")]
+    assert [name for name in names if not exists(name)] == []
+    assert not exists("aten.no_such_operator")
+
+
+def exists(name: str) -> bool:
+    namespace, packet, *overload = name.split(".")
+    library = getattr(torch.ops, namespace)
+    found = getattr(library, packet, None) or getattr(library, f"{packet}_", None)
+    return found is not None and (not overload or overload[0] in found.overloads())
+
+
+def test_the_whole_core_set_is_known_or_free() -> None:
+    """What torch.export comes down to, https://docs.pytorch.org/docs/stable/torch.compiler_ir.html, in inference."""
+    core = {str(op) for op in overloads("aten") if torch.Tag.core in op.tags and "backward" not in str(op)}
+    assert len(core) > 150
+    assert sorted(op for op in core if not is_known(op) and free_reason(op) is None) == []
+
+
+def overloads(namespace: str):
+    for schema in torch._C._jit_get_all_schemas():
+        library, _, name = schema.name.partition("::")
+        packet = getattr(getattr(torch.ops, namespace), name, None) if library == namespace else None
+        for overload in packet.overloads() if packet is not None else ():
+            yield getattr(packet, overload)
+
+
+IMPORT = "import sys; import profiler.ops; {more}; sys.exit('torch' in sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [("pass", 0), ("import torch", 1)], ids=["ops alone", "and it would be seen"]
+)
+def test_torch_is_not_imported(more, status) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", IMPORT.format(more=more)]
+    assert subprocess.run(command, env=environment, check=False).returncode == status

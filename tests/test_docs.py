@@ -1,0 +1,167 @@
+"""What README and docs show is what happens: every block is run, and the document that results must be the one there is.
+
+- ```console holds `$ profile-model ...` and what it prints on a pipe.
+- ```python is executed, all blocks of a document in one namespace; a ```text block behind it holds what it prints.
+  A name behind the language (```python model.py) makes it a file for the shell blocks instead.
+- ```sh is not run here: such lines install packages or run this very test suite. `.ci/run` runs README's test line.
+
+`pytest tests/test_docs.py --refresh` writes what is printed now into the documents.
+"""
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiler.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
+VERSIONS = re.compile(r"^Versions: .*$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]*))?\)")
+NOT_RUN = ("pip install ", "python3 -m venv ", ". .venv/", "pytest", "ruff ", "mypy", ".ci/run")
+
+
+def rewritten(document: str, folder: Path) -> str:
+    """The document with what its examples print now. `folder` is where its files are written."""
+    namespace: dict[str, object] = {"__name__": "document"}
+    printed: str | None = None  # by the Python block just before
+
+    def block(match: re.Match[str]) -> str:
+        nonlocal printed
+        language, _, name = match["info"].partition(" ")
+        text, shown, printed = match["text"], printed, None
+        assert not shown or language == "text", f"nothing shows what this prints: {shown!r}, before {text!r}"
+        if language == "console":
+            text = "".join(f"$ {command}\n{_run_command(command)}" for command in _commands(text))
+        elif language == "python" and name:
+            (folder / name).write_text(text, encoding="utf-8")
+        elif language == "python":
+            printed = _run_python(text, namespace)
+        elif language == "text":
+            assert shown, f"no Python block prints {text!r}"
+            text = shown
+        else:
+            assert language == "sh", f"a block of {language!r} cannot be run"
+            assert all(part.startswith(NOT_RUN) for line in text.splitlines() for part in line.split(" && ")), text
+        return f"```{match['info']}\n{text}```{match['gap']}"
+
+    result = FENCE.sub(block, document)
+    assert not printed, f"nothing shows what this prints: {printed!r}"
+    return result
+
+
+def _commands(text: str) -> list[str]:
+    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+
+
+def _run_command(command: str) -> str:
+    program, *arguments = shlex.split(command)
+    assert program == "profile-model", f"{program} is not ours to run"
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+        main(arguments)
+    return out.getvalue()
+
+
+def _run_python(code: str, namespace: dict[str, object]) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(code, "<document>", "exec"), namespace)
+    return out.getvalue()
+
+
+def without_versions(document: str) -> str:
+    return VERSIONS.sub("Versions: ...", document)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, restored_registries):
+    """Where a document is at home while it runs. Libraries that were loaded by other tests are not in its reports."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_document(path, folder, request) -> None:
+    document = path.read_text(encoding="utf-8")
+    result = rewritten(document, folder)
+    if request.config.getoption("--refresh"):
+        path.write_text(result, encoding="utf-8")
+    else:
+        assert without_versions(result) == without_versions(document)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path) -> None:
+    for match in LINK.finditer(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        target = path.parent / match["path"] if match["path"] else path
+        assert target.exists(), match[0]
+        if match["anchor"]:
+            assert match["anchor"] in _anchors(target), match[0]
+
+
+def _anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_first_lines_of_readme() -> None:
+    """Someone who copies them gets the table, and passing tests."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert "pip install '.[timm]' && profile-model resnet34" in lines
+    assert "pip install '.[test]' && pytest" in lines
+
+
+def test_the_module_runs_as_a_command() -> None:
+    shown = subprocess.run([sys.executable, "-m", "profiler", "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("profile-model ")
+
+
+# The checks themselves ------------------------------------------------------------------------------------------------
+
+WRONG_OUTPUT = {
+    "command": "```console\n$ profile-model resnet99\nall is well\n```\n",
+    "python": "```python\nprint(2 + 2)\n```\n\n```text\n5\n```\n",
+}
+
+
+@pytest.mark.parametrize("document", WRONG_OUTPUT.values(), ids=WRONG_OUTPUT)
+def test_a_wrong_output_is_seen(document, folder) -> None:
+    assert without_versions(rewritten(document, folder)) != document
+
+
+REFUSED = {
+    "unknown language": "```yaml\na: 1\n```\n",
+    "a command of another program": "```console\n$ rm model.py\n```\n",
+    "a shell line that is no installation": "```sh\nprofile-model resnet34\n```\n",
+    "an output that nobody prints": "```text\n4\n```\n",
+    "a print that nobody shows": "```python\nprint(4)\n```\n\nNext.\n\n```python\nx = 1\n```\n",
+    "a print at the end": "```python\nprint(4)\n```\n",
+}
+
+
+@pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
+def test_a_block_that_would_go_unchecked_is_refused(document, folder) -> None:
+    with pytest.raises(AssertionError):
+        rewritten(document, folder)
+
+
+def test_a_python_block_that_raises_fails(folder) -> None:
+    with pytest.raises(ZeroDivisionError):
+        rewritten("```python\n1 / 0\n```\n", folder)
+
+
+def test_what_is_right_stays_as_it_is(folder) -> None:
+    document = "# A\n\n```python\nx = 2\n```\n\n```python\nprint(x * 2)\n```\n\n```text\n4\n```\n\nB\n"
+    assert rewritten(document, folder) == document
+
+
+def test_only_the_versions_are_overlooked() -> None:
+    assert without_versions("a\nVersions: torch 2.14.1.\nb\n") == without_versions("a\nVersions: torch 3.0.\nb\n")
+    assert without_versions("a 1\n") != without_versions("a 2\n")
