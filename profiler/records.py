@@ -104,8 +104,7 @@ class Storage:
     died: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """One module at one path (the root's path is ""). `same_as` is the index of the first path to a shared module.
 
     `classes` are the qualified names of its class and its ancestors up to, without, `torch.nn.Module`; `attributes`
@@ -122,8 +121,7 @@ class Module:
         return self.classes[0].rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A parameter or a buffer, registered as `name` in `Trace.modules[module]`.
 
     `storage` indexes `Trace.storages`. `same_as` is the index, in the same list, of the first name of a tied tensor.

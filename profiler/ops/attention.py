@@ -33,20 +33,15 @@ def attention_cost(
     return scaling + masking + softmax_cost(scores, rows) + dropping
 
 
-@formula("aten.scaled_dot_product_attention", "aten._scaled_dot_product_attention_math")
+@formula(
+    "aten.scaled_dot_product_attention", "aten._scaled_dot_product_attention_math",
+    "aten._scaled_dot_product_attention_math_for_mps", "aten._scaled_dot_product_fused_attention_overrideable",
+)  # fmt: skip
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, *_: Value, out: Value, **__: Value,
 ) -> Cost:  # fmt: skip
     return attention_cost(query, key, value, first(out), attn_mask, dropout_p)
-
-
-@formula("aten._scaled_dot_product_attention_math_for_mps", "aten._scaled_dot_product_fused_attention_overrideable")
-def fused_overrideable(
-    query: Tensor, key: Tensor, value: Tensor, attn_bias: Tensor | None = None, dropout_p: float = 0.0,
-    *_: Value, out: Value, **__: Value,
-) -> Cost:  # fmt: skip
-    return attention_cost(query, key, value, first(out), attn_bias, dropout_p)
 
 
 @formula("aten._scaled_dot_product_flash_attention_for_cpu", "aten._scaled_dot_product_flash_attention.default")

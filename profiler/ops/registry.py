@@ -38,6 +38,7 @@ _formulas: dict[str, Formula] = {}
 _free: dict[str, Free] = {}
 _costs: dict[Signature, Cost | None] = {}
 _COSTS_KEPT = 1 << 16
+_generation = 0
 
 
 class Uncovered(Exception):
@@ -51,7 +52,7 @@ def formula(*names: str, replace: bool = False) -> Callable[[F], F]:
         for name in names:
             _claim(name, replace)
             _formulas[name] = function
-        _costs.clear()
+        _changed()
         return function
 
     return register
@@ -62,6 +63,17 @@ def free(reason: str, *names: str, reads: bool = False, writes: bool = False) ->
     for name in names:
         _claim(name, replace=False)
         _free[name] = Free(reason, reads, writes)
+    _changed()
+
+
+def generation() -> int:
+    """How often something was registered: what was decided from the registry's content may be stale when it grows."""
+    return _generation
+
+
+def _changed() -> None:
+    global _generation  # noqa: PLW0603
+    _generation += 1
     _costs.clear()
 
 

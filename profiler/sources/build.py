@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from profiler import errors
+from profiler.trace.mode import LeanDispatchMode
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
@@ -24,7 +24,7 @@ _CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: nobody asks a 
 _LARGE = 4096  # elements
 
 
-class _Weightless(TorchDispatchMode):
+class _Weightless(LeanDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         tensors = [a for a in args if isinstance(a, torch.Tensor)]
@@ -57,7 +57,7 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> 
     _check_arguments(builder, kwargs, name)
     state = torch.get_rng_state()
     try:
-        with torch.no_grad(), _Weightless():
+        with torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except (RuntimeError, NotImplementedError, ValueError, TypeError):
         return build_real(builder, kwargs, name)

@@ -10,7 +10,7 @@ import dataclasses
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ from profiler.records import Module, ModuleCall, Value, Weight
 from profiler.records import Tensor as TensorRecord
 from profiler.trace.layouts import layout_of
 from profiler.trace.recorder import Recorder
+
+Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
 _INTERNAL = {"training", "call_super_init", "dump_patches"}
 
@@ -60,21 +62,23 @@ class Structure:
 
     def _collect(self, role: str, recorder: Recorder) -> list[Weight]:
         found: list[Weight] = []
-        owners: dict[int, list[int]] = {}
         firsts: dict[int, int] = {}
+        owners: dict[int, list[int]] = {}
         for row, module in self.firsts():
             held = module._parameters if role == "parameter" else module._buffers
             passing = module._non_persistent_buffers_set if role == "buffer" else ()
             for name, tensor in held.items():
                 if tensor is None:
                     continue
-                owning = owners.setdefault(id(tensor), [])
-                owning.append(row)
-                storage = recorder.give(tensor, role, owning)
-                first = firsts.setdefault(id(tensor), len(found))
-                same_as = first if first < len(found) else None
-                record = layout_of(tensor).tensor
-                found.append(Weight(row, name, record, storage, tensor.requires_grad, name not in passing, same_as))
+                key, same_as = id(tensor), firsts.get(id(tensor))
+                if same_as is None:
+                    firsts[key], owners[key] = len(found), [row]
+                    info = recorder.give(tensor, role, owners[key])
+                else:
+                    owners[key].append(row)
+                    info = recorder.known(tensor)
+                record, persistent = info.layout.tensor, name not in passing
+                found.append(Weight(row, name, record, info.storage, tensor.requires_grad, persistent, same_as))
         return found
 
 
@@ -89,15 +93,22 @@ def _classes(cls: type) -> tuple[str, ...]:
 _class_names: dict[type, tuple[str, ...]] = {}
 
 
-def _attributes(module: nn.Module) -> tuple[tuple[str, Value], ...]:
+def _attributes(module: nn.Module) -> Attributes:
     """The plain settings among a module's attributes."""
     cls, own = type(module), module.__dict__
     if not cls.__module__.startswith("torch.nn.modules"):
         return tuple([(name, _frozen(own[name])) for name in _settings(own)])
     names = _setting_names.get(cls)
     if names is None:  # torch's own layers set the same attributes in every instance
-        names = _setting_names[cls] = tuple(n for n in own if n[0] != "_" and n not in _INTERNAL)
-    return tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
+        names = _setting_names[cls] = tuple(_settings(own))
+    try:
+        key = (cls, tuple([own[name] for name in names]))
+        return _known_attributes[key]
+    except (KeyError, TypeError):  # not met before; an attribute is missing, or is a list
+        found = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
+        if len(found) == len(names) and all(type(own[name]) is not list for name in names):
+            _known_attributes[key] = found
+        return found
 
 
 def _settings(own: dict[str, Any]) -> list[str]:
@@ -110,6 +121,7 @@ def _frozen(value: Any) -> Value:
 
 
 _setting_names: dict[type, tuple[str, ...]] = {}
+_known_attributes: dict[tuple[type, tuple[Any, ...]], Attributes] = {}
 _SCALARS = {int, float, bool, str, type(None)}
 _SEQUENCES = {tuple, list, torch.Size}
 

@@ -6,13 +6,12 @@ Decided once per operator from its schema; the recorder only looks the answer up
 from __future__ import annotations
 
 from enum import Enum, auto
-from functools import cache
 from typing import Any
 
 import torch
 
 from profiler.ops.registry import is_known
-from profiler.ops.registry import free_reason
+from profiler.ops.registry import free_reason, generation
 
 
 class Manner(Enum):
@@ -20,6 +19,7 @@ class Manner(Enum):
     VIEW = auto()  # shares its argument's memory: runs for real, so that storages stay shared
     INPLACE = auto()  # overwrites its first argument's values and returns it
     RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
+    INDEX = auto()  # FRESH, after masks among its arguments are replaced by the indices they select
     READ = auto()  # asks a tensor for its values
     ANSWER = auto()  # asks whether a shortcut may be taken: answered for the model, whatever the values
     PARTS = auto()  # composed of other operators, and without a formula of its own: taken apart
@@ -35,14 +35,36 @@ ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
-@cache
+_manners: dict[Any, Manner] = {}
+
+
 def manner(func: Any) -> Manner:
     """How to meet an operator (`torch._ops.OpOverload`)."""
+    found = _manners.get(func)
+    if found is None:
+        found = _manners[func] = _decide(func)
+    return found
+
+
+def keep_up() -> None:
+    """Decide anew when something was registered: a composite operator with a formula is not taken apart."""
+    global _decided_at  # noqa: PLW0603
+    if _decided_at != generation():
+        _manners.clear()
+        _decided_at = generation()
+
+
+_decided_at = -1
+
+
+def _decide(func: Any) -> Manner:
     name = func._schema.name.split("::")[1]
     if func._schema.name in ANSWERS:
         return Manner.ANSWER
     if name in _READING or torch.Tag.data_dependent_output in func.tags:
         return Manner.READ
+    if func is torch.ops.aten.index.Tensor:
+        return Manner.INDEX
     if _is_composite(func) and not _has_entry(func):
         return Manner.PARTS
     return _by_schema(func, name)

@@ -11,18 +11,20 @@ model may ask for their values.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from profiler.records import Call, Signature, Storage, Value
+from profiler.records import Call, Signature, Value
 from profiler.records import Tensor as TensorRecord
+from profiler.trace import memo
 from profiler.trace.layouts import META, Layout, layout_of
+from profiler.trace.lifetimes import Lifetimes, has_storage
+from profiler.trace.memo import FRESH, Entry
+from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import ANSWERS, Manner, manner
 from profiler.trace.shapes import SHAPES, check_dtypes
 
@@ -32,122 +34,107 @@ class NeedsValues(Exception):
 
 
 class Info:
-    """What the recorder knows of a tensor: layout, storage, whether its values are real, and which modules own it."""
+    """What the recorder knows of a tensor.
 
-    __slots__ = ("layout", "owners", "real", "recorder", "storage")
+    `real` is whether its values may be used, `is_meta` whether it has none; a parameter of a live model is neither.
+    `owners` are the modules that hold the weight which the tensor is, or is a view of.
+    """
 
-    def __init__(self, recorder: object, layout: Layout, storage: int, real: bool, owners: Sequence[int] = ()) -> None:
+    __slots__ = ("is_meta", "layout", "owners", "real", "recorder", "storage")
+
+    def __init__(
+        self, recorder: object, layout: Layout, storage: int, real: bool, is_meta: bool, owners: Sequence[int] = ()
+    ) -> None:
         self.recorder = recorder
         self.layout = layout
         self.storage = storage
         self.real = real
+        self.is_meta = is_meta
         self.owners = owners
 
 
-class Entry:
-    """A remembered call: its signature, and the layouts to answer with (None where the operator runs every time)."""
-
-    __slots__ = ("answer", "signature")
-
-    def __init__(self, signature: Signature, answer: Any) -> None:
-        self.signature = signature
-        self.answer = answer
+_MARK = "_profiler_info"  # the attribute of a tensor made during a run that holds its Info
+_PLAIN = {int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format}
+_NO_KWARGS: dict[str, Any] = {}
 
 
-class _Watch(weakref.ref[Any]):
-    """A weak reference to a storage that knows its index and its address."""
+class Recorder(LeanDispatchMode):
+    """Records operator calls. `run_real` runs every operator on real tensors instead of answering from metadata.
 
-    __slots__ = ("address", "index")
-    address: int
-    index: int
+    before_write: called with a tensor of the model or the caller before an operator overwrites it.
+    is_inside: whether one module (by its row) is inside another; a weight that is used from outside its module is
+        charged to its module.
+    """
 
-
-_entries: dict[Any, Entry] = {}
-_signatures: dict[Signature, Signature] = {}
-_ENTRIES_KEPT = 1 << 16
-_manners: dict[Any, Manner] = {}
-_MARK = "_profiler_info"
-_PLAIN = (int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
-
-
-class Recorder(TorchDispatchMode):
-    """Records operator calls. `real=True` runs every operator on real tensors instead of answering from metadata."""
-
-    def __init__(self, real: bool, before_write: Callable[[Tensor], None]) -> None:
-        super().__init__()
-        self.run_real = real
+    def __init__(
+        self, run_real: bool, before_write: Callable[[Tensor], None], is_inside: Callable[[int, int], bool]
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.run_real = run_real
         self.module = 0
         self.asked: NeedsValues | None = None
         self.failed_in: int | None = None  # the module whose operator raised
         self.signatures: list[Signature] = []
-        self._numbers: dict[int, int] = {}
         self.calls: list[Call] = []
-        self.storages: list[Storage] = []
+        self.lifetimes = Lifetimes(self.calls)
         self._before_write = before_write
-        self._token = object()
+        self._is_inside = is_inside
+        self._numbers: dict[int, int] = {}  # id(signature) -> its index
+        self._token = object()  # what the marks of this run are known by
         self._given: dict[int, Info] = {}
         self._kept: list[Tensor] = []  # given tensors stay alive, so that no other tensor takes their id
-        self._by_address: dict[int, int] = {}  # of living storages
         self._stand_ins: dict[int, Tensor] = {}
-        self._watches: list[_Watch] = []
-        self._tainted: set[int] = set()
-        self._is_inside: Callable[[int, int], bool] = lambda inner, outer: False
+        self._tainted: set[int] = set()  # real storages that were written from meta tensors
 
     # Tensors that were there before -------------------------------------------------------------------------------
 
-    def give(self, tensor: Tensor, role: str, owners: Sequence[int] = ()) -> int:
-        """Make a parameter, buffer or input known before the run; returns the index of its storage."""
-        shape = layout_of(tensor)
-        address = _address(tensor)
-        index = self._by_address.setdefault(address, len(self.storages))
-        if index == len(self.storages):
-            self.storages.append(Storage(_storage_bytes(tensor, shape), role, -1))
-        real = self.run_real or not (role == "parameter" or tensor.is_meta)
-        self._given[id(tensor)] = Info(self._token, shape, index, real, owners)
+    def give(self, tensor: Tensor, role: str, owners: Sequence[int] = ()) -> Info:
+        """Make a parameter, buffer or input known before the run."""
+        layout, is_meta = layout_of(tensor), tensor.is_meta
+        real = self.run_real or not (is_meta or role == "parameter")
+        index = self.lifetimes.given(tensor, layout, role)
+        info = self._given[id(tensor)] = Info(self._token, layout, index, real, is_meta, owners)
         self._kept.append(tensor)
-        return index
+        return info
 
-    def attribute_inside(self, is_inside: Callable[[int, int], bool]) -> None:
-        """Tell which module is inside which, so that a weight used from outside its module is charged to its module."""
-        self._is_inside = is_inside
+    def known(self, tensor: Tensor) -> Info:
+        """What is known of a given tensor."""
+        return self._given[id(tensor)]
+
+    def record_of(self, tensor: Tensor) -> TensorRecord:
+        """A tensor as records hold it; it may be one that operators never see, such as a batched one inside vmap."""
+        info = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
+        return (layout_of(tensor) if info is None else info.layout).tensor
 
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        how = _manners.get(func)
-        if how is None:
-            how = _manners[func] = manner(func)
+        how = manner(func)
+        if how is Manner.PARTS:
+            return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
             return ANSWERS[func._schema.name]
-        if how is Manner.PARTS:
-            return self._take_apart(func, args, kwargs or {})
-        if func is torch.ops.aten.index.Tensor:
-            args = _with_index_lists(args)
+        if how is Manner.INDEX:
+            args, how = _with_index_lists(args), Manner.FRESH
+        kwargs = kwargs or _NO_KWARGS
         key: list[Any] = [func]
         infos: list[Info] = []
         self._scan(args, key, infos)
         if kwargs:
-            for name, value in kwargs.items():
-                key.append(name)
-                self._scan((value,), key, infos)
+            key.extend(kwargs)
+            self._scan(kwargs.values(), key, infos)
         if self.run_real or self._all_real(infos):
-            return self._run_real(func, how, args, kwargs or {}, infos)
+            return self._run_real(func, how, args, kwargs, infos)
         if how is Manner.READ:
-            return self._read(func, args, kwargs or {}, infos)
-        entry = _entries.get(tuple(key))
+            return self._read(func, args, kwargs, infos)
+        entry = memo.recall(found := tuple(key))
         if entry is None:
-            return self._first_time(func, how, args, kwargs or {}, infos, tuple(key))
+            return self._first_time(func, how, args, kwargs, infos, found)
         if how is Manner.INPLACE:
-            out = args[0]
-            if infos[0].real:
-                self._tainted.add(infos[0].storage)
-            self._record(entry.signature, infos, (infos[0].storage,))
-            return out
-        if entry.answer is None:
-            out = self._run_meta(func, args, kwargs or {})
-            self._record(entry.signature, infos, self._adopt(out, infos, real=False))
-            return out
-        return self._answer(entry, infos)
+            return self._overwrite(entry.signature, args[0], infos)
+        if entry.source == FRESH:
+            return self._answer(entry, infos)
+        return self._run_again(entry, func, args, kwargs, infos)
 
     def _take_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
         with self:
@@ -161,35 +148,36 @@ class Recorder(TorchDispatchMode):
     def _scan(self, values: Iterable[Any], key: list[Any], infos: list[Info]) -> None:
         """Append what identifies the values to `key`, and what is known of each tensor to `infos`."""
         for value in values:
-            if isinstance(value, Tensor):
+            kind = type(value)
+            if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
                 info = self._info(value)
                 infos.append(info)
                 key.append(info.layout)
-            elif isinstance(value, (list, tuple)):
+            elif kind in _PLAIN:
+                key.append(value)
+            elif kind is list or kind is tuple:
                 key.append(len(value))
                 self._scan(value, key, infos)
-            elif isinstance(value, _PLAIN) and value is not True and value is not False:
-                key.append(value)
-            else:
-                key.append((type(value), value if value.__hash__ else repr(value)))
+            else:  # 1, 1.0 and True are equal, and give results of different dtypes
+                key.append((kind, value if value.__hash__ else repr(value)))
 
     def _info(self, tensor: Tensor) -> Info:
         info: Info | None = self._given.get(id(tensor))
         if info is not None:
             return info
-        info = tensor.__dict__.get(_MARK)
-        if info is not None and info.recorder is self._token:
-            return info
+        mark: Info | None = tensor.__dict__.get(_MARK)
+        if mark is not None and mark.recorder is self._token:
+            return mark
         return self._stranger(tensor)
 
     def _stranger(self, tensor: Tensor) -> Info:
         """A tensor that no recorded operator made: a constant of the model, or an alias of a known one."""
         is_parameter = isinstance(tensor, Parameter)
-        index = self._by_address.get(_address(tensor))
+        index = self.lifetimes.find(tensor)
         if index is None:
-            self.give(tensor, "parameter" if is_parameter else "buffer")
-            return self._given[id(tensor)]
-        return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or tensor.is_meta))
+            return self.give(tensor, "parameter" if is_parameter else "buffer")
+        is_meta = tensor.is_meta
+        return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
     def _all_real(self, infos: list[Info]) -> bool:
         for info in infos:
@@ -197,66 +185,103 @@ class Recorder(TorchDispatchMode):
                 return False
         return True
 
-    # Running ------------------------------------------------------------------------------------------------------
+    # Answering from memory ----------------------------------------------------------------------------------------
 
-    def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> Any:
-        if how is Manner.INPLACE or how is Manner.RUN:
-            for tensor in _each_tensor((args, tuple(kwargs.values()))):
-                if self.storages[self._info(tensor).storage].born < 0:
-                    self._before_write(tensor)
-        given = _recorded(self, args), tuple((k, _recorded(self, (v,))[0]) for k, v in kwargs.items())
-        out = func(*args, **kwargs)
-        if how is Manner.RUN:
-            self._look_again(args, kwargs, real=True)
-        real = self.run_real or not any(t.is_meta for t in _each_tensor(out))
-        writes = self._adopt(out, infos, real)
-        self._record(_signature(func, *given, _recorded(self, (out,))[0]), infos, writes)
+    def _answer(self, entry: Entry, infos: list[Info]) -> Any:
+        """New tensors of the remembered layouts."""
+        writes: list[int] = []
+        out = self._filled(entry.answer, writes)
+        self._record(entry.signature, infos, tuple(writes))
         return out
 
-    def _read(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
-        """Values of a parameter that really has some may be asked for; those of a meta tensor may not."""
-        tensors = list(_each_tensor((args, tuple(kwargs.values()))))
-        if any(t.is_meta for t in tensors) or any(i.storage in self._tainted for i in infos):
-            raise self._ask(str(func))
-        return func(*args, **kwargs)
+    def _filled(self, answer: Any, writes: list[int]) -> Any:
+        if type(answer) is Layout:
+            tensor = answer.empty()
+            index = self.lifetimes.born(tensor, answer.storage_bytes)
+            tensor.__dict__[_MARK] = Info(self._token, answer, index, False, True)
+            writes.append(index)
+            return tensor
+        if isinstance(answer, (list, tuple)):
+            return type(answer)([self._filled(item, writes) for item in answer])
+        return answer
+
+    def _overwrite(self, signature: Signature, target: Tensor, infos: list[Info]) -> Tensor:
+        """An in-place operator leaves metadata as it is. A real tensor with meta values in it is real no longer."""
+        storage = infos[0].storage
+        if infos[0].real:
+            self._tainted.add(storage)
+        self._record(signature, infos, (storage,))
+        return target
+
+    def _run_again(self, entry: Entry, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
+        """A view is made anew, and known to live where its source does."""
+        out = self._run_meta(func, args, kwargs, infos)
+        if entry.source is None:
+            writes = self._adopt(out, infos, real=False)
+        else:
+            source = infos[entry.source]
+            owners = source.owners if len(infos) == 1 else ()
+            if type(out) is Tensor:
+                out.__dict__[_MARK] = Info(self._token, entry.answer, source.storage, False, True, owners)
+                writes = (source.storage,)
+            else:
+                for tensor, layout in zip(out, entry.answer, strict=True):
+                    tensor.__dict__[_MARK] = Info(self._token, layout, source.storage, False, True, owners)
+                writes = (source.storage,) * len(out)
+        self._record(entry.signature, infos, writes)
+        return out
+
+    # Running ------------------------------------------------------------------------------------------------------
 
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
-        given = _recorded(self, args), tuple((k, _recorded(self, (v,))[0]) for k, v in kwargs.items())
+        given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
         check_dtypes(func, args)
         rule = SHAPES.get(func)
-        found = rule(*args, **kwargs) if rule is not None else None
-        if found is not None and how is Manner.FRESH:
-            entry = Entry(_signature(func, *given, found.tensor), found)
-            self._remember(key, entry)
+        layout = None if rule is None else rule(*args, **kwargs)
+        if layout is not None and how is Manner.FRESH:
+            entry = Entry(memo.signature(str(func), *given, layout.tensor), layout, FRESH)
+            memo.remember(key, entry)
             return self._answer(entry, infos)
-        if found is not None and how is Manner.INPLACE:
-            out = args[0]
-        else:
-            out = self._run_meta(func, args, kwargs)
+        out = args[0] if layout is not None else self._run_meta(func, args, kwargs, infos)
         if how is Manner.INPLACE:
-            out = args[0]
-            if infos[0].real:
-                self._tainted.add(infos[0].storage)
-            writes: tuple[int, ...] = (infos[0].storage,)
-        else:
-            if how is Manner.RUN:
-                self._look_again(args, kwargs, real=False)
-            writes = self._adopt(out, infos, real=False)
-        signature = _signature(func, *given, _recorded(self, (out,))[0])
-        is_new = how is Manner.FRESH and not {i.storage for i in infos} & set(writes)
+            signature = memo.signature(str(func), *given, infos[0].layout.tensor)
+            memo.remember(key, Entry(signature, None, None))
+            return self._overwrite(signature, args[0], infos)
+        if how is Manner.RUN:
+            self._look_again((args, tuple(kwargs.values())), real=False)
+        writes = self._adopt(out, infos, real=False)
+        signature = memo.signature(str(func), *given, self._value(out))
         if how is not Manner.RUN:
-            self._remember(key, Entry(signature, _template(self, out) if is_new else None))
+            memo.remember(key, Entry(signature, self._layouts(out), _source(how, infos, writes, out)))
         self._record(signature, infos, writes)
         return out
 
-    def _remember(self, key: Any, entry: Entry) -> None:
-        if len(_entries) >= _ENTRIES_KEPT:
-            _entries.clear()
-        _entries[key] = entry
+    def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> Any:
+        if how is Manner.INPLACE or how is Manner.RUN:
+            self._save_values((args, tuple(kwargs.values())))
+        given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        out = func(*args, **kwargs)
+        if how is Manner.RUN:
+            self._look_again((args, tuple(kwargs.values())), real=True)
+        writes = self._adopt(out, infos, self.run_real or not any(t.is_meta for t in _each_tensor(out)))
+        self._record(memo.signature(str(func), *given, self._value(out)), infos, writes)
+        return out
 
-    def _run_meta(self, func: Any, args: Any, kwargs: Any) -> Any:
-        args = tuple(self._to_meta(a) for a in args)
-        kwargs = {name: self._to_meta(value) for name, value in kwargs.items()}
+    def _save_values(self, arguments: Any) -> None:
+        for tensor in _each_tensor(arguments):
+            if self.lifetimes.storages[self._info(tensor).storage].born < 0:
+                self._before_write(tensor)
+
+    def _read(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
+        """Values of a parameter that really has some may be asked for; those of a meta tensor may not."""
+        if any(info.is_meta or info.storage in self._tainted for info in infos):
+            raise self._ask(str(func))
+        return func(*args, **kwargs)
+
+    def _run_meta(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
+        if kwargs or not all([info.is_meta for info in infos]) or any([type(a) is torch.device for a in args]):
+            args = [self._to_meta(value) for value in args]
+            kwargs = {name: self._to_meta(value) for name, value in kwargs.items()}
         try:
             return func(*args, **kwargs)
         except NotImplementedError as error:
@@ -288,75 +313,51 @@ class Recorder(TorchDispatchMode):
             info = self._info(tensor)
             with torch.inference_mode(tensor.is_inference()):  # a view of an ordinary tensor must be an ordinary one
                 known = info.layout.empty()
-            known.__dict__[_MARK] = Info(self._token, info.layout, info.storage, False, info.owners)
+            known.__dict__[_MARK] = Info(self._token, info.layout, info.storage, False, True, info.owners)
             if id(tensor) in self._given:
                 self._stand_ins[id(tensor)] = known
-                self._by_address[_address(known)] = info.storage
+                self.lifetimes.stands_for(known, info.storage)
         return known
 
-    # Answers ------------------------------------------------------------------------------------------------------
-
-    def _answer(self, entry: Entry, infos: list[Info]) -> Any:
-        writes: list[int] = []
-        out = self._fill(entry.answer, writes)
-        self._record(entry.signature, infos, tuple(writes))
-        return out
-
-    def _fill(self, template: Any, writes: list[int]) -> Any:
-        if type(template) is Layout:
-            tensor = template.empty()
-            index = self._born(tensor.untyped_storage(), template.storage_bytes)
-            tensor.__dict__[_MARK] = Info(self._token, template, index, False)
-            writes.append(index)
-            return tensor
-        if isinstance(template, (list, tuple)):
-            return type(template)(self._fill(item, writes) for item in template)
-        return template
+    # Results ------------------------------------------------------------------------------------------------------
 
     def _adopt(self, out: Any, infos: list[Info], real: bool) -> tuple[int, ...]:
         """Get to know the tensors that an operator really returned; returns the storages they live in."""
         writes: list[int] = []
         for tensor in _each_tensor(out):
-            index = self._shared_with(tensor)
+            layout, index = layout_of(tensor), self._home(tensor)
             owners: Sequence[int] = infos[0].owners if index is not None and len(infos) == 1 else ()
             if index is None:
-                shape = layout_of(tensor)
-                held = tensor.untyped_storage() if _has_storage(tensor) else tensor
-                index = self._born(held, _storage_bytes(tensor, shape))
+                size_bytes = tensor.untyped_storage().nbytes() if has_storage(tensor) else layout.storage_bytes
+                index = self.lifetimes.born(tensor, size_bytes)
             if id(tensor) not in self._given:
-                tensor.__dict__[_MARK] = Info(self._token, layout_of(tensor), index, real, owners)
+                tensor.__dict__[_MARK] = Info(self._token, layout, index, real, tensor.is_meta, owners)
             writes.append(index)
         return tuple(writes)
 
-    def _shared_with(self, tensor: Tensor) -> int | None:
+    def _home(self, tensor: Tensor) -> int | None:
         """The storage, if it was there before, that an operator's output lives in."""
         known = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
         if known is not None and known.recorder is self._token:
             return int(known.storage)
-        return self._by_address.get(_address(tensor))
+        return self.lifetimes.find(tensor)
 
-    def _look_again(self, args: Any, kwargs: Any, real: bool) -> None:
+    def _look_again(self, arguments: Any, real: bool) -> None:
         """After an operator that may have changed its arguments' metadata."""
-        for tensor in _each_tensor((args, tuple(kwargs.values()))):
+        for tensor in _each_tensor(arguments):
             mark = tensor.__dict__.get(_MARK)
             if mark is not None:
-                tensor.__dict__[_MARK] = Info(self._token, layout_of(tensor), mark.storage, real)
+                tensor.__dict__[_MARK] = Info(self._token, layout_of(tensor), mark.storage, real, tensor.is_meta)
 
-    def _born(self, held: Any, size_bytes: int) -> int:
-        """Follow a new storage until it is released (`held` is the tensor itself where it has no storage)."""
-        index = len(self.storages)
-        self.storages.append(Storage(size_bytes, "activation", len(self.calls)))
-        watch = _Watch(held, self._released)
-        watch.index = index
-        watch.address = address = held._cdata
-        self._by_address[address] = index
-        self._watches.append(watch)
-        return index
+    def _layouts(self, out: Any) -> Any:
+        """What was returned, with tensors reduced to their layouts."""
+        if isinstance(out, Tensor):
+            return self._info(out).layout
+        if isinstance(out, (list, tuple)):
+            return type(out)(self._layouts(item) for item in out)
+        return out
 
-    def _released(self, watch: _Watch) -> None:
-        self.storages[watch.index].died = len(self.calls)
-        if self._by_address.get(watch.address) == watch.index:
-            del self._by_address[watch.address]
+    # Records ------------------------------------------------------------------------------------------------------
 
     def _record(self, signature: Signature, infos: list[Info], writes: tuple[int, ...]) -> None:
         module = self.module
@@ -369,34 +370,28 @@ class Recorder(TorchDispatchMode):
             self.signatures.append(signature)
         self.calls.append(Call(number, module, tuple([info.storage for info in infos]), writes))
 
-    def record_of(self, tensor: Tensor) -> TensorRecord:
-        """A tensor as records hold it; it may be one that operators never see, such as a batched one inside vmap."""
-        info = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
-        return (layout_of(tensor) if info is None else info.layout).tensor
+    def _values(self, values: Iterable[Any]) -> tuple[Value, ...]:
+        """Arguments as a signature holds them."""
+        return tuple(self._value(value) for value in values)
 
-    def settle(self) -> None:
-        """Stop following lifetimes: what is alive now outlived the forward pass."""
-        self._watches.clear()
-
-
-def _signature(func: Any, args: Any, kwargs: Any, output: Value) -> Signature:
-    """The one signature object for calls like this."""
-    signature = Signature(str(func), args, kwargs, output)
-    if len(_signatures) >= _ENTRIES_KEPT:
-        _signatures.clear()
-    return _signatures.setdefault(signature, signature)
+    def _value(self, value: Any) -> Value:
+        if isinstance(value, Tensor):
+            return self._info(value).layout.tensor
+        if isinstance(value, (list, tuple)):
+            return self._values(value)
+        if value is None or isinstance(value, (bool, int, float, complex, str)):
+            return value
+        return str(value).removeprefix("torch.")
 
 
-def _has_storage(tensor: Tensor) -> bool:
-    return tensor.layout is torch.strided and not tensor.is_nested
-
-
-def _address(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata) if _has_storage(tensor) else tensor._cdata
-
-
-def _storage_bytes(tensor: Tensor, shape: Layout) -> int:
-    return tensor.untyped_storage().nbytes() if _has_storage(tensor) else shape.storage_bytes
+def _source(how: Manner, infos: list[Info], writes: tuple[int, ...], out: Any) -> int | None:
+    """Where an operator's output lives; see `Entry.source`."""
+    given = [info.storage for info in infos]
+    shared = set(given) & set(writes)
+    if not shared:
+        return FRESH if how is Manner.FRESH else None
+    flat = isinstance(out, Tensor) or all(isinstance(item, Tensor) for item in out)
+    return given.index(writes[0]) if flat and set(writes) == {writes[0]} else None
 
 
 def _each_tensor(value: Any) -> Iterable[Tensor]:
@@ -405,29 +400,6 @@ def _each_tensor(value: Any) -> Iterable[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _each_tensor(item)
-
-
-def _template(recorder: Recorder, out: Any) -> Any:
-    if isinstance(out, Tensor):
-        return recorder._info(out).layout
-    if isinstance(out, (list, tuple)):
-        return type(out)(_template(recorder, item) for item in out)
-    return out
-
-
-def _recorded(recorder: Recorder, values: Iterable[Any]) -> tuple[Value, ...]:
-    """Arguments as a signature holds them."""
-    return tuple(_value(recorder, value) for value in values)
-
-
-def _value(recorder: Recorder, value: Any) -> Value:
-    if isinstance(value, Tensor):
-        return recorder._info(value).layout.tensor
-    if isinstance(value, (list, tuple)):
-        return tuple(_value(recorder, item) for item in value)
-    if value is None or isinstance(value, (bool, int, float, complex, str)):
-        return value
-    return str(value).removeprefix("torch.")
 
 
 def _with_index_lists(args: Any) -> Any:

@@ -16,11 +16,13 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
 from profiler import errors
 from profiler.inputs import TensorSpec
 from profiler.records import Input, Trace
+from profiler.trace import operators
 from profiler.trace.guard import Guard, evaluating, uncollected
 from profiler.trace.layouts import META, layout_of
 from profiler.trace.modules import Stack, Structure
@@ -49,6 +51,7 @@ class Subject:
 def trace(subject: Subject) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
     with _one_at_a_time, uncollected(), _uncompiled():
+        operators.keep_up()
         subject = _initialized(subject)
         try:
             return _attempt(subject, subject.model, real=False)
@@ -93,7 +96,7 @@ def _slow_paths(real: bool) -> Iterator[None]:
 
 def _initialized(subject: Subject) -> Subject:
     """A model with lazy modules, as it is after its first forward pass: a copy, since that pass changes the model."""
-    if not any(is_lazy(weight) for weight in chain(subject.model.parameters(), subject.model.buffers())):
+    if not any(isinstance(m, LazyModuleMixin) and m.has_uninitialized_params() for m in subject.model.modules()):
         return subject
     model = _meta_copy(subject.model)
     args, kwargs = (map_leaves(_as_placeholder, given) for given in (subject.args, dict(subject.kwargs)))
@@ -107,7 +110,7 @@ def _initialized(subject: Subject) -> Subject:
 
 def _meta_copy(model: nn.Module) -> nn.Module:
     """A copy on the meta device. Moving makes ordinary tensors of uninitialised ones, so those are put back."""
-    lazy = [
+    lazy: list[tuple[nn.Module, str, str, Callable[..., torch.Tensor]]] = [
         (module, name, held, type(tensor))
         for module in model.modules()
         for held in ("_parameters", "_buffers")
@@ -117,8 +120,8 @@ def _meta_copy(model: nn.Module) -> nn.Module:
     rows = {id(module): row for row, module in enumerate(model.modules())}
     moved = copy.deepcopy(model).to(META)
     copies = list(moved.modules())
-    for module, name, held, kind in lazy:
-        getattr(copies[rows[id(module)]], held)[name] = kind(device=META)
+    for module, name, held, make in lazy:
+        getattr(copies[rows[id(module)]], held)[name] = make(device=META)
     return moved
 
 
@@ -138,8 +141,7 @@ class _Run:
         structure = Structure(self._model)
         modules = [module for _, module in structure.firsts()]
         guard = Guard(modules)
-        recorder = Recorder(self._real, guard.before_write)
-        recorder.attribute_inside(structure.is_inside)
+        recorder = Recorder(self._real, guard.before_write, structure.is_inside)
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
         args, kwargs = self._feed(recorder)
@@ -159,7 +161,7 @@ class _Run:
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),
             module_calls=tuple(stack.calls),
-            storages=tuple(recorder.storages),
+            storages=tuple(recorder.lifetimes.storages),
             versions=versions(),
         )
 
@@ -190,7 +192,7 @@ class _Run:
                 raise recorder.asked from error
             where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
             raise errors.ModelFailed(self._subject.name, error, _input_records(args, kwargs), where) from error
-        recorder.settle()
+        recorder.lifetimes.settle()
         del output
 
 

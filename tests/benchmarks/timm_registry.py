@@ -1,8 +1,8 @@
 """Every architecture that timm registers, profiled by name in one process.
 
-For each: does it profile, has every operator a formula, and does the layer tree agree with the operator calls? The tree's
-total (each call charged to a module, summed from the leaves up) must equal the sum over all calls in every figure:
-parameters, bytes and each component of the cost vector. All architectures run on the meta device; another engine is told.
+For each: does it profile, has every operator a formula, and does the layer tree agree with the operator calls? The
+tree's total (each call charged to a module, summed from the leaves up) must equal the sum over all calls in every
+figure: parameters, bytes and each component of the cost vector. Engines other than meta are named.
 
 Seconds are those of `profile(name)` with its totals and its layer tree, building the model included.
 `--against-torch` also runs torch's own FlopCounterMode on each model and compares it with twice our MACs.
@@ -169,10 +169,11 @@ def _ask_torch(row: Row) -> None:
 def _on_meta(name: str) -> tuple[Any, torch.Tensor]:
     try:
         with torch.device("meta"):
-            model = timm.create_model(name)
+            model: Any = timm.create_model(name)
     except Exception:  # it looks at values while it is built
         model = timm.create_model(name).to("meta")
-    return model.eval(), torch.empty((1, *model.pretrained_cfg.get("input_size", (3, 224, 224))), device="meta")
+    size = getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))
+    return model.eval(), torch.empty((1, *size), device="meta")
 
 
 def _torch_report(rows: Sequence[Row]) -> Iterator[str]:

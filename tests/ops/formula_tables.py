@@ -101,6 +101,10 @@ MATMUL = [
         "aten.einsum.default", "ij,jk,kl->il", (f(2, 3), f(3, 4), f(4, 5)), kwargs={"path": (1, 2, 0, 1)}, out=f(2, 5),
         macs=3 * 4 * 5 + 2 * 3 * 5,
     ),
+    row(
+        "aten._addmm_activation.default", f(3), f(5, 7), f(7, 3), out=f(5, 3),
+        macs=5 * 7 * 3, adds=5 * 3, comparisons=5 * 3,
+    ),
 ]  # fmt: skip
 
 CONVOLUTION = [
@@ -147,6 +151,18 @@ CONVOLUTION = [
         "aten.thnn_conv2d.default", f(1, 3, 8, 8), f(4, 3, 3, 3), (3, 3), f(4), out=f(1, 4, 6, 6),
         macs=4 * 6 * 6 * 3 * 3 * 3, adds=4 * 6 * 6,
     ),
+    row(
+        "aten.cudnn_convolution.default", f(1, 3, 8, 8), f(4, 3, 3, 3), (0, 0), (1, 1), (1, 1), 1, False, False, False,
+        out=f(1, 4, 6, 6), macs=4 * 6 * 6 * 3 * 3 * 3,
+    ),
+    row(
+        "aten.cudnn_convolution_transpose.default", f(1, 4, 8, 8), f(4, 6, 2, 2), (0, 0), (0, 0), (2, 2), (1, 1), 1,
+        False, False, False, out=f(1, 6, 16, 16), macs=4 * 8 * 8 * 6 * 2 * 2,
+    ),
+    row(
+        "aten.slow_conv_transpose2d.default", f(1, 4, 8, 8), f(4, 6, 2, 2), (2, 2), f(6), (2, 2), out=f(1, 6, 16, 16),
+        macs=4 * 8 * 8 * 6 * 2 * 2, adds=6 * 16 * 16,
+    ),
 ]  # fmt: skip
 
 S = 2 * 4 * 5 * 7  # scores: batch 2, 4 heads, 5 queries, 7 keys
@@ -190,6 +206,27 @@ ATTENTION = [
         macs=2 * 5 * 8 * (3 * 8) + 2 * (2 * 4 * 5 * 5 * 2) + 2 * 5 * 8 * 8, muls=2 * 4 * 5 * 5,
         adds=2 * 5 * 24 + 2 * 4 * 5 * (5 + 4) + 2 * 5 * 8, specials=2 * 4 * 5 * 5, divs=2 * 4 * 5 * 5,
         comparisons=2 * 4 * 5 * 4,
+    ),
+    # the weights are wanted, and averaged over 4 heads
+    row(
+        "aten._native_multi_head_attention.default", f(2, 5, 8), f(2, 5, 8), f(2, 5, 8), 8, 4, f(24, 8), f(24),
+        f(8, 8), f(8), out=(f(2, 5, 8), f(2, 5, 5)),
+        macs=2 * 5 * 8 * (3 * 8) + 2 * (2 * 4 * 5 * 5 * 2) + 2 * 5 * 8 * 8, muls=2 * 4 * 5 * 5,
+        adds=2 * 5 * 24 + 2 * 4 * 5 * (5 + 4) + 2 * 5 * 8 + 3 * 2 * 5 * 5, specials=2 * 4 * 5 * 5,
+        divs=2 * 4 * 5 * 5 + 2 * 5 * 5, comparisons=2 * 4 * 5 * 4,
+    ),
+    row(
+        "aten._scaled_dot_product_fused_attention_overrideable.default", Q, K, V, f(5, 7),
+        out=(f(2, 4, 5, 8), f(2, 4, 5)), macs=2 * 4 * 5 * 7 * (16 + 8), muls=S, **(SOFTMAX | {"adds": S + S - R + S}),
+    ),
+    # the attention above, 16 hidden features, ReLU, 2 * 5 rows of 8 normalised twice, two residual sums
+    row(
+        "aten._transformer_encoder_layer_fwd.default", f(2, 5, 8), 8, 4, f(24, 8), f(24), f(8, 8), f(8), False, False,
+        1e-5, f(8), f(8), f(8), f(8), f(16, 8), f(16), f(8, 16), f(8), out=f(2, 5, 8),
+        macs=2 * 5 * 8 * (3 * 8) + 2 * (2 * 4 * 5 * 5 * 2) + 2 * 5 * 8 * 8 + 2 * (2 * 5 * 8 * 16),
+        muls=2 * 4 * 5 * 5 + 2 * (3 * 80),
+        adds=2 * 5 * 24 + 2 * 4 * 5 * (5 + 4) + 2 * 5 * 8 + 2 * 5 * (16 + 8) + 2 * (10 * (7 + 8 + 7 + 1) + 80) + 2 * 80,
+        specials=2 * 4 * 5 * 5 + 2 * 10, divs=2 * 4 * 5 * 5 + 2 * 20, comparisons=2 * 4 * 5 * 4 + 2 * 5 * 16,
     ),
 ]  # fmt: skip
 
@@ -259,6 +296,16 @@ NORM = [
         muls=3 * 8 + 3 * 8, adds=3 * 7 + 3, specials=3, comparisons=3, divs=3,
         bytes_read=3 * 8 * 4 + 3 * 8, bytes_written=3 * 8 * 4,
     ),
+    row(
+        "aten._batch_norm_with_update.default", IMAGE, f(6), f(6), f(6), f(6), 0.1, 1e-5,
+        out=(IMAGE, f(6), f(6), f(0)), adds=X + 2 * 6 + (6 * 39 + X + 6 * 39) + 2 * 6, muls=X + 2 * 6 + X + 5 * 6,
+        divs=2 * 6, specials=6,
+    ),
+    row("aten.frobenius_norm.dim", f(12, 20), (1,), out=f(12), muls=12 * 20, adds=12 * 19, specials=12),
+    row(
+        "aten.renorm.default", f(4, 7), 2, 0, 1.0, out=f(4, 7),
+        muls=28 + 28, adds=4 * 6 + 4, specials=4, comparisons=4, divs=4,
+    ),
 ]  # fmt: skip
 
 ACTIVATION = [
@@ -294,6 +341,20 @@ ACTIVATION = [
     row("aten.dropout.default", f(4, 7), 0.5, False, out=f(4, 7), bytes_read=0, bytes_written=0),
     row("aten.dropout.default", f(4, 7), 0.5, True, out=f(4, 7), muls=2 * 28),
     row("aten.alpha_dropout.default", f(4, 7), 0.5, True, out=f(4, 7), muls=3 * 28, adds=3 * 28),
+    row("aten.relu6.default", f(2, 9), out=f(2, 9), comparisons=2 * 18),
+    row("aten.threshold.default", f(2, 9), 0.1, 0.0, out=f(2, 9), comparisons=18),
+    row("aten._prelu_kernel.default", f(2, 9), f(1, 9), out=f(2, 9), comparisons=18, muls=18),
+    row("aten.celu.default", f(2, 9), 0.5, out=f(2, 9), comparisons=18, divs=18, specials=18, adds=18, muls=18),
+    row("aten.log_sigmoid.default", f(2, 9), out=f(2, 9), comparisons=36, adds=36, specials=36),
+    row("aten.hardshrink.default", f(2, 9), out=f(2, 9), comparisons=2 * 18),
+    row("aten.softshrink.default", f(2, 9), out=f(2, 9), comparisons=2 * 18, adds=18),
+    row("aten.rrelu.default", f(2, 9), out=f(2, 9), comparisons=18, muls=18),
+    row("aten.rrelu_with_noise.default", f(2, 9), f(2, 9), out=f(2, 9), comparisons=18, muls=18),
+    row(
+        "aten._masked_softmax.default", f(4, 7), b(4, 7), 1, out=f(4, 7),
+        comparisons=4 * 6, adds=28 + 4 * 6, specials=28, divs=28,
+    ),
+    row("aten.softmax.int", f(), 0, out=f(), adds=1, specials=1, divs=1),
 ]  # fmt: skip
 
 POOLING = [
@@ -321,6 +382,17 @@ POOLING = [
         out=(f(1, 2, 5, 5), i(1, 2, 5, 5)), comparisons=2 * 5 * 5 * 3,
     ),
     row("aten.max_unpool2d.default", f(2, 3, 4, 4), i(2, 3, 4, 4), (8, 8), out=f(2, 3, 8, 8)),
+    row("aten.avg_pool3d.default", f(1, 2, 4, 4, 4), (2, 2, 2), out=f(1, 2, 2, 2, 2), adds=2 * 8 * 7, divs=2 * 8),
+    row("aten.adaptive_avg_pool1d.default", f(2, 7), (3,), out=f(2, 3), adds=2 * 3 * (3 - 1), divs=2 * 3),
+    row("aten.adaptive_avg_pool3d.default", f(1, 2, 4, 4, 4), (1, 2, 4), out=f(1, 2, 1, 2, 4), adds=2 * 8 * 7, divs=16),
+    row(
+        "aten.adaptive_max_pool2d.default", f(1, 2, 7, 4), (3, 2), out=(f(1, 2, 3, 2), i(1, 2, 3, 2)),
+        comparisons=2 * 3 * 2 * (3 * 2 - 1),
+    ),
+    row(
+        "aten.adaptive_max_pool3d.default", f(2, 4, 4, 4), (2, 2, 2), out=(f(2, 2, 2, 2), i(2, 2, 2, 2)),
+        comparisons=2 * 8 * 7,
+    ),
 ]  # fmt: skip
 
 RESAMPLE = [
@@ -363,6 +435,26 @@ RESAMPLE = [
     ),
     row("aten.col2im.default", f(2, 12, 12), (4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 3, 4, 5), adds=2 * 144),
     row("aten.im2col.default", f(2, 3, 4, 5), (2, 2), (1, 1), (0, 0), (1, 1), out=f(2, 12, 12)),
+    # with corners aligned 9 to 5 is in steps of (9 - 1) / (5 - 1): a filter of 4 around 1, 3, 5, 7, 9
+    row(
+        "aten._upsample_bilinear2d_aa.default", f(1, 2, 5, 9), (5, 5), True, out=f(1, 2, 5, 5),
+        muls=2 * 5 * (3 + 4 + 4 + 4 + 2), adds=2 * 5 * (17 - 5),
+    ),
+    # growing, a cubic filter of 4 around 0.25, 0.75, 1.25, 1.75, cut off at both ends
+    row(
+        "aten._upsample_bicubic2d_aa.default", f(1, 2, 2, 9), (4, 9), False, out=f(1, 2, 4, 9),
+        muls=2 * 9 * (2 + 2 + 2 + 2), adds=2 * 9 * (8 - 4),
+    ),
+    row(
+        "aten.grid_sampler_2d.default", f(1, 3, 8, 8), f(1, 4, 5, 2), 2, 0, False, out=f(1, 3, 4, 5),
+        muls=20 * (2 + 2 * (2 * 3 + 2 * 3)) + 60 * 5 * 4, adds=20 * (2 * 2 + 2 * (3 + 2 * 2 + 2 * 3)) + 60 * 5 * 3,
+        divs=20 * 2, comparisons=20 * 4, specials=20 * 2,
+    ),
+    row(
+        "aten.grid_sampler_3d.default", f(1, 2, 8, 8, 8), f(1, 1, 4, 5, 3), 0, 0, False, out=f(1, 2, 1, 4, 5),
+        muls=20 * (3 + 8 * 2) + 40 * 8, adds=20 * (3 * 2 + 3 * 2) + 40 * 7, divs=60, comparisons=120, specials=60,
+    ),
+    row("aten.unfold_backward.default", f(2, 3, 4), (2, 8), 1, 4, 2, out=f(2, 8), adds=24),
 ]  # fmt: skip
 
 # input 3, hidden 5, batch 2, 7 steps
@@ -418,6 +510,37 @@ RECURRENT = [
         "aten._thnn_fused_lstm_cell.default", f(2, 20), f(2, 20), f(2, 5), f(20), f(20),
         out=(f(2, 5), f(2, 5), f(2, 20)), adds=2 * 5 * 13, muls=2 * 5 * 3, specials=2 * 5 * 5,
     ),
+    row(
+        "aten.gru.data", f(11, 3), i(7), f(1, 2, 5), (f(15, 3), f(15, 5), f(15), f(15)), True, 1, 0.0, False, False,
+        out=(f(11, 5), f(1, 2, 5)),
+        macs=11 * 3 * 5 * (3 + 5), adds=11 * 5 * (3 + 2 * 3 + 2), muls=11 * 5 * 2, specials=11 * 5 * 3,
+    ),
+    row(
+        "aten.rnn_tanh.data", f(11, 3), i(7), f(1, 2, 5), (f(5, 3), f(5, 5)), False, 1, 0.0, False, False,
+        out=(f(11, 5), f(1, 2, 5)), macs=11 * 5 * (3 + 5), adds=11 * 5, specials=11 * 5,
+    ),
+    row(
+        "aten.rnn_relu.data", f(11, 3), i(7), f(1, 2, 5), (f(5, 3), f(5, 5)), False, 1, 0.0, False, False,
+        out=(f(11, 5), f(1, 2, 5)), macs=11 * 5 * (3 + 5), adds=11 * 5, comparisons=11 * 5,
+    ),
+    # dropout between the two layers, in training
+    row(
+        "aten.rnn_relu.input", f(7, 2, 3), f(2, 2, 5), (f(5, 3), f(5, 5), f(5, 5), f(5, 5)), False, 2, 0.5, True,
+        False, False, out=(f(7, 2, 5), f(2, 2, 5)),
+        macs=7 * 2 * 5 * (3 + 5 + 5 + 5), adds=2 * 7 * 2 * 5, comparisons=2 * 7 * 2 * 5, muls=2 * 7 * 2 * 5,
+    ),
+    row(
+        "aten.gru_cell.default", f(2, 3), f(2, 5), f(15, 3), f(15, 5), f(15), f(15), out=f(2, 5),
+        macs=2 * 3 * 5 * (3 + 5), adds=2 * 5 * 11, muls=2 * 5 * 2, specials=2 * 5 * 3,
+    ),
+    row(
+        "aten.rnn_tanh_cell.default", f(2, 3), f(2, 5), f(5, 3), f(5, 5), f(5), f(5), out=f(2, 5),
+        macs=2 * 5 * (3 + 5), adds=2 * 5 * 3, specials=2 * 5,
+    ),
+    row(
+        "aten._thnn_fused_gru_cell.default", f(2, 15), f(2, 15), f(2, 5), f(15), f(15), out=(f(2, 5), f(2, 25)),
+        adds=2 * 5 * 11, muls=2 * 5 * 2, specials=2 * 5 * 3,
+    ),
 ]  # fmt: skip
 
 MOVEMENT = [
@@ -459,6 +582,34 @@ MOVEMENT = [
     row("aten.zeros_like.default", f(2, 3), out=f(2, 3), bytes_read=0, bytes_written=6 * 4),
     row("aten.fill_.Scalar", f(2, 3), 1, out=f(2, 3), bytes_read=0, bytes_written=6 * 4),
     row("aten.empty.memory_format", (2, 3), out=f(2, 3), bytes_read=0, bytes_written=0),
+    row("aten.scatter.src", f(9, 8), 1, i(9, 1), f(9, 1), out=f(9, 8)),
+    row("aten.scatter.reduce", f(9, 8), 1, i(9, 1), f(9, 1), kwargs={"reduce": "multiply"}, out=f(9, 8), muls=9),
+    row("aten.scatter.reduce", f(9, 8), 1, i(9, 1), f(9, 1), kwargs={"reduce": "add"}, out=f(9, 8), adds=9),
+    row(
+        "aten.scatter_add_.default", f(9, 8), 0, i(20, 8), f(20, 8), out=f(9, 8), adds=160,
+        bytes_read=160 * 8 + 160 * 4 + 160 * 4, bytes_written=160 * 4,
+    ),
+    row("aten.scatter_reduce.two", f(9, 8), 0, i(20, 8), f(20, 8), "sum", out=f(9, 8), adds=160),
+    row("aten.scatter_reduce.two", f(9, 8), 0, i(20, 8), f(20, 8), "mean", out=f(9, 8), adds=160, divs=72),
+    row("aten.scatter_reduce.two", f(9, 8), 0, i(20, 8), f(20, 8), "prod", out=f(9, 8), muls=160),
+    row("aten.scatter_reduce.two", f(9, 8), 0, i(20, 8), f(20, 8), "amax", out=f(9, 8), comparisons=160),
+    row(
+        "aten.scatter_reduce_.two", f(9, 8), 0, i(20, 8), f(20, 8), "amin", out=f(9, 8), comparisons=160,
+        bytes_read=160 * 8 + 160 * 4 + 160 * 4, bytes_written=160 * 4,
+    ),
+    row("aten.index_copy.default", f(9, 8), 0, i(2), f(2, 8), out=f(9, 8)),
+    row(
+        "aten.index_copy_.default", f(9, 8), 0, i(2), f(2, 8), out=f(9, 8),
+        bytes_read=2 * 8 + 16 * 4, bytes_written=16 * 4,
+    ),
+    row(
+        "aten.index_add_.default", f(9, 8), 0, i(20), f(20, 8), out=f(9, 8), adds=160,
+        bytes_read=20 * 8 + 160 * 4 + 160 * 4, bytes_written=160 * 4,
+    ),
+    row("aten.index_fill.int_Scalar", f(9, 8), 0, i(2), 1.0, out=f(9, 8)),
+    row("aten.index_fill_.int_Scalar", f(9, 8), -1, i(2), 1.0, out=f(9, 8), bytes_read=2 * 8, bytes_written=2 * 9 * 4),
+    # a mask of booleans selects everything, at most
+    row("aten.index_put_.default", f(9, 8), (b(9, 8),), f(), out=f(9, 8), bytes_read=72 + 4, bytes_written=72 * 4),
 ]  # fmt: skip
 
 ELEMENTWISE = [
@@ -497,6 +648,39 @@ ELEMENTWISE = [
     row("aten.remainder.Scalar", f(4), 2, out=f(4), divs=4, specials=4, muls=4, adds=4),
     row("aten.where.self", b(4), f(4), f(4), out=f(4)),
     row("aten.masked_fill.Scalar", f(4), b(4), 0, out=f(4)),
+    row("aten.round.default", f(4), out=f(4), specials=4),
+    row("aten.round.decimals", f(4), kwargs={"decimals": 2}, out=f(4), specials=4, muls=4, divs=4),
+    row("aten.angle.default", f(4), out=f(4), comparisons=4),
+    row("aten.angle.default", c(4), out=f(4), specials=4),
+    row("aten.exp.default", c(4), out=c(4), specials=3 * 4, muls=2 * 4),
+    row("aten.sgn.default", c(4), out=c(4), muls=2 * 4, adds=4, specials=4, divs=2 * 4),
+    row("aten.polar.default", f(4), f(4), out=c(4), specials=2 * 4, muls=2 * 4),
+    row("aten._conj_physical.default", c(4), out=c(4), adds=4),
+    row("aten.conj_physical.default", f(4), out=f(4)),
+    row("aten.pow.Tensor_Scalar", f(4), 1, out=f(4)),
+    row("aten.pow.Tensor_Scalar", f(4), -2, out=f(4), muls=4, divs=4),
+    row("aten.pow.Tensor_Scalar", f(4), 2.5, out=f(4), specials=4),
+    row("aten.sigmoid.default", i(4), out=f(4), specials=4),
+    *(row(f"aten.{op}.default", f(4), out=f(4), **{name: 4 * times for name, times in unit.items()}) for op, unit in {
+        "reciprocal": {"divs": 1},
+        "isnan": {"comparisons": 1},
+        "sign": {"comparisons": 2},
+        "nan_to_num": {"comparisons": 3},
+        "cos": {"specials": 1},
+        "erf": {"specials": 1},
+        "lgamma": {"specials": 1},
+        "special_i0e": {"specials": 1},
+        "floor": {"specials": 1},
+        "special_expit": {"specials": 1},
+        "special_entr": {"specials": 1, "muls": 1},
+        "sinc": {"specials": 1, "muls": 1, "divs": 1},
+        "frac": {"specials": 1, "adds": 1},
+    }.items()),
+    row("aten.floor_divide.default", f(4), f(4), out=f(4), divs=4, specials=4),
+    row("aten.logaddexp.default", f(4), f(4), out=f(4), comparisons=8, adds=12, specials=8),
+    row("aten.linalg_cross.default", f(2, 3), f(2, 3), out=f(2, 3), adds=6, muls=12),
+    row("aten.__and__.Tensor", b(4), b(4), out=b(4)),
+    row("aten.__lshift__.Scalar", i(4), 1, out=i(4)),
 ]  # fmt: skip
 
 REDUCTION = [
@@ -534,6 +718,24 @@ REDUCTION = [
     ),
     row("aten.searchsorted.Tensor", f(7), f(2, 5), out=i(2, 5), comparisons=2 * 5 * 3),
     row("aten.bucketize.Tensor", f(2, 5), f(7), out=i(2, 5), comparisons=2 * 5 * 3),
+    row("aten.nansum.default", f(4, 7), (1,), out=f(4), adds=4 * 6),
+    row("aten.cumprod.default", f(4, 7), 0, out=f(4, 7), muls=3 * 7),
+    row("aten.cummax.default", f(4, 7), 1, out=(f(4, 7), i(4, 7)), comparisons=4 * 6),
+    row("aten.cummin.default", f(4, 7), 1, out=(f(4, 7), i(4, 7)), comparisons=4 * 6),
+    row("aten.logcumsumexp.default", f(4, 7), 1, out=f(4, 7), comparisons=2 * 24, adds=3 * 24, specials=2 * 24),
+    row("aten.min.default", f(4, 7), out=f(), comparisons=27),
+    row("aten.amin.default", f(4, 7), (1,), out=f(4), comparisons=4 * 6),
+    row("aten.argmin.default", f(4, 7), 1, out=i(4), comparisons=4 * 6),
+    row("aten.aminmax.default", f(4, 7), kwargs={"dim": 1}, out=(f(4), f(4)), comparisons=2 * 4 * 6),
+    row("aten.all.dim", b(4, 7), 1, out=b(4)),
+    row("aten.sum.default", c(7), out=c(), adds=2 * 6),
+    row("aten.mean.default", c(7), out=c(), adds=2 * 6, divs=2),
+    row("aten.trace.default", f(4, 7), out=f(), adds=4 - 1),
+    row("aten.median.default", f(7), out=f(), comparisons=7),
+    row("aten._unique2.default", i(8), out=(i(5), i(8), i(5)), comparisons=8 * 3 + 7),
+    row("aten.isin.Tensor_Tensor", i(4), i(3), out=b(4), comparisons=4 * 3),
+    row("aten.diff.default", f(4, 7), out=f(4, 6), adds=4 * 6),
+    row("aten.topk.default", f(4, 7), 2, 1, True, False, out=(f(4, 2), i(4, 2)), comparisons=28),
 ]  # fmt: skip
 
 FFT = [
@@ -551,6 +753,19 @@ FFT = [
     ),
     row("aten.fft_irfft2.default", c(3, 4, 5), (4, 8), out=f(3, 4, 8), muls=3 * 16 * 5 * 2 + 96, adds=3 * 16 * 5 * 3),
     row("aten.fft_fftn.default", c(4, 8), out=c(4, 8), muls=16 * 5 * 4, adds=16 * 5 * 6),
+    row("aten.fft_fft2.default", c(4, 8), out=c(4, 8), muls=16 * 5 * 4, adds=16 * 5 * 6),
+    row("aten.fft_ifft2.default", c(4, 8), out=c(4, 8), muls=16 * 5 * 4 + 2 * 32, adds=16 * 5 * 6),
+    row("aten.fft_ifftn.default", c(4, 8), None, None, "forward", out=c(4, 8), muls=16 * 5 * 4, adds=16 * 5 * 6),
+    row("aten.fft_rfft.default", f(2, 8), out=c(2, 5), muls=2 * 4 * 3 * 2, adds=2 * 4 * 3 * 3),
+    # padded from 6 to 8
+    row("aten.fft_rfft.default", f(2, 6), 8, out=c(2, 5), muls=2 * 4 * 3 * 2, adds=2 * 4 * 3 * 3),
+    row("aten.fft_irfft.default", c(2, 5), out=f(2, 8), muls=2 * 4 * 3 * 2 + 16, adds=2 * 4 * 3 * 3),
+    row("aten.fft_rfftn.default", f(3, 4, 8), (4, 8), out=c(3, 4, 5), muls=3 * 16 * 5 * 2, adds=3 * 16 * 5 * 3),
+    row(
+        "aten.fft_irfftn.default", c(3, 4, 5), None, (1, 2), out=f(3, 4, 8),
+        muls=3 * 16 * 5 * 2 + 96, adds=3 * 16 * 5 * 3,
+    ),
+    row("aten._fft_c2c.default", c(2, 1), (1,), 0, True, out=c(2, 1)),
 ]  # fmt: skip
 
 VISION = [
@@ -576,6 +791,11 @@ VISION = [
         macs=6 * 36 * 4 * 9, muls=4 * 9 * 36 * 5 + 9 * 36 * 4, adds=4 * 9 * 36 * 3 + 9 * 36 * 6 + 6 * 36,
         specials=9 * 36 * 2,
     ),
+    row(
+        "torchvision.ps_roi_pool.default", f(1, 8, 8, 8), f(5, 5), 1.0, 2, 2, out=(f(5, 2, 2, 2), i(5, 2, 2, 2)),
+        adds=5 * 2 * (64 - 4), divs=40,
+    ),
+    row("torchvision.nms.default", f(1, 4), f(1), 0.5, out=i(1), adds=2, muls=1),
 ]  # fmt: skip
 
 LOSS = [
@@ -598,6 +818,33 @@ LOSS = [
     row(
         "aten._ctc_loss.Tensor", f(8, 2, 5), i(2, 3), i(2), i(2), out=(f(2), f(2, 8, 7)),
         adds=8 * 2 * 7 * 7, specials=8 * 2 * 7 * 4, comparisons=8 * 2 * 7 * 2,
+    ),
+    row("aten.l1_loss.default", f(3, 5), f(3, 5), out=f(), adds=15 + 14, comparisons=15, divs=1),
+    row(
+        "aten.smooth_l1_loss.default", f(3, 5), f(3, 5), out=f(),
+        adds=15 + 14, comparisons=2 * 15, muls=2 * 15, divs=15 + 1,
+    ),
+    row("aten.soft_margin_loss.default", f(3, 5), f(3, 5), out=f(), adds=2 * 15 + 14, muls=15, specials=30, divs=1),
+    row(
+        "aten.binary_cross_entropy_with_logits.default", f(3, 5), f(3, 5), out=f(),
+        adds=4 * 15 + 14, muls=15, comparisons=30, specials=30, divs=1,
+    ),
+    row(
+        "aten.binary_cross_entropy_with_logits.default", f(3, 5), f(3, 5), f(5), f(5), 2, out=f(),
+        adds=6 * 15 + 14, muls=4 * 15, comparisons=30, specials=30, bytes_read=2 * 15 * 4 + 2 * 5 * 4,
+    ),
+    row(
+        "aten.binary_cross_entropy.default", f(3, 5), f(3, 5), f(5), 0, out=f(3, 5),
+        adds=15 * 3, muls=15 * 3, specials=15 * 2, comparisons=15 * 2,
+    ),
+    row(
+        "aten.multi_margin_loss.default", f(3, 5), i(3), 2, 1, f(5), out=f(),
+        adds=3 * 4 * 2 + 3 * 3 + 2, muls=3 * 4 * 2, comparisons=3 * 4, divs=3 + 1,
+    ),
+    # at most 2 labels against 3 other classes
+    row(
+        "aten.multilabel_margin_loss_forward.default", f(4, 5), i(4, 5), out=(f(), f(4, 5)),
+        adds=4 * 6 * 3 + 3, comparisons=4 * 6, divs=4 + 1,
     ),
 ]  # fmt: skip
 

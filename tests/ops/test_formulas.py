@@ -5,8 +5,9 @@ from dataclasses import fields
 import pytest
 from formula_tables import REFUSED, TABLES, Row
 
-from profiler.ops import Cost, cost, is_known
+from profiler.ops import Cost, cost, is_known, registry
 from profiler.ops.cost import Count
+from profiler.ops.elementwise import ALIKE
 from profiler.records import Signature, tensors
 
 ROWS = [pytest.param(row, id=f"{family}-{n}-{row}") for family, rows in TABLES.items() for n, row in enumerate(rows)]
@@ -25,6 +26,17 @@ def expected(row: Row) -> Cost:
 @pytest.mark.parametrize("row", ROWS)
 def test_cost(row: Row) -> None:
     assert cost(row.signature) == expected(row)
+
+
+def test_every_formula_has_a_row() -> None:
+    """And of the element-wise operators, which are a table, every line of it."""
+    tried = {registry._find(row.signature.op) for rows in TABLES.values() for row in rows}
+    untried = {formula for formula in registry._formulas.values() if formula.__name__ != "per_element"} - tried
+    lines = {
+        names for _, names in ALIKE if not any(registry._formulas[f"aten.{name}"] in tried for name in names.split())
+    }
+    assert {(formula.__module__, formula.__name__) for formula in untried} == set()
+    assert lines == set()
 
 
 @pytest.mark.parametrize("row", [p for p in ROWS if p.values[0].counts.get("macs")])

@@ -1,4 +1,4 @@
-"""Whole models against the figure that torchvision publishes with their weights, in billions of MACs, to three decimals."""
+"""Whole models against the figure that torchvision publishes with their weights: billions of MACs, three decimals."""
 
 import pytest
 import torch

@@ -1,0 +1,79 @@
+"""When each piece of memory was allocated and released, seen through weak references to storages."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sized
+from typing import Any
+
+import torch
+
+from profiler.records import Storage
+from profiler.trace.layouts import Layout
+
+
+class _Watch(weakref.ref[Any]):
+    """A weak reference to a storage that knows its index and its address."""
+
+    __slots__ = ("address", "index")
+    address: int
+    index: int
+
+
+class Lifetimes:
+    """Every storage met, in order. Time is the length of `clock`, the list of calls made so far."""
+
+    def __init__(self, clock: Sized) -> None:
+        self.storages: list[Storage] = []
+        self._clock = clock
+        self._by_address: dict[int, int] = {}  # of living storages
+        self._watches: list[_Watch] = []
+
+    def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+        """A storage that was there before the run, and that somebody else keeps alive."""
+        if has_storage(tensor):
+            storage = tensor.untyped_storage()
+            address, size_bytes = storage._cdata, storage.nbytes()
+        else:
+            address, size_bytes = tensor._cdata, layout.storage_bytes
+        index = self._by_address.setdefault(address, len(self.storages))
+        if index == len(self.storages):
+            self.storages.append(Storage(size_bytes, role, -1))
+        return index
+
+    def born(self, tensor: torch.Tensor, size_bytes: int) -> int:
+        """A storage that the call under way has allocated, followed until it is released."""
+        index = len(self.storages)
+        self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
+        held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
+        watch = _Watch(held, self._released)
+        watch.index = index
+        watch.address = address = held._cdata
+        self._by_address[address] = index
+        self._watches.append(watch)
+        return index
+
+    def stands_for(self, tensor: torch.Tensor, index: int) -> None:
+        """A stand-in's own storage is an alias of the storage of the tensor that it stands for."""
+        self._by_address[_address(tensor)] = index
+
+    def find(self, tensor: torch.Tensor) -> int | None:
+        """The storage that a tensor lives in; None when it is a new one."""
+        return self._by_address.get(_address(tensor))
+
+    def settle(self) -> None:
+        """Stop following: what is alive now outlived the run."""
+        self._watches.clear()
+
+    def _released(self, watch: _Watch) -> None:
+        self.storages[watch.index].died = len(self._clock)
+        if self._by_address.get(watch.address) == watch.index:
+            del self._by_address[watch.address]
+
+
+def has_storage(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_nested
+
+
+def _address(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata) if has_storage(tensor) else tensor._cdata

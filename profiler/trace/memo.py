@@ -1,0 +1,51 @@
+"""What operators returned before: metadata of results by metadata of arguments, for the life of the process."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from profiler.records import Signature, Value
+
+FRESH: Final = -1
+_KEPT = 1 << 16
+
+
+class Entry:
+    """A remembered call.
+
+    answer: the layouts of what it returned, in the structure in which it returned it.
+    source: which of the tensors among its arguments shares its storage with all that is returned; FRESH when the
+        operator allocates; None when it has to be looked at each time.
+    """
+
+    __slots__ = ("answer", "signature", "source")
+
+    def __init__(self, signature: Signature, answer: Any, source: int | None) -> None:
+        self.signature = signature
+        self.answer = answer
+        self.source = source
+
+
+_entries: dict[Any, Entry] = {}
+_signatures: dict[Signature, Signature] = {}
+
+recall = _entries.get
+
+
+def remember(key: Any, entry: Entry) -> None:
+    if len(_entries) >= _KEPT:
+        _entries.clear()
+    _entries[key] = entry
+
+
+def forget() -> None:
+    """Start afresh, as a new process does."""
+    _entries.clear()
+
+
+def signature(op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value) -> Signature:
+    """The one object for all calls like this."""
+    found = Signature(op, args, kwargs, output)
+    if len(_signatures) >= _KEPT:
+        _signatures.clear()
+    return _signatures.setdefault(found, found)

@@ -1,0 +1,100 @@
+"""`python -m tests.benchmarks.startup`: the command as a whole process, from the shell's point of view.
+
+* `profile-model resnet34` against a process that does only what cannot be avoided: `import torch, torchvision` and
+  building resnet34 on meta. The two take turns (A B A B ...); given are the medians and the median of the ratios of
+  neighbours, which a drift of the machine's speed does not touch.
+* `profile-model --help`, and `profile-model FILE.json`, which shows a saved trace: neither may import torch. That is
+  looked up in `sys.modules` afterwards; profiling resnet34 in the same way, which must import torch, shows that the
+  look-up can fail.
+
+Exit status: 1 when torch is imported where it should not be, otherwise 0; nothing is asserted about time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from tabulate import tabulate
+
+from tests.benchmarks.progress import track
+
+_COMMAND = str(Path(sys.executable).with_name("profile-model"))
+_FLOOR = "import torch, torchvision\nwith torch.device('meta'): torchvision.models.resnet34()"
+_LOOK_UP = """
+import sys
+from profiler.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("torch" in sys.modules, file=sys.stderr)
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Time, look up, print."""
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.startup", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=7, help="turns of each process, after one that is not timed")
+    pairs = parser.parse_args(argv).pairs
+    with tempfile.TemporaryDirectory() as folder:
+        saved = str(Path(folder, "resnet34.json"))
+        _run([_COMMAND, "resnet34", "--save", saved])
+        print("\n".join(_times(pairs, saved)))
+        lazy = {"--help": _imports_torch("--help"), "FILE.json": _imports_torch(saved)}
+    for arguments, imported in lazy.items():
+        print(f"profile-model {arguments:9}  {'IMPORTS TORCH' if imported else 'imports no torch'}")
+    can_fail = _imports_torch("resnet34")
+    print(
+        f"profile-model resnet34   {'imports torch, so the look-up works' if can_fail else 'THE LOOK-UP DOES NOT WORK'}"
+    )
+    return 0 if can_fail and not any(lazy.values()) else 1
+
+
+def _times(pairs: int, saved: str) -> Iterator[str]:
+    commands = {
+        "profile-model resnet34": [_COMMAND, "resnet34"],
+        "import torch, torchvision; build": [sys.executable, "-c", _FLOOR],
+        "profile-model --help": [_COMMAND, "--help"],
+        "profile-model FILE.json": [_COMMAND, saved],
+    }
+    seconds = _in_turns(commands, pairs)
+    rows = [(name, f"{median(s):.3f}", f"{min(s):.3f}", f"{max(s):.3f}") for name, s in seconds.items()]
+    yield tabulate(rows, ("process", "median, s", "least", "most"), disable_numparse=True)
+    ours, floor, *_ = seconds.values()
+    ratios = [mine / bare for mine, bare in zip(ours, floor, strict=True)]
+    spread = f"(least {min(ratios):.3f}, most {max(ratios):.3f})"
+    yield f"\nprofile-model resnet34 takes {median(ratios):.3f} times what only importing and building take {spread}"
+
+
+def _in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for command in commands.values():
+        _run(command)  # fills the file system's cache
+    for name in track(list(commands) * rounds):
+        start = time.perf_counter()
+        _run(commands[name])
+        seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} leaves with {done.returncode}: {done.stderr.strip()}")
+
+
+def _imports_torch(argument: str) -> bool:
+    """Whether torch is loaded when the command is done."""
+    command = [sys.executable, "-c", _LOOK_UP, argument]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stderr.split()[-1] == "True"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Every example runs, and prints what it promises. Expected values are written as products of their factors."""
+
+import contextlib
+import io
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+MB = 1024 * 1024
+
+RESNET34 = 21_797_672  # parameters, as torchvision publishes them
+FC = 512 * 1000 + 1000
+HEAD = 512 * 10 + 10
+ORDINARY, SEPARABLE = 3 * 3 * 256 * 512, 3 * 3 * 256 + 256 * 512  # weights, each used at 14x14 positions
+SERESNET, DPN = 66_821_848, 37_668_392  # parameters, as timm's results tables publish them
+SMOOTH = 3 * 8 * 64
+
+# What must be printed, each as the words of one line in their order.
+PROMISED = {
+    "resnet34": [
+        f"{RESNET34:,} parameters, {RESNET34 * 4 / MB:.2f} MB",
+        "3,663,761,408 MACs",
+        f"conv1 (Conv2d): {7 * 7 * 3 * 64:,} parameters, {64 * 112 * 112 * 3 * 7 * 7:,} MACs",
+        f"layer1.0.conv1 {64 * 56 * 56 * 64 * 3 * 3:,} MACs",
+    ],
+    "pointwise_vs_fc": [
+        f"Linear 512 -> 1000 1x1000x1x1 {FC:,} {512 * 1000:,}",
+        f"Conv2d 1x1, 512 -> 1000 1x1000x1x1 {FC:,} {512 * 1000:,}",
+        f"Flatten, Linear 512*7*7 -> 4096 1x4096 {(512 * 7 * 7 + 1) * 4096:,} {512 * 7 * 7 * 4096:,}",
+        f"Conv2d 7x7, 512 -> 4096 1x4096x1x1 {(512 * 7 * 7 + 1) * 4096:,} {512 * 7 * 7 * 4096:,}",
+        f"Conv2d 1x1 on 512x1x1 1x1000x1x1 {FC:,} {512 * 1000:,}",
+        f"Conv2d 1x1 on 512x7x7 1x1000x7x7 {FC:,} {7 * 7 * 512 * 1000:,}",
+        f"Conv2d 1x1 on 512x14x14 1x1000x14x14 {FC:,} {14 * 14 * 512 * 1000:,}",
+        "Sequential fails on input 1x512x14x14",
+        f"Conv2d 3x3, 256 -> 512 1x512x14x14 {ORDINARY:,} {14 * 14 * ORDINARY:,}",
+        f"depthwise, pointwise 1x512x14x14 {SEPARABLE:,} {14 * 14 * SEPARABLE:,}",
+        f"ratio {SEPARABLE / ORDINARY:.4f}",
+    ],
+    "transfer_learning": [
+        f"trainable {RESNET34:,} 100.000%",
+        f"parameters {RESNET34 - FC + HEAD:,} {(RESNET34 - FC + HEAD) * 4 / MB:.2f} MB",
+        f"trainable {HEAD:,} {HEAD / (RESNET34 - FC + HEAD):.3%}",
+        f"frozen {RESNET34 - FC:,}",
+        f"MACs {3_663_761_408 - 512 * 1000 + 512 * 10:,}",
+        f"fc: {HEAD:,}",
+    ],
+    "ensemble": [
+        f"ensemble {SERESNET + DPN:,} {(SERESNET + DPN) * 4 / MB:.2f}",
+        f"legacy_seresnet152 {SERESNET:,}",
+        f"dpn92 {DPN:,}",
+        f"{2 * (1000 + 999) + 1000:,} additions, {2 * 1000 + 1000:,} divisions, {2 * 1000:,} exponentials",
+    ],
+    "custom_operator": [
+        f"FLOPs {2 * 8 * 64 * 16 + 8 * 16:,}, and not counted: {{'signals.smooth.default': 1}}",
+        f"FLOPs {2 * 8 * 64 * 16 + 8 * 16 + SMOOTH:,}, and not counted: nothing",
+        f"smooth: {SMOOTH:,} FLOPs more",
+    ],
+}
+
+
+def run(name: str) -> list[str]:
+    """The lines that an example prints, with single blanks."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+
+
+def missing(promised: list[str], lines: list[str]) -> list[str]:
+    return [words for words in promised if not any(words in line for line in lines)]
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_example(name, restored_registries) -> None:
+    if name == "ensemble":
+        pytest.importorskip("timm")
+    lines = run(name)
+    assert missing(PROMISED[name], lines) == [], lines
+
+
+def test_every_example_is_promised_something() -> None:
+    assert set(PROMISED) == {path.stem for path in EXAMPLES.glob("*.py")}
+
+
+def test_a_promise_that_is_not_kept_is_seen() -> None:
+    assert missing(["fc: 5,130", "fc: 5,120"], ["  fc: 5,130"]) == ["fc: 5,120"]
