@@ -62,7 +62,9 @@ def load(path: str | os.PathLike[str]) -> Trace:
 def to_json(trace: Trace) -> dict[str, Any]:
     table = _Table()
     body = {
-        "modules": [[m.path, list(m.classes), [[k, table.put(v)] for k, v in m.attributes], m.same_as] for m in trace.modules],
+        "modules": [
+            [m.path, list(m.classes), [[k, table.put(v)] for k, v in m.attributes], m.same_as] for m in trace.modules
+        ],
         "parameters": [_weight(w, table) for w in trace.parameters],
         "buffers": [_weight(w, table) for w in trace.buffers],
         "signatures": [
@@ -70,7 +72,9 @@ def to_json(trace: Trace) -> dict[str, Any]:
             for s in trace.signatures
         ],
         "calls": trace.calls,
-        "module_calls": [[c.module, c.first, c.last, table.put(c.inputs), table.put(c.output)] for c in trace.module_calls],
+        "module_calls": [
+            [c.module, c.first, c.last, table.put(c.inputs), table.put(c.output)] for c in trace.module_calls
+        ],
         "storages": [[s.size_bytes, s.role, s.born, s.died] for s in trace.storages],
     }
     return {
@@ -138,7 +142,9 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         buffers=weights(data["buffers"]),
         signatures=tuple(Signature(op, value(args), pairs(kw), value(out)) for op, args, kw, out in data["signatures"]),
         calls=tuple(Call(s, m, tuple(reads), tuple(writes)) for s, m, reads, writes in data["calls"]),
-        module_calls=tuple(ModuleCall(m, i, j, value(given), value(out)) for m, i, j, given, out in data["module_calls"]),
+        module_calls=tuple(
+            ModuleCall(m, i, j, value(given), value(out)) for m, i, j, given, out in data["module_calls"]
+        ),
         storages=tuple(Storage(*row) for row in data["storages"]),
         versions=dict(data["versions"]),
         schema=data["schema"],

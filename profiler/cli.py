@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -61,25 +61,62 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _option(help: str, *names: str, metavar: str | None = None, least: int | None = None) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, min=least, show_default=False)
+
+
+_Specs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL...",
+        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class or saved.json",
+        show_default=False,
+    ),
+]
+_Shapes = Annotated[
+    list[str] | None,
+    _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
+]
+_Batch = Annotated[int | None, _option("Batch size.", least=1)]
+_Convention = Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(CONVENTIONS)}.")]
+_Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,...")]
+_Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0)]
+_Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN")]
+_Top = Annotated[int | None, _option("Only the first N layers, by FLOPs or by --sort.", metavar="N", least=1)]
+_Filter = Annotated[
+    str | None,
+    _option("Only layers whose path or class matches, like 'layer1.*' or Conv2d.", metavar="PATTERN"),
+]
+_Explain = Annotated[str | None, _option("Each layer's counts as formula = numbers = result.", metavar="[PATTERN]")]
+_Format = Annotated[
+    str | None, _option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", metavar="NAME")
+]
+_Output = Annotated[str | None, _option("Write the result to a file.", "--output", "-o", metavar="FILE")]
+_Save = Annotated[str | None, _option("Keep what was recorded; FILE.json is a model spec.", metavar="FILE")]
+_Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")]
+_List = Annotated[str | None, _option("List the model names that match, like 'resnet*'.", "--list", metavar="PATTERN")]
+_Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
+
+
 @_app.command(no_args_is_help=True)
 def _command(
-    specs: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class, saved.json", show_default=False)] = None,
-    input: Annotated[list[str] | None, typer.Option("--input", metavar="SHAPE", help="What to feed it: 1x3x224x224, ids=1x128:int64. Once per tensor.", show_default=False)] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Batch size of the model's own input.", show_default=False)] = None,
-    convention: Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(CONVENTIONS)}.")] = DEFAULT,
-    columns: Annotated[str | None, typer.Option(metavar="NAME,...", help="Columns, in order.", show_default=False)] = None,
-    depth: Annotated[int | None, typer.Option(min=0, help="How deep the tree is shown.", show_default=False)] = None,
-    sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="Sort layers by a column.", show_default=False)] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the first N layers, by FLOPs or by --sort.", show_default=False)] = None,
-    filter: Annotated[str | None, typer.Option(metavar="PATTERN", help="Only layers whose path or class matches, like 'layer1.*' or Conv2d.", show_default=False)] = None,
-    explain: Annotated[str | None, typer.Option(metavar="[PATTERN]", help="Each layer's counts as formula = numbers = result.", show_default=False)] = None,
-    format: Annotated[str | None, typer.Option(help=f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", show_default=False)] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the result to a file.", show_default=False)] = None,
-    save: Annotated[str | None, typer.Option(metavar="FILE", help="Keep what was recorded, to be rendered again as FILE.json.", show_default=False)] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")] = False,
-    list_names: Annotated[str | None, typer.Option("--list", metavar="PATTERN", help="List the model names that match, like 'resnet*'.", show_default=False)] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")] = False,
-) -> int:  # fmt: skip
+    specs: _Specs = None,
+    input: _Shapes = None,
+    batch: _Batch = None,
+    convention: _Convention = DEFAULT,
+    columns: _Columns = None,
+    depth: _Depth = None,
+    sort: _Sort = None,
+    top: _Top = None,
+    filter: _Filter = None,
+    explain: _Explain = None,
+    format: _Format = None,
+    output: _Output = None,
+    save: _Save = None,
+    strict: _Strict = False,
+    list_names: _List = None,
+    version: _Version = False,
+) -> int:
     """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes, memory.
 
     Exit status: 0 fine, 1 a check failed, 2 it could not run.
@@ -181,7 +218,9 @@ def _opened(path: str | None) -> Iterator[TextIO]:
 
 
 def _check_known(profiles: Sequence[Profile]) -> int:
-    unknown = [failure for profile in profiles if (failure := errors.unknown_operators(profile.model, profile.unknown_ops))]
+    unknown = [
+        failure for profile in profiles if (failure := errors.unknown_operators(profile.model, profile.unknown_ops))
+    ]
     for failure in unknown:
         _refuse(str(failure), failure.status)
     return errors.CheckFailed.status if unknown else 0

@@ -66,7 +66,9 @@ class NoSuchFile(ProfileError):
 
 class CannotImport(ProfileError):
     def __init__(self, what: str, error: Exception) -> None:
-        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); mend it or its path")
+        super().__init__(
+            f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); mend it or its path"
+        )
 
 
 class NotAModel(ProfileError):
@@ -104,7 +106,9 @@ class NewerTrace(ProfileError):
 
 class SavedIsFixed(ProfileError):
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} was recorded already, so --input and --batch cannot change it; profile the model again")
+        super().__init__(
+            f"{path} was recorded already, so --input and --batch cannot change it; profile the model again"
+        )
 
 
 # What to feed ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisio
 
 
 def explain(profile: Profile, pattern: str = "*") -> str:
-    """The layers whose path or class matches a shell pattern, each with its formulas; those that cost nothing are left out."""
+    """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
     calls = _calls(profile.trace)
     found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
     blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
@@ -35,7 +35,8 @@ def _calls(trace: Trace) -> dict[int, Counter[int]]:
 
 def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
     if layer.shared_with is not None:
-        return f"{layer.path}  {layer.kind}\n  the same module as {layer.shared_with or 'the model itself'}, and counted there"
+        owner = layer.shared_with or "the model itself"
+        return f"{layer.path}  {layer.kind}\n  the same module as {owner}, and counted there"
     lines = [*_parameters(layer), *_operations(trace, calls)]
     if not lines:
         return ""

@@ -1,4 +1,4 @@
-"""What do I feed the model? Input shapes as a person writes them: "1x3x224x224", "1x3x224x224:float16", "ids=1x128:int64"."""
+"""What do I feed the model? Shapes as a person writes them: "1x3x224x224", "1x3x224x224:float16", "ids=1x128:int64"."""
 
 from __future__ import annotations
 

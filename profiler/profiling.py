@@ -26,8 +26,8 @@ def profile(
     """Run a model once, on the meta device where that is possible, and give its profile.
 
     model: a `torch.nn.Module`, which comes back untouched, or a spec such as "resnet34" or "timm:dpn92".
-    inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is passed
-        as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own.
+    inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
+        passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
 

@@ -55,7 +55,7 @@ class Tensor:
 
 
 # What an operator takes and gives, with tensors reduced to their shapes. Dtypes, devices and layouts are strings.
-Value: TypeAlias = "Tensor | bool | int | float | complex | str | None | tuple[Value, ...]"
+Value: TypeAlias = "Tensor | bool | int | float | complex | str | tuple[Value, ...] | None"
 
 
 def tensors(value: object) -> Iterator[Tensor]:

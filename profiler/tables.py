@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`, whole sentences."""
+    """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -208,7 +208,12 @@ def model_table(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> Tab
 def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
     totals, coverage = profile.totals, profile.coverage
     return (
-        ("Parameters", totals.params, Unit.EXACT, f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}"),
+        (
+            "Parameters",
+            totals.params,
+            Unit.EXACT,
+            f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}",
+        ),
         ("Buffers", totals.buffers, Unit.EXACT, ""),
         ("MACs", totals.macs, Unit.EXACT, ""),
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),

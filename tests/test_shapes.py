@@ -1,4 +1,4 @@
-"""Our shape rules against torch: where a rule answers, torch gives the same, and where torch refuses, so does the rule."""
+"""Our shape rules against torch: where a rule answers, torch says the same; where torch refuses, so does the rule."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def images(draw: Any, rank: int = 2, channels: int | None = None) -> torch.Tenso
 def test_convolution(data: st.DataObject, rank: int) -> None:
     groups = data.draw(st.sampled_from([1, 2, 4]))
     x = data.draw(images(rank, channels=4))
-    weight = torch.empty(8, 4 // groups, *(data.draw(st.integers(1, 4)) for _ in range(rank)), dtype=x.dtype, device="meta")
+    weight = torch.empty(
+        8, 4 // groups, *(data.draw(st.integers(1, 4)) for _ in range(rank)), dtype=x.dtype, device="meta"
+    )
     bias = data.draw(st.sampled_from([None, torch.empty(8, dtype=x.dtype, device="meta")]))
     settings = [[data.draw(st.integers(low, 3))] * rank for low in (1, 0, 1)]
     func = (_aten.conv1d, _aten.conv2d, _aten.conv3d)[rank - 1].default
@@ -54,7 +56,13 @@ def test_convolution(data: st.DataObject, rank: int) -> None:
         _same_as_torch(func, x, weight, bias, *settings, groups)
 
 
-@given(x=images(), kernel=st.integers(1, 4), stride=st.integers(1, 3), padding=st.integers(0, 2), dilation=st.integers(1, 2))
+@given(
+    x=images(),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    dilation=st.integers(1, 2),
+)
 def test_max_pool2d(x: torch.Tensor, kernel: int, stride: int, padding: int, dilation: int) -> None:
     args = (x, [kernel], [stride], [padding], [dilation])
     try:
@@ -98,7 +106,10 @@ def test_binary(func: Any, x: torch.Tensor, kept: list[bool], rank: int) -> None
 def test_batch_norm(x: torch.Tensor, affine: bool) -> None:
     each = torch.empty(x.shape[1], dtype=x.dtype, device="meta")
     scale = each if affine else None
-    assert _same_as_torch(_aten.batch_norm.default, x, scale, scale, each, each, False, 0.1, 1e-5, True) == layout_of(x).is_row_major
+    assert (
+        _same_as_torch(_aten.batch_norm.default, x, scale, scale, each, each, False, 0.1, 1e-5, True)
+        == layout_of(x).is_row_major
+    )
     wrong = torch.empty(x.shape[1] + 1, dtype=x.dtype, device="meta")
     assert SHAPES[_aten.batch_norm.default](x, scale, scale, wrong, wrong, False, 0.1, 1e-5, True) is None
 
@@ -147,7 +158,9 @@ def test_attention_is_laid_out_as_the_cpu_kernel_does(
     """Against the kernel that runs, since torch decomposes attention on meta."""
     n, heads, length, channels = shape
     stored = [(n, heads, length)[i] for i in order]
-    query = torch.zeros(*stored, channels * (2 if sliced else 1))[..., :channels].permute(*(order.index(i) for i in range(3)), 3)
+    query = torch.zeros(*stored, channels * (2 if sliced else 1))[..., :channels].permute(
+        *(order.index(i) for i in range(3)), 3
+    )
     key = torch.zeros(n, heads, keys, channels)
     causal = causal and mask is None
     given_mask = None if mask is None else torch.zeros(length, keys, dtype=mask)

@@ -26,7 +26,10 @@ def _render(table: Table) -> str:
         for row, cells in zip(table.rows, grid.cells(table), strict=True)
     ]
     parts = [grid.tabulated([_escaped(c.heading) for c in table.columns], rows, table.columns, "github")]
-    facts = [f"- {label}: {numbers.text(v, unit)}{f' ({remark})' if remark else ''}" for label, v, unit, remark in table.facts]
+    facts = [
+        f"- {label}: {numbers.text(v, unit)}{f' ({remark})' if remark else ''}"
+        for label, v, unit, remark in table.facts
+    ]
     parts += ["\n".join(facts), "\n".join(f"- {_escaped(note)}" for note in table.notes)]
     return "\n\n".join(part for part in parts if part)
 

@@ -30,7 +30,11 @@ def amount(value: int) -> str:
     for step, prefix in _STEPS:
         if value >= step:
             number = value / step
-            return f"{number:.{max(0, 3 - len(str(int(number))) + 1)}f} {prefix}" if number < 1000 else f"{number:.0f} {prefix}"
+            return (
+                f"{number:.{max(0, 3 - len(str(int(number))) + 1)}f} {prefix}"
+                if number < 1000
+                else f"{number:.0f} {prefix}"
+            )
     return str(value)
 
 

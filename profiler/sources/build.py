@@ -19,7 +19,14 @@ from profiler.trace.mode import LeanDispatchMode
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
-_WITHOUT_VALUES = {"empty", "empty_strided", "rand", "randn", "randint", "normal"}  # factories of memory or random numbers
+_WITHOUT_VALUES = {
+    "empty",
+    "empty_strided",
+    "rand",
+    "randn",
+    "randint",
+    "normal",
+}  # factories of memory or random numbers
 _CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: nobody asks a large one for its values
 _LARGE = 4096  # elements
 

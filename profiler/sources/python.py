@@ -1,4 +1,4 @@
-"""A model from Python code: `FILE.py:CALLABLE` or `package.module:CALLABLE`, a class, a factory or a module instance."""
+"""A model from Python code: `FILE.py:CALLABLE` or `package.module:CALLABLE`, a class, a factory or an instance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def load(spec: Spec, feed: Feed) -> Subject:
         return _subject(spec, found, feed, None)
     if not callable(found):
         raise errors.NotAModel(spec.text, type(found).__name__)
-    return _subject(spec, build(found, spec.kwargs, spec.text), feed, partial(build_real, found, spec.kwargs, spec.text))
+    return _subject(
+        spec, build(found, spec.kwargs, spec.text), feed, partial(build_real, found, spec.kwargs, spec.text)
+    )
 
 
 def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
@@ -48,7 +50,7 @@ def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
 
 
 def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """A tuple is several positional arguments, a dict is keyword arguments, anything else is one positional argument."""
+    """A tuple is several positional arguments, a dict is keyword arguments, anything else one positional argument."""
     if isinstance(given, dict):
         return (), given
     return (given if isinstance(given, tuple) else (given,)), {}

@@ -85,8 +85,9 @@ def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:
         return builder(**kwargs)
     from torchvision.models._api import WeightsEnum
 
-    with patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: {}), patch.object(
-        nn.Module, "load_state_dict", lambda *_, **__: None
+    with (
+        patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: {}),
+        patch.object(nn.Module, "load_state_dict", lambda *_, **__: None),
     ):
         return builder(**kwargs)
 

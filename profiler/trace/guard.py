@@ -83,7 +83,7 @@ def _set_modes(modules: Sequence[nn.Module], training: bool) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No garbage collection: tensors are released when the model lets go of them, not when a collection happens to run."""
+    """No garbage collection: tensors are released when the model lets go of them, not at a collector's whim."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""A tensor's shape, strides and dtype as one shared object, so that comparing two tensors' metadata is comparing two pointers."""
+"""A tensor's shape, strides and dtype as one shared object: comparing two tensors' metadata is comparing pointers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from profiler.records import Module, ModuleCall, Value, Weight
 from profiler.records import Tensor as TensorRecord
-from profiler.trace.layouts import layout_of
 from profiler.trace.recorder import Recorder
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
@@ -86,7 +85,9 @@ def _classes(cls: type) -> tuple[str, ...]:
     found = _class_names.get(cls)
     if found is None:
         ancestors = [c for c in cls.__mro__ if issubclass(c, nn.Module) and c is not nn.Module]
-        found = _class_names[cls] = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (f"{nn.Module.__module__}.Module",)
+        found = _class_names[cls] = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (
+            f"{nn.Module.__module__}.Module",
+        )
     return found
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from profiler.ops.registry import is_known
-from profiler.ops.registry import free_reason, generation
+from profiler.ops.registry import free_reason, generation, is_known
 
 
 class Manner(Enum):

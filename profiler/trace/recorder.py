@@ -180,10 +180,7 @@ class Recorder(LeanDispatchMode):
         return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
     def _all_real(self, infos: list[Info]) -> bool:
-        for info in infos:
-            if not info.real or (self._tainted and info.storage in self._tainted):
-                return False
-        return True
+        return all(info.real and info.storage not in self._tainted for info in infos)
 
     # Answering from memory ----------------------------------------------------------------------------------------
 
@@ -279,7 +276,7 @@ class Recorder(LeanDispatchMode):
         return func(*args, **kwargs)
 
     def _run_meta(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
-        if kwargs or not all([info.is_meta for info in infos]) or any([type(a) is torch.device for a in args]):
+        if kwargs or not all(info.is_meta for info in infos) or any(type(a) is torch.device for a in args):
             args = [self._to_meta(value) for value in args]
             kwargs = {name: self._to_meta(value) for name, value in kwargs.items()}
         try:

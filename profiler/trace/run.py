@@ -7,6 +7,7 @@ import dataclasses
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +80,8 @@ def _uncompiled() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules:
         yield
         return
-    with torch.compiler.set_stance("force_eager"):
+    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using `torch.compile")  # that our hooks see the wrapper too
         yield
 
 
@@ -109,20 +111,17 @@ def _initialized(subject: Subject) -> Subject:
 
 
 def _meta_copy(model: nn.Module) -> nn.Module:
-    """A copy on the meta device. Moving makes ordinary tensors of uninitialised ones, so those are put back."""
-    lazy: list[tuple[nn.Module, str, str, Callable[..., torch.Tensor]]] = [
-        (module, name, held, type(tensor))
-        for module in model.modules()
-        for held in ("_parameters", "_buffers")
-        for name, tensor in getattr(module, held).items()
-        if tensor is not None and is_lazy(tensor)
-    ]
-    rows = {id(module): row for row, module in enumerate(model.modules())}
-    moved = copy.deepcopy(model).to(META)
-    copies = list(moved.modules())
-    for module, name, held, make in lazy:
-        getattr(copies[rows[id(module)]], held)[name] = make(device=META)
-    return moved
+    """A copy whose weights are on the meta device, the uninitialised ones still uninitialised."""
+    copies: dict[int, Any] = {id(p): _on_meta(p) for p in chain(model.parameters(), model.buffers())}
+    return copy.deepcopy(model, copies)
+
+
+def _on_meta(weight: torch.Tensor) -> torch.Tensor:
+    if is_lazy(weight):
+        make: Callable[..., torch.Tensor] = type(weight)
+        return make(device=META)
+    moved = torch.empty_like(weight, device=META)
+    return nn.Parameter(moved, weight.requires_grad) if isinstance(weight, nn.Parameter) else moved
 
 
 def _as_placeholder(leaf: Any) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Shape rules of our own for the commonest operators.
 
-torch computes the metadata of several operators in Python, at 0.2 to 1.5 ms for the first call of each kind. A rule here
+torch computes the metadata of several operators in Python, at 0.2 to 1.5 ms for the first call of each kind. A rule
 answers in microseconds. It returns None in every case that it is not sure of (other memory formats, arguments that do
 not fit together), and torch is asked: so torch alone decides what is an error. Every rule is tested against torch.
 """
@@ -74,7 +74,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layout | No
 
 @_rule(_aten.batch_norm.default)
 def batch_norm(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, var: Tensor | None, training: bool, *_: Any
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    var: Tensor | None,
+    training: bool,
+    *_: Any,
 ) -> Layout | None:
     if training or x.dim() < 2 or not _alike(x, weight, bias, mean, var) or 0 in x.shape:
         return None
@@ -194,7 +200,7 @@ def check_dtypes(func: Any, args: Sequence[Any]) -> None:
 
 
 def _inside_autocast() -> bool:
-    """Autocast casts real tensors and not meta ones, and is switched off while an operator runs: ask how deep it is nested."""
+    """Autocast casts real tensors and not meta ones. It is off while an operator runs: ask how deep it is nested."""
     torch.autocast_increment_nesting()
     return torch.autocast_decrement_nesting() > 0
 

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.speed", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="turns of each tool with each model, repeated calls")
-    parser.add_argument("--first-rounds", type=int, default=3, help="processes for each tool and model, first call")
+    parser.add_argument("--first-rounds", type=int, default=3, help="processes a tool and model, first call; 0: none")
     parser.add_argument("--others-on-meta", action="store_true", help="also the other tools with the model on meta")
     parser.add_argument("--child", nargs=2, metavar=("TOOL", "MODEL"), help=argparse.SUPPRESS)
     return parser
@@ -210,14 +210,15 @@ def _report(
 ) -> Iterator[str]:
     yield "Repeated call, milliseconds"
     yield _table(tools, repeated, left, errors)
-    yield "\nFirst call of a process, milliseconds"
-    yield _table([OURS_IMPORTING, *tools], first, {}, errors)
+    if first:
+        yield "\nFirst call of a process, milliseconds"
+        yield _table([OURS_IMPORTING, *tools], first, {}, errors)
     for (tool, name), error in errors.items():
         yield f"{tool} fails on {name}: {error}"
     yield "\nHow much faster we are than the fastest other tool"
     yield _ratios([tool for tool in tools if tool not in (OURS, *ON_META)], repeated, first)
     if set(ON_META) & set(tools):
-        yield "\nThe same, other tools on meta allowed"
+        yield "\nThe same, with the other tools on meta, too"
         yield _ratios([tool for tool in tools if tool != OURS], repeated, first)
 
 
@@ -234,11 +235,10 @@ def _cell(tool: str, name: str, times: Times, errors: Errors) -> str:
 
 
 def _ratios(others: Sequence[str], repeated: Times, first: Times) -> str:
-    rows = [
-        _ratio_row("repeated against repeated", repeated, repeated, others),
-        _ratio_row("first against repeated", first, repeated, others),
-        _ratio_row("first against first", first, first, others),
-    ]
+    rows = [_ratio_row("repeated against repeated", repeated, repeated, others)]
+    if first:
+        rows.append(_ratio_row("first against repeated", first, repeated, others))
+        rows.append(_ratio_row("first against first", first, first, others))
     return tabulate(rows, ["", *MODELS, "geometric mean"], disable_numparse=True)
 
 

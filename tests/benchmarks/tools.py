@@ -5,8 +5,6 @@ mode, with real weights on the CPU; the tools named "... on meta" get it, and th
 We are given the live model and a shape.
 """
 
-# ruff: noqa: PLC0415  a process that times one tool's first call shall import that tool only
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

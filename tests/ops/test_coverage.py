@@ -336,7 +336,7 @@ def timm_models():
 @pytest.mark.registry
 @pytest.mark.parametrize("name", timm_models())
 def test_timm(name) -> None:
-    import timm  # noqa: PLC0415
+    import timm
 
     model = built_on_meta(lambda: timm.create_model(name))
     assert unknown(model, meta(1, *model.default_cfg.get("input_size", (3, 224, 224)))) == set()

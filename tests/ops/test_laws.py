@@ -139,7 +139,7 @@ def test_composites_cost_their_parts() -> None:
 
 
 def _decomposed(op: str, run, *args) -> Cost:
-    from torch_recorder import in_registry, recording  # noqa: PLC0415
+    from torch_recorder import in_registry, recording
 
     with recording(lambda name: in_registry(name) and name != op) as found:
         run(*args)
