@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,9 @@ def load(path: str | os.PathLike[str]) -> Trace:
         if content.startswith(_GZIP_MAGIC):
             content = gzip.decompress(content)
         data = json.loads(content)
-    except (OSError, EOFError, ValueError) as error:
+    except OSError as error:
+        raise errors.UnreadableTrace(str(path), error.strerror or errors.first_line(error)) from None
+    except (EOFError, ValueError, zlib.error) as error:
         raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise errors.UnreadableTrace(str(path), "it is JSON of another kind")

@@ -27,19 +27,24 @@ _UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c._
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 (fine), 1 (a check failed) or 2 (it could not run)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         status = _app(args=_with_explain_pattern(arguments), prog_name="profile-model", standalone_mode=False)
     except errors.ProfileError as error:
         return _refuse(str(error), error.status)
     except _UsageError as error:
-        return _refuse(f"{getattr(error, 'message', error)} (see profile-model --help)", 2)
+        return _refuse(f"{_sentence(error)} (see profile-model --help)", 2)
     except KeyboardInterrupt:
         return _refuse("interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     return int(status or 0)
+
+
+def _sentence(error: Exception) -> str:
+    """What typer would print: with the name of the option."""
+    return str(error.format_message() if hasattr(error, "format_message") else error)
 
 
 def _refuse(sentence: str, status: int) -> int:
@@ -51,7 +56,7 @@ def _with_explain_pattern(arguments: list[str]) -> list[str]:
     """`--explain` may stand without its pattern, at the end or before another option."""
     return [
         f"--explain={_EVERYTHING}" if word == "--explain" and following.startswith("-") else word
-        for word, following in zip(arguments, [*arguments[1:], "-"], strict=True)
+        for word, following in zip(arguments, [*arguments[1:], "-"], strict=False)
     ]
 
 
@@ -68,7 +73,7 @@ def _option(help: str, *names: str, metavar: str | None = None, least: int | Non
 _Specs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MODEL...",
+        metavar="MODEL",
         help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class or saved.json",
         show_default=False,
     ),
@@ -98,7 +103,7 @@ _List = Annotated[str | None, _option("List the model names that match, like 're
 _Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
 
 
-@_app.command(no_args_is_help=True)
+@_app.command()
 def _command(
     specs: _Specs = None,
     input: _Shapes = None,

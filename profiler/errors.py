@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 from profiler.records import Input
 
@@ -24,6 +23,8 @@ class CheckFailed(ProfileError):
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+    from difflib import get_close_matches  # most runs go well, and need not wait for it
+
     return get_close_matches(name, list(known), n=most, cutoff=0.5)
 
 

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 from torch import nn
 
@@ -83,6 +82,8 @@ def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:
     """Call a builder whose weights are not there: what it would load is left out, what it sets for them is kept."""
     if kwargs.get("weights") is None and kwargs.get("weights_backbone") is None:
         return builder(**kwargs)
+    from unittest.mock import patch
+
     from torchvision.models._api import WeightsEnum
 
     with (

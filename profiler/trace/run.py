@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
@@ -197,6 +196,8 @@ class _Run:
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
     """The subject's model with real weights, for a run on real tensors."""
+    import psutil  # for this rare case alone
+
     weights = [*subject.model.parameters(), *subject.model.buffers()]
     if not any(weight.is_meta for weight in weights):
         return subject.model

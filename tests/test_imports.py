@@ -1,0 +1,56 @@
+"""What an import does not import: `--help` and saved traces need no torch. And the proof that this can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from profiler import profile
+
+HEAVY = ("torch", "torchvision", "timm", "numpy")
+
+
+def loaded(code: str, *argv: str) -> set[str]:
+    """Which of the heavy packages a fresh interpreter has loaded after some code."""
+    report = f"import sys; sys.argv[1:] = {list(argv)!r}\n{code}\nprint('loaded', *[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+COMMAND = "from profiler.cli import main\nassert main() == 0"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded("import profiler") == set()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert loaded(COMMAND, "--help") == set()
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "csv", "json", "latex", "html"])
+def test_a_saved_trace_renders_without_torch(tmp_path: Path, format: str) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (1, 3, 8, 8)).save(path)
+    assert loaded(COMMAND, str(path), "--format", format) == set()
+
+
+def test_a_saved_trace_is_explained_without_torch(tmp_path: Path) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    assert loaded(COMMAND, str(path), "--explain") == set()
+
+
+def test_the_tests_above_can_fail() -> None:
+    assert "torch" in loaded(COMMAND, "resnet18", "--depth", "0")
+
+
+def test_a_refusal_costs_no_model() -> None:
+    """Options are checked before anything heavy is loaded."""
+    code = "from profiler.cli import main\nassert main() == 2"
+    assert loaded(code, "resnet34", "--format", "xlsx") == set()
+    assert loaded(code, "resnet34", "--input", "1,3") == set()
