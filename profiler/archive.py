@@ -6,6 +6,7 @@ storages are rows of numbers.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import math
@@ -19,6 +20,7 @@ from profiler import errors
 from profiler.records import SCHEMA, Call, Input, Module, ModuleCall, Signature, Storage, Tensor, Trace, Value, Weight
 
 FORMAT = "profile-model trace"
+SUFFIXES = (".json", ".json.gz")
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGE = 1 << 20  # bytes of JSON from which a file is compressed
 
@@ -36,6 +38,15 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise errors.CannotWrite(str(path), error) from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise what `save` would raise, before the work is done."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise errors.CannotWrite(str(path), FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(folder, os.W_OK) or Path(path).is_dir():
+        raise errors.CannotWrite(str(path), PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def load(path: str | os.PathLike[str]) -> Trace:

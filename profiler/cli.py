@@ -166,6 +166,8 @@ def run(chosen: Options) -> int:
         profiles, failures = _profiles(chosen)
         if profiles:
             print(_rendered(profiles, chosen), file=file)
+    if chosen.save is not None and profiles:
+        profiles[0].save(chosen.save)
     for failure in failures:
         _refuse(str(failure), failure.status)
     if failures:
@@ -177,8 +179,6 @@ def _profiles(chosen: Options) -> tuple[list[Profile], list[errors.ProfileError]
     """Every model that can be profiled, and why the others cannot."""
     from profiler.profiling import profile_spec  # behind --help, which shall not wait for it
 
-    if chosen.save is not None and len(chosen.specs) > 1:
-        raise errors.SaveTakesOne(len(chosen.specs))
     profiles: list[Profile] = []
     failures: list[errors.ProfileError] = []
     for spec in chosen.specs:
@@ -186,8 +186,6 @@ def _profiles(chosen: Options) -> tuple[list[Profile], list[errors.ProfileError]
             profiles.append(profile_spec(spec, chosen.feed, chosen.convention))
         except errors.ProfileError as error:
             failures.append(error)
-    if chosen.save is not None and profiles:
-        profiles[0].save(chosen.save)
     return profiles, failures
 
 

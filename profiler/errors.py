@@ -25,12 +25,30 @@ class CheckFailed(ProfileError):
 def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
     from difflib import get_close_matches  # most runs go well, and need not wait for it
 
-    return get_close_matches(name, list(known), n=most, cutoff=0.5)
+    by_lower_case = {one.lower(): one for one in known}
+    return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=0.5)]
 
 
 class NoModelGiven(ProfileError):
     def __init__(self) -> None:
         super().__init__("no model is given; name one, like profile-model resnet34 (--list '*' lists the names)")
+
+
+class OneModelOnly(ProfileError):
+    def __init__(self, option: str, models: int) -> None:
+        super().__init__(f"{option} shapes the table of one model's layers, and {models} models are given; name one")
+
+
+class NoLayerMatches(ProfileError):
+    def __init__(self, pattern: str, model: str) -> None:
+        super().__init__(
+            f"no layer of {model} has a path or class that matches {pattern!r}; see them with --columns path"
+        )
+
+
+class ExplainIsText(ProfileError):
+    def __init__(self, format: str) -> None:
+        super().__init__(f"--explain is written as text, not as {format}; leave out the format, or name a .txt file")
 
 
 class NothingMatches(ProfileError):
@@ -74,7 +92,9 @@ class CannotImport(ProfileError):
 
 class NotAModel(ProfileError):
     def __init__(self, text: str, kind: str) -> None:
-        super().__init__(f"{text} gives a {kind}; it has to give a torch.nn.Module, or a module and its inputs")
+        super().__init__(
+            f"{text} is of type {kind}; it has to be or give a torch.nn.Module, or a module and its inputs"
+        )
 
 
 class BuilderFailed(ProfileError):
@@ -93,6 +113,11 @@ class UnreadableTrace(ProfileError):
 class SaveTakesOne(ProfileError):
     def __init__(self, models: int) -> None:
         super().__init__(f"--save keeps one model and {models} are given; save them one by one")
+
+
+class SaveNeedsJson(ProfileError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"--save {path}: a saved model is known by its suffix; call it FILE.json or FILE.json.gz")
 
 
 class CannotWrite(ProfileError):
@@ -117,17 +142,19 @@ class SavedIsFixed(ProfileError):
 
 class BadInputShape(ProfileError):
     def __init__(self, text: str) -> None:
-        super().__init__(f"--input {text!r} is not a shape; write it like 1x3x224x224, 1x128:int64 or mask=1x128:bool")
+        super().__init__(f"input {text!r} is not a shape; write it like 1x3x224x224, 1x128:int64 or mask=1x128:bool")
 
 
 class BadInputDtype(ProfileError):
     def __init__(self, text: str, dtype: str) -> None:
-        super().__init__(f"--input {text!r}: no dtype is called {dtype!r}; use a torch name such as float16 or int64")
+        super().__init__(f"input {text!r}: no dtype is called {dtype!r}; use a torch name such as float16 or int64")
 
 
 class InputsNeeded(ProfileError):
     def __init__(self, model: str) -> None:
-        super().__init__(f"{model} does not say what it takes; give shapes with --input 1x3x224x224 (once per tensor)")
+        super().__init__(
+            f"{model} does not say what it takes; give it shapes like 1x3x224x224, on the command line with --input"
+        )
 
 
 class BatchNeedsInput(ProfileError):
@@ -147,10 +174,15 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+class TooLarge(ProfileError):
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
+
+
 class ModelFailed(ProfileError):
-    def __init__(self, model: str, error: Exception, inputs: Sequence[Input], layer: str = "") -> None:
+    def __init__(self, model: str, error: BaseException, inputs: Sequence[Input], layer: str = "") -> None:
         what = f"{f'in {layer}, ' if layer else ''}{type(error).__name__}: {first_line(error)}"
-        super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); give the inputs it expects with --input")
+        super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); check the model and what it is fed")
 
 
 class WeightsWithoutValues(ProfileError):

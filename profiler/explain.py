@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from profiler import errors
 from profiler.describe import describe, render_formula
 from profiler.layers import Layer
 from profiler.ops import cost, free_reason
@@ -21,6 +22,8 @@ def explain(profile: Profile, pattern: str = "*") -> str:
     """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
     calls = _calls(profile.trace)
     found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    if not found:
+        raise errors.NoLayerMatches(pattern, profile.model)
     blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
     return "\n\n".join([*blocks, _sum(profile)])
 
@@ -54,9 +57,6 @@ def _parameters(layer: Layer) -> Iterator[str]:
         yield f"  parameters  {render_formula(counted.formula)}"
     if counted.remark:
         yield f"              {counted.remark}"
-    for weight in layer.weights:
-        if weight.same_as is not None:
-            yield f"              {weight.name} is tied to an earlier parameter, and counted there"
 
 
 def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:
@@ -83,6 +83,6 @@ def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
 def _sum(profile: Profile) -> str:
     totals = profile.totals
     return (
-        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs "
-        f"({profile.convention.name}: {profile.convention.says})"
+        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs\n"
+        f"{profile.convention.name}: {profile.convention.says}"
     )

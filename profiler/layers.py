@@ -47,7 +47,7 @@ class Figures:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """One module at one path, in preorder. `index` is its row in `Trace.modules`.
 
@@ -69,9 +69,21 @@ class Layer:
     shared_with: str | None
     count: Callable[[Cost], int]
 
+    def __repr__(self) -> str:
+        macs = "unknown" if self.macs is None else f"{self.macs:,}"
+        return f"<Layer {self.path!r} {self.kind}: {self.params:,} parameters, {macs} MACs>"
+
     @property
     def params(self) -> int:
         return self.total.params
+
+    @property
+    def trainable_params(self) -> int:
+        return self.total.trainable_params
+
+    @property
+    def param_bytes(self) -> int:
+        return self.total.param_bytes
 
     @property
     def macs(self) -> int | None:

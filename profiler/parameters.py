@@ -179,9 +179,9 @@ def _times(first: Count, second: Count) -> Count:
 
 @walker(*torch_nn("conv", "Conv1d Conv2d Conv3d"))
 def convolution(a: Settings, names: Names) -> Count:
-    """A kernel for each output channel, over the input channels of its group; weight Cout x Cin/groups x kh x kw."""
+    """A kernel for each output channel, over the input channels of its group; weight Cout x Cin/g x kh x kw."""
     outs = a.number("out_channels")
-    channels = product("Cin/groups Cout", a.number("in_channels") // a.number("groups"), outs)
+    channels = product("Cin/g Cout", a.number("in_channels") // a.number("groups"), outs)
     return plus(_times(_kernel(a), channels), _bias(names, "Cout", outs))
 
 

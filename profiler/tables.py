@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -171,7 +171,7 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
     rows = tuple(
         Row(tuple(column.get(layer, profile) for column in columns), 0 if flat else layer.depth) for layer in shown
     )
-    return Table(columns, rows, _facts(profile), _notes(profile))
+    return Table(columns, rows, _facts(profile), tuple(_notes(profile)))
 
 
 def _shown(profile: Profile, view: View, flat: bool) -> Sequence[Layer]:
@@ -179,6 +179,8 @@ def _shown(profile: Profile, view: View, flat: bool) -> Sequence[Layer]:
     if view.filter is not None:
         pattern = view.filter
         found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+        if not found:
+            raise errors.NoLayerMatches(pattern, profile.model)
     elif flat:
         parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
         found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
@@ -201,8 +203,19 @@ def model_table(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> Tab
     """One row a model."""
     chosen = _chosen(columns or DEFAULT_MODEL_COLUMNS, MODEL_COLUMNS)
     rows = tuple(Row(tuple(column.get(profile, profile) for column in chosen)) for profile in profiles)
-    notes = dict.fromkeys(note for profile in profiles for note in _notes(profile, len(profiles) > 1))
-    return Table(chosen, rows, (), tuple(notes))
+    return Table(chosen, rows, (), tuple(_shared_notes(profiles)))
+
+
+def _shared_notes(profiles: Sequence[Profile]) -> Iterator[str]:
+    """What holds for all the models, and for which of them something else does."""
+    for profile in profiles:
+        yield from _uncounted(profile, f"{profile.model}: ")
+    yield from dict.fromkeys(_unit(profile) for profile in profiles)
+    for profile in profiles:
+        if profile.trace.engine != "meta":
+            yield f"{profile.model}: engine {profile.trace.engine}."
+    versions = [item for profile in profiles for item in profile.trace.versions.items()]
+    yield from dict.fromkeys([_versions(versions)])
 
 
 def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
@@ -229,21 +242,26 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
     )
 
 
-def _notes(profile: Profile, named: bool = False) -> tuple[str, ...]:
-    trace = profile.trace
-    prefix = f"{profile.model}: " if named else ""
-    notes = []
+def _notes(profile: Profile) -> Iterator[str]:
+    yield from _uncounted(profile)
+    yield _unit(profile)
+    fed = ", ".join(_fed_words(given) for given in profile.trace.inputs) or "nothing"
+    yield f"Input {fed}. Engine {profile.trace.engine}."
+    yield _versions(profile.trace.versions.items())
+
+
+def _uncounted(profile: Profile, prefix: str = "") -> Iterator[str]:
     if profile.unknown_ops:
         missing = ", ".join(f"{op} ×{times}" for op, times in profile.unknown_ops.items())
-        notes.append(f"{prefix}NOT COUNTED, for want of a formula: {missing}")
-    notes.append(f"{profile.convention.name}: {profile.convention.says}. 1 MB = 1024·1024 bytes.")
-    if not named:
-        fed = ", ".join(_fed_words(i) for i in trace.inputs) or "nothing"
-        notes.append(f"Input {fed}. Engine {trace.engine}.")
-    elif trace.engine != "meta":
-        notes.append(f"{prefix}engine {trace.engine}")
-    notes.append("Versions: " + ", ".join(f"{name} {version}" for name, version in trace.versions.items()) + ".")
-    return tuple(notes)
+        yield f"{prefix}NOT COUNTED, for want of a formula: {missing}"
+
+
+def _unit(profile: Profile) -> str:
+    return f"{profile.convention.name}: {profile.convention.says}. 1 MB = 1024·1024 bytes."
+
+
+def _versions(items: Iterable[tuple[str, str]]) -> str:
+    return "Versions: " + ", ".join(f"{name} {version}" for name, version in dict.fromkeys(items)) + "."
 
 
 def _fed_words(given: Input) -> str:

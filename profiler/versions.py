@@ -7,18 +7,16 @@ from functools import cache
 
 __version__ = "0.1.0"
 
-_SHOWN = ("torch", "torchvision", "timm")
-
 
 @cache
 def _python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
 
-def versions() -> dict[str, str]:
-    """Of this package, of Python, and of those model libraries that are loaded."""
+def versions(model: type) -> dict[str, str]:
+    """Of this package, of Python, of torch, and of the library that a model's class comes from."""
     found = {"profile-model": __version__, "python": _python()}
-    for name in _SHOWN:
+    for name in ("torch", model.__module__.partition(".")[0]):
         version = getattr(sys.modules.get(name), "__version__", None)
         if version is not None:
             found[name] = str(version)

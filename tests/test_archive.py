@@ -31,9 +31,7 @@ tensors = st.builds(
     Tensor, st.lists(st.integers(0, 9), max_size=4).map(tuple), st.sampled_from(["float32", "int64", "bool"])
 )
 floats = st.floats(allow_nan=False) | st.just(math.inf) | st.just(-math.inf)
-scalars = (
-    st.none() | st.booleans() | st.integers() | floats | st.text() | st.complex_numbers(allow_nan=False)
-)
+scalars = st.none() | st.booleans() | st.integers() | floats | st.text() | st.complex_numbers(allow_nan=False)
 values = st.recursive(scalars | tensors, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)
 pairs = st.lists(st.tuples(st.text(), values), max_size=2).map(tuple)
 
@@ -72,7 +70,9 @@ def test_nothing_is_lost_in_json(trace: Trace) -> None:
 
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
 def test_a_saved_profile_says_the_same(tmp_path: Path, name: str) -> None:
-    found = profile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 5)), (2, 3, 8, 8))
+    found = profile(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 5)), (2, 3, 8, 8)
+    )
     found.save(tmp_path / name)
     again = Profile.load(tmp_path / name)
     assert again.trace == found.trace

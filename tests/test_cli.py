@@ -11,7 +11,7 @@ import pytest
 
 from profiler.cli import main
 
-MODEL = '''
+MODEL = """
 import torch
 from torch import nn
 
@@ -44,7 +44,7 @@ def raises():
 
 instance = Net()
 number = 3
-'''
+"""
 
 
 @pytest.fixture
@@ -136,7 +136,14 @@ def test_csv_is_raw(capsys: pytest.CaptureFixture[str], model: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("t.md", "| Layer"), ("t.csv", "path,"), ("t.json", "{"), ("t.tex", "% "), ("t.html", "<table>"), ("t.txt", "Layer")],
+    [
+        ("t.md", "| Layer"),
+        ("t.csv", "path,"),
+        ("t.json", "{"),
+        ("t.tex", "% "),
+        ("t.html", "<table>"),
+        ("t.txt", "Layer"),
+    ],
 )
 def test_the_output_file_chooses_the_format(
     capsys: pytest.CaptureFixture[str], model: str, tmp_path: Path, name: str, start: str
@@ -211,7 +218,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34(10)",), "arguments need names"),
         (("resnet34(n=open('x'))",), "arguments are literals"),
         (("resnet34(classes=10)",), "cannot be built (TypeError"),
-        (("resnet34", "--input", "3,224,224"), "'3,224,224' is not a shape; write it like 1x3x224x224"),
+        (("resnet34", "--input", "3,224,224"), "input '3,224,224' is not a shape; write it like 1x3x224x224"),
         (("resnet34", "--input", "1x3x8x8:float8"), "no dtype is called 'float8'"),
         (("resnet34", "--input", "1x4x224x224"), "fails on input 1x4x224x224 (in conv1, RuntimeError"),
         (("resnet34", "--input", "1x3x224x224:float16"), "wants tensors of one dtype"),
@@ -224,15 +231,24 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "--batch", "0"), "Invalid value for '--batch'"),
         (("resnet34", "--nonsense"), "No such option: --nonsense"),
         (("resnet34", "resnet18", "--save", "x.json"), "--save keeps one model and 2 are given"),
+        (("resnet34", "resnet18", "--depth", "1"), "--depth shapes the table of one model's layers, and 2 models"),
+        (("resnet34", "--save", "x.txt"), "call it FILE.json or FILE.json.gz"),
+        (("resnet34", "--save", "no/such/folder.json"), "cannot be written"),
+        (("resnet34", "--explain", "--format", "csv"), "--explain is written as text, not as csv"),
+        (("resnet18", "--explain", "resnet34"), "no layer of resnet18 has a path or class that matches 'resnet34'"),
+        (("resnet18", "--filter", "Linr"), "no layer of resnet18 has a path or class that matches 'Linr'"),
+        (("resnet18", "--input", "1x3x9999999999x9999999999"), "is larger than any tensor can be"),
+        (("RESNET18",), "did you mean resnet18,"),
+        (("nets.py",), "say what to call in the file, like nets.py:CALLABLE"),
         (("nowhere.json",), "nowhere.json is not a saved trace (No such file"),
         (("nets.json", "--batch", "2"), "was recorded already"),
         (("nowhere.py:Net", *INPUT), "nowhere.py is not a file"),
         (("nowhere:Net", *INPUT), "nowhere cannot be imported (ModuleNotFoundError"),
         (("nets.py:Nett", *INPUT), "no model is called 'Nett' in nets.py; did you mean Net"),
-        (("nets.py:number", *INPUT), "nets.py:number gives a int"),
+        (("nets.py:number", *INPUT), "nets.py:number is of type int"),
         (("nets.py:raises", *INPUT), "cannot be built (RuntimeError: no model); check its arguments"),
         (("nets.py:instance(width=3)", *INPUT), "is a model already and takes no arguments"),
-        (("nets.py:Net",), "does not say what it takes; give shapes with --input"),
+        (("nets.py:Net",), "does not say what it takes; give it shapes"),
         (("nets.py:with_inputs", "--batch", "3"), "brings its own inputs"),
         (("nets.py:pair", "--input", "2x3"), "missing 1 required positional argument: 'y'"),
         (("--list", "nothing*like*this"), "no model name matches"),
@@ -277,7 +293,7 @@ def test_nothing_is_left_behind_when_it_fails(capsys: pytest.CaptureFixture[str]
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"nets.py", "kept.csv"}
 
 
-UNKNOWN = '''
+UNKNOWN = """
 import torch
 from torch import nn
 
@@ -292,7 +308,7 @@ def _(x):
 class Net(nn.Module):
     def forward(self, x):
         return twice(twice(x))
-'''
+"""
 
 
 def test_unknown_operators_are_shown_and_fail_strict(

@@ -177,9 +177,9 @@ def test_render_formula(formula: Count, text: str) -> None:
         (
             nn.Conv2d(64, 64, 3, device="meta"),
             "weight bias",
-            "kh·kw·Cin/groups·Cout + Cout = 3·3·64·64 + 64 = 36,928",
+            "kh·kw·Cin/g·Cout + Cout = 3·3·64·64 + 64 = 36,928",
         ),
-        (nn.Conv1d(4, 6, 3, device="meta"), "weight", "k·Cin/groups·Cout = 3·4·6 = 72"),
+        (nn.Conv1d(4, 6, 3, device="meta"), "weight", "k·Cin/g·Cout = 3·4·6 = 72"),
         (nn.BatchNorm2d(64), "weight bias", "2·C = 2·64 = 128"),
         (nn.LayerNorm((4, 5)), "weight", "d1·d2 = 4·5 = 20"),
         (nn.ReLU(), "", "0"),

@@ -93,6 +93,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "frozen": [p.requires_grad for p in model.parameters()],
         "modes": [module.training for module in model.modules()],
         "attributes": [sorted(vars(module)) for module in model.modules()],
+        "collections": [(list(m.log), dict(m.seen)) for m in model.modules() if isinstance(m, Meddler)],
         "hooks": [
             (len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks), len(m._state_dict_hooks))
             for m in model.modules()
@@ -135,8 +136,12 @@ class Meddler(nn.Module):
         self.register_buffer("steps", torch.zeros(()))
         self.scale = nn.Parameter(torch.ones(3))
         self.last: Any = None
+        self.log: list[Any] = [1]
+        self.seen: dict[str, Any] = {"x": None}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.log.append(x)
+        self.seen["x"] = x
         self.steps += 1
         self.steps = self.steps + 1
         self.scale.data.mul_(2)
@@ -176,7 +181,7 @@ def test_untouched_can_tell_the_difference() -> None:
         model(torch.rand(1, 2, 4, 4))
     after = _state(model)
     changed = {key for key in before if not _same(before[key], after[key])}
-    assert {"state_dict", "identities", "modes", "attributes", "random"} <= changed
+    assert {"state_dict", "identities", "modes", "attributes", "collections", "random"} <= changed
 
 
 def test_the_model_is_untouched_by_two_threads_at_once() -> None:

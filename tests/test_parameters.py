@@ -466,7 +466,7 @@ def test_the_formula_is_read_from_the_settings_not_from_the_tensors() -> None:
 def test_a_formula_knows_its_factors() -> None:
     formula = counted(nn.Conv2d(64, 128, 3, groups=2)).formula
     assert formula is not None
-    assert formula.terms == ((("kh", 3), ("kw", 3), ("Cin/groups", 32), ("Cout", 128)), (("Cout", 128),))
+    assert formula.terms == ((("kh", 3), ("kw", 3), ("Cin/g", 32), ("Cout", 128)), (("Cout", 128),))
     assert plus(formula, NONE) == formula
 
 

@@ -62,7 +62,7 @@ def efficient_attention(
 
 def _projection(rows: tuple[int, int], features_in: int, features_out: int) -> Cost:
     """A linear layer with bias over N sequences of length L."""
-    macs = product("N L in_features out_features", *rows, features_in, features_out)
+    macs = product("N L in out", *rows, features_in, features_out)
     return Cost(macs=macs, adds=prod(rows) * features_out)
 
 

@@ -70,6 +70,7 @@ def _declare(reason: str, names: str, reads: bool = False, writes: bool = False)
     free(reason, *(f"aten.{name}" for name in names.split()), reads=reads, writes=writes)
 
 
+free("a note to torch's own profiler", "profiler._record_function_enter_new", "profiler._record_function_exit")
 _declare("a view: the same data under another shape", VIEWS)
 _declare("a copy: data moves", COPIES, **COPY)
 _declare("padding: data moves", PADDING, **COPY)

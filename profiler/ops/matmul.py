@@ -101,7 +101,7 @@ def addr(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, beta: complex = 1, 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor) -> Cost:
     rows = prod(x.shape[:-1])
     features_in, features_out = weight.shape[-1], prod(weight.shape[:-1])
-    macs = mac("T in_features out_features", rows, features_in, features_out, of=x)
+    macs = mac("T in out", rows, features_in, features_out, of=x)
     return Cost(macs=macs) + bias_cost(bias, out)
 
 
@@ -118,8 +118,8 @@ def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None, *
     """x Wₒ y for each output feature o: first x Wₒ, which is a vector of in2 features, then its product with y."""
     rows = prod(x.shape[:-1])
     n_out, n_in1, n_in2 = weight.shape
-    macs = mac("T out_features in1_features in2_features", rows, n_out, n_in1, n_in2, of=x)
-    macs += mac("T out_features in2_features", rows, n_out, n_in2, of=x)
+    macs = mac("T out in1 in2", rows, n_out, n_in1, n_in2, of=x)
+    macs += mac("T out in2", rows, n_out, n_in2, of=x)
     return Cost(macs=macs) + bias_cost(bias, out)
 
 

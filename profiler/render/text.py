@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from profiler.profiles import Profile
@@ -35,8 +36,12 @@ def render(table: Table, may_drop: bool, width: int | None = None) -> str:
         cells = _cut(columns, cells, limit)
     parts = [grid.ruled([c.heading for c in columns], cells, columns)]
     parts += [_facts(table)] if table.facts else []
-    parts += ["\n".join(table.notes + _dropped(table, kept))]
+    parts += ["\n".join(_wrapped(note, limit) for note in table.notes + _dropped(table, kept))]
     return "\n\n".join(part for part in parts if part)
+
+
+def _wrapped(note: str, limit: int | None) -> str:
+    return note if limit is None else textwrap.fill(note, limit, subsequent_indent="  ", break_long_words=False)
 
 
 def _screen() -> int | None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors
+from profiler.archive import SUFFIXES
 from profiler.records import Trace
 from profiler.sources.spec import Feed, Spec, parse
 
@@ -20,18 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Spec", "load", "names", "parse"]
 
 _ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
-_SAVED = (".json", ".json.gz")
 
 
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     """Find what a spec names: a model with its inputs, or a trace that was saved."""
     spec, feed = parse(text), feed or Feed()
-    if spec.target.endswith(_SAVED):
+    if spec.target.endswith(SUFFIXES):
         return _source("saved").load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix in _ZOOS:
         return _source(spec.prefix).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
         return _source("python").load(spec, feed)  # type: ignore[no-any-return]
+    if spec.target.endswith(".py"):
+        raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
     for zoo in _ZOOS:
         source = _source(zoo)
         if source.has(spec.target):

@@ -42,24 +42,40 @@ class Guard:
 
 
 class _Attributes:
-    """The attributes of one module, and what it has registered, as they were."""
+    """The attributes of one module, what it has registered, and its plain collections, as they were."""
 
-    __slots__ = ("_copies", "_module")
+    __slots__ = ("_dicts", "_others")
 
     def __init__(self, module: nn.Module) -> None:
-        self._module = module
         own = module.__dict__
-        self._copies: list[tuple[dict[str, Any], dict[str, Any]]] = [(own, own.copy())]
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = [(own, own.copy())]
+        self._others: list[tuple[Any, Any]] = []
         for name in _REGISTRIES:
             registry = own.get(name)
             if registry and isinstance(registry, dict):  # a scripted module keeps its own elsewhere
-                self._copies.append((registry, registry.copy()))
+                self._dicts.append((registry, registry.copy()))
+        if not type(module).__module__.startswith("torch.nn.modules"):
+            self._keep_collections(own)
+
+    def _keep_collections(self, own: dict[str, Any]) -> None:
+        """A forward pass may append to a list that it keeps."""
+        for name, value in own.items():
+            if name[0] == "_":
+                continue
+            if type(value) is dict:
+                self._dicts.append((value, value.copy()))
+            elif type(value) is list or type(value) is set:
+                self._others.append((value, value.copy()))
 
     def restore(self) -> None:
-        for live, saved in self._copies:
+        for live, saved in self._dicts:
             if len(live) != len(saved) or not all(map(is_, live.values(), saved.values())) or list(live) != list(saved):
                 live.clear()
                 live.update(saved)
+        for collection, items in self._others:
+            if len(collection) != len(items) or not all(map(is_, collection, items)):
+                collection.clear()
+                (collection.extend if type(collection) is list else collection.update)(items)
 
 
 @contextmanager

@@ -69,6 +69,11 @@ def _attempt(subject: Subject, model: nn.Module, real: bool) -> Trace:
         return _Run(subject, model, real, torch.no_grad()).trace()
 
 
+def _misses_values(error: BaseException) -> bool:
+    """What torch says when code goes past its operators to the values of a meta tensor."""
+    return re.search(r"\bmeta\b|storage|data pointer", str(error), re.I) is not None
+
+
 def _wants_autograd(error: BaseException | None) -> bool:
     return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
 
@@ -160,7 +165,7 @@ class _Run:
             calls=tuple(recorder.calls),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
-            versions=versions(),
+            versions=versions(type(self._model)),
         )
 
     def _feed(self, recorder: Recorder) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -185,7 +190,9 @@ class _Run:
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
                 output = self._model(*args, **kwargs)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if recorder.asked is None and not self._real and _misses_values(error):
+                recorder.asked = NeedsValues(errors.first_line(error))
             if recorder.asked is not None:
                 raise recorder.asked from error
             where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
@@ -233,7 +240,10 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _placeholder(spec: TensorSpec) -> torch.Tensor:
-    return torch.empty(spec.shape, dtype=_dtype(spec), device=META)
+    try:
+        return torch.empty(spec.shape, dtype=_dtype(spec), device=META)
+    except RuntimeError as error:  # the number of its bytes overflows
+        raise errors.TooLarge(spec.shape) from error
 
 
 def _values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
