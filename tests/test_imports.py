@@ -18,7 +18,8 @@ def loaded(code: str, *argv: str) -> set[str]:
     """Which of the heavy packages a fresh interpreter has loaded after some code."""
     before = f"import sys; sys.argv[1:] = {list(argv)!r}"
     after = f"print('loaded', *[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", f"{before}\n{code}\n{after}"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", f"{before}\n{code}\n{after}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
