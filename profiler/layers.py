@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from profiler.ops import cost
-from profiler.ops.cost import Cost
+from profiler.ops.cost import Cost, weighted_sum
 from profiler.records import Module, ModuleCall, Trace, Value, Weight
 
 _NO_COST = Cost(bytes_read=0, bytes_written=0)
@@ -181,14 +181,9 @@ def _own(
 
 def _spent(trace: Trace, calls: Counter[int]) -> tuple[Cost, int]:
     """The cost of so many calls of each signature, and how many of them are unknown."""
-    spent, unknown = _NO_COST, 0
-    for signature, times in calls.items():
-        one = cost(trace.signatures[signature])
-        if one is None:
-            unknown += times
-        else:
-            spent += one * times
-    return spent, unknown
+    prices = [(cost(trace.signatures[signature]), times) for signature, times in calls.items()]
+    unknown = sum(times for price, times in prices if price is None)
+    return weighted_sum((price, times) for price, times in prices if price is not None), unknown
 
 
 def _summed(modules: Sequence[Module], own: Sequence[Figures]) -> list[Figures]:

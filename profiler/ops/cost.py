@@ -6,8 +6,10 @@ counts is also the formula that `--explain` prints.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from math import prod
+from operator import attrgetter
 from typing import Any, TypeAlias, overload
 
 Factors: TypeAlias = tuple[tuple[str, int], ...]
@@ -64,15 +66,24 @@ class Cost:
     bytes_written: int | None = None
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*[_plus(a, b) for a, b in zip(_values(self), _values(other), strict=True)])
+        return Cost(*map(_plus, _values(self), _values(other)))
 
     def __mul__(self, times: int) -> Cost:
         scaled: list[Any] = [None if value is None else int(value) * times for value in _values(self)]
         return Cost(*scaled)
 
 
-def _values(cost: Cost) -> list[Any]:
-    return [getattr(cost, f.name) for f in fields(cost)]
+_values = attrgetter(*[f.name for f in fields(Cost)])
+
+
+def weighted_sum(costs: Iterable[tuple[Cost, int]]) -> Cost:
+    """The cost of so many calls of each kind; every cost has its traffic filled in."""
+    totals = [0] * len(fields(Cost))
+    for cost, times in costs:
+        for i, value in enumerate(_values(cost)):
+            if value:
+                totals[i] += value * times
+    return Cost(*totals)
 
 
 def _plus(a: Any, b: Any) -> Any:

@@ -36,7 +36,7 @@ class Free:
 
 _formulas: dict[str, Formula] = {}
 _free: dict[str, Free] = {}
-_costs: dict[Signature, Cost | None] = {}
+_costs: dict[int, tuple[Signature, Cost | None]] = {}  # by identity: comparing signatures is slow
 _COSTS_KEPT = 1 << 16
 _generation = 0
 
@@ -113,13 +113,13 @@ def is_known(op: str) -> bool:
 
 def cost(signature: Signature) -> Cost | None:
     """The cost of a call with this signature; None when the operator, or this use of it, is unknown."""
-    try:
-        return _costs[signature]
-    except KeyError:
-        pass
+    found = _costs.get(id(signature))
+    if found is not None:
+        return found[1]
     if len(_costs) >= _COSTS_KEPT:
         _costs.clear()
-    result = _costs[signature] = _compute(signature)
+    result = _compute(signature)
+    _costs[id(signature)] = signature, result
     return result
 
 

@@ -17,10 +17,16 @@ _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
 class Guard:
-    """Remembers a model's state when it is made and brings it back in `restore`."""
+    """Remembers a model's state when it is made and brings it back in `restore`.
+
+    Of each module: its attributes, what it has registered, and the plain collections among its attributes.
+    """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self._saved = [_Attributes(module) for module in modules]
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._others: list[tuple[Any, Any]] = []
+        for module in modules:
+            self._keep(module)
         self._values: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._random = (random.getstate(), numpy.random.get_state(), torch.get_rng_state())
 
@@ -30,26 +36,9 @@ class Guard:
         if storage._cdata not in self._values:
             self._values[storage._cdata] = (storage, storage.clone())
 
-    def restore(self) -> None:
-        for saved in self._saved:
-            saved.restore()
-        for storage, values in self._values.values():
-            storage.copy_(values)
-        python_state, numpy_state, torch_state = self._random
-        random.setstate(python_state)
-        numpy.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
-
-
-class _Attributes:
-    """The attributes of one module, what it has registered, and its plain collections, as they were."""
-
-    __slots__ = ("_dicts", "_others")
-
-    def __init__(self, module: nn.Module) -> None:
+    def _keep(self, module: nn.Module) -> None:
         own = module.__dict__
-        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = [(own, own.copy())]
-        self._others: list[tuple[Any, Any]] = []
+        self._dicts.append((own, own.copy()))
         for name in _REGISTRIES:
             registry = own.get(name)
             if registry and isinstance(registry, dict):  # a scripted module keeps its own elsewhere
@@ -58,7 +47,7 @@ class _Attributes:
             self._keep_collections(own)
 
     def _keep_collections(self, own: dict[str, Any]) -> None:
-        """A forward pass may append to a list that it keeps."""
+        """A forward pass may append to a list that its module keeps."""
         for name, value in own.items():
             if name[0] == "_":
                 continue
@@ -69,13 +58,21 @@ class _Attributes:
 
     def restore(self) -> None:
         for live, saved in self._dicts:
-            if len(live) != len(saved) or not all(map(is_, live.values(), saved.values())) or list(live) != list(saved):
+            if len(live) != len(saved) or not (
+                all(map(is_, live.values(), saved.values())) and all(map(is_, live, saved))
+            ):
                 live.clear()
                 live.update(saved)
         for collection, items in self._others:
             if len(collection) != len(items) or not all(map(is_, collection, items)):
                 collection.clear()
                 (collection.extend if type(collection) is list else collection.update)(items)
+        for storage, values in self._values.values():
+            storage.copy_(values)
+        python_state, numpy_state, torch_state = self._random
+        random.setstate(python_state)
+        numpy.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype)
 def layout_of(tensor: torch.Tensor) -> Layout:
     if tensor.layout is not torch.strided:  # sparse and nested tensors have no strides
         return layout(tuple(tensor.shape), contiguous_strides(tuple(tensor.shape)), tensor.dtype)
-    return layout(tensor.shape, tensor.stride(), tensor.dtype)
+    key = (tensor.shape, tensor.stride(), tensor.dtype)
+    return _layouts.get(key) or layout(*key)
 
 
 def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:

@@ -41,11 +41,10 @@ class Lifetimes:
             self.storages.append(Storage(size_bytes, role, -1))
         return index
 
-    def born(self, tensor: torch.Tensor, size_bytes: int) -> int:
-        """A storage that the call under way has allocated, followed until it is released."""
+    def born(self, held: Any, size_bytes: int) -> int:
+        """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
         index = len(self.storages)
         self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
-        held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
         watch = _Watch(held, self._released)
         watch.index = index
         watch.address = address = held._cdata

@@ -16,14 +16,16 @@ class Entry:
     answer: the layouts of what it returned, in the structure in which it returned it.
     source: which of the tensors among its arguments shares its storage with all that is returned; FRESH when the
         operator allocates; None when it has to be looked at each time.
+    is_plain: one tensor is its only tensor argument, and nothing but it may need a stand-in.
     """
 
-    __slots__ = ("answer", "signature", "source")
+    __slots__ = ("answer", "is_plain", "signature", "source")
 
-    def __init__(self, signature: Signature, answer: Any, source: int | None) -> None:
+    def __init__(self, signature: Signature, answer: Any, source: int | None, is_plain: bool = False) -> None:
         self.signature = signature
         self.answer = answer
         self.source = source
+        self.is_plain = is_plain
 
 
 _entries: dict[Any, Entry] = {}

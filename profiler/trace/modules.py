@@ -7,9 +7,9 @@ torch's global ones, registered for the time of the run: nothing is written on t
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, TypeAlias
 
 import torch
@@ -17,7 +17,6 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from profiler.records import Module, ModuleCall, Value, Weight
-from profiler.records import Tensor as TensorRecord
 from profiler.trace.recorder import Recorder
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
@@ -39,17 +38,15 @@ class Structure:
         is_new = first == len(self.modules)
         self.objects.append(module)
         self.modules.append(Module(path, _classes(type(module)), _attributes(module), None if is_new else first))
-        if is_new:
+        if is_new and module._modules:
             prefix = f"{path}." if path else ""
             for name, child in module._modules.items():
                 if child is not None:
                     self._walk(child, prefix + name)
 
-    def firsts(self) -> Iterator[tuple[int, nn.Module]]:
+    def firsts(self) -> list[tuple[int, nn.Module]]:
         """Each module once, with its row."""
-        for row, (record, module) in enumerate(zip(self.modules, self.objects, strict=True)):
-            if record.same_as is None:
-                yield row, module
+        return [(row, self.objects[row]) for row in self.index.values()]
 
     def is_inside(self, inner: int, outer: int) -> bool:
         prefix = self.modules[outer].path
@@ -63,13 +60,17 @@ class Structure:
         found: list[Weight] = []
         firsts: dict[int, int] = {}
         owners: dict[int, list[int]] = {}
+        is_buffer = role == "buffer"
         for row, module in self.firsts():
-            held = module._parameters if role == "parameter" else module._buffers
-            passing = module._non_persistent_buffers_set if role == "buffer" else ()
+            held = module._buffers if is_buffer else module._parameters
+            if not held:
+                continue
+            passing = module._non_persistent_buffers_set if is_buffer else ()
             for name, tensor in held.items():
                 if tensor is None:
                     continue
-                key, same_as = id(tensor), firsts.get(id(tensor))
+                key = id(tensor)
+                same_as = firsts.get(key)
                 if same_as is None:
                     firsts[key], owners[key] = len(found), [row]
                     info = recorder.give(tensor, role, owners[key])
@@ -140,8 +141,8 @@ class Stack:
         self._index = structure.index
         self._paths = structure.modules
         self._recorder = recorder
-        self._stack: list[tuple[int, int]] = []
-        self._thread = threading.get_ident()
+        self._stack: list[tuple[int, int, int | None]] = []
+        self._thread = get_ident()
 
     @contextmanager
     def following(self) -> Iterator[None]:
@@ -158,25 +159,25 @@ class Stack:
         return self._paths[module].path
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        if threading.get_ident() != self._thread:
-            return
-        recorder = self._recorder
-        self._stack.append((recorder.module, len(recorder.calls)))
-        recorder.module = self._index.get(id(module), recorder.module)
+        if get_ident() == self._thread:
+            recorder = self._recorder
+            outer = recorder.module
+            row = self._index.get(id(module))
+            self._stack.append((outer, len(recorder.calls), row))
+            if row is not None:
+                recorder.module = row
 
     def _leave(self, module: nn.Module, args: Any, *rest: Any) -> None:
         """Called with `kwargs, output`; after an exception torch gives `output` alone, which is None."""
-        if threading.get_ident() != self._thread or not self._stack:
+        if get_ident() != self._thread or not self._stack:
             return
         recorder = self._recorder
-        outer, first = self._stack.pop()
-        row = self._index.get(id(module))
+        recorder.module, first, row = self._stack.pop()
         if row is not None:
             given = self._shapes(args)
             if len(rest) == 2 and rest[0]:
                 given += self._shapes(rest[0].values())
             self.calls.append(ModuleCall(row, first, len(recorder.calls), given, self._shape(rest[-1])))
-        recorder.module = outer
 
     def _shapes(self, values: Any) -> tuple[Value, ...]:
         return tuple([self._shape(value) for value in values])
@@ -184,7 +185,7 @@ class Stack:
     def _shape(self, value: Any) -> Value:
         """Tensors as their shapes, in tuples; whatever else a module takes or gives is left out as None."""
         if isinstance(value, torch.Tensor):
-            return self._tensor(value)
+            return self._recorder.record_of(value)
         if isinstance(value, (list, tuple)):
             return self._shapes(value)
         if isinstance(value, Mapping):
@@ -192,6 +193,3 @@ class Stack:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._shapes(getattr(value, f.name) for f in dataclasses.fields(value))
         return None
-
-    def _tensor(self, tensor: torch.Tensor) -> TensorRecord:
-        return self._recorder.record_of(tensor)

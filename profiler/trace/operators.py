@@ -34,14 +34,15 @@ ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
-_manners: dict[Any, Manner] = {}
+# By identity, since an operator's hash is computed in Python; operators live as long as the process.
+_manners: dict[int, Manner] = {}
 
 
 def manner(func: Any) -> Manner:
     """How to meet an operator (`torch._ops.OpOverload`)."""
-    found = _manners.get(func)
+    found = _manners.get(id(func))
     if found is None:
-        found = _manners[func] = _decide(func)
+        found = _manners[id(func)] = _decide(func)
     return found
 
 

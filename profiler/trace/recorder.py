@@ -117,7 +117,7 @@ class Recorder(LeanDispatchMode):
         if how is Manner.INDEX:
             args, how = _with_index_lists(args), Manner.FRESH
         kwargs = kwargs or _NO_KWARGS
-        key: list[Any] = [func]
+        key: list[Any] = [id(func)]
         infos: list[Info] = []
         self._scan(args, key, infos)
         if kwargs:
@@ -147,10 +147,13 @@ class Recorder(LeanDispatchMode):
 
     def _scan(self, values: Iterable[Any], key: list[Any], infos: list[Info]) -> None:
         """Append what identifies the values to `key`, and what is known of each tensor to `infos`."""
+        given, token = self._given, self._token
         for value in values:
             kind = type(value)
             if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
-                info = self._info(value)
+                info = given.get(id(value)) or value.__dict__.get(_MARK)
+                if info is None or info.recorder is not token:
+                    info = self._stranger(value)
                 infos.append(info)
                 key.append(info.layout)
             elif kind in _PLAIN:
@@ -180,12 +183,19 @@ class Recorder(LeanDispatchMode):
         return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
     def _all_real(self, infos: list[Info]) -> bool:
-        return all(info.real and info.storage not in self._tainted for info in infos)
+        for info in infos:  # noqa: SIM110  a loop is left at once, and this runs for every call
+            if not info.real or info.storage in self._tainted:
+                return False
+        return True
 
     # Answering from memory ----------------------------------------------------------------------------------------
 
     def _answer(self, entry: Entry, infos: list[Info]) -> Any:
         """New tensors of the remembered layouts."""
+        if type(entry.answer) is Layout:
+            out = self._new(entry.answer)
+            self._record(entry.signature, infos, (out.__dict__[_MARK].storage,))
+            return out
         writes: list[int] = []
         out = self._filled(entry.answer, writes)
         self._record(entry.signature, infos, tuple(writes))
@@ -193,14 +203,18 @@ class Recorder(LeanDispatchMode):
 
     def _filled(self, answer: Any, writes: list[int]) -> Any:
         if type(answer) is Layout:
-            tensor = answer.empty()
-            index = self.lifetimes.born(tensor, answer.storage_bytes)
-            tensor.__dict__[_MARK] = Info(self._token, answer, index, False, True)
-            writes.append(index)
+            tensor = self._new(answer)
+            writes.append(tensor.__dict__[_MARK].storage)
             return tensor
         if isinstance(answer, (list, tuple)):
             return type(answer)([self._filled(item, writes) for item in answer])
         return answer
+
+    def _new(self, layout: Layout) -> Tensor:
+        tensor = layout.empty()
+        index = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes)
+        tensor.__dict__[_MARK] = Info(self._token, layout, index, False, True)
+        return tensor
 
     def _overwrite(self, signature: Signature, target: Tensor, infos: list[Info]) -> Tensor:
         """An in-place operator leaves metadata as it is. A real tensor with meta values in it is real no longer."""
@@ -212,7 +226,8 @@ class Recorder(LeanDispatchMode):
 
     def _run_again(self, entry: Entry, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         """A view is made anew, and known to live where its source does."""
-        out = self._run_meta(func, args, kwargs, infos)
+        is_plain = entry.is_plain and infos[0].is_meta
+        out = func(*args) if is_plain else self._run_meta(func, args, kwargs, infos)
         if entry.source is None:
             writes = self._adopt(out, infos, real=False)
         else:
@@ -249,7 +264,8 @@ class Recorder(LeanDispatchMode):
         writes = self._adopt(out, infos, real=False)
         signature = memo.signature(str(func), *given, self._value(out))
         if how is not Manner.RUN:
-            memo.remember(key, Entry(signature, self._layouts(out), _source(how, infos, writes, out)))
+            is_plain = len(infos) == 1 and not kwargs and not any(type(value) is torch.device for value in args)
+            memo.remember(key, Entry(signature, self._layouts(out), _source(how, infos, writes, out), is_plain))
         self._record(signature, infos, writes)
         return out
 
@@ -325,8 +341,8 @@ class Recorder(LeanDispatchMode):
             layout, index = layout_of(tensor), self._home(tensor)
             owners: Sequence[int] = infos[0].owners if index is not None and len(infos) == 1 else ()
             if index is None:
-                size_bytes = tensor.untyped_storage().nbytes() if has_storage(tensor) else layout.storage_bytes
-                index = self.lifetimes.born(tensor, size_bytes)
+                held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
+                index = self.lifetimes.born(held, layout.storage_bytes if held is tensor else held.nbytes())
             if id(tensor) not in self._given:
                 tensor.__dict__[_MARK] = Info(self._token, layout, index, real, tensor.is_meta, owners)
             writes.append(index)

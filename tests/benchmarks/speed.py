@@ -170,7 +170,8 @@ def _first_calls(tools: Sequence[str], rounds: int) -> tuple[Times, Errors]:
     """The median of each tool and model over fresh processes, in turns."""
     seconds: dict[tuple[str, str], list[float]] = {}
     errors: Errors = {}
-    for tool, name in track([(tool, name) for name in MODELS for tool in tools] * rounds):
+    for pair in track([f"{tool}/{name}" for name in MODELS for tool in tools] * rounds):
+        tool, name = pair.split("/")
         if (tool, name) in errors:
             continue
         found = _in_process(tool, name)
@@ -223,9 +224,12 @@ def _report(
 
 
 def _table(tools: Sequence[str], times: Times, left: Mapping[str, str], errors: Errors) -> str:
-    rows = [[tool, *(_cell(tool, name, times, errors) for name in MODELS), left.get(tool, "")] for tool in tools]
-    headers = ["", *MODELS, *(["leaves behind"] if left else [])]
-    return tabulate(rows, headers, disable_numparse=True, colalign=("left", "right", "right", "right"))
+    extra = ["leaves behind"] if left else []
+    rows = [
+        [tool, *(_cell(tool, name, times, errors) for name in MODELS), *([left.get(tool, "")] if left else [])]
+        for tool in tools
+    ]
+    return tabulate(rows, ["", *MODELS, *extra], disable_numparse=True, colalign=("left", "right", "right", "right"))
 
 
 def _cell(tool: str, name: str, times: Times, errors: Errors) -> str:
