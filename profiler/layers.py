@@ -52,8 +52,8 @@ class Layer:
     """One module at one path, in preorder. `index` is its row in `Trace.modules`.
 
     `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
-    `inputs` and `output` are those of its first call (None: it was never called). `count` is the convention's way of
-    making one number of a cost.
+    `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
+    anything in it ran. `count` is the convention's way of making one number of a cost.
     """
 
     index: int
@@ -66,6 +66,7 @@ class Layer:
     calls: int
     inputs: Value
     output: Value
+    ran: bool
     shared_with: str | None
     count: Callable[[Cost], int]
 
@@ -129,36 +130,46 @@ def tree(trace: Trace, count: Callable[[Cost], int]) -> list[Layer]:
     parameters, buffers = _by_module(trace.parameters), _by_module(trace.buffers)
     own = _own(trace, parameters, buffers)
     summed = _summed(trace.modules, own)
+    ran = _ran(trace)
     calls: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in trace.module_calls:
         calls[call.module].append(call)
-    return [
-        _layer(trace, index, parameters[index], buffers[index], own[index], summed[index], calls, count)
-        for index in range(len(trace.modules))
-    ]
+    found = []
+    for index, module in enumerate(trace.modules):
+        first = index if module.same_as is None else module.same_as
+        made = calls.get(first, ())
+        # Calls end before they are written down, so the first to start need not be the first on the list.
+        start = min(made, key=lambda call: (call.first, -call.last), default=None)
+        found.append(
+            Layer(
+                index=index,
+                module=module,
+                depth=module.path.count(".") + 1 if module.path else 0,
+                weights=tuple(parameters[index]),
+                buffers=tuple(buffers[index]),
+                own=own[index],
+                total=summed[index],
+                calls=len(made),
+                inputs=start.inputs if start else None,
+                output=start.output if start else None,
+                ran=first in ran,
+                shared_with=None if module.same_as is None else trace.modules[first].path,
+                count=count,
+            )
+        )
+    return found
 
 
-def _layer(
-    trace: Trace,
-    index: int,
-    parameters: Sequence[Weight],
-    buffers: Sequence[Weight],
-    own: Figures,
-    total: Figures,
-    calls: Mapping[int, Sequence[ModuleCall]],
-    count: Callable[[Cost], int],
-) -> Layer:
-    module = trace.modules[index]
-    depth = module.path.count(".") + 1 if module.path else 0
-    first = index if module.same_as is None else module.same_as
-    made = calls.get(first, ())
-    # Calls end before they are written down, so the first to start need not be the first on the list.
-    start = min(made, key=lambda call: (call.first, -call.last), default=None)
-    given, output = (start.inputs, start.output) if start else (None, None)
-    shared = None if module.same_as is None else trace.modules[first].path
-    return Layer(
-        index, module, depth, tuple(parameters), tuple(buffers), own, total, len(made), given, output, shared, count
-    )
+def _ran(trace: Trace) -> set[int]:
+    """The modules that were called, that made a call, or that hold one which did."""
+    rows = {module.path: index for index, module in enumerate(trace.modules)}
+    ran = {call.module for call in trace.module_calls} | {call.module for call in trace.calls}
+    for index in sorted(ran):
+        path = trace.modules[index].path
+        while path:
+            path = path.rpartition(".")[0]
+            ran.add(rows[path])
+    return ran
 
 
 def _own(

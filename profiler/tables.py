@@ -97,7 +97,8 @@ def _shape_of_inputs(layer: Layer, profile: Profile) -> Value:
 def _words(layer: Layer, profile: Profile) -> str:
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
-    return describe(layer.module, layer.weights)
+    words = describe(layer.module, layer.weights)
+    return words if layer.ran else f"{words}, never called"
 
 
 LAYER_COLUMNS: Mapping[str, Column] = {

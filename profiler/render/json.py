@@ -60,6 +60,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "param_bytes": total.param_bytes,
         "activation_bytes": total.activation_bytes,
         "calls": layer.calls,
+        "ran": layer.ran,
         "unknown_calls": total.unknown_calls,
         "shared_with": layer.shared_with,
         "input_shapes": _shapes(layer.inputs),

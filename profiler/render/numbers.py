@@ -9,7 +9,7 @@ from profiler.tables import Unit
 
 MB = 1024 * 1024
 UNKNOWN = "?"
-_STEPS = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+_STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
 
 
 def text(value: Any, unit: Unit) -> str:
@@ -27,15 +27,11 @@ def exact(value: int) -> str:
 
 def amount(value: int) -> str:
     """Four significant digits and a decimal prefix: 3.664 G."""
-    for step, prefix in _STEPS:
-        if value >= step:
-            number = value / step
-            return (
-                f"{number:.{max(0, 3 - len(str(int(number))) + 1)}f} {prefix}"
-                if number < 1000
-                else f"{number:.0f} {prefix}"
-            )
-    return str(value)
+    if value < 1000:
+        return str(value)
+    scaled = [(float(f"{value / step:.4g}"), prefix) for step, prefix in _STEPS]
+    number, prefix = next((pair for pair in scaled if pair[0] < 1000), scaled[-1])  # 999,999 rounds to 1.000 M
+    return f"{number:.{max(0, 4 - len(str(int(number))))}f} {prefix}"
 
 
 def megabytes(value: int) -> str:

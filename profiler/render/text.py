@@ -35,7 +35,7 @@ def render(table: Table, may_drop: bool, width: int | None = None) -> str:
     if limit is not None:
         cells = _cut(columns, cells, limit)
     parts = [grid.ruled([c.heading for c in columns], cells, columns)]
-    parts += [_facts(table)] if table.facts else []
+    parts += [_facts(table, limit)] if table.facts else []
     parts += ["\n".join(_wrapped(note, limit) for note in table.notes + _dropped(table, kept))]
     return "\n\n".join(part for part in parts if part)
 
@@ -84,10 +84,11 @@ def _shortened(cell: str, width: int) -> str:
     return cell if len(cell) <= width else cell[: width - 1] + "…"
 
 
-def _facts(table: Table) -> str:
+def _facts(table: Table, limit: int | None) -> str:
     written = [(label, numbers.text(value, unit), remark) for label, value, unit, remark in table.facts]
     labels, values = max(len(label) for label, *_ in written), max(len(value) for _, value, _ in written)
-    return "\n".join(f"{label:{labels}}  {value:>{values}}  {remark}".rstrip() for label, value, remark in written)
+    lines = (f"{label:{labels}}  {value:>{values}}  {remark}".rstrip() for label, value, remark in written)
+    return "\n".join(line if limit is None or len(line) <= limit else _wrapped(line, limit) for line in lines)
 
 
 def _dropped(table: Table, kept: Sequence[int]) -> tuple[str, ...]:

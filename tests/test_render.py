@@ -1,0 +1,131 @@
+"""Whole outputs in every format, against files in `tests/snapshots/`, which `--refresh` writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from profiler import Profile, compare, profile
+from profiler.render import FORMATS, numbers, renderer, text
+from profiler.tables import LAYER_COLUMNS, View, layer_table
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+@torch.library.custom_op("render_test::odd_op", mutates_args=())
+def odd_op(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+
+@odd_op.register_fake
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class Odd(nn.Module):
+    """Everything a table may have to show: a shared layer, an uncalled one, an unknown operator, awkward names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.blocks_a_b = nn.ModuleList([nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 3, padding=1, groups=8)])
+        self.again = self.blocks_a_b[0]
+        self.unused = nn.Linear(3, 5)
+        self.head = nn.Linear(8, 10)
+        self.head.bias.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        for block in self.blocks_a_b:
+            x = block(x)
+        return self.head(odd_op(self.again(x)).mean((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def odd() -> Profile:
+    return profile(Odd(), (2, 3, 17, 17))
+
+
+def _comparable(output: str) -> str:
+    """Without the versions, which are not ours to keep."""
+    output = re.sub(r"(Versions: ).*?(?=$|</p>)", r"\1...", output, flags=re.MULTILINE)
+    return re.sub(r'("versions": \{)[^}]*', r"\1", output)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("what", ["layers", "models"])
+def test_snapshot(odd: Profile, format: str, what: str, request: pytest.FixtureRequest) -> None:
+    dress = renderer(format)
+    small = profile(nn.Linear(3, 4), (1, 3), convention="macs")
+    output = _comparable(dress.layers(odd) if what == "layers" else dress.models([odd, small])) + "\n"
+    path = SNAPSHOTS / f"{what}{dress.SUFFIXES[0]}"
+    if request.config.getoption("--refresh"):
+        SNAPSHOTS.mkdir(exist_ok=True)
+        path.write_text(output)
+    assert output == path.read_text()
+
+
+def _widths(width: int) -> Iterator[int]:
+    yield from map(len, text.render(layer_table(profile("resnet34"), View(depth=3)), True, width).splitlines())
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_text_fits_the_screen(width: int) -> None:
+    assert max(_widths(width)) <= width
+
+
+def test_a_wider_screen_shows_more() -> None:
+    headings = [text.render(layer_table(profile("resnet34")), True, width).splitlines()[0] for width in (60, 80, 120)]
+    shown = [set(re.split(r"\s{2,}", heading.strip())) for heading in headings]
+    assert shown[0] < shown[1] < shown[2]
+
+
+@pytest.mark.parametrize("name", LAYER_COLUMNS)
+@pytest.mark.parametrize("format", ["text", "markdown", "csv", "latex", "html"])
+def test_every_column_in_every_format(odd: Profile, format: str, name: str) -> None:
+    output = renderer(format).layers(odd, View(columns=("path", name)))
+    assert "stem.0" in output
+
+
+def test_a_profile_shows_itself(odd: Profile) -> None:
+    assert str(odd).startswith("Layer")
+    assert odd._repr_html_().startswith("<table>")
+    assert repr(odd) == f"<Profile Odd: {odd.totals.params:,} parameters, {odd.totals.macs:,} MACs>"
+    assert compare([odd, odd]).count("Odd") >= 2
+    assert (odd.to_csv(), odd.to_markdown(), odd.to_latex()) == tuple(
+        renderer(name).layers(odd) for name in ("csv", "markdown", "latex")
+    )
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0, "0"), (999, "999"), (1000, "1.000 k"), (999_999, "1.000 M"), (12_345_678, "12.35 M"),
+     (3_663_761_408, "3.664 G"), (405_853_388_800, "405.9 G"), (10**18, "1000 P")],
+)  # fmt: skip
+def test_amounts(value: int, written: str) -> None:
+    assert numbers.amount(value) == written
+
+
+@given(st.integers(1000, 10**17))
+def test_amounts_keep_four_digits(value: int) -> None:
+    number, prefix = numbers.amount(value).split()
+    steps = {prefix: step for step, prefix in numbers._STEPS}
+    assert float(number) * steps[prefix] == pytest.approx(value, rel=5e-4)
+    assert len(number.replace(".", "")) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0, "0.00"), (1, "<0.01"), (87_190_688, "83.15"), (2**40, "1,048,576.00")]
+)
+def test_megabytes(value: int, written: str) -> None:
+    assert numbers.megabytes(value) == written
