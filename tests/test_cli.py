@@ -330,3 +330,24 @@ def test_unknown_operators_are_shown_and_fail_strict(
 def test_a_model_that_reads_values_says_which_engine_ran_it(capsys: pytest.CaptureFixture[str], model: str) -> None:
     _, out, _ = run(capsys, "nets.py:reads_values", *INPUT)
     assert "Engine cpu." in out
+
+
+@pytest.mark.parametrize(
+    ("spec", "params", "gmacs", "side"),
+    [
+        ('googlenet(weights="DEFAULT")', 6_624_904, 1.498, 224),
+        ('fcn_resnet50(weights="DEFAULT")', 35_322_218, 152.717, 520),
+        ('vit_b_16(weights="IMAGENET1K_SWAG_E2E_V1")', 86_859_496, 55.484, 384),
+        ("vit_h_14", 633_470_440, 1016.717, 518),
+        ("regnet_y_400mf", 4_344_144, 0.402, 224),
+    ],
+)
+def test_published_architectures_need_no_weights(
+    capsys: pytest.CaptureFixture[str], spec: str, params: int, gmacs: float, side: int
+) -> None:
+    """What torchvision's own weight metadata says: `num_params`, `_ops` and the crop size."""
+    _, out, _ = run(capsys, spec, "--format", "json")
+    found = json.loads(out)
+    assert found["totals"]["params"] == params
+    assert round(found["totals"]["macs"] / 1e9, 3) == gmacs
+    assert found["inputs"][0]["shape"] == [1, 3, side, side]

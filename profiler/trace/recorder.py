@@ -159,8 +159,11 @@ class Recorder(LeanDispatchMode):
             elif kind in _PLAIN:
                 key.append(value)
             elif kind is list or kind is tuple:
-                key.append(len(value))
-                self._scan(value, key, infos)
+                if value and type(value[0]) is int:
+                    key.append(tuple(value))
+                else:
+                    key.append(len(value))
+                    self._scan(value, key, infos)
             else:  # 1, 1.0 and True are equal, and give results of different dtypes
                 key.append((kind, value if value.__hash__ else repr(value)))
 
