@@ -21,6 +21,7 @@ from profiler import Profile, ProfileError, profile
 from profiler.ops import cost
 from profiler.ops.cost import Cost
 from profiler.trace import Subject
+from profiler.trace.modules import Structure
 from profiler.trace.run import _Run
 from tests.strategies import trees
 
@@ -59,8 +60,9 @@ def test_macs_are_half_of_torchs_own_counter(tree: Tree) -> None:
 def test_meta_and_cpu_agree(tree: Tree) -> None:
     model, shape = tree
     subject = Subject(model, "model", "live", (torch.rand(shape),))
-    dry = Profile(_Run(subject, model, False, torch.inference_mode()).trace())
-    wet = Profile(_Run(subject, model, True, torch.inference_mode()).trace())
+    dry, wet = (
+        Profile(_Run(subject, Structure(model), real, torch.inference_mode()).trace()) for real in (False, True)
+    )
     assert (dry.trace.engine, wet.trace.engine) == ("meta", "cpu")
     assert [layer.total for layer in dry.layers] == [layer.total for layer in wet.layers]
     assert dry.totals == wet.totals

@@ -1,5 +1,6 @@
 """What happened? The only room that runs a model."""
 
-from profiler.trace.run import Subject, trace
+from profiler.trace.run import trace
+from profiler.trace.subject import Subject
 
 __all__ = ["Subject", "trace"]

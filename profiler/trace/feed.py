@@ -1,0 +1,81 @@
+"""What the model is fed: arguments of any structure, with their tensors made ready for an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from profiler import errors
+from profiler.inputs import TensorSpec
+from profiler.records import Input
+from profiler.trace.layouts import META, layout_of
+
+
+def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to every tensor and `TensorSpec` inside lists, tuples, mappings and dataclasses."""
+    if isinstance(value, (torch.Tensor, TensorSpec)):
+        return function(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(map_leaves(function, item) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_leaves(function, item) for item in value)
+    if isinstance(value, dict):
+        return type(value)((key, map_leaves(function, item)) for key, item in value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [f.name for f in dataclasses.fields(value) if f.init]
+        return dataclasses.replace(value, **{n: map_leaves(function, getattr(value, n)) for n in names})
+    return value
+
+
+def on_meta(leaf: Any) -> torch.Tensor:
+    """A meta tensor in place of a `TensorSpec` or of a tensor."""
+    if isinstance(leaf, TensorSpec):
+        return placeholder(leaf)
+    return leaf if leaf.is_meta else layout_of(leaf).empty()
+
+
+def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> torch.Tensor:
+    """A real tensor: the caller's own, or one that is made."""
+    made: torch.Tensor = random_values(leaf, generator) if isinstance(leaf, TensorSpec) else leaf
+    return made.to(device)
+
+
+def placeholder(spec: TensorSpec) -> torch.Tensor:
+    try:
+        return torch.empty(spec.shape, dtype=_dtype(spec), device=META)
+    except RuntimeError as error:  # the number of its bytes overflows
+        raise errors.TooLarge(spec.shape) from error
+
+
+def random_values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
+    """Uniform in [0, 1) for floating-point inputs; zeros for the others, which are valid token indices."""
+    dtype = _dtype(spec)
+    if dtype.is_floating_point:
+        return torch.rand(spec.shape, generator=generator).to(dtype)
+    return torch.zeros(spec.shape, dtype=dtype)
+
+
+def _dtype(spec: TensorSpec) -> torch.dtype:
+    found: torch.dtype = getattr(torch, spec.dtype)
+    return found
+
+
+def input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
+    found: list[Input] = []
+
+    def walk(name: str | None, value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            found.append(Input(name, tuple(value.shape), str(value.dtype).removeprefix("torch.")))
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                walk(name, item)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                walk(f"{name}.{key}" if name else str(key), item)
+
+    walk(None, args)
+    walk(None, kwargs)
+    return tuple(found)

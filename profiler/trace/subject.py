@@ -1,0 +1,24 @@
+"""What is to be traced: a model and what to feed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(slots=True)
+class Subject:
+    """A model and what to feed it. `TensorSpec`s among the arguments stand for tensors of that shape.
+
+    `rebuild` makes the model again with real weights, for models that were built without.
+    """
+
+    model: nn.Module
+    name: str
+    source: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    rebuild: Callable[[], nn.Module] | None = None
