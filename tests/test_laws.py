@@ -1,7 +1,4 @@
-"""Laws that hold for every model, on random module trees.
-
-`pytest` draws 100 trees a law; `pytest --hypothesis-profile=thorough` draws 1,000.
-"""
+"""Laws that hold for every model, each on 1,000 random module trees."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -24,6 +21,8 @@ from profiler.trace import Subject
 from profiler.trace.modules import Structure
 from profiler.trace.run import _Run
 from tests.strategies import trees
+
+a_thousand = settings(max_examples=1000)
 
 Tree = tuple[nn.Module, tuple[int, ...]]
 
@@ -37,6 +36,7 @@ def _sum_of_calls(found: Profile) -> Cost:
     return total
 
 
+@a_thousand
 @given(trees())
 def test_total_is_the_sum_of_calls_and_the_root_of_the_tree(tree: Tree) -> None:
     model, shape = tree
@@ -46,6 +46,7 @@ def test_total_is_the_sum_of_calls_and_the_root_of_the_tree(tree: Tree) -> None:
     assert sum(layer.own.params for layer in found.layers) == sum(p.numel() for p in model.parameters())
 
 
+@a_thousand
 @given(trees())
 def test_macs_are_half_of_torchs_own_counter(tree: Tree) -> None:
     model, shape = tree
@@ -56,6 +57,7 @@ def test_macs_are_half_of_torchs_own_counter(tree: Tree) -> None:
     assert 2 * found.totals.macs == counter.get_total_flops()
 
 
+@a_thousand
 @given(trees())
 def test_meta_and_cpu_agree(tree: Tree) -> None:
     model, shape = tree
@@ -68,6 +70,7 @@ def test_meta_and_cpu_agree(tree: Tree) -> None:
     assert dry.totals == wet.totals
 
 
+@a_thousand
 @given(trees())
 def test_macs_are_linear_in_the_batch(tree: Tree) -> None:
     model, (batch, *rest) = tree
@@ -161,6 +164,7 @@ def _with_grads(model: nn.Module, shape: tuple[int, ...]) -> None:
             parameter.grad = torch.rand_like(parameter)
 
 
+@a_thousand
 @given(trees())
 def test_the_model_is_untouched(tree: Tree) -> None:
     model, shape = tree
