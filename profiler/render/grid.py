@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from tabulate import tabulate
 
+from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import Column, Table, Unit
+from profiler.tables import Column, Table, Unit, View, layer_table, model_table
+
+Layers: TypeAlias = Callable[[Profile, "View | None"], str]
+Models: TypeAlias = Callable[[Sequence[Profile], Sequence[str]], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
+
+
+def dressed(write: Callable[[Table], str]) -> tuple[Layers, Models]:
+    """`layers` and `models` of a format that writes any table alike."""
+
+    def layers(profile: Profile, view: View | None = None) -> str:
+        return write(layer_table(profile, view))
+
+    def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
+        return write(model_table(profiles, columns))
+
+    return layers, models
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

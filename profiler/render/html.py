@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
-from profiler.profiles import Profile
 from profiler.render import grid, numbers
-from profiler.tables import Table, View, layer_table, model_table
+from profiler.tables import Table
 
 SUFFIXES = (".html", ".htm")
 _INDENT = "\u2003"  # an em space, which HTML does not fold
-
-
-def layers(profile: Profile, view: View | None = None) -> str:
-    return _render(layer_table(profile, view))
-
-
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return _render(model_table(profiles, columns))
 
 
 def _render(table: Table) -> str:
@@ -33,3 +23,6 @@ def _render(table: Table) -> str:
     notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
     main = grid.tabulated([c.heading for c in table.columns], rows, table.columns, "html")
     return f"{main}\n{f'<table>{facts}</table>' if facts else ''}\n{notes}"
+
+
+layers, models = grid.dressed(_render)

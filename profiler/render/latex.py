@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from profiler.profiles import Profile
 from profiler.render import grid
-from profiler.tables import Table, View, layer_table, model_table
+from profiler.tables import Table
 
 SUFFIXES = (".tex",)
 _SPECIAL = {
@@ -14,14 +13,6 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "→": r"$\rightarrow$", "·": r"$\cdot$",
     "<": r"\textless{}", ">": r"\textgreater{}", "…": r"\ldots{}", "≥": r"$\geq$",
 }  # fmt: skip
-
-
-def layers(profile: Profile, view: View | None = None) -> str:
-    return _render(layer_table(profile, view))
-
-
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return _render(model_table(profiles, columns))
 
 
 def _render(table: Table) -> str:
@@ -43,3 +34,6 @@ def _tabulated(headings: Sequence[str], rows: Sequence[Sequence[str]], table: Ta
 
 def escaped(cell: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in cell)
+
+
+layers, models = grid.dressed(_render)

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from profiler.profiles import Profile
 from profiler.render import grid, numbers
-from profiler.tables import Table, View, layer_table, model_table
+from profiler.tables import Table
 
 SUFFIXES = (".md", ".markdown")
 _INDENT = "&nbsp;&nbsp;"
-
-
-def layers(profile: Profile, view: View | None = None) -> str:
-    return _render(layer_table(profile, view))
-
-
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return _render(model_table(profiles, columns))
 
 
 def _render(table: Table) -> str:
@@ -38,3 +27,6 @@ def _escaped(cell: str) -> str:
     for character in "\\|_*<>`[]":
         cell = cell.replace(character, f"\\{character}")
     return cell
+
+
+layers, models = grid.dressed(_render)
