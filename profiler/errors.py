@@ -62,10 +62,11 @@ class BadSpec(ProfileError):
 
 
 class NoSuchModel(ProfileError):
-    def __init__(self, name: str, known: Iterable[str], where: str = "") -> None:
+    def __init__(self, name: str, known: Iterable[str], where: str = "", missing: Exception | None = None) -> None:
         near = nearest(name, known)
         hint = f"did you mean {', '.join(near)}?" if near else "list the names there are with --list '*'"
-        super().__init__(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")
+        place, excuse = f" in {where}" if where else "", f"; {missing}" if missing else ""
+        super().__init__(f"no model is called {name!r}{place}; {hint}{excuse}")
 
 
 class NoSuchWeights(ProfileError):

@@ -277,6 +277,9 @@ def test_without_timm_torchvisions_models_still_work(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     assert run(capsys, "resnet18", "--depth", "0")[0] == 0
+    assert "resnet18" in run(capsys, "--list", "resnet1*")[1].split()
+    assert "did you mean resnet34, " in run(capsys, "resnet344")[2]
+    assert "pip install timm" in run(capsys, "dpn92")[2]
 
 
 def test_one_model_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFixture[str], model: str) -> None:

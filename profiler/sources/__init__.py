@@ -6,6 +6,7 @@ One file a kind of source; each has `PREFIX`, the name before the colon, and `lo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -34,11 +35,15 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
         return _source("python").load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
         raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
+    missing: errors.MissingPackage | None = None
     for zoo in _ZOOS:
         source = _source(zoo)
-        if source.has(spec.target):
-            return source.load(spec, feed)  # type: ignore[no-any-return]
-    raise errors.NoSuchModel(spec.target, list(_all_names()))
+        try:
+            if source.has(spec.target):
+                return source.load(spec, feed)  # type: ignore[no-any-return]
+        except errors.MissingPackage as error:
+            missing = error
+    raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
 
 
 def names(pattern: str) -> list[str]:
@@ -47,11 +52,13 @@ def names(pattern: str) -> list[str]:
 
 
 def _all_names() -> Iterator[str]:
+    """Of the zoos that are installed; a name that an earlier zoo has comes with its prefix."""
     seen: set[str] = set()
     for zoo in _ZOOS:
-        for name in _source(zoo).names():
-            yield f"{zoo}:{name}" if name in seen else name
-            seen.add(name)
+        with suppress(errors.MissingPackage):
+            for name in _source(zoo).names():
+                yield f"{zoo}:{name}" if name in seen else name
+                seen.add(name)
 
 
 def _source(name: str) -> Any:
