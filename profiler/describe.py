@@ -6,6 +6,7 @@ stride (left out when 1), `d2` a dilation, `g32` groups, `k3` a kernel in one di
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import TypeAlias
@@ -55,16 +56,22 @@ def _shape(module: Module) -> str:
 def render_formula(count: Count) -> str:
     """A count as "names = numbers = result": "in·out + out = 4096·1000 + 1000 = 4,097,000".
 
-    Products bind tighter than sums, so nothing needs brackets. A lone number is written once, and so is nothing: "0".
+    A term that occurs twice is written once, with a 2. Products bind tighter than sums, so nothing needs brackets. A
+    lone number is written once, and so is nothing: "0".
     """
     result = f"{int(count):,}"
     if not count.terms:
         return result
-    names = " + ".join(_product([name for name, _ in term]) for term in count.terms)
+    terms = Counter(count.terms)  # the layers of a recurrent network repeat theirs
+    names = " + ".join(_product(_times(n) + [name for name, _ in term]) for term, n in terms.items())
     if _is_lone(count.terms):
         return f"{names} = {result}"
-    numbers = " + ".join(_product([str(value) for _, value in term]) for term in count.terms)
+    numbers = " + ".join(_product(_times(n) + [str(value) for _, value in term]) for term, n in terms.items())
     return f"{names} = {numbers} = {result}"
+
+
+def _times(n: int) -> list[str]:
+    return [] if n == 1 else [str(n)]
 
 
 def _product(factors: Sequence[str]) -> str:

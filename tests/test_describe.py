@@ -199,3 +199,8 @@ def test_a_layer_s_parameters_written_out(layer: nn.Module, own: str, text: str)
     formula = count(record(layer), [weight(name, 1) for name in own.split()]).formula
     assert formula is not None
     assert render_formula(formula) == text
+
+
+def test_terms_that_repeat_are_written_once() -> None:
+    twice = product("N in out", 2, 3, 4) + product("N out out", 2, 4, 4) + product("N in out", 2, 3, 4)
+    assert render_formula(twice) == "2·N·in·out + N·out·out = 2·2·3·4 + 2·4·4 = 80"
