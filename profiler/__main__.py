@@ -1,6 +1,7 @@
 """`python -m profiler`, and the entry point of the `profile-model` command."""
 
 import gc
+import io
 import sys
 
 from profiler.cli import main as run
@@ -13,6 +14,9 @@ def main() -> None:
 
     The process is short and imports much that stays, which the garbage collector would look through over and over.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no "×" is no reason to fail
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     sys.exit(run())
 

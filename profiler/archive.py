@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiler import errors
+from profiler import errors, layers, memory
 from profiler.records import SCHEMA, Call, Input, Module, ModuleCall, Signature, Storage, Tensor, Trace, Value, Weight
 
 FORMAT = "profile-model trace"
@@ -62,11 +62,11 @@ def load(path: str | os.PathLike[str]) -> Trace:
         raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise errors.UnreadableTrace(str(path), "it is JSON of another kind")
-    if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
+    if type(data.get("schema")) is not int or not 1 <= data["schema"] <= SCHEMA:
         raise errors.NewerTrace(str(path), data.get("schema"), SCHEMA)
     try:
         return _checked(from_json(data))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableTrace(str(path), f"{type(error).__name__}: {errors.first_line(error)}") from None
 
 
@@ -180,11 +180,14 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
 
 
 def _checked(trace: Trace) -> Trace:
-    """Every index points into its list."""
+    """Every index points into its list, and every figure can be derived."""
     _within(trace.modules, [c.module for c in trace.calls] + [c.module for c in trace.module_calls])
     _within(trace.modules, [w.module for w in trace.parameters + trace.buffers])
     _within(trace.signatures, [c.signature for c in trace.calls])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes])
+    layers.totals(trace)
+    layers.tree(trace, lambda cost: cost.macs)
+    memory.live_bytes(trace)
     return trace
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -183,7 +183,8 @@ def _profiles(chosen: Options) -> tuple[list[Profile], list[errors.ProfileError]
     failures: list[errors.ProfileError] = []
     for spec in chosen.specs:
         try:
-            profiles.append(profile_spec(spec, chosen.feed, chosen.convention))
+            with redirect_stdout(sys.stderr):  # whatever the model's own code prints
+                profiles.append(profile_spec(spec, chosen.feed, chosen.convention))
         except errors.ProfileError as error:
             failures.append(error)
     return profiles, failures

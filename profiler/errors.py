@@ -86,9 +86,9 @@ class NoSuchFile(ProfileError):
 
 class CannotImport(ProfileError):
     def __init__(self, what: str, error: Exception) -> None:
-        super().__init__(
-            f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); mend it or its path"
-        )
+        is_relative = "relative import" in str(error)
+        remedy = "write it as package.module:CALLABLE" if is_relative else "mend it or its path"
+        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); {remedy}")
 
 
 class NotAModel(ProfileError):

@@ -75,7 +75,7 @@ def _arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any
     named = dict(kwargs or {})
     if inputs is None:
         return (), named
-    several = inputs if isinstance(inputs, tuple) and not _is_shape(inputs) else (inputs,)
+    several = inputs if type(inputs) is tuple and not _is_shape(inputs) else (inputs,)
     positional = []
     for given in several:
         spec = _spec(given)

@@ -30,30 +30,44 @@ def _same_as_torch(func: Any, *args: Any, device: str = "meta", **kwargs: Any) -
 
 
 @st.composite
-def images(draw: Any, rank: int = 2, channels: int | None = None) -> torch.Tensor:
-    """A batch of images on meta: contiguous or channels last, of some floating dtype, such as 2x4x7x5."""
+def images(draw: Any, rank: int = 2, channels: int | None = None, device: str = "meta") -> torch.Tensor:
+    """A batch of images: contiguous or channels last, of some floating dtype, such as 2x4x7x5."""
     shape = [draw(st.integers(1, 3)), channels or draw(st.integers(1, 8)), *(draw(sizes) for _ in range(rank))]
-    tensor = torch.empty(shape, dtype=draw(halves), device="meta")
+    tensor = torch.empty(shape, dtype=draw(halves), device=device)
     return tensor.to(memory_format=torch.channels_last) if rank == 2 and draw(st.booleans()) else tensor
+
+
+def _like_the_cpu_kernel(func: Any, x: torch.Tensor, *args: Any) -> None:
+    """Against the kernel that runs: for channels-last images, torch's metadata functions say something else."""
+    try:
+        with torch.inference_mode():
+            expected = func(x, *args)
+    except RuntimeError:
+        assert SHAPES[func](x, *args) is None
+    else:
+        answered = _same_as_torch(func, x, *args, device="cpu")
+        assert answered or not layout_of(x).is_row_major or not expected.numel()
 
 
 @given(data=st.data(), rank=st.sampled_from([1, 2, 3]))
 def test_convolution(data: st.DataObject, rank: int) -> None:
     groups = data.draw(st.sampled_from([1, 2, 4]))
-    x = data.draw(images(rank, channels=4))
-    weight = torch.empty(
-        8, 4 // groups, *(data.draw(st.integers(1, 4)) for _ in range(rank)), dtype=x.dtype, device="meta"
-    )
-    bias = data.draw(st.sampled_from([None, torch.empty(8, dtype=x.dtype, device="meta")]))
+    x = data.draw(images(rank, channels=4, device="cpu"))
+    weight = torch.zeros(8, 4 // groups, *(data.draw(st.integers(1, 4)) for _ in range(rank)), dtype=x.dtype)
+    bias = data.draw(st.sampled_from([None, torch.zeros(8, dtype=x.dtype)]))
     settings = [[data.draw(st.integers(low, 3))] * rank for low in (1, 0, 1)]
     func = (_aten.conv1d, _aten.conv2d, _aten.conv3d)[rank - 1].default
-    try:
-        with torch.inference_mode():
-            func(x, weight, bias, *settings, groups)
-    except RuntimeError:
-        assert SHAPES[func](x, weight, bias, *settings, groups) is None
-    else:
-        _same_as_torch(func, x, weight, bias, *settings, groups)
+    _like_the_cpu_kernel(func, x, weight, bias, *settings, groups)
+
+
+@given(data=st.data(), groups=st.sampled_from([1, 2, 4]), extra=st.integers(0, 2))
+def test_transposed_convolution(data: st.DataObject, groups: int, extra: int) -> None:
+    x = data.draw(images(channels=4, device="cpu"))
+    weight = torch.zeros(4, 2, *(data.draw(st.integers(1, 4)) for _ in range(2)), dtype=x.dtype)
+    bias = data.draw(st.sampled_from([None, torch.zeros(2 * groups, dtype=x.dtype)]))
+    stride, padding, dilation = ([data.draw(st.integers(low, 3))] * 2 for low in (1, 0, 1))
+    args = (weight, bias, stride, padding, [extra] * 2, groups, dilation)
+    _like_the_cpu_kernel(_aten.conv_transpose2d.input, x, *args)
 
 
 @given(
@@ -112,6 +126,13 @@ def test_batch_norm(x: torch.Tensor, affine: bool) -> None:
     )
     wrong = torch.empty(x.shape[1] + 1, dtype=x.dtype, device="meta")
     assert SHAPES[_aten.batch_norm.default](x, scale, scale, wrong, wrong, False, 0.1, 1e-5, True) is None
+
+
+@given(x=images(channels=4, device="cpu"), groups=st.sampled_from([1, 2, 4]), affine=st.booleans())
+def test_group_norm(x: torch.Tensor, groups: int, affine: bool) -> None:
+    scale = torch.zeros(4, dtype=x.dtype) if affine else None
+    _like_the_cpu_kernel(_aten.group_norm.default, x, groups, scale, scale, 1e-5, True)
+    assert SHAPES[_aten.group_norm.default](x, 3, scale, scale) is None
 
 
 @given(x=images(), rank=st.integers(1, 3))

@@ -9,7 +9,7 @@ VIEWS = """
     real imag _conj conj _neg_view transpose t numpy_T mT mH adjoint swapaxes swapdims permute movedim moveaxis
     matrix_H expand expand_as broadcast_to broadcast_tensors squeeze unsqueeze slice select narrow split
     split_with_sizes chunk tensor_split hsplit vsplit dsplit unsafe_split unsafe_split_with_sizes unsafe_chunk unbind
-    diagonal unfold as_strided detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d meshgrid
+    diagonal unfold as_strided set detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d meshgrid
 """
 
 COPIES = """

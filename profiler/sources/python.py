@@ -46,7 +46,7 @@ def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
         raise errors.BatchNeedsInput(spec.text)
     else:
         args, kwargs = split_arguments(given)
-    return Subject(model, spec.name, PREFIX, args, kwargs, rebuild and (lambda: _model_of(rebuild())))
+    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild and (lambda: _model_of(rebuild())))
 
 
 def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

@@ -22,11 +22,6 @@ class Spec:
     target: str
     kwargs: Mapping[str, Any]
 
-    @property
-    def name(self) -> str:
-        """The spec without a zoo's prefix: what a report calls the model."""
-        return self.text.removeprefix(f"{self.prefix}:") if self.prefix in ("torchvision", "timm") else self.text
-
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -62,6 +57,8 @@ def _arguments(text: str, written: str | None) -> dict[str, Any]:
             raise SyntaxError
         if call.args or any(keyword.arg is None for keyword in call.keywords):
             raise errors.BadSpec(text, "arguments need names, like (num_classes=10)")
+        if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
+            raise errors.BadSpec(text, "an argument is given twice")
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError):
         raise errors.BadSpec(text, "arguments are literals, like (num_classes=10, width_mult=0.5)") from None

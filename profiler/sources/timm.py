@@ -38,7 +38,7 @@ def load(spec: Spec, feed: Feed) -> Subject:
     builder = partial(_timm().create_model, spec.target, pretrained=False)
     model = as_model(build(builder, spec.kwargs, spec.text), spec.text)
     args, kwargs = (feed.args, feed.kwargs) if feed.is_given else ((_image(model, spec, feed),), {})
-    return Subject(model, spec.name, PREFIX, args, kwargs, partial(build_real, builder, spec.kwargs, spec.text))
+    return Subject(model, spec.text, PREFIX, args, kwargs, partial(build_real, builder, spec.kwargs, spec.text))
 
 
 def _image(model: Any, spec: Spec, feed: Feed) -> TensorSpec:

@@ -51,7 +51,7 @@ def load(spec: Spec, feed: Feed) -> Subject:
     if not feed.is_given and (size := _other_size(model, args)) is not None:
         kwargs["image_size"] = size
         model = as_model(build(builder, kwargs, spec.text), spec.text)
-    return Subject(model, spec.name, PREFIX, args, named, partial(build_real, builder, kwargs, spec.text))
+    return Subject(model, spec.text, PREFIX, args, named, partial(build_real, builder, kwargs, spec.text))
 
 
 def _other_size(model: nn.Module, args: tuple[Any, ...]) -> int | None:

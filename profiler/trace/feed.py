@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import PackedSequence
 
 from profiler import errors
 from profiler.inputs import TensorSpec
@@ -18,12 +20,16 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """Apply a function to every tensor and `TensorSpec` inside lists, tuples, mappings and dataclasses."""
     if isinstance(value, (torch.Tensor, TensorSpec)):
         return function(value)
+    if isinstance(value, PackedSequence):  # its lengths are read on the CPU
+        return value._replace(data=function(value.data))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(map_leaves(function, item) for item in value))
     if isinstance(value, (list, tuple)):
         return type(value)(map_leaves(function, item) for item in value)
     if isinstance(value, dict):
-        return type(value)((key, map_leaves(function, item)) for key, item in value.items())
+        mapped = copy.copy(value)  # whatever kind of dict it is
+        mapped.update((key, map_leaves(function, item)) for key, item in value.items())
+        return mapped
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [f.name for f in dataclasses.fields(value) if f.init]
         return dataclasses.replace(value, **{n: map_leaves(function, getattr(value, n)) for n in names})

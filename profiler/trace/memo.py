@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import torch
+
 from profiler.records import Signature, Value
 
 FRESH: Final = -1
@@ -40,9 +42,15 @@ def remember(key: Any, entry: Entry) -> None:
     _entries[key] = entry
 
 
-def forget() -> None:
-    """Start afresh, as a new process does."""
-    _entries.clear()
+def keep_up() -> None:
+    """Start afresh when torch's default dtype is another one: it decides what integers become."""
+    global _default_dtype  # noqa: PLW0603
+    if _default_dtype is not torch.get_default_dtype():
+        _entries.clear()
+        _default_dtype = torch.get_default_dtype()
+
+
+_default_dtype = torch.get_default_dtype()
 
 
 def signature(op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value) -> Signature:

@@ -11,6 +11,7 @@ model may ask for their values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -26,11 +27,17 @@ from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import ANSWERS, Manner, manner
-from profiler.trace.shapes import SHAPES, check_dtypes
+from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
 
 
 class NeedsValues(Exception):
     """The model asked a meta tensor for its values."""
+
+
+def misses_values(error: BaseException) -> bool:
+    """Whether this is what torch says when an operator, or code past the operators, wants a meta tensor's values."""
+    said = r"\bmeta\b|storage|data pointer|not allocated|incompatible tensor type|should be the same"
+    return re.search(said, str(error), re.I) is not None
 
 
 class Info:
@@ -97,6 +104,10 @@ class Recorder(LeanDispatchMode):
         self._kept.append(tensor)
         return info
 
+    def given(self) -> list[tuple[Tensor, Layout]]:
+        """The tensors made known so far, as they were then."""
+        return [(tensor, self._given[id(tensor)].layout) for tensor in self._kept]
+
     def known(self, tensor: Tensor) -> Info:
         """What is known of a given tensor."""
         return self._given[id(tensor)]
@@ -115,7 +126,7 @@ class Recorder(LeanDispatchMode):
         if how is Manner.ANSWER:
             return ANSWERS[func._schema.name]
         if how is Manner.INDEX:
-            args, how = _with_index_lists(args), Manner.FRESH
+            args, how = self._with_index_lists(func, args), Manner.FRESH
         kwargs = kwargs or _NO_KWARGS
         key: list[Any] = [id(func)]
         infos: list[Info] = []
@@ -166,6 +177,19 @@ class Recorder(LeanDispatchMode):
                     self._scan(value, key, infos)
             else:  # 1, 1.0 and True are equal, and give results of different dtypes
                 key.append((kind, value if value.__hash__ else repr(value)))
+
+    def _with_index_lists(self, func: Any, args: Any) -> Any:
+        """`x[mask]` with a real mask selects known elements: say which ones, so that a meta `x` can be indexed."""
+        source, indices, *rest = args
+        plain: list[Any] = []
+        for index in indices:
+            if index is None or index.dtype is not torch.bool or index.is_meta:
+                plain.append(index)
+            elif self._info(index).storage in self._tainted:
+                raise self._ask(str(func))
+            else:
+                plain += torch.nonzero(index, as_tuple=True)
+        return (source, plain, *rest)
 
     def _info(self, tensor: Tensor) -> Info:
         info: Info | None = self._given.get(id(tensor))
@@ -236,12 +260,12 @@ class Recorder(LeanDispatchMode):
         else:
             source = infos[entry.source]
             owners = source.owners if len(infos) == 1 else ()
-            if type(out) is Tensor:
-                out.__dict__[_MARK] = Info(self._token, entry.answer, source.storage, False, True, owners)
+            if type(entry.answer) is Layout:
+                self._mark(out, Info(self._token, entry.answer, source.storage, False, True, owners))
                 writes = (source.storage,)
             else:
                 for tensor, layout in zip(out, entry.answer, strict=True):
-                    tensor.__dict__[_MARK] = Info(self._token, layout, source.storage, False, True, owners)
+                    self._mark(tensor, Info(self._token, layout, source.storage, False, True, owners))
                 writes = (source.storage,) * len(out)
         self._record(entry.signature, infos, writes)
         return out
@@ -250,7 +274,8 @@ class Recorder(LeanDispatchMode):
 
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
         given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
-        check_dtypes(func, args)
+        if mixes_dtypes(func, args):
+            raise self._ask(str(func)) if inside_autocast() else dtype_error(func, args)
         rule = SHAPES.get(func)
         layout = None if rule is None else rule(*args, **kwargs)
         if layout is not None and how is Manner.FRESH:
@@ -264,6 +289,7 @@ class Recorder(LeanDispatchMode):
             return self._overwrite(signature, args[0], infos)
         if how is Manner.RUN:
             self._look_again((args, tuple(kwargs.values())), real=False)
+            self._taint_written(func, args, kwargs)
         writes = self._adopt(out, infos, real=False)
         signature = memo.signature(str(func), *given, self._value(out))
         if how is not Manner.RUN:
@@ -272,11 +298,25 @@ class Recorder(LeanDispatchMode):
         self._record(signature, infos, writes)
         return out
 
+    def _taint_written(self, func: Any, args: Any, kwargs: Any) -> None:
+        """A real tensor that meta values were written to has none any more; one that was resized cannot be followed."""
+        for position, argument in enumerate(func._schema.arguments):
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            value = args[position] if position < len(args) else kwargs.get(argument.name)
+            for tensor in _each_tensor(value):
+                if not tensor.is_meta:
+                    info = self._info(tensor)
+                    if layout_of(self._stand_in(tensor)) is not info.layout:
+                        raise self._ask(str(func))
+                    self._tainted.add(info.storage)
+
     def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         if how is Manner.INPLACE or how is Manner.RUN:
             self._save_values((args, tuple(kwargs.values())))
         given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
-        out = func(*args, **kwargs)
+        with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
+            out = func(*args, **kwargs)
         if how is Manner.RUN:
             self._look_again((args, tuple(kwargs.values())), real=True)
         writes = self._adopt(out, infos, self.run_real or not any(t.is_meta for t in _each_tensor(out)))
@@ -304,7 +344,7 @@ class Recorder(LeanDispatchMode):
             raise self._ask(str(func)) from error
         except RuntimeError as error:
             self.failed_in = self.module
-            if "meta" in str(error).lower():
+            if misses_values(error):
                 raise self._ask(str(func)) from error
             raise
 
@@ -346,10 +386,14 @@ class Recorder(LeanDispatchMode):
             if index is None:
                 held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
                 index = self.lifetimes.born(held, layout.storage_bytes if held is tensor else held.nbytes())
-            if id(tensor) not in self._given:
-                tensor.__dict__[_MARK] = Info(self._token, layout, index, real, tensor.is_meta, owners)
+            self._mark(tensor, Info(self._token, layout, index, real, tensor.is_meta, owners))
             writes.append(index)
         return tuple(writes)
+
+    def _mark(self, tensor: Tensor, info: Info) -> None:
+        """Tensors that the model or the caller owns are known by their identity; nothing is written on them."""
+        if id(tensor) not in self._given:
+            tensor.__dict__[_MARK] = info
 
     def _home(self, tensor: Tensor) -> int | None:
         """The storage, if it was there before, that an operator's output lives in."""
@@ -416,15 +460,3 @@ def _each_tensor(value: Any) -> Iterable[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _each_tensor(item)
-
-
-def _with_index_lists(args: Any) -> Any:
-    """`x[mask]` with a real mask selects a known number of elements: say which, so that a meta `x` can be indexed."""
-    source, indices, *rest = args
-    plain: list[Any] = []
-    for index in indices:
-        if index is not None and index.dtype is torch.bool and not index.is_meta:
-            plain += torch.nonzero(index, as_tuple=True)
-        else:
-            plain.append(index)
-    return (source, plain, *rest)

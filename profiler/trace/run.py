@@ -17,13 +17,13 @@ from torch import nn
 
 from profiler import errors
 from profiler.records import Trace
-from profiler.trace import operators
+from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, map_leaves, on_device, on_meta
 from profiler.trace.guard import Guard, evaluating, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
-from profiler.trace.recorder import NeedsValues, Recorder
+from profiler.trace.recorder import NeedsValues, Recorder, misses_values
 from profiler.trace.subject import Subject
 from profiler.versions import versions
 
@@ -35,6 +35,7 @@ def trace(subject: Subject) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
     with _one_at_a_time, uncollected(), _uncompiled():
         operators.keep_up()
+        memo.keep_up()
         structure = Structure(subject.model)
         if any(waits_for_input(module) for module in structure.objects):
             subject = dataclasses.replace(subject, model=initialized(subject))
@@ -53,11 +54,6 @@ def _attempt(subject: Subject, structure: Structure, real: bool) -> Trace:
         if not _wants_autograd(failure.__cause__):
             raise
         return _Run(subject, structure, real, torch.no_grad()).trace()
-
-
-def _misses_values(error: BaseException) -> bool:
-    """What torch says when code goes past its operators to the values of a meta tensor."""
-    return re.search(r"\bmeta\b|storage|data pointer", str(error), re.I) is not None
 
 
 def _wants_autograd(error: BaseException | None) -> bool:
@@ -104,6 +100,7 @@ class _Run:
         recorder = Recorder(self._real, guard.before_write, structure.is_inside)
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
+        guard.keep_tensors(recorder.given(), with_values=self._real)
         args, kwargs = self._feed(recorder)
         try:
             with evaluating(modules):
@@ -142,12 +139,14 @@ class _Run:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
                 output = self._model(*args, **kwargs)
         except (Exception, SystemExit) as error:
-            if recorder.asked is None and not self._real and _misses_values(error):
+            if recorder.asked is None and not self._real and misses_values(error):
                 recorder.asked = NeedsValues(errors.first_line(error))
             if recorder.asked is not None:
                 raise recorder.asked from error
             where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
             raise errors.ModelFailed(self._subject.name, error, input_records(args, kwargs), where) from error
+        if recorder.asked is not None:  # the model caught it, and took another way than it does with values
+            raise recorder.asked
         recorder.lifetimes.settle()
         del output
 

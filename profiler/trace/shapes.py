@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.trace.layouts import META, Layout, contiguous, layout_of
+from profiler.trace.layouts import META, Layout, contiguous, layout, layout_of
 
 Rule = Callable[..., Layout | None]
 SHAPES: dict[Any, Rule] = {}
@@ -51,7 +51,7 @@ def convolution(
 ) -> Layout | None:
     rank = weight.dim() - 2
     out_channels, in_channels, *kernel = weight.shape
-    if not _alike(x, weight, bias) or x.dim() != rank + 2 or x.shape[1] != in_channels * groups or 0 in x.shape:
+    if not _is_image(x, weight, bias) or x.dim() != rank + 2 or x.shape[1] != in_channels * groups:
         return None
     if out_channels % groups or (bias is not None and bias.shape != (out_channels,)):
         return None
@@ -60,7 +60,52 @@ def convolution(
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(x.shape[2:], kernel, steps, pads, holes, strict=True)
     ]
-    return contiguous((x.shape[0], out_channels, *size), x.dtype) if min(size) > 0 else None
+    return _image_like(x, (x.shape[0], out_channels, *size)) if min(size) > 0 else None
+
+
+@_rule(_aten.conv_transpose2d.input)
+def transposed_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Layout | None:
+    in_channels, out_channels, *kernel = weight.shape
+    if not _is_image(x, weight, bias) or x.dim() != 4 or x.shape[1] != in_channels or in_channels % groups:
+        return None
+    if bias is not None and bias.shape != (out_channels * groups,):
+        return None
+    steps, pads, holes, extra = (_each(v, 2) for v in (stride, padding, dilation, output_padding))
+    if any(e >= max(s, d) for e, s, d in zip(extra, steps, holes, strict=True)):
+        return None
+    size = [
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, k, s, p, d, e in zip(x.shape[2:], kernel, steps, pads, holes, extra, strict=True)
+    ]
+    return _image_like(x, (x.shape[0], out_channels * groups, *size)) if min(size) > 0 else None
+
+
+def _is_image(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Row-major weights, and an input that is row-major or, without a doubt, channels last."""
+    if 0 in x.shape or not _alike(weight, bias) or x.dtype is not weight.dtype:
+        return False
+    return _alike(x) or _is_channels_last(x)
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _image_like(x: Tensor, shape: tuple[int, ...]) -> Layout:
+    """Kernels keep the input's memory format; torch's metadata functions say so for some devices only."""
+    if not _is_channels_last(x):
+        return contiguous(shape, x.dtype)
+    _, channels, height, width = shape
+    return layout(shape, (channels * height * width, 1, channels * width, channels), x.dtype)
 
 
 @_rule(_aten.linear.default)
@@ -89,6 +134,20 @@ def batch_norm(
     if any(t is not None and t.shape != x.shape[1:2] for t in (weight, bias)):
         return None
     return contiguous(x.shape, x.dtype)
+
+
+@_rule(_aten.group_norm.default)
+def group_norm(
+    x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
+) -> Layout | None:
+    """The input's memory format is kept, as with convolutions."""
+    if x.dim() < 2 or 0 in x.shape or not x.dtype.is_floating_point or x.shape[1] % groups:
+        return None
+    if any(
+        t is not None and (t.shape != x.shape[1:2] or not _alike(t) or t.dtype is not x.dtype) for t in (weight, bias)
+    ):
+        return None
+    return _image_like(x, x.shape) if _alike(x) or _is_channels_last(x) else None
 
 
 @_rule(_aten.layer_norm.default)
@@ -191,15 +250,18 @@ _ONE_DTYPE = {
 }  # fmt: skip
 
 
-def check_dtypes(func: Any, args: Sequence[Any]) -> None:
-    """Raise as torch would on a device that computes."""
-    if func in _ONE_DTYPE and not _inside_autocast():
-        dtypes = dict.fromkeys(str(a.dtype).removeprefix("torch.") for a in args if isinstance(a, Tensor))
-        if len(dtypes) > 1:
-            raise RuntimeError(f"{func} wants tensors of one dtype, and got {', '.join(dtypes)}")
+def mixes_dtypes(func: Any, args: Sequence[Any]) -> bool:
+    """Whether an operator that wants tensors of one dtype got others."""
+    return func in _ONE_DTYPE and len({a.dtype for a in args if isinstance(a, Tensor)}) > 1
 
 
-def _inside_autocast() -> bool:
+def dtype_error(func: Any, args: Sequence[Any]) -> RuntimeError:
+    """What torch would raise on a device that computes."""
+    dtypes = dict.fromkeys(str(a.dtype).removeprefix("torch.") for a in args if isinstance(a, Tensor))
+    return RuntimeError(f"{func} wants tensors of one dtype, and got {', '.join(dtypes)}")
+
+
+def inside_autocast() -> bool:
     """Autocast casts real tensors and not meta ones. It is off while an operator runs: ask how deep it is nested."""
     torch.autocast_increment_nesting()
     return torch.autocast_decrement_nesting() > 0
