@@ -405,9 +405,15 @@ class Recorder(LeanDispatchMode):
     def _look_again(self, arguments: Any, real: bool) -> None:
         """After an operator that may have changed its arguments' metadata."""
         for tensor in _each_tensor(arguments):
-            mark = tensor.__dict__.get(_MARK)
-            if mark is not None:
-                tensor.__dict__[_MARK] = Info(self._token, layout_of(tensor), mark.storage, real, tensor.is_meta)
+            known, layout = self._info(tensor), layout_of(tensor)
+            home = self.lifetimes.find(tensor)
+            storage = known.storage if home is None else home
+            if known.layout is not layout or known.storage != storage:
+                found = Info(self._token, layout, storage, known.real and real, known.is_meta, known.owners)
+                if id(tensor) in self._given:
+                    self._given[id(tensor)] = found
+                else:
+                    tensor.__dict__[_MARK] = found
 
     def _layouts(self, out: Any) -> Any:
         """What was returned, with tensors reduced to their layouts."""
