@@ -7,7 +7,6 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     activation,
     attention,
     convolution,
-    einsum,
     elementwise,
     embedding,
     fft,

@@ -1,4 +1,7 @@
-"""Matrix products. Contracting K elements is K multiply-accumulates; a bias on top of a product is additions."""
+"""Matrix products. Contracting K elements is K multiply-accumulates; a bias on top of a product is additions.
+
+`matmul` and `einsum` have no formula on purpose: they are taken apart, so that the copies they make are seen.
+"""
 
 from __future__ import annotations
 
@@ -103,14 +106,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor
     features_in, features_out = weight.shape[-1], prod(weight.shape[:-1])
     macs = mac("T in out", rows, features_in, features_out, of=x)
     return Cost(macs=macs) + bias_cost(bias, out)
-
-
-@formula("aten.matmul")
-def matmul(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
-    k = a.shape[-1]
-    m, n = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()  # a vector has no row or column dimension
-    batch = out.shape[: out.ndim - len(m) - len(n)]
-    return Cost(macs=mac("B M K N", prod(batch), prod(m), k, prod(n), of=a))
 
 
 @formula("aten.bilinear")

@@ -31,8 +31,6 @@ _RESHAPING = {
 }  # fmt: skip
 # Whether padding allows nn.TransformerEncoder to go over to nested tensors. The cost told is that of the dense batch.
 ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
-# Composites with a formula whose parts are wanted all the same: they copy operands, and memory is to tell.
-_IN_PARTS = {"matmul", "einsum"}
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
@@ -67,7 +65,7 @@ def _decide(func: Any) -> Manner:
         return Manner.READ
     if func is torch.ops.aten.index.Tensor:
         return Manner.INDEX
-    if _is_composite(func) and (name in _IN_PARTS or not _has_entry(func)):
+    if _is_composite(func) and not _has_entry(func):
         return Manner.PARTS
     return _by_schema(func, name)
 

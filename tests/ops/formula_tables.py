@@ -72,10 +72,6 @@ MATMUL = [
     ),
     row("aten.linear.default", f(2, 9, 7), f(5, 7), out=f(2, 9, 5), macs=2 * 9 * 7 * 5),
     row("aten.linear.default", f(7), f(5, 7), f(5), out=f(5), macs=7 * 5, adds=5),
-    row("aten.matmul.default", f(2, 1, 5, 7), f(4, 7, 3), out=f(2, 4, 5, 3), macs=2 * 4 * 5 * 7 * 3),
-    row("aten.matmul.default", f(7), f(4, 7, 3), out=f(4, 3), macs=4 * 7 * 3),
-    row("aten.matmul.default", f(4, 5, 7), f(7), out=f(4, 5), macs=4 * 5 * 7),
-    row("aten.matmul.default", f(7), f(7), out=f(), macs=7),
     row(
         "aten.bilinear.default", f(3, 5), f(3, 7), f(2, 5, 7), f(2), out=f(3, 2),
         macs=3 * 2 * 5 * 7 + 3 * 2 * 7, adds=3 * 2,
@@ -85,22 +81,6 @@ MATMUL = [
         macs=3 * 2 * (5 + 1) * 7,
     ),
     row("aten._grouped_mm.default", f(11, 7), f(4, 7, 3), i(4), out=f(11, 3), macs=11 * 7 * 3),
-    row(
-        "aten.einsum.default", "bhid,bhjd->bhij", (f(2, 3, 4, 5), f(2, 3, 6, 5)), out=f(2, 3, 4, 6),
-        macs=2 * 3 * 4 * 6 * 5,
-    ),
-    row("aten.einsum.default", "...ij,jk", (f(2, 4, 5), f(5, 6)), out=f(2, 4, 6), macs=2 * 4 * 5 * 6),
-    row("aten.einsum.default", "i,j->ij", (f(4), f(5)), out=f(4, 5), muls=4 * 5),
-    row("aten.einsum.default", "ij->j", (f(4, 5),), out=f(5), adds=(4 - 1) * 5),
-    row("aten.einsum.default", "ii->i", (f(4, 4),), out=f(4)),
-    row("aten.einsum.default", "ii->", (f(4, 4),), out=f(), adds=4 - 1),
-    # k belongs to one operand alone and is summed before the product
-    row("aten.einsum.default", "ijk,j->i", (f(4, 5, 6), f(5)), out=f(4), adds=4 * 5 * (6 - 1), macs=4 * 5),
-    row("aten.einsum.default", "ij,jk,kl->il", (f(2, 3), f(3, 4), f(4, 5)), out=f(2, 5), macs=2 * 3 * 4 + 2 * 4 * 5),
-    row(
-        "aten.einsum.default", "ij,jk,kl->il", (f(2, 3), f(3, 4), f(4, 5)), kwargs={"path": (1, 2, 0, 1)}, out=f(2, 5),
-        macs=3 * 4 * 5 + 2 * 3 * 5,
-    ),
     row(
         "aten._addmm_activation.default", f(3), f(5, 7), f(7, 3), out=f(5, 3),
         macs=5 * 7 * 3, adds=5 * 3, comparisons=5 * 3,

@@ -82,10 +82,15 @@ EINSUMS = ["ij,jk->ik", "bhid,bhjd->bhij", "bhij,bhjd->bhid", "bij,kj->bik", "ij
 @few
 @given(st.sampled_from(EINSUMS), st.data())
 def test_einsum(equation, data) -> None:
-    # along an axis of size 1 torch multiplies where the definition contracts: no matrix product for its counter to see
+    # an axis of size 1 alone is multiplied, not contracted, and torch's counter sees no product at all
     sizes = {letter: data.draw(st.integers(2, 9)) for letter in equation if letter.isalpha()}
     operands = [meta(*(sizes[i] for i in term)) for term in equation.split("->")[0].split(",")]
     assert_same_macs(torch.einsum, equation, *operands)
+
+
+def test_einsum_sums_first_what_one_operand_has_alone() -> None:
+    assert_same_macs(torch.einsum, "bij,bjk->ik", meta(1, 30, 40), meta(8, 40, 50))
+    assert_same_macs(torch.einsum, "bhnd,bhmd->nm", meta(2, 1, 5, 6), meta(2, 4, 7, 6))
 
 
 @few
