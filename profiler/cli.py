@@ -222,9 +222,7 @@ def _opened(path: str | None) -> Iterator[TextIO]:
 
 
 def _check_known(profiles: Sequence[Profile]) -> int:
-    unknown = [
-        failure for profile in profiles if (failure := errors.unknown_operators(profile.model, profile.unknown_ops))
-    ]
+    unknown = [errors.UnknownOperators(found.model, found.unknown_ops) for found in profiles if found.unknown_ops]
     for failure in unknown:
         _refuse(str(failure), failure.status)
     return errors.CheckFailed.status if unknown else 0

@@ -240,7 +240,3 @@ class UnknownOperators(CheckFailed):
     def __init__(self, model: str, ops: Mapping[str, int]) -> None:
         calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
         super().__init__(f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)")
-
-
-def unknown_operators(model: str, ops: Mapping[str, int]) -> UnknownOperators | None:
-    return UnknownOperators(model, ops) if ops else None

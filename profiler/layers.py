@@ -10,11 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from profiler import memory
 from profiler.ops import cost
-from profiler.ops.cost import Cost, weighted_sum
+from profiler.ops.cost import NO_TRAFFIC, Cost, weighted_sum
 from profiler.records import Module, ModuleCall, Trace, Value, Weight
-
-_NO_COST = Cost(bytes_read=0, bytes_written=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Figures:
     param_bytes: int = 0
     buffer_bytes: int = 0
     activation_bytes: int = 0
-    cost: Cost = _NO_COST
+    cost: Cost = NO_TRAFFIC
     unknown_calls: int = 0
 
     @property
@@ -118,7 +117,7 @@ def totals(trace: Trace) -> Figures:
     buffers = [w for w in trace.buffers if w.same_as is None]
     spent, unknown = _spent(trace, Counter(call.signature for call in trace.calls))
     return Figures(
-        activation_bytes=sum(s.size_bytes for s in trace.storages if s.born >= 0),
+        activation_bytes=memory.activation_bytes(trace),
         cost=spent,
         unknown_calls=unknown,
         **_weighed(parameters, buffers),
@@ -184,7 +183,7 @@ def _own(
             produced[trace.calls[storage.born].module] += storage.size_bytes
     figures = []
     for index in range(len(trace.modules)):
-        spent, unknown = _spent(trace, by_module[index]) if index in by_module else (_NO_COST, 0)
+        spent, unknown = _spent(trace, by_module[index]) if index in by_module else (NO_TRAFFIC, 0)
         held = _weighed(_firsts(parameters[index]), _firsts(buffers[index]))
         figures.append(Figures(activation_bytes=produced[index], cost=spent, unknown_calls=unknown, **held))
     return figures

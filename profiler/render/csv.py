@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from profiler.profiles import Profile
@@ -17,7 +18,7 @@ SUFFIXES = (".csv",)
 def layers(profile: Profile, view: View | None = None) -> str:
     """Layers are told apart by their whole path."""
     columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else _LAYER_COLUMNS)]
-    return _render(layer_table(profile, _with_columns(view or View(), columns)))
+    return _render(layer_table(profile, replace(view or View(), columns=columns)))
 
 
 def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
@@ -26,10 +27,6 @@ def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
 
 _PATH = {"layer": "path"}
 _LAYER_COLUMNS = ("path", "class", "kind", "output", "params", "macs", "flops", "size", "share", "calls")
-
-
-def _with_columns(view: View, columns: Sequence[str]) -> View:
-    return View(columns, view.depth, view.sort, view.top, view.filter)
 
 
 def _render(table: Table) -> str:

@@ -55,11 +55,7 @@ def convolution(
         return None
     if out_channels % groups or (bias is not None and bias.shape != (out_channels,)):
         return None
-    steps, pads, holes = _each(stride, rank), _each(padding, rank), _each(dilation, rank)
-    size = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(x.shape[2:], kernel, steps, pads, holes, strict=True)
-    ]
+    size = _windows(x.shape[2:], kernel, stride, padding, dilation)
     return _image_like(x, (x.shape[0], out_channels, *size)) if min(size) > 0 else None
 
 
@@ -191,14 +187,9 @@ def max_pool2d(
 ) -> Layout | None:
     if ceil_mode or x.dim() != 4 or not _alike(x) or 0 in x.shape:
         return None
-    kernels = _each(kernel, 2)
-    steps, pads, holes = _each(stride or kernel, 2), _each(padding, 2), _each(dilation, 2)
-    if any(2 * p > k for p, k in zip(pads, kernels, strict=True)):
+    if any(2 * p > k for p, k in zip(_each(padding, 2), _each(kernel, 2), strict=True)):
         return None
-    size = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(x.shape[2:], kernels, steps, pads, holes, strict=True)
-    ]
+    size = _windows(x.shape[2:], _each(kernel, 2), stride or kernel, padding, dilation)
     return contiguous((*x.shape[:2], *size), x.dtype) if min(size) > 0 else None
 
 
@@ -265,6 +256,16 @@ def inside_autocast() -> bool:
     """Autocast casts real tensors and not meta ones. It is off while an operator runs: ask how deep it is nested."""
     torch.autocast_increment_nesting()
     return torch.autocast_decrement_nesting() > 0
+
+
+def _windows(
+    size: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> list[int]:
+    """How many windows fit into each dimension."""
+    steps, pads, holes = (_each(values, len(kernel)) for values in (stride, padding, dilation))
+    return [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, steps, pads, holes, strict=True)
+    ]
 
 
 def _each(values: Sequence[int], rank: int) -> Sequence[int]:
