@@ -33,8 +33,13 @@ def _same_as_torch(func: Any, *args: Any, device: str = "meta", **kwargs: Any) -
 def images(draw: Any, rank: int = 2, channels: int | None = None, device: str = "meta") -> torch.Tensor:
     """A batch of images: contiguous or channels last, of some floating dtype, such as 2x4x7x5."""
     shape = [draw(st.integers(1, 3)), channels or draw(st.integers(1, 8)), *(draw(sizes) for _ in range(rank))]
-    tensor = torch.empty(shape, dtype=draw(halves), device=device)
-    return tensor.to(memory_format=torch.channels_last) if rank == 2 and draw(st.booleans()) else tensor
+    dtype = draw(halves)
+    layout = draw(st.sampled_from(["row-major", "channels last", "tokens first"])) if rank == 2 else "row-major"
+    if layout == "tokens first":  # as attention leaves them: the batch's stride is small, also where its size is 1
+        n, c, h, w = shape
+        return torch.empty(h * w, n, c, dtype=dtype, device=device).permute(1, 2, 0).unflatten(2, (h, w))
+    tensor = torch.empty(shape, dtype=dtype, device=device)
+    return tensor.to(memory_format=torch.channels_last) if layout == "channels last" else tensor
 
 
 def _like_the_cpu_kernel(func: Any, x: torch.Tensor, *args: Any) -> None:

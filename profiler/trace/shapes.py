@@ -93,15 +93,20 @@ def _is_image(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
 
 def _is_channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    """With exactly the strides of it, also where a dimension of size 1 leaves others possible: kernels look at them."""
+    return x.dim() == 4 and not x.is_contiguous() and x.stride() == _channels_last_strides(x.shape)
+
+
+def _channels_last_strides(shape: Sequence[int]) -> tuple[int, ...]:
+    _, channels, height, width = shape
+    return channels * height * width, 1, channels * width, channels
 
 
 def _image_like(x: Tensor, shape: tuple[int, ...]) -> Layout:
     """Kernels keep the input's memory format; torch's metadata functions say so for some devices only."""
     if not _is_channels_last(x):
         return contiguous(shape, x.dtype)
-    _, channels, height, width = shape
-    return layout(shape, (channels * height * width, 1, channels * width, channels), x.dtype)
+    return layout(shape, _channels_last_strides(shape), x.dtype)
 
 
 @_rule(_aten.linear.default)
