@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from profiler import errors
-from profiler.conventions import CONVENTIONS, DEFAULT
+from profiler import conventions, errors
 from profiler.options import Options, options
 from profiler.render import FORMATS, renderer
 from profiler.versions import __version__
@@ -83,7 +82,7 @@ _Shapes = Annotated[
     _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
 ]
 _Batch = Annotated[int | None, _option("Batch size.", least=1)]
-_Convention = Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(CONVENTIONS)}.")]
+_Convention = Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(conventions.names())}.")]
 _Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,...")]
 _Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0)]
 _Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN")]
@@ -108,7 +107,7 @@ def _command(
     specs: _Specs = None,
     input: _Shapes = None,
     batch: _Batch = None,
-    convention: _Convention = DEFAULT,
+    convention: _Convention = conventions.DEFAULT,
     columns: _Columns = None,
     depth: _Depth = None,
     sort: _Sort = None,

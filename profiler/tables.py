@@ -75,13 +75,13 @@ class View:
 
 
 def _share(layer: Layer, profile: Profile) -> float | None:
-    whole = profile.convention.of(profile.figures.cost)
+    whole = profile.totals.flops
     return None if layer.flops is None or not whole else layer.flops / whole
 
 
 def _intensity(layer: Layer, profile: Profile) -> float | None:
     moved = (layer.total.cost.bytes_read or 0) + (layer.total.cost.bytes_written or 0)
-    return profile.convention.of(layer.total.cost) / moved if moved else None
+    return layer.total_flops / moved if moved else None
 
 
 def _shape(value: Value) -> Value:

@@ -68,7 +68,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "own": {
             "params": own.params,
             "macs": int(own.cost.macs),
-            "flops": layer.count(own.cost),
+            "flops": layer.own_flops,
             "activation_bytes": own.activation_bytes,
             "cost": _cost(own.cost),
         },

@@ -1,0 +1,83 @@
+"""torch 2.14's own `torch.utils.flop_counter.FlopCounterMode`, on a CPU, in evaluation, under `torch.no_grad()`.
+
+Its unit is one addition or multiplication: a MAC is two. It sees operators after torch has taken composites apart, and
+has formulas for matrix products and convolutions (torch/utils/flop_counter.py, `flop_registry`). So it misses what runs
+as one kernel on a CPU, as read in torch's source and seen in its counts:
+
+- fused attention: `_scaled_dot_product_flash_attention_for_cpu` is not registered;
+- `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` where they take their fast path, projections included;
+- `nn.LSTM`, which oneDNN runs, except with projections or packed sequences or in another dtype than float32;
+- products of a matrix and a vector, and `Bilinear`.
+
+On the meta device it sees the first three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from profiler.conventions.convention import Charge, Replica
+from profiler.conventions.cpu import attention_is_fused, fast_path_calls, lstm_is_fused
+from profiler.conventions.events import Operator, recorded_calls
+from profiler.conventions.rules import (
+    CELLS,
+    CONVOLUTIONS,
+    addmm,
+    attention,
+    by_operator,
+    cell,
+    convolution,
+    families,
+    linear,
+    mm,
+    recurrent,
+    tensor,
+)
+from profiler.records import Trace
+
+_FAST = "runs as one kernel, the fast path, which it has no formula for"
+
+
+def _linear(op: Operator) -> int:
+    return linear(op) if tensor(op, 1).ndim == 2 else 0
+
+
+def _lstm(op: Operator) -> int:
+    return 0 if lstm_is_fused(op) else recurrent(op)
+
+
+def _attention(op: Operator) -> int:
+    return 0 if attention_is_fused(op) else attention(op)
+
+
+_RULES = families(
+    ("convolution", CONVOLUTIONS, convolution, ""),
+    ("linear", ("linear",), _linear, "a product of a matrix and a vector is not counted"),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("mm", "bmm"), mm, ""),
+    ("matrix product", ("baddbmm",), addmm, ""),
+    ("attention", ("scaled_dot_product_attention",), _attention, "fused attention runs as one kernel, not counted"),
+    ("recurrent cell", CELLS, cell, ""),
+    ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
+    ("recurrent", ("lstm",), _lstm, "an LSTM runs as one kernel, not counted"),
+)
+
+
+def _charges(trace: Trace) -> Iterator[Charge]:
+    fast = fast_path_calls(trace)
+    for charge in by_operator(trace, _RULES, recorded_calls):
+        yield (
+            charge._replace(amount=0, why=_FAST)
+            if charge.calls.start in fast
+            else charge._replace(amount=2 * charge.amount)
+        )
+
+
+CONVENTION = Replica(
+    "torch",
+    "as torch's FlopCounterMode counts on a CPU: two for each MAC that it sees, nothing else",
+    _charges,
+    None,
+    lambda op: f"it has no formula for {op.removeprefix('aten.')}",
+    per_mac=2,
+)

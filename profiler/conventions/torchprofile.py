@@ -1,0 +1,101 @@
+"""torchprofile 0.1.0, `profile_macs(model, inputs)`: MACs, and one per element for some other operators.
+
+It traces the model with torch.jit, which drops what the output does not depend on (torchprofile/handlers.py has the
+formulas). Read there, and compared with what it prints:
+
+- A transposed convolution is counted by its output's size instead of its input's, and all of its input channels, also
+  where it has groups: too large by the stride's product and by the groups.
+- `einsum` is the product of the sizes of all indices, as one loop would take: 840 for three operands that take 288 in
+  the best order. With "..." it is 0.
+- `mm`, RNN and GRU are not counted. Biases of an LSTM are not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+
+from profiler.conventions.convention import Charge, Replica
+from profiler.conventions.einsum import index_product
+from profiler.conventions.events import Operator, traced_operators
+from profiler.conventions.rules import (
+    CELLS,
+    CONVOLUTIONS,
+    addmm,
+    attention,
+    by_operator,
+    cell,
+    families,
+    linear,
+    mm,
+    recurrent,
+    tensor,
+)
+from profiler.records import Tensor, Trace, tensors
+
+
+def _convolution(op: Operator) -> int:
+    weight, out = tensor(op, 1), op.out
+    channels = out.shape[-(weight.ndim - 1)]
+    per_output = weight.shape[1] if channels == weight.shape[0] else weight.shape[0]
+    return out.numel * per_output * prod(weight.shape[2:])
+
+
+def _matmul(op: Operator) -> int:
+    """The size of the product times the width that is contracted."""
+    return op.out.numel * tensor(op, 0).shape[-1]
+
+
+def _einsum(op: Operator) -> int:
+    equation, shapes = str(op.args[0]), [operand.shape for operand in tensors(op.args[1])]
+    return 0 if "..." in equation else index_product(equation, shapes)
+
+
+def _norm(weight_at: int) -> Callable[[Operator], int]:
+    return lambda op: op.out.numel if isinstance(op.arg(weight_at, "weight"), Tensor) else 0
+
+
+def _outputs(op: Operator) -> int:
+    return op.out.numel
+
+
+def _grid(op: Operator) -> int:
+    return op.out.numel * {1: 0, 2: 16}.get(op.args[2], 4)  # type: ignore[call-overload,no-any-return]
+
+
+_PER_OUTPUT = "1 per element of the output"
+_RULES = families(
+    ("convolution", [op for op in CONVOLUTIONS if "transpose" not in op][:-1], _convolution, ""),
+    ("transposed convolution", [op for op in CONVOLUTIONS if "transpose" in op], _convolution, "by its output's size"),
+    ("linear", ("linear",), linear, ""),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("bmm",), mm, ""),
+    ("matrix product", ("baddbmm",), addmm, ""),
+    ("matrix product", ("matmul",), _matmul, ""),
+    ("matrix product", ("addmv",), lambda op: tensor(op, 1).numel, ""),
+    ("einsum", ("einsum",), _einsum, "the product of all indices' sizes; 0 with an ellipsis"),
+    ("attention", ("scaled_dot_product_attention",), attention, ""),
+    ("recurrent cell", CELLS, cell, ""),
+    ("recurrent", ("lstm",), recurrent, "projections are not known"),
+    ("multiplication", ("mul", "mul_"), _outputs, _PER_OUTPUT),
+    ("norm", ("batch_norm", "instance_norm"), _norm(1), "1 per element, 0 without scale"),
+    ("norm", ("layer_norm", "group_norm"), _norm(2), "1 per element, 0 without scale"),
+    ("pooling", [f"{kind}avg_pool{rank}d" for kind in ("", "adaptive_") for rank in (1, 2, 3)], _outputs, _PER_OUTPUT),
+    ("mean", ("mean",), _outputs, _PER_OUTPUT),
+    ("leaky ReLU", ("leaky_relu",), _outputs, _PER_OUTPUT),
+    ("interpolation", ("upsample_bilinear2d",), lambda op: 4 * op.out.numel, "4 per element of the output"),
+    ("grid sampling", ("grid_sampler",), _grid, "4 per element of the output, 16 where bicubic"),
+)
+
+
+def _charges(trace: Trace) -> Iterator[Charge]:
+    return by_operator(trace, _RULES, traced_operators)
+
+
+CONVENTION = Replica(
+    "torchprofile",
+    "as torchprofile counts: MACs, and 1 per element for norms, multiplications, average pooling and means",
+    _charges,
+    None,
+    lambda op: f"it has no rule for {op.removeprefix('aten.')}, or the output does not depend on it",
+)
