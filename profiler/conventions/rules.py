@@ -57,6 +57,11 @@ def layers(*rules: tuple[str, Iterable[str], Callable[[Made], int], str]) -> dic
     return {kind: ModuleRule(family, count, why) for family, kinds, count, why in rules for kind in kinds}
 
 
+def in_ranks(name: str) -> tuple[str, ...]:
+    """The classes of a kind of layer for one, two and three dimensions."""
+    return tuple(f"{name}{rank}d" for rank in (1, 2, 3))
+
+
 def layer_kind(qualified: str) -> str:
     """torch's own layers by their name in `torch.nn`, other classes by their whole name."""
     return qualified.rpartition(".")[2] if qualified.startswith("torch.nn.modules.") else qualified
@@ -75,9 +80,8 @@ def convolution(op: Operator) -> int:
 
 
 def is_transposed(op: Operator) -> bool:
-    return "transpose" in op.name or (
-        op.name in ("aten.convolution", "aten._convolution") and bool(op.arg(6, "transposed"))
-    )
+    is_general = op.name in ("aten.convolution", "aten._convolution")
+    return bool(op.arg(6, "transposed")) if is_general else "transpose" in op.name
 
 
 def linear(op: Operator) -> int:

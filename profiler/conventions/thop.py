@@ -1,9 +1,9 @@
 """thop 0.1.1.post2209072238, `profile(model, inputs)`: MACs, and some more per element.
 
 Hooks on modules of exactly the classes it has a rule for (thop/profile.py, `register_hooks`; formulas in
-thop/vision/calc_func.py and thop/rnn_hooks.py). Functions, operators such as `@`, `nn.MultiheadAttention` and subclasses
-are not counted, nor are the parameters of modules without a rule or without a call. Read there, and compared with what
-it prints:
+thop/vision/calc_func.py and thop/rnn_hooks.py). Functions, operators such as `@`, `nn.MultiheadAttention` and
+subclasses are not counted, nor are the parameters of modules without a rule or without a call. Read there, and compared
+with what it prints:
 
 - A transposed convolution is counted by its output's size instead of its input's, and with its input channels: too
   large by the stride's product.
@@ -21,7 +21,7 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Made
 from profiler.conventions.hooks import visits
-from profiler.conventions.rules import by_module, layer_kind, layers
+from profiler.conventions.rules import by_module, in_ranks, layer_kind, layers
 from profiler.records import Trace, tensors
 
 
@@ -57,7 +57,7 @@ def _upsample(made: Made) -> int:
     return made.y.numel * {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}.get(str(made.settings["mode"]), 0)
 
 
-# A step of one sample: gates times the hidden size times (in + hidden + 1, and 2 where there are biases), and then some.
+# A step of one sample: gates·hidden·(in + hidden + 1, and 2 more where there are biases), and so many times hidden.
 _GATES = {"RNN": (1, 0), "GRU": (3, 4), "LSTM": (4, 4)}
 
 
@@ -91,31 +91,28 @@ def _steps(made: Made) -> int:
 
 
 _PER_ELEMENT = "2 per element, 4 with scale and shift"
+_GATES_TOO = "gates, states and biases beside the products"
+_FREE = """
+    ZeroPad2d ReLU ReLU6 LeakyReLU MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d
+    Dropout Sequential PixelShuffle
+"""
+_LOOKED_INTO = ("Sequential", "ModuleList")
+
 _RULES = layers(
-    ("convolution", ("Conv1d", "Conv2d", "Conv3d"), _convolution, ""),
-    (
-        "transposed convolution",
-        ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
-        _convolution,
-        "by its output's size instead of its input's",
-    ),
+    ("convolution", in_ranks("Conv"), _convolution, ""),
+    ("transposed convolution", in_ranks("ConvTranspose"), _convolution, "by its output's size, not its input's"),
     ("linear", ("Linear",), _linear, ""),
-    ("batch norm", ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"), _norm, _PER_ELEMENT),
-    ("instance norm", ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), _norm, _PER_ELEMENT),
+    ("batch norm", (*in_ranks("BatchNorm"), "SyncBatchNorm"), _norm, _PER_ELEMENT),
+    ("instance norm", in_ranks("InstanceNorm"), _norm, _PER_ELEMENT),
     ("layer norm", ("LayerNorm",), _norm, _PER_ELEMENT),
     ("PReLU", ("PReLU",), lambda made: made.x.numel, "1 per element"),
     ("softmax", ("Softmax",), _softmax, "3 per element, 1 less per row"),
-    (
-        "average pooling",
-        ("AvgPool1d", "AvgPool2d", "AvgPool3d"),
-        lambda made: made.y.numel,
-        "1 per element of the output",
-    ),
+    ("average pooling", in_ranks("AvgPool"), lambda made: made.y.numel, "1 per element of the output"),
     (
         "adaptive average pooling",
-        ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"),
+        in_ranks("AdaptiveAvgPool"),
         _adaptive_pool,
-        "a window's size and 1 per element of the output",
+        "a window and 1 per element of the output",
     ),
     (
         "upsampling",
@@ -123,30 +120,10 @@ _RULES = layers(
         _upsample,
         "1 (nearest), 5 (linear), 11 (bilinear) or 259 (bicubic) per element of the output",
     ),
-    ("recurrent cell", ("RNNCell", "GRUCell", "LSTMCell"), _cell, "gates, states and biases beside the products"),
-    ("recurrent", ("RNN", "GRU", "LSTM"), _recurrent, "gates, states and biases beside the products"),
-    (
-        "nothing",
-        (
-            *[
-                "ZeroPad2d",
-                "ReLU",
-                "ReLU6",
-                "LeakyReLU",
-                "MaxPool1d",
-                "MaxPool2d",
-                "MaxPool3d",
-                "Dropout",
-                "Sequential",
-                "PixelShuffle",
-            ],
-            *["AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"],
-        ),
-        lambda made: 0,
-        "",
-    ),
+    ("recurrent cell", ("RNNCell", "GRUCell", "LSTMCell"), _cell, _GATES_TOO),
+    ("recurrent", ("RNN", "GRU", "LSTM"), _recurrent, _GATES_TOO),
+    ("nothing", _FREE.split(), lambda made: 0, ""),
 )
-_LOOKED_INTO = ("Sequential", "ModuleList")
 
 
 def _hides(kind: str) -> bool:

@@ -66,11 +66,10 @@ _RULES = families(
 def _charges(trace: Trace) -> Iterator[Charge]:
     fast = fast_path_calls(trace)
     for charge in by_operator(trace, _RULES, recorded_calls):
-        yield (
-            charge._replace(amount=0, why=_FAST)
-            if charge.calls.start in fast
-            else charge._replace(amount=2 * charge.amount)
-        )
+        if charge.calls.start in fast:
+            yield charge._replace(amount=0, why=_FAST)
+        else:
+            yield charge._replace(amount=2 * charge.amount)
 
 
 CONVENTION = Replica(
