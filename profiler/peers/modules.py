@@ -92,11 +92,6 @@ class Ledger:
         self.charged[self._stack[-1]] += now - self._before
         self._before = now
 
-    @property
-    def innermost(self) -> str:
-        """The path of the module that is being called."""
-        return self._stack[-1]
-
 
 @contextmanager
 def after_forward(model: nn.Module, look: Callable[[], None]) -> Iterator[None]:
