@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 
-from profiler.conventions.events import Made, Operator, module_calls, operators
+from profiler.conventions.events import Made, Operator, module_calls, operators, packet
 from profiler.conventions.rules import tensor
 from profiler.records import Tensor, Trace, Value, tensors
 
@@ -17,7 +17,10 @@ _ENCODER_LAYER = "torch.nn.modules.transformer.TransformerEncoderLayer"
 
 
 def attention_is_fused(op: Operator) -> bool:
-    """Whether `scaled_dot_product_attention` runs as one kernel, and not as products and a softmax."""
+    """Whether `scaled_dot_product_attention` runs as one kernel, and not as products and a softmax.
+
+    That is without gradients; `learned_masks` has what else is not fused with them.
+    """
     query, key, value, mask = tensor(op, 0), tensor(op, 1), tensor(op, 2), op.arg(3, "attn_mask")
     if any(t.ndim not in (3, 4) or t.dtype != query.dtype or 0 in t.shape for t in (query, key, value)):
         return False
@@ -28,6 +31,19 @@ def attention_is_fused(op: Operator) -> bool:
     if key.shape[-3] != value.shape[-3] or (query.shape[-3] != key.shape[-3] and not op.arg(7, "enable_gqa")):
         return False
     return mask is None or mask.ndim in (2, 4)
+
+
+def learned_masks(trace: Trace) -> set[int]:
+    """The calls of attention whose mask depends on a trainable parameter: the kernel gives masks no gradient."""
+    learned = {weight.storage for weight in trace.parameters if weight.trainable}
+    found = set()
+    for position, call in enumerate(trace.calls):
+        signature = trace.signatures[call.signature]
+        if packet(signature.op) == "aten.scaled_dot_product_attention" and learned.intersection(call.reads[3:4]):
+            found.add(position)
+        if learned.intersection(call.reads) and any(output.is_float for output in tensors(signature.output)):
+            learned.update(call.writes)
+    return found
 
 
 def lstm_is_fused(op: Operator) -> bool:

@@ -7,7 +7,7 @@ tool that patches functions sees the functions of torch on the way to an operato
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from profiler.records import Caller, ModuleCall, Signature, Tensor, Trace, Value, Weight, tensors
@@ -170,7 +170,8 @@ def traced_operators(trace: Trace) -> Iterator[Operator]:
     needed = needed_calls(trace)
     for operator in operators(trace):
         if operator.name in _OVERWRITING_INSIDE or any(needed[position] for position in operator.calls):
-            yield operator
+            named = operator.signature.op.endswith(".padding")  # a convolution with padding="same" is traced as another
+            yield replace(operator, name="aten._convolution_mode") if named else operator
 
 
 # Tracing sees what these are made of, and there an in-place operator, which it keeps.

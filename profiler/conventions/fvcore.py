@@ -7,7 +7,8 @@ table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read ther
   broadcast: (4, 5) @ (7, 5, 6) gives 120 and is 840.
 - `einsum` is exact for two patterns. Any other is half of what `numpy.einsum_path` prints, which has four digits:
   12,597 becomes 12,600.
-- It has no rule for fused attention, `baddbmm`, `Bilinear`, RMSNorm, and RNN, GRU and LSTM (it has for their cells).
+- It has no rule for convolutions whose padding is named ("same", "valid"), fused attention, `baddbmm`, `Bilinear`,
+  RMSNorm, and RNN, GRU and LSTM (but it has for their cells).
 """
 
 from __future__ import annotations

@@ -6,22 +6,21 @@ with gradients enabled. Read there, and compared with what it prints:
 - A bias is counted where it is an argument of `addmm` or of a convolution. torch adds the bias of a linear layer apart,
   and so without a count, where the input has more than two dimensions and is not contiguous.
 - Fused attention, `baddbmm`, LSTM (one kernel of oneDNN's), `Bilinear`, and products of a matrix and a vector are not
-  counted.
+  counted. Attention whose mask is learned is not fused, and is counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from profiler.conventions.convention import Charge, Replica, Weighing
-from profiler.conventions.cpu import attention_is_fused, lstm_is_fused
+from profiler.conventions.cpu import attention_is_fused, learned_masks, lstm_is_fused
 from profiler.conventions.events import Operator, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
     addmm,
     attention,
-    by_operator,
     cell,
     convolution,
     families,
@@ -58,9 +57,24 @@ def _cell(op: Operator) -> int:
 
 
 def _recurrent(op: Operator) -> int:
-    x, params = tensor(op, 0), list(tensors(op.args[3 if op.signature.op.endswith(".data") else 2]))
+    is_packed = op.signature.op.endswith(".data")
+    x, params = tensor(op, 0), list(tensors(op.args[3 if is_packed else 2]))
     biases = sum(bias.numel for bias in params if bias.ndim == 1)
+    if not is_packed:
+        biases -= _added_apart(op, x, params)
     return recurrent(op) + biases * (x.numel // x.shape[-1])
+
+
+def _added_apart(op: Operator, x: Tensor, params: Sequence[Tensor]) -> int:
+    """The first layer's input biases, where the input is batch first and so not contiguous once time is first."""
+    has_biases, layers, bidirectional, batch_first = op.args[3], op.args[4], op.args[7], op.args[8]
+    is_contiguous = not batch_first or 1 in x.shape[:2]
+    if not has_biases or (is_contiguous and x.is_contiguous):
+        return 0
+    directions = 2 if bidirectional else 1
+    assert isinstance(layers, int)
+    width = len(params) // (layers * directions)  # W_ih, W_hh, b_ih, b_hh and perhaps W_hr
+    return sum(params[direction * width + 2].numel for direction in range(directions))
 
 
 def _unless(is_fused: Callable[[Operator], bool], count: Callable[[Operator], int]) -> Callable[[Operator], int]:
@@ -80,7 +94,12 @@ _RULES = families(
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    return by_operator(trace, _RULES, recorded_calls)
+    learned = learned_masks(trace)
+    for op in recorded_calls(trace):
+        if op.calls.start in learned:
+            yield Charge(attention(op), op.module, op.calls, "attention")
+        elif (rule := _RULES.get(op.name)) is not None:
+            yield Charge(rule.count(op), op.module, op.calls, rule.family, rule.why)
 
 
 def _weighings(trace: Trace) -> Iterator[Weighing]:

@@ -26,7 +26,7 @@ class ModuleRule:
 
     family: str
     count: Callable[[Made], int]
-    why: str = ""
+    why: str | Callable[[Made], str] = ""
 
 
 def by_operator(
@@ -44,7 +44,8 @@ def by_module(trace: Trace, rules: Mapping[str, ModuleRule]) -> Iterator[Charge]
     for made in module_calls(trace):
         rule = rules.get(layer_kind(made.kind))
         if rule is not None:
-            yield Charge(rule.count(made), made.row, made.calls, rule.family, rule.why)
+            why = rule.why if isinstance(rule.why, str) else rule.why(made)
+            yield Charge(rule.count(made), made.row, made.calls, rule.family, why)
 
 
 def families(*rules: tuple[str, Iterable[str], Callable[[Operator], int], str]) -> dict[str, OperatorRule]:
@@ -52,7 +53,9 @@ def families(*rules: tuple[str, Iterable[str], Callable[[Operator], int], str]) 
     return {f"aten.{op}": OperatorRule(family, count, why) for family, ops, count, why in rules for op in ops}
 
 
-def layers(*rules: tuple[str, Iterable[str], Callable[[Made], int], str]) -> dict[str, ModuleRule]:
+def layers(
+    *rules: tuple[str, Iterable[str], Callable[[Made], int], str | Callable[[Made], str]],
+) -> dict[str, ModuleRule]:
     """A table of module rules: family, classes as in `layer_kind`, count, why."""
     return {kind: ModuleRule(family, count, why) for family, kinds, count, why in rules for kind in kinds}
 

@@ -31,6 +31,11 @@ def _convolution(made: Made) -> int:
     return made.y.numel * (made.x.shape[1] // made.number("groups")) * prod(weight.shape[2:])
 
 
+def _why_convolution(made: Made) -> str:
+    is_batched = made.x.ndim == made.weights["weight"].tensor.ndim
+    return "" if is_batched else "without a batch, the height is taken for the channels"
+
+
 def _linear(made: Made) -> int:
     return made.y.numel * made.number("in_features")
 
@@ -92,14 +97,15 @@ def _steps(made: Made) -> int:
 
 _PER_ELEMENT = "2 per element, 4 with scale and shift"
 _GATES_TOO = "gates, states and biases beside the products"
-_FREE = """
-    ZeroPad2d ReLU ReLU6 LeakyReLU MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d
-    Dropout Sequential PixelShuffle
-"""
-_LOOKED_INTO = ("Sequential", "ModuleList")
+# Layers that count nothing, and are known all the same: their parameters are counted.
+_FREE = (
+    *("ZeroPad2d", "ReLU", "ReLU6", "LeakyReLU", "Dropout", "PixelShuffle"),
+    *in_ranks("MaxPool"),
+    *in_ranks("AdaptiveMaxPool"),
+)
 
 _RULES = layers(
-    ("convolution", in_ranks("Conv"), _convolution, ""),
+    ("convolution", in_ranks("Conv"), _convolution, _why_convolution),
     ("transposed convolution", in_ranks("ConvTranspose"), _convolution, "by its output's size, not its input's"),
     ("linear", ("Linear",), _linear, ""),
     ("batch norm", (*in_ranks("BatchNorm"), "SyncBatchNorm"), _norm, _PER_ELEMENT),
@@ -112,7 +118,7 @@ _RULES = layers(
         "adaptive average pooling",
         in_ranks("AdaptiveAvgPool"),
         _adaptive_pool,
-        "a window and 1 per element of the output",
+        "a window and 1 per output element",
     ),
     (
         "upsampling",
@@ -122,13 +128,12 @@ _RULES = layers(
     ),
     ("recurrent cell", ("RNNCell", "GRUCell", "LSTMCell"), _cell, _GATES_TOO),
     ("recurrent", ("RNN", "GRU", "LSTM"), _recurrent, _GATES_TOO),
-    ("nothing", _FREE.split(), lambda made: 0, ""),
 )
 
 
 def _hides(kind: str) -> bool:
-    """Whether a module of this kind is counted as a whole."""
-    return kind in _RULES and kind not in _LOOKED_INTO
+    """Whether a module of this kind is known, and not looked into."""
+    return kind in _RULES or kind in _FREE
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:

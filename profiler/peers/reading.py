@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 Number = int | float
@@ -19,6 +19,8 @@ class Reading:
         is the total. None where it does not say.
     layer_params: the same for parameters; their sum is `params` unless the tool counts these two apart.
     flops, layer_flops: of a tool that gives MACs, which are the total, and FLOPs beside them.
+    asides: parts of the count that only the tool's own record of the run shows, and no other could: why, and how much
+        in which module.
     note: something about how the tool had to be called, which bears on its count.
     error: one line; the tool, or the model, failed. missing: one line; the tool cannot be imported, and the remedy.
     """
@@ -31,6 +33,7 @@ class Reading:
     layer_params: Mapping[str, int] | None = None
     flops: Number | None = None
     layer_flops: Mapping[str, Number] | None = None
+    asides: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     note: str | None = None
     error: str | None = None
     missing: str | None = None
@@ -48,7 +51,7 @@ class Reading:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Reading:
         """The inverse of `to_dict`; keys that this version does not know are left out."""
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         return cls(**{key: value for key, value in saved.items() if key in known})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,23 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     known = [path for path, _ in model.named_modules()]
     with _scopes(model, known):
         macs = profile_macs(model, given, reduction=None)
-    charges = dict.fromkeys(known, 0)
+    assert isinstance(macs, dict)
+    charges, sizes = dict.fromkeys(known, 0), Counter[str]()
     for node, count in macs.items():
         scope = node.scope.rpartition("/")[2]
-        charges[known[int(scope)] if scope else ""] += count
-    return Reading("torchprofile", total=plain(sum(macs.values())), layers=plainly(charges))
+        path = known[int(scope)] if scope else ""
+        charges[path] += count
+        if node.operator == "aten::mul" and not node.outputs[0].shape and node.outputs[0].dtype in ("long", "int"):
+            sizes[path] += count
+    return Reading(
+        "torchprofile",
+        total=plain(sum(macs.values())),
+        layers=plainly(charges),
+        asides={_SIZES: sizes} if sizes else {},
+    )
+
+
+_SIZES = "1 per multiplication of two sizes, such as height·width, that tracing records"
 
 
 @contextmanager
