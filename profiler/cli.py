@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from profiler import conventions, errors
-from profiler.options import Options, options
+from profiler import conventions, errors, metrics
+from profiler.comparison import Entry, comparison
+from profiler.metrics import published
+from profiler.options import EVERYTHING, PUBLISHED, Options, options
+from profiler.progress import shown
 from profiler.render import FORMATS, renderer
 from profiler.versions import __version__
 
@@ -19,7 +22,12 @@ if TYPE_CHECKING:
     from profiler.profiles import Profile
 
 _app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-_EVERYTHING = "*"
+# Options whose value may be left out: what it then is, and what a word has to look like to be their value.
+_DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "--explain": (EVERYTHING, lambda word: not word.startswith("-")),
+    "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
+    "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
+}
 # typer re-exports the leaves of click's exceptions, but not the class they have in common.
 _UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
@@ -28,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 (fine), 1 (a check failed) or 2 (it could not run)."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        status = _app(args=_with_explain_pattern(arguments), prog_name="profile-model", standalone_mode=False)
+        status = _app(args=_with_defaults(arguments), prog_name="profile-model", standalone_mode=False)
     except errors.ProfileError as error:
         return _refuse(str(error), error.status)
     except _UsageError as error:
@@ -51,12 +59,16 @@ def _refuse(sentence: str, status: int) -> int:
     return status
 
 
-def _with_explain_pattern(arguments: list[str]) -> list[str]:
-    """`--explain` may stand without its pattern, at the end or before another option."""
+def _with_defaults(arguments: list[str]) -> list[str]:
+    """`--explain`, `--metrics` and `--bold` may stand without their value."""
     return [
-        f"--explain={_EVERYTHING}" if word == "--explain" and following.startswith("-") else word
-        for word, following in zip(arguments, [*arguments[1:], "-"], strict=False)
+        f"{word}={_DEFAULTS[word][0]}" if word in _DEFAULTS and not _is_value(word, following) else word
+        for word, following in zip(arguments, [*arguments[1:], None], strict=False)
     ]
+
+
+def _is_value(option: str, following: str | None) -> bool:
+    return following is not None and _DEFAULTS[option][1](following)
 
 
 def _print_version(wanted: bool) -> None:
@@ -91,6 +103,17 @@ _Filter = Annotated[
     str | None,
     _option("Only layers whose path or class matches, like 'layer1.*' or Conv2d.", metavar="PATTERN"),
 ]
+_Labels = Annotated[
+    list[str] | None, _option("A row's name. Once per model, in their order.", "--label", metavar="TEXT")
+]
+_Metrics = Annotated[
+    list[str] | None,
+    _option("Add accuracy columns: as published, or from a CSV file by model.", "--metrics", metavar="[FILE.csv]"),
+]
+_RelativeTo = Annotated[str | None, _option("Add columns relative to a row.", metavar="NAME")]
+_Bold = Annotated[str | None, _option("Mark the best of each column, or of some.", metavar="[NAME,LOSS:min,...]")]
+_Caption = Annotated[str | None, _option("What stands above the table.", metavar="TEXT")]
+_TexLabel = Annotated[str | None, _option("What LaTeX refers to the table by, like tab:cost.", metavar="NAME")]
 _Explain = Annotated[str | None, _option("Each layer's counts as formula = numbers = result.", metavar="[PATTERN]")]
 _Format = Annotated[
     str | None, _option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", metavar="NAME")
@@ -113,6 +136,12 @@ def _command(
     sort: _Sort = None,
     top: _Top = None,
     filter: _Filter = None,
+    label: _Labels = None,
+    metrics: _Metrics = None,
+    relative_to: _RelativeTo = None,
+    bold: _Bold = None,
+    caption: _Caption = None,
+    tex_label: _TexLabel = None,
     explain: _Explain = None,
     format: _Format = None,
     output: _Output = None,
@@ -140,6 +169,12 @@ def _command(
             sort=sort,
             top=top,
             filter=filter,
+            labels=label or (),
+            metrics=metrics or (),
+            relative_to=relative_to,
+            bold=bold,
+            caption=caption,
+            tex_label=tex_label,
             format=format,
             output=output,
             explain=explain,
@@ -162,9 +197,10 @@ def _list(pattern: str) -> int:
 def run(chosen: Options) -> int:
     """Profile, render, write, check."""
     with _opened(chosen.output) as file:
-        profiles, failures = _profiles(chosen)
+        entries, failures = _entries(chosen)
+        profiles = [entry.profile for entry in entries if entry.profile is not None]
         if profiles:
-            print(_rendered(profiles, chosen), file=file)
+            print(_rendered(entries, chosen), file=file)
     if chosen.save is not None and profiles:
         profiles[0].save(chosen.save)
     for failure in failures:
@@ -174,30 +210,35 @@ def run(chosen: Options) -> int:
     return _check_known(profiles) if chosen.strict else 0
 
 
-def _profiles(chosen: Options) -> tuple[list[Profile], list[errors.ProfileError]]:
+def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
     """Every model that can be profiled, and why the others cannot."""
     from profiler.profiling import profile_spec  # behind --help, which shall not wait for it
 
-    profiles: list[Profile] = []
+    entries: list[Entry] = []
     failures: list[errors.ProfileError] = []
-    for spec in chosen.specs:
+    for model in shown(chosen.models, [model.label for model in chosen.models]):
+        found, failure = None, None
         try:
             with redirect_stdout(sys.stderr):  # whatever the model's own code prints
-                profiles.append(profile_spec(spec, chosen.feed, chosen.convention))
+                found = profile_spec(model.spec, model.feed, chosen.convention)
         except errors.ProfileError as error:
             failures.append(error)
-    return profiles, failures
+            failure = str(error)
+        entries.append(Entry(model.spec, model.label, found, failure, model.metrics))
+    return entries, failures
 
 
-def _rendered(profiles: Sequence[Profile], chosen: Options) -> str:
-    dress = renderer(chosen.format)
+def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
+    dress, profiles = renderer(chosen.format), [entry.profile for entry in entries if entry.profile is not None]
     if chosen.explain is not None:
         from profiler.explain import explain
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
-    if len(chosen.specs) == 1:
+    if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
-    return str(dress.models(profiles, chosen.view.columns))
+    comparing = chosen.comparing
+    sources = [*([published(profiles)] if comparing.published else []), *comparing.metrics]
+    return str(dress.models(comparison(entries, comparing.layout, sources)))
 
 
 @contextmanager
@@ -208,7 +249,7 @@ def _opened(path: str | None) -> Iterator[TextIO]:
         return
     partial = Path(f"{path}.part")
     try:
-        file = partial.open("w", encoding="utf-8")
+        file = partial.open("w", encoding="utf-8", errors="replace")
     except OSError as error:
         raise errors.CannotWrite(path, error) from None
     try:

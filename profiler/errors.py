@@ -39,6 +39,11 @@ class OneModelOnly(ProfileError):
         super().__init__(f"{option} shapes the table of one model's layers, and {models} models are given; name one")
 
 
+class LayersOrModels(ProfileError):
+    def __init__(self, layers: str, models: str) -> None:
+        super().__init__(f"{layers} shapes a table of layers, and {models} asks for one row a model; leave one out")
+
+
 class NoLayerMatches(ProfileError):
     def __init__(self, pattern: str, model: str) -> None:
         super().__init__(
@@ -136,6 +141,61 @@ class SavedIsFixed(ProfileError):
         super().__init__(
             f"{path} was recorded already, so --input and --batch cannot change it; profile the model again"
         )
+
+
+# Several models -------------------------------------------------------------------------------------------------------
+
+
+class LabelCount(ProfileError):
+    def __init__(self, labels: int, models: int) -> None:
+        super().__init__(
+            f"--label is given {labels} time{'s' if labels > 1 else ''} for {models} model{'s' if models > 1 else ''}; "
+            "give one a model, in their order"
+        )
+
+
+class NoSuchRow(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"--relative-to {name}: no row is called so; choose from {', '.join(known)}")
+
+
+class NoDirection(ProfileError):
+    def __init__(self, column: str) -> None:
+        super().__init__(f"column {column!r} has no best by itself; write {column}:min or {column}:max")
+
+
+class BadAnchor(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"--tex-label {text!r}: a LaTeX label is made of letters, digits and : . _ / + -, like tab:cost"
+        )
+
+
+class BadModelList(ProfileError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} is not a list of models: {why}")
+
+
+class BadMetrics(ProfileError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be read as metrics: {why}; give CSV, with a row a model and named columns")
+
+
+class NoMetricsMatch(ProfileError):
+    def __init__(self, path: str, rows: Sequence[str], models: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} has no row for any of the models: it has {_some(rows)}, and they are {_some(models)}; "
+            "rename its rows, or give --label"
+        )
+
+
+class MetricIsAColumn(ProfileError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a metric is called {name!r}, as is a column of this table; rename it in your file")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 # What to feed ---------------------------------------------------------------------------------------------------------

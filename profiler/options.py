@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from profiler import archive, conventions, errors, inputs
+from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
+from profiler.comparison import Layout
+from profiler.metrics import Metric, Metrics
+from profiler.model_list import Listed, ModelList
+from profiler.model_tables import known_model_columns
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
-from profiler.tables import View
+from profiler.tables import Better, View, chosen_columns
+
+PUBLISHED = "published"  # --metrics without a file
+EVERYTHING = "*"  # --bold without columns
+_ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One model: its spec, its row's label, what it is fed, and metrics that came with it."""
+
+    spec: str
+    label: str
+    feed: Feed
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """How several models are shown side by side, and where their metrics are from: files, and what is published."""
+
+    layout: Layout
+    metrics: tuple[Metrics, ...]
+    published: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run of the command."""
+    """One run of the command. `comparing` is None where one model is shown by its layers."""
 
-    specs: tuple[str, ...]
-    feed: Feed
+    models: tuple[Wanted, ...]
     convention: str
     view: View
+    comparing: Comparing | None
     format: str
     output: str | None
     explain: str | None
@@ -37,27 +66,53 @@ def options(
     sort: str | None,
     top: int | None,
     filter: str | None,
+    labels: Sequence[str],
+    metrics: Sequence[str],
+    relative_to: str | None,
+    bold: str | None,
+    caption: str | None,
+    tex_label: str | None,
     format: str | None,
     output: str | None,
     explain: str | None,
     save: str | None,
     strict: bool,
 ) -> Options:
-    """Check what can be checked before any model is built; raises `errors.ProfileError`."""
+    """Check what can be checked before any model is built; raises `errors.ProfileError`.
+
+    What the command line says goes before what a list of models says.
+    """
     conventions.named(convention)
     chosen = format or (format_of(output) if output else "text")
     renderer(chosen)
     if explain is not None and chosen != "text":
         raise errors.ExplainIsText(chosen)
+    lists = [model_list.read(spec) if spec.endswith(model_list.SUFFIX) else None for spec in specs]
+    said: dict[str, Any] = {key: value for found in lists if found for key, value in found.settings.items()}
+    given = {
+        "input": tuple(shapes),
+        "columns": _names(columns),
+        "metrics": tuple(metrics),
+        "relative-to": relative_to,
+        "bold": _names(bold),
+        "caption": caption,
+        "tex-label": tex_label,
+    }
+    said |= {key: value for key, value in given.items() if value not in (None, ())}
+    listed = [model for spec, found in zip(specs, lists, strict=True) for model in _listed(spec, found)]
+    models = _models(listed, labels, said.get("input", ()), batch)
+    reasons = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in said] + ["--label"] * bool(labels)
+    reasons += [spec for spec, found in zip(specs, lists, strict=True) if found]
+    if len(models) > 1 or reasons:
+        _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
-        _check_save(save, len(specs))
-    if len(specs) > 1:
-        _check_one_model(len(specs), depth=depth, sort=sort, top=top, filter=filter)
+        _check_save(save, len(models))
+    view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
-        specs=tuple(specs),
-        feed=Feed(*inputs.arguments([inputs.parse(shape) for shape in shapes], batch), batch),
+        models=models,
         convention=convention,
-        view=View(_names(columns), depth, sort, top, filter),
+        view=view,
+        comparing=_comparing(said, view, models) if len(models) > 1 or reasons else None,
         format=chosen,
         output=output,
         explain=explain,
@@ -66,18 +121,85 @@ def options(
     )
 
 
+# Which models ---------------------------------------------------------------------------------------------------------
+
+
+def _listed(spec: str, found: ModelList | None) -> tuple[Listed, ...]:
+    return (Listed(spec),) if found is None else found.models
+
+
+def _models(
+    listed: Sequence[Listed], labels: Sequence[str], shapes: Sequence[str], batch: int | None
+) -> tuple[Wanted, ...]:
+    if labels and len(labels) != len(listed):
+        raise errors.LabelCount(len(labels), len(listed))
+    named = labels or [model.label or model.spec for model in listed]
+    return tuple(
+        Wanted(model.spec, label, _feed(model.inputs or shapes, batch), model.metrics)
+        for model, label in zip(listed, named, strict=True)
+    )
+
+
+def _feed(shapes: Sequence[str], batch: int | None) -> Feed:
+    return Feed(*inputs.arguments([inputs.parse(shape) for shape in shapes], batch), batch)
+
+
+# What to show ---------------------------------------------------------------------------------------------------------
+
+
+def _comparing(said: Mapping[str, Any], view: View, models: Sequence[Wanted]) -> Comparing:
+    """Raises what can be known to be wrong without running a model."""
+    pairs = [(model.spec, model.label) for model in models]
+    relative_to = said.get("relative-to")
+    comparison.check_reference(relative_to, pairs)
+    paths = [path for path in said.get("metrics", ()) if path != PUBLISHED]
+    sources = tuple(metrics.read(path) for path in paths)
+    for path, source in zip(paths, sources, strict=True):
+        metrics.check_some_match(path, source, pairs)
+    published = PUBLISHED in said.get("metrics", ())
+    layout = Layout(view.columns, relative_to, _bold(said.get("bold")), view.caption, view.anchor)
+    names = {name for source in sources for name in source.names} | {name for m in models for name in m.metrics}
+    known = known_model_columns(names)
+    if not published:  # whose columns are known when the models are
+        chosen_columns([*layout.columns, *(layout.bold or ())], known)
+    return Comparing(layout, sources, published)
+
+
+def _bold(names: Sequence[str] | None) -> Mapping[str, Better | None] | None:
+    """`acc@1,loss:min` as a mapping; "*" is all."""
+    if names is None or tuple(names) == (EVERYTHING,):
+        return None if names is None else {}
+    found: dict[str, Better | None] = {}
+    for name in names:
+        column, _, direction = name.rpartition(":")
+        if column and direction in ("min", "max"):
+            found[column] = "min" if direction == "min" else "max"
+        else:
+            found[name] = None
+    return found
+
+
+def _anchor(said: Mapping[str, Any]) -> str:
+    anchor = str(said.get("tex-label", ""))
+    if anchor and not _ANCHOR.fullmatch(anchor):
+        raise errors.BadAnchor(anchor)
+    return anchor
+
+
+def _check_no_layers(models: int, reasons: Sequence[str], **given: object) -> None:
+    for option, value in given.items():
+        if value is not None and models > 1:
+            raise errors.OneModelOnly(f"--{option}", models)
+        if value is not None:
+            raise errors.LayersOrModels(f"--{option}", reasons[0])
+
+
 def _check_save(path: str, models: int) -> None:
     if models > 1:
         raise errors.SaveTakesOne(models)
     if not path.endswith(archive.SUFFIXES):
         raise errors.SaveNeedsJson(path)
     archive.check_writable(path)
-
-
-def _check_one_model(models: int, **given: object) -> None:
-    for option, value in given.items():
-        if value is not None:
-            raise errors.OneModelOnly(f"--{option}", models)
 
 
 def _names(columns: str | None) -> tuple[str, ...]:

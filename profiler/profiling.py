@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors, sources
+from profiler.comparison import Comparison, Entry, Layout, check_reference, comparison
 from profiler.conventions import DEFAULT
 from profiler.inputs import TensorSpec, parse
+from profiler.metrics import Metrics, check_some_match, published, read
+from profiler.metrics import given as metrics_given
 from profiler.profiles import Profile
 from profiler.records import Trace
 from profiler.sources.spec import Feed
+from profiler.tables import Better
 
 if TYPE_CHECKING:
     from torch import nn
+
+MetricsGiven: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
 
 def profile(
@@ -44,11 +51,57 @@ def profile_spec(spec: str, feed: Feed, convention: str) -> Profile:
     return _profile(sources.load(spec, feed), convention)
 
 
-def compare(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    """Several profiles side by side, one row a model, as text."""
-    from profiler.render import text
+def compare(
+    models: Sequence[Profile | str],
+    columns: Sequence[str] = (),
+    *,
+    labels: Sequence[str] = (),
+    metrics: MetricsGiven = None,
+    relative_to: str | None = None,
+    bold: bool | Sequence[str] | Mapping[str, Better | None] = False,
+    caption: str = "",
+    tex_label: str = "",
+) -> Comparison:
+    """Several models side by side, one row each.
 
-    return text.models(profiles, columns)
+    models: profiles, or specs such as "resnet34".
+    columns: their names, in order; by default the usual ones, and all metrics.
+    labels: the rows' names, in the order of the models; by default their specs.
+    metrics: what is known of how good they are. `True`: as torchvision publishes it for its weights; the path of a CSV
+        file; a mapping `{"resnet34": {"accuracy": 73.3}}`, by spec or label; or several of these in a list, of which a
+        later one is preferred.
+    relative_to: the spec or label of the row that the columns `rel_params`, ... are relative to; by default the first.
+    bold: mark the best of each column (`True`), of some columns, or of columns with "min" or "max".
+    caption, tex_label: what stands above the table, and the label that LaTeX refers to it by.
+
+    `print` what it returns, or take `to_latex()`, `to_markdown()`, `to_csv()`, `to_json()` or `to_html()`. Raises
+    `profiler.errors.ProfileError`.
+    """
+    profiles = [profile(model) if isinstance(model, str) else model for model in models]
+    if labels and len(labels) != len(profiles):
+        raise errors.LabelCount(len(labels), len(profiles))
+    named = labels or [found.model for found in profiles]
+    entries = [Entry(found.model, label, found) for found, label in zip(profiles, named, strict=True)]
+    pairs = [(entry.model, entry.label) for entry in entries]
+    check_reference(relative_to, pairs)
+    marked = bold if isinstance(bold, Mapping) else dict.fromkeys(() if isinstance(bold, bool) else bold)
+    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label)
+    return comparison(entries, layout, _sources(metrics, profiles, pairs))
+
+
+def _sources(given: MetricsGiven, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> list[Metrics]:
+    several = given if isinstance(given, (list, tuple)) else [given]
+    return [_source(one, profiles, pairs) for one in several if one is not None and one is not False]
+
+
+def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
+    if given is True:
+        return published(profiles)
+    if isinstance(given, Mapping):
+        return metrics_given(given)
+    found = read(str(given))
+    check_some_match(str(given), found, pairs)
+    return found
 
 
 def _profile(found: Any, convention: str) -> Profile:

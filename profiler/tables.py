@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from profiler import errors
 from profiler.describe import describe
@@ -14,16 +14,21 @@ from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Input, Tensor, Value, tensors
 
+Better: TypeAlias = Literal["min", "max"]
+
 
 class Unit(Enum):
     """What a value is, so that a renderer knows how to write it."""
 
     TEXT = "text"
     EXACT = "exact"  # an int, all digits shown
+    COUNT = "count"  # an int, all digits shown on a screen, and 21.80 M in a paper
     AMOUNT = "amount"  # an int that may be shortened to 3.66 G
     BYTES = "bytes"
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
+    TIMES = "times"  # as many times as another row has: ×0.54
+    NUMBER = "number"  # a Decimal or a text that somebody else wrote, kept as it was written
     SHAPE = "shape"
 
 
@@ -32,32 +37,47 @@ class Column:
     """A column: its name for `--columns` and CSV, its heading, its unit, and how it is got from a row's subject.
 
     `most` is the width from which a narrow screen may cut it; columns with a higher `rank` are given up first.
+    `better` is which of its values is the best, where one is. `get` also takes what a subject is seen against: a
+    layer's profile, or the model that others are measured by.
     """
 
     name: str
     heading: str
     unit: Unit
-    get: Callable[[Any, Profile], Any]
+    get: Callable[[Any, Any], Any]
     rank: int = 0
     most: int | None = None
+    better: Better | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row's raw values, and how deep it stands in the tree."""
+    """One row's raw values, how deep it stands in the tree, and which of its columns it is the best in.
+
+    `failure` is why there are no values but the first; it takes the place of the others.
+    """
 
     values: tuple[Any, ...]
     depth: int = 0
+    best: frozenset[int] = frozenset()
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`."""
+    """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`.
+
+    `caption` stands above it, `anchor` is what a document refers to it by. Where the user has not `chosen` the columns,
+    some may be left out for want of room.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     facts: tuple[tuple[str, Any, Unit, str], ...] = ()
     notes: tuple[str, ...] = ()
+    caption: str = ""
+    anchor: str = ""
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,18 @@ class View:
     sort: str | None = None
     top: int | None = None
     filter: str | None = None
+    caption: str = ""
+    anchor: str = ""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether layers stand by themselves, and not in their tree."""
+        return self.sort is not None or self.filter is not None or self.top is not None
+
+    @property
+    def key(self) -> str:
+        """The column that layers are told apart by."""
+        return "path" if self.is_flat else "layer"
 
 
 # Columns --------------------------------------------------------------------------------------------------------------
@@ -81,7 +113,7 @@ def _share(layer: Layer, profile: Profile) -> float | None:
 
 def _intensity(layer: Layer, profile: Profile) -> float | None:
     moved = (layer.total.cost.bytes_read or 0) + (layer.total.cost.bytes_written or 0)
-    return layer.total_flops / moved if moved else None
+    return layer.flops / moved if moved and layer.flops is not None else None
 
 
 def _shape(value: Value) -> Value:
@@ -128,31 +160,12 @@ LAYER_COLUMNS: Mapping[str, Column] = {
 }
 DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
 
-MODEL_COLUMNS: Mapping[str, Column] = {
-    column.name: column
-    for column in (
-        Column("model", "Model", Unit.TEXT, lambda profile, _: profile.model, 0, 40),
-        Column("params", "Parameters", Unit.EXACT, lambda profile, _: profile.totals.params),
-        Column("trainable", "Trainable", Unit.EXACT, lambda profile, _: profile.totals.trainable_params, 4),
-        Column("frozen", "Frozen", Unit.EXACT, lambda profile, _: profile.totals.frozen_params, 4),
-        Column("buffers", "Buffers", Unit.EXACT, lambda profile, _: profile.totals.buffers, 4),
-        Column("macs", "MACs", Unit.AMOUNT, lambda profile, _: profile.totals.macs),
-        Column("flops", "FLOPs", Unit.AMOUNT, lambda profile, _: profile.totals.flops, 1),
-        Column("size", "MB", Unit.BYTES, lambda profile, _: profile.totals.param_bytes, 2),
-        Column("activations", "Act. MB", Unit.BYTES, lambda profile, _: profile.totals.activation_bytes, 3),
-        Column("peak", "Peak MB", Unit.BYTES, lambda profile, _: profile.totals.peak_activation_bytes, 4),
-        Column("input", "Input", Unit.SHAPE, lambda profile, _: _fed(profile.trace.inputs), 2, 24),
-        Column("unknown", "Unknown", Unit.EXACT, lambda profile, _: profile.coverage.unknown, 4),
-    )
-}
-DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activations", "input")
 
-
-def _fed(inputs: Iterable[Input]) -> Value:
+def fed_shape(inputs: Iterable[Input]) -> Value:
     return _shape(tuple(Tensor(i.shape, i.dtype) for i in inputs))
 
 
-def _chosen(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
+def chosen_columns(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
     for name in names:
         if name not in known:
             raise errors.NoSuchColumn(name, known)
@@ -165,28 +178,30 @@ def _chosen(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, 
 def layer_table(profile: Profile, view: View | None = None) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = view or View()
-    flat = view.sort is not None or view.filter is not None or view.top is not None
-    default = [("path" if flat and name == "layer" else name) for name in DEFAULT_LAYER_COLUMNS]
-    columns = _chosen(view.columns or default, LAYER_COLUMNS)
-    shown = _shown(profile, view, flat)
+    default = [view.key if name == "layer" else name for name in DEFAULT_LAYER_COLUMNS]
+    columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
+    shown = _shown(profile, view)
     rows = tuple(
-        Row(tuple(column.get(layer, profile) for column in columns), 0 if flat else layer.depth) for layer in shown
+        Row(tuple(column.get(layer, profile) for column in columns), 0 if view.is_flat else layer.depth)
+        for layer in shown
     )
-    return Table(columns, rows, _facts(profile), tuple(_notes(profile)))
+    return Table(
+        columns, rows, _facts(profile), tuple(_notes(profile)), view.caption, view.anchor, chosen=bool(view.columns)
+    )
 
 
-def _shown(profile: Profile, view: View, flat: bool) -> Sequence[Layer]:
+def _shown(profile: Profile, view: View) -> Sequence[Layer]:
     found = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
     if view.filter is not None:
         pattern = view.filter
         found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
         if not found:
             raise errors.NoLayerMatches(pattern, profile.model)
-    elif flat:
+    elif view.is_flat:
         parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
         found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
     if view.sort is not None or view.top is not None:
-        (column,) = _chosen([view.sort or "flops"], LAYER_COLUMNS)
+        (column,) = chosen_columns([view.sort or "flops"], LAYER_COLUMNS)
         found.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
     return found[: view.top]
 
@@ -198,25 +213,6 @@ def _order(value: Any) -> Any:
     if isinstance(value, (Tensor, tuple)):
         return sum(t.numel for t in tensors(value))
     return value
-
-
-def model_table(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> Table:
-    """One row a model."""
-    chosen = _chosen(columns or DEFAULT_MODEL_COLUMNS, MODEL_COLUMNS)
-    rows = tuple(Row(tuple(column.get(profile, profile) for column in chosen)) for profile in profiles)
-    return Table(chosen, rows, (), tuple(_shared_notes(profiles)))
-
-
-def _shared_notes(profiles: Sequence[Profile]) -> Iterator[str]:
-    """What holds for all the models, and for which of them something else does."""
-    for profile in profiles:
-        yield from _uncounted(profile, f"{profile.model}: ")
-    yield from dict.fromkeys(_unit(profile) for profile in profiles)
-    for profile in profiles:
-        if profile.trace.engine != "meta":
-            yield f"{profile.model}: engine {profile.trace.engine}."
-    versions = [item for profile in profiles for item in profile.trace.versions.items()]
-    yield from dict.fromkeys([_versions(versions)])
 
 
 def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
@@ -244,25 +240,28 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
 
 
 def _notes(profile: Profile) -> Iterator[str]:
-    yield from _uncounted(profile)
-    yield _unit(profile)
-    fed = ", ".join(_fed_words(given) for given in profile.trace.inputs) or "nothing"
-    yield f"Input {fed}. Engine {profile.trace.engine}."
-    yield _versions(profile.trace.versions.items())
+    yield from uncounted(profile)
+    yield unit_note(profile)
+    yield f"Input {inputs_words(profile.trace.inputs)}. Engine {profile.trace.engine}."
+    yield versions_note(profile.trace.versions.items())
 
 
-def _uncounted(profile: Profile, prefix: str = "") -> Iterator[str]:
+def uncounted(profile: Profile, prefix: str = "") -> Iterator[str]:
     if profile.unknown_ops:
         missing = ", ".join(f"{op} ×{times}" for op, times in profile.unknown_ops.items())
         yield f"{prefix}NOT COUNTED, for want of a formula: {missing}"
 
 
-def _unit(profile: Profile) -> str:
+def unit_note(profile: Profile) -> str:
     return f"{profile.convention.name}: {profile.convention.says}. 1 MB = 1024·1024 bytes."
 
 
-def _versions(items: Iterable[tuple[str, str]]) -> str:
+def versions_note(items: Iterable[tuple[str, str]]) -> str:
     return "Versions: " + ", ".join(f"{name} {version}" for name, version in dict.fromkeys(items)) + "."
+
+
+def inputs_words(inputs: Iterable[Input]) -> str:
+    return ", ".join(map(_fed_words, inputs)) or "nothing"
 
 
 def _fed_words(given: Input) -> str:

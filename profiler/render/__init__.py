@@ -1,6 +1,7 @@
 """In what dress? One short file a format; a format's name is its file's name.
 
-Each has `SUFFIXES`, and `layers(profile, view)` and `models(profiles, columns)`, which return text.
+Each has `SUFFIXES`, and three functions that return text: `write(table)` for any table, `layers(profile, view)` and
+`models(comparison)`.
 """
 
 from __future__ import annotations

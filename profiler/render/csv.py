@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from profiler.comparison import Comparison
+from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import Table, Unit, View, layer_table, model_table
+from profiler.tables import Column, Table, Unit, View, layer_table
 
 SUFFIXES = (".csv",)
+
+
+def write(table: Table) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    failed = any(row.failure is not None for row in table.rows)
+    writer.writerow([key(column) for column in table.columns] + ["error"] * failed)
+    for row in table.rows:
+        cells = [_raw(value, column.unit) for value, column in zip(row.values, table.columns, strict=True)]
+        writer.writerow(cells + [row.failure or ""] * failed)
+    return file.getvalue().rstrip("\n")
 
 
 def layers(profile: Profile, view: View | None = None) -> str:
     """Layers are told apart by their whole path."""
     columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else _LAYER_COLUMNS)]
-    return _render(layer_table(profile, replace(view or View(), columns=columns)))
+    return write(layer_table(profile, replace(view or View(), columns=columns)))
 
 
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return _render(model_table(profiles, columns))
+def models(comparison: Comparison) -> str:
+    return write(model_table(comparison))
 
 
 _PATH = {"layer": "path"}
 _LAYER_COLUMNS = ("path", "class", "kind", "output", "params", "macs", "flops", "size", "share", "calls")
 
 
-def _render(table: Table) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([f"{c.name}_bytes" if c.unit is Unit.BYTES else c.name for c in table.columns])
-    for row in table.rows:
-        writer.writerow([_raw(value, column.unit) for value, column in zip(row.values, table.columns, strict=True)])
-    return file.getvalue().rstrip("\n")
+def key(column: Column) -> str:
+    """A column's name, with the unit of its raw values."""
+    return f"{column.name}_bytes" if column.unit is Unit.BYTES and not column.name.endswith("_bytes") else column.name
 
 
 def _raw(value: Any, unit: Unit) -> Any:

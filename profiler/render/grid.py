@@ -1,20 +1,23 @@
-"""What the formats share: cells as text, and tabulate's own formats."""
+"""What the formats share: cells as text, and which columns there is room for."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from decimal import Decimal
+from typing import Any, TypeAlias
 
-from tabulate import tabulate
-
+from profiler.comparison import Comparison
+from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import Column, Table, Unit, View, layer_table, model_table
+from profiler.tables import Column, Table, Unit, View, layer_table
 
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
-Models: TypeAlias = Callable[[Sequence[Profile], Sequence[str]], str]
+Models: TypeAlias = Callable[[Comparison], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
+BETWEEN = 2  # blanks between columns
 
 
 def dressed(write: Callable[[Table], str]) -> tuple[Layers, Models]:
@@ -23,8 +26,8 @@ def dressed(write: Callable[[Table], str]) -> tuple[Layers, Models]:
     def layers(profile: Profile, view: View | None = None) -> str:
         return write(layer_table(profile, view))
 
-    def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-        return write(model_table(profiles, columns))
+    def models(comparison: Comparison) -> str:
+        return write(model_table(comparison))
 
     return layers, models
 
@@ -41,33 +44,58 @@ def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> l
     ]
 
 
+def failure(reason: str) -> str:
+    """What stands in a row that has no values."""
+    return f"failed: {reason}"
+
+
+def is_left(column: Column) -> bool:
+    return column.unit in LEFT
+
+
+def width(cell: str) -> int:
+    """How many places a text takes on a screen: two for a wide character, none for an accent that joins another."""
+    if cell.isascii():
+        return len(cell)
+    places = ((2 if unicodedata.east_asian_width(c) in "WF" else 1) for c in cell if not unicodedata.combining(c))
+    return sum(places)
+
+
+def padded(cell: str, places: int, left: bool) -> str:
+    blanks = " " * (places - width(cell))
+    return cell + blanks if left else blanks + cell
+
+
 def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max([len(c.heading), *(len(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    return [max([width(c.heading), *(width(row[i]) for row in rows)]) for i, c in enumerate(columns)]
 
 
-def tabulated(headings: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column], tablefmt: str) -> str:
-    """Through tabulate, numbers to the right, cells as they are."""
-    return tabulate(
-        rows,
-        headings,
-        tablefmt,
-        colalign=_alignment(columns) if rows else None,
-        disable_numparse=True,
-        preserve_whitespace=True,
-    )
+def missing_decimals(values: Sequence[Any], written: Sequence[str]) -> list[str]:
+    """What each cell lacks at its end, as ".00", for all decimal points of a column to stand under each other."""
+    ends = [
+        cell[cell.rindex(".") :] if "." in cell and isinstance(value, (int, float, Decimal)) else ""
+        for value, cell in zip(values, written, strict=True)
+    ]
+    longest = max(map(len, ends), default=0)
+    lacks = [("." if not end else "") + "0" * (longest - max(len(end), 1)) for end in ends]
+    return [
+        lack if longest and isinstance(value, (int, float, Decimal)) else ""
+        for value, lack in zip(values, lacks, strict=True)
+    ]
 
 
-def ruled(headings: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column]) -> str:
-    """As tabulate's "simple" format, without the blanks that it puts around headings."""
-    rules = ["-" * width for width in widths(columns, rows)]
-    return tabulate(
-        [headings, rules, *rows],
-        tablefmt="plain",
-        colalign=_alignment(columns),
-        disable_numparse=True,
-        preserve_whitespace=True,
-    )
+def with_room(table: Table, fits: Callable[[Sequence[int]], bool]) -> list[int]:
+    """The columns there is room for: those of the highest rank go first, the rightmost of them first of all."""
+    kept = list(range(len(table.columns)))
+    while not table.chosen and not fits(kept):
+        last = max(kept, key=lambda i: (table.columns[i].rank, i))
+        if table.columns[last].rank == 0:
+            break
+        kept.remove(last)
+    return kept
 
 
-def _alignment(columns: Sequence[Column]) -> list[str]:
-    return ["left" if c.unit in LEFT else "right" for c in columns]
+def dropped(table: Table, kept: Sequence[int]) -> tuple[str, ...]:
+    """The note on columns that there was no room for."""
+    names = [c.name for i, c in enumerate(table.columns) if i not in kept]
+    return (f"Not shown for want of room: {', '.join(names)}; choose with --columns.",) if names else ()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+from profiler.comparison import Comparison, Entry
 from profiler.layers import Layer
 from profiler.profiles import Profile
-from profiler.records import Value, tensors
-from profiler.tables import View
+from profiler.records import Tensor, Value, tensors
+from profiler.render.csv import key
+from profiler.tables import Table, View
 
 SUFFIXES = (".json",)
 SCHEMA = 1
+_KEYS = (
+    "schema", "model", "source", "engine", "inputs", "convention", "versions", "totals", "layers", "unknown_ops",
+    "coverage",
+)  # fmt: skip
 
 
 def layers(profile: Profile, view: View | None = None) -> str:
@@ -21,8 +27,17 @@ def layers(profile: Profile, view: View | None = None) -> str:
     return _written(data(profile))
 
 
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return _written([data(profile) for profile in profiles])
+def models(comparison: Comparison) -> str:
+    """A list of whole profiles, whatever columns are shown, each with its label and metrics."""
+    return _written([_entry(entry) for entry in comparison.entries])
+
+
+def write(table: Table) -> str:
+    """Any other table: a list of rows by column, and what is said under it."""
+    keys = [key(column) for column in table.columns]
+    rows = [dict(zip(keys, map(_raw, row.values), strict=True)) | _error(row.failure) for row in table.rows]
+    facts = {label: _raw(value) for label, value, *_ in table.facts}
+    return _written({"caption": table.caption or None, "rows": rows, "facts": facts, "notes": list(table.notes)})
 
 
 def _written(value: Any) -> str:
@@ -44,6 +59,27 @@ def data(profile: Profile) -> dict[str, Any]:
         "unknown_ops": profile.unknown_ops,
         "coverage": dataclasses.asdict(profile.coverage),
     }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    """A model that could not be profiled has the reason, and null for all that is not known."""
+    known = dict.fromkeys(_KEYS) | {"schema": SCHEMA, "model": entry.model}
+    found = known if entry.profile is None else data(entry.profile)
+    metrics = {name: _raw(value) for name, value in entry.metrics.items()}
+    return found | {"label": entry.label, "metrics": metrics} | _error(entry.failure)
+
+
+def _error(failure: str | None) -> dict[str, str]:
+    return {} if failure is None else {"error": failure}
+
+
+def _raw(value: Any) -> Any:
+    """A number as JSON has it: whole ones as whole ones."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
+    if isinstance(value, (Tensor, tuple)):
+        return _shapes(value)
+    return value
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

@@ -1,39 +1,157 @@
-"""LaTeX with booktabs; what is said under a table stands in comments above it."""
+"""LaTeX with booktabs, and longtable for tables that are longer than a page: an \\input, or a paste, away from a paper.
+
+Numbers are written as papers have them: one unit a column, named in its heading, decimal points under each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from profiler.render import grid
-from profiler.tables import Table
+from profiler.comparison import Comparison
+from profiler.conventions import DEFAULT
+from profiler.model_tables import model_table
+from profiler.profiles import Profile
+from profiler.render import grid, numbers
+from profiler.render.tex import ems, escaped
+from profiler.tables import Row, Table, View, layer_table
 
 SUFFIXES = (".tex",)
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "→": r"$\rightarrow$", "·": r"$\cdot$",
-    "<": r"\textless{}", ">": r"\textgreater{}", "…": r"\ldots{}", "≥": r"$\geq$",
-}  # fmt: skip
+_LONG = 40  # rows that a page can still hold, with a caption and notes
+_INDENT = 0.8  # em, for each level of the tree
+_SEPARATION = 4  # pt on either side of a column, but for the outer edges
+_PAGE = 345  # pt, the text's width in the article class at 10 pt
+_SIZES = (("", 10.0), (r"\small", 9.25), (r"\footnotesize", 8.5))  # with their em in pt
+_SMALLEST = _SIZES[-1][1]
+_COLUMNS = ("layer", "kind", "output", "params", "macs")  # of layers; there is no room for more
 
 
-def _render(table: Table) -> str:
-    rows = [
-        [rf"\hspace{{{row.depth}em}}" * bool(row.depth) + escaped(cells[0]), *map(escaped, cells[1:])]
-        for row, cells in zip(table.rows, grid.cells(table), strict=True)
-    ]
-    headings = [escaped(c.heading) for c in table.columns]
-    return "\n".join([*(f"% {note}" for note in table.notes), _tabulated(headings, rows, table)])
+def write(table: Table) -> str:
+    kept = grid.with_room(table, lambda some: _width(table, some, _SMALLEST) <= _PAGE)
+    headings, rows = _cells(table, kept)
+    is_long = len(rows) > _LONG
+    packages = "{booktabs, longtable}" if is_long else "{booktabs}"
+    facts = [f"{label}: {numbers.text(value, unit)} {remark}".rstrip() for label, value, unit, remark in table.facts]
+    remarks = [rf"In the preamble: \usepackage{packages}", *facts, *grid.dropped(table, kept)]
+    body = (_longtable if is_long else _float)(table, kept, headings, rows)
+    return "\n".join([*(f"% {numbers.one_line(remark)}" for remark in remarks), *body])
 
 
-def _tabulated(headings: Sequence[str], rows: Sequence[Sequence[str]], table: Table) -> str:
-    """tabulate's booktabs format escapes what is escaped already, so its raw format gets booktabs' rules."""
-    written = grid.tabulated(headings, rows, table.columns, "latex_raw")
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
-        written = written.replace(r"\hline", rule, 1)
-    return written
+def layers(profile: Profile, view: View | None = None) -> str:
+    view = view or View()
+    counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
+    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in _COLUMNS]
+    return write(layer_table(profile, view if view.columns else replace(view, columns=default)))
 
 
-def escaped(cell: str) -> str:
-    return "".join(_SPECIAL.get(character, character) for character in cell)
+def models(comparison: Comparison) -> str:
+    return write(model_table(comparison))
 
 
-layers, models = grid.dressed(_render)
+# The two shapes of a table --------------------------------------------------------------------------------------------
+
+
+def _float(table: Table, kept: Sequence[int], headings: str, rows: Sequence[str]) -> Iterator[str]:
+    yield r"\begin{table}[htbp]"
+    yield r"\centering"
+    if table.caption:
+        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}"
+    elif table.anchor:
+        yield r"\refstepcounter{table}" + _label(table)
+    yield rf"{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}%"
+    yield rf"\begin{{tabular}}{{{_alignment(table, kept)}}}"
+    yield from [r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    if table.notes:
+        yield from [r"\par\smallskip", rf"\begin{{minipage}}{{\linewidth}}{_notes(table)}\end{{minipage}}"]
+    yield r"\end{table}"
+
+
+def _longtable(table: Table, kept: Sequence[int], headings: str, rows: Sequence[str]) -> Iterator[str]:
+    """Its headings stand on every page, and it does not float."""
+    span = len(kept)
+    yield rf"\begingroup{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}%"
+    yield rf"\begin{{longtable}}{{{_alignment(table, kept)}}}"
+    if table.caption:
+        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}\\"
+    elif table.anchor:
+        yield r"\refstepcounter{table}" + _label(table)
+    yield from [r"\toprule", headings, r"\midrule", r"\endfirsthead"]
+    yield rf"\multicolumn{{{span}}}{{@{{}}l}}{{\emph{{continued}}}}\\"
+    yield from [r"\toprule", headings, r"\midrule", r"\endhead"]
+    yield from [r"\bottomrule", r"\endfoot", r"\bottomrule", r"\endlastfoot"]
+    yield from rows
+    yield from [r"\end{longtable}", r"\endgroup"]
+    if table.notes:
+        yield rf"\noindent\begin{{minipage}}{{\linewidth}}{_notes(table)}\end{{minipage}}"
+
+
+def _label(table: Table) -> str:
+    return rf"\label{{{table.anchor}}}" if table.anchor else ""
+
+
+def _notes(table: Table) -> str:
+    return r"\footnotesize\raggedright " + "\n\\par ".join(map(escaped, table.notes))
+
+
+def _size(table: Table, kept: Sequence[int]) -> str:
+    """The largest type in which the table is no wider than a page, or the smallest there is."""
+    return next((name for name, em in _SIZES if _width(table, kept, em) <= _PAGE), _SIZES[-1][0])
+
+
+def _width(table: Table, kept: Sequence[int], em: float) -> float:
+    """In pt, about."""
+    return sum(_ems(table, i) for i in kept) * em + 2 * _SEPARATION * (len(kept) - 1)
+
+
+def _ems(table: Table, column: int) -> float:
+    written, heading = _plain(table, column)
+    is_first = column == 0
+    indented = [_INDENT * row.depth * is_first + ems(cell) for row, cell in zip(table.rows, written, strict=True)]
+    return max([ems(heading), *indented])
+
+
+def _alignment(table: Table, kept: Sequence[int]) -> str:
+    """Text to the left, numbers to the right, and no blank at the outer edges."""
+    return "@{}" + "".join("l" if grid.is_left(table.columns[i]) else "r" for i in kept) + "@{}"
+
+
+# Cells ----------------------------------------------------------------------------------------------------------------
+
+
+def _plain(table: Table, column: int) -> tuple[list[str], str]:
+    """A column's cells before they become LaTeX, and its heading."""
+    written, prefix = numbers.column([row.values[column] for row in table.rows], table.columns[column].unit)
+    heading = table.columns[column].heading
+    return written, f"{heading} ({prefix})" if prefix else heading
+
+
+def _cells(table: Table, kept: Sequence[int]) -> tuple[str, list[str]]:
+    """The line of headings, and the lines of rows, as LaTeX."""
+    headings, columns = [], []
+    for i in kept:
+        written, heading = _plain(table, i)
+        lacks = grid.missing_decimals([row.values[i] for row in table.rows], written)
+        headings.append(escaped(heading))
+        columns.append([_cell(c, lack, i in row.best) for c, lack, row in zip(written, lacks, table.rows, strict=True)])
+    rows = [_row(row, cells, len(kept)) for row, cells in zip(table.rows, zip(*columns, strict=True), strict=True)]
+    return _line(headings), rows
+
+
+def _cell(written: str, lack: str, is_best: bool) -> str:
+    words = escaped(written)
+    words = rf"\textbf{{{words}}}" if is_best else words
+    return words + (rf"\phantom{{{lack}}}" if lack else "")
+
+
+def _row(row: Row, cells: Sequence[str], columns: int) -> str:
+    first = rf"\hspace*{{{_INDENT * row.depth:.1f}em}}{cells[0]}" if row.depth else cells[0]
+    if row.failure is None:
+        return _line([first, *cells[1:]])
+    reason = escaped(grid.failure(row.failure))
+    if columns == 1:
+        return _line([f"{first} {reason}"])
+    return _line([first, rf"\multicolumn{{{columns - 1}}}{{l@{{}}}}{{{reason}}}"])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from profiler.render import grid, numbers
-from profiler.tables import Table
+from profiler.tables import Row, Table
 
 SUFFIXES = (".md", ".markdown")
 _INDENT = "&nbsp;&nbsp;"
+_SPECIAL = "\\|_*<>`[]~$"  # $ begins a formula on GitHub, ~ strikes out
 
 
-def _render(table: Table) -> str:
-    rows = [
-        [_INDENT * row.depth + _escaped(cells[0]), *map(_escaped, cells[1:])]
-        for row, cells in zip(table.rows, grid.cells(table), strict=True)
-    ]
-    parts = [grid.tabulated([_escaped(c.heading) for c in table.columns], rows, table.columns, "github")]
+def write(table: Table) -> str:
+    headings = [_escaped(column.heading) for column in table.columns]
+    rows = [_row(row, cells) for row, cells in zip(table.rows, grid.cells(table), strict=True)]
+    widths = [max(map(grid.width, cells)) for cells in zip(headings, *rows, strict=True)]
+    left = [grid.is_left(column) for column in table.columns]
+    rules = ["-" * (w - 1) + ("-" if is_left else ":") for w, is_left in zip(widths, left, strict=True)]
+    lines = [f"| {' | '.join(map(grid.padded, cells, widths, left))} |" for cells in [headings, rules, *rows]]
     facts = [
         f"- {label}: {numbers.text(v, unit)}{f' ({remark})' if remark else ''}"
         for label, v, unit, remark in table.facts
     ]
-    parts += ["\n".join(facts), "\n".join(f"- {_escaped(note)}" for note in table.notes)]
-    return "\n\n".join(part for part in parts if part)
+    caption = f"**{_escaped(numbers.one_line(table.caption))}**" if table.caption else ""
+    notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
+    return "\n\n".join(part for part in [caption, "\n".join(lines), "\n".join(facts), notes] if part)
+
+
+def _row(row: Row, cells: list[str]) -> list[str]:
+    """A row that has no values has the reason in its second cell, or behind its name where there is but one."""
+    written = [_INDENT * row.depth + _escaped(cells[0]), *map(_escaped, cells[1:])]
+    if row.failure is not None:
+        reason = _escaped(grid.failure(row.failure))
+        return [written[0], reason, *[""] * (len(cells) - 2)] if len(cells) > 1 else [f"{written[0]} {reason}"]
+    return [f"**{cell}**" if i in row.best else cell for i, cell in enumerate(written)]
 
 
 def _escaped(cell: str) -> str:
-    for character in "\\|_*<>`[]":
-        cell = cell.replace(character, f"\\{character}")
-    return cell
+    return "".join(f"\\{c}" if c in _SPECIAL else "&amp;" if c == "&" else c for c in cell)
 
 
-layers, models = grid.dressed(_render)
+layers, models = grid.dressed(write)

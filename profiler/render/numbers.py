@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from math import floor, log10
 from typing import Any
 
 from profiler.records import Tensor
@@ -14,11 +16,14 @@ _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P")
 
 def text(value: Any, unit: Unit) -> str:
     """A value as a person reads it; "?" for a number that is not known."""
-    if unit is Unit.TEXT:
-        return "" if value is None else str(value)
     if unit is Unit.SHAPE:
         return shape(value)
     return UNKNOWN if value is None else _WRITERS[unit](value)
+
+
+def one_line(value: Any) -> str:
+    """A text without line breaks and other control characters, which no table survives."""
+    return "".join(c if c.isprintable() else " " for c in str(value))
 
 
 def exact(value: int) -> str:
@@ -43,6 +48,11 @@ def share(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
+def times(value: float) -> str:
+    """How many times as much: ×0.54. Two significant digits where two decimals would not show them."""
+    return f"×{value:,.{2 if value == 0 else _decimals(value)}f}"
+
+
 def ratio(value: float) -> str:
     return f"{value:.2f}"
 
@@ -56,10 +66,55 @@ def shape(value: Any) -> str:
     return f"{shapes[0]}, +{len(shapes) - 1}" if len(shapes) > 1 else shapes[0]
 
 
-_WRITERS = {
+_WRITERS: dict[Unit, Callable[[Any], str]] = {
+    Unit.TEXT: one_line,
+    Unit.NUMBER: one_line,
     Unit.EXACT: exact,
+    Unit.COUNT: exact,
     Unit.AMOUNT: amount,
     Unit.BYTES: megabytes,
     Unit.SHARE: share,
     Unit.RATIO: ratio,
+    Unit.TIMES: times,
 }
+
+
+# A whole column, as papers have it ------------------------------------------------------------------------------------
+
+_MOST_DECIMALS = 3
+
+
+def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
+    """Its cells, with as many decimals each, and the decimal prefix ("G") that they have in common.
+
+    The prefix is the largest with which three decimals show two digits of the smallest value, so that nothing vanishes.
+    """
+    known = [value for value in values if value]
+    if unit in (Unit.AMOUNT, Unit.COUNT):
+        step, prefix, decimals = _in_common(known)
+    elif unit is Unit.BYTES:
+        step, prefix, decimals = MB, "", min(_MOST_DECIMALS, _decimals(min(known, default=MB) / MB))
+    else:
+        return [text(value, unit) for value in values], ""
+    return [_scaled(value, step, decimals) for value in values], prefix
+
+
+def _in_common(known: Sequence[int]) -> tuple[int, str, int]:
+    for step, prefix in reversed(_STEPS):
+        if known and max(known) >= step and (decimals := _decimals(min(known) / step)) <= _MOST_DECIMALS:
+            return step, prefix, decimals
+    return 1, "", 0
+
+
+def _decimals(value: float) -> int:
+    """So many that two significant digits show, and two at least."""
+    return max(2, 1 - floor(log10(value)))
+
+
+def _scaled(value: int | None, step: int, decimals: int) -> str:
+    if value is None:
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    least = 10**-decimals
+    return f"{value / step:,.{decimals}f}" if value / step >= least / 2 else f"<{least:.{decimals}f}"

@@ -6,38 +6,79 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from profiler.profiles import Profile
 from profiler.render import grid, numbers
-from profiler.tables import Column, Table, View, layer_table, model_table
+from profiler.tables import Column, Table, Unit
 
 SUFFIXES = (".txt",)
-_BETWEEN = 2  # blanks between columns
 _INDENT = 2
+_STAR = "*"
 _LEAST = 10  # a text column is cut no further
 
 
-def layers(profile: Profile, view: View | None = None) -> str:
-    return render(layer_table(profile, view), may_drop=not (view and view.columns))
-
-
-def models(profiles: Sequence[Profile], columns: Sequence[str] = ()) -> str:
-    return render(model_table(profiles, columns), may_drop=not columns)
-
-
-def render(table: Table, may_drop: bool, width: int | None = None) -> str:
+def write(table: Table, width: int | None = None) -> str:
     """The table in `width` columns (default: the terminal's; no limit when the output is not a terminal)."""
     limit = _screen() if width is None else width
-    kept = _kept(table, limit) if may_drop else list(range(len(table.columns)))
-    cells = grid.cells(table, kept, indent=_INDENT)
+    kept = grid.with_room(table, lambda some: limit is None or _least(table, some) <= limit)
     columns = [table.columns[i] for i in kept]
+    cells = _marked(table, kept, _aligned(table, kept, grid.cells(table, kept, _INDENT)))
     if limit is not None:
         cells = _cut(columns, cells, limit)
-    parts = [grid.ruled([c.heading for c in columns], cells, columns)]
+    parts = [_wrapped(table.caption, limit)] if table.caption else []
+    parts += ["\n".join(_lines(table, columns, cells, limit))]
     parts += [_facts(table, limit)] if table.facts else []
-    parts += ["\n".join(_wrapped(note, limit) for note in table.notes + _dropped(table, kept))]
+    parts += ["\n".join(_wrapped(note, limit) for note in table.notes + grid.dropped(table, kept))]
     return "\n\n".join(part for part in parts if part)
+
+
+layers, models = grid.dressed(write)
+
+
+def _least(table: Table, kept: Sequence[int]) -> int:
+    """The narrowest a table can be made without cutting more than its columns allow."""
+    columns = [table.columns[i] for i in kept]
+    found = grid.widths(columns, grid.cells(table, kept, _INDENT))
+    return sum(min(w, c.most or w) for w, c in zip(found, columns, strict=True)) + grid.BETWEEN * (len(kept) - 1)
+
+
+def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]], limit: int | None) -> Iterator[str]:
+    """Headings, rules and rows, each column as wide as it has to be."""
+    widths = grid.widths(columns, cells)
+
+    def line(row: Sequence[str]) -> str:
+        placed = (grid.padded(c, w, grid.is_left(column)) for c, w, column in zip(row, widths, columns, strict=True))
+        return (" " * grid.BETWEEN).join(placed).rstrip()
+
+    yield line([column.heading for column in columns])
+    yield line(["-" * width for width in widths])
+    for row, written in zip(table.rows, cells, strict=True):
+        if row.failure is None:
+            yield line(written)
+        else:
+            name = grid.padded(written[0], widths[0], left=True)
+            words = f"{name}{' ' * grid.BETWEEN}{grid.failure(row.failure)}"
+            yield words if limit is None else _shortened(words, limit)
+
+
+def _aligned(table: Table, kept: Sequence[int], cells: list[list[str]]) -> list[list[str]]:
+    """Numbers of which some have more decimals than others, with their decimal points under each other."""
+    for position, i in enumerate(kept):
+        if table.columns[i].unit is Unit.NUMBER:
+            lacks = grid.missing_decimals([row.values[i] for row in table.rows], [row[position] for row in cells])
+            for row, lack in zip(cells, lacks, strict=True):
+                row[position] += " " * len(lack)
+    return cells
+
+
+def _marked(table: Table, kept: Sequence[int], cells: list[list[str]]) -> list[list[str]]:
+    """A star behind the best of a column, and room for it behind the others."""
+    starred = {i for row in table.rows for i in row.best}
+    for row, written in zip(table.rows, cells, strict=True):
+        for position, i in enumerate(kept):
+            if i in starred:
+                written[position] += _STAR if i in row.best else " "
+    return cells
 
 
 def _wrapped(note: str, limit: int | None) -> str:
@@ -51,28 +92,10 @@ def _screen() -> int | None:
     return None
 
 
-def _kept(table: Table, limit: int | None) -> list[int]:
-    """The columns for a screen: those of the highest rank go first, the rightmost of them first of all."""
-    kept = list(range(len(table.columns)))
-    while limit is not None and _least(table, kept) > limit:
-        last = max(kept, key=lambda i: (table.columns[i].rank, i))
-        if table.columns[last].rank == 0:
-            break
-        kept.remove(last)
-    return kept
-
-
-def _least(table: Table, kept: Sequence[int]) -> int:
-    """The narrowest a table can be made without cutting more than its columns allow."""
-    columns = [table.columns[i] for i in kept]
-    widths = grid.widths(columns, grid.cells(table, kept, _INDENT))
-    return sum(min(w, c.most or w) for w, c in zip(widths, columns, strict=True)) + _BETWEEN * (len(kept) - 1)
-
-
 def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[list[str]]:
     """Shorten the cells of the columns that may be cut, the widest first, until a line fits."""
     widths = grid.widths(columns, cells)
-    while sum(widths) + _BETWEEN * (len(widths) - 1) > limit:
+    while sum(widths) + grid.BETWEEN * (len(widths) - 1) > limit:
         soft = [i for i, c in enumerate(columns) if c.most is not None and widths[i] > _LEAST]
         if not soft:
             break
@@ -81,7 +104,11 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 
 
 def _shortened(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else cell[: width - 1] + "…"
+    if grid.width(cell) <= width:
+        return cell
+    while grid.width(cell) > width - 1:
+        cell = cell[:-1]
+    return cell + "…"
 
 
 def _facts(table: Table, limit: int | None) -> str:
@@ -89,8 +116,3 @@ def _facts(table: Table, limit: int | None) -> str:
     labels, values = max(len(label) for label, *_ in written), max(len(value) for _, value, _ in written)
     lines = (f"{label:{labels}}  {value:>{values}}  {remark}".rstrip() for label, value, remark in written)
     return "\n".join(line if limit is None or len(line) <= limit else _wrapped(line, limit) for line in lines)
-
-
-def _dropped(table: Table, kept: Sequence[int]) -> tuple[str, ...]:
-    names = [c.name for i, c in enumerate(table.columns) if i not in kept]
-    return (f"Not shown for want of room: {', '.join(names)}; choose with --columns.",) if names else ()

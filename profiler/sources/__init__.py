@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from profiler import errors
 from profiler.archive import SUFFIXES
 from profiler.records import Trace
-from profiler.sources.spec import Feed, Spec, parse
+from profiler.sources.spec import Feed, Published, Spec, parse
 
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-__all__ = ["Feed", "Spec", "load", "names", "parse"]
+__all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
 
 _ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+_PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
@@ -44,6 +45,14 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
         except errors.MissingPackage as error:
             missing = error
     raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
+
+
+def published(trace: Trace) -> Published | None:
+    """What is published about how good a model's weights are; None where that does not hold for what was run."""
+    if trace.source not in _PUBLISHING:
+        return None
+    found: Published | None = _source(trace.source).published(parse(trace.model), [i.shape for i in trace.inputs])
+    return found
 
 
 def names(pattern: str) -> list[str]:

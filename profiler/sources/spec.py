@@ -40,6 +40,14 @@ class Feed:
         return bool(self.args or self.kwargs)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published about one set of weights: their name, and figures by (data set, metric)."""
+
+    weights: str
+    figures: Mapping[tuple[str, str], float]
+
+
 def parse(text: str) -> Spec:
     """Read a spec; raises `errors.BadSpec` with the place that is wrong."""
     match = _PATTERN.fullmatch(text.strip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import nn
 from profiler import errors
 from profiler.inputs import TensorSpec
 from profiler.sources.build import as_model, build, build_real
-from profiler.sources.spec import Feed, Spec
+from profiler.sources.spec import Feed, Published, Spec
 from profiler.trace import Subject
 
 PREFIX = "torchvision"
@@ -76,6 +76,30 @@ def _entry(spec: Spec) -> Any:
     if named not in entries.__members__:
         raise errors.NoSuchWeights(spec.target, named, entries.__members__)
     return entries[named]
+
+
+def published(spec: Spec, shapes: Iterable[tuple[int, ...]]) -> Published | None:
+    """What torchvision says of the weights that a spec names, or of the default ones (`meta["_metrics"]`).
+
+    None where it says nothing of what was run: another architecture, by the spec's arguments, or another image size
+    than the weights' own transforms give. `shapes` are those of the inputs.
+    """
+    if set(spec.kwargs) - {"weights"} or not has(spec.target) or not len(_models().get_model_weights(spec.target)):
+        return None
+    entry = _entry(spec)
+    own = {given.shape[-2:] for given in _flat(_inputs(entry, {}, Feed())[0])}
+    if {tuple(shape)[-2:] for shape in shapes} != own:
+        return None
+    figures = {(data, name): value for data, row in entry.meta["_metrics"].items() for name, value in row.items()}
+    return Published(entry.name, figures)
+
+
+def _flat(args: Iterable[Any]) -> Iterator[TensorSpec]:
+    for given in args:
+        if isinstance(given, TensorSpec):
+            yield given
+        else:
+            yield from _flat(given)
 
 
 def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:

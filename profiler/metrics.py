@@ -1,0 +1,158 @@
+"""How good is it? Figures that somebody measured (accuracy, F1, ...), by model: from a CSV file, or published."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from profiler import errors
+from profiler.tables import Better
+
+if TYPE_CHECKING:
+    from profiler.profiles import Profile
+
+# Numbers keep the digits they were written with: 76.50 is not 76.5.
+Metric: TypeAlias = Decimal | str
+
+SUFFIXES = (".csv", ".tsv")
+_DELIMITERS = ",;\t"
+_LESS_IS_BETTER = {
+    "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
+    "epe", "fl", "latency", "time", "ms", "seconds", "s",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What one source says: the names of its columns, a row by a model's spec or label, and a remark on it."""
+
+    names: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, Metric]]
+    remarks: tuple[str, ...] = field(default=())
+
+    def of(self, spec: str, label: str) -> Mapping[str, Metric]:
+        """The row of a model: by its label, else by its spec; empty where there is none."""
+        return self.rows.get(label) or self.rows.get(spec) or {}
+
+
+def metric(value: Any) -> Metric | None:
+    """A number or a text, as it was written; None for nothing. What is no finite number stays a text."""
+    text = str(value).strip()
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text or None
+    return number if isfinite(float(number)) and "_" not in text else text
+
+
+def better(name: str) -> Better:
+    """Whether less or more of it is better, by its name: an error, a loss or a time is best when it is least."""
+    words = re.findall(r"[a-z]+", name.lower())
+    return "min" if _LESS_IS_BETTER.intersection(words) else "max"
+
+
+def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
+    """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return Metrics(tuple(names), {model: _known(row.items()) for model, row in rows.items()})
+
+
+def _known(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
+    found = ((name, metric(value)) for name, value in items if value is not None)
+    return {name: value for name, value in found if value is not None}
+
+
+# A file ---------------------------------------------------------------------------------------------------------------
+
+
+def read(path: str) -> Metrics:
+    """A CSV file whose first column, or the one called "model", holds specs or labels.
+
+    The separator is a comma, a semicolon or a tab. Columns without a name are left out, but for the models'. Raises
+    `BadMetrics`.
+    """
+    header, rows = _table(path)
+    key = next((i for i, name in enumerate(header) if name.casefold() == "model"), 0)
+    named = {i: name for i, name in enumerate(header) if name and i != key}
+    if not named:
+        raise errors.BadMetrics(path, "it has no column beside the models'")
+    twice = [name for name in named.values() if list(named.values()).count(name) > 1]
+    if twice:
+        raise errors.BadMetrics(path, f"two of its columns are called {twice[0]!r}")
+    found: dict[str, Mapping[str, Metric]] = {}
+    lines: dict[str, int] = {}
+    for line, cells in rows:
+        if len(cells) > len(header):
+            raise errors.BadMetrics(path, f"line {line} has {len(cells)} cells and the header {len(header)}")
+        model = cells[key].strip() if key < len(cells) else ""
+        if model in lines:
+            raise errors.BadMetrics(path, f"lines {lines[model]} and {line} are both for {model!r}")
+        lines[model] = line
+        found[model] = _known((name, cells[i]) for i, name in named.items() if i < len(cells))
+    return Metrics(tuple(named.values()), found)
+
+
+def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and the rows that are not empty with their line numbers."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except OSError as error:
+        raise errors.BadMetrics(path, error.strerror or errors.first_line(error)) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise errors.BadMetrics(path, errors.first_line(error)) from None
+    if len(lines) < 2:
+        raise errors.BadMetrics(path, "it has no row under its header" if lines else "it is empty")
+    return [cell.strip() for cell in lines[0][1]], lines[1:]
+
+
+def check_some_match(path: str, found: Metrics, models: Iterable[tuple[str, str]]) -> None:
+    """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
+    models = list(models)
+    if not any(found.of(spec, label) for spec, label in models):
+        raise errors.NoMetricsMatch(path, list(found.rows), [label for _, label in models])
+
+
+# Published ------------------------------------------------------------------------------------------------------------
+
+
+def published(profiles: Iterable[Profile]) -> Metrics:
+    """What the zoos publish for the weights of these models, by spec.
+
+    A metric that is known for several data sets has the data set in its name.
+    """
+    from profiler import sources  # which may have to import a zoo
+
+    found = {p.model: known for p in profiles if (known := sources.published(p.trace)) is not None}
+    figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
+    times = [name for _, name in figures]
+    names = {(data, name): name if times.count(name) == 1 else f"{name} {data}" for data, name in figures}
+    rows = {
+        model: _known((names[figure], value) for figure, value in known.figures.items())
+        for model, known in found.items()
+    }
+    return Metrics(tuple(names.values()), rows, tuple(_remarks(found, names)))
+
+
+def _remarks(found: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    by_data: dict[str, list[str]] = {}
+    for (data, _), name in names.items():
+        by_data.setdefault(data, []).append(name)
+    if by_data:
+        measured = "; ".join(f"{', '.join(columns)} on {data}" for data, columns in by_data.items())
+        yield f"As published with the weights: {measured}."
+    by_weights: dict[str, list[str]] = {}
+    for model, known in found.items():
+        by_weights.setdefault(known.weights, []).append(model)
+    if by_weights:
+        weights = (f"{name} ({', '.join(models)})" for name, models in by_weights.items())
+        yield f"Weights: {'; '.join(weights)}."
