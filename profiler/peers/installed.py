@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.metadata as metadata
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -1,10 +1,10 @@
-"""What every counter is to read: a spec or a live model, and what it is fed. It travels to other processes in a file."""
+"""What is to be read: a spec or a live model, and what it is fed. It travels to other processes in a file."""
 
 from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -113,7 +113,9 @@ def _settle(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 def _by_value(model: Any, cloudpickle: Any) -> Iterator[None]:
     """Let the code go along of modules that exist in this process alone; cloudpickle sees to `__main__` by itself."""
     found = [] if isinstance(model, str) else [sys.modules.get(type(module).__module__) for module in model.modules()]
-    here_alone = {module.__name__: module for module in found if module is not None and not _importable(module.__name__)}
+    here_alone = {
+        module.__name__: module for module in found if module is not None and not _importable(module.__name__)
+    }
     for module in here_alone.values():
         cloudpickle.register_pickle_by_value(module)
     try:

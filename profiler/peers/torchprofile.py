@@ -26,7 +26,7 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     given = by_position(model, args, kwargs, "torchprofile")
     known = [path for path, _ in model.named_modules()]
     with _scopes(model, known):
-        macs = profile_macs(model, given, reduction=None)
+        macs: Any = profile_macs(model, given, reduction=None)
     charges = dict.fromkeys(known, 0)
     for node, count in macs.items():
         scope = node.scope.rpartition("/")[2]
