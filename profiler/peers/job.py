@@ -1,4 +1,4 @@
-"""What every counter is to read: a spec or a live model, and what it is fed. It travels to other processes in a file."""
+"""What is to be read: a spec or a live model, and what it is fed. It travels to other processes in a file."""
 
 from __future__ import annotations
 

@@ -25,16 +25,14 @@ _UNSEEN_BATCH = "ptflops is given keyword arguments, in which it sees no batch t
 def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
     """Its unit is a MAC or an operation on an element. What modules count is divided by the batch, the rest is not."""
     hooked: Counter[str] = Counter()
-    weights: dict[str, int] = {}
     ledger = Ledger(model, _functional)
-    with after_forward(model, lambda: _look(model, hooked, weights)), ledger.following():
+    with after_forward(model, lambda: _look(model, hooked)), ledger.following():
         total, params = complexity(model, args, kwargs, "ptflops", "pytorch")
     return Reading(
         "ptflops",
         total=total,
         params=params,
         layers=plainly({path: count + hooked[path] for path, count in ledger.charged.items()}),
-        layer_params=weights,
         note=None if _alone(args, kwargs) else _UNSEEN_BATCH,
     )
 
@@ -75,8 +73,8 @@ def _functional() -> Any:
     return sum(sum(getattr(patched, "collector", ())) for patched in (functional.relu, torch.matmul))
 
 
-def _look(model: Any, charges: Counter[str], weights: dict[str, int]) -> None:
-    """What its hooks have left on the modules. A module that has a rule is not looked into, and shared ones are met twice."""
+def _look(model: Any, charges: Counter[str]) -> None:
+    """What its hooks have left on the modules: it does not look into one with a rule, and meets shared ones twice."""
     known = paths(model)
 
     def walk(module: Any) -> None:
@@ -86,6 +84,5 @@ def _look(model: Any, charges: Counter[str], weights: dict[str, int]) -> None:
                 walk(child)
             return
         charges[path] += module.__flops__ / model.__batch_counter__
-        weights[path] = module.__params__
 
     walk(model)

@@ -1,4 +1,4 @@
-"""ultralytics-thop's `profile`: a descendant of thop that has taken over its import name. Never a dependency of ours."""
+"""ultralytics-thop's `profile`: a descendant of thop that has taken its import name. Never a dependency of ours."""
 
 from __future__ import annotations
 

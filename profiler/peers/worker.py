@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     tool, job, result = argv[0], Path(argv[1]), Path(argv[2])
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    write(read(tool, job), result)
+    write(read(tool, lambda: Job.load(job)), result)
     return 0
 
 
@@ -39,8 +40,8 @@ def write(reading: Reading, path: Path) -> None:
     partial.replace(path)
 
 
-def read(tool: str, job: Path) -> Reading:
-    """What one counter says of the model in a job's file, or why it says nothing. Changes the state of this process."""
+def read(tool: str, job: Callable[[], Job]) -> Reading:
+    """What one counter says of a model, or why it says nothing. Changes the model and the state of this process."""
     try:
         called = peer(tool)
         absent = missing(called)
@@ -51,17 +52,23 @@ def read(tool: str, job: Path) -> Reading:
     warnings.simplefilter("ignore")
     found = version(called.DISTRIBUTION)
     try:
-        return replace(called.read(*Job.load(job).real()), tool=tool, version=found)
+        return replace(called.read(*job().real()), tool=tool, version=found)
     except (Exception, SystemExit) as error:
         return Reading(tool, found, error=sentence(error))
 
 
 def sentence(error: BaseException) -> str:
-    """An exception in one line, and the one that it wraps."""
+    """An exception in one line, and the one that it wraps. One without words tells where it was raised."""
     if isinstance(error, errors.ProfileError):
         return str(error)
-    said = f"{type(error).__name__}: {errors.first_line(error)}"
-    return said if error.__cause__ is None else f"{said} ({sentence(error.__cause__)})"
+    said = errors.first_line(error) if str(error).strip() else _place(error)
+    wrapped = "" if error.__cause__ is None else f" ({sentence(error.__cause__)})"
+    return f"{type(error).__name__}: {said}{wrapped}"
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].line} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else "no reason"
 
 
 if __name__ == "__main__":
