@@ -74,6 +74,7 @@ class Replica:
     charges: everything that the tool counts. What it does not count has no charge.
     weighings: the parameters it counts, where it counts parameters.
     unseen: why the tool does not count an operator, given its name ("aten.mm").
+    version: of the tool that is replayed, or how it begins.
     per_mac: what it counts for one MAC: 1, or 2 where its unit is one addition or multiplication.
     """
 
@@ -83,6 +84,7 @@ class Replica:
     weighings: Callable[[Trace], Iterable[Weighing]] | None = None
     unseen: Callable[[str], str] = lambda op: f"no rule for {op}"
     per_mac: int = 1
+    version: str = ""
 
     def amounts(self, trace: Trace, own: Sequence[Cost]) -> Sequence[int]:
         found = [Fraction(0)] * len(trace.modules)

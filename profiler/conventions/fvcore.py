@@ -96,4 +96,5 @@ CONVENTION = Replica(
     _charges,
     _weighings,
     lambda op: f"it has no rule for {op.removeprefix('aten.')}, or the output does not depend on it",
+    version="0.1.5.post20221221",
 )

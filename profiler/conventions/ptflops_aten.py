@@ -112,4 +112,5 @@ CONVENTION = Replica(
     _charges,
     _weighings,
     lambda op: f"it has no formula for {op.removeprefix('aten.')}",
+    version="0.7.5",
 )

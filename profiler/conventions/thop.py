@@ -175,4 +175,5 @@ CONVENTION = Replica(
     _charges,
     _weighings,
     lambda op: "not inside a layer that it has a rule for",
+    version="0.1.1",
 )

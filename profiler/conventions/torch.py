@@ -79,4 +79,5 @@ CONVENTION = Replica(
     None,
     lambda op: f"it has no formula for {op.removeprefix('aten.')}",
     per_mac=2,
+    version="2.14",
 )

@@ -120,4 +120,5 @@ CONVENTION = Replica(
     _charges,
     None,
     lambda op: f"it has no rule for {op.removeprefix('aten.')}, or the output does not depend on it",
+    version="0.1.0",
 )

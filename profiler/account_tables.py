@@ -1,0 +1,95 @@
+"""Accounts as tables: a statement line by line, with the balance after each; or raw, one row a term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from profiler import conventions
+from profiler.accounts import Account, Statement, Term
+from profiler.conventions import Replica
+from profiler.tables import Column, Row, Table, Unit
+
+_COLUMNS = (
+    Column("term", "Account", Unit.TEXT, lambda row, _: row, 0, 60),
+    Column("layers", "Layers", Unit.EXACT, lambda row, _: row, 1),
+    Column("amount", "Amount", Unit.DIFFERENCE, lambda row, _: row),
+    Column("balance", "Balance", Unit.EXACT, lambda row, _: row, 2),
+)
+_NOTHING = ""  # a cell that there is nothing to say in
+
+
+def account_tables(accounts: Iterable[Account], verbose: bool = False) -> Iterator[Table]:
+    """For each account one table of its operations and one of its parameters. `verbose` shows each term's layers."""
+    for account in accounts:
+        title = f"{account.tool} {account.version}".strip()
+        if account.problem is not None:
+            failed = Row((title, _NOTHING, _NOTHING, _NOTHING), failure=account.problem)
+            yield Table(_COLUMNS, (failed,), caption=f"{account.model} by {title}", chosen=True)
+            continue
+        figures = ((_unit(account), account.operations), ("parameters", account.parameters))
+        for words, statement in figures:
+            if statement is not None and (statement.reported is not None or statement.suspects):
+                rows = tuple(_rows(statement, title, words, verbose))
+                caption = f"{account.model} by {title}: {words}"
+                yield Table(_COLUMNS, rows, notes=tuple(_notes(account)), caption=caption, chosen=True)
+
+
+def _unit(account: Account) -> str:
+    return "MACs" if account.per_mac == 1 else f"MACs, of which each is {account.per_mac} in its unit"
+
+
+def _rows(statement: Statement, title: str, words: str, verbose: bool) -> Iterator[Row]:
+    yield Row((f"our {words}", _NOTHING, _NOTHING, statement.ours))
+    balance = statement.ours
+    for term in statement.terms:
+        balance += term.amount
+        yield Row((f"{term.family}: {term.why}", len(term.shares), term.amount, balance))
+        if verbose:
+            yield from (Row((share.path or "the model itself", _NOTHING, share.amount, _NOTHING), 1) for share in term.shares)
+    yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
+    yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
+    for suspect in statement.suspects:
+        words = f"{suspect.path or 'the model itself'}: {suspect.expected:,} is {suspect.why}, and it is {suspect.found:,}"
+        yield Row((words, _NOTHING, suspect.found - suspect.expected, _NOTHING), 1)
+
+
+def _notes(account: Account) -> Iterator[str]:
+    replica = conventions.named(account.tool)
+    assert isinstance(replica, Replica)
+    if not account.version.startswith(replica.version):
+        yield f"The terms are those of {account.tool} {replica.version}; {account.version} may count otherwise."
+
+
+# Raw ------------------------------------------------------------------------------------------------------------------
+
+_RAW = tuple(
+    Column(name, name, unit, lambda row, _: row)
+    for name, unit in (
+        *((name, Unit.TEXT) for name in ("model", "tool", "version", "figure", "line", "why", "path")),
+        ("amount", Unit.EXACT),
+    )
+)
+
+
+def raw_account_table(accounts: Iterable[Account], verbose: bool = False) -> Table:
+    """One row for each figure, term and remainder of all accounts; one for each of a term's layers when `verbose`."""
+    return Table(_RAW, tuple(row for account in accounts for row in _raw_rows(account, verbose)), chosen=True)
+
+
+def _raw_rows(account: Account, verbose: bool) -> Iterator[Row]:
+    about = (account.model, account.tool, account.version)
+    if account.problem is not None:
+        yield Row((*about, "", "", "", "", ""), failure=account.problem)
+    for figure, statement in (("operations", account.operations), ("parameters", account.parameters)):
+        if statement is None:
+            continue
+        yield Row((*about, figure, "ours", "", "", statement.ours))
+        for term in statement.terms:
+            for path, amount in _parts(term, verbose):
+                yield Row((*about, figure, term.family, term.why, path, int(amount)))
+        yield Row((*about, figure, "reported", "", "", statement.reported))
+        yield Row((*about, figure, "not explained", "", "", statement.remainder))
+
+
+def _parts(term: Term, verbose: bool) -> Sequence[tuple[str, object]]:
+    return [(share.path, share.amount) for share in term.shares] if verbose else [("", term.amount)]
