@@ -104,7 +104,8 @@ def model_table(comparison: Comparison) -> Table:
     directions = _directions(columns, layout.bold)
     winners = {i: _best(comparison, rows, i, columns[i], direction) for i, direction in directions.items()}
     marked = [replace(row, best=frozenset(i for i in winners if row.values[i] in winners[i])) for row in rows]
-    notes = tuple(_shared_notes(comparison, columns, directions))
+    found = {i: direction for i, direction in directions.items() if winners[i]}
+    notes = tuple(_shared_notes(comparison, columns, found))
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
 
 
