@@ -62,8 +62,14 @@ def better(name: str) -> Better:
 
 def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
-    names = dict.fromkeys(name for row in rows.values() for name in row)
-    return Metrics(tuple(names), {model: _known(row.items()) for model, row in rows.items()})
+    found = {model: _known(row.items()) for model, row in rows.items()}
+    return Metrics(names((), found.values()), found)
+
+
+def names(sources: Iterable[Metrics], rows: Iterable[Mapping[str, Metric]]) -> tuple[str, ...]:
+    """All that is measured, in the order of sources and of the rows' own metrics."""
+    known = dict.fromkeys(name for source in sources for name in source.names)
+    return tuple(known | dict.fromkeys(name for row in rows for name in row))
 
 
 def _known(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
@@ -137,13 +143,13 @@ def published(profiles: Sequence[Profile]) -> Metrics:
     found = {p.model: known for p in profiles if (known := sources.published(p.trace)) is not None}
     figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
     times = Counter(name for _, name in figures)
-    names = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
+    columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
     rows = {
-        model: _known((names[figure], value) for figure, value in known.figures.items())
+        model: _known((columns[figure], value) for figure, value in known.figures.items())
         for model, known in found.items()
     }
     others = dict.fromkeys(p.model for p in profiles if p.model not in found)
-    return Metrics(tuple(names.values()), rows, tuple(_remarks(found, figures, others)))
+    return Metrics(tuple(columns.values()), rows, tuple(_remarks(found, figures, others)))
 
 
 def _remarks(
