@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.metrics import Metric, Metrics
+from profiler.metrics import Metric, Metrics, names
 from profiler.profiles import Profile, Totals
 from profiler.records import Trace
 from profiler.tables import Better
@@ -123,11 +123,10 @@ def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metri
     The metrics that entries bring themselves are preferred to all.
     """
     entries, sources = tuple(entries), tuple(sources)
-    names = dict.fromkeys(name for source in sources for name in source.names)
-    names |= dict.fromkeys(name for entry in entries for name in entry.metrics)
+    named = names(sources, [entry.metrics for entry in entries])
     joined = tuple(replace(entry, metrics=_joined(entry, sources)) for entry in entries)
     remarks = tuple(remark for source in sources for remark in source.remarks)
-    return Comparison(joined, layout, tuple(names), remarks)
+    return Comparison(joined, layout, named, remarks)
 
 
 def _joined(entry: Entry, sources: Iterable[Metrics]) -> Mapping[str, Metric]:
@@ -145,7 +144,7 @@ def check_reference(name: str | None, models: Sequence[tuple[str, str]]) -> None
 def _index(name: str | None, models: Sequence[tuple[str, str]]) -> int:
     if name is None:
         return 0
-    for names in ([label for _, label in models], [spec for spec, _ in models]):
-        if name in names:
-            return names.index(name)
+    for known in ([label for _, label in models], [spec for spec, _ in models]):
+        if name in known:
+            return known.index(name)
     raise errors.NoSuchRow(name, [label for _, label in models])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -17,6 +18,7 @@ from profiler.tables import Better
 
 if TYPE_CHECKING:
     from profiler.profiles import Profile
+    from profiler.sources.spec import Published
 
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
@@ -60,8 +62,14 @@ def better(name: str) -> Better:
 
 def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
-    names = dict.fromkeys(name for row in rows.values() for name in row)
-    return Metrics(tuple(names), {model: _known(row.items()) for model, row in rows.items()})
+    found = {model: _known(row.items()) for model, row in rows.items()}
+    return Metrics(names((), found.values()), found)
+
+
+def names(sources: Iterable[Metrics], rows: Iterable[Mapping[str, Metric]]) -> tuple[str, ...]:
+    """All that is measured, in the order of sources and of the rows' own metrics."""
+    known = dict.fromkeys(name for source in sources for name in source.names)
+    return tuple(known | dict.fromkeys(name for row in rows for name in row))
 
 
 def _known(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
@@ -125,7 +133,7 @@ def check_some_match(path: str, found: Metrics, models: Iterable[tuple[str, str]
 # Published ------------------------------------------------------------------------------------------------------------
 
 
-def published(profiles: Iterable[Profile]) -> Metrics:
+def published(profiles: Sequence[Profile]) -> Metrics:
     """What the zoos publish for the weights of these models, by spec.
 
     A metric that is known for several data sets has the data set in its name.
@@ -134,25 +142,35 @@ def published(profiles: Iterable[Profile]) -> Metrics:
 
     found = {p.model: known for p in profiles if (known := sources.published(p.trace)) is not None}
     figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
-    times = [name for _, name in figures]
-    names = {(data, name): name if times.count(name) == 1 else f"{name} {data}" for data, name in figures}
+    times = Counter(name for _, name in figures)
+    columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
     rows = {
-        model: _known((names[figure], value) for figure, value in known.figures.items())
+        model: _known((columns[figure], value) for figure, value in known.figures.items())
         for model, known in found.items()
     }
-    return Metrics(tuple(names.values()), rows, tuple(_remarks(found, names)))
+    others = dict.fromkeys(p.model for p in profiles if p.model not in found)
+    return Metrics(tuple(columns.values()), rows, tuple(_remarks(found, figures, others)))
 
 
-def _remarks(found: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    by_data: dict[str, list[str]] = {}
-    for (data, _), name in names.items():
-        by_data.setdefault(data, []).append(name)
-    if by_data:
-        measured = "; ".join(f"{', '.join(columns)} on {data}" for data, columns in by_data.items())
+def _remarks(
+    found: Mapping[str, Published], figures: Iterable[tuple[str, str]], others: Iterable[str]
+) -> Iterator[str]:
+    """On which data the figures were measured, with which weights, and whose are not known."""
+    if found:
+        measured = "; ".join(f"{_listed(names)} on {data}" for data, names in _grouped(figures).items())
         yield f"As published with the weights: {measured}."
-    by_weights: dict[str, list[str]] = {}
-    for model, known in found.items():
-        by_weights.setdefault(known.weights, []).append(model)
-    if by_weights:
-        weights = (f"{name} ({', '.join(models)})" for name, models in by_weights.items())
-        yield f"Weights: {'; '.join(weights)}."
+        by_weights = _grouped((known.weights, model) for model, known in found.items())
+        yield f"Weights: {'; '.join(f'{name} ({_listed(models)})' for name, models in by_weights.items())}."
+    if others:
+        yield f"Nothing is published for {_listed(others)}."
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -41,7 +41,7 @@ class ModelList:
     """A file's models, and its settings by the names of the options that they stand for."""
 
     models: tuple[Listed, ...]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 # What each key holds, in words; a list may stand for a single text as well.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from profiler import errors, metrics
-from profiler.comparison import Comparison, Entry
+from profiler.comparison import Comparison, Entry, Layout
 from profiler.records import Value
 from profiler.tables import (
     Better,
@@ -69,7 +69,7 @@ DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activation
 _RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
 
 
-def known_model_columns(named: Iterable[str], entries: Sequence[Entry] = ()) -> dict[str, Column]:
+def _known(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
     """By their names: our own columns, and one for each metric. Raises `MetricIsAColumn` where two have one name."""
     found = dict(MODEL_COLUMNS)
     for name in named:
@@ -95,7 +95,7 @@ def _measured(name: str, entry: Entry, reference: Entry) -> Any:
 def model_table(comparison: Comparison) -> Table:
     """One row a model; those that could not be profiled keep theirs, with the reason."""
     layout, entries = comparison.layout, comparison.entries
-    columns = _model_columns(comparison)
+    columns = _model_columns(layout, comparison.metric_names, entries)
     reference = comparison.reference
     rows = [
         Row(tuple(column.get(entry, reference) for column in columns)) if entry.profile else _failed(entry, columns)
@@ -104,18 +104,23 @@ def model_table(comparison: Comparison) -> Table:
     directions = _directions(columns, layout.bold)
     winners = {i: _best(comparison, rows, i, columns[i], direction) for i, direction in directions.items()}
     marked = [replace(row, best=frozenset(i for i in winners if row.values[i] in winners[i])) for row in rows]
-    notes = tuple(_shared_notes(comparison, columns, directions))
+    found = {i: direction for i, direction in directions.items() if winners[i]}
+    notes = tuple(_shared_notes(comparison, columns, found))
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
 
 
-def _model_columns(comparison: Comparison) -> tuple[Column, ...]:
+def check_layout(layout: Layout, named: Iterable[str]) -> None:
+    """Raise what `model_table` would raise where metrics have these names."""
+    _directions(_model_columns(layout, tuple(named)), layout.bold)
+
+
+def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry] = ()) -> tuple[Column, ...]:
     """The ones chosen. Metrics of which none is chosen come behind them: they were asked for."""
-    layout, named = comparison.layout, comparison.metric_names
     default = DEFAULT_MODEL_COLUMNS if layout.relative_to is None else _RELATIVE_MODEL_COLUMNS
     wanted = tuple(layout.columns or default)
     if not set(wanted) & set(named):
         wanted += tuple(named)
-    return chosen_columns(wanted, known_model_columns(named, comparison.entries))
+    return chosen_columns(wanted, _known(named, entries))
 
 
 def _failed(entry: Entry, columns: Sequence[Column]) -> Row:

@@ -11,10 +11,10 @@ from profiler import archive, comparison, conventions, errors, inputs, metrics, 
 from profiler.comparison import Layout
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
-from profiler.model_tables import known_model_columns
+from profiler.model_tables import check_layout
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
-from profiler.tables import Better, View, chosen_columns
+from profiler.tables import Better, View
 
 PUBLISHED = "published"  # --metrics without a file
 EVERYTHING = "*"  # --bold without columns
@@ -87,10 +87,7 @@ def options(
     renderer(chosen)
     if explain is not None and chosen != "text":
         raise errors.ExplainIsText(chosen)
-    lists = [model_list.read(spec) if spec.endswith(model_list.SUFFIX) else None for spec in specs]
-    said: dict[str, Any] = {key: value for found in lists if found for key, value in found.settings.items()}
     given = {
-        "input": tuple(shapes),
         "columns": _names(columns),
         "metrics": tuple(metrics),
         "relative-to": relative_to,
@@ -98,11 +95,11 @@ def options(
         "caption": caption,
         "tex-label": tex_label,
     }
+    lists = [_list(spec) for spec in specs]
+    said = {key: value for found in lists for key, value in found.settings.items()}
     said |= {key: value for key, value in given.items() if value not in (None, ())}
-    listed = [model for spec, found in zip(specs, lists, strict=True) for model in _listed(spec, found)]
-    models = _models(listed, labels, said.get("input", ()), batch)
-    reasons = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in said] + ["--label"] * bool(labels)
-    reasons += [spec for spec, found in zip(specs, lists, strict=True) if found]
+    models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
+    reasons = _reasons(specs, labels, said)
     if len(models) > 1 or reasons:
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
@@ -124,24 +121,31 @@ def options(
 # Which models ---------------------------------------------------------------------------------------------------------
 
 
-def _listed(spec: str, found: ModelList | None) -> tuple[Listed, ...]:
-    return (Listed(spec),) if found is None else found.models
+def _list(spec: str) -> ModelList:
+    return model_list.read(spec) if spec.endswith(model_list.SUFFIX) else ModelList((Listed(spec),))
 
 
 def _models(
-    listed: Sequence[Listed], labels: Sequence[str], shapes: Sequence[str], batch: int | None
+    listed: Sequence[Listed], labels: Sequence[str], shapes: Sequence[str], default: Sequence[str], batch: int | None
 ) -> tuple[Wanted, ...]:
+    """`shapes` are those of the command line, and `default` those of models that have none of their own."""
     if labels and len(labels) != len(listed):
         raise errors.LabelCount(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
     return tuple(
-        Wanted(model.spec, label, _feed(model.inputs or shapes, batch), model.metrics)
+        Wanted(model.spec, label, _feed(shapes or model.inputs or default, batch), model.metrics)
         for model, label in zip(listed, named, strict=True)
     )
 
 
 def _feed(shapes: Sequence[str], batch: int | None) -> Feed:
     return Feed(*inputs.arguments([inputs.parse(shape) for shape in shapes], batch), batch)
+
+
+def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any]) -> list[str]:
+    """What asks for one row a model, even for a single model."""
+    asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in said]
+    return asked + ["--label"] * bool(labels) + [spec for spec in specs if spec.endswith(model_list.SUFFIX)]
 
 
 # What to show ---------------------------------------------------------------------------------------------------------
@@ -158,10 +162,8 @@ def _comparing(said: Mapping[str, Any], view: View, models: Sequence[Wanted]) ->
         metrics.check_some_match(path, source, pairs)
     published = PUBLISHED in said.get("metrics", ())
     layout = Layout(view.columns, relative_to, _bold(said.get("bold")), view.caption, view.anchor)
-    names = {name for source in sources for name in source.names} | {name for m in models for name in m.metrics}
-    known = known_model_columns(names)
     if not published:  # whose columns are known when the models are
-        chosen_columns([*layout.columns, *(layout.bold or ())], known)
+        check_layout(layout, metrics.names(sources, [model.metrics for model in models]))
     return Comparing(layout, sources, published)
 
 

@@ -12,6 +12,7 @@ from profiler.conventions import DEFAULT
 from profiler.inputs import TensorSpec, parse
 from profiler.metrics import Metrics, check_some_match, published, read
 from profiler.metrics import given as metrics_given
+from profiler.model_tables import check_layout
 from profiler.profiles import Profile
 from profiler.records import Trace
 from profiler.sources.spec import Feed
@@ -77,6 +78,8 @@ def compare(
     `print` what it returns, or take `to_latex()`, `to_markdown()`, `to_csv()`, `to_json()` or `to_html()`. Raises
     `profiler.errors.ProfileError`.
     """
+    if not models:
+        raise errors.NoModelGiven()
     profiles = [profile(model) if isinstance(model, str) else model for model in models]
     if labels and len(labels) != len(profiles):
         raise errors.LabelCount(len(labels), len(profiles))
@@ -86,7 +89,9 @@ def compare(
     check_reference(relative_to, pairs)
     marked = bold if isinstance(bold, Mapping) else dict.fromkeys(() if isinstance(bold, bool) else bold)
     layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label)
-    return comparison(entries, layout, _sources(metrics, profiles, pairs))
+    compared = comparison(entries, layout, _sources(metrics, profiles, pairs))
+    check_layout(layout, compared.metric_names)
+    return compared
 
 
 def _sources(given: MetricsGiven, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> list[Metrics]:

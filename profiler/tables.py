@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
 from profiler import errors
@@ -127,10 +128,19 @@ def _shape_of_inputs(layer: Layer, profile: Profile) -> Value:
     return _shape(layer.inputs)
 
 
+def _repeated(layer: Layer, profile: Profile) -> str:
+    """What a plain container holds several of: " 3×BasicBlock", as papers give the stages of a network."""
+    if layer.kind not in ("Sequential", "ModuleList"):
+        return ""
+    inside = takewhile(lambda other: other.depth > layer.depth, profile.layers[layer.index + 1 :])
+    kinds = [other.kind for other in inside if other.depth == layer.depth + 1]
+    return f" {len(kinds)}×{kinds[0]}" if len(kinds) > 1 and len(set(kinds)) == 1 else ""
+
+
 def _words(layer: Layer, profile: Profile) -> str:
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
-    words = describe(layer.module, layer.weights)
+    words = describe(layer.module, layer.weights) + _repeated(layer, profile)
     return words if layer.ran else f"{words}, never called"
 
 

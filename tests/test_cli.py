@@ -285,8 +285,10 @@ def test_without_timm_torchvisions_models_still_work(
 def test_one_model_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFixture[str], model: str) -> None:
     status, out, err = run(capsys, model, "nets.py:Nett", f"{model}(width=4)", *INPUT)
     assert status == 2
-    assert [line.split()[0] for line in out.splitlines()[2:4]] == [model, f"{model}(width=4)"]
-    assert "Nett" in err
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == [model, "nets.py:Nett", f"{model}(width=4)"]
+    why = "no model is called 'Nett' in nets.py; did you mean Net?"
+    assert out.splitlines()[3].split("  failed: ")[1] == why
+    assert err == f"profile-model: {why}\n"
 
 
 def test_nothing_is_left_behind_when_it_fails(capsys: pytest.CaptureFixture[str], model: str, tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def write(table: Table) -> str:
     headings, rows = _cells(table, kept)
     is_long = len(rows) > _LONG
     packages = "{booktabs, longtable}" if is_long else "{booktabs}"
-    facts = [f"{label}: {numbers.text(value, unit)} {remark}".rstrip() for label, value, unit, remark in table.facts]
+    facts = [
+        f"{label}: {numbers.text(value, unit)}{f' ({remark})' if remark else ''}"
+        for label, value, unit, remark in table.facts
+    ]
     remarks = [rf"In the preamble: \usepackage{packages}", *facts, *grid.dropped(table, kept)]
     body = (_longtable if is_long else _float)(table, kept, headings, rows)
     return "\n".join([*(f"% {numbers.one_line(remark)}" for remark in remarks), *body])
@@ -55,21 +58,21 @@ def _float(table: Table, kept: Sequence[int], headings: str, rows: Sequence[str]
     yield r"\begin{table}[htbp]"
     yield r"\centering"
     if table.caption:
-        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}"
+        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}\par\smallskip"
     elif table.anchor:
         yield r"\refstepcounter{table}" + _label(table)
     yield rf"{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}%"
     yield rf"\begin{{tabular}}{{{_alignment(table, kept)}}}"
     yield from [r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    if table.notes:
-        yield from [r"\par\smallskip", rf"\begin{{minipage}}{{\linewidth}}{_notes(table)}\end{{minipage}}"]
+    yield from _notes(table, "\\par\\smallskip\n")
     yield r"\end{table}"
 
 
 def _longtable(table: Table, kept: Sequence[int], headings: str, rows: Sequence[str]) -> Iterator[str]:
     """Its headings stand on every page, and it does not float."""
     span = len(kept)
-    yield rf"\begingroup{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}%"
+    yield rf"\begingroup{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}%"
+    yield r"\setlength{\LTcapwidth}{\linewidth}"
     yield rf"\begin{{longtable}}{{{_alignment(table, kept)}}}"
     if table.caption:
         yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}\\"
@@ -81,16 +84,25 @@ def _longtable(table: Table, kept: Sequence[int], headings: str, rows: Sequence[
     yield from [r"\bottomrule", r"\endfoot", r"\bottomrule", r"\endlastfoot"]
     yield from rows
     yield from [r"\end{longtable}", r"\endgroup"]
-    if table.notes:
-        yield rf"\noindent\begin{{minipage}}{{\linewidth}}{_notes(table)}\end{{minipage}}"
+    yield from _notes(table, r"\noindent")
 
 
 def _label(table: Table) -> str:
     return rf"\label{{{table.anchor}}}" if table.anchor else ""
 
 
-def _notes(table: Table) -> str:
-    return r"\footnotesize\raggedright " + "\n\\par ".join(map(escaped, table.notes))
+def _notes(table: Table, before: str) -> Iterator[str]:
+    """In a box of their own; why a row has no values stands here, since a reason is longer than a line."""
+    failures = [f"{_name(table, row)}failed: {row.failure}" for row in table.rows if row.failure is not None]
+    notes = [*failures, *table.notes]
+    if notes:
+        yield rf"{before}\begin{{minipage}}{{\linewidth}}\footnotesize\raggedright"
+        yield "\n\\par ".join(map(escaped, notes))
+        yield r"\end{minipage}"
+
+
+def _name(table: Table, row: Row) -> str:
+    return "" if row.values[0] is None else f"{numbers.text(row.values[0], table.columns[0].unit)} "
 
 
 def _size(table: Table, kept: Sequence[int]) -> str:
@@ -133,8 +145,18 @@ def _cells(table: Table, kept: Sequence[int]) -> tuple[str, list[str]]:
         lacks = grid.missing_decimals([row.values[i] for row in table.rows], written)
         headings.append(escaped(heading))
         columns.append([_cell(c, lack, i in row.best) for c, lack, row in zip(written, lacks, table.rows, strict=True)])
-    rows = [_row(row, cells, len(kept)) for row, cells in zip(table.rows, zip(*columns, strict=True), strict=True)]
-    return _line(headings), rows
+    lines = [_row(row, cells, len(kept)) for row, cells in zip(table.rows, zip(*columns, strict=True), strict=True)]
+    return _line(headings), [gap + line for gap, line in zip(_gaps(table.rows), lines, strict=True)]
+
+
+def _gaps(rows: Sequence[Row]) -> Iterator[str]:
+    """What parts a row from the one above it: a rule below the sum of all, and room around each part of the model."""
+    depths = [row.depth for row in rows]
+    for above, depth, below in zip([0, *depths], depths, [*depths[1:], 0], strict=False):
+        if (above, depth) == (0, 1):
+            yield "\\midrule\n"
+        else:
+            yield "\\addlinespace\n" if depth == 1 and max(above, below) > 1 else ""
 
 
 def _cell(written: str, lack: str, is_best: bool) -> str:
@@ -147,10 +169,9 @@ def _row(row: Row, cells: Sequence[str], columns: int) -> str:
     first = rf"\hspace*{{{_INDENT * row.depth:.1f}em}}{cells[0]}" if row.depth else cells[0]
     if row.failure is None:
         return _line([first, *cells[1:]])
-    reason = escaped(grid.failure(row.failure))
     if columns == 1:
-        return _line([f"{first} {reason}"])
-    return _line([first, rf"\multicolumn{{{columns - 1}}}{{l@{{}}}}{{{reason}}}"])
+        return _line([f"{first} (failed)"])
+    return _line([first, rf"\multicolumn{{{columns - 1}}}{{l@{{}}}}{{failed, see below}}"])
 
 
 def _line(cells: Sequence[str]) -> str:
