@@ -159,7 +159,7 @@ def _differences(
         amount = left[op.calls.start]
         if amount:
             reasons[_family(op.name), replica.unseen(op.name)][trace.modules[op.module].path] -= amount
-    why = "our MACs, which the tool should count alike"
+    why = "what we count, as the tool should"
     return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
 
 
@@ -216,7 +216,7 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
         if difference and row in reasons:
             terms["parameters", reasons[row]][path] = Fraction(difference)
         elif difference:
-            suspects.append(Suspect(path, ours[row], theirs[row], "our parameters, which the tool should count alike"))
+            suspects.append(Suspect(path, ours[row], theirs[row], "what we count, as the tool should"))
     expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
     suspects += _against_layers(expected, reading.layer_params)
     return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects))
