@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from profiler import conventions
 from profiler.conventions import Charge, Replica
-from profiler.conventions.events import recorded_calls
+from profiler.conventions.events import Operator
 from profiler.ops import cost
 from profiler.peers.reading import Reading
 from profiler.records import Trace
@@ -155,10 +155,10 @@ def _differences(
         elif difference:
             unexplained[path][0] += same
             unexplained[path][1] += int(charge.amount)
-    for op in recorded_calls(trace):
-        amount = left[op.calls.start]
+    for op in replica.seen(trace):
+        amount = sum(left[position] for position in op.calls)
         if amount:
-            reasons[_family(op.name), replica.unseen(op.name)][trace.modules[op.module].path] -= amount
+            reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
     why = "what we count, as the tool should"
     return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
 
@@ -166,14 +166,13 @@ def _differences(
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
 
 
-def _family(op: str) -> str:
+def _family(op: Operator) -> str:
     """What an operator is called in an account."""
-    name = op.rpartition(".")[2]
-    if "conv" in name:
+    if "conv" in op.name:
         return "convolution"
-    if name.startswith(("lstm", "gru", "rnn")):
+    if op.short.startswith(("lstm", "gru", "rnn")):
         return "recurrent"
-    return _FAMILIES.get(name, "matrix product")
+    return _FAMILIES.get(op.short, "matrix product")
 
 
 def _terms(reasons: _Reasons) -> tuple[Term, ...]:
