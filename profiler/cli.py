@@ -18,6 +18,7 @@ from profiler.options import COMMON, EVERYTHING, PUBLISHED, Checking, Options, o
 from profiler.progress import counted, shown
 from profiler.render import FORMATS, renderer
 from profiler.versions import __version__
+from profiler.which import Number, candidates, is_met, which_table
 
 if TYPE_CHECKING:
     from profiler.profiles import Profile
@@ -128,6 +129,9 @@ _CrossCheck = Annotated[
 ]
 _TimeLimit = Annotated[float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS")]
 _Verbose = Annotated[bool, typer.Option("--verbose", help="Show which layers each term of a cross-check is from.")]
+_Which = Annotated[
+    str | None, _option("Which conventions and input sizes give a number that was read, like 4.09G.", metavar="NUMBER")
+]
 _Format = Annotated[
     str | None, _option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", metavar="NAME")
 ]
@@ -159,6 +163,7 @@ def _command(
     cross_check: _CrossCheck = None,
     time_limit: _TimeLimit = None,
     verbose: _Verbose = False,
+    which: _Which = None,
     format: _Format = None,
     output: _Output = None,
     save: _Save = None,
@@ -197,6 +202,7 @@ def _command(
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
+            which=which,
             save=save,
             strict=strict,
         )
@@ -217,6 +223,8 @@ def run(chosen: Options) -> int:
     """Profile, render, write, check."""
     if chosen.checking is not None:
         return _cross_check(chosen, chosen.checking)
+    if chosen.which is not None:
+        return _which(chosen, chosen.which)
     with _opened(chosen.output) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
@@ -224,11 +232,7 @@ def run(chosen: Options) -> int:
             print(_rendered(entries, chosen), file=file)
     if chosen.save is not None and profiles:
         profiles[0].save(chosen.save)
-    for failure in failures:
-        _refuse(str(failure), failure.status)
-    if failures:
-        return max(failure.status for failure in failures)
-    return _check_known(profiles) if chosen.strict else 0
+    return _tell([*failures, *(_unknown(profiles) if chosen.strict else ())])
 
 
 def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
@@ -279,7 +283,28 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
         if found:
             accounts = [account for check in found for account in check.accounts]
             print(renderer(chosen.format).accounts(accounts, checking.verbose), file=file)
-    failures += [failure for check in found for failure in check.failures()]
+    return _tell([*failures, *(failure for check in found for failure in check.failures())])
+
+
+def _which(chosen: Options, wanted: Number) -> int:
+    """Profile each model in every convention and size, render what gives the number; 1 when nothing does."""
+    failures: list[errors.ProfileError] = []
+    with _opened(chosen.output) as file:
+        for model in shown(chosen.models, [model.label for model in chosen.models]):
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = candidates(model.spec, model.feed)
+            except errors.ProfileError as error:
+                failures.append(error)
+                continue
+            print(renderer(chosen.format).write(which_table(model.label, wanted, found)), file=file)
+            if not is_met(wanted, found):
+                failures.append(errors.NothingMatchesNumber(model.label, wanted.text))
+    return _tell(failures)
+
+
+def _tell(failures: Sequence[errors.ProfileError]) -> int:
+    """Say what went wrong, and what the worst of it is as an exit status."""
     for failure in failures:
         _refuse(str(failure), failure.status)
     return max((failure.status for failure in failures), default=0)
@@ -305,8 +330,5 @@ def _opened(path: str | None) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def _check_known(profiles: Sequence[Profile]) -> int:
-    unknown = [errors.UnknownOperators(found.model, found.unknown_ops) for found in profiles if found.unknown_ops]
-    for failure in unknown:
-        _refuse(str(failure), failure.status)
-    return errors.CheckFailed.status if unknown else 0
+def _unknown(profiles: Sequence[Profile]) -> list[errors.ProfileError]:
+    return [errors.UnknownOperators(found.model, found.unknown_ops) for found in profiles if found.unknown_ops]

@@ -51,6 +51,11 @@ class NoLayerMatches(ProfileError):
         )
 
 
+class BadNumber(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--which {text}: not a number; write it as it was printed, like 4.09G or 3664M")
+
+
 class OnlyWith(ProfileError):
     def __init__(self, option: str, other: str) -> None:
         super().__init__(f"{option} means something with {other} alone; add that, or leave it out")
@@ -381,6 +386,11 @@ class UnknownSuffix(ProfileError):
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
+
+
+class NothingMatchesNumber(CheckFailed):
+    def __init__(self, model: str, number: str) -> None:
+        super().__init__(f"{model}: no convention gives {number} at any input size that was tried; see the nearest")
 
 
 class Unexplained(CheckFailed):

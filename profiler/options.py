@@ -17,6 +17,7 @@ from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View
+from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
 COMMON = "default"  # --cross-check without tools
@@ -64,6 +65,7 @@ class Options:
     output: str | None
     explain: str | None
     checking: Checking | None
+    which: Number | None
     save: str | None
     strict: bool
 
@@ -91,6 +93,7 @@ def options(
     cross_check: str | None,
     time_limit: float | None,
     verbose: bool,
+    which: str | None,
     save: str | None,
     strict: bool,
 ) -> Options:
@@ -130,6 +133,7 @@ def options(
         output=output,
         explain=explain,
         checking=_checking(cross_check, time_limit, verbose),
+        which=None if which is None else number(which),
         save=save,
         strict=strict,
     )

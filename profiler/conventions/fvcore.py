@@ -106,7 +106,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "fvcore",
-    "as fvcore counts: MACs, which it calls flops, and 1 to 5 per element for norms and some pooling and interpolation",
+    "MACs, which it calls flops, and 1 to 5 per element of norms, some pooling and some interpolation",
     _charges,
     _weighings,
     lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",

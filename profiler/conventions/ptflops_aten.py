@@ -125,7 +125,7 @@ _BIASED: Mapping[str, Callable[[Operator], int]] = {
 
 CONVENTION = Replica(
     "ptflops-aten",
-    "as ptflops counts with its aten backend: MACs of matrix products and convolutions, and their biases",
+    "MACs of matrix products and convolutions, and 1 per element that a bias is added to",
     _charges,
     trainable_parameters,
     lambda op: f"it has no formula for {op.short}",

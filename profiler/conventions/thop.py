@@ -174,7 +174,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "thop",
-    "as thop counts: MACs of the layers it knows, 2 or 4 per element of a norm, and some pooling and softmax",
+    "MACs of the layers it knows, 2 or 4 per element of norms, and some pooling, softmax and upsampling",
     _charges,
     _weighings,
     lambda op: "outside of the layers that it has a rule for",

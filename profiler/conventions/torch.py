@@ -79,7 +79,7 @@ def _charges(trace: Trace) -> Iterator[Charge]:
 
 CONVENTION = Replica(
     "torch",
-    "as torch's FlopCounterMode counts on a CPU: two for each MAC that it sees, nothing else",
+    "FlopCounterMode on a CPU: two for each MAC that it sees, and nothing else",
     _charges,
     None,
     lambda op: f"it has no formula for {op.short}",

@@ -136,7 +136,7 @@ def _charges(trace: Trace) -> Iterator[Charge]:
 
 CONVENTION = Replica(
     "torchprofile",
-    "as torchprofile counts: MACs, and 1 per element for norms, multiplications, average pooling and means",
+    "MACs, and 1 per element of norms, multiplications, average pooling and means",
     _charges,
     None,
     lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",
