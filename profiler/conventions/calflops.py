@@ -1,0 +1,82 @@
+"""calflops 0.3.2, the MACs of `calculate_flops(model, ...)`; it gives FLOPs beside them.
+
+It patches functions of torch.nn.functional and torch (calflops/pytorch_ops.py), charges each call to the module that is
+running, and adds up from a module to its children. Gradients are enabled, so that the fast path of attention is taken
+only where nothing is trainable. Read there, and compared with what it prints:
+
+- `x @ y`, `mm`, `bmm`, fused attention, `Bilinear` and recurrent layers count nothing, and `einsum` counts FLOPs alone.
+- `matmul` takes the left operand's size times the right one's last width: (4, 5) by (7, 5, 6) gives 120 and is 840,
+  and a matrix by a vector of 7 is 7 times too large.
+- A transposed convolution divides its output channels by the groups twice: half of the MACs with 2 groups, none where
+  there is a group for each channel.
+- A convolution's output size is computed from its arguments. With padding="same" and an even kernel it is too small.
+- A module that stands under two parents is counted for each of them.
+
+It fails on a model without parameters, and on inputs that are no tensors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+
+from profiler.conventions.convention import Charge, Replica, Weighing
+from profiler.conventions.events import Operator
+from profiler.conventions.hooks import visits
+from profiler.conventions.patches import (
+    CONVOLUTIONS,
+    TRANSPOSED,
+    WHY_CONVOLUTION,
+    WHY_MATMUL,
+    convolution,
+    linear,
+    matmul,
+    patched,
+)
+from profiler.conventions.rules import addmm, families, tensor, trainable_parameters
+from profiler.records import Trace
+
+
+def _transposed(op: Operator) -> int:
+    x, weight, groups = tensor(op, 0), tensor(op, 1), op.arg(6, "groups", 1)
+    return x.numel * (weight.shape[1] // groups) * prod(weight.shape[2:])
+
+
+_RULES = families(
+    ("linear", ("linear",), linear, ""),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("matmul",), matmul, WHY_MATMUL),
+    ("matrix product", ("baddbmm",), addmm, ""),
+    ("convolution", CONVOLUTIONS, convolution, WHY_CONVOLUTION),
+    ("transposed convolution", TRANSPOSED, _transposed, "its output channels are divided by the groups twice"),
+)
+_AGAIN = "a module that stands under several parents counts again for each"
+
+
+def _charges(trace: Trace) -> Iterator[Charge]:
+    times = Counter(visits(trace))
+    for charge in patched(trace, _RULES, counts_signs=False):
+        yield charge
+        again = times[charge.module] - 1
+        if again and charge.amount:
+            yield Charge(again * charge.amount, charge.module, charge.calls[:0], charge.family, _AGAIN)
+
+
+def _weighings(trace: Trace) -> Iterator[Weighing]:
+    return trainable_parameters(trace)
+
+
+_UNSEEN = {
+    "aten.matmul": "written as a sign, x @ y, which is not patched",
+    "aten.einsum": "einsum counts FLOPs, and no MACs",
+}
+
+CONVENTION = Replica(
+    "calflops",
+    "as calflops counts MACs: linear layers, convolutions and products by torch.matmul; not x @ y, bmm or attention",
+    _charges,
+    _weighings,
+    lambda op: _UNSEEN.get(op, f"{op.removeprefix('aten.')} is not among its functions"),
+    version="0.3.2",
+)
