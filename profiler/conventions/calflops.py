@@ -39,7 +39,8 @@ from profiler.records import Trace
 
 
 def _transposed(op: Operator) -> int:
-    x, weight, groups = tensor(op, 0), tensor(op, 1), op.arg(6, "groups", 1)
+    x, weight = tensor(op, 0), tensor(op, 1)
+    groups: int = op.arg(6, "groups", 1)
     return x.numel * (weight.shape[1] // groups) * prod(weight.shape[2:])
 
 

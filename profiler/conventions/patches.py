@@ -34,7 +34,7 @@ def matmul(op: Operator) -> int:
 
 
 def convolution(op: Operator) -> int:
-    """Every weight at every output position that there should be; without a batch, the first dimension is taken for it."""
+    """Every weight at every output position that there should be. The first dimension is taken for the batch."""
     x, weight = tensor(op, 0), tensor(op, 1)
     steps, pads, holes = op.arg(3, "stride", 1), op.arg(4, "padding", 0), op.arg(5, "dilation", 1)
     kernel = weight.shape[2:]
@@ -47,7 +47,8 @@ def convolution(op: Operator) -> int:
             x.shape[2:], kernel, *(each(value, len(kernel)) for value in (steps, pads, holes)), strict=False
         )
     ]
-    return x.shape[0] * weight.numel * prod(sizes)
+    positions: int = prod(sizes)
+    return x.shape[0] * weight.numel * positions
 
 
 def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool) -> Iterator[Charge]:
