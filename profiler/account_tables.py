@@ -19,44 +19,45 @@ _NOTHING = ""  # a cell that there is nothing to say in
 
 
 def account_tables(accounts: Iterable[Account], verbose: bool = False) -> Iterator[Table]:
-    """For each account one table of its operations and one of its parameters. `verbose` shows each term's layers."""
+    """One table for each account. `verbose` shows each term's layers."""
     for account in accounts:
         title = f"{account.tool} {account.version}".strip()
-        if account.problem is not None:
-            failed = Row((title, _NOTHING, _NOTHING, _NOTHING), failure=account.problem)
-            yield Table(_COLUMNS, (failed,), caption=f"{account.model} by {title}", chosen=True)
-            continue
-        figures = ((_unit(account), account.operations), ("parameters", account.parameters))
-        for words, statement in figures:
-            if statement is not None and (statement.reported is not None or statement.suspects):
-                rows = tuple(_rows(statement, title, words, verbose))
-                caption = f"{account.model} by {title}: {words}"
-                yield Table(_COLUMNS, rows, notes=tuple(_notes(account)), caption=caption, chosen=True)
+        rows = tuple(_rows(account, title, verbose))
+        yield Table(_COLUMNS, rows, notes=tuple(_notes(account)), caption=f"{account.model} by {title}", chosen=True)
 
 
-def _unit(account: Account) -> str:
-    return "MACs" if account.per_mac == 1 else f"MACs, of which each is {account.per_mac} in its unit"
+def _rows(account: Account, title: str, verbose: bool) -> Iterator[Row]:
+    if account.problem is not None:
+        yield Row((title, _NOTHING, _NOTHING, _NOTHING), failure=account.problem)
+    unit = "MACs" if account.per_mac == 1 else f"MACs, {account.per_mac} for each"
+    for words, statement in ((unit, account.operations), ("parameters", account.parameters)):
+        if statement is not None and (statement.reported is not None or statement.suspects):
+            yield from _statement(statement, title, words, verbose)
 
 
-def _rows(statement: Statement, title: str, words: str, verbose: bool) -> Iterator[Row]:
+def _statement(statement: Statement, title: str, words: str, verbose: bool) -> Iterator[Row]:
     yield Row((f"our {words}", _NOTHING, _NOTHING, statement.ours))
     balance = statement.ours
     for term in statement.terms:
         balance += term.amount
         yield Row((f"{term.family}: {term.why}", len(term.shares), term.amount, balance))
-        if verbose:
-            yield from (Row((share.path or "the model itself", _NOTHING, share.amount, _NOTHING), 1) for share in term.shares)
+        for share in term.shares if verbose else ():
+            yield Row((_place(share.path), _NOTHING, int(share.amount), _NOTHING), 1)
     yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
     yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
     for suspect in statement.suspects:
-        words = f"{suspect.path or 'the model itself'}: {suspect.expected:,} is {suspect.why}, and it is {suspect.found:,}"
+        words = f"{_place(suspect.path)}: {suspect.found:,}, and {suspect.why} is {suspect.expected:,}"
         yield Row((words, _NOTHING, suspect.found - suspect.expected, _NOTHING), 1)
+
+
+def _place(path: str) -> str:
+    return path or "the model itself"
 
 
 def _notes(account: Account) -> Iterator[str]:
     replica = conventions.named(account.tool)
     assert isinstance(replica, Replica)
-    if not account.version.startswith(replica.version):
+    if account.problem is None and not account.version.startswith(replica.version):
         yield f"The terms are those of {account.tool} {replica.version}; {account.version} may count otherwise."
 
 
@@ -86,10 +87,10 @@ def _raw_rows(account: Account, verbose: bool) -> Iterator[Row]:
         yield Row((*about, figure, "ours", "", "", statement.ours))
         for term in statement.terms:
             for path, amount in _parts(term, verbose):
-                yield Row((*about, figure, term.family, term.why, path, int(amount)))
+                yield Row((*about, figure, term.family, term.why, path, amount))
         yield Row((*about, figure, "reported", "", "", statement.reported))
         yield Row((*about, figure, "not explained", "", "", statement.remainder))
 
 
-def _parts(term: Term, verbose: bool) -> Sequence[tuple[str, object]]:
-    return [(share.path, share.amount) for share in term.shares] if verbose else [("", term.amount)]
+def _parts(term: Term, verbose: bool) -> Sequence[tuple[str, int]]:
+    return [(share.path, int(share.amount)) for share in term.shares] if verbose else [("", term.amount)]

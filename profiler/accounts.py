@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from profiler import conventions
 from profiler.conventions import Charge, Replica
-from profiler.conventions.events import recorded_calls
+from profiler.conventions.events import Operator
 from profiler.ops import cost
 from profiler.peers.reading import Reading
 from profiler.records import Trace
@@ -23,7 +23,10 @@ from profiler.records import Trace
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A layer's part of a term: its path (the model's own is "") and an amount in the tool's unit."""
+    """A layer's part of a term: its path (the model's own is "") and an amount in the tool's unit.
+
+    It is a fraction where a tool divides its count by the batch size.
+    """
 
     path: str
     amount: int | Fraction
@@ -66,7 +69,7 @@ class Statement:
 
     @property
     def explained(self) -> int:
-        return self.ours + sum(term.amount for term in self.terms)
+        return int(self.ours + sum(share.amount for term in self.terms for share in term.shares))
 
     @property
     def remainder(self) -> int | float | None:
@@ -155,25 +158,24 @@ def _differences(
         elif difference:
             unexplained[path][0] += same
             unexplained[path][1] += int(charge.amount)
-    for op in recorded_calls(trace):
-        amount = left[op.calls.start]
+    for op in replica.seen(trace):
+        amount = sum(left[position] for position in op.calls)
         if amount:
-            reasons[_family(op.name), replica.unseen(op.name)][trace.modules[op.module].path] -= amount
-    why = "our MACs, which the tool should count alike"
+            reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
+    why = "what we count, as the tool should"
     return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
 
 
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
 
 
-def _family(op: str) -> str:
+def _family(op: Operator) -> str:
     """What an operator is called in an account."""
-    name = op.rpartition(".")[2]
-    if "conv" in name:
+    if "conv" in op.name:
         return "convolution"
-    if name.startswith(("lstm", "gru", "rnn")):
+    if op.short.startswith(("lstm", "gru", "rnn")):
         return "recurrent"
-    return _FAMILIES.get(name, "matrix product")
+    return _FAMILIES.get(op.short, "matrix product")
 
 
 def _terms(reasons: _Reasons) -> tuple[Term, ...]:
@@ -216,7 +218,7 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
         if difference and row in reasons:
             terms["parameters", reasons[row]][path] = Fraction(difference)
         elif difference:
-            suspects.append(Suspect(path, ours[row], theirs[row], "our parameters, which the tool should count alike"))
+            suspects.append(Suspect(path, ours[row], theirs[row], "what we count, as the tool should"))
     expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
     suspects += _against_layers(expected, reading.layer_params)
     return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects))

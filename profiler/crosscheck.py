@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from profiler import archive, errors, peers
 from profiler.accounts import Account, account
+from profiler.conventions import DEFAULT
 from profiler.peers.job import Job
 from profiler.peers.reading import Reading
 from profiler.peers.run import TIME_LIMIT_S, read_all
 from profiler.profiles import Profile
 from profiler.profiling import arguments, profile, profile_spec
-from profiler.conventions import DEFAULT
 from profiler.sources.spec import Feed
 
 if TYPE_CHECKING:
@@ -33,10 +33,20 @@ class CrossCheck:
     @property
     def closes(self) -> bool:
         """Whether every counter that gave a count is explained to the last operation."""
-        return all(account.closes for account in self.accounts if account.problem is None)
+        return all(one.closes for one in self.accounts if one.problem is None)
+
+    def failures(self) -> Iterator[errors.ProfileError]:
+        """What is not explained, and that no counter gave a count."""
+        if all(one.problem is not None for one in self.accounts):
+            yield errors.NothingRead(self.profile.model, [one.tool for one in self.accounts])
+        for one in self.accounts:
+            for figure, statement in (("operations", one.operations), ("parameters", one.parameters)):
+                if statement is not None and not statement.closes:
+                    layers = [suspect.path for suspect in statement.suspects]
+                    yield errors.Unexplained(one.model, one.tool, figure, statement.remainder, layers)
 
     def __getitem__(self, tool: str) -> Account:
-        return next(account for account in self.accounts if account.tool == tool)
+        return next(one for one in self.accounts if one.tool == tool)
 
     def __str__(self) -> str:
         from profiler.render import renderer

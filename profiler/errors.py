@@ -51,6 +51,16 @@ class NoLayerMatches(ProfileError):
         )
 
 
+class BadNumber(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--which {text}: not a number; write it as it was printed, like 4.09G or 3664M")
+
+
+class OnlyWith(ProfileError):
+    def __init__(self, option: str, other: str) -> None:
+        super().__init__(f"{option} means something with {other} alone; add that, or leave it out")
+
+
 class ExplainIsText(ProfileError):
     def __init__(self, format: str) -> None:
         super().__init__(f"--explain is written as text, not as {format}; leave out the format, or name a .txt file")
@@ -376,6 +386,23 @@ class UnknownSuffix(ProfileError):
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
+
+
+class NothingMatchesNumber(CheckFailed):
+    def __init__(self, model: str, number: str) -> None:
+        super().__init__(f"{model}: no convention gives {number} at any input size that was tried; see the nearest")
+
+
+class Unexplained(CheckFailed):
+    def __init__(self, model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> None:
+        shown = ", ".join(path or "the model itself" for path in layers[:5])
+        places = f", in {shown}{f' and {len(layers) - 5} more' if len(layers) > 5 else ''}" if layers else ""
+        super().__init__(f"{model}: {remainder} of the {figure} by {tool} are not explained{places}; see its account")
+
+
+class NothingRead(ProfileError):
+    def __init__(self, model: str, tools: Sequence[str]) -> None:
+        super().__init__(f"{model}: none of {', '.join(tools)} gave a count; install one (the accounts say why)")
 
 
 class UnknownOperators(CheckFailed):

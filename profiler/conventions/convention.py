@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
+from profiler.conventions.events import Operator, operators
 from profiler.ops.cost import Cost
 from profiler.records import Trace
 
@@ -73,7 +74,8 @@ class Replica:
 
     charges: everything that the tool counts. What it does not count has no charge.
     weighings: the parameters it counts, where it counts parameters.
-    unseen: why the tool does not count an operator, given its name ("aten.mm").
+    unseen: why the tool does not count an operator that has MACs.
+    seen: what the tool sees of a trace: what the model's code called, or what is left when that is taken apart.
     version: of the tool that is replayed, or how it begins.
     per_mac: what it counts for one MAC: 1, or 2 where its unit is one addition or multiplication.
     """
@@ -82,7 +84,8 @@ class Replica:
     says: str
     charges: Callable[[Trace], Iterable[Charge]]
     weighings: Callable[[Trace], Iterable[Weighing]] | None = None
-    unseen: Callable[[str], str] = lambda op: f"no rule for {op}"
+    unseen: Callable[[Operator], str] = lambda op: f"it has no rule for {op.short}"
+    seen: Callable[[Trace], Iterable[Operator]] = operators
     per_mac: int = 1
     version: str = ""
 

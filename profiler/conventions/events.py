@@ -27,6 +27,11 @@ class Operator:
     caller: Caller
 
     @property
+    def short(self) -> str:
+        """The name alone: conv2d."""
+        return self.name.removeprefix("aten.")
+
+    @property
     def args(self) -> tuple[Value, ...]:
         return self.signature.args
 

@@ -29,7 +29,9 @@ from profiler.conventions.rules import (
     linear,
     mm,
     own_parameters,
+    per_element,
     tensor,
+    where,
 )
 from profiler.records import Tensor, Trace, tensors
 
@@ -62,23 +64,35 @@ def _outputs(times: int) -> Callable[[Operator], int]:
     return lambda op: times * op.out.numel
 
 
+def _is_broadcast(op: Operator) -> bool:
+    a = tensor(op, 0)
+    return mm(op) != op.out.numel * a.shape[-1]
+
+
+def _is_rounded(op: Operator) -> bool:
+    return renamed(str(op.args[0])) not in _EXACT
+
+
 _RULES = families(
     ("convolution", CONVOLUTIONS[:-1], convolution, ""),
     ("linear", ("linear",), linear, ""),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
-    ("matrix product", ("matmul",), mm, "the left operand's size times the right one's last width"),
-    ("einsum", ("einsum",), _einsum, "half of what numpy.einsum_path prints, four digits"),
+    ("matrix product", ("matmul",), mm, where(_is_broadcast, "the left operand is taken as it is, not broadcast")),
+    ("einsum", ("einsum",), _einsum, where(_is_rounded, "half of what numpy.einsum_path prints, four digits")),
     ("recurrent cell", CELLS, cell, ""),
-    ("batch norm", ("batch_norm",), _batch_norm, "2 per element, 1 without scale and shift"),
-    ("layer norm", ("layer_norm",), _norm(2), "5 per element, 4 without scale and shift"),
-    ("group norm", ("group_norm",), _norm(2), "5 per element, 4 without scale and shift"),
-    ("instance norm", ("instance_norm",), _norm(1), "5 per element, 4 without scale and shift"),
+    ("batch norm", ("batch_norm",), _batch_norm, per_element(_batch_norm)),
+    ("layer norm", ("layer_norm",), _norm(2), per_element(_norm(2))),
+    ("group norm", ("group_norm",), _norm(2), per_element(_norm(2))),
+    ("instance norm", ("instance_norm",), _norm(1), per_element(_norm(1))),
     ("adaptive average pooling", ("adaptive_avg_pool2d",), _inputs, "1 per element of the input"),
     ("interpolation", ("upsample_nearest2d",), _outputs(1), "1 per element of the output"),
     ("interpolation", ("upsample_bilinear2d",), _outputs(4), "4 per element of the output"),
     ("grid sampling", ("grid_sampler",), _outputs(4), "4 per element of the output"),
 )
+
+
+_NOT_NEEDED = "the output does not depend on it, and tracing drops it"
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
@@ -92,9 +106,9 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "fvcore",
-    "as fvcore counts: MACs, which it calls flops, and 1 to 5 per element for norms and some pooling and interpolation",
+    "MACs, which it calls flops, and 1 to 5 per element of norms, some pooling and some interpolation",
     _charges,
     _weighings,
-    lambda op: f"it has no rule for {op.removeprefix('aten.')}, or the output does not depend on it",
+    lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.5.post20221221",
 )

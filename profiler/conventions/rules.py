@@ -17,7 +17,11 @@ class OperatorRule:
 
     family: str
     count: Callable[[Operator], int]
-    why: str = ""
+    why: str | Callable[[Operator], str] = ""
+
+    def charge(self, op: Operator) -> Charge:
+        why = self.why if isinstance(self.why, str) else self.why(op)
+        return Charge(self.count(op), op.module, op.calls, self.family, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class ModuleRule:
     count: Callable[[Made], int]
     why: str | Callable[[Made], str] = ""
 
+    def charge(self, made: Made) -> Charge:
+        why = self.why if isinstance(self.why, str) else self.why(made)
+        return Charge(self.count(made), made.row, made.calls, self.family, why)
+
 
 def by_operator(
     trace: Trace, rules: Mapping[str, OperatorRule], seen: Callable[[Trace], Iterable[Operator]] = operators
@@ -36,7 +44,7 @@ def by_operator(
     for operator in seen(trace):
         rule = rules.get(operator.name)
         if rule is not None:
-            yield Charge(rule.count(operator), operator.module, operator.calls, rule.family, rule.why)
+            yield rule.charge(operator)
 
 
 def by_module(trace: Trace, rules: Mapping[str, ModuleRule]) -> Iterator[Charge]:
@@ -44,11 +52,12 @@ def by_module(trace: Trace, rules: Mapping[str, ModuleRule]) -> Iterator[Charge]
     for made in module_calls(trace):
         rule = rules.get(layer_kind(made.kind))
         if rule is not None:
-            why = rule.why if isinstance(rule.why, str) else rule.why(made)
-            yield Charge(rule.count(made), made.row, made.calls, rule.family, why)
+            yield rule.charge(made)
 
 
-def families(*rules: tuple[str, Iterable[str], Callable[[Operator], int], str]) -> dict[str, OperatorRule]:
+def families(
+    *rules: tuple[str, Iterable[str], Callable[[Operator], int], str | Callable[[Operator], str]],
+) -> dict[str, OperatorRule]:
     """A table of operator rules: family, names without "aten.", count, why."""
     return {f"aten.{op}": OperatorRule(family, count, why) for family, ops, count, why in rules for op in ops}
 
@@ -91,6 +100,11 @@ def linear(op: Operator) -> int:
     return tensor(op, 0).numel * prod(tensor(op, 1).shape[:-1])
 
 
+def is_by_vector(op: Operator) -> bool:
+    """Whether a linear layer's weight is a vector: torch then takes the product of a matrix and a vector."""
+    return tensor(op, 1).ndim == 1
+
+
 def mm(op: Operator) -> int:
     return product_of(tensor(op, 0), tensor(op, 1))
 
@@ -115,6 +129,21 @@ def tensor(op: Operator, position: int) -> Tensor:
     return next(tensors(op.args[position]))
 
 
+def per_element(count: Callable[[Operator], int]) -> Callable[[Operator], str]:
+    """Why a count is what it is, where it is so many for each element of the input."""
+    return lambda op: f"{count(op) // max(tensor(op, 0).numel, 1)} per element"
+
+
+def unless(is_fused: Callable[[Operator], bool], count: Callable[[Operator], int]) -> Callable[[Operator], int]:
+    """A count that is nothing for what runs as one kernel."""
+    return lambda op: 0 if is_fused(op) else count(op)
+
+
+def where(holds: Callable[[Operator], bool], why: str) -> Callable[[Operator], str]:
+    """A reason where something holds; elsewhere the tool counts our MACs."""
+    return lambda op: why if holds(op) else ""
+
+
 CONVOLUTIONS = (
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
     "_convolution", "_convolution_mode",
@@ -124,15 +153,18 @@ CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
 
 def cell(op: Operator) -> int:
     """A recurrent cell's two linear layers: W_ih x and W_hh h, each for every sample."""
-    x, (w_ih, w_hh) = tensor(op, 0), (tensor(op, 2), tensor(op, 3))
-    batch = prod(x.shape[:-1])
-    return batch * (w_ih.numel + w_hh.numel)
+    return (tensor(op, 2).numel + tensor(op, 3).numel) * steps(op)
 
 
 def recurrent(op: Operator) -> int:
     """The products of all steps, layers and directions: every weight matrix for every step of every sample."""
-    x, params = tensor(op, 0), list(tensors(op.args[3 if op.signature.op.endswith(".data") else 2]))
-    return prod(x.shape[:-1]) * sum(weight.numel for weight in params if weight.ndim == 2)
+    params = tensors(op.args[3 if op.signature.op.endswith(".data") else 2])
+    return sum(weight.numel for weight in params if weight.ndim == 2) * steps(op)
+
+
+def steps(op: Operator) -> int:
+    """How many vectors a recurrent operator takes: steps times samples."""
+    return prod(tensor(op, 0).shape[:-1])
 
 
 def attention(op: Operator) -> int:

@@ -45,6 +45,10 @@ def _norm(made: Made) -> int:
     return made.x.numel * (4 if is_affine else 2)
 
 
+def _why_norm(made: Made) -> str:
+    return f"{_norm(made) // max(made.x.numel, 1)} per element"
+
+
 def _softmax(made: Made) -> int:
     length = made.x.shape[made.number("dim")]
     return made.x.numel // length * (3 * length - 1)
@@ -95,7 +99,6 @@ def _steps(made: Made) -> int:
     return prod(made.x.shape[:2])
 
 
-_PER_ELEMENT = "2 per element, 4 with scale and shift"
 _GATES_TOO = "gates, states and biases beside the products"
 # Layers that count nothing, and are known all the same: their parameters are counted.
 _FREE = (
@@ -108,9 +111,9 @@ _RULES = layers(
     ("convolution", in_ranks("Conv"), _convolution, _why_convolution),
     ("transposed convolution", in_ranks("ConvTranspose"), _convolution, "by its output's size, not its input's"),
     ("linear", ("Linear",), _linear, ""),
-    ("batch norm", (*in_ranks("BatchNorm"), "SyncBatchNorm"), _norm, _PER_ELEMENT),
-    ("instance norm", in_ranks("InstanceNorm"), _norm, _PER_ELEMENT),
-    ("layer norm", ("LayerNorm",), _norm, _PER_ELEMENT),
+    ("batch norm", (*in_ranks("BatchNorm"), "SyncBatchNorm"), _norm, _why_norm),
+    ("instance norm", in_ranks("InstanceNorm"), _norm, _why_norm),
+    ("layer norm", ("LayerNorm",), _norm, _why_norm),
     ("PReLU", ("PReLU",), lambda made: made.x.numel, "1 per element"),
     ("softmax", ("Softmax",), _softmax, "3 per element, 1 less per row"),
     ("average pooling", in_ranks("AvgPool"), lambda made: made.y.numel, "1 per element of the output"),
@@ -171,9 +174,9 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "thop",
-    "as thop counts: MACs of the layers it knows, 2 or 4 per element of a norm, and some pooling and softmax",
+    "MACs of the layers it knows, 2 or 4 per element of norms, and some pooling, softmax and upsampling",
     _charges,
     _weighings,
-    lambda op: "not inside a layer that it has a rule for",
+    lambda op: "outside of the layers that it has a rule for",
     version="0.1.1",
 )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica
 from profiler.conventions.cpu import attention_is_fused, fast_path_calls, lstm_is_fused
-from profiler.conventions.events import Operator, recorded_calls
+from profiler.conventions.events import recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
@@ -28,38 +28,43 @@ from profiler.conventions.rules import (
     cell,
     convolution,
     families,
+    is_by_vector,
     linear,
     mm,
     recurrent,
-    tensor,
+    unless,
+    where,
 )
 from profiler.records import Trace
 
 _FAST = "runs as one kernel, the fast path, which it has no formula for"
 
 
-def _linear(op: Operator) -> int:
-    return linear(op) if tensor(op, 1).ndim == 2 else 0
-
-
-def _lstm(op: Operator) -> int:
-    return 0 if lstm_is_fused(op) else recurrent(op)
-
-
-def _attention(op: Operator) -> int:
-    return 0 if attention_is_fused(op) else attention(op)
-
-
 _RULES = families(
     ("convolution", CONVOLUTIONS, convolution, ""),
-    ("linear", ("linear",), _linear, "a product of a matrix and a vector is not counted"),
+    (
+        "linear",
+        ("linear",),
+        unless(is_by_vector, linear),
+        where(is_by_vector, "by a vector, not counted"),
+    ),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
     ("matrix product", ("baddbmm",), addmm, ""),
-    ("attention", ("scaled_dot_product_attention",), _attention, "fused attention runs as one kernel, not counted"),
+    (
+        "attention",
+        ("scaled_dot_product_attention",),
+        unless(attention_is_fused, attention),
+        where(attention_is_fused, "runs as one kernel, which it has no formula for"),
+    ),
     ("recurrent cell", CELLS, cell, ""),
     ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
-    ("recurrent", ("lstm",), _lstm, "an LSTM runs as one kernel, not counted"),
+    (
+        "recurrent",
+        ("lstm",),
+        unless(lstm_is_fused, recurrent),
+        where(lstm_is_fused, "an LSTM runs as one kernel, which it has no formula for"),
+    ),
 )
 
 
@@ -74,10 +79,11 @@ def _charges(trace: Trace) -> Iterator[Charge]:
 
 CONVENTION = Replica(
     "torch",
-    "as torch's FlopCounterMode counts on a CPU: two for each MAC that it sees, nothing else",
+    "FlopCounterMode on a CPU: two for each MAC that it sees, and nothing else",
     _charges,
     None,
-    lambda op: f"it has no formula for {op.removeprefix('aten.')}",
+    lambda op: f"it has no formula for {op.short}",
+    recorded_calls,
     per_mac=2,
     version="2.14",
 )

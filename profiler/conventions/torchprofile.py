@@ -32,6 +32,7 @@ from profiler.conventions.rules import (
     linear,
     mm,
     tensor,
+    where,
 )
 from profiler.records import Tensor, Trace, tensors
 
@@ -71,6 +72,17 @@ def _lstm(op: Operator) -> int:
     return out.shape[0] * out.shape[1] * directions * sum(4 * hidden * (width + hidden) for width in widths)
 
 
+def _why_einsum(op: Operator) -> str:
+    if "..." in str(op.args[0]):
+        return "an ellipsis is not counted"
+    return "the product of all indices' sizes" if len(list(tensors(op.args[1]))) > 2 else ""
+
+
+def _is_unusual(op: Operator) -> bool:
+    """A packed batch, or projections, which make the hidden state narrower than the cell's."""
+    return op.signature.op.endswith(".data") or len({state.shape for state in tensors(op.args[1])}) > 1
+
+
 def _multiplication(op: Operator) -> int:
     is_size = op.out.ndim == 0 and not op.out.is_float
     return 0 if is_size else op.out.numel
@@ -88,20 +100,25 @@ def _grid(op: Operator) -> int:
 _PER_OUTPUT = "1 per element of the output"
 _RULES = families(
     ("convolution", [op for op in CONVOLUTIONS if "transpose" not in op][:-1], _convolution, ""),
-    ("transposed convolution", [op for op in CONVOLUTIONS if "transpose" in op], _convolution, "by its output's size"),
+    (
+        "transposed convolution",
+        [op for op in CONVOLUTIONS if "transpose" in op],
+        _convolution,
+        "by its output's size, not its input's",
+    ),
     ("linear", ("linear",), linear, ""),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("bmm",), mm, ""),
     ("matrix product", ("baddbmm",), addmm, ""),
     ("matrix product", ("matmul",), _matmul, ""),
     ("matrix product", ("addmv",), lambda op: tensor(op, 1).numel, ""),
-    ("einsum", ("einsum",), _einsum, "the product of all indices' sizes; 0 with an ellipsis"),
+    ("einsum", ("einsum",), _einsum, _why_einsum),
     ("attention", ("scaled_dot_product_attention",), attention, ""),
-    ("recurrent cell", CELLS, _cell, "and 1 per multiplication of gates"),
-    ("recurrent", ("lstm",), _lstm, "by its output's size: projections and packed sequences are not known"),
+    ("recurrent cell", CELLS, _cell, "1 more per multiplication of gates"),
+    ("recurrent", ("lstm",), _lstm, where(_is_unusual, "by its output's shape, which is not meant for this")),
     ("multiplication", ("mul", "mul_"), _multiplication, _PER_OUTPUT),
-    ("norm", ("batch_norm", "instance_norm"), _norm(1), "1 per element, 0 without scale"),
-    ("norm", ("layer_norm", "group_norm"), _norm(2), "1 per element, 0 without scale"),
+    ("norm", ("batch_norm", "instance_norm"), _norm(1), "1 per element"),
+    ("norm", ("layer_norm", "group_norm"), _norm(2), "1 per element"),
     ("pooling", [f"{kind}avg_pool{rank}d" for kind in ("", "adaptive_") for rank in (1, 2, 3)], _outputs, _PER_OUTPUT),
     ("mean", ("mean",), _outputs, _PER_OUTPUT),
     ("leaky ReLU", ("leaky_relu",), _outputs, _PER_OUTPUT),
@@ -110,15 +127,18 @@ _RULES = families(
 )
 
 
+_NOT_NEEDED = "the output does not depend on it, and tracing drops it"
+
+
 def _charges(trace: Trace) -> Iterator[Charge]:
     return by_operator(trace, _RULES, traced_operators)
 
 
 CONVENTION = Replica(
     "torchprofile",
-    "as torchprofile counts: MACs, and 1 per element for norms, multiplications, average pooling and means",
+    "MACs, and 1 per element of norms, multiplications, average pooling and means",
     _charges,
     None,
-    lambda op: f"it has no rule for {op.removeprefix('aten.')}, or the output does not depend on it",
+    lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.0",
 )
