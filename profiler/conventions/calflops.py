@@ -24,17 +24,8 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Operator
 from profiler.conventions.hooks import visits
-from profiler.conventions.patches import (
-    CONVOLUTIONS,
-    TRANSPOSED,
-    WHY_CONVOLUTION,
-    WHY_MATMUL,
-    convolution,
-    linear,
-    matmul,
-    patched,
-)
-from profiler.conventions.rules import addmm, families, tensor, trainable_parameters
+from profiler.conventions.patches import SHARED, TRANSPOSED, patched
+from profiler.conventions.rules import families, tensor, trainable_parameters, where
 from profiler.records import Trace
 
 
@@ -44,13 +35,18 @@ def _transposed(op: Operator) -> int:
     return x.numel * (weight.shape[1] // groups) * prod(weight.shape[2:])
 
 
+def _is_grouped(op: Operator) -> bool:
+    return bool(op.arg(6, "groups", 1) != 1)
+
+
 _RULES = families(
-    ("linear", ("linear",), linear, ""),
-    ("linear", ("addmm",), addmm, ""),
-    ("matrix product", ("matmul",), matmul, WHY_MATMUL),
-    ("matrix product", ("baddbmm",), addmm, ""),
-    ("convolution", CONVOLUTIONS, convolution, WHY_CONVOLUTION),
-    ("transposed convolution", TRANSPOSED, _transposed, "its output channels are divided by the groups twice"),
+    *SHARED,
+    (
+        "transposed convolution",
+        TRANSPOSED,
+        _transposed,
+        where(_is_grouped, "its output channels are divided by the groups twice"),
+    ),
 )
 _AGAIN = "a module that stands under several parents counts again for each"
 
@@ -68,16 +64,17 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     return trainable_parameters(trace)
 
 
-_UNSEEN = {
-    "aten.matmul": "written as a sign, x @ y, which is not patched",
-    "aten.einsum": "einsum counts FLOPs, and no MACs",
-}
+def _unseen(op: Operator) -> str:
+    if op.name in _RULES:
+        return "written as a sign, x @ y, which is not patched"
+    return "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} is not among its functions"
+
 
 CONVENTION = Replica(
     "calflops",
     "as calflops counts MACs: linear layers, convolutions and products by torch.matmul; not x @ y, bmm or attention",
     _charges,
     _weighings,
-    lambda op: _UNSEEN.get(op, f"{op.removeprefix('aten.')} is not among its functions"),
+    _unseen,
     version="0.3.2",
 )

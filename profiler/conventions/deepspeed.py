@@ -16,18 +16,8 @@ from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Operator
-from profiler.conventions.patches import (
-    CONVOLUTIONS,
-    TRANSPOSED,
-    WHY_CONVOLUTION,
-    WHY_MATMUL,
-    convolution,
-    linear,
-    matmul,
-    patched,
-)
-from profiler.conventions.rules import addmm, families, mm, own_parameters, tensor
-from profiler.conventions.rules import convolution as transposed_convolution
+from profiler.conventions.patches import SHARED, TRANSPOSED, patched
+from profiler.conventions.rules import convolution, families, mm, own_parameters, tensor
 from profiler.records import Trace
 
 
@@ -38,14 +28,10 @@ def _attention(op: Operator) -> int:
 
 
 _RULES = families(
-    ("linear", ("linear",), linear, ""),
-    ("linear", ("addmm",), addmm, ""),
-    ("matrix product", ("matmul",), matmul, WHY_MATMUL),
+    *SHARED,
     ("matrix product", ("mm", "bmm"), mm, ""),
-    ("matrix product", ("baddbmm",), addmm, ""),
     ("attention", ("scaled_dot_product_attention",), _attention, ""),
-    ("convolution", CONVOLUTIONS, convolution, WHY_CONVOLUTION),
-    ("transposed convolution", TRANSPOSED, transposed_convolution, ""),
+    ("transposed convolution", TRANSPOSED, convolution, ""),
 )
 
 
@@ -62,8 +48,6 @@ CONVENTION = Replica(
     "as DeepSpeed's profiler counts MACs: linear layers, convolutions, matrix products and attention",
     _charges,
     _weighings,
-    lambda op: (
-        "einsum counts FLOPs, and no MACs" if op == "aten.einsum" else f"{op.removeprefix('aten.')} counts no MACs"
-    ),
+    lambda op: "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} counts no MACs",
     version="0.19.8",
 )

@@ -14,12 +14,10 @@ from math import prod
 from profiler.conventions.convention import Charge
 from profiler.conventions.cpu import frozen_attention_calls
 from profiler.conventions.events import Operator, operators
-from profiler.conventions.rules import OperatorRule, each, tensor
-from profiler.records import Trace
+from profiler.conventions.rules import OperatorRule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
+from profiler.records import Trace, Value
 
-CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 TRANSPOSED = tuple(f"conv_transpose{rank}d" for rank in (1, 2, 3))
-WHY_CONVOLUTION = 'its output\'s size is computed from the arguments: padding="same" loses a row where a kernel is even'
 WHY_MATMUL = "the left operand's size times the right one's last width"
 FAST = "attention takes its fast path, one kernel, since nothing in the model wants a gradient"
 
@@ -29,26 +27,43 @@ def linear(op: Operator) -> int:
     return tensor(op, 0).numel * tensor(op, 1).shape[0]
 
 
-def matmul(op: Operator) -> int:
-    return tensor(op, 0).numel * tensor(op, 1).shape[-1]
-
-
 def convolution(op: Operator) -> int:
     """Every weight at every output position that there should be. The first dimension is taken for the batch."""
-    x, weight = tensor(op, 0), tensor(op, 1)
-    steps, pads, holes = op.arg(3, "stride", 1), op.arg(4, "padding", 0), op.arg(5, "dilation", 1)
-    kernel = weight.shape[2:]
+    return tensor(op, 0).shape[0] * tensor(op, 1).numel * prod(_expected(op))
+
+
+def _expected(op: Operator) -> tuple[int, ...]:
+    """The output's size as the arguments say: padding="same" is taken to add the same on both sides."""
+    x, kernel = tensor(op, 0), tensor(op, 1).shape[2:]
+    rank = len(kernel)
+    pads: Value = op.arg(4, "padding", 0)
+    steps, holes = each(op.arg(3, "stride", 1), rank), each(op.arg(5, "dilation", 1), rank)
     if isinstance(pads, str):
-        pads = tuple(d * (k - 1) // 2 for d, k in zip(each(holes, len(kernel)), kernel, strict=True))
-        pads = pads if op.arg(4, "padding") == "same" else 0
-    sizes = [
+        same = tuple(hole * (k - 1) // 2 for hole, k in zip(holes, kernel, strict=True))
+        pads = same if pads == "same" else 0
+    return tuple(
         (size + 2 * pad - hole * (k - 1) - 1) // step + 1
-        for size, k, step, pad, hole in zip(
-            x.shape[2:], kernel, *(each(value, len(kernel)) for value in (steps, pads, holes)), strict=False
-        )
-    ]
-    positions: int = prod(sizes)
-    return x.shape[0] * weight.numel * positions
+        for size, k, step, pad, hole in zip(x.shape[2:], kernel, steps, each(pads, rank), holes, strict=False)
+    )
+
+
+def _is_unexpected(op: Operator) -> bool:
+    return _expected(op) != op.out.shape[2:]
+
+
+# The rules that both have.
+SHARED = (
+    ("linear", ("linear",), linear, where(is_by_vector, "by a vector, whose length is taken for a width")),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("matmul",), mm, where(is_broadcast, WHY_MATMUL)),
+    ("matrix product", ("baddbmm",), addmm, ""),
+    (
+        "convolution",
+        ("conv1d", "conv2d", "conv3d"),
+        convolution,
+        where(_is_unexpected, "its output's size is computed from the arguments, and is another"),
+    ),
+)
 
 
 def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool) -> Iterator[Charge]:
@@ -61,4 +76,4 @@ def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool)
         if op.calls.start in fast:
             yield Charge(0, op.module, op.calls, rule.family, FAST)
         else:
-            yield Charge(rule.count(op), op.module, op.calls, rule.family, rule.why)
+            yield rule.charge(op)

@@ -36,7 +36,7 @@ from profiler.conventions.cpu import frozen_attention_calls
 from profiler.conventions.events import Made, Operator, module_calls, operators
 from profiler.conventions.hooks import visits
 from profiler.conventions.patches import WHY_MATMUL
-from profiler.conventions.rules import addmm, in_ranks, layer_kind, mm, tensor, trainable_parameters
+from profiler.conventions.rules import addmm, in_ranks, is_broadcast, layer_kind, mm, tensor, trainable_parameters
 from profiler.records import Tensor, Trace, tensors
 
 
@@ -289,7 +289,7 @@ def _interpolated(op: Operator) -> int | Fraction:
 
 def _products(op: Operator) -> Iterator[_Term]:
     if op.name == "aten.matmul" and not op.caller.is_sign:
-        yield _Term(mm(op), "matrix product", WHY_MATMUL)
+        yield _Term(mm(op), "matrix product", WHY_MATMUL if is_broadcast(op) else "")
     elif op.name in ("aten.mm", "aten.bmm"):
         yield _Term(mm(op), "matrix product")
     elif op.name in ("aten.addmm", "aten.baddbmm"):
@@ -322,13 +322,10 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     return trainable_parameters(trace)
 
 
-def _unseen(op: str) -> str:
-    name = op.removeprefix("aten.")
-    return (
-        "written as a sign, x @ y, which is not patched"
-        if name == "matmul"
-        else f"{name} is not patched, and in no layer"
-    )
+def _unseen(op: Operator) -> str:
+    if op.name == "aten.matmul":
+        return "written as a sign, x @ y, which is not patched"
+    return f"{op.short} is not patched, and outside of the layers that it has a rule for"
 
 
 CONVENTION = Replica(

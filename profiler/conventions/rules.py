@@ -118,6 +118,13 @@ def product_of(a: Tensor, b: Tensor) -> int:
     return a.numel * b.shape[-1]
 
 
+def is_broadcast(op: Operator) -> bool:
+    """Whether `product_of` is too small or too large for a matrix product: the left operand is broadcast, or the right
+    one is a vector.
+    """
+    return mm(op) != op.out.numel * tensor(op, 0).shape[-1]
+
+
 def each(values: Value, rank: int) -> tuple[int, ...]:
     """One number for every dimension; torch lets a single one stand for all."""
     given = values if isinstance(values, tuple) else (values,)

@@ -244,7 +244,7 @@ def _from_functions(trace: Trace, counted: set[int]) -> Iterator[Charge]:
         rule = _FUNCTIONS.get(op.name)
         is_outermost = op.caller.functions in ((), ("einsum",))
         if rule is not None and is_outermost and counted.isdisjoint(op.calls):
-            yield Charge(rule.count(op), op.module, op.calls, rule.family, rule.why)
+            yield rule.charge(op)
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
@@ -265,6 +265,6 @@ CONVENTION = Replica(
     "as ultralytics-thop counts: MACs of layers and matrix products, 2 or 4 per element of a norm, pooling, softmax",
     _charges,
     _weighings,
-    lambda op: f"{op.removeprefix('aten.')} is not among its functions, or in a layer with another rule",
+    lambda op: f"{op.short} is not among its functions, and outside of the layers that it has a rule for",
     version="2.2.3",
 )
