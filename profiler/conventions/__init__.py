@@ -14,7 +14,7 @@ from profiler import errors
 from profiler.conventions.convention import Charge, Convention, Replica, Weighing
 from profiler.conventions.ours import OURS
 
-__all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "named", "names", "replicas"]
+__all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "add", "named", "names", "replicas"]
 
 DEFAULT = "flops"
 _NO_REPLICAS = (
@@ -31,9 +31,19 @@ _NO_REPLICAS = (
 )
 
 
+_added: dict[str, Convention] = {}
+
+
+def add(convention: Convention) -> None:
+    """Make a convention of your own known by its name, for the life of the process."""
+    if convention.name in names():
+        raise ValueError(f"a convention is called {convention.name} already")
+    _added[convention.name] = convention
+
+
 def names() -> tuple[str, ...]:
     """Of all conventions, ours first."""
-    return (*OURS, *replicas())
+    return (*OURS, *replicas(), *_added)
 
 
 @cache
@@ -45,8 +55,8 @@ def replicas() -> tuple[str, ...]:
 
 def named(name: str) -> Convention:
     """The convention of that name; raises `errors.NoSuchConvention`."""
-    if name in OURS:
-        return OURS[name]
+    if name in OURS or name in _added:
+        return OURS.get(name) or _added[name]
     if name not in replicas():
         raise errors.NoSuchConvention(name, names())
     found: Replica = import_module(f"profiler.conventions.{name.replace('-', '_')}").CONVENTION
