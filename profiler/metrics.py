@@ -39,9 +39,9 @@ class Metrics:
     rows: Mapping[str, Mapping[str, Metric]]
     remarks: tuple[str, ...] = field(default=())
 
-    def of(self, spec: str, label: str) -> Mapping[str, Metric]:
-        """The row of a model: by its label, else by its spec; empty where there is none."""
-        return self.rows.get(label) or self.rows.get(spec) or {}
+    def of(self, *known_as: str) -> Mapping[str, Metric]:
+        """The row of a model, by the first of its names that has one; empty where none has."""
+        return next((self.rows[name] for name in known_as if name in self.rows), {})
 
 
 def metric(value: Any) -> Metric | None:
@@ -51,7 +51,7 @@ def metric(value: Any) -> Metric | None:
         number = Decimal(text)
     except InvalidOperation:
         return text or None
-    return number if isfinite(float(number)) and "_" not in text else text
+    return number if number.is_finite() and isfinite(float(number)) and "_" not in text else text
 
 
 def better(name: str) -> Better:
@@ -123,10 +123,9 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return [cell.strip() for cell in lines[0][1]], lines[1:]
 
 
-def check_some_match(path: str, found: Metrics, models: Iterable[tuple[str, str]]) -> None:
+def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
-    models = list(models)
-    if not any(found.of(spec, label) for spec, label in models):
+    if not found.rows.keys() & {name for names in models for name in names}:
         raise errors.NoMetricsMatch(path, list(found.rows), [label for _, label in models])
 
 

@@ -22,6 +22,6 @@ def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task("", total=len(items))
         for item, name in zip(items, names, strict=True):
-            progress.update(task, description=escape(name))
+            progress.update(task, description=escape(name), refresh=True)
             yield item
             progress.advance(task)

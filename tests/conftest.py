@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from profiler import describe, parameters, tables
+from profiler import describe, model_tables, parameters, tables
 from profiler.ops import registry
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -17,6 +17,7 @@ settings.load_profile("default")
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
     (parameters, "_walkers"), (describe, "_shapes"), (tables, "LAYER_COLUMNS"),
+    (model_tables, "MODEL_COLUMNS"),
 )  # fmt: skip
 
 

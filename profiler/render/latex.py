@@ -57,10 +57,7 @@ def models(comparison: Comparison) -> str:
 def _float(table: Table, kept: Sequence[int], headings: str, rows: Sequence[str]) -> Iterator[str]:
     yield r"\begin{table}[htbp]"
     yield r"\centering"
-    if table.caption:
-        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}\par\smallskip"
-    elif table.anchor:
-        yield r"\refstepcounter{table}" + _label(table)
+    yield from _caption(table, r"\par\smallskip")
     yield rf"{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}%"
     yield rf"\begin{{tabular}}{{{_alignment(table, kept)}}}"
     yield from [r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
@@ -74,10 +71,7 @@ def _longtable(table: Table, kept: Sequence[int], headings: str, rows: Sequence[
     yield rf"\begingroup{_size(table, kept)}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}%"
     yield r"\setlength{\LTcapwidth}{\linewidth}"
     yield rf"\begin{{longtable}}{{{_alignment(table, kept)}}}"
-    if table.caption:
-        yield rf"\caption{{{escaped(table.caption)}}}{_label(table)}\\"
-    elif table.anchor:
-        yield r"\refstepcounter{table}" + _label(table)
+    yield from _caption(table, r"\\")
     yield from [r"\toprule", headings, r"\midrule", r"\endfirsthead"]
     yield rf"\multicolumn{{{span}}}{{@{{}}l}}{{\emph{{continued}}}}\\"
     yield from [r"\toprule", headings, r"\midrule", r"\endhead"]
@@ -87,8 +81,11 @@ def _longtable(table: Table, kept: Sequence[int], headings: str, rows: Sequence[
     yield from _notes(table, r"\noindent")
 
 
-def _label(table: Table) -> str:
-    return rf"\label{{{table.anchor}}}" if table.anchor else ""
+def _caption(table: Table, after: str) -> Iterator[str]:
+    """A table that is referred to needs a number, and so a caption, be it empty."""
+    if table.caption or table.anchor:
+        label = rf"\label{{{table.anchor}}}" if table.anchor else ""
+        yield rf"\caption{{{escaped(table.caption)}}}{label}{after}"
 
 
 def _notes(table: Table, before: str) -> Iterator[str]:
