@@ -166,10 +166,10 @@ def test_fewer_is_better_and_more_accurate_is_better(capsys: pytest.CaptureFixtu
     argv = (NET, WIDE, *INPUT, "--metrics", "r.csv", "--columns", "model,params,accuracy,val_loss", "--bold")
     _, out, _ = run(capsys, *argv)
     assert starred(out) == [[False, True, True, False], [False, False, False, True]]
-    assert "Best of a column marked: least Params, val_loss; most accuracy." in out
+    assert "Marked is the best of a column: the least Params, val_loss; the most accuracy." in out
     _, out, _ = run(capsys, *argv, "val_loss:max")
     assert starred(out) == [[False, False, False, True], [False] * 4]
-    assert "Best of a column marked: most val_loss." in out
+    assert "Marked is the best of a column: the most val_loss." in out
 
 
 def test_ties_are_marked_alike_and_a_column_of_one_value_is_not() -> None:

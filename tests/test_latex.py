@@ -22,6 +22,7 @@ from profiler.render import latex
 from profiler.render.tex import escaped
 from profiler.tables import Column, Row, Table, Unit, View
 from tests.test_comparison import HOSTILE
+from tests.test_docs import ROOT, rewritten
 
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 
@@ -112,6 +113,10 @@ def compiled(folder: Path, *tables: str) -> tuple[list[str], int]:
         r"\end{document}",
     ]
     (folder / "paper.tex").write_text("\n".join(lines), encoding="utf-8")
+    return typeset(folder)
+
+
+def typeset(folder: Path) -> tuple[list[str], int]:
     for _ in range(3):  # longtable wants its widths, and references their numbers
         command = ["pdflatex", "-interaction=nonstopmode", "paper.tex"]
         done = subprocess.run(
@@ -164,6 +169,15 @@ def test_hostile_names_compile(tmp_path: Path) -> None:
         complaints, pages = compiled(tmp_path, found.to_latex())
         assert [c for c in complaints if not c.startswith("Overfull")] == []
         assert pages > 0
+
+
+@pytest.mark.latex
+@needs_latex
+def test_the_paper_of_the_documents_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the tables that the page's own commands write."""
+    monkeypatch.chdir(tmp_path)
+    rewritten((ROOT / "docs" / "paper-tables.md").read_text(encoding="utf-8"), tmp_path)
+    assert typeset(tmp_path) == ([], 1)
 
 
 @pytest.mark.latex
