@@ -1,7 +1,7 @@
 """How is a trace kept? As versioned JSON, compressed when it is large. Needs no torch.
 
-A tensor in an argument list is `{"t": i}`, an index into the file's table of (shape, dtype); calls, module calls and
-storages are rows of numbers.
+A tensor in an argument list is `{"t": i}`, an index into the file's table of (shape, dtype, strides); calls, module
+calls and storages are rows of numbers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiler import errors, layers, memory
-from profiler.records import SCHEMA, Call, Input, Module, ModuleCall, Signature, Storage, Tensor, Trace, Value, Weight
+from profiler import conventions, errors, layers, memory
+from profiler.records import (
+    SCHEMA,
+    Call,
+    Caller,
+    Composite,
+    Input,
+    Module,
+    ModuleCall,
+    Signature,
+    Storage,
+    Tensor,
+    Trace,
+    Value,
+    Weight,
+)
 
 FORMAT = "profile-model trace"
 SUFFIXES = (".json", ".json.gz")
@@ -86,10 +100,14 @@ def to_json(trace: Trace) -> dict[str, Any]:
             for s in trace.signatures
         ],
         "calls": trace.calls,
+        "callers": trace.callers,
+        "composites": trace.composites,
         "module_calls": [
-            [c.module, c.first, c.last, table.put(c.inputs), table.put(c.output)] for c in trace.module_calls
+            [c.module, c.first, c.last, table.put(c.inputs), table.put(c.output), c.keywords]
+            for c in trace.module_calls
         ],
         "storages": [[s.size_bytes, s.role, s.born, s.died] for s in trace.storages],
+        "outputs": trace.outputs,
     }
     return {
         "format": FORMAT,
@@ -115,7 +133,7 @@ class _Table:
         if isinstance(value, Tensor):
             index = self._index.setdefault(value, len(self.rows))
             if index == len(self.rows):
-                self.rows.append([list(value.shape), value.dtype])
+                self.rows.append([value.shape, value.dtype, value.strides])
             return {"t": index}
         if isinstance(value, tuple):
             return [self.put(item) for item in value]
@@ -135,7 +153,7 @@ def _weight(weight: Weight, table: _Table) -> list[Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Trace:
-    tensors = [Tensor(tuple(map(int, shape)), str(dtype)) for shape, dtype in data["tensors"]]
+    tensors = [_tensor(*row) for row in data["tensors"]]
 
     def value(raw: Any) -> Any:
         return _value(raw, tensors)
@@ -155,14 +173,22 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         parameters=weights(data["parameters"]),
         buffers=weights(data["buffers"]),
         signatures=tuple(Signature(op, value(args), pairs(kw), value(out)) for op, args, kw, out in data["signatures"]),
-        calls=tuple(Call(s, m, tuple(reads), tuple(writes)) for s, m, reads, writes in data["calls"]),
+        calls=tuple(Call(s, m, tuple(reads), tuple(writes), by) for s, m, reads, writes, by in data["calls"]),
+        callers=tuple(Caller(tuple(map(str, functions)), bool(sign)) for functions, sign in data["callers"]),
+        composites=tuple(Composite(*map(int, row)) for row in data["composites"]),
         module_calls=tuple(
-            ModuleCall(m, i, j, value(given), value(out)) for m, i, j, given, out in data["module_calls"]
+            ModuleCall(m, i, j, value(given), value(out), tuple(map(str, keywords)))
+            for m, i, j, given, out, keywords in data["module_calls"]
         ),
         storages=tuple(Storage(*row) for row in data["storages"]),
+        outputs=tuple(data["outputs"]),
         versions=dict(data["versions"]),
         schema=data["schema"],
     )
+
+
+def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> Tensor:
+    return Tensor(tuple(map(int, shape)), str(dtype), None if strides is None else tuple(map(int, strides)))
 
 
 def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
@@ -183,10 +209,13 @@ def _checked(trace: Trace) -> Trace:
     """Every index points into its list, and every figure can be derived."""
     _within(trace.modules, [c.module for c in trace.calls] + [c.module for c in trace.module_calls])
     _within(trace.modules, [w.module for w in trace.parameters + trace.buffers])
-    _within(trace.signatures, [c.signature for c in trace.calls])
-    _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes])
+    _within(trace.modules, [c.module for c in trace.composites])
+    _within([*trace.calls, None], [bound for c in trace.composites for bound in (c.first, c.last)])
+    _within(trace.signatures, [c.signature for c in trace.calls] + [c.signature for c in trace.composites])
+    _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
+    _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
     layers.totals(trace)
-    layers.tree(trace, lambda cost: cost.macs)
+    layers.tree(trace, conventions.named(conventions.DEFAULT))
     memory.live_bytes(trace)
     return trace
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from profiler import errors, metrics
+from profiler import conventions, errors, metrics, peers
 from profiler.comparison import Entry, comparison
-from profiler.conventions import CONVENTIONS, DEFAULT
+from profiler.crosscheck import ALL, CrossCheck, cross_check_spec
 from profiler.metrics import published
-from profiler.options import EVERYTHING, PUBLISHED, Options, options
-from profiler.progress import shown
+from profiler.options import COMMON, EVERYTHING, PUBLISHED, Checking, Options, options
+from profiler.progress import counted, shown
 from profiler.render import FORMATS, renderer
 from profiler.versions import __version__
+from profiler.which import Number, candidates, is_met, which_table
 
 if TYPE_CHECKING:
     from profiler.profiles import Profile
@@ -28,6 +29,7 @@ _DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "--explain": (EVERYTHING, lambda word: not word.startswith("-")),
     "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
     "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
+    "--cross-check": (COMMON, lambda word: set(word.split(",")) <= {*peers.names(), ALL}),
 }
 # typer re-exports the leaves of click's exceptions, but not the class they have in common.
 _UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -61,7 +63,7 @@ def _refuse(sentence: str, status: int) -> int:
 
 
 def _with_defaults(arguments: list[str]) -> list[str]:
-    """`--explain`, `--metrics` and `--bold` may stand without their value."""
+    """`--explain`, `--metrics`, `--bold` and `--cross-check` may stand without their value."""
     return [
         f"{word}={_DEFAULTS[word][0]}" if word in _DEFAULTS and not _is_value(word, following) else word
         for word, following in zip(arguments, [*arguments[1:], None], strict=False)
@@ -96,7 +98,7 @@ _Shapes = Annotated[
     _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
 ]
 _Batch = Annotated[int | None, _option("Batch size.", least=1)]
-_Convention = Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(CONVENTIONS)}.")]
+_Convention = Annotated[str, typer.Option(help=f"What the FLOPs column counts: {', '.join(conventions.names())}.")]
 _Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,...")]
 _Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0)]
 _Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN")]
@@ -117,6 +119,19 @@ _Bold = Annotated[str | None, _option("Mark the best of each column, or of some.
 _Caption = Annotated[str | None, _option("What stands above the table.", metavar="TEXT")]
 _TexLabel = Annotated[str | None, _option("What LaTeX refers to the table by, like tab:cost.", metavar="NAME")]
 _Explain = Annotated[str | None, _option("Each layer's counts as formula = numbers = result.", metavar="[PATTERN]")]
+_CrossCheck = Annotated[
+    str | None,
+    _option(
+        f"Run other counters and explain every difference: {', '.join(peers.names())}, or all. Default: fvcore,thop.",
+        "--cross-check",
+        metavar="[TOOL,...]",
+    ),
+]
+_TimeLimit = Annotated[float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS")]
+_Verbose = Annotated[bool, typer.Option("--verbose", help="Show which layers each term of a cross-check is from.")]
+_Which = Annotated[
+    str | None, _option("Which conventions and input sizes give a number that was read, like 4.09G.", metavar="NUMBER")
+]
 _Format = Annotated[
     str | None, _option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", metavar="NAME")
 ]
@@ -132,7 +147,7 @@ def _command(
     specs: _Specs = None,
     input: _Shapes = None,
     batch: _Batch = None,
-    convention: _Convention = DEFAULT,
+    convention: _Convention = conventions.DEFAULT,
     columns: _Columns = None,
     depth: _Depth = None,
     sort: _Sort = None,
@@ -145,6 +160,10 @@ def _command(
     caption: _Caption = None,
     tex_label: _TexLabel = None,
     explain: _Explain = None,
+    cross_check: _CrossCheck = None,
+    time_limit: _TimeLimit = None,
+    verbose: _Verbose = False,
+    which: _Which = None,
     format: _Format = None,
     output: _Output = None,
     save: _Save = None,
@@ -180,6 +199,10 @@ def _command(
             format=format,
             output=output,
             explain=explain,
+            cross_check=cross_check,
+            time_limit=time_limit,
+            verbose=verbose,
+            which=which,
             save=save,
             strict=strict,
         )
@@ -198,6 +221,10 @@ def _list(pattern: str) -> int:
 
 def run(chosen: Options) -> int:
     """Profile, render, write, check."""
+    if chosen.checking is not None:
+        return _cross_check(chosen, chosen.checking)
+    if chosen.which is not None:
+        return _which(chosen, chosen.which)
     with _opened(chosen.output) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
@@ -205,11 +232,7 @@ def run(chosen: Options) -> int:
             print(_rendered(entries, chosen), file=file)
     if chosen.save is not None and profiles:
         profiles[0].save(chosen.save)
-    for failure in failures:
-        _refuse(str(failure), failure.status)
-    if failures:
-        return max(failure.status for failure in failures)
-    return _check_known(profiles) if chosen.strict else 0
+    return _tell([*failures, *(_unknown(profiles) if chosen.strict else ())])
 
 
 def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
@@ -243,6 +266,50 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
     return str(dress.models(comparison(entries, comparing.layout, sources)))
 
 
+def _cross_check(chosen: Options, checking: Checking) -> int:
+    """Profile, run the other counters, render, write; 1 when a difference is not explained."""
+    found: list[CrossCheck] = []
+    failures: list[errors.ProfileError] = []
+    with _opened(chosen.output) as file:
+        for model in chosen.models:
+            try:
+                with (
+                    redirect_stdout(sys.stderr),
+                    counted(f"{model.label}: {', '.join(checking.tools)}", len(checking.tools)) as done,
+                ):
+                    found.append(cross_check_spec(model.spec, model.feed, checking.tools, checking.time_limit_s, done))
+            except errors.ProfileError as error:
+                failures.append(error)
+        if found:
+            accounts = [account for check in found for account in check.accounts]
+            print(renderer(chosen.format).accounts(accounts, checking.verbose), file=file)
+    return _tell([*failures, *(failure for check in found for failure in check.failures())])
+
+
+def _which(chosen: Options, wanted: Number) -> int:
+    """Profile each model in every convention and size, render what gives the number; 1 when nothing does."""
+    failures: list[errors.ProfileError] = []
+    with _opened(chosen.output) as file:
+        for model in shown(chosen.models, [model.label for model in chosen.models]):
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = candidates(model.spec, model.feed)
+            except errors.ProfileError as error:
+                failures.append(error)
+                continue
+            print(renderer(chosen.format).write(which_table(model.label, wanted, found)), file=file)
+            if not is_met(wanted, found):
+                failures.append(errors.NothingMatchesNumber(model.label, wanted.text))
+    return _tell(failures)
+
+
+def _tell(failures: Sequence[errors.ProfileError]) -> int:
+    """Say what went wrong, and what the worst of it is as an exit status."""
+    for failure in failures:
+        _refuse(str(failure), failure.status)
+    return max((failure.status for failure in failures), default=0)
+
+
 @contextmanager
 def _opened(path: str | None) -> Iterator[TextIO]:
     """Where the result goes. A file is opened before the work starts, and is not left behind empty when it fails."""
@@ -263,8 +330,5 @@ def _opened(path: str | None) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def _check_known(profiles: Sequence[Profile]) -> int:
-    unknown = [errors.UnknownOperators(found.model, found.unknown_ops) for found in profiles if found.unknown_ops]
-    for failure in unknown:
-        _refuse(str(failure), failure.status)
-    return errors.CheckFailed.status if unknown else 0
+def _unknown(profiles: Sequence[Profile]) -> list[errors.ProfileError]:
+    return [errors.UnknownOperators(found.model, found.unknown_ops) for found in profiles if found.unknown_ops]

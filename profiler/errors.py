@@ -51,6 +51,16 @@ class NoLayerMatches(ProfileError):
         )
 
 
+class BadNumber(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--which {text}: not a number; write it as it was printed, like 4.09G or 3664M")
+
+
+class OnlyWith(ProfileError):
+    def __init__(self, option: str, other: str) -> None:
+        super().__init__(f"{option} means something with {other} alone; add that, or leave it out")
+
+
 class ExplainIsText(ProfileError):
     def __init__(self, format: str) -> None:
         super().__init__(f"--explain is written as text, not as {format}; leave out the format, or name a .txt file")
@@ -262,6 +272,88 @@ class WeightsDoNotFit(ProfileError):
         )
 
 
+# Other counters -------------------------------------------------------------------------------------------------------
+
+
+class NoSuchPeer(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no counter is called {name!r}; choose from {', '.join(known)}")
+
+
+class PeerMissing(ProfileError):
+    def __init__(self, distribution: str) -> None:
+        super().__init__(f"{distribution} is not installed; pip install {distribution}")
+
+
+class PeerHidden(ProfileError):
+    """Two distributions own one import name."""
+
+    def __init__(self, distribution: str, package: str, found: str | None) -> None:
+        whose = f"{found}'s" if found else "that of neither"
+        remedy = f"pip uninstall {found} && " if found else ""
+        super().__init__(
+            f"the package {package!r} that is installed is {whose}, not {distribution}'s; "
+            f"{remedy}pip install --force-reinstall {distribution}"
+        )
+
+
+class PeerNeedsDistutils(ProfileError):
+    def __init__(self, tool: str) -> None:
+        super().__init__(f"{tool} imports distutils, which Python has no more since 3.12; pip install setuptools")
+
+
+class PeerTakesNot(ProfileError):
+    def __init__(self, tool: str, argument: str) -> None:
+        super().__init__(f"{tool} cannot pass on the argument {argument}; give the model a forward that takes it so")
+
+
+class PeerFailed(ProfileError):
+    """A counter that swallows its errors."""
+
+    def __init__(self, tool: str, said: str) -> None:
+        super().__init__(f"{tool} gave no number: {said}")
+
+
+class PeerDied(ProfileError):
+    def __init__(self, tool: str, status: int, said: str) -> None:
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status} and without a result"
+        super().__init__(f"the process of {tool} {how}" + (f" ({said})" if said else ""))
+
+
+class PeerTimedOut(ProfileError):
+    def __init__(self, tool: str, limit_s: float) -> None:
+        super().__init__(f"{tool} took longer than {limit_s:g} seconds and was stopped; give it more time")
+
+
+class PeersNeedWeights(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} has its weights on the meta device, and other counters run it for real; give it real weights"
+        )
+
+
+class PeerDoesNotFit(ProfileError):
+    def __init__(self, model: str, needed: int, free: int) -> None:
+        gb = 1024**3
+        super().__init__(
+            f"other counters need the weights of {model}: {needed / gb:.1f} GB, and {free / gb:.1f} GB are free; "
+            "use a machine with more memory"
+        )
+
+
+class NothingToRun(ProfileError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is a saved trace, and other counters run a model; name the model itself")
+
+
+class CannotBeCopied(ProfileError):
+    def __init__(self, model: str, error: BaseException) -> None:
+        super().__init__(
+            f"{model} cannot be copied to the processes of other counters ({type(error).__name__}: "
+            f"{first_line(error)}); name it by a spec, like FILE.py:CALLABLE"
+        )
+
+
 # Asking a profile -----------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +386,23 @@ class UnknownSuffix(ProfileError):
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
+
+
+class NothingMatchesNumber(CheckFailed):
+    def __init__(self, model: str, number: str) -> None:
+        super().__init__(f"{model}: no convention gives {number} at any input size that was tried; see the nearest")
+
+
+class Unexplained(CheckFailed):
+    def __init__(self, model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> None:
+        shown = ", ".join(path or "the model itself" for path in layers[:5])
+        places = f", in {shown}{f' and {len(layers) - 5} more' if len(layers) > 5 else ''}" if layers else ""
+        super().__init__(f"{model}: {remainder} of the {figure} by {tool} are not explained{places}; see its account")
+
+
+class NothingRead(ProfileError):
+    def __init__(self, model: str, tools: Sequence[str]) -> None:
+        super().__init__(f"{model}: none of {', '.join(tools)} gave a count; install one (the accounts say why)")
 
 
 class UnknownOperators(CheckFailed):

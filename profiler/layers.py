@@ -7,10 +7,12 @@ that holds it, and a module that stands at two paths is counted at the first: to
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from profiler import memory
+from profiler.conventions.convention import Convention
 from profiler.ops import cost
 from profiler.ops.cost import NO_TRAFFIC, Cost, weighted_sum
 from profiler.records import Module, ModuleCall, Trace, Value, Weight
@@ -46,13 +48,16 @@ class Figures:
         )
 
 
+Summed = TypeVar("Summed", Figures, int)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """One module at one path, in preorder. `index` is its row in `Trace.modules`.
 
     `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
     `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
-    anything in it ran. `count` is the convention's way of making one number of a cost.
+    anything in it ran. `own_flops` and `total_flops` are in the convention that the tree was made for.
     """
 
     index: int
@@ -67,7 +72,8 @@ class Layer:
     output: Value
     ran: bool
     shared_with: str | None
-    count: Callable[[Cost], int]
+    own_flops: int
+    total_flops: int
 
     def __repr__(self) -> str:
         macs = "unknown" if self.macs is None else f"{self.macs:,}"
@@ -91,7 +97,7 @@ class Layer:
 
     @property
     def flops(self) -> int | None:
-        return self._known(self.count(self.total.cost))
+        return self._known(self.total_flops)
 
     def _known(self, amount: int) -> int | None:
         """None where nothing but unknown operators ran: that is not zero."""
@@ -124,11 +130,13 @@ def totals(trace: Trace) -> Figures:
     )
 
 
-def tree(trace: Trace, count: Callable[[Cost], int]) -> list[Layer]:
+def tree(trace: Trace, convention: Convention) -> list[Layer]:
     """Every module at every path, in preorder; the first is the model itself."""
     parameters, buffers = _by_module(trace.parameters), _by_module(trace.buffers)
     own = _own(trace, parameters, buffers)
     summed = _summed(trace.modules, own)
+    own_flops = convention.amounts(trace, [figures.cost for figures in own])
+    total_flops = _summed(trace.modules, own_flops)
     ran = _ran(trace)
     calls: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in trace.module_calls:
@@ -153,7 +161,8 @@ def tree(trace: Trace, count: Callable[[Cost], int]) -> list[Layer]:
                 output=start.output if start else None,
                 ran=first in ran,
                 shared_with=None if module.same_as is None else trace.modules[first].path,
-                count=count,
+                own_flops=own_flops[index],
+                total_flops=total_flops[index],
             )
         )
     return found
@@ -196,7 +205,7 @@ def _spent(trace: Trace, calls: Counter[int]) -> tuple[Cost, int]:
     return weighted_sum((price, times) for price, times in prices if price is not None), unknown
 
 
-def _summed(modules: Sequence[Module], own: Sequence[Figures]) -> list[Figures]:
+def _summed(modules: Sequence[Module], own: Sequence[Summed]) -> list[Summed]:
     """Each layer's own figures and its descendants'. Modules are in preorder, so children come after their parent."""
     rows = {module.path: index for index, module in enumerate(modules)}
     summed = list(own)

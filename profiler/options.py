@@ -9,14 +9,18 @@ from typing import Any
 
 from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
 from profiler.comparison import Layout
+from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
+from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View
+from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
+COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
@@ -41,6 +45,15 @@ class Comparing:
 
 
 @dataclass(frozen=True, slots=True)
+class Checking:
+    """Which counters are run against ours, for how long each, and whether each term's layers are shown."""
+
+    tools: tuple[str, ...]
+    time_limit_s: float
+    verbose: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -51,6 +64,8 @@ class Options:
     format: str
     output: str | None
     explain: str | None
+    checking: Checking | None
+    which: Number | None
     save: str | None
     strict: bool
 
@@ -75,6 +90,10 @@ def options(
     format: str | None,
     output: str | None,
     explain: str | None,
+    cross_check: str | None,
+    time_limit: float | None,
+    verbose: bool,
+    which: str | None,
     save: str | None,
     strict: bool,
 ) -> Options:
@@ -113,6 +132,8 @@ def options(
         format=chosen,
         output=output,
         explain=explain,
+        checking=_checking(cross_check, time_limit, verbose),
+        which=None if which is None else number(which),
         save=save,
         strict=strict,
     )
@@ -146,6 +167,18 @@ def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any
     """What asks for one row a model, even for a single model."""
     asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in said]
     return asked + ["--label"] * bool(labels) + [spec for spec in specs if spec.endswith(model_list.SUFFIX)]
+
+
+# Other counters -------------------------------------------------------------------------------------------------------
+
+
+def _checking(tools: str | None, time_limit: float | None, verbose: bool) -> Checking | None:
+    if tools is None:
+        if verbose or time_limit is not None:
+            raise errors.OnlyWith("--verbose" if verbose else "--time-limit", "--cross-check")
+        return None
+    chosen = tool_names(_names(tools) if tools != COMMON else DEFAULT_TOOLS)
+    return Checking(chosen, TIME_LIMIT_S if time_limit is None else time_limit, verbose)
 
 
 # What to show ---------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Profile:
             figures.frozen_params,
             figures.buffers,
             int(figures.cost.macs),
-            int(self.convention.of(figures.cost)),
+            self.convention.total(self.trace, figures.cost),
             figures.param_bytes,
             figures.buffer_bytes,
             figures.activation_bytes,
@@ -75,7 +75,7 @@ class Profile:
 
     @cached_property
     def layers(self) -> list[Layer]:
-        return layers.tree(self.trace, self.convention.of)
+        return layers.tree(self.trace, self.convention)
 
     def __getitem__(self, path: str) -> Layer:
         try:

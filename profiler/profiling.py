@@ -42,7 +42,7 @@ def profile(
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """
     if isinstance(model, str):
-        positional, named = _arguments(inputs, kwargs)
+        positional, named = arguments(inputs, kwargs)
         return _profile(sources.load(model, Feed(positional, named)), convention)
     return _profile(_live(model, inputs, kwargs), convention)
 
@@ -123,13 +123,14 @@ def _live(model: Any, inputs: Any, kwargs: Mapping[str, Any] | None) -> Any:
     name = type(model).__name__
     if not callable(getattr(model, "named_modules", None)):
         raise errors.NotAModel("the object given", name)
-    positional, named = _arguments(inputs, kwargs)
+    positional, named = arguments(inputs, kwargs)
     if not positional and not named:
         raise errors.InputsNeeded(name)
     return Subject(model, name, "live", positional, named)
 
 
-def _arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a forward pass takes, from what `profile` takes: positional and keyword arguments."""
     named = dict(kwargs or {})
     if inputs is None:
         return (), named

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 T = TypeVar("T")
 
@@ -14,14 +18,32 @@ def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
     if len(items) < 2 or not sys.stderr.isatty():
         yield from items
         return
-    from rich.console import Console  # behind the runs that need no bar
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    with _bar() as progress:
+        from rich.markup import escape
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task("", total=len(items))
         for item, name in zip(items, names, strict=True):
             progress.update(task, description=escape(name), refresh=True)
             yield item
             progress.advance(task)
+
+
+@contextmanager
+def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
+    """A bar for things that end in any order: call what it gives once for each. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda ended: None
+        return
+    with _bar() as progress:
+        from rich.markup import escape
+
+        task = progress.add_task(escape(title), total=total)
+        yield lambda ended: progress.advance(task)
+
+
+def _bar() -> Progress:
+    from rich.console import Console  # behind the runs that need no bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True)

@@ -28,10 +28,11 @@ DTYPE_BITS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor's shape and dtype (`"float32"`); its values are never kept."""
+    """A tensor's shape, dtype (`"float32"`) and strides (None: row-major); its values are never kept."""
 
     shape: tuple[int, ...]
     dtype: str
+    strides: tuple[int, ...] | None = None
 
     @property
     def numel(self) -> int:
@@ -40,6 +41,18 @@ class Tensor:
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Row-major but for dimensions of size 1, whose strides are of no consequence."""
+        if self.strides is None or 0 in self.shape:
+            return True
+        expected = 1
+        for size, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if size != 1 and stride != expected:
+                return False
+            expected *= size
+        return True
 
     @property
     def size_bytes(self) -> int:
@@ -80,13 +93,42 @@ class Signature:
     output: Value
 
 
+class Caller(NamedTuple):
+    """How the model's code came to an operator.
+
+    `functions` are the Python functions of `torch.nn.functional` and `torch.functional` between the two, innermost
+    first; `is_sign` is whether the code has a sign there, such as `@` or `+`, and not a call.
+    """
+
+    functions: tuple[str, ...]
+    is_sign: bool
+
+
 class Call(NamedTuple):
-    """One operator call. `module` indexes `Trace.modules`; `reads` and `writes` index `Trace.storages`."""
+    """One operator call.
+
+    `module` indexes `Trace.modules`, `caller` `Trace.callers`; `reads` and `writes` index `Trace.storages`.
+    """
 
     signature: int
     module: int
     reads: tuple[int, ...]
     writes: tuple[int, ...]
+    caller: int = 0
+
+
+class Composite(NamedTuple):
+    """An operator that was taken apart: the calls `first` up to, without, `last` are its parts.
+
+    Those that the model's code called itself, while `module` was running; what such an operator is made of may be
+    taken apart again.
+    """
+
+    signature: int
+    module: int
+    first: int
+    last: int
+    caller: int
 
 
 @dataclass(slots=True)
@@ -138,13 +180,17 @@ class Weight(NamedTuple):
 
 
 class ModuleCall(NamedTuple):
-    """One call of a module: operator calls `first` up to, without, `last` happened inside it."""
+    """One call of a module: operator calls `first` up to, without, `last` happened inside it.
+
+    `keywords` name the last of the `inputs`, those that were not positional.
+    """
 
     module: int
     first: int
     last: int
     inputs: Value
     output: Value
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +204,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Everything recorded about one forward pass. See the module's opening text."""
+    """Everything recorded about one forward pass. See the module's opening text.
+
+    `outputs` are the storages of the tensors that the model returned.
+    """
 
     model: str
     source: str
@@ -169,7 +218,10 @@ class Trace:
     buffers: tuple[Weight, ...]
     signatures: tuple[Signature, ...]
     calls: tuple[Call, ...]
+    callers: tuple[Caller, ...]
+    composites: tuple[Composite, ...]
     module_calls: tuple[ModuleCall, ...]
     storages: tuple[Storage, ...]
+    outputs: tuple[int, ...]
     versions: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

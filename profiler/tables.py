@@ -26,6 +26,7 @@ class Unit(Enum):
     COUNT = "count"  # an int, all digits shown on a screen, and 21.80 M in a paper
     AMOUNT = "amount"  # an int that may be shortened to 3.66 G
     BYTES = "bytes"
+    DIFFERENCE = "difference"  # an int with its sign
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
     TIMES = "times"  # as many times as another row has: ×0.54

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from profiler.account_tables import raw_account_table
+from profiler.accounts import Account
 from profiler.comparison import Comparison
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
@@ -35,6 +38,11 @@ def layers(profile: Profile, view: View | None = None) -> str:
 
 def models(comparison: Comparison) -> str:
     return write(model_table(comparison))
+
+
+def accounts(found: Sequence[Account], verbose: bool = False) -> str:
+    """One row for each figure and term; `verbose` for one row for each layer's part of a term."""
+    return write(raw_account_table(found, verbose))
 
 
 _PATH = {"layer": "path"}

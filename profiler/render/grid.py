@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from profiler.account_tables import account_tables
+from profiler.accounts import Account
 from profiler.comparison import Comparison
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
@@ -14,6 +16,7 @@ from profiler.render import numbers
 from profiler.tables import Column, Table, Unit, View, layer_table
 
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
+Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
@@ -30,6 +33,15 @@ def dressed(write: Callable[[Table], str]) -> tuple[Layers, Models]:
         return write(model_table(comparison))
 
     return layers, models
+
+
+def statements(write: Callable[[Table], str]) -> Accounts:
+    """`accounts` of a format for people: one table after another."""
+
+    def accounts(found: Sequence[Account], verbose: bool = False) -> str:
+        return "\n\n".join(map(write, account_tables(found, verbose)))
+
+    return accounts
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from profiler.accounts import Account, Statement
 from profiler.comparison import Comparison, Entry
 from profiler.layers import Layer
 from profiler.profiles import Profile
@@ -30,6 +32,44 @@ def layers(profile: Profile, view: View | None = None) -> str:
 def models(comparison: Comparison) -> str:
     """A list of whole profiles, whatever columns are shown, each with its label and metrics."""
     return _written([_entry(entry) for entry in comparison.entries])
+
+
+def accounts(found: Sequence[Account], verbose: bool = False) -> str:
+    """Every account with all of its terms, whether or not they are asked for; amounts are in the tool's unit."""
+    return _written([_account(account) for account in found])
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "model": account.model,
+        "tool": account.tool,
+        "version": account.version,
+        "per_mac": account.per_mac,
+        "problem": account.problem,
+        "closes": account.closes,
+        "operations": account.operations and _statement(account.operations),
+        "parameters": account.parameters and _statement(account.parameters),
+    }
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    return {
+        "ours": statement.ours,
+        "terms": [
+            {
+                "family": term.family,
+                "why": term.why,
+                "amount": term.amount,
+                "layers": {share.path: int(share.amount) for share in term.shares},
+            }
+            for term in statement.terms
+        ],
+        "explained": statement.explained,
+        "reported": statement.reported,
+        "remainder": statement.remainder,
+        "suspects": [dataclasses.asdict(suspect) for suspect in statement.suspects],
+    }
 
 
 def write(table: Table) -> str:
@@ -104,7 +144,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "own": {
             "params": own.params,
             "macs": int(own.cost.macs),
-            "flops": layer.count(own.cost),
+            "flops": layer.own_flops,
             "activation_bytes": own.activation_bytes,
             "cost": _cost(own.cost),
         },

@@ -51,6 +51,9 @@ def models(comparison: Comparison) -> str:
     return write(model_table(comparison))
 
 
+accounts = grid.statements(write)
+
+
 # The two shapes of a table --------------------------------------------------------------------------------------------
 
 

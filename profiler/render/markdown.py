@@ -40,3 +40,4 @@ def _escaped(cell: str) -> str:
 
 
 layers, models = grid.dressed(write)
+accounts = grid.statements(write)

@@ -15,7 +15,9 @@ _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P")
 
 
 def text(value: Any, unit: Unit) -> str:
-    """A value as a person reads it; "?" for a number that is not known."""
+    """A value as a person reads it; "?" for a number that is not known, and nothing where "" says there is none."""
+    if value == "":
+        return ""
     if unit is Unit.SHAPE:
         return shape(value)
     return UNKNOWN if value is None else _WRITERS[unit](value)
@@ -28,6 +30,10 @@ def one_line(value: Any) -> str:
 
 def exact(value: int) -> str:
     return f"{value:,}"
+
+
+def difference(value: int) -> str:
+    return f"{value:+,}" if value else "0"
 
 
 def amount(value: int) -> str:
@@ -70,6 +76,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.TEXT: one_line,
     Unit.NUMBER: one_line,
     Unit.EXACT: exact,
+    Unit.DIFFERENCE: difference,
     Unit.COUNT: exact,
     Unit.AMOUNT: amount,
     Unit.BYTES: megabytes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -34,6 +34,19 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
         names = [f.name for f in dataclasses.fields(value) if f.init]
         return dataclasses.replace(value, **{n: map_leaves(function, getattr(value, n)) for n in names})
     return value
+
+
+def leaves(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor inside lists, tuples, mappings and dataclasses."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, Mapping):
+        yield from leaves(list(value.values()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from leaves([getattr(value, field.name) for field in dataclasses.fields(value)])
 
 
 def on_meta(leaf: Any) -> torch.Tensor:

@@ -21,9 +21,10 @@ class Layout:
         self.shape = shape
         self.strides = strides
         self.dtype = dtype
-        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."))
-        self.storage_bytes = self._span_bytes()
         self.is_row_major = tuple(strides) == contiguous_strides(tuple(shape))
+        kept = None if self.is_row_major else tuple(strides)
+        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."), kept)
+        self.storage_bytes = self._span_bytes()
 
     def _span_bytes(self) -> int:
         """Bytes of a storage that holds exactly a tensor of this layout."""

@@ -21,6 +21,7 @@ from profiler.trace.recorder import Recorder
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
+_NONE: tuple[str, ...] = ()
 _INTERNAL = {"training", "call_super_init", "dump_patches"}
 
 
@@ -174,10 +175,12 @@ class Stack:
         recorder = self._recorder
         recorder.module, first, row = self._stack.pop()
         if row is not None:
-            given = self._shapes(args)
+            given, keywords = self._shapes(args), _NONE
             if len(rest) == 2 and rest[0]:
                 given += self._shapes(rest[0].values())
-            self.calls.append(ModuleCall(row, first, len(recorder.calls), given, self._shape(rest[-1])))
+                keywords = tuple(rest[0])
+            output = self._shape(rest[-1])
+            self.calls.append(ModuleCall(row, first, len(recorder.calls), given, output, keywords))
 
     def _shapes(self, values: Any) -> tuple[Value, ...]:
         return tuple([self._shape(value) for value in values])

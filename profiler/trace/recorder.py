@@ -12,6 +12,7 @@ model may ask for their values.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -19,9 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
 
-from profiler.records import Call, Signature, Value
+from profiler.records import Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
+from profiler.trace.callers import Callers
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
@@ -83,10 +85,14 @@ class Recorder(LeanDispatchMode):
         self.failed_in: int | None = None  # the module whose operator raised
         self.signatures: list[Signature] = []
         self.calls: list[Call] = []
+        self.callers = Callers()
+        self.composites: list[Composite] = []
         self.lifetimes = Lifetimes(self.calls)
         self._before_write = before_write
         self._is_inside = is_inside
         self._numbers: dict[int, int] = {}  # id(signature) -> its index
+        self._caller = 0  # of the operator under way
+        self._is_apart = False  # whether it is a part of one that is being taken apart
         self._token = object()  # what the marks of this run are known by
         self._given: dict[int, Info] = {}
         self._kept: list[Tensor] = []  # given tensors stay alive, so that no other tensor takes their id
@@ -117,10 +123,17 @@ class Recorder(LeanDispatchMode):
         info = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
         return (layout_of(tensor) if info is None else info.layout).tensor
 
+    def homes(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
+        """The storages that tensors live in; those that no operator ever saw are left out."""
+        found = [self.lifetimes.find(tensor) for tensor in tensors]
+        return tuple(dict.fromkeys(index for index in found if index is not None))
+
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         how = manner(func)
+        if not self._is_apart:
+            self._caller = self.callers.of(sys._getframe(1))
         if how is Manner.PARTS:
             return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
@@ -148,6 +161,19 @@ class Recorder(LeanDispatchMode):
         return self._run_again(entry, func, args, kwargs, infos)
 
     def _take_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if self._is_apart:
+            return self._decomposed(func, args, kwargs)
+        first, self._is_apart = len(self.calls), True
+        given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        try:
+            out = self._decomposed(func, args, kwargs)
+        finally:
+            self._is_apart = False
+        signature = self._number(memo.signature(str(func), *given, self._value(out)))
+        self.composites.append(Composite(signature, self.module, first, len(self.calls), self._caller))
+        return out
+
+    def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
         with self:
             out = func.decompose(*args, **kwargs)
         if out is NotImplemented:
@@ -430,11 +456,15 @@ class Recorder(LeanDispatchMode):
         for info in infos:
             if info.owners and module not in info.owners:
                 module = next((o for o in info.owners if self._is_inside(o, module)), module)
+        storages = tuple([info.storage for info in infos])
+        self.calls.append(Call(self._number(signature), module, storages, writes, self._caller))
+
+    def _number(self, signature: Signature) -> int:
         number = self._numbers.get(id(signature))
         if number is None:
             number = self._numbers[id(signature)] = len(self.signatures)
             self.signatures.append(signature)
-        self.calls.append(Call(number, module, tuple([info.storage for info in infos]), writes))
+        return number
 
     def _values(self, values: Iterable[Any]) -> tuple[Value, ...]:
         """Arguments as a signature holds them."""

@@ -18,7 +18,7 @@ from torch import nn
 from profiler import errors
 from profiler.records import Trace
 from profiler.trace import memo, operators
-from profiler.trace.feed import input_records, map_leaves, on_device, on_meta
+from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
 from profiler.trace.guard import Guard, evaluating, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
@@ -104,7 +104,7 @@ class _Run:
         args, kwargs = self._feed(recorder)
         try:
             with evaluating(modules):
-                self._run(args, kwargs, recorder, stack)
+                outputs = self._run(args, kwargs, recorder, stack)
         finally:
             guard.restore()
         return Trace(
@@ -117,8 +117,11 @@ class _Run:
             buffers=tuple(buffers),
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),
+            callers=tuple(recorder.callers.found),
+            composites=tuple(recorder.composites),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
+            outputs=outputs,
             versions=versions(type(self._model)),
         )
 
@@ -133,8 +136,11 @@ class _Run:
 
         return map_leaves(ready, self._subject.args), map_leaves(ready, dict(self._subject.kwargs))
 
-    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> None:
-        """The forward pass. Its output lives until the recorder has settled, as it would in the caller's hands."""
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
+        """The forward pass; returns the storages of its output.
+
+        The output lives until the recorder has settled, as it would in the caller's hands.
+        """
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
                 output = self._model(*args, **kwargs)
@@ -148,7 +154,7 @@ class _Run:
         if recorder.asked is not None:  # the model caught it, and took another way than it does with values
             raise recorder.asked
         recorder.lifetimes.settle()
-        del output
+        return recorder.homes(leaves(output))
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:

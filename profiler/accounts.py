@@ -1,0 +1,224 @@
+"""Do the others agree, and if not, exactly why? From our MACs, term by term, to what another tool reports.
+
+A term is what the tool adds or leaves out, for a reason that its convention states. The account closes when our MACs
+and the terms give the tool's own number to the last operation. What no reason covers is the remainder; the layers that
+it sits in are named: those where the tool should count our MACs and does not (then our formula, or the convention's,
+is wrong), and those where the tool reports something else than its convention says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from profiler import conventions
+from profiler.conventions import Charge, Replica
+from profiler.conventions.events import Operator
+from profiler.ops import cost
+from profiler.peers.reading import Reading
+from profiler.records import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A layer's part of a term: its path (the model's own is "") and an amount in the tool's unit.
+
+    It is a fraction where a tool divides its count by the batch size.
+    """
+
+    path: str
+    amount: int | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a tool adds to our figure, or leaves out, for one reason."""
+
+    family: str
+    why: str
+    shares: tuple[Share, ...]
+
+    @property
+    def amount(self) -> int:
+        return int(sum(share.amount for share in self.shares))
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A layer in which something is not explained: what is expected there, and what is found instead."""
+
+    path: str
+    expected: int
+    found: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One figure's account: `ours` + the terms' amounts = `reported`, if it closes.
+
+    reported: the tool's own figure; None where it gives none.
+    """
+
+    ours: int
+    terms: tuple[Term, ...]
+    reported: int | float | None
+    suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def explained(self) -> int:
+        return int(self.ours + sum(share.amount for term in self.terms for share in term.shares))
+
+    @property
+    def remainder(self) -> int | float | None:
+        """What is reported beyond what is explained; None where nothing is reported."""
+        return None if self.reported is None else self.reported - self.explained
+
+    @property
+    def closes(self) -> bool:
+        return self.reported is None or (self.remainder == 0 and not self.suspects)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tool's figures for a model, explained. `problem` is why there are none; `per_mac` is the tool's unit for a MAC.
+
+    operations: MACs in the tool's unit. parameters: None where the tool counts none.
+    """
+
+    model: str
+    tool: str
+    version: str
+    per_mac: int
+    operations: Statement | None
+    parameters: Statement | None
+    problem: str | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether the tool ran and every difference is explained."""
+        made = [statement for statement in (self.operations, self.parameters) if statement is not None]
+        return self.problem is None and all(statement.closes for statement in made)
+
+
+def account(trace: Trace, reading: Reading) -> Account:
+    """The account of one tool's reading of the model that the trace is of."""
+    replica = conventions.named(reading.tool)
+    assert isinstance(replica, Replica), reading.tool
+    about = (trace.model, reading.tool, reading.version or "", replica.per_mac)
+    problem = _problem(reading)
+    if problem is not None:
+        return Account(*about, None, None, problem)
+    return Account(*about, _operations(trace, replica, reading), _parameters(trace, replica, reading))
+
+
+def _problem(reading: Reading) -> str | None:
+    """Why the tool has given no count."""
+    if reading.total is not None:
+        return None
+    return reading.missing or reading.error or "it gives no count"
+
+
+# Operations -----------------------------------------------------------------------------------------------------------
+
+_Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: amount
+
+
+def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
+    macs = [0 if (spent := cost(trace.signatures[call.signature])) is None else spent.macs for call in trace.calls]
+    charges = list(replica.charges(trace))
+    reasons, suspects = _differences(trace, replica, charges, [replica.per_mac * int(count) for count in macs])
+    expected: dict[str, int | Fraction] = defaultdict(int)
+    for charge in charges:
+        expected[trace.modules[charge.module].path] += charge.amount
+    for why, shares in reading.asides.items():
+        for path, amount in shares.items():
+            reasons["sizes", why][path] += amount
+            expected[path] += amount
+    suspects += _against_layers(expected, reading.layers)
+    return Statement(replica.per_mac * int(sum(macs)), _terms(reasons), reading.total, tuple(suspects))
+
+
+def _differences(
+    trace: Trace, replica: Replica, charges: Iterable[Charge], ours: Sequence[int]
+) -> tuple[_Reasons, list[Suspect]]:
+    """Each charge against our figure for the same calls; then our figures that no charge stands for."""
+    reasons: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    unexplained: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    left = list(ours)
+    for charge in charges:
+        path, same = trace.modules[charge.module].path, sum(left[position] for position in charge.calls)
+        for position in charge.calls:
+            left[position] = 0
+        difference = charge.amount - same
+        if difference and charge.why:
+            reasons[charge.family, charge.why][path] += difference
+        elif difference:
+            unexplained[path][0] += same
+            unexplained[path][1] += int(charge.amount)
+    for op in replica.seen(trace):
+        amount = sum(left[position] for position in op.calls)
+        if amount:
+            reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
+    why = "what we count, as the tool should"
+    return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
+
+
+_FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
+
+
+def _family(op: Operator) -> str:
+    """What an operator is called in an account."""
+    if "conv" in op.name:
+        return "convolution"
+    if op.short.startswith(("lstm", "gru", "rnn")):
+        return "recurrent"
+    return _FAMILIES.get(op.short, "matrix product")
+
+
+def _terms(reasons: _Reasons) -> tuple[Term, ...]:
+    """The largest first."""
+    made = (
+        Term(family, why, tuple(Share(path, amount) for path, amount in shares.items() if amount))
+        for (family, why), shares in reasons.items()
+    )
+    return tuple(sorted((term for term in made if term.shares), key=lambda term: -abs(term.amount)))
+
+
+def _against_layers(expected: Mapping[str, int | Fraction], layers: Mapping[str, int | float] | None) -> list[Suspect]:
+    """Where the tool's own layer figures are not those of its convention. A tool may give none."""
+    if layers is None:
+        return []
+    return [
+        Suspect(path, int(expected.get(path, 0)), int(layers.get(path, 0)), "what the tool's convention gives")
+        for path in dict.fromkeys([*expected, *layers])
+        if expected.get(path, 0) != layers.get(path, 0)
+    ]
+
+
+# Parameters -----------------------------------------------------------------------------------------------------------
+
+
+def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement | None:
+    if replica.weighings is None:
+        return None
+    ours, theirs, reasons = Counter[int](), Counter[int](), dict[int, str]()
+    for weight in trace.parameters:
+        ours[weight.module] += weight.tensor.numel if weight.same_as is None else 0
+    for weighing in replica.weighings(trace):
+        theirs[weighing.module] += weighing.amount
+        if weighing.why:
+            reasons.setdefault(weighing.module, weighing.why)
+    terms: _Reasons = defaultdict(dict)
+    suspects = []
+    for row in sorted({*ours, *theirs}):
+        path, difference = trace.modules[row].path, theirs[row] - ours[row]
+        if difference and row in reasons:
+            terms["parameters", reasons[row]][path] = Fraction(difference)
+        elif difference:
+            suspects.append(Suspect(path, ours[row], theirs[row], "what we count, as the tool should"))
+    expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
+    suspects += _against_layers(expected, reading.layer_params)
+    return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects))

@@ -1,0 +1,42 @@
+"""In whose currency? Conventions turn recorded facts into the one number that is called `flops`.
+
+Ours price a cost vector. A replica gives what another tool reports on the same model, from the trace alone. One file a
+replica: its name is the file's, with "-" for "_", and it holds `CONVENTION`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from profiler import errors
+from profiler.conventions.convention import Charge, Convention, Replica, Weighing
+from profiler.conventions.ours import OURS
+
+__all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "named", "names", "replicas"]
+
+DEFAULT = "flops"
+_NO_REPLICAS = ("__init__", "convention", "cpu", "einsum", "events", "hooks", "ours", "rules")
+
+
+def names() -> tuple[str, ...]:
+    """Of all conventions, ours first."""
+    return (*OURS, *replicas())
+
+
+@cache
+def replicas() -> tuple[str, ...]:
+    """The tools that there is a replica of."""
+    found = (path.stem for path in Path(__file__).parent.glob("*.py"))
+    return tuple(sorted(name.replace("_", "-") for name in found if name not in _NO_REPLICAS))
+
+
+def named(name: str) -> Convention:
+    """The convention of that name; raises `errors.NoSuchConvention`."""
+    if name in OURS:
+        return OURS[name]
+    if name not in replicas():
+        raise errors.NoSuchConvention(name, names())
+    found: Replica = import_module(f"profiler.conventions.{name.replace('-', '_')}").CONVENTION
+    return found

@@ -1,0 +1,123 @@
+"""Which kernels torch takes on a CPU: some tools do not see into them.
+
+Conditions as in torch 2.14: aten/src/ATen/native/transformers/sdp_utils_cpp.h for fused attention,
+torch/nn/modules/activation.py and transformer.py for the fast paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+
+from profiler.conventions.events import Made, Operator, module_calls, operators, packet
+from profiler.conventions.rules import tensor
+from profiler.records import Tensor, Trace, Value, tensors
+
+_ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
+_ENCODER_LAYER = "torch.nn.modules.transformer.TransformerEncoderLayer"
+
+
+def attention_is_fused(op: Operator) -> bool:
+    """Whether `scaled_dot_product_attention` runs as one kernel, and not as products and a softmax.
+
+    That is without gradients; `learned_masks` has what else is not fused with them.
+    """
+    query, key, value, mask = tensor(op, 0), tensor(op, 1), tensor(op, 2), op.arg(3, "attn_mask")
+    if any(t.ndim not in (3, 4) or t.dtype != query.dtype or 0 in t.shape for t in (query, key, value)):
+        return False
+    if op.arg(4, "dropout_p", 0.0) or any(t.strides and t.strides[-1] != 1 for t in (query, key, value)):
+        return False
+    if any((t.shape[:-3], t.shape[-1]) != (query.shape[:-3], query.shape[-1]) for t in (key, value)):
+        return False
+    if key.shape[-3] != value.shape[-3] or (query.shape[-3] != key.shape[-3] and not op.arg(7, "enable_gqa")):
+        return False
+    return mask is None or mask.ndim in (2, 4)
+
+
+def learned_masks(trace: Trace) -> set[int]:
+    """The calls of attention whose mask depends on a trainable parameter: the kernel gives masks no gradient."""
+    learned = {weight.storage for weight in trace.parameters if weight.trainable}
+    found = set()
+    for position, call in enumerate(trace.calls):
+        signature = trace.signatures[call.signature]
+        if packet(signature.op) == "aten.scaled_dot_product_attention" and learned.intersection(call.reads[3:4]):
+            found.add(position)
+        if learned.intersection(call.reads) and any(output.is_float for output in tensors(signature.output)):
+            learned.update(call.writes)
+    return found
+
+
+def lstm_is_fused(op: Operator) -> bool:
+    """oneDNN runs an LSTM without projections, on sequences that are not packed, in another dtype than float64."""
+    is_packed = op.signature.op.endswith(".data")
+    states = {state.shape for state in tensors(op.args[2 if is_packed else 1])}
+    return not is_packed and len(states) == 1 and tensor(op, 0).dtype != "float64"
+
+
+def fast_path_calls(trace: Trace) -> set[int]:
+    """The operator calls inside layers that take their fast path, one kernel, when no gradient is wanted."""
+    packed = _packed_projections(trace)
+    layers = _encoder_layers(trace)
+    found: set[int] = set()
+    for made in module_calls(trace):
+        is_fast = made.kind == _ATTENTION and _is_fast_attention(made, packed)
+        if is_fast or (made.kind == _ENCODER_LAYER and made.row in layers and len(made.x.shape) == 3):
+            found.update(made.calls)
+    return found
+
+
+def _packed_projections(trace: Trace) -> set[int]:
+    """The calls of `nn.MultiheadAttention`'s one projection of query, key and value that are the same tensor."""
+    found: set[int] = set()
+    for op in operators(trace):
+        if op.name == "aten.linear" and "_in_projection_packed" in op.caller.functions:
+            found.update(op.calls)
+    return found
+
+
+def _is_fast_attention(made: Made, packed: set[int]) -> bool:
+    return (
+        _can_be_fast(made.settings, made.weights)
+        and len(made.x.shape) == 3
+        and len(packed.intersection(made.calls)) == 1
+        and not any(isinstance(mask, Tensor) and mask.is_float for mask in _masks(made))
+    )
+
+
+def _masks(made: Made) -> Iterator[Value]:
+    """key_padding_mask, need_weights, attn_mask may follow query, key and value."""
+    yield from made.inputs[3:]
+    yield from made.named.values()
+
+
+def _can_be_fast(settings: Mapping[str, Value], weights: Container[str]) -> bool:
+    heads = settings.get("num_heads")
+    return (
+        bool(settings.get("batch_first"))
+        and isinstance(heads, int)
+        and heads % 2 == 0
+        and not settings.get("add_zero_attn")
+        and all(name in weights for name in ("in_proj_weight", "in_proj_bias"))
+        and not any(name in weights for name in ("bias_k", "bias_v"))
+    )
+
+
+def _encoder_layers(trace: Trace) -> set[int]:
+    """The rows of encoder layers whose make allows the fast path."""
+    rows = {module.path: row for row, module in enumerate(trace.modules)}
+    held: dict[int, set[str]] = {}
+    for weight in trace.parameters:
+        held.setdefault(weight.module, set()).add(weight.name)
+    found = set()
+    for row, module in enumerate(trace.modules):
+        if module.classes[0] != _ENCODER_LAYER:
+            continue
+        prefix = f"{module.path}." if module.path else ""
+        parts = [rows[f"{prefix}{name}"] for name in ("self_attn", "norm1", "norm2")]
+        attention, norm1, norm2 = (dict(trace.modules[part].attributes) for part in parts)
+        if (
+            _can_be_fast(attention, held.get(parts[0], ()))
+            and dict(module.attributes).get("activation_relu_or_gelu")
+            and norm1.get("eps") == norm2.get("eps")
+        ):
+            found.add(row)
+    return found

@@ -1,0 +1,39 @@
+"""What counters read off an einsum equation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import floor, prod
+
+import numpy
+
+Shapes = Sequence[tuple[int, ...]]
+
+
+def renamed(equation: str) -> str:
+    """The equation without blanks, its letters in the order of the alphabet."""
+    plain = equation.replace(" ", "")
+    letters = dict.fromkeys(character for character in plain if character.isalpha())
+    return plain.translate({ord(letter): ord("a") + position for position, letter in enumerate(letters)})
+
+
+def path_flops(equation: str, shapes: Shapes) -> float:
+    """The count that `numpy.einsum_path` prints for the best order: two for a MAC, and four digits."""
+    operands = [numpy.broadcast_to(numpy.zeros(()), shape) for shape in shapes]
+    text = numpy.einsum_path(renamed(equation), *operands, optimize="optimal")[1]
+    found = re.search(r"optimized flop.*:(.*)", text, re.IGNORECASE)
+    assert found is not None, text
+    return float(found[1])
+
+
+def halved_path_flops(equation: str, shapes: Shapes) -> int:
+    return floor(path_flops(equation, shapes) / 2)
+
+
+def index_product(equation: str, shapes: Shapes) -> int:
+    """The product of the sizes of all indices: what a single loop over all of them would take."""
+    sizes: dict[str, int] = {}
+    for letters, shape in zip(equation.split("->", maxsplit=1)[0].split(","), shapes, strict=False):
+        sizes.update(zip(letters.replace(" ", ""), shape, strict=False))
+    return prod(sizes.values())

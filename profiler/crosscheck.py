@@ -1,0 +1,109 @@
+"""Our count against the other counters', each run for real, every difference explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from profiler import archive, errors, peers
+from profiler.accounts import Account, account
+from profiler.conventions import DEFAULT
+from profiler.peers.job import Job
+from profiler.peers.reading import Reading
+from profiler.peers.run import TIME_LIMIT_S, read_all
+from profiler.profiles import Profile
+from profiler.profiling import arguments, profile, profile_spec
+from profiler.sources.spec import Feed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_TOOLS = ("fvcore", "thop")
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """A model's profile, and each counter's account of it. `print` it, or look at `accounts`."""
+
+    profile: Profile
+    accounts: tuple[Account, ...]
+
+    @property
+    def closes(self) -> bool:
+        """Whether every counter that gave a count is explained to the last operation."""
+        return all(one.closes for one in self.accounts if one.problem is None)
+
+    def failures(self) -> Iterator[errors.ProfileError]:
+        """What is not explained, and that no counter gave a count."""
+        if all(one.problem is not None for one in self.accounts):
+            yield errors.NothingRead(self.profile.model, [one.tool for one in self.accounts])
+        for one in self.accounts:
+            for figure, statement in (("operations", one.operations), ("parameters", one.parameters)):
+                if statement is not None and not statement.closes:
+                    layers = [suspect.path for suspect in statement.suspects]
+                    yield errors.Unexplained(one.model, one.tool, figure, statement.remainder, layers)
+
+    def __getitem__(self, tool: str) -> Account:
+        return next(one for one in self.accounts if one.tool == tool)
+
+    def __str__(self) -> str:
+        from profiler.render import renderer
+
+        return str(renderer("text").accounts(self.accounts, False))
+
+
+def cross_check(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    tools: Sequence[str] = DEFAULT_TOOLS,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> CrossCheck:
+    """Run other counters on a model, and account for the difference between each one's count and ours.
+
+    model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
+    tools: their names, as `--convention` has them; ("all",) for all there are.
+    time_limit_s: how long one of them may take.
+
+    A counter that is missing, fails or takes too long has an account that says so. Raises
+    `profiler.errors.ProfileError` where the model cannot be profiled.
+    """
+    positional, named = arguments(inputs, kwargs)
+    found = profile(model, inputs, kwargs=kwargs)
+    return _checked(found, Job(model, Feed(positional, named)), tools, time_limit_s, None)
+
+
+def cross_check_spec(
+    spec: str,
+    feed: Feed,
+    tools: Sequence[str],
+    time_limit_s: float = TIME_LIMIT_S,
+    progress: Callable[[Reading], None] | None = None,
+) -> CrossCheck:
+    """The cross-check of what a spec names."""
+    if spec.endswith(archive.SUFFIXES):
+        raise errors.NothingToRun(spec)
+    return _checked(profile_spec(spec, feed, DEFAULT), Job(spec, feed), tools, time_limit_s, progress)
+
+
+def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The counters that are meant; raises `errors.NoSuchPeer`."""
+    known = peers.names()
+    for name in wanted:
+        if name != ALL and name not in known:
+            raise errors.NoSuchPeer(name, known)
+    return known if ALL in wanted else tuple(dict.fromkeys(wanted))
+
+
+def _checked(
+    found: Profile,
+    job: Job,
+    tools: Sequence[str],
+    time_limit_s: float,
+    progress: Callable[[Reading], None] | None,
+) -> CrossCheck:
+    readings = read_all(job, tool_names(tools), time_limit_s, progress=progress)
+    return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings))

@@ -1,0 +1,69 @@
+"""How the model's code came to an operator: through which functions of torch, or by a sign such as `@`.
+
+Read off the Python stack when an operator arrives. Nothing is patched, and nothing is asked of the model.
+"""
+
+from __future__ import annotations
+
+import dis
+from types import CodeType, FrameType
+
+import torch
+from torch.nn import functional
+
+from profiler.records import Caller
+
+_DIRECT = Caller((), False)
+_SIGN = Caller((), True)
+_SIGNS = ("BINARY_", "UNARY_", "COMPARE_")
+# Functions written in Python that stand between the model's code and an operator, and what is between those.
+_FUNCTIONS = {functional.__file__, torch.functional.__file__}
+_BETWEEN = {torch._jit_internal.__file__}
+_TENSOR = torch._tensor.__file__  # `1 - x` is a method in Python; `x - 1` is not
+
+
+class Callers:
+    """The callers met in a run, each once; a call refers to one by its index in `found`."""
+
+    def __init__(self) -> None:
+        self.found: list[Caller] = []
+        self._index: dict[Caller, int] = {}
+        self._known: dict[tuple[int, int], tuple[CodeType, int]] = {}  # by instruction; its code is kept alive
+
+    def of(self, frame: FrameType) -> int:
+        """The caller of the operator that a frame's current instruction has called."""
+        code, at = frame.f_code, frame.f_lasti
+        known = self._known.get((id(code), at))
+        if known is not None:
+            return known[1]
+        if code.co_filename in _FUNCTIONS or code.co_filename == _TENSOR:
+            return self._number(_read(frame))  # depends on the frames below
+        index = self._number(_SIGN if _is_sign(code, at) else _DIRECT)
+        self._known[id(code), at] = code, index
+        return index
+
+    def _number(self, caller: Caller) -> int:
+        index = self._index.setdefault(caller, len(self.found))
+        if index == len(self.found):
+            self.found.append(caller)
+        return index
+
+
+def _read(frame: FrameType) -> Caller:
+    """The functions from the innermost outwards, up to code that is not torch's."""
+    names: list[str] = []
+    below: FrameType | None = frame
+    while below is not None:
+        code = below.f_code
+        if code.co_filename in _FUNCTIONS:
+            names.append(code.co_name)
+        elif code.co_filename == _TENSOR and code.co_name.startswith("__"):
+            return Caller(tuple(names), True)
+        elif code.co_filename not in _BETWEEN and code.co_filename != _TENSOR:
+            break
+        below = below.f_back
+    return Caller(tuple(names), False)
+
+
+def _is_sign(code: CodeType, at: int) -> bool:
+    return dis.opname[code.co_code[at]].startswith(_SIGNS)

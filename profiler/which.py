@@ -1,0 +1,142 @@
+"""What did they count? From a number that somebody read to the conventions and input sizes that give it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from profiler import conventions, errors
+from profiler.inputs import TensorSpec
+from profiler.profiles import Profile
+from profiler.records import Tensor
+from profiler.sources.spec import Feed
+from profiler.tables import Column, Row, Table, Unit, fed_shape, inputs_words
+
+if TYPE_CHECKING:
+    from profiler.trace import Subject
+
+_PREFIXES = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12, "P": 15}
+_NUMBER = re.compile(r"(?P<digits>\d+(?:\.\d+)?) ?(?P<prefix>[kKMGBTP]?)(?:FLOPs?|FLOPS|MACs?|MAdds?)?")
+# Heights and widths that image models are published at.
+_SIZES = (96, 112, 128, 160, 176, 192, 208, 224, 240, 256, 260, 288, 299, 300, 320, 331, 336, 380, 384, 448, 456, 480,
+          512, 528, 600, 640, 768, 800, 1024)  # fmt: skip
+_NEAREST = 8
+PARAMETERS = "parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it was read: everything that rounds to it is from `least` up to, without, `most`."""
+
+    text: str
+    least: Decimal
+    most: Decimal
+
+    @property
+    def middle(self) -> Decimal:
+        return (self.least + self.most) / 2
+
+    def matches(self, value: int) -> bool:
+        return self.least <= value < self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A figure of the model: what it counts (a convention's name, or "parameters"), of which input, and how much."""
+
+    counts: str
+    input: Tensor | None
+    words: str
+    value: int
+
+
+def number(text: str) -> Number:
+    """Read `4.09G`, `4.09 GFLOPs` or `3664M`; raises `errors.BadNumber`."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise errors.BadNumber(text)
+    digits, unit = Decimal(match["digits"]), Decimal(10) ** _PREFIXES[match["prefix"]]
+    exponent = digits.as_tuple().exponent
+    assert isinstance(exponent, int)
+    half = Decimal(10) ** exponent / 2
+    return Number(text.strip(), (digits - half) * unit, (digits + half) * unit)
+
+
+def candidates(spec: str, feed: Feed) -> list[Candidate]:
+    """Every figure of a model: its parameters, and each convention at each input size that the model accepts.
+
+    Where the user gives the input, that is the only one.
+    """
+    profiles = list(_profiles(spec, feed))
+    found = [Candidate(PARAMETERS, None, "", profiles[0].totals.params)]
+    for profile in profiles:
+        fed, words = fed_shape(profile.trace.inputs), inputs_words(profile.trace.inputs)
+        shown = fed if isinstance(fed, Tensor) else None
+        for name in conventions.names():
+            found.append(Candidate(name, shown, words, profile.under(name).totals.flops))
+    return found
+
+
+def _profiles(spec: str, feed: Feed) -> Iterator[Profile]:
+    from profiler import sources
+    from profiler.records import Trace
+    from profiler.trace import trace
+
+    subject = sources.load(spec, feed)
+    if isinstance(subject, Trace):
+        yield Profile(subject)
+        return
+    yield Profile(trace(subject))
+    for other in () if feed.is_given else _other_sizes(subject):
+        try:
+            yield Profile(trace(other))
+        except errors.ProfileError:  # a model that is made for one size
+            continue
+
+
+def _other_sizes(subject: Subject) -> Iterator[Subject]:
+    """The same model, fed with images of other sizes."""
+    image = subject.args[0] if len(subject.args) == 1 and not subject.kwargs else None
+    if not isinstance(image, TensorSpec) or len(image.shape) != 4:
+        return
+    for size in _SIZES:
+        shape = (*image.shape[:2], size, size)
+        if shape != image.shape:
+            yield replace(subject, args=(replace(image, shape=shape),))
+
+
+def which_table(model: str, wanted: Number, found: Iterable[Candidate]) -> Table:
+    """The figures that round to the number; the nearest ones where none does."""
+    everything = list(found)
+    exact = [candidate for candidate in everything if wanted.matches(candidate.value)]
+    nearest = sorted(everything, key=lambda candidate: abs(candidate.value - wanted.middle))[:_NEAREST]
+    rows = tuple(Row(_values(candidate, wanted)) for candidate in exact or nearest)
+    says = {name: conventions.named(name).says for name in conventions.names()}
+    named = dict.fromkeys(candidate.counts for candidate in exact or nearest)
+    notes = [f"{name}: {says[name]}." for name in named if name in says]
+    return Table(_COLUMNS, rows, notes=tuple(notes), caption=_caption(model, wanted, bool(exact)), chosen=True)
+
+
+def is_met(wanted: Number, found: Sequence[Candidate]) -> bool:
+    return any(wanted.matches(candidate.value) for candidate in found)
+
+
+def _caption(model: str, wanted: Number, is_exact: bool) -> str:
+    if is_exact:
+        return f"{model}: what is {wanted.text}"
+    return f"{model}: nothing is {wanted.text}; the nearest figures are"
+
+
+def _values(candidate: Candidate, wanted: Number) -> tuple[Any, ...]:
+    return candidate.counts, candidate.input, candidate.value, float(candidate.value / wanted.middle - 1)
+
+
+_COLUMNS = (
+    Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
+    Column("input", "Input", Unit.SHAPE, lambda row, _: row),
+    Column("value", "Value", Unit.EXACT, lambda row, _: row),
+    Column("off", "Off %", Unit.SHARE, lambda row, _: row),
+)
