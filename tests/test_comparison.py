@@ -592,9 +592,11 @@ def test_python_refuses_at_once(wrong: dict[str, Any]) -> None:
         compare([relu, relu], **wrong)
 
 
-def test_nothing_cannot_be_compared() -> None:
-    with pytest.raises(ProfileError):
+def test_what_cannot_be_compared() -> None:
+    with pytest.raises(ProfileError, match="no model is given"):
         compare([])
+    with pytest.raises(ProfileError, match="compare takes profiles and specs, not ReLU"):
+        compare([nn.ReLU()])  # type: ignore[list-item]
 
 
 # A bar ----------------------------------------------------------------------------------------------------------------

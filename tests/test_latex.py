@@ -95,6 +95,33 @@ def test_layers_show_what_the_convention_is_about(convention: str, heading: str)
     assert f"Layer & Kind & Output & Parameters & {heading} (k) \\\\" in written
 
 
+def test_names_that_are_too_long_are_wrapped_before_columns_are_left_out() -> None:
+    relu = profile(nn.ReLU(), (1, 2))
+    long = "model.py:net(" + ", ".join(f"option_{i}=True" for i in range(8)) + ")"
+    written = compare([relu, relu], labels=[long, "short"]).to_latex()
+    assert re.search(r"\\begin\{tabular\}\{@\{\}p\{\d+pt\}rrrrrl@\{\}\}", written)
+    assert r"option\_\allowbreak{}0=\allowbreak{}True,\allowbreak{}" in written
+    assert "Not shown" not in written
+    beside = compare([relu, relu], labels=["a", "b"]).to_latex()
+    assert r"\begin{tabular}{@{}lrrrrrl@{}}" in beside
+
+
+def test_columns_that_nobody_chose_are_left_out_for_want_of_room() -> None:
+    relu = profile(nn.ReLU(), (1, 2))
+    names = [f"a long metric {i}" for i in range(4)]
+    values = {"a": dict.fromkeys(names, 1.5)}
+    written = compare([relu], labels=["a"], metrics=values).to_latex()
+    assert "% Not shown for want of room: flops, size, activations, input; choose with --columns." in written
+    every = compare([relu], ["model", "size", "input", "activations", *names], labels=["a"], metrics=values).to_latex()
+    assert "Not shown" not in every
+    assert written.count(" & a long metric") == every.count(" & a long metric") == len(names)
+
+
+def test_a_negative_number_has_a_minus_sign() -> None:
+    written = latex.write(Table((column("Name", Unit.TEXT), column("By", Unit.RATIO)), (Row(("a-b", -0.5)),)))
+    assert "a-b & $-$0.50 \\\\" in written
+
+
 # A real LaTeX run -----------------------------------------------------------------------------------------------------
 
 
@@ -169,6 +196,16 @@ def test_hostile_names_compile(tmp_path: Path) -> None:
         complaints, pages = compiled(tmp_path, found.to_latex())
         assert [c for c in complaints if not c.startswith("Overfull")] == []
         assert pages > 0
+
+
+@pytest.mark.latex
+@needs_latex
+def test_long_names_fit_the_page(tmp_path: Path) -> None:
+    relu = profile(nn.ReLU(), (1, 2))
+    options = "".join(f", option_{i}=True" for i in range(8))
+    labels = [f"model.py:net(width=64{options})", f"with words and{options}", "short"]
+    found = compare([relu] * 3, labels=labels, caption=labels[0], tex_label="tab:x", relative_to="short")
+    assert compiled(tmp_path, found.to_latex()) == ([], 1)
 
 
 @pytest.mark.latex
