@@ -123,6 +123,19 @@ def test_nothing_is_no_measure(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.splitlines()[3].split() == [NET, str(params()), "?", "13.82", "k", "?", "<0.01"]
 
 
+def test_huge_and_tiny_and_nothing_side_by_side() -> None:
+    """A million inputs and outputs need no memory here; in a paper, all digits are shown where a prefix hides some."""
+    huge, tiny = (f"torch.nn:Linear(in_features={n}, out_features={n}, bias=False)" for n in (10**6, 1))
+    specs = (profile(huge, f"1x{10**6}"), profile(tiny, "1x1"), profile("torch.nn:ReLU", "1x1"))
+    found = compare(specs, ["model", "params", "macs", "rel_macs", "size"], labels=["huge", "tiny", "none"])
+    lines = [line.split() for line in str(found).splitlines()[2:5]]
+    assert lines[0] == ["huge", f"{10**12:,}", "1.000", "T", "×1.00", f"{4 * 10**12 / 1024**2:,.2f}"]
+    assert lines[1] == ["tiny", "1", "1", "×0.0000000000010", "<0.01"]
+    assert lines[2] == ["none", "0", "0", "×0.00", "0.00"]
+    assert r"huge & 1,000,000,000,000 & 1,000,000,000,000 & $\times$1.00" in found.to_latex()
+    assert r"tiny & 1 & 1 & $\times$0.0000000000010 & \textless{}0.001 \\" in found.to_latex()
+
+
 def test_the_same_model_twice(capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(capsys, NET, NET, *INPUT, "--label", "a", "--label", "b")
     assert [row.pop("model") for row in found] == ["a", "b"]
@@ -175,6 +188,17 @@ def test_fewer_is_better_and_more_accurate_is_better(capsys: pytest.CaptureFixtu
 def test_ties_are_marked_alike_and_a_column_of_one_value_is_not() -> None:
     values = {"a": {"x": 1.0, "y": 2}, "b": {"x": 1.00, "y": 2}, "c": {"x": 0.5, "y": 2}, "d": {"x": "n/a"}}
     assert starred(measured(values, ["x", "y"], True)) == [[False, True, False]] * 2 + [[False] * 3] * 2
+
+
+def test_a_star_follows_its_number_under_the_decimal_points() -> None:
+    values = {"a": {"x": "8"}, "b": {"x": "91.4"}, "c": {"x": "89.078"}, "d": {"x": "n/a"}}
+    lines = measured(values, ["x"], True).splitlines()
+    assert lines[2:6] == [
+        "a       8",
+        "b      91.4*",
+        "c      89.078",
+        "d         n/a",
+    ]
 
 
 def test_each_format_marks_the_best() -> None:
