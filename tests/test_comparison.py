@@ -257,6 +257,14 @@ def test_nothing_is_published_for_another_image_size(capsys: pytest.CaptureFixtu
     assert "69.758" in out
 
 
+def test_a_model_with_two_inputs_has_its_accuracy_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("list.toml").write_text(
+        "[[models]]\nmodel = 'resnet18'\n[[models]]\nmodel = 'resnet18'\ninput = '1x3x64x64'\n"
+    )
+    found = rows(capsys, "list.toml", "--metrics", "--columns", "input,acc@1")
+    assert [list(row.values()) for row in found] == [["1x3x224x224", "69.758"], ["1x3x64x64", ""]]
+
+
 def test_a_metric_of_several_data_sets_has_their_names() -> None:
     from torchvision.models.optical_flow import Raft_Small_Weights
 
@@ -264,7 +272,7 @@ def test_a_metric_of_several_data_sets_has_their_names() -> None:
     raft = Profile(replace(made.trace, model="raft_small", source="torchvision"))
     found = metrics.published([raft])
     own = Raft_Small_Weights.DEFAULT.meta["_metrics"]
-    assert found.rows["raft_small"] == {
+    assert found.rows[raft] == {
         "epe Sintel-Train-Cleanpass": Decimal(str(own["Sintel-Train-Cleanpass"]["epe"])),
         "epe Sintel-Train-Finalpass": Decimal(str(own["Sintel-Train-Finalpass"]["epe"])),
         "per_image_epe": Decimal(str(own["Kitti-Train"]["per_image_epe"])),
