@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".tsv")
 _DELIMITERS = ",;\t"
 _LESS_IS_BETTER = {
     "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
-    "epe", "fl", "latency", "time", "ms", "seconds", "s",
+    "epe", "fl", "latency", "time", "ms", "seconds", "sec",
 }  # fmt: skip
 
 
