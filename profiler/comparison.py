@@ -130,9 +130,10 @@ def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metri
 
 
 def _joined(entry: Entry, sources: Iterable[Metrics]) -> Mapping[str, Metric]:
+    known_as = [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
     known: dict[str, Metric] = {}
     for source in sources:
-        known |= source.of(entry.model, entry.label)
+        known |= source.of(*known_as)
     return {**known, **entry.metrics}
 
 

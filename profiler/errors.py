@@ -156,6 +156,11 @@ class SavedIsFixed(ProfileError):
 # Several models -------------------------------------------------------------------------------------------------------
 
 
+class NotAProfile(ProfileError):
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"compare takes profiles and specs, not {kind}; profile(model, inputs) makes a profile of one")
+
+
 class LabelCount(ProfileError):
     def __init__(self, labels: int, models: int) -> None:
         super().__init__(

@@ -18,7 +18,6 @@ from profiler.tables import Better
 
 if TYPE_CHECKING:
     from profiler.profiles import Profile
-    from profiler.sources.spec import Published
 
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
@@ -27,21 +26,21 @@ SUFFIXES = (".csv", ".tsv")
 _DELIMITERS = ",;\t"
 _LESS_IS_BETTER = {
     "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
-    "epe", "fl", "latency", "time", "ms", "seconds", "s",
+    "epe", "fl", "latency", "time", "ms", "seconds", "sec",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What one source says: the names of its columns, a row by a model's spec or label, and a remark on it."""
+    """What one source says: the names of its columns, a row by a model's label, spec or `Profile`, and remarks."""
 
     names: tuple[str, ...]
-    rows: Mapping[str, Mapping[str, Metric]]
+    rows: Mapping[Profile | str, Mapping[str, Metric]]
     remarks: tuple[str, ...] = field(default=())
 
-    def of(self, spec: str, label: str) -> Mapping[str, Metric]:
-        """The row of a model: by its label, else by its spec; empty where there is none."""
-        return self.rows.get(label) or self.rows.get(spec) or {}
+    def of(self, *known_as: Profile | str) -> Mapping[str, Metric]:
+        """The row of a model, by the first of its names that has one; empty where none has."""
+        return next((self.rows[name] for name in known_as if name in self.rows), {})
 
 
 def metric(value: Any) -> Metric | None:
@@ -51,7 +50,7 @@ def metric(value: Any) -> Metric | None:
         number = Decimal(text)
     except InvalidOperation:
         return text or None
-    return number if isfinite(float(number)) and "_" not in text else text
+    return number if number.is_finite() and isfinite(float(number)) and "_" not in text else text
 
 
 def better(name: str) -> Better:
@@ -62,7 +61,7 @@ def better(name: str) -> Better:
 
 def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
-    found = {model: _known(row.items()) for model, row in rows.items()}
+    found: dict[Profile | str, Mapping[str, Metric]] = {model: _known(row.items()) for model, row in rows.items()}
     return Metrics(names((), found.values()), found)
 
 
@@ -94,7 +93,7 @@ def read(path: str) -> Metrics:
     twice = [name for name in named.values() if list(named.values()).count(name) > 1]
     if twice:
         raise errors.BadMetrics(path, f"two of its columns are called {twice[0]!r}")
-    found: dict[str, Mapping[str, Metric]] = {}
+    found: dict[Profile | str, Mapping[str, Metric]] = {}
     lines: dict[str, int] = {}
     for line, cells in rows:
         if len(cells) > len(header):
@@ -123,44 +122,43 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return [cell.strip() for cell in lines[0][1]], lines[1:]
 
 
-def check_some_match(path: str, found: Metrics, models: Iterable[tuple[str, str]]) -> None:
+def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
-    models = list(models)
-    if not any(found.of(spec, label) for spec, label in models):
-        raise errors.NoMetricsMatch(path, list(found.rows), [label for _, label in models])
+    if not found.rows.keys() & {name for names in models for name in names}:
+        raise errors.NoMetricsMatch(path, list(map(str, found.rows)), [label for _, label in models])
 
 
 # Published ------------------------------------------------------------------------------------------------------------
 
 
 def published(profiles: Sequence[Profile]) -> Metrics:
-    """What the zoos publish for the weights of these models, by spec.
+    """What the zoos publish for the weights of these models.
 
     A metric that is known for several data sets has the data set in its name.
     """
     from profiler import sources  # which may have to import a zoo
 
-    found = {p.model: known for p in profiles if (known := sources.published(p.trace)) is not None}
+    found = {p: known for p in profiles if (known := sources.published(p.trace)) is not None}
     figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
     times = Counter(name for _, name in figures)
     columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
-    rows = {
-        model: _known((columns[figure], value) for figure, value in known.figures.items())
-        for model, known in found.items()
+    rows: dict[Profile | str, Mapping[str, Metric]] = {
+        p: _known((columns[figure], value) for figure, value in known.figures.items()) for p, known in found.items()
     }
-    others = dict.fromkeys(p.model for p in profiles if p.model not in found)
-    return Metrics(tuple(columns.values()), rows, tuple(_remarks(found, figures, others)))
+    weights = dict.fromkeys((known.weights, p.model) for p, known in found.items())
+    others = dict.fromkeys(p.model for p in profiles if p not in found)
+    return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, others)))
 
 
 def _remarks(
-    found: Mapping[str, Published], figures: Iterable[tuple[str, str]], others: Iterable[str]
+    figures: Iterable[tuple[str, str]], weights: Iterable[tuple[str, str]], others: Iterable[str]
 ) -> Iterator[str]:
     """On which data the figures were measured, with which weights, and whose are not known."""
-    if found:
+    if figures:
         measured = "; ".join(f"{_listed(names)} on {data}" for data, names in _grouped(figures).items())
         yield f"As published with the weights: {measured}."
-        by_weights = _grouped((known.weights, model) for model, known in found.items())
-        yield f"Weights: {'; '.join(f'{name} ({_listed(models)})' for name, models in by_weights.items())}."
+        by_weights = _grouped(weights).items()
+        yield f"Weights: {'; '.join(f'{name} ({_listed(models)})' for name, models in by_weights)}."
     if others:
         yield f"Nothing is published for {_listed(others)}."
 

@@ -182,11 +182,11 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
 def _marked(columns: Sequence[Column], directions: Mapping[int, Better]) -> str:
     by_direction = {d: [columns[i].heading for i in directions if directions[i] == d] for d in ("min", "max")}
     words = [
-        f"{word} {', '.join(headings)}"
+        f"the {word} {', '.join(headings)}"
         for word, headings in zip(("least", "most"), by_direction.values(), strict=True)
         if headings
     ]
-    return f"Best of a column marked: {'; '.join(words)}."
+    return f"Marked is the best of a column: {'; '.join(words)}."
 
 
 def _inputs(entries: Sequence[Entry]) -> Iterator[str]:

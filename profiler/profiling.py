@@ -80,7 +80,7 @@ def compare(
     """
     if not models:
         raise errors.NoModelGiven()
-    profiles = [profile(model) if isinstance(model, str) else model for model in models]
+    profiles = [_profiled(model) for model in models]
     if labels and len(labels) != len(profiles):
         raise errors.LabelCount(len(labels), len(profiles))
     named = labels or [found.model for found in profiles]
@@ -92,6 +92,14 @@ def compare(
     compared = comparison(entries, layout, _sources(metrics, profiles, pairs))
     check_layout(layout, compared.metric_names)
     return compared
+
+
+def _profiled(model: Any) -> Profile:
+    if isinstance(model, Profile):
+        return model
+    if not isinstance(model, str):
+        raise errors.NotAProfile(type(model).__name__)
+    return profile(model)
 
 
 def _sources(given: MetricsGiven, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> list[Metrics]:

@@ -23,7 +23,7 @@ def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
 
         task = progress.add_task("", total=len(items))
         for item, name in zip(items, names, strict=True):
-            progress.update(task, description=escape(name))
+            progress.update(task, description=escape(name), refresh=True)
             yield item
             progress.advance(task)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from profiler import conventions, describe, parameters, tables
+from profiler import conventions, describe, model_tables, parameters, tables
 from profiler.ops import registry
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -16,7 +16,8 @@ settings.load_profile("default")
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
-    (conventions, "_added"), (parameters, "_walkers"), (describe, "_shapes"), (tables, "LAYER_COLUMNS"),
+    (parameters, "_walkers"), (describe, "_shapes"), (tables, "LAYER_COLUMNS"),
+    (model_tables, "MODEL_COLUMNS"), (conventions, "_added"),
 )  # fmt: skip
 
 

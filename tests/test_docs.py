@@ -2,7 +2,7 @@
 
 - ```console holds `$ profile-model ...` and what it prints on a pipe.
 - ```python is executed, all blocks of a document in one namespace; a ```text block behind it holds what it prints.
-  A name behind the language (```python model.py) makes it a file for the shell blocks instead.
+  A name behind the language (```python model.py, ```toml list.toml) makes it a file for the shell blocks instead.
 - ```sh is not run here: such lines install packages or run this very test suite. `.ci/run` runs README's test line.
 
 `pytest tests/test_docs.py --refresh` writes what is printed now into the documents.
@@ -23,8 +23,9 @@ from profiler.cli import main
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
-VERSIONS = re.compile(r"^Versions: .*(\nVersions: .*)*$", re.MULTILINE)  # several models may name several
+VERSIONS = re.compile(r"^(?:- |\\par )?Versions: .*(\nVersions: .*)*$", re.MULTILINE)  # several models may name several
 LINK = re.compile(r"\]\((?!https?://)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]*))?\)")
+WRITTEN = ("python", "toml", "csv", "tex")
 NOT_RUN = ("pip install ", "python3 -m venv ", ". .venv/", "pytest", "ruff ", "mypy", ".ci/run")
 
 
@@ -40,7 +41,7 @@ def rewritten(document: str, folder: Path) -> str:
         assert not shown or language == "text", f"nothing shows what this prints: {shown!r}, before {text!r}"
         if language == "console":
             text = "".join(f"$ {command}\n{_run_command(command)}" for command in _commands(text))
-        elif language == "python" and name:
+        elif language in WRITTEN and name:
             (folder / name).write_text(text, encoding="utf-8")
         elif language == "python":
             printed = _run_python(text, namespace)

@@ -14,7 +14,7 @@ from torch import nn
 
 from profiler import Profile, compare, profile
 from profiler.render import FORMATS, numbers, renderer, text
-from profiler.tables import LAYER_COLUMNS, View, layer_table
+from profiler.tables import LAYER_COLUMNS, Unit, View, layer_table
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -129,3 +129,43 @@ def test_amounts_keep_four_digits(value: int) -> None:
 )
 def test_megabytes(value: int, written: str) -> None:
     assert numbers.megabytes(value) == written
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "cells", "prefix"),
+    [
+        ([1_814_073_344, 300_774_272, 0, None], Unit.AMOUNT, ["1.81", "0.30", "0", "?"], "G"),
+        ([3_663_761_408, 512_000], Unit.AMOUNT, ["3,663.76", "0.51"], "M"),
+        ([7_336_447_528, 25_088], Unit.AMOUNT, ["7,336.448", "0.025"], "M"),
+        ([21_797_672, 3_504_872], Unit.COUNT, ["21.80", "3.50"], "M"),
+        ([168, 504], Unit.COUNT, ["168", "504"], ""),
+        ([10**18, 12], Unit.COUNT, ["1,000,000,000,000,000,000", "12"], ""),
+        ([405_853_388_800, 8_030_261_248], Unit.COUNT, ["405.85", "8.03"], "G"),
+        ([0, 0], Unit.AMOUNT, ["0", "0"], ""),
+        ([], Unit.AMOUNT, [], ""),
+        ([87_190_688, 200 * 1024, 0], Unit.BYTES, ["83.15", "0.20", "0"], ""),
+        ([87_190_688, 512], Unit.BYTES, ["83.152", "<0.001"], ""),
+        ([21_797_672, 128], Unit.EXACT, ["21,797,672", "128"], ""),
+    ],
+)
+def test_a_column_has_one_unit_and_as_many_decimals(
+    values: list[int | None], unit: Unit, cells: list[str], prefix: str
+) -> None:
+    assert numbers.column(values, unit) == (cells, prefix)
+
+
+@given(st.lists(st.integers(0, 10**18), min_size=1), st.sampled_from([Unit.AMOUNT, Unit.COUNT]))
+def test_in_a_column_nothing_vanishes(values: list[int], unit: Unit) -> None:
+    """Each cell is within half a unit of its last decimal, and two digits at least are right."""
+    cells, prefix = numbers.column(values, unit)
+    step = {prefix: step for step, prefix in numbers._STEPS}.get(prefix, 1)
+    for value, cell in zip(values, cells, strict=True):
+        written = float(cell.replace(",", "")) * step
+        assert written == pytest.approx(value, rel=0.05)
+        assert (written == 0) == (value == 0)
+    assert len({len(cell.partition(".")[2]) for cell in cells if cell != "0"}) <= 1
+
+
+@given(st.floats(1e-9, 1e9))
+def test_a_multiple_does_not_vanish(value: float) -> None:
+    assert float(numbers.times(value)[1:].replace(",", "")) == pytest.approx(value, rel=0.05)

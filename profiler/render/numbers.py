@@ -108,8 +108,10 @@ def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
 
 def _in_common(known: Sequence[int]) -> tuple[int, str, int]:
     for step, prefix in reversed(_STEPS):
-        if known and max(known) >= step and (decimals := _decimals(min(known) / step)) <= _MOST_DECIMALS:
-            return step, prefix, decimals
+        if known and max(known) >= step:
+            decimals = _decimals(min(known) / step)
+            if decimals <= _MOST_DECIMALS and 10**decimals < step:  # else it is as short without a prefix
+                return step, prefix, decimals
     return 1, "", 0
 
 

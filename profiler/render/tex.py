@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -33,11 +34,18 @@ _GREEK = {
 }  # fmt: skip
 _EMS = {**dict.fromkeys("ijl.,:;'|! ", 0.28), **dict.fromkeys("frst()[]-/", 0.39), "m": 0.83, "w": 0.72, "→": 1.0}
 
+_SIGNS = re.compile(r"(?<=[,:;/._=(\-])(?=.)")
+
 
 def escaped(text: str) -> str:
     """A text as LaTeX. Control characters are blanks."""
     pieces = _pieces(unicodedata.normalize("NFC", one_line(text)))
     return "".join(pieces).replace("--", "-{}-")
+
+
+def breakable(text: str) -> str:
+    """A text as LaTeX that may go on in the next line behind a sign, as a name without blanks has to."""
+    return r"\allowbreak{}".join(map(escaped, _SIGNS.split(text)))
 
 
 def ems(text: str) -> float:

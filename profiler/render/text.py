@@ -22,7 +22,7 @@ def write(table: Table, width: int | None = None) -> str:
     limit = _screen() if width is None else width
     kept = grid.with_room(table, lambda some: limit is None or _least(table, some) <= limit)
     columns = [table.columns[i] for i in kept]
-    cells = _marked(table, kept, _aligned(table, kept, grid.cells(table, kept, _INDENT)))
+    cells = _written(table, kept)
     if limit is not None:
         cells = _cut(columns, cells, limit)
     parts = [_wrapped(table.caption, limit)] if table.caption else []
@@ -62,24 +62,23 @@ def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str
             yield words if limit is None else _shortened(words, limit)
 
 
-def _aligned(table: Table, kept: Sequence[int], cells: list[list[str]]) -> list[list[str]]:
-    """Numbers of which some have more decimals than others, with their decimal points under each other."""
-    for position, i in enumerate(kept):
-        if table.columns[i].unit is Unit.NUMBER:
-            lacks = grid.missing_decimals([row.values[i] for row in table.rows], [row[position] for row in cells])
-            for row, lack in zip(cells, lacks, strict=True):
-                row[position] += " " * len(lack)
-    return cells
-
-
-def _marked(table: Table, kept: Sequence[int], cells: list[list[str]]) -> list[list[str]]:
-    """A star behind the best of a column, and room for it behind the others."""
+def _written(table: Table, kept: Sequence[int]) -> list[list[str]]:
+    """The cells with a star behind the best of a column, and decimal points under each other."""
+    cells = grid.cells(table, kept, _INDENT)
     starred = {i for row in table.rows for i in row.best}
-    for row, written in zip(table.rows, cells, strict=True):
-        for position, i in enumerate(kept):
-            if i in starred:
-                written[position] += _STAR if i in row.best else " "
+    for position, i in enumerate(kept):
+        lacks = _lacking(table, i, [row[position] for row in cells])
+        for row, written, lack in zip(table.rows, cells, lacks, strict=True):
+            star = _STAR if i in row.best else " " * (i in starred)
+            written[position] += star + lack
     return cells
+
+
+def _lacking(table: Table, i: int, cells: Sequence[str]) -> list[str]:
+    """Blanks for the decimals that a number lacks, where numbers were written by others; ours have as many each."""
+    if table.columns[i].unit is not Unit.NUMBER:
+        return [""] * len(cells)
+    return [" " * len(lack) for lack in grid.missing_decimals([row.values[i] for row in table.rows], cells)]
 
 
 def _wrapped(note: str, limit: int | None) -> str:
