@@ -42,7 +42,7 @@ def _statement(statement: Statement, title: str, words: str, verbose: bool) -> I
         balance += term.amount
         yield Row((f"{term.family}: {term.why}", len(term.shares), term.amount, balance))
         for share in term.shares if verbose else ():
-            yield Row((_place(share.path), _NOTHING, share.amount, _NOTHING), 1)
+            yield Row((_place(share.path), _NOTHING, int(share.amount), _NOTHING), 1)
     yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
     yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
     for suspect in statement.suspects:

@@ -23,7 +23,10 @@ from profiler.records import Trace
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A layer's part of a term: its path (the model's own is "") and an amount in the tool's unit."""
+    """A layer's part of a term: its path (the model's own is "") and an amount in the tool's unit.
+
+    It is a fraction where a tool divides its count by the batch size.
+    """
 
     path: str
     amount: int | Fraction
@@ -66,7 +69,7 @@ class Statement:
 
     @property
     def explained(self) -> int:
-        return self.ours + sum(term.amount for term in self.terms)
+        return int(self.ours + sum(share.amount for term in self.terms for share in term.shares))
 
     @property
     def remainder(self) -> int | float | None:

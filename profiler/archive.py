@@ -209,6 +209,8 @@ def _checked(trace: Trace) -> Trace:
     """Every index points into its list, and every figure can be derived."""
     _within(trace.modules, [c.module for c in trace.calls] + [c.module for c in trace.module_calls])
     _within(trace.modules, [w.module for w in trace.parameters + trace.buffers])
+    _within(trace.modules, [c.module for c in trace.composites])
+    _within([*trace.calls, None], [bound for c in trace.composites for bound in (c.first, c.last)])
     _within(trace.signatures, [c.signature for c in trace.calls] + [c.signature for c in trace.composites])
     _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))

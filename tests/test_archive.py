@@ -17,6 +17,8 @@ from profiler import Profile, archive, errors, profile
 from profiler.records import (
     SCHEMA,
     Call,
+    Caller,
+    Composite,
     Input,
     Module,
     ModuleCall,
@@ -27,9 +29,8 @@ from profiler.records import (
     Weight,
 )
 
-tensors = st.builds(
-    Tensor, st.lists(st.integers(0, 9), max_size=4).map(tuple), st.sampled_from(["float32", "int64", "bool"])
-)
+sizes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
+tensors = st.builds(Tensor, sizes, st.sampled_from(["float32", "int64", "bool"]), st.none() | sizes)
 floats = st.floats(allow_nan=False) | st.just(math.inf) | st.just(-math.inf)
 scalars = st.none() | st.booleans() | st.integers() | floats | st.text() | st.complex_numbers(allow_nan=False)
 values = st.recursive(scalars | tensors, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)
@@ -39,6 +40,7 @@ pairs = st.lists(st.tuples(st.text(), values), max_size=2).map(tuple)
 @st.composite
 def traces(draw: Any) -> Trace:
     """A trace with one module, one storage and one signature, whose values are anything that the records allow."""
+    names = st.lists(st.text(), max_size=2).map(tuple)
     weight = Weight(0, draw(st.text()), draw(tensors), 0, draw(st.booleans()), draw(st.booleans()), None)
     return Trace(
         model=draw(st.text()),
@@ -49,9 +51,12 @@ def traces(draw: Any) -> Trace:
         parameters=(weight,),
         buffers=(),
         signatures=(Signature("aten.x", draw(st.lists(values, max_size=3).map(tuple)), draw(pairs), draw(values)),),
-        calls=(Call(0, 0, (0,), (0,)),),
-        module_calls=(ModuleCall(0, 0, 1, draw(values), draw(values)),),
+        calls=(Call(0, 0, (0,), (0,), 0),),
+        callers=(Caller(draw(names), draw(st.booleans())),),
+        composites=(Composite(0, 0, 0, 1, 0),),
+        module_calls=(ModuleCall(0, 0, 1, draw(values), draw(values), draw(names)),),
         storages=(Storage(draw(st.integers(0)), "activation", 0, draw(st.none() | st.integers(0, 9))),),
+        outputs=(0,),
         versions={"torch": "2"},
     )
 
@@ -133,10 +138,16 @@ def test_every_truncation_is_refused(saved: Path, compressed: bool) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"calls": [[0, 99, [], []]]},
-        {"calls": [[7, 0, [], []]]},
-        {"calls": [[-1, 0, [], []]]},
-        {"calls": [[0, 0, [99], []]]},
+        {"calls": [[0, 99, [], [], 0]]},
+        {"calls": [[7, 0, [], [], 0]]},
+        {"calls": [[-1, 0, [], [], 0]]},
+        {"calls": [[0, 0, [99], [], 0]]},
+        {"calls": [[0, 0, [], [], 99]]},
+        {"composites": [[99, 0, 0, 1, 0]]},
+        {"composites": [[0, 99, 0, 1, 0]]},
+        {"composites": [[0, 0, 0, 99, 0]]},
+        {"callers": [["linear"]]},
+        {"outputs": [99]},
         {"calls": "none"},
         {"modules": [[]]},
         {"tensors": []},
