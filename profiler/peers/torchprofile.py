@@ -39,7 +39,7 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         "torchprofile",
         total=plain(sum(macs.values())),
         layers=plainly(charges),
-        asides={_SIZES: sizes} if sizes else {},
+        asides={_SIZES: dict(sizes)} if sizes else {},
     )
 
 
