@@ -17,7 +17,18 @@ from profiler.conventions.ours import OURS
 __all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "named", "names", "replicas"]
 
 DEFAULT = "flops"
-_NO_REPLICAS = ("__init__", "convention", "cpu", "einsum", "events", "hooks", "ours", "rules")
+_NO_REPLICAS = (
+    "__init__",
+    "convention",
+    "cpu",
+    "einsum",
+    "events",
+    "hooks",
+    "ours",
+    "patches",
+    "rules",
+    "summary_lines",
+)
 
 
 def names() -> tuple[str, ...]:

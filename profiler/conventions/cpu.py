@@ -65,6 +65,18 @@ def fast_path_calls(trace: Trace) -> set[int]:
     return found
 
 
+def frozen_attention_calls(trace: Trace) -> set[int]:
+    """The calls inside `nn.MultiheadAttention` that are one kernel although gradients are enabled: nothing wants one.
+
+    A layer with hooks, as tools put on them, does not take its fast path; attention does.
+    """
+    if any(weight.trainable for weight in trace.parameters):
+        return set()
+    packed = _packed_projections(trace)
+    made = (made for made in module_calls(trace) if made.kind == _ATTENTION and _is_fast_attention(made, packed))
+    return {position for attention in made for position in attention.calls}
+
+
 def _packed_projections(trace: Trace) -> set[int]:
     """The calls of `nn.MultiheadAttention`'s one projection of query, key and value that are the same tensor."""
     found: set[int] = set()

@@ -37,3 +37,28 @@ def index_product(equation: str, shapes: Shapes) -> int:
     for letters, shape in zip(equation.split("->", maxsplit=1)[0].split(","), shapes, strict=False):
         sizes.update(zip(letters.replace(" ", ""), shape, strict=False))
     return prod(sizes.values())
+
+
+def pairwise_product(equation: str, shapes: Shapes) -> int:
+    """The multiplications of two operands: the sizes of indices that both have, and of those that are kept.
+
+    What one operand lacks, or has once, is summed away before, unless the result keeps it. 0 for another number of
+    operands.
+    """
+    if len(shapes) != 2:
+        return 0
+    given, arrow, kept = equation.replace(" ", "").partition("->")
+    if not arrow:
+        kept = "..." + "".join(letter for letter in given if given.count(letter) == 1)
+    left, right = (_sizes(letters, shape) for letters, shape in zip(given.split(","), shapes, strict=True))
+    both = left.keys() & right.keys()
+    named = {key for key in left.keys() | right.keys() if (key[0] == "." and "..." in kept) or key in kept}
+    return prod(left.get(key) or right[key] for key in both | named)
+
+
+def _sizes(letters: str, shape: tuple[int, ...]) -> dict[str, int]:
+    """The sizes other than 1 of an operand's indices; those of an ellipsis are ".1", ".2", ... from the right."""
+    head, _, tail = letters.partition("...")
+    hidden = len(shape) - len(head) - len(tail)
+    names = [*head, *(f".{place}" for place in range(hidden, 0, -1)), *tail]
+    return {name: size for name, size in zip(names, shape, strict=False) if size != 1}

@@ -26,6 +26,7 @@ from profiler.conventions.rules import (
     cell,
     convolution,
     families,
+    is_broadcast,
     linear,
     mm,
     own_parameters,
@@ -64,11 +65,6 @@ def _outputs(times: int) -> Callable[[Operator], int]:
     return lambda op: times * op.out.numel
 
 
-def _is_broadcast(op: Operator) -> bool:
-    a = tensor(op, 0)
-    return mm(op) != op.out.numel * a.shape[-1]
-
-
 def _is_rounded(op: Operator) -> bool:
     return renamed(str(op.args[0])) not in _EXACT
 
@@ -78,7 +74,7 @@ _RULES = families(
     ("linear", ("linear",), linear, ""),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
-    ("matrix product", ("matmul",), mm, where(_is_broadcast, "the left operand is taken as it is, not broadcast")),
+    ("matrix product", ("matmul",), mm, where(is_broadcast, "the left operand is taken as it is, not broadcast")),
     ("einsum", ("einsum",), _einsum, where(_is_rounded, "half of what numpy.einsum_path prints, four digits")),
     ("recurrent cell", CELLS, cell, ""),
     ("batch norm", ("batch_norm",), _batch_norm, per_element(_batch_norm)),

@@ -22,15 +22,16 @@ def children(trace: Trace) -> list[list[int]]:
     return [list(rows_of_children) for rows_of_children in found]
 
 
-def visits(trace: Trace, hides: Callable[[str], bool] = lambda kind: False) -> Iterator[int]:
+def visits(trace: Trace, hides: Callable[[str], bool] = lambda kind: False, opens_model: bool = True) -> Iterator[int]:
     """The rows that a walk from the model down meets, the model first, each as often as it is met.
 
     hides: whether a module of this kind, as in `layer_kind`, keeps the walk from what is inside it.
+    opens_model: whether the model itself is looked into whatever its kind.
     """
     below = children(trace)
     open_rows = [0]
     while open_rows:
         row = open_rows.pop()
         yield row
-        if not row or not hides(layer_kind(trace.modules[row].classes[0])):
+        if (opens_model and not row) or not hides(layer_kind(trace.modules[row].classes[0])):
             open_rows.extend(reversed(below[row]))

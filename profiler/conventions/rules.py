@@ -8,7 +8,7 @@ from math import prod
 
 from profiler.conventions.convention import Charge, Weighing
 from profiler.conventions.events import Made, Operator, module_calls, operators
-from profiler.records import Tensor, Trace, tensors
+from profiler.records import Tensor, Trace, Value, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,19 @@ def addmm(op: Operator) -> int:
 def product_of(a: Tensor, b: Tensor) -> int:
     """Every element of the left matrices meets every column of the right: exact where nothing is broadcast."""
     return a.numel * b.shape[-1]
+
+
+def is_broadcast(op: Operator) -> bool:
+    """Whether `product_of` is too small or too large for a matrix product: the left operand is broadcast, or the right
+    one is a vector.
+    """
+    return mm(op) != op.out.numel * tensor(op, 0).shape[-1]
+
+
+def each(values: Value, rank: int) -> tuple[int, ...]:
+    """One number for every dimension; torch lets a single one stand for all."""
+    given = values if isinstance(values, tuple) else (values,)
+    return tuple(int(value) for value in (given if len(given) == rank else given * rank) if isinstance(value, int))
 
 
 def tensor(op: Operator, position: int) -> Tensor:

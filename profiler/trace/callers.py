@@ -16,10 +16,10 @@ from profiler.records import Caller
 _DIRECT = Caller((), False)
 _SIGN = Caller((), True)
 _SIGNS = ("BINARY_", "UNARY_", "COMPARE_")
-# Functions written in Python that stand between the model's code and an operator, and what is between those.
+# Functions written in Python that stand between the model's code and an operator.
 _FUNCTIONS = {functional.__file__, torch.functional.__file__}
-_BETWEEN = {torch._jit_internal.__file__}
-_TENSOR = torch._tensor.__file__  # `1 - x` is a method in Python; `x - 1` is not
+# And what else does: functions that choose between two, and methods, such as those of `1 - x` and `x**2`.
+_TORCHS = {*_FUNCTIONS, torch._jit_internal.__file__, torch._tensor.__file__}
 
 
 class Callers:
@@ -36,7 +36,7 @@ class Callers:
         known = self._known.get((id(code), at))
         if known is not None:
             return known[1]
-        if code.co_filename in _FUNCTIONS or code.co_filename == _TENSOR:
+        if code.co_filename in _TORCHS:
             return self._number(_read(frame))  # depends on the frames below
         index = self._number(_SIGN if _is_sign(code, at) else _DIRECT)
         self._known[id(code), at] = code, index
@@ -50,19 +50,14 @@ class Callers:
 
 
 def _read(frame: FrameType) -> Caller:
-    """The functions from the innermost outwards, up to code that is not torch's."""
+    """The functions from the innermost outwards, up to code that is not torch's; that may have a sign for them."""
     names: list[str] = []
     below: FrameType | None = frame
-    while below is not None:
-        code = below.f_code
-        if code.co_filename in _FUNCTIONS:
-            names.append(code.co_name)
-        elif code.co_filename == _TENSOR and code.co_name.startswith("__"):
-            return Caller(tuple(names), True)
-        elif code.co_filename not in _BETWEEN and code.co_filename != _TENSOR:
-            break
+    while below is not None and (file := below.f_code.co_filename) in _TORCHS:
+        if file in _FUNCTIONS:
+            names.append(below.f_code.co_name)
         below = below.f_back
-    return Caller(tuple(names), False)
+    return Caller(tuple(names), below is not None and not names and _is_sign(below.f_code, below.f_lasti))
 
 
 def _is_sign(code: CodeType, at: int) -> bool:
