@@ -1,5 +1,6 @@
 """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes and memory."""
 
+from profiler.crosscheck import CrossCheck, cross_check
 from profiler.errors import CheckFailed, ProfileError
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
@@ -9,10 +10,12 @@ from profiler.versions import __version__
 __all__ = [
     "CheckFailed",
     "Cost",
+    "CrossCheck",
     "Profile",
     "ProfileError",
     "__version__",
     "compare",
+    "cross_check",
     "formula",
     "free",
     "product",

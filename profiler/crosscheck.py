@@ -25,10 +25,14 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """A model's profile, and each counter's account of it. `print` it, or look at `accounts`."""
+    """A model's profile, and each counter's account of it. `print` it, or look at `accounts`.
+
+    readings: what the counters said, as it was: totals, layers and parameters in their own units.
+    """
 
     profile: Profile
     accounts: tuple[Account, ...]
+    readings: tuple[Reading, ...] = ()
 
     @property
     def closes(self) -> bool:
@@ -47,6 +51,10 @@ class CrossCheck:
 
     def __getitem__(self, tool: str) -> Account:
         return next(one for one in self.accounts if one.tool == tool)
+
+    def layers(self, tool: str) -> Mapping[str, int | float] | None:
+        """What a counter charges to each module itself, by path; None where it does not say."""
+        return next(reading.layers for reading in self.readings if reading.tool == tool)
 
     def __str__(self) -> str:
         from profiler.render import renderer
@@ -106,4 +114,4 @@ def _checked(
     progress: Callable[[Reading], None] | None,
 ) -> CrossCheck:
     readings = read_all(job, tool_names(tools), time_limit_s, progress=progress)
-    return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings))
+    return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings), tuple(readings))

@@ -17,6 +17,11 @@ ORDINARY, SEPARABLE = 3 * 3 * 256 * 512, 3 * 3 * 256 + 256 * 512  # weights, eac
 SERESNET, DPN = 66_821_848, 37_668_392  # parameters, as timm's results tables publish them
 SMOOTH = 3 * 8 * 64
 
+BN1 = 64 * 112 * 112  # elements that resnet34's first batch norm takes
+POINTWISE = 32 * 112 * 112 * 16  # mobilenet_v2's first 1x1 convolution
+SQUEEZE, EXPAND = 55 * 55 * 64 * 16, 55 * 55 * 16 * 64
+STACK = 8 * 8 * 16 * 32 + 8 * 8 * 32 * 64 + 64 * 10
+
 # What must be printed, each as the words of one line in their order.
 PROMISED = {
     "resnet34": [
@@ -51,6 +56,29 @@ PROMISED = {
         f"legacy_seresnet152 {SERESNET:,}",
         f"dpn92 {DPN:,}",
         f"{2 * (1000 + 999) + 1000:,} additions, {2 * 1000 + 1000:,} divisions, {2 * 1000:,} exponentials",
+    ],
+    "cross_check": [
+        *(
+            f"{path} {macs:,} {macs:,} {macs:,}"
+            for path, macs in (
+                ("conv1", 64 * 112 * 112 * 3 * 7 * 7),
+                ("layer1.0.conv1", 64 * 56 * 56 * 64 * 3 * 3),
+                ("layer2.0.downsample.0", 128 * 28 * 28 * 64),
+                ("fc", 512 * 1000),
+                ("features.1.conv.1", POINTWISE),
+                ("features.3.squeeze", SQUEEZE),
+                ("features.3.expand1x1", EXPAND),
+                ("features.3.expand3x3", EXPAND * 3 * 3),
+                ("5", 64 * 10),
+                ("1", 64 * 10),
+            )
+        ),
+        f"bn1 0 {2 * BN1:,} {4 * BN1:,}",
+        f"features.1.conv.2 0 {2 * 16 * 112 * 112:,} {4 * 16 * 112 * 112:,}",
+        f"avgpool 0 {512 * 7 * 7:,} {512 * (7 * 7 + 1):,}",
+        "the whole model 3,663,761,408 3,671,262,720 3,678,739,456",
+        f"the whole model {STACK:,} {STACK + 2 * 32 * 64 + 64 * 64:,} {STACK + 4 * 32 * 64 + 64 * (64 + 1):,}",
+        "not explained 0 0",
     ],
     "custom_operator": [
         f"FLOPs {2 * 8 * 64 * 16 + 8 * 16:,}, and not counted: {{'signals.smooth.default': 1}}",

@@ -121,7 +121,7 @@ _RULES = layers(
         "adaptive average pooling",
         in_ranks("AdaptiveAvgPool"),
         _adaptive_pool,
-        "a window and 1 per element of the output",
+        "its window and 1 per element of the output",
     ),
     (
         "upsampling",
