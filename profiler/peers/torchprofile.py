@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,12 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     known = [path for path, _ in model.named_modules()]
     with _scopes(model, known):
         macs: Any = profile_macs(model, given, reduction=None)
-    charges, sizes = dict.fromkeys(known, 0), Counter[str]()
+    charges = dict.fromkeys(known, 0)
     for node, count in macs.items():
-        scope = node.scope.rpartition("/")[2]
-        path = known[int(scope)] if scope else ""
-        charges[path] += count
-        if node.operator == "aten::mul" and not node.outputs[0].shape and node.outputs[0].dtype in ("long", "int"):
-            sizes[path] += count
+        charges[_path(node, known)] += count
+    sizes = Counter[str]()
+    for node in _of_sizes(model, given, macs):
+        sizes[_path(node, known)] += macs[node]
     return Reading(
         "torchprofile",
         total=plain(sum(macs.values())),
@@ -43,7 +42,38 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     )
 
 
-_SIZES = "1 per multiplication of two sizes, such as height·width, that tracing records"
+_SIZES = "1 per multiplication of sizes, such as height·width, that tracing records"
+
+
+def _path(node: Any, known: list[str]) -> str:
+    scope = node.scope.rpartition("/")[2]
+    return known[int(scope)] if scope else ""
+
+
+def _of_sizes(model: nn.Module, given: tuple[Any, ...], macs: Iterable[Any]) -> list[Any]:
+    """The multiplications whose factors come from the sizes of tensors alone, which Python would do without a tensor.
+
+    The counted nodes do not say what they depend on, so the graph is made again where one of them may be such.
+    """
+    from torchprofile.trace import trace
+
+    counted = [node for node in macs if node.operator in _MULTIPLICATIONS]
+    if not any(node.outputs[0].shape == [] for node in counted):
+        return []
+    constant, size, found = set[Any](), set[Any](), []
+    for node in trace(model, given).nodes:
+        inputs = {id(value) for value in node.inputs}
+        outputs = {id(value) for value in node.outputs if not value.shape}
+        if node.operator in ("aten::size", "prim::numtotensor") or (inputs & size and inputs <= size | constant):
+            size |= outputs
+        elif node.operator == "prim::constant":
+            constant |= outputs
+        if node.operator in _MULTIPLICATIONS:
+            found.append(bool(outputs & size))
+    return [node for node, is_size in zip(counted, found, strict=True) if is_size]
+
+
+_MULTIPLICATIONS = ("aten::mul", "aten::mul_")
 
 
 @contextmanager

@@ -1,0 +1,188 @@
+"""`python -m tests.benchmarks.conventions`: do our replicas give what the counters themselves give?
+
+Every installed counter is run for real on every model of the benchmark (what `tests.benchmarks.readings` has kept is
+not run again; `--again` does), and its total, its layers and its parameters are compared with our replica's, which
+sees only our trace. Equal means to the last operation, or for a counter that divides, to one. Every case that is not
+equal is listed, and so is every model that a counter fails on. Exit status 1 when a difference has no reason below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from profiler import Profile, conventions, errors, profile
+from profiler.accounts import account
+from profiler.conventions import Replica
+from profiler.peers.reading import Reading
+from tests.benchmarks.progress import track
+from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS, collect, recorded
+from tests.benchmarks.small_models import SMALL
+
+# Why a replica differs from its counter: {tool: {pattern of models: reason}}.
+REASONS: Mapping[str, Mapping[str, str]] = {
+    "torchprofile": {
+        "ssdlite320_mobilenet_v3_large": (
+            "While it is traced, torchvision's detector computes the scale of its images from a tensor of their sizes, "
+            "which are 2 multiplications that it does not do otherwise"
+        ),
+    },
+}
+
+_MOST_LAYERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One counter on one model. `differences` says in which figures it is not what our replica gives."""
+
+    model: str
+    tool: str
+    failure: str | None = None
+    differences: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str | None:
+        patterns = REASONS.get(self.tool, {})
+        return next((why for pattern, why in patterns.items() if fnmatchcase(self.model, pattern)), None)
+
+    @property
+    def is_wrong(self) -> bool:
+        return bool(self.differences) and self.reason is None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read, compare, print."""
+    chosen = _parser().parse_args(argv)
+    models = [model for model in MODELS if any(fnmatchcase(model, pattern) for pattern in chosen.models or "*")]
+    tools = chosen.tools.split(",") if chosen.tools else conventions.replicas()
+    if not chosen.offline:
+        collect(models, tools, chosen.folder, chosen.time_limit, chosen.jobs, again=chosen.again)
+    cases = [case for model in track(models) for case in _cases(model, tools, chosen.folder)]
+    print("\n".join(_report(cases, tools)))
+    return 1 if any(case.is_wrong for case in cases) or not cases else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.conventions", description=__doc__)
+    parser.add_argument("models", nargs="*", help="patterns of models, like 'conv*' or 'timm:*'; default: all")
+    parser.add_argument("--tools", help="like fvcore,thop; default: all that we have a replica of")
+    parser.add_argument(
+        "--folder", type=Path, default=DEFAULT_FOLDER, help=f"of the readings; default {DEFAULT_FOLDER}"
+    )
+    parser.add_argument("--time-limit", type=float, default=300.0, help="seconds a counter and model")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    parser.add_argument("--again", action="store_true", help="run the counters also where a reading is kept")
+    parser.add_argument("--offline", action="store_true", help="run no counter; compare with what is kept")
+    return parser
+
+
+# Comparing ------------------------------------------------------------------------------------------------------------
+
+
+def _cases(model: str, tools: Iterable[str], folder: Path) -> Iterator[Case]:
+    readings = {tool: reading for tool, reading in recorded(model, folder).items() if tool in tools}
+    try:
+        found = _profile(model) if any(reading.is_read for reading in readings.values()) else None
+    except errors.ProfileError as error:
+        yield from (Case(model, tool, differences=(f"we fail: {error}",)) for tool in readings)
+        return
+    for tool, reading in readings.items():
+        if found is None or not reading.is_read:
+            yield Case(model, tool, failure=reading.error or reading.missing)
+        else:
+            yield Case(model, tool, differences=tuple(_differences(found, reading)))
+
+
+def _profile(model: str) -> Profile:
+    if model not in SMALL:
+        return profile(model)
+    small = SMALL[model]
+    return profile(small.build(), small.args or None, kwargs=small.kwargs)
+
+
+def _differences(found: Profile, reading: Reading) -> Iterator[str]:
+    replica = conventions.named(reading.tool)
+    assert isinstance(replica, Replica)
+    under = found.under(reading.tool)
+    asides = [(path, amount) for shares in reading.asides.values() for path, amount in shares.items()]
+    if not _equal(total := under.totals.flops + sum(amount for _, amount in asides), reading.total):
+        yield f"total {reading.total:,}, replica {total:,}"
+    if reading.layers is not None:
+        layers = {layer.path: layer.own_flops for layer in under.layers}
+        for path, amount in asides:
+            layers[path] += amount
+        yield from _layer_differences("layers", reading.layers, layers)
+    if replica.weighings is not None:
+        weights: dict[str, int] = dict.fromkeys((layer.path for layer in under.layers), 0)
+        for weighing in replica.weighings(found.trace):
+            weights[found.trace.modules[weighing.module].path] += weighing.amount
+        if reading.params != sum(weights.values()):
+            yield f"params {reading.params:,}, replica {sum(weights.values()):,}"
+        if reading.layer_params is not None:
+            yield from _layer_differences("layer params", reading.layer_params, weights)
+    if not account(found.trace, reading).closes:
+        yield "account does not close"
+
+
+def _layer_differences(what: str, theirs: Mapping[str, Any], ours: Mapping[str, int]) -> Iterator[str]:
+    differing = [path for path in {**theirs, **ours} if not _equal(ours.get(path, 0), theirs.get(path, 0))]
+    if differing:
+        shown = ", ".join(
+            f"{path or 'the model'} {theirs.get(path, 0):,} replica {ours.get(path, 0):,}"
+            for path in differing[:_MOST_LAYERS]
+        )
+        yield f"{what} {len(differing)}: {shown}" + (", ..." if len(differing) > _MOST_LAYERS else "")
+
+
+def _equal(ours: int, theirs: Any) -> bool:
+    """A replica's figures are whole; a counter that divides by the batch gives parts of one."""
+    return bool(ours == theirs) if isinstance(theirs, int) else abs(ours - theirs) < 1
+
+
+# Telling --------------------------------------------------------------------------------------------------------------
+
+_FIGURES: Mapping[str, Callable[[str], bool]] = {
+    "totals": lambda difference: difference.startswith(("total", "we fail")),
+    "layers": lambda difference: difference.startswith(("layers", "we fail")),
+    "params": lambda difference: difference.startswith(("params", "layer params", "we fail")),
+    "accounts": lambda difference: difference.startswith(("account", "we fail")),
+}
+
+
+def _report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
+    yield tabulate([_row(tool, [case for case in cases if case.tool == tool]) for tool in tools], _HEADINGS)
+    for tool in tools:
+        mine = [case for case in cases if case.tool == tool]
+        yield from _listed(f"{tool} fails itself", ((case.model, case.failure) for case in mine if case.failure))
+        yield from _listed(
+            f"{tool} differs from our replica",
+            ((case.model, f"{'; '.join(case.differences)}. {case.reason or 'No reason is known'}")
+             for case in mine if case.differences),
+        )  # fmt: skip
+
+
+_HEADINGS = ["", "models", "fails itself", *(f"{figure} equal" for figure in _FIGURES), "without a reason"]
+
+
+def _row(tool: str, cases: Sequence[Case]) -> list[object]:
+    read = [case for case in cases if case.failure is None]
+    equal = [sum(not any(map(concerns, case.differences)) for case in read) for concerns in _FIGURES.values()]
+    return [tool, len(cases), len(cases) - len(read), *equal, sum(case.is_wrong for case in read)]
+
+
+def _listed(title: str, lines: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    written = [f"  {model}: {line}" for model, line in lines]
+    if written:
+        yield from ("", title, *written)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Counters that misbehave, each in its own way, and one that does not."""
