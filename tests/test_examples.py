@@ -22,6 +22,7 @@ POINTWISE = 32 * 112 * 112 * 16  # mobilenet_v2's first 1x1 convolution
 SQUEEZE, EXPAND = 55 * 55 * 64 * 16, 55 * 55 * 16 * 64
 STACK = 8 * 8 * 16 * 32 + 8 * 8 * 32 * 64 + 64 * 10
 
+
 def _ablation(name: str, widths: tuple[int, int, int] = (16, 32, 64), se: bool = True, separable: bool = False) -> str:
     """A row's first words: its parameters and MACs, from the layers' own products."""
     a, b, c = widths
@@ -100,6 +101,7 @@ PROMISED = {
         "the whole model 3,663,761,408 3,671,262,720 3,678,739,456",
         f"the whole model {STACK:,} {STACK + 2 * 32 * 64 + 64 * 64:,} {STACK + 4 * 32 * 64 + 64 * (64 + 1):,}",
         "not explained 0 0",
+    ],
     "ablation": [
         "Model Params Rel. Params MACs Rel. MACs MB",
         _ablation("full"),
