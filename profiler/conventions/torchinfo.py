@@ -14,7 +14,8 @@ prints:
 - Any other parameter with "weight" or "bias" in its name counts for the output's first two dimensions: steps and batch
   of a recurrent layer, but batch and width of a recurrent cell.
 - Parameters are those of the lines, where a module's first call counts; what is inside and is never called counts with
-  the nearest module around it that is. A parameter that two modules hold counts in both.
+  the nearest module around it that is. A parameter that two modules hold counts in both, and a module under two
+  parents up to three times, since a later call of it leaves the parent's own parameters as they are.
 
 A pruned weight counts the ones in its mask, and we do not know these: we count all. An output that is a dict is taken
 by its last value; our trace does not tell a dict from a tuple, and takes the first.

@@ -67,9 +67,15 @@ def _bilinear(made: Made) -> Iterator[_Term]:
     yield _Term(width * made.y.numel, "bilinear", "both products")
 
 
+_NORMS = {"LayerNorm": "layer norm", "GroupNorm": "group norm", "RMSNorm": "RMS norm"}
+
+
 def _norm(made: Made) -> Iterator[_Term]:
     times = 4 if made.settings.get("affine") or made.settings.get("elementwise_affine") else 2
-    yield _Term(times * _x(made).numel, "norm", f"{times} per element")
+    family = _NORMS.get(layer_kind(_rule_class(made)), "batch norm")
+    if "torch.nn.modules.instancenorm._InstanceNorm" in made.classes:
+        family = "instance norm"
+    yield _Term(times * _x(made).numel, family, f"{times} per element")
 
 
 def _prelu(made: Made) -> Iterator[_Term]:
@@ -230,11 +236,20 @@ def _einsum(op: Operator) -> int:
     return pairwise_product(str(op.args[0]), [operand.shape for operand in tensors(op.args[1])])
 
 
+def _why_einsum(op: Operator) -> str:
+    if len(list(tensors(op.args[1]))) != 2:
+        return "only two operands are counted"
+    given, arrow, kept = str(op.args[0]).replace(" ", "").partition("->")
+    left, right = (set(letters) for letters in given.split(","))
+    is_contracted = not arrow or bool((left & right) - {"."} - set(kept))
+    return "" if is_contracted else "1 per element of what two operands share or keep"
+
+
 _FUNCTIONS = families(
     ("linear", ("linear",), linear, ""),
     ("matrix product", ("matmul", "bmm"), _matmul, ""),
     ("attention", ("scaled_dot_product_attention",), attention, ""),
-    ("einsum", ("einsum",), _einsum, "the product of the sizes of what two operands share or keep; 0 for more"),
+    ("einsum", ("einsum",), _einsum, _why_einsum),
 )
 
 
