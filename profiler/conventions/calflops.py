@@ -72,7 +72,7 @@ def _unseen(op: Operator) -> str:
 
 CONVENTION = Replica(
     "calflops",
-    "as calflops counts MACs: linear layers, convolutions and products by torch.matmul; not x @ y, bmm or attention",
+    "calflops' MACs: of linear layers, convolutions and torch.matmul; not of x @ y, bmm and fused attention",
     _charges,
     _weighings,
     _unseen,

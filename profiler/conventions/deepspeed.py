@@ -45,7 +45,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "deepspeed",
-    "as DeepSpeed's profiler counts MACs: linear layers, convolutions, matrix products and attention",
+    "DeepSpeed's MACs: of linear layers, convolutions, matrix products and attention that it patches",
     _charges,
     _weighings,
     lambda op: "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} counts no MACs",

@@ -330,7 +330,7 @@ def _unseen(op: Operator) -> str:
 
 CONVENTION = Replica(
     "ptflops",
-    "as ptflops counts: MACs and biases, 1 or 2 per element of a norm, activation or pool; layers divided by the batch",
+    "MACs and biases of one sample, 1 or 2 per element of norms, activations, pooling and softmax",
     _charges,
     _weighings,
     _unseen,

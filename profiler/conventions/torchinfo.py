@@ -182,7 +182,7 @@ def _sizes(trace: Trace) -> list[int]:
 
 CONVENTION = Replica(
     "torchinfo",
-    "as torchinfo counts mult-adds: parameters of layers without layers inside, for each sample, or position of a Conv",
+    "mult-adds: the parameters of layers without layers inside, once a sample, or once a position in convolutions",
     _charges,
     _weighings,
     lambda op: "done by functions or bare parameters, or inside a module with modules inside",

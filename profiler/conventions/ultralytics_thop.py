@@ -277,7 +277,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 CONVENTION = Replica(
     "ultralytics-thop",
-    "as ultralytics-thop counts: MACs of layers and matrix products, 2 or 4 per element of a norm, pooling, softmax",
+    "MACs of layers and matrix products, 2 or 4 per element of norms, and pooling, softmax and upsampling",
     _charges,
     _weighings,
     lambda op: f"{op.short} is not among its functions, and outside of the layers that it has a rule for",
