@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.peers.modules import Ledger, by_position, own, paths
+from profiler.peers.modules import Ledger, by_position, paths
 from profiler.peers.reading import Reading, plain, plainly
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         total, params, inside = profile(model, inputs=given, verbose=False, ret_layer_info=True)
     for path, count in _by_rules(model, inside).items():
         ledger.charged[path] += count
-    weights = {path: sum(p.numel() for p in module.parameters()) for path, module in model.named_modules()}
+    ledger.charged[""] += total - sum(ledger.charged.values())  # by the model's own rule
+    weights = dict.fromkeys(ledger.charged, 0)
+    for name, parameter in model.named_parameters():
+        weights[name.rpartition(".")[0]] += parameter.numel()
     return Reading(
         DISTRIBUTION,
         total=plain(total),
         params=int(params),
         layers=plainly(ledger.charged),
-        layer_params=own(weights) if weights[""] == params else None,
+        layer_params=weights if sum(weights.values()) == params else None,
     )
 
 

@@ -22,8 +22,9 @@ from profiler import Profile, conventions, errors, profile
 from profiler.accounts import account
 from profiler.conventions import Replica
 from profiler.peers.reading import Reading
+from tests.benchmarks import readings
 from tests.benchmarks.progress import track
-from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS, collect, recorded
+from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS
 from tests.benchmarks.small_models import SMALL
 
 # Why a replica differs from its counter: {tool: {pattern of models: reason}}.
@@ -64,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = [model for model in MODELS if any(fnmatchcase(model, pattern) for pattern in chosen.models or "*")]
     tools = chosen.tools.split(",") if chosen.tools else conventions.replicas()
     if not chosen.offline:
-        collect(models, tools, chosen.folder, chosen.time_limit, chosen.jobs, again=chosen.again)
-    cases = [case for model in track(models) for case in _cases(model, tools, chosen.folder)]
-    print("\n".join(_report(cases, tools)))
-    return 1 if any(case.is_wrong for case in cases) or not cases else 0
+        readings.collect(models, tools, chosen.folder, chosen.time_limit, chosen.jobs, again=chosen.again)
+    found = [case for model in track(models) for case in cases(model, tools, chosen.folder)]
+    print("\n".join(report(found, tools)))
+    return 1 if any(case.is_wrong for case in found) or not found else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,14 +88,15 @@ def _parser() -> argparse.ArgumentParser:
 # Comparing ------------------------------------------------------------------------------------------------------------
 
 
-def _cases(model: str, tools: Iterable[str], folder: Path) -> Iterator[Case]:
-    readings = {tool: reading for tool, reading in recorded(model, folder).items() if tool in tools}
+def cases(model: str, tools: Sequence[str], folder: Path) -> Iterator[Case]:
+    """What came of each counter that has a reading of the model."""
+    kept = {tool: reading for tool, reading in readings.recorded(model, folder).items() if tool in tools}
     try:
-        found = _profile(model) if any(reading.is_read for reading in readings.values()) else None
+        found = _profile(model) if any(reading.is_read for reading in kept.values()) else None
     except errors.ProfileError as error:
-        yield from (Case(model, tool, differences=(f"we fail: {error}",)) for tool in readings)
+        yield from (Case(model, tool, differences=(f"we fail: {error}",)) for tool in kept)
         return
-    for tool, reading in readings.items():
+    for tool, reading in kept.items():
         if found is None or not reading.is_read:
             yield Case(model, tool, failure=reading.error or reading.missing)
         else:
@@ -157,7 +159,8 @@ _FIGURES: Mapping[str, Callable[[str], bool]] = {
 }
 
 
-def _report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
+def report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
+    """A line of figures for each counter, then every case in which something is not equal."""
     yield tabulate([_row(tool, [case for case in cases if case.tool == tool]) for tool in tools], _HEADINGS)
     for tool in tools:
         mine = [case for case in cases if case.tool == tool]

@@ -61,7 +61,8 @@ def recorded(model: str, folder: Path = DEFAULT_FOLDER) -> dict[str, Reading]:
     return {tool: Reading.from_dict(reading) for tool, reading in saved.items()}
 
 
-def _keep(model: str, readings: Mapping[str, Reading], folder: Path) -> None:
+def keep(model: str, readings: Mapping[str, Reading], folder: Path) -> None:
+    """Write a model's readings, in place of those that are kept."""
     file = _file(model, folder)
     partial = file.with_suffix(".part")
     kept = {tool: reading.to_dict() for tool, reading in readings.items()}
@@ -85,7 +86,7 @@ def collect(
     waiting = [(model, tool) for model in models for tool in installed if again or tool not in recorded(model, folder)]
     started = time.monotonic()
     for done, (model, reading) in enumerate(read_forked(waiting, folder, time_limit_s, jobs), 1):
-        _keep(model, {**recorded(model, folder), reading.tool: reading}, folder)
+        keep(model, {**recorded(model, folder), reading.tool: reading}, folder)
         print(f"\r{done}/{len(waiting)} {time.monotonic() - started:.0f} s {model:40}", end="", file=sys.stderr)
     print(file=sys.stderr)
 
