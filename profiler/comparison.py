@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.metrics import Metric, Metrics, names
 from profiler.profiles import Profile, Totals
 from profiler.records import Trace
+from profiler.shown import Shown
 from profiler.tables import Better
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Shown):
     """Several models as a table with one row each. `print` it, or take it in the format you need."""
 
     entries: tuple[Entry, ...]
@@ -90,31 +91,8 @@ class Comparison:
 
     # How it shows itself ----------------------------------------------------------------------------------------------
 
-    def to_json(self) -> str:
-        return self._as("json")
-
-    def to_csv(self) -> str:
-        return self._as("csv")
-
-    def to_markdown(self) -> str:
-        return self._as("markdown")
-
-    def to_latex(self) -> str:
-        return self._as("latex")
-
-    def to_html(self) -> str:
-        return self._as("html")
-
-    def __str__(self) -> str:
-        return self._as("text")
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _as(self, name: str) -> str:
-        from profiler.render import renderer
-
-        return str(renderer(name).models(self))
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.models(self))
 
 
 def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metrics] = ()) -> Comparison:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 
 from profiler.conventions.events import Made, Operator, module_calls, operators, packet
-from profiler.conventions.rules import tensor
+from profiler.conventions.rules import (
+    CELLS,
+    CONVOLUTIONS,
+    addmm,
+    attention,
+    cell,
+    convolution,
+    families,
+    is_by_vector,
+    linear,
+    mm,
+    recurrent,
+    tensor,
+    unless,
+    where,
+)
 from profiler.records import Tensor, Trace, Value, tensors
 
 _ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
@@ -133,3 +148,23 @@ def _encoder_layers(trace: Trace) -> set[int]:
         ):
             found.add(row)
     return found
+
+
+_FUSED = "runs as one kernel, which it has no formula for"
+
+# What a dispatch mode with formulas for matrix products and convolutions sees when composites are taken apart.
+PRODUCTS = families(
+    ("convolution", CONVOLUTIONS, convolution, ""),
+    ("linear", ("linear",), unless(is_by_vector, linear), where(is_by_vector, "by a vector, not counted")),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("mm", "bmm"), mm, ""),
+    (
+        "attention",
+        ("scaled_dot_product_attention",),
+        unless(attention_is_fused, attention),
+        where(attention_is_fused, _FUSED),
+    ),
+    ("recurrent cell", CELLS, cell, ""),
+    ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
+    ("recurrent", ("lstm",), unless(lstm_is_fused, recurrent), where(lstm_is_fused, _FUSED)),
+)
