@@ -35,15 +35,26 @@ def attention_is_fused(op: Operator) -> bool:
 
 def learned_masks(trace: Trace) -> set[int]:
     """The calls of attention whose mask depends on a trainable parameter: the kernel gives masks no gradient."""
+    return {
+        position
+        for position, learned in enumerate(_learned_reads(trace))
+        if learned.intersection(trace.calls[position].reads[3:4]) and _is_attention(trace, position)
+    }
+
+
+def _is_attention(trace: Trace, position: int) -> bool:
+    signature = trace.signatures[trace.calls[position].signature]
+    return packet(signature.op) == "aten.scaled_dot_product_attention"
+
+
+def _learned_reads(trace: Trace) -> Iterator[set[int]]:
+    """Of what each call reads, the storages whose values depend on a trainable parameter."""
     learned = {weight.storage for weight in trace.parameters if weight.trainable}
-    found = set()
-    for position, call in enumerate(trace.calls):
-        signature = trace.signatures[call.signature]
-        if packet(signature.op) == "aten.scaled_dot_product_attention" and learned.intersection(call.reads[3:4]):
-            found.add(position)
-        if learned.intersection(call.reads) and any(output.is_float for output in tensors(signature.output)):
+    for call in trace.calls:
+        found = learned.intersection(call.reads)
+        yield found
+        if found and any(output.is_float for output in tensors(trace.signatures[call.signature].output)):
             learned.update(call.writes)
-    return found
 
 
 def lstm_is_fused(op: Operator) -> bool:
@@ -68,13 +79,14 @@ def fast_path_calls(trace: Trace) -> set[int]:
 def frozen_attention_calls(trace: Trace) -> set[int]:
     """The calls inside `nn.MultiheadAttention` that are one kernel although gradients are enabled: nothing wants one.
 
-    A layer with hooks, as tools put on them, does not take its fast path; attention does.
+    A layer with hooks, as tools put them on it, does not take its fast path; attention does.
     """
-    if any(weight.trainable for weight in trace.parameters):
-        return set()
-    packed = _packed_projections(trace)
-    made = (made for made in module_calls(trace) if made.kind == _ATTENTION and _is_fast_attention(made, packed))
-    return {position for attention in made for position in attention.calls}
+    packed, learned = _packed_projections(trace), [bool(found) for found in _learned_reads(trace)]
+    found: set[int] = set()
+    for made in module_calls(trace):
+        if made.kind == _ATTENTION and _is_fast_attention(made, packed) and not any(learned[c] for c in made.calls):
+            found.update(made.calls)
+    return found
 
 
 def _packed_projections(trace: Trace) -> set[int]:

@@ -79,6 +79,13 @@ def layer_kind(qualified: str) -> str:
     return qualified.rpartition(".")[2] if qualified.startswith("torch.nn.modules.") else qualified
 
 
+def kernel(made: Made) -> tuple[int, ...]:
+    """A convolution's, by its settings: a weight that is made of others, as by weight norm, is no parameter."""
+    sizes = made.settings["kernel_size"]
+    assert isinstance(sizes, tuple), sizes
+    return each(sizes, len(sizes))
+
+
 # What several tools count alike ---------------------------------------------------------------------------------------
 
 
