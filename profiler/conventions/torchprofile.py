@@ -75,7 +75,14 @@ def _lstm(op: Operator) -> int:
 def _why_einsum(op: Operator) -> str:
     if "..." in str(op.args[0]):
         return "an ellipsis is not counted"
-    return "the product of all indices' sizes" if len(list(tensors(op.args[1]))) > 2 else ""
+    operands, summed = list(tensors(op.args[1])), _summed(str(op.args[0]))
+    return "" if len(operands) == 2 and summed else "the product of all indices' sizes"
+
+
+def _summed(equation: str) -> set[str]:
+    """The indices that are in both operands and not in the result: those of a matrix product."""
+    operands, _, result = equation.replace(" ", "").partition("->")
+    return set.intersection(*map(set, operands.split(","))) - set(result)
 
 
 def _is_unusual(op: Operator) -> bool:

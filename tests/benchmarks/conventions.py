@@ -42,12 +42,16 @@ _MOST_LAYERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One counter on one model. `differences` says in which figures it is not what our replica gives."""
+    """One counter on one model. `differences` says in which figures it is not what our replica gives.
+
+    aside: how much of the total only the counter's own record of the run shows, and our trace does not hold.
+    """
 
     model: str
     tool: str
     failure: str | None = None
     differences: tuple[str, ...] = ()
+    aside: int = 0
 
     @property
     def reason(self) -> str | None:
@@ -100,7 +104,8 @@ def cases(model: str, tools: Sequence[str], folder: Path) -> Iterator[Case]:
         if found is None or not reading.is_read:
             yield Case(model, tool, failure=reading.error or reading.missing)
         else:
-            yield Case(model, tool, differences=tuple(_differences(found, reading)))
+            aside = sum(amount for shares in reading.asides.values() for amount in shares.values())
+            yield Case(model, tool, differences=tuple(_differences(found, reading)), aside=aside)
 
 
 def _profile(model: str) -> Profile:
@@ -172,13 +177,18 @@ def report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
         )  # fmt: skip
 
 
-_HEADINGS = ["", "models", "fails itself", *(f"{figure} equal" for figure in _FIGURES), "without a reason"]
+_HEADINGS = [
+    *("", "models", "fails itself", "totals equal by the trace alone"),
+    *(f"{figure} equal" for figure in _FIGURES),
+    "without a reason",
+]
 
 
 def _row(tool: str, cases: Sequence[Case]) -> list[object]:
     read = [case for case in cases if case.failure is None]
     equal = [sum(not any(map(concerns, case.differences)) for case in read) for concerns in _FIGURES.values()]
-    return [tool, len(cases), len(cases) - len(read), *equal, sum(case.is_wrong for case in read)]
+    alone = sum(not case.aside and not any(map(_FIGURES["totals"], case.differences)) for case in read)
+    return [tool, len(cases), len(cases) - len(read), alone, *equal, sum(case.is_wrong for case in read)]
 
 
 def _listed(title: str, lines: Iterable[tuple[str, str | None]]) -> Iterator[str]:
