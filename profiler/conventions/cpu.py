@@ -6,8 +6,9 @@ torch/nn/modules/activation.py and transformer.py for the fast paths.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+from profiler.conventions.convention import Charge
 from profiler.conventions.events import Made, Operator, module_calls, operators, packet
 from profiler.conventions.rules import tensor
 from profiler.records import Tensor, Trace, Value, tensors
@@ -64,29 +65,39 @@ def lstm_is_fused(op: Operator) -> bool:
     return not is_packed and len(states) == 1 and tensor(op, 0).dtype != "float64"
 
 
-def fast_path_calls(trace: Trace) -> set[int]:
-    """The operator calls inside layers that take their fast path, one kernel, when no gradient is wanted."""
-    packed = _packed_projections(trace)
-    layers = _encoder_layers(trace)
+FAST = "runs as one kernel, the fast path, which it has no formula for"
+
+
+def no_hooks(row: int) -> bool:
+    return False
+
+
+def all_hooked(row: int) -> bool:
+    return True
+
+
+def fast_path_calls(trace: Trace, gradients: bool = False, hooked: Callable[[int], bool] = no_hooks) -> set[int]:
+    """The operator calls inside layers that take their fast path, one kernel, when nothing in them wants a gradient.
+
+    gradients: whether they are enabled. hooked: which rows the tool puts hooks on; an encoder layer with hooks, or with
+    hooks on what is inside, does not take its path, and attention does.
+    """
+    packed, layers = _packed_projections(trace), _encoder_layers(trace)
+    learned = [gradients and bool(found) for found in _learned_reads(trace)]
     found: set[int] = set()
     for made in module_calls(trace):
         is_fast = made.kind == _ATTENTION and _is_fast_attention(made, packed)
-        if is_fast or (made.kind == _ENCODER_LAYER and made.row in layers and len(made.x.shape) == 3):
+        is_layer = made.kind == _ENCODER_LAYER and made.row in layers and not hooked(made.row)
+        if (is_fast or (is_layer and len(made.x.shape) == 3)) and not any(learned[call] for call in made.calls):
             found.update(made.calls)
     return found
 
 
-def frozen_attention_calls(trace: Trace) -> set[int]:
-    """The calls inside `nn.MultiheadAttention` that are one kernel although gradients are enabled: nothing wants one.
-
-    A layer with hooks, as tools put them on it, does not take its fast path; attention does.
-    """
-    packed, learned = _packed_projections(trace), [bool(found) for found in _learned_reads(trace)]
-    found: set[int] = set()
-    for made in module_calls(trace):
-        if made.kind == _ATTENTION and _is_fast_attention(made, packed) and not any(learned[c] for c in made.calls):
-            found.update(made.calls)
-    return found
+def unless_fast(charges: Iterable[Charge], fast: Container[int]) -> Iterator[Charge]:
+    """Charges, without an amount where the calls are one kernel."""
+    for charge in charges:
+        is_fast = bool(charge.calls) and charge.calls.start in fast
+        yield charge._replace(amount=0, why=FAST) if is_fast else charge
 
 
 def _packed_projections(trace: Trace) -> set[int]:
@@ -110,7 +121,7 @@ def _is_fast_attention(made: Made, packed: set[int]) -> bool:
 def _masks(made: Made) -> Iterator[Value]:
     """key_padding_mask, need_weights, attn_mask may follow query, key and value."""
     yield from made.inputs[3:]
-    yield from made.named.values()
+    yield from (value for name, value in made.named.items() if name not in ("query", "key", "value"))
 
 
 def _can_be_fast(settings: Mapping[str, Value], weights: Container[str]) -> bool:

@@ -33,7 +33,7 @@ from math import prod
 from typing import NamedTuple
 
 from profiler.conventions.convention import Charge, Replica, Weighing
-from profiler.conventions.cpu import frozen_attention_calls
+from profiler.conventions.cpu import all_hooked, fast_path_calls
 from profiler.conventions.events import Made, Operator, module_calls, operators
 from profiler.conventions.hooks import visits
 from profiler.conventions.patches import WHY_MATMUL
@@ -257,7 +257,7 @@ _KEEPING = {f"torch.nn.modules.transformer.Transformer{kind}Layer" for kind in (
 
 
 def _from_functions(trace: Trace) -> Iterator[Charge]:
-    fast, counted = frozen_attention_calls(trace), _counted_calls(trace)
+    fast, counted = fast_path_calls(trace, True, all_hooked), _counted_calls(trace)
     for op in operators(trace):
         if op.calls.start in fast:
             continue

@@ -14,16 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import attention_is_fused, learned_masks, lstm_is_fused
+from profiler.conventions.cpu import attention_is_fused, fast_path_calls, learned_masks, lstm_is_fused, unless_fast
 from profiler.conventions.events import Operator, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
     addmm,
+    are_vectors,
     attention,
     cell,
     convolution,
     families,
+    inner,
     is_by_vector,
     linear,
     mm,
@@ -49,6 +51,7 @@ _RULES = families(
     ),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
+    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
     (
         "attention",
         ("scaled_dot_product_attention",),
@@ -61,15 +64,26 @@ _RULES = families(
 )
 
 
+def _is_model(row: int) -> bool:
+    """It leaves a hook on the model itself."""
+    return row == 0
+
+
 def _charges(trace: Trace) -> Iterator[Charge]:
+    fast = fast_path_calls(trace, True, _is_model)
+    yield from unless_fast(_products(trace), fast)
+    for op in recorded_calls(trace):
+        if op.name in _BIASED and op.calls.start not in fast:
+            yield Charge(_BIASED[op.name](op), op.module, op.calls[:0], "bias", _BIASES)
+
+
+def _products(trace: Trace) -> Iterator[Charge]:
     learned = learned_masks(trace)
     for op in recorded_calls(trace):
         if op.calls.start in learned:
             yield Charge(attention(op), op.module, op.calls, "attention")
         elif op.name in _RULES:
             yield _RULES[op.name].charge(op)
-        if op.name in _BIASED:
-            yield Charge(_BIASED[op.name](op), op.module, op.calls[:0], "bias", _BIASES)
 
 
 # Biases ---------------------------------------------------------------------------------------------------------------

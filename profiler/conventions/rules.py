@@ -116,6 +116,16 @@ def mm(op: Operator) -> int:
     return product_of(tensor(op, 0), tensor(op, 1))
 
 
+def inner(op: Operator) -> int:
+    """Every row of the one with every row of the other; torch takes a product of matrices for it."""
+    a, b = tensor(op, 0), tensor(op, 1)
+    return 0 if are_vectors(op) else a.numel * (b.numel // b.shape[-1])
+
+
+def are_vectors(op: Operator) -> bool:
+    return tensor(op, 0).ndim == tensor(op, 1).ndim == 1
+
+
 def addmm(op: Operator) -> int:
     return product_of(tensor(op, 1), tensor(op, 2))
 

@@ -17,17 +17,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import attention_is_fused, fast_path_calls, lstm_is_fused
+from profiler.conventions.cpu import attention_is_fused, fast_path_calls, lstm_is_fused, unless_fast
 from profiler.conventions.events import recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
     addmm,
+    are_vectors,
     attention,
     by_operator,
     cell,
     convolution,
     families,
+    inner,
     is_by_vector,
     linear,
     mm,
@@ -36,9 +38,6 @@ from profiler.conventions.rules import (
     where,
 )
 from profiler.records import Trace
-
-_FAST = "runs as one kernel, the fast path, which it has no formula for"
-
 
 _RULES = families(
     ("convolution", CONVOLUTIONS, convolution, ""),
@@ -50,6 +49,7 @@ _RULES = families(
     ),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
+    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
     ("matrix product", ("baddbmm",), addmm, ""),
     (
         "attention",
@@ -69,12 +69,8 @@ _RULES = families(
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    fast = fast_path_calls(trace)
-    for charge in by_operator(trace, _RULES, recorded_calls):
-        if charge.calls.start in fast:
-            yield charge._replace(amount=0, why=_FAST)
-        else:
-            yield charge._replace(amount=2 * charge.amount)
+    for charge in unless_fast(by_operator(trace, _RULES, recorded_calls), fast_path_calls(trace)):
+        yield charge._replace(amount=2 * charge.amount)
 
 
 CONVENTION = Replica(
