@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from profiler import errors
 from profiler.metrics import Metric, Metrics, names
@@ -12,9 +12,6 @@ from profiler.profiles import Profile, Totals
 from profiler.records import Trace
 from profiler.shown import Shown
 from profiler.tables import Better
-
-if TYPE_CHECKING:
-    from profiler.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +72,6 @@ class Comparison(Shown):
     def reference(self) -> Entry:
         """The row that others are relative to."""
         return self.entries[_index(self.layout.relative_to, [(e.model, e.label) for e in self.entries])]
-
-    @property
-    def table(self) -> Table:
-        """Columns and raw values."""
-        from profiler.model_tables import model_table  # which needs to know what a Comparison is
-
-        return model_table(self)
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -6,17 +6,20 @@ torch/nn/modules/activation.py and transformer.py for the fast paths.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+from profiler.conventions.convention import Charge
 from profiler.conventions.events import Made, Operator, module_calls, operators, packet
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
     addmm,
+    are_vectors,
     attention,
     cell,
     convolution,
     families,
+    inner,
     is_by_vector,
     linear,
     mm,
@@ -50,15 +53,26 @@ def attention_is_fused(op: Operator) -> bool:
 
 def learned_masks(trace: Trace) -> set[int]:
     """The calls of attention whose mask depends on a trainable parameter: the kernel gives masks no gradient."""
+    return {
+        position
+        for position, learned in enumerate(_learned_reads(trace))
+        if learned.intersection(trace.calls[position].reads[3:4]) and _is_attention(trace, position)
+    }
+
+
+def _is_attention(trace: Trace, position: int) -> bool:
+    signature = trace.signatures[trace.calls[position].signature]
+    return packet(signature.op) == "aten.scaled_dot_product_attention"
+
+
+def _learned_reads(trace: Trace) -> Iterator[set[int]]:
+    """Of what each call reads, the storages whose values depend on a trainable parameter."""
     learned = {weight.storage for weight in trace.parameters if weight.trainable}
-    found = set()
-    for position, call in enumerate(trace.calls):
-        signature = trace.signatures[call.signature]
-        if packet(signature.op) == "aten.scaled_dot_product_attention" and learned.intersection(call.reads[3:4]):
-            found.add(position)
-        if learned.intersection(call.reads) and any(output.is_float for output in tensors(signature.output)):
+    for call in trace.calls:
+        found = learned.intersection(call.reads)
+        yield found
+        if found and any(output.is_float for output in tensors(trace.signatures[call.signature].output)):
             learned.update(call.writes)
-    return found
 
 
 def lstm_is_fused(op: Operator) -> bool:
@@ -68,28 +82,39 @@ def lstm_is_fused(op: Operator) -> bool:
     return not is_packed and len(states) == 1 and tensor(op, 0).dtype != "float64"
 
 
-def fast_path_calls(trace: Trace) -> set[int]:
-    """The operator calls inside layers that take their fast path, one kernel, when no gradient is wanted."""
-    packed = _packed_projections(trace)
-    layers = _encoder_layers(trace)
+FAST = "runs as one kernel, the fast path, which it has no formula for"
+
+
+def no_hooks(row: int) -> bool:
+    return False
+
+
+def all_hooked(row: int) -> bool:
+    return True
+
+
+def fast_path_calls(trace: Trace, gradients: bool = False, hooked: Callable[[int], bool] = no_hooks) -> set[int]:
+    """The operator calls inside layers that take their fast path, one kernel, when nothing in them wants a gradient.
+
+    gradients: whether they are enabled. hooked: which rows the tool puts hooks on; an encoder layer with hooks, or with
+    hooks on what is inside, does not take its path, and attention does.
+    """
+    packed, layers = _packed_projections(trace), _encoder_layers(trace)
+    learned = [gradients and bool(found) for found in _learned_reads(trace)]
     found: set[int] = set()
     for made in module_calls(trace):
         is_fast = made.kind == _ATTENTION and _is_fast_attention(made, packed)
-        if is_fast or (made.kind == _ENCODER_LAYER and made.row in layers and len(made.x.shape) == 3):
+        is_layer = made.kind == _ENCODER_LAYER and made.row in layers and not hooked(made.row)
+        if (is_fast or (is_layer and len(made.x.shape) == 3)) and not any(learned[call] for call in made.calls):
             found.update(made.calls)
     return found
 
 
-def frozen_attention_calls(trace: Trace) -> set[int]:
-    """The calls inside `nn.MultiheadAttention` that are one kernel although gradients are enabled: nothing wants one.
-
-    A layer with hooks, as tools put on them, does not take its fast path; attention does.
-    """
-    if any(weight.trainable for weight in trace.parameters):
-        return set()
-    packed = _packed_projections(trace)
-    made = (made for made in module_calls(trace) if made.kind == _ATTENTION and _is_fast_attention(made, packed))
-    return {position for attention in made for position in attention.calls}
+def unless_fast(charges: Iterable[Charge], fast: Container[int]) -> Iterator[Charge]:
+    """Charges, without an amount where the calls are one kernel."""
+    for charge in charges:
+        is_fast = bool(charge.calls) and charge.calls.start in fast
+        yield charge._replace(amount=0, why=FAST) if is_fast else charge
 
 
 def _packed_projections(trace: Trace) -> set[int]:
@@ -113,7 +138,7 @@ def _is_fast_attention(made: Made, packed: set[int]) -> bool:
 def _masks(made: Made) -> Iterator[Value]:
     """key_padding_mask, need_weights, attn_mask may follow query, key and value."""
     yield from made.inputs[3:]
-    yield from made.named.values()
+    yield from (value for name, value in made.named.items() if name not in ("query", "key", "value"))
 
 
 def _can_be_fast(settings: Mapping[str, Value], weights: Container[str]) -> bool:
@@ -158,6 +183,7 @@ PRODUCTS = families(
     ("linear", ("linear",), unless(is_by_vector, linear), where(is_by_vector, "by a vector, not counted")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
+    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
     (
         "attention",
         ("scaled_dot_product_attention",),

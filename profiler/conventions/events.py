@@ -65,8 +65,8 @@ class Made:
 
     @property
     def x(self) -> Tensor:
-        """The first tensor among the inputs."""
-        return next(tensors(self.inputs))
+        """The first tensor among the inputs, or among the named ones where no other is positional."""
+        return next(tensors((*self.inputs, *self.named.values())))
 
     def number(self, setting: str) -> int:
         """A setting that is an integer."""

@@ -8,7 +8,8 @@ table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read ther
 - `einsum` is exact for two patterns. Any other is half of what `numpy.einsum_path` prints, which has four digits:
   12,597 becomes 12,600.
 - It has no rule for convolutions whose padding is named ("same", "valid"), fused attention, `baddbmm`, `Bilinear`,
-  RMSNorm, and RNN, GRU and LSTM (but it has for their cells).
+  RMSNorm, and RNN, GRU and LSTM (but it has for their cells), nor for the fast path of `nn.MultiheadAttention`, which
+  is taken where nothing wants a gradient.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from profiler.conventions.convention import Charge, Replica, Weighing
+from profiler.conventions.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.conventions.einsum import halved_path_flops, renamed
 from profiler.conventions.events import Operator, traced_operators
 from profiler.conventions.rules import (
@@ -27,7 +29,7 @@ from profiler.conventions.rules import (
     convolution,
     families,
     is_broadcast,
-    linear,
+    is_by_vector,
     mm,
     own_parameters,
     per_element,
@@ -69,9 +71,13 @@ def _is_rounded(op: Operator) -> bool:
     return renamed(str(op.args[0])) not in _EXACT
 
 
+def _linear(op: Operator) -> int:
+    return tensor(op, 0).numel * tensor(op, 1).shape[0]
+
+
 _RULES = families(
     ("convolution", CONVOLUTIONS[:-1], convolution, ""),
-    ("linear", ("linear",), linear, ""),
+    ("linear", ("linear",), _linear, where(is_by_vector, "by a vector, whose length is taken for a width")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
     ("matrix product", ("matmul",), mm, where(is_broadcast, "the left operand is taken as it is, not broadcast")),
@@ -92,7 +98,7 @@ _NOT_NEEDED = "the output does not depend on it, and tracing drops it"
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    return by_operator(trace, _RULES, traced_operators)
+    return unless_fast(by_operator(trace, _RULES, traced_operators), fast_path_calls(trace, True, all_hooked))
 
 
 def _weighings(trace: Trace) -> Iterator[Weighing]:

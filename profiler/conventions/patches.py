@@ -12,14 +12,13 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 from profiler.conventions.convention import Charge
-from profiler.conventions.cpu import frozen_attention_calls
+from profiler.conventions.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.conventions.events import Operator, operators
 from profiler.conventions.rules import OperatorRule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
 from profiler.records import Trace, Value
 
 TRANSPOSED = tuple(f"conv_transpose{rank}d" for rank in (1, 2, 3))
 WHY_MATMUL = "the left operand's size times the right one's last width"
-FAST = "attention takes its fast path, one kernel, since nothing in the model wants a gradient"
 
 
 def linear(op: Operator) -> int:
@@ -68,12 +67,5 @@ SHARED = (
 
 def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool) -> Iterator[Charge]:
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
-    fast = frozen_attention_calls(trace)
-    for op in operators(trace):
-        rule = rules.get(op.name)
-        if rule is None or (op.caller.is_sign and not counts_signs):
-            continue
-        if op.calls.start in fast:
-            yield Charge(0, op.module, op.calls, rule.family, FAST)
-        else:
-            yield rule.charge(op)
+    seen = (op for op in operators(trace) if op.name in rules and (counts_signs or not op.caller.is_sign))
+    return unless_fast((rules[op.name].charge(op) for op in seen), fast_path_calls(trace, True, all_hooked))

@@ -19,25 +19,35 @@ Hooks on modules of exactly the classes it has a rule for, and patched functions
   projections out. Convolutions take the first dimension for the batch.
 
 It cannot tell what was bound before it patched; our trace cannot tell `x.baddbmm(...)`, which is not patched, from
-`torch.baddbmm(x, ...)`, nor a fractional scale factor that is given once from one that is given for each dimension.
+`torch.baddbmm(x, ...)`, nor a fractional scale factor that is given to a function once from one for each dimension, or
+from the size that it gives with `recompute_scale_factor`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import zip_longest
 from math import prod
 from typing import NamedTuple
 
 from profiler.conventions.convention import Charge, Replica, Weighing
-from profiler.conventions.cpu import frozen_attention_calls
+from profiler.conventions.cpu import all_hooked, fast_path_calls
 from profiler.conventions.events import Made, Operator, module_calls, operators
 from profiler.conventions.hooks import visits
 from profiler.conventions.patches import WHY_MATMUL
-from profiler.conventions.rules import addmm, in_ranks, is_broadcast, layer_kind, mm, tensor, trainable_parameters
-from profiler.records import Tensor, Trace, tensors
+from profiler.conventions.rules import (
+    addmm,
+    in_ranks,
+    is_broadcast,
+    kernel,
+    layer_kind,
+    mm,
+    tensor,
+    trainable_parameters,
+)
+from profiler.records import Tensor, Trace, Value, tensors
 
 
 class _Term(NamedTuple):
@@ -55,14 +65,14 @@ _AS_LAYER = "1 per element, as a layer"
 
 
 def _convolution(made: Made, family: str = "convolution", more_per_weight: int = 0) -> Iterator[_Term]:
-    weight, x, y = made.weights["weight"].tensor, made.x, made.y
-    is_transposed = "Transpose" in made.kind
-    image = x if is_transposed else y
-    positions = x.shape[0] * prod(image.shape[2:])
-    is_batched = x.ndim == weight.ndim
-    yield _Term(positions * weight.numel, family, "" if is_batched else "its first dimension is taken for a batch")
+    size, x, y = kernel(made), made.x, made.y
+    image = x if "Transpose" in made.kind else y
+    positions = x.shape[0] * prod(image.shape[2:]) * prod(size)
+    per_position = made.number("in_channels") * (made.number("out_channels") // made.number("groups"))
+    is_batched = x.ndim == len(size) + 2
+    yield _Term(positions * per_position, family, "" if is_batched else "its first dimension is taken for a batch")
     if more_per_weight:
-        yield _Term(positions * prod(weight.shape[2:]) * more_per_weight, family, "offsets and interpolation")
+        yield _Term(positions * more_per_weight, family, "offsets and interpolation")
     if "bias" in made.weights:
         yield _Term(x.shape[0] * prod(y.shape[1:]), "bias", _PER_BIAS)
 
@@ -218,8 +228,15 @@ def _batch(trace: Trace) -> int:
     for made in module_calls(trace):
         if not made.row:
             alone = made.inputs[0] if len(made.inputs) == 1 and not made.named else None
-            found += alone.shape[0] if isinstance(alone, Tensor) and alone.ndim else 1
+            found += _length(alone)
     return max(found, 1)
+
+
+def _length(value: Value) -> int:
+    """A tensor's first dimension; of several tensors in one argument, their number."""
+    if isinstance(value, Tensor) and value.ndim:
+        return value.shape[0]
+    return len(value) if isinstance(value, tuple) else 1
 
 
 # Functions ------------------------------------------------------------------------------------------------------------
@@ -240,13 +257,14 @@ _KEEPING = {f"torch.nn.modules.transformer.Transformer{kind}Layer" for kind in (
 
 
 def _from_functions(trace: Trace) -> Iterator[Charge]:
-    fast, counted = frozen_attention_calls(trace), _counted_calls(trace)
+    fast, counted = fast_path_calls(trace, True, all_hooked), _counted_calls(trace)
     for op in operators(trace):
         if op.calls.start in fast:
             continue
         is_kept = not _KEEPING.isdisjoint(trace.modules[op.module].classes)
         calls = op.calls[:0] if counted.issuperset(op.calls) else op.calls
-        for term in (*_passed(op, is_kept), *_products(op), *_elementwise(op)):
+        settings = dict(trace.modules[op.module].attributes)
+        for term in (*_passed(op, is_kept, settings), *_products(op), *_elementwise(op)):
             again = term.why or "the products inside a layer that has a rule, as functions"
             yield Charge(term.amount, op.module, calls, term.family, term.why if calls else again)
             calls = calls[:0]
@@ -261,7 +279,7 @@ def _counted_calls(trace: Trace) -> set[int]:
     return found
 
 
-def _passed(op: Operator, is_kept: bool) -> Iterator[_Term]:
+def _passed(op: Operator, is_kept: bool, settings: Mapping[str, Value]) -> Iterator[_Term]:
     """Of the patched functions on the way to an operator, each counts."""
     name = op.name.removeprefix("aten.")
     way = [name] if name in _IN_C else []
@@ -272,17 +290,24 @@ def _passed(op: Operator, is_kept: bool) -> Iterator[_Term]:
     for function in way:
         if function in _FAMILIES and not (is_kept and _FAMILIES[function] == "activation"):
             family = _FAMILIES[function]
-            count = _interpolated(op) if family == "interpolation" else tensor(op, 0).numel
+            count = (
+                _interpolated(op, settings.get("scale_factor")) if family == "interpolation" else tensor(op, 0).numel
+            )
             yield _Term(count, family, _AS_FUNCTION)
 
 
-def _interpolated(op: Operator) -> int | Fraction:
-    """The output's size; by the scale factors where there are some, which need not give a whole number."""
-    scales = next((arg for arg in op.args[2:] if isinstance(arg, tuple)), None)
-    if scales is None or op.arg(1, "output_size") is not None:
+def _interpolated(op: Operator, given: Value) -> int | Fraction:
+    """The output's size; by the scale factors where there are some, which need not give a whole number.
+
+    given: what a layer has for a scale factor.
+    """
+    scales = given if isinstance(given, (int, float)) else next((a for a in op.args[2:] if isinstance(a, tuple)), None)
+    if scales is None or (op.arg(1, "output_size") is not None and given is None):
         return op.out.numel
+    if isinstance(scales, (int, float)):
+        return tensor(op, 0).numel * Fraction(scales) ** (op.out.ndim - 2)
     factors = [Fraction(scale) for scale in scales if isinstance(scale, (int, float))]
-    if len(set(factors)) > 1:
+    if isinstance(given, tuple) or len(set(factors)) > 1:
         factors = [Fraction(int(factor)) for factor in factors]
     return tensor(op, 0).numel * prod(factors)
 

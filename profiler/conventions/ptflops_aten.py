@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import PRODUCTS, learned_masks, lstm_is_fused
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, learned_masks, lstm_is_fused, unless_fast
 from profiler.conventions.events import Operator, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
@@ -31,15 +31,26 @@ from profiler.records import Tensor, Trace, tensors
 _BIASES = "1 per element of the output"
 
 
+def _is_model(row: int) -> bool:
+    """It leaves a hook on the model itself."""
+    return row == 0
+
+
 def _charges(trace: Trace) -> Iterator[Charge]:
+    fast = fast_path_calls(trace, True, _is_model)
+    yield from unless_fast(_products(trace), fast)
+    for op in recorded_calls(trace):
+        if op.name in _BIASED and op.calls.start not in fast:
+            yield Charge(_BIASED[op.name](op), op.module, op.calls[:0], "bias", _BIASES)
+
+
+def _products(trace: Trace) -> Iterator[Charge]:
     learned = learned_masks(trace)
     for op in recorded_calls(trace):
         if op.calls.start in learned:
             yield Charge(attention(op), op.module, op.calls, "attention")
         elif op.name in PRODUCTS:
             yield PRODUCTS[op.name].charge(op)
-        if op.name in _BIASED:
-            yield Charge(_BIASED[op.name](op), op.module, op.calls[:0], "bias", _BIASES)
 
 
 # Biases ---------------------------------------------------------------------------------------------------------------

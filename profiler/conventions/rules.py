@@ -79,6 +79,13 @@ def layer_kind(qualified: str) -> str:
     return qualified.rpartition(".")[2] if qualified.startswith("torch.nn.modules.") else qualified
 
 
+def kernel(made: Made) -> tuple[int, ...]:
+    """A convolution's, by its settings: a weight that is made of others, as by weight norm, is no parameter."""
+    sizes = made.settings["kernel_size"]
+    assert isinstance(sizes, tuple), sizes
+    return each(sizes, len(sizes))
+
+
 # What several tools count alike ---------------------------------------------------------------------------------------
 
 
@@ -107,6 +114,16 @@ def is_by_vector(op: Operator) -> bool:
 
 def mm(op: Operator) -> int:
     return product_of(tensor(op, 0), tensor(op, 1))
+
+
+def inner(op: Operator) -> int:
+    """Every row of the one with every row of the other; torch takes a product of matrices for it."""
+    a, b = tensor(op, 0), tensor(op, 1)
+    return 0 if are_vectors(op) else a.numel * (b.numel // b.shape[-1])
+
+
+def are_vectors(op: Operator) -> bool:
+    return tensor(op, 0).ndim == tensor(op, 1).ndim == 1
 
 
 def addmm(op: Operator) -> int:

@@ -21,18 +21,17 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Made
 from profiler.conventions.hooks import visits
-from profiler.conventions.rules import by_module, in_ranks, layer_kind, layers
+from profiler.conventions.rules import by_module, in_ranks, kernel, layer_kind, layers
 from profiler.records import Trace, tensors
 
 
 def _convolution(made: Made) -> int:
     """The second dimension of the input is taken for its channels, also where there is no batch."""
-    weight = made.weights["weight"].tensor
-    return made.y.numel * (made.x.shape[1] // made.number("groups")) * prod(weight.shape[2:])
+    return made.y.numel * (made.x.shape[1] // made.number("groups")) * prod(kernel(made))
 
 
 def _why_convolution(made: Made) -> str:
-    is_batched = made.x.ndim == made.weights["weight"].tensor.ndim
+    is_batched = made.x.ndim == len(kernel(made)) + 2
     return "" if is_batched else "without a batch, the height is taken for the channels"
 
 
@@ -50,7 +49,8 @@ def _why_norm(made: Made) -> str:
 
 
 def _softmax(made: Made) -> int:
-    length = made.x.shape[made.number("dim")]
+    dim = made.settings["dim"]
+    length = made.x.shape[dim if isinstance(dim, int) else 0]  # it fails where there is none
     return made.x.numel // length * (3 * length - 1)
 
 

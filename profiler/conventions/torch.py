@@ -17,22 +17,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import PRODUCTS, fast_path_calls
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, unless_fast
 from profiler.conventions.events import recorded_calls
 from profiler.conventions.rules import addmm, by_operator, families
 from profiler.records import Trace
 
-_FAST = "runs as one kernel, the fast path, which it has no formula for"
 _RULES = {**PRODUCTS, **families(("matrix product", ("baddbmm",), addmm, ""))}
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    fast = fast_path_calls(trace)
-    for charge in by_operator(trace, _RULES, recorded_calls):
-        if charge.calls.start in fast:
-            yield charge._replace(amount=0, why=_FAST)
-        else:
-            yield charge._replace(amount=2 * charge.amount)
+    for charge in unless_fast(by_operator(trace, _RULES, recorded_calls), fast_path_calls(trace)):
+        yield charge._replace(amount=2 * charge.amount)
 
 
 CONVENTION = Replica(

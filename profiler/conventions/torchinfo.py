@@ -30,7 +30,7 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Made, module_calls
 from profiler.conventions.hooks import children
-from profiler.conventions.rules import in_ranks, layer_kind
+from profiler.conventions.rules import in_ranks, kernel, layer_kind
 from profiler.conventions.summary_lines import Line, lines
 from profiler.records import Tensor, Trace, Value, Weight
 
@@ -119,7 +119,7 @@ def _why(made: Made) -> str:
     if kind in in_ranks("ConvTranspose"):
         return "by its output's size, not its input's"
     if kind in in_ranks("Conv"):
-        return "" if made.x.ndim == made.weights["weight"].tensor.ndim else "without a batch, channels are taken for it"
+        return "" if made.x.ndim == len(kernel(made)) + 2 else "without a batch, channels are taken for it"
     if kind == "Linear":
         return "" if made.x.ndim == 2 else "for the first dimension alone, taken for the batch"
     if kind in ("RNN", "GRU", "LSTM"):

@@ -10,6 +10,7 @@ formulas). Read there, and compared with what it prints:
 - Where the model's code multiplies sizes, such as height·width, tracing records a multiplication, which counts 1. Our
   trace does not hold what Python computes of sizes, so this is missing here: some dozens of a transformer's billions.
   The cross-check finds them in torchprofile's own graph.
+- Attention and encoder layers in which nothing wants a gradient take their fast path, one kernel, and count nothing.
 - `mm`, RNN and GRU are not counted. Biases of an LSTM are not either.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from profiler.conventions.convention import Charge, Replica
+from profiler.conventions.cpu import fast_path_calls, unless_fast
 from profiler.conventions.einsum import index_product
 from profiler.conventions.events import Operator, traced_operators
 from profiler.conventions.rules import (
@@ -123,7 +125,7 @@ _RULES = families(
     ("attention", ("scaled_dot_product_attention",), attention, ""),
     ("recurrent cell", CELLS, _cell, "1 more per multiplication of gates"),
     ("recurrent", ("lstm",), _lstm, where(_is_unusual, "by its output's shape, which is not meant for this")),
-    ("multiplication", ("mul", "mul_"), _multiplication, _PER_OUTPUT),
+    ("multiplication", ("mul", "mul_", "multiply", "multiply_"), _multiplication, _PER_OUTPUT),
     ("norm", ("batch_norm", "instance_norm"), _norm(1), "1 per element"),
     ("norm", ("layer_norm", "group_norm"), _norm(2), "1 per element"),
     ("pooling", [f"{kind}avg_pool{rank}d" for kind in ("", "adaptive_") for rank in (1, 2, 3)], _outputs, _PER_OUTPUT),
@@ -138,7 +140,7 @@ _NOT_NEEDED = "the output does not depend on it, and tracing drops it"
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    return by_operator(trace, _RULES, traced_operators)
+    return unless_fast(by_operator(trace, _RULES, traced_operators), fast_path_calls(trace, True))
 
 
 CONVENTION = Replica(

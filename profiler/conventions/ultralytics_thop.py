@@ -10,9 +10,7 @@ once, and every parameter. Read there, and compared with what it prints:
 - What a layer of its own class computes beside the class's rule is missing, such as a subclass's second product.
 - `nn.MultiheadAttention` that is not asked for its weights does count added keys by the settings.
 - `Upsample` counts 11 per element of the output where bilinear, and other guesses in other modes.
-
-`F.multi_head_attention_forward`, called by a model itself, has the rule of the layer; our trace shows what happens
-inside of it, and for a call of its own there is no charge.
+- `F.multi_head_attention_forward`, called by a model itself, has the rule of the layer.
 """
 
 from __future__ import annotations
@@ -24,7 +22,19 @@ from typing import NamedTuple
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.einsum import pairwise_product
 from profiler.conventions.events import Made, Operator, module_calls, operators
-from profiler.conventions.rules import attention, each, families, in_ranks, layer_kind, linear, own_parameters, tensor
+from profiler.conventions.rules import (
+    addmm,
+    attention,
+    each,
+    families,
+    in_ranks,
+    kernel,
+    layer_kind,
+    linear,
+    mm,
+    own_parameters,
+    tensor,
+)
 from profiler.records import Tensor, Trace, Value, tensors
 
 
@@ -50,12 +60,12 @@ def _x(made: Made) -> Tensor:
 
 def _convolution(made: Made) -> Iterator[_Term]:
     """Every weight at every output position, or at every input position where the convolution is transposed."""
-    weight = made.weights["weight"].tensor
+    size = kernel(made)
     is_transposed = bool(made.settings["transposed"])
-    image = _x(made) if is_transposed else made.y
-    channels = image.shape[-(weight.ndim - 1)]
+    image, other = (_x(made), made.y) if is_transposed else (made.y, _x(made))
     family = "transposed convolution" if is_transposed else "convolution"
-    yield _Term(image.numel // channels * weight.numel, family)
+    channels = other.shape[-(len(size) + 1)] // made.number("groups")
+    yield _Term(image.numel * channels * prod(size), family)
 
 
 def _linear(made: Made) -> Iterator[_Term]:
@@ -94,6 +104,9 @@ def _softmax(made: Made) -> Iterator[_Term]:
     yield _Term(
         _softmax_of(rows, length) + more, "softmax", "3 per element, 1 less per row; more for a Softmin or a log"
     )
+
+
+_PER_ROW = "3 per element, 1 less per row"
 
 
 def _softmax_of(rows: int, length: int) -> int:
@@ -188,7 +201,7 @@ def _attention(made: Made) -> Iterator[_Term]:
     projections = width * (2 * lq * width + (attended - added) * (made.number("kdim") + made.number("vdim")))
     yield _Term(batch * (projections + 2 * lq * attended * width), "attention")
     rows = batch * heads * lq
-    yield _Term(_softmax_of(rows, attended), "softmax", "3 per element, 1 less per row")
+    yield _Term(_softmax_of(rows, attended), "softmax", _PER_ROW)
 
 
 def _nothing(made: Made) -> Iterator[_Term]:
@@ -253,13 +266,34 @@ _FUNCTIONS = families(
 )
 
 
+# `F.multi_head_attention_forward` has the rule of the layer, which is what it multiplies, and its softmax.
+_INSIDE_ATTENTION = families(
+    ("attention", ("linear",), linear, ""),
+    ("attention", ("bmm",), mm, ""),
+    ("attention", ("baddbmm",), addmm, ""),
+    ("attention", ("scaled_dot_product_attention",), attention, ""),
+)
+
+
+def _attention_by_function(op: Operator) -> Iterator[Charge]:
+    if op.name in _INSIDE_ATTENTION:
+        yield _INSIDE_ATTENTION[op.name].charge(op)
+    if op.short in ("softmax", "scaled_dot_product_attention"):
+        rows = tensor(op, 0).numel // tensor(op, 0).shape[-1]
+        length = tensor(op, 0).shape[-1] if op.short == "softmax" else tensor(op, 1).shape[-2]
+        yield Charge(_softmax_of(rows, length), op.module, op.calls[:0], "softmax", _PER_ROW)
+
+
 def _from_functions(trace: Trace, counted: set[int]) -> Iterator[Charge]:
     """Those that no layer's rule stands for, and that no other function of torch calls."""
     for op in operators(trace):
-        rule = _FUNCTIONS.get(op.name)
-        is_outermost = op.caller.functions in ((), ("einsum",))
-        if rule is not None and is_outermost and counted.isdisjoint(op.calls):
-            yield rule.charge(op)
+        way = set(op.caller.functions)
+        if not counted.isdisjoint(op.calls):
+            continue
+        if "multi_head_attention_forward" in way:
+            yield from _attention_by_function(op)
+        elif op.name in _FUNCTIONS and way <= {"einsum"}:
+            yield _FUNCTIONS[op.name].charge(op)
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
