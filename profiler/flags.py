@@ -1,0 +1,140 @@
+"""What can be said on the command line: every option with its words, and where it stands in `--help`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from profiler import conventions, metrics, peers
+from profiler.crosscheck import ALL
+from profiler.options import COMMON, EVERYTHING, PUBLISHED
+from profiler.render import FORMATS
+from profiler.versions import __version__
+
+# Options whose value may be left out: what it then is, and what a word has to look like to be their value.
+_DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "--explain": (EVERYTHING, lambda word: not word.startswith("-")),
+    "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
+    "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
+    "--cross-check": (COMMON, lambda word: set(word.split(",")) <= {*peers.names(), ALL}),
+}
+
+
+def with_defaults(arguments: list[str]) -> list[str]:
+    """`--explain`, `--metrics`, `--bold` and `--cross-check` may stand without their value."""
+    return [
+        f"{word}={_DEFAULTS[word][0]}" if word in _DEFAULTS and not _is_value(word, following) else word
+        for word, following in zip(arguments, [*arguments[1:], None], strict=False)
+    ]
+
+
+def _is_value(option: str, following: str | None) -> bool:
+    return following is not None and _DEFAULTS[option][1](following)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"profile-model {__version__}")
+        raise typer.Exit
+
+
+_LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
+_COUNTERS, _RESULTS = "Other counters", "The result"
+
+
+def _option(
+    help: str, *names: str, metavar: str | None = None, least: int | None = None, panel: str | None = None
+) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, min=least, show_default=False, rich_help_panel=panel)
+
+
+Specs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class, saved.json, or a "
+        "list of models, list.toml",
+        show_default=False,
+    ),
+]
+Shapes = Annotated[
+    list[str] | None,
+    _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
+]
+Batch = Annotated[int | None, _option("Batch size.", least=1)]
+Convention = Annotated[
+    str,
+    _option(
+        f"What the FLOPs column counts: {', '.join(conventions.names())}. Default: {conventions.DEFAULT}.",
+        metavar="NAME",
+        panel=_COUNTERS,
+    ),
+]
+Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,...", panel=_TABLES)]
+Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0, panel=_LAYERS)]
+Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN", panel=_LAYERS)]
+Top = Annotated[
+    int | None, _option("Only the first N layers, by FLOPs or by --sort.", metavar="N", least=1, panel=_LAYERS)
+]
+Filter = Annotated[
+    str | None,
+    _option("Only layers whose path or class matches, like 'layer1.*' or Conv2d.", metavar="PATTERN", panel=_LAYERS),
+]
+Labels = Annotated[
+    list[str] | None, _option("A row's name. Once per model, in their order.", "--label", metavar="TEXT", panel=_TABLES)
+]
+Metrics = Annotated[
+    list[str] | None,
+    _option(
+        "Add accuracy columns: as published, or from a CSV file by model.",
+        "--metrics",
+        metavar="[FILE.csv]",
+        panel=_TABLES,
+    ),
+]
+RelativeTo = Annotated[str | None, _option("Add columns relative to a row.", metavar="NAME", panel=_TABLES)]
+Bold = Annotated[
+    str | None, _option("Mark the best of each column, or of some.", metavar="[NAME,LOSS:min,...]", panel=_TABLES)
+]
+Caption = Annotated[str | None, _option("What stands above the table.", metavar="TEXT", panel=_TABLES)]
+TexLabel = Annotated[
+    str | None, _option("What LaTeX refers to the table by, like tab:cost.", metavar="NAME", panel=_TABLES)
+]
+Explain = Annotated[
+    str | None, _option("Each layer's counts as formula = numbers = result.", metavar="[PATTERN]", panel=_LAYERS)
+]
+CrossCheck = Annotated[
+    str | None,
+    _option(
+        f"Run other counters and explain every difference: {', '.join(peers.names())}, or all. Default: fvcore,thop.",
+        "--cross-check",
+        metavar="[TOOL,...]",
+        panel=_COUNTERS,
+    ),
+]
+TimeLimit = Annotated[
+    float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS", panel=_COUNTERS)
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="Show which layers each term of a cross-check is from.", rich_help_panel=_COUNTERS),
+]
+Which = Annotated[
+    str | None,
+    _option(
+        "Which conventions and input sizes give a number that was read, like 4.09G.", metavar="NUMBER", panel=_COUNTERS
+    ),
+]
+Format = Annotated[
+    str | None,
+    _option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", metavar="NAME", panel=_RESULTS),
+]
+Output = Annotated[str | None, _option("Write the result to a file.", "--output", "-o", metavar="FILE", panel=_RESULTS)]
+Save = Annotated[
+    str | None, _option("Keep what was recorded; FILE.json is a model spec.", metavar="FILE", panel=_RESULTS)
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")]
+List = Annotated[str | None, _option("List the model names that match, like 'resnet*'.", "--list", metavar="PATTERN")]
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
