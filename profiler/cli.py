@@ -18,7 +18,7 @@ from profiler.options import COMMON, EVERYTHING, PUBLISHED, Checking, Options, o
 from profiler.progress import counted, shown
 from profiler.render import FORMATS, renderer
 from profiler.versions import __version__
-from profiler.which import Number, candidates, is_met, which_table
+from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
     from profiler.profiles import Profile
@@ -288,18 +288,18 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
 
 def _which(chosen: Options, wanted: Number) -> int:
     """Profile each model in every convention and size, render what gives the number; 1 when nothing does."""
+    searches: list[Search] = []
     failures: list[errors.ProfileError] = []
     with _opened(chosen.output) as file:
         for model in shown(chosen.models, [model.label for model in chosen.models]):
             try:
                 with redirect_stdout(sys.stderr):
-                    found = candidates(model.spec, model.feed)
+                    searches.append(search(model.label, wanted, candidates(model.spec, model.feed)))
             except errors.ProfileError as error:
                 failures.append(error)
-                continue
-            print(renderer(chosen.format).write(which_table(model.label, wanted, found)), file=file)
-            if not is_met(wanted, found):
-                failures.append(errors.NothingMatchesNumber(model.label, wanted.text))
+        if searches:
+            print(renderer(chosen.format).write(which_table(searches)), file=file)
+    failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from profiler import errors
 from profiler.metrics import Metric, Metrics, names
 from profiler.profiles import Profile, Totals
 from profiler.records import Trace
+from profiler.shown import Shown
 from profiler.tables import Better
-
-if TYPE_CHECKING:
-    from profiler.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Shown):
     """Several models as a table with one row each. `print` it, or take it in the format you need."""
 
     entries: tuple[Entry, ...]
@@ -75,13 +73,6 @@ class Comparison:
         """The row that others are relative to."""
         return self.entries[_index(self.layout.relative_to, [(e.model, e.label) for e in self.entries])]
 
-    @property
-    def table(self) -> Table:
-        """Columns and raw values."""
-        from profiler.model_tables import model_table  # which needs to know what a Comparison is
-
-        return model_table(self)
-
     def __len__(self) -> int:
         return len(self.entries)
 
@@ -90,31 +81,8 @@ class Comparison:
 
     # How it shows itself ----------------------------------------------------------------------------------------------
 
-    def to_json(self) -> str:
-        return self._as("json")
-
-    def to_csv(self) -> str:
-        return self._as("csv")
-
-    def to_markdown(self) -> str:
-        return self._as("markdown")
-
-    def to_latex(self) -> str:
-        return self._as("latex")
-
-    def to_html(self) -> str:
-        return self._as("html")
-
-    def __str__(self) -> str:
-        return self._as("text")
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _as(self, name: str) -> str:
-        from profiler.render import renderer
-
-        return str(renderer(name).models(self))
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.models(self))
 
 
 def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metrics] = ()) -> Comparison:

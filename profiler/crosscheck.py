@@ -14,6 +14,7 @@ from profiler.peers.reading import Reading
 from profiler.peers.run import TIME_LIMIT_S, read_all
 from profiler.profiles import Profile
 from profiler.profiling import arguments, profile, profile_spec
+from profiler.shown import Shown
 from profiler.sources.spec import Feed
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class CrossCheck:
+class CrossCheck(Shown):
     """A model's profile, and each counter's account of it. `print` it, or look at `accounts`.
 
     readings: what the counters said, as it was: totals, layers and parameters in their own units.
@@ -56,10 +57,8 @@ class CrossCheck:
         """What a counter charges to each module itself, by path; None where it does not say."""
         return next(reading.layers for reading in self.readings if reading.tool == tool)
 
-    def __str__(self) -> str:
-        from profiler.render import renderer
-
-        return str(renderer("text").accounts(self.accounts, False))
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.accounts(self.accounts))
 
 
 def cross_check(

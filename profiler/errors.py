@@ -56,6 +56,11 @@ class BadNumber(ProfileError):
         super().__init__(f"--which {text}: not a number; write it as it was printed, like 4.09G or 3664M")
 
 
+class NotTogether(ProfileError):
+    def __init__(self, option: str, other: str) -> None:
+        super().__init__(f"{other} has no effect on {option}; leave one of them out")
+
+
 class OnlyWith(ProfileError):
     def __init__(self, option: str, other: str) -> None:
         super().__init__(f"{option} means something with {other} alone; add that, or leave it out")

@@ -123,6 +123,20 @@ def options(
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
         _check_save(save, len(models))
+    asked = {
+        "--cross-check": cross_check,
+        "--which": which,
+        "--explain": explain,
+        "--save": save,
+        "--strict": strict or None,
+        "--convention": None if convention == conventions.DEFAULT else convention,
+        **{f"--{key}": value or None for key, value in given.items()},
+        "--depth": depth,
+        "--sort": sort,
+        "--top": top,
+        "--filter": filter,
+    }
+    _check_alone(asked)
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models,
@@ -167,6 +181,14 @@ def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any
     """What asks for one row a model, even for a single model."""
     asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in said]
     return asked + ["--label"] * bool(labels) + [spec for spec in specs if spec.endswith(model_list.SUFFIX)]
+
+
+def _check_alone(asked: Mapping[str, object]) -> None:
+    """A cross-check and a search for a number have a table of their own, which no other option shapes."""
+    for option in ("--cross-check", "--which"):
+        others = [name for name, value in asked.items() if value is not None and name != option]
+        if asked[option] is not None and others:
+            raise errors.NotTogether(option, others[0])
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

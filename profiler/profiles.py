@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from profiler import archive, conventions, errors, layers, memory
 from profiler.layers import Figures, Layer
 from profiler.ops import cost, free_reason
 from profiler.records import Trace
+from profiler.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Coverage:
     unknown: int
 
 
-class Profile:
+class Profile(Shown):
     """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`."""
 
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
@@ -125,31 +127,8 @@ class Profile:
 
     # How it shows itself ------------------------------------------------------------------------------------------
 
-    def to_json(self) -> str:
-        return self._as("json")
-
-    def to_csv(self) -> str:
-        return self._as("csv")
-
-    def to_markdown(self) -> str:
-        return self._as("markdown")
-
-    def to_latex(self) -> str:
-        return self._as("latex")
-
-    def to_html(self) -> str:
-        return self._as("html")
-
-    def __str__(self) -> str:
-        return self._as("text")
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.layers(self))
 
     def __repr__(self) -> str:
         return f"<Profile {self.model}: {self.totals.params:,} parameters, {self.totals.macs:,} MACs>"
-
-    def _as(self, name: str) -> str:
-        from profiler.render import renderer  # which needs to know what a Profile is
-
-        return str(renderer(name).layers(self))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from profiler import conventions, errors
 from profiler.inputs import TensorSpec
 from profiler.profiles import Profile
-from profiler.records import Tensor
+from profiler.records import Value
 from profiler.sources.spec import Feed
-from profiler.tables import Column, Row, Table, Unit, fed_shape, inputs_words
+from profiler.tables import Column, Row, Table, Unit, fed_shape
 
 if TYPE_CHECKING:
     from profiler.trace import Subject
@@ -48,8 +48,7 @@ class Candidate:
     """A figure of the model: what it counts (a convention's name, or "parameters"), of which input, and how much."""
 
     counts: str
-    input: Tensor | None
-    words: str
+    input: Value
     value: int
 
 
@@ -71,12 +70,10 @@ def candidates(spec: str, feed: Feed) -> list[Candidate]:
     Where the user gives the input, that is the only one.
     """
     profiles = list(_profiles(spec, feed))
-    found = [Candidate(PARAMETERS, None, "", profiles[0].totals.params)]
+    found = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
     for profile in profiles:
-        fed, words = fed_shape(profile.trace.inputs), inputs_words(profile.trace.inputs)
-        shown = fed if isinstance(fed, Tensor) else None
-        for name in conventions.names():
-            found.append(Candidate(name, shown, words, profile.under(name).totals.flops))
+        fed = fed_shape(profile.trace.inputs)
+        found += [Candidate(name, fed, profile.under(name).totals.flops) for name in conventions.names()]
     return found
 
 
@@ -108,33 +105,43 @@ def _other_sizes(subject: Subject) -> Iterator[Subject]:
             yield replace(subject, args=(replace(image, shape=shape),))
 
 
-def which_table(model: str, wanted: Number, found: Iterable[Candidate]) -> Table:
-    """The figures that round to the number; the nearest ones where none does."""
-    everything = list(found)
-    exact = [candidate for candidate in everything if wanted.matches(candidate.value)]
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a model has to do with a number: the figures that round to it, or the nearest where none does."""
+
+    model: str
+    number: Number
+    found: tuple[Candidate, ...]
+
+    @property
+    def is_met(self) -> bool:
+        return any(self.number.matches(candidate.value) for candidate in self.found)
+
+
+def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
+    """Keep the figures that round to the number; the nearest ones where none does."""
+    everything = list(figures)
+    exact = tuple(candidate for candidate in everything if wanted.matches(candidate.value))
     nearest = sorted(everything, key=lambda candidate: abs(candidate.value - wanted.middle))[:_NEAREST]
-    rows = tuple(Row(_values(candidate, wanted)) for candidate in exact or nearest)
-    says = {name: conventions.named(name).says for name in conventions.names()}
-    named = dict.fromkeys(candidate.counts for candidate in exact or nearest)
-    notes = [f"{name}: {says[name]}." for name in named if name in says]
-    return Table(_COLUMNS, rows, notes=tuple(notes), caption=_caption(model, wanted, bool(exact)), chosen=True)
+    return Search(model, wanted, exact or tuple(nearest))
 
 
-def is_met(wanted: Number, found: Sequence[Candidate]) -> bool:
-    return any(wanted.matches(candidate.value) for candidate in found)
+def which_table(searches: Sequence[Search]) -> Table:
+    """One row a figure."""
+    rows = tuple(Row(_values(one, candidate)) for one in searches for candidate in one.found)
+    named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
+    notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
+    notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
+    return Table(_COLUMNS, rows, notes=tuple(notes), chosen=True)
 
 
-def _caption(model: str, wanted: Number, is_exact: bool) -> str:
-    if is_exact:
-        return f"{model}: what is {wanted.text}"
-    return f"{model}: nothing is {wanted.text}; the nearest figures are"
-
-
-def _values(candidate: Candidate, wanted: Number) -> tuple[Any, ...]:
-    return candidate.counts, candidate.input, candidate.value, float(candidate.value / wanted.middle - 1)
+def _values(one: Search, candidate: Candidate) -> tuple[Any, ...]:
+    off = float(candidate.value / one.number.middle - 1)
+    return one.model, candidate.counts, candidate.input, candidate.value, off
 
 
 _COLUMNS = (
+    Column("model", "Model", Unit.TEXT, lambda row, _: row),
     Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
     Column("input", "Input", Unit.SHAPE, lambda row, _: row),
     Column("value", "Value", Unit.EXACT, lambda row, _: row),

@@ -21,7 +21,7 @@ from torch import nn
 from profiler import Profile, ProfileError, compare, metrics, profile
 from profiler.cli import main
 from profiler.comparison import Comparison
-from profiler.model_tables import MODEL_COLUMNS
+from profiler.model_tables import MODEL_COLUMNS, model_table
 from profiler.progress import shown
 from profiler.render import FORMATS, renderer
 from profiler.tables import Column, Row, Table, Unit
@@ -146,8 +146,8 @@ def test_inputs_that_differ_are_named() -> None:
     relu = nn.ReLU()
     alike = compare([profile(relu, (1, 2)), profile(relu, (1, 2))])
     differing = compare([profile(relu, (1, 2)), profile(relu, (3, 2))], labels=["a", "b"])
-    assert "Input 1×2 float32." in alike.table.notes
-    assert {"Input 1×2 float32: a.", "Input 3×2 float32: b."} <= set(differing.table.notes)
+    assert "Input 1×2 float32." in model_table(alike).notes
+    assert {"Input 1×2 float32: a.", "Input 3×2 float32: b."} <= set(model_table(differing).notes)
 
 
 def test_json_is_a_list_of_whole_profiles(capsys: pytest.CaptureFixture[str]) -> None:

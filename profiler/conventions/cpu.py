@@ -10,7 +10,24 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from profiler.conventions.convention import Charge
 from profiler.conventions.events import Made, Operator, module_calls, operators, packet
-from profiler.conventions.rules import tensor
+from profiler.conventions.rules import (
+    CELLS,
+    CONVOLUTIONS,
+    addmm,
+    are_vectors,
+    attention,
+    cell,
+    convolution,
+    families,
+    inner,
+    is_by_vector,
+    linear,
+    mm,
+    recurrent,
+    tensor,
+    unless,
+    where,
+)
 from profiler.records import Tensor, Trace, Value, tensors
 
 _ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
@@ -156,3 +173,24 @@ def _encoder_layers(trace: Trace) -> set[int]:
         ):
             found.add(row)
     return found
+
+
+_FUSED = "runs as one kernel, which it has no formula for"
+
+# What a dispatch mode with formulas for matrix products and convolutions sees when composites are taken apart.
+PRODUCTS = families(
+    ("convolution", CONVOLUTIONS, convolution, ""),
+    ("linear", ("linear",), unless(is_by_vector, linear), where(is_by_vector, "by a vector, not counted")),
+    ("linear", ("addmm",), addmm, ""),
+    ("matrix product", ("mm", "bmm"), mm, ""),
+    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
+    (
+        "attention",
+        ("scaled_dot_product_attention",),
+        unless(attention_is_fused, attention),
+        where(attention_is_fused, _FUSED),
+    ),
+    ("recurrent cell", CELLS, cell, ""),
+    ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
+    ("recurrent", ("lstm",), unless(lstm_is_fused, recurrent), where(lstm_is_fused, _FUSED)),
+)

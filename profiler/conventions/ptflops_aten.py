@@ -14,54 +14,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import attention_is_fused, fast_path_calls, learned_masks, lstm_is_fused, unless_fast
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, learned_masks, lstm_is_fused, unless_fast
 from profiler.conventions.events import Operator, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
-    addmm,
-    are_vectors,
     attention,
-    cell,
-    convolution,
-    families,
-    inner,
     is_by_vector,
-    linear,
-    mm,
-    recurrent,
     steps,
     tensor,
     trainable_parameters,
     unless,
-    where,
 )
 from profiler.records import Tensor, Trace, tensors
 
-_FUSED = "runs as one kernel, which it has no formula for"
 _BIASES = "1 per element of the output"
-
-_RULES = families(
-    ("convolution", CONVOLUTIONS, convolution, ""),
-    (
-        "linear",
-        ("linear",),
-        unless(is_by_vector, linear),
-        where(is_by_vector, "by a vector, not counted"),
-    ),
-    ("linear", ("addmm",), addmm, ""),
-    ("matrix product", ("mm", "bmm"), mm, ""),
-    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
-    (
-        "attention",
-        ("scaled_dot_product_attention",),
-        unless(attention_is_fused, attention),
-        where(attention_is_fused, _FUSED),
-    ),
-    ("recurrent cell", CELLS, cell, ""),
-    ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
-    ("recurrent", ("lstm",), unless(lstm_is_fused, recurrent), where(lstm_is_fused, _FUSED)),
-)
 
 
 def _is_model(row: int) -> bool:
@@ -82,8 +49,8 @@ def _products(trace: Trace) -> Iterator[Charge]:
     for op in recorded_calls(trace):
         if op.calls.start in learned:
             yield Charge(attention(op), op.module, op.calls, "attention")
-        elif op.name in _RULES:
-            yield _RULES[op.name].charge(op)
+        elif op.name in PRODUCTS:
+            yield PRODUCTS[op.name].charge(op)
 
 
 # Biases ---------------------------------------------------------------------------------------------------------------

@@ -17,55 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import attention_is_fused, fast_path_calls, lstm_is_fused, unless_fast
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, unless_fast
 from profiler.conventions.events import recorded_calls
-from profiler.conventions.rules import (
-    CELLS,
-    CONVOLUTIONS,
-    addmm,
-    are_vectors,
-    attention,
-    by_operator,
-    cell,
-    convolution,
-    families,
-    inner,
-    is_by_vector,
-    linear,
-    mm,
-    recurrent,
-    unless,
-    where,
-)
+from profiler.conventions.rules import addmm, by_operator, families
 from profiler.records import Trace
 
-_RULES = families(
-    ("convolution", CONVOLUTIONS, convolution, ""),
-    (
-        "linear",
-        ("linear",),
-        unless(is_by_vector, linear),
-        where(is_by_vector, "by a vector, not counted"),
-    ),
-    ("linear", ("addmm",), addmm, ""),
-    ("matrix product", ("mm", "bmm"), mm, ""),
-    ("matrix product", ("inner",), inner, where(are_vectors, "of two vectors, not counted")),
-    ("matrix product", ("baddbmm",), addmm, ""),
-    (
-        "attention",
-        ("scaled_dot_product_attention",),
-        unless(attention_is_fused, attention),
-        where(attention_is_fused, "runs as one kernel, which it has no formula for"),
-    ),
-    ("recurrent cell", CELLS, cell, ""),
-    ("recurrent", ("gru", "rnn_tanh", "rnn_relu"), recurrent, ""),
-    (
-        "recurrent",
-        ("lstm",),
-        unless(lstm_is_fused, recurrent),
-        where(lstm_is_fused, "an LSTM runs as one kernel, which it has no formula for"),
-    ),
-)
+_RULES = {**PRODUCTS, **families(("matrix product", ("baddbmm",), addmm, ""))}
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:

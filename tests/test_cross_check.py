@@ -1,0 +1,220 @@
+"""`--cross-check`, `--which` and `cross_check`: the command and Python, with counters that are really run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from profiler import Profile, conventions, cross_check, errors, peers, profile
+from profiler.cli import main
+from profiler.conventions import fvcore
+from profiler.conventions.rules import OperatorRule
+from profiler.which import Number, candidates, number, search
+
+SIDE = 16
+MODEL = """
+from torch import nn
+
+def net(width=8):
+    stem = nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width)
+    return nn.Sequential(*stem, nn.Flatten(), nn.Linear(width * 16 * 16, 5))
+"""
+CONV, NORM, HEAD = 8 * SIDE * SIDE * 3 * 3 * 3, 8 * SIDE * SIDE, 8 * SIDE * SIDE * 5
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "nets.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return "nets.py:net"
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    status = main(argv)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+# Cross-check ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], net: str) -> None:
+    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--cross-check", "--format", "json")
+    assert (status, err) == (0, "")
+    by_fvcore, by_thop = json.loads(out)
+    assert (by_fvcore["tool"], by_thop["tool"]) == ("fvcore", "thop")
+    assert by_fvcore["operations"]["reported"] == CONV + HEAD + 2 * NORM
+    assert by_thop["operations"]["reported"] == CONV + HEAD + 4 * NORM
+    assert by_fvcore["parameters"]["reported"] == 3 * 3 * 3 * 8 + 8 + 2 * 8 + 8 * SIDE * SIDE * 5 + 5
+    assert by_fvcore["closes"]
+    assert by_thop["closes"]
+
+
+def test_a_wrong_formula_fails_the_command_and_names_the_layer(
+    capsys: pytest.CaptureFixture[str], net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counter runs for real, in another process; ours is wrong in this one."""
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 3 * NORM, "3 a head"))
+    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--cross-check", "fvcore")
+    assert status == 1
+    assert f"{-NORM} of the operations by fvcore are not explained, in 1;" in err
+    assert f"1: {2 * NORM:,}, and what the tool's convention gives is {3 * NORM:,}" in out
+
+
+def test_several_models_one_of_which_fails(capsys: pytest.CaptureFixture[str], net: str) -> None:
+    shape = ("--input", f"2x3x{SIDE}x{SIDE}")
+    status, out, err = run(capsys, net, "nets.py:nothing", *shape, "--cross-check", "torch", "-o", "out.csv")
+    assert (status, out) == (2, "")
+    assert "nothing" in err
+    rows = list(csv.DictReader(io.StringIO(Path("out.csv").read_text())))
+    assert {row["model"] for row in rows} == {net}
+    (reported,) = (row["amount"] for row in rows if (row["figure"], row["line"]) == ("operations", "reported"))
+    assert int(reported) == 2 * 2 * (CONV + HEAD)
+
+
+def test_python_takes_a_live_model_and_leaves_it_alone() -> None:
+    class Here(nn.Module):
+        """A class that only this test knows."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 4)
+
+        def forward(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+            return self.inner(x) * scale
+
+    model = Here()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    check = cross_check(model, ("3x6", torch.ones(4)), tools=["torch"])
+    assert check.closes
+    assert check["torch"].operations is not None
+    assert check["torch"].operations.reported == 2 * 3 * 6 * 4
+    assert check.layers("torch") == {"": 0, "inner": 2 * 3 * 6 * 4}
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in state.items())
+    assert model.training
+    assert "not explained" in str(check)
+
+
+REFUSED = {
+    "no such tool": (("--cross-check=keras",), "no counter is called 'keras'"),
+    "a limit alone": (("--time-limit", "3"), "with --cross-check alone"),
+    "verbose alone": (("--verbose",), "with --cross-check alone"),
+    "columns": (("--cross-check", "--columns", "macs"), "--columns has no effect on --cross-check"),
+    "convention": (("--convention", "thop", "--cross-check"), "--convention has no effect on --cross-check"),
+    "which": (("--which", "4G", "--cross-check"), "--which has no effect on --cross-check"),
+    "depth": (("--which", "4G", "--depth", "2"), "--depth has no effect on --which"),
+    "no number": (("--which", "many"), "--which many: not a number"),
+    "a negative number": (("--which=-4G",), "--which -4G: not a number"),
+    "no such convention": (("--convention", "keras"), "no convention is called 'keras'"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
+def test_refusals(capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str) -> None:
+    status, out, err = run(capsys, "resnet18", *options)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_saved_trace_cannot_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    status, out, err = run(capsys, str(path), "--cross-check")
+    assert (status, out) == (2, "")
+    assert "name the model itself" in err
+
+
+# Conventions ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_counter_has_a_convention_and_the_other_way_round() -> None:
+    assert set(peers.names()) == set(conventions.replicas())
+
+
+@pytest.mark.parametrize("name", conventions.names())
+def test_a_convention_holds_for_layers_and_totals(name: str) -> None:
+    """Layers are whole numbers, so a convention that divides by the batch may lose a part of one in each."""
+    found = profile("resnet18").under(name)
+    assert found.totals.flops == found.layers[0].flops == sum(layer.own_flops for layer in found.layers)
+    assert found.convention.name == name
+    assert found.totals.macs == 1_814_073_344
+    assert json.loads(found.to_json())["convention"] == name
+    assert f"{name}: {found.convention.says}" in str(found)
+
+
+@pytest.mark.parametrize("name", conventions.names())
+def test_a_saved_trace_says_the_same(name: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5))
+    found = profile(model, (2, 3, 8, 8), convention=name)
+    found.save(tmp_path / "saved.json")
+    again = Profile.load(tmp_path / "saved.json").under(name)
+    assert [layer.own_flops for layer in again.layers] == [layer.own_flops for layer in found.layers]
+
+
+# Which one did they use? ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("4.09G", 4_085_000_000, 4_095_000_000),
+        ("4.1 GFLOPs", 4_050_000_000, 4_150_000_000),
+        ("4G", 3_500_000_000, 4_500_000_000),
+        ("3664M", 3_663_500_000, 3_664_500_000),
+        ("300.8MMACs", 300_750_000, 300_850_000),
+        ("1234", 1233.5, 1234.5),
+        ("0.56k", 555, 565),
+    ],
+)
+def test_a_number_is_as_exact_as_it_is_written(text: str, least: float, most: float) -> None:
+    assert (float(number(text).least), float(number(text).most)) == (least, most)
+
+
+@pytest.mark.parametrize("text", ["", "G", "4,09G", "1e9", "4.09X", "4..1G", "inf", "nan", "-1", "4 G G"])
+def test_other_numbers_are_refused(text: str) -> None:
+    with pytest.raises(errors.BadNumber):
+        number(text)
+
+
+def test_which(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "resnet50", "--which", "4.09G", "--format", "json")
+    assert (status, err) == (0, "")
+    found = {row["counts"]: row for row in json.loads(out)["rows"]}
+    assert found["macs"]["value"] == 4_089_184_256
+    assert found["ptflops-aten"]["value"] == 4_089_184_256 + 1000
+    assert found["macs"]["input"] == [[1, 3, 224, 224]]
+    assert not {"fvcore", "thop", "flops"} & set(found)
+
+
+def test_which_tries_sizes_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1×3×288×288" in run(capsys, "resnet50", "--which", "6.8G")[1]
+    assert "parameters" in run(capsys, "resnet50", "--which", "25.6M")[1]
+
+
+def test_which_leaves_out_sizes_that_the_model_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "vit_b_32", "--which", "4.41G")
+    assert status == 0
+    assert out.count("1×3×224×224") == out.count("vit_b_32")
+
+
+def test_which_says_that_nothing_fits(capsys: pytest.CaptureFixture[str], net: str) -> None:
+    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--which", "999T")
+    assert status == 1
+    assert "nothing is 999T; these are the nearest" in out
+    assert "no convention gives 999T" in err
+
+
+def test_the_nearest_come_first(net: str) -> None:
+    from profiler.inputs import TensorSpec
+    from profiler.sources.spec import Feed
+
+    figures = candidates(net, Feed((TensorSpec((1, 3, SIDE, SIDE)),)))
+    found = search("net", Number("1", number("1").least, number("1").most), figures).found
+    assert [abs(one.value - 1) for one in found] == sorted(abs(one.value - 1) for one in found)
