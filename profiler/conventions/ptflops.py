@@ -4,7 +4,8 @@ Hooks on modules of exactly the classes it has a rule for, and patched functions
 (ptflops/pytorch_engine.py, pytorch_ops.py). Gradients are enabled. Read there, and compared with what it prints:
 
 - Most activations and pools count twice: as a layer, and as the function that the layer calls. Not `ReLU6` and
-  `LeakyReLU`, whose functions are others, and not the activation that a Transformer's layer has kept from before.
+  `LeakyReLU`, whose functions are others. A function that a module has kept from before is not patched: the activation
+  of torch's Transformer layers, and GELU in models of the package transformers.
 - What layers count is divided by the batch, the first dimension of the model's only argument; what functions count is
   not. Given keyword arguments, which is how it takes several, it sees no batch and divides by 1.
 - `Upsample` counts one sample's output, and is divided by the batch all the same.
@@ -252,8 +253,12 @@ _FAMILIES = {
 }
 # Patched functions that are written in C: they leave no trace but their operator.
 _IN_C = {"prelu", "gelu", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d"}
-# Layers that keep the activation function they are made with, and so one that is not patched.
-_KEEPING = {f"torch.nn.modules.transformer.Transformer{kind}Layer" for kind in ("Encoder", "Decoder")}
+# Modules that keep the activation function they are made with, and so one that is not patched.
+_KEEPING = {
+    "torch.nn.modules.transformer.TransformerEncoderLayer",
+    "torch.nn.modules.transformer.TransformerDecoderLayer",
+    "transformers.activations.GELUActivation",
+}
 
 
 def _from_functions(trace: Trace) -> Iterator[Charge]:
