@@ -32,7 +32,7 @@ def fitted(table: Table) -> Page:
     """In the largest type that fits; else texts are wrapped; else columns that nobody chose are left out."""
     kept = tuple(grid.with_room(table, lambda some: _width(table, some, _EM, most=_NARROWEST) <= _WIDTH))
     for size, em in _SIZES:
-        if _width(table, kept, em) <= _WIDTH:
+        if _width(table, kept, em) <= _WIDTH - _SPARE:
             return Page(kept, size)
     return Page(kept, _SMALLEST, _wrapped(table, kept))
 
