@@ -115,7 +115,7 @@ CrossCheck = Annotated[
     ),
 ]
 TimeLimit = Annotated[
-    float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS", panel=_COUNTERS)
+    float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS", least=1, panel=_COUNTERS)
 ]
 Verbose = Annotated[
     bool,
