@@ -31,13 +31,9 @@ from profiler.records import Tensor, Trace, tensors
 _BIASES = "1 per element of the output"
 
 
-def _is_model(row: int) -> bool:
-    """It leaves a hook on the model itself."""
-    return row == 0
-
-
 def _charges(trace: Trace) -> Iterator[Charge]:
-    fast = fast_path_calls(trace, True, _is_model)
+    # It puts hooks on what stands in the model itself.
+    fast = fast_path_calls(trace, True, lambda row: "." not in trace.modules[row].path)
     yield from unless_fast(_products(trace), fast)
     for op in recorded_calls(trace):
         if op.name in _BIASED and op.calls.start not in fast:

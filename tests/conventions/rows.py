@@ -88,6 +88,19 @@ class Attention(nn.Module):
         return out
 
 
+class BesideFrozen(nn.Module):
+    """Attention with nothing trainable, of what a trainable layer gives, or before one."""
+
+    def __init__(self, is_first: bool) -> None:
+        super().__init__()
+        self.attention = Attention().requires_grad_(False)
+        self.layer = nn.Linear(8, 8, bias=False)
+        self.is_first = is_first
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.layer(self.attention(x)) if self.is_first else self.attention(self.layer(x))
+
+
 class Shared(nn.Module):
     """One linear layer under two parents, called by both."""
 

@@ -7,7 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, counted, frozen, of, row, weighed
+from tests.conventions.rows import (
+    Attention,
+    BesideFrozen,
+    First,
+    HalfUsed,
+    Row,
+    Shared,
+    counted,
+    frozen,
+    of,
+    row,
+    weighed,
+)
 
 
 class _Convolving(nn.Module):
@@ -46,6 +58,8 @@ ROWS = [
     of("fused attention", lambda x: F.scaled_dot_product_attention(x, x, x), "1x2x5x8", is_=0),
     row("attention's projections", Attention, "2x5x8", is_=4 * 2 * 5 * 8 * 8),
     row("its fast path", lambda: Attention().requires_grad_(False), "2x5x8", is_=0),
+    row("in a trainable model", lambda: BesideFrozen(True), "2x5x8", is_=2 * 5 * 8 * 8),
+    row("not where a gradient is wanted", lambda: BesideFrozen(False), "2x5x8", is_=2 * 5 * 8 * 8 + 4 * 2 * 5 * 8 * 8),
     row("recurrent", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
     row("under two parents", Shared, "2x8", is_=2 * (2 * 2 * 8 * 8)),

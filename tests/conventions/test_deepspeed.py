@@ -7,7 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, counted, frozen, of, row, weighed
+from tests.conventions.rows import (
+    Attention,
+    BesideFrozen,
+    First,
+    HalfUsed,
+    Row,
+    Shared,
+    counted,
+    frozen,
+    of,
+    row,
+    weighed,
+)
 
 
 def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -34,6 +46,13 @@ ROWS = [
     of("fused attention", _attend, "2x3x4x8", "2x3x6x8", "2x3x6x10", is_=2 * 3 * 4 * 6 * (8 + 10)),
     row("attention", Attention, "2x5x8", is_=2 * (4 * 5 * 8 * 8 + 2 * 5 * 5 * 8)),
     row("its fast path", lambda: Attention().requires_grad_(False), "2x5x8", is_=0),
+    row("in a trainable model", lambda: BesideFrozen(True), "2x5x8", is_=2 * 5 * 8 * 8),
+    row(
+        "not where a gradient is wanted",
+        lambda: BesideFrozen(False),
+        "2x5x8",
+        is_=2 * 5 * 8 * 8 + 2 * (4 * 5 * 8 * 8 + 2 * 5 * 5 * 8),
+    ),
     row("recurrent", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=0),
     row("under two parents, counted once", Shared, "2x8", is_=2 * 2 * 8 * 8),
 ]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from profiler import conventions, profile
-from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, Tied, counted, frozen, of, row, weighed
+from tests.conventions.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
 
 CONV = 2 * 8 * 8 * 4 * 3 * 3 * 3
 TRANSPOSED = 8 * 8 * 4 * 6 * 2 * 2
@@ -27,6 +27,10 @@ def _transposed() -> nn.Module:
 
 def _own(x: torch.Tensor) -> torch.Tensor:
     return F.scaled_dot_product_attention(x, x, x)
+
+
+def _layer() -> nn.Module:
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
 
 
 class Dropped(nn.Module):
@@ -82,6 +86,8 @@ FVCORE = [
     of("as printed, with few digits", lambda x, y: torch.einsum("i,i->", x, y), "12597", "12597", is_=25_200 // 2),
     of("fused attention", _own, "1x2x5x8", is_=0),
     row("attention without products", lambda: Attention(need_weights=False), "2x5x8", is_=PROJECTIONS),
+    row("attention's fast path", lambda: Attention().requires_grad_(False), "2x5x8", is_=0),
+    row("a linear layer by a vector", lambda: Of(lambda x, y: F.linear(x, y)), "2x8", "8", is_=2 * 8 * 8),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("its cell", lambda: First(nn.LSTMCell(6, 8)), "2x6", is_=2 * 32 * (6 + 8)),
     row("dropped by tracing", Dropped, "2x8", is_=0),
@@ -115,6 +121,8 @@ TORCH = [
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=2 * 7 * 4 * 5 * 6),
     of("by a vector", lambda x, y: x @ y, "6x7", "7", is_=0),
+    of("inner", torch.inner, "3x4", "5x4", is_=2 * 3 * 4 * 5),
+    of("of two vectors", torch.inner, "4", "4", is_=0),
     of(
         "three operands",
         lambda x, y, z: torch.einsum("ij,jk,kl->il", x, y, z),
@@ -158,6 +166,7 @@ TORCHPROFILE = [
     of("fused attention", _own, "1x2x5x8", is_=2 * 2 * 5 * 5 * 8),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=5 * 2 * 32 * (6 + 8)),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=0),
+    row("the fast path of a whole layer", lambda: _layer().requires_grad_(False), "2x5x8", is_=0),
     row("dropped by tracing", Dropped, "2x8", is_=0),
 ]
 
@@ -172,6 +181,13 @@ PTFLOPS_ATEN = [
     of("fused attention", _own, "1x2x5x8", is_=0),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=5 * 2 * 24 * (6 + 8 + 2)),
+    row("fast path", lambda: nn.TransformerEncoder(_layer(), 2).requires_grad_(False), "2x5x8", is_=0),
+    row(
+        "but for a layer that stands in the model, and is hooked",
+        lambda: nn.Sequential(_layer().requires_grad_(False)),
+        "2x5x8",
+        is_=2 * 5 * (9 * 16 + 17 * 8),
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from tests.conventions.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
 
@@ -15,6 +16,20 @@ class OwnLinear(nn.Linear):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(input) @ self.weight
+
+
+class ByFunction(nn.Module):
+    """Attention by the function that nn.MultiheadAttention calls."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.project = nn.Parameter(torch.zeros(3 * width, width))
+        self.out = nn.Parameter(torch.zeros(width, width))
+        self.sizes = width, heads
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weights = self.project, None, None, None, False, 0.0, self.out, None
+        return F.multi_head_attention_forward(x, x, x, *self.sizes, *weights, training=False)[0]
 
 
 class Called(nn.Module):
@@ -73,6 +88,10 @@ LAYERS = [
         "keys that it adds", lambda: Attention(need_weights=False, add_zero_attn=True), "3x5x8",
         is_=3 * (4 * 5 * 8 * 8 + 2 * 5 * 6 * 8) + _softmax(3 * 2 * 5, 6),
     ),
+    row(
+        "a weight that is made of others", lambda: weight_norm(nn.Conv2d(3, 4, 3)), "1x3x8x8",
+        is_=6 * 6 * 4 * 3 * 3 * 3,
+    ),
     row("ReLU", nn.ReLU, "2x8", is_=0),
     row("named arguments", lambda: Image(nn.Linear(10, 5)), is_=3 * 10 * 5, image="3x10"),
     row("a subclass, by its ancestor's rule alone", lambda: OwnLinear(8, 8), "2x8", is_=2 * 8 * 8),
@@ -92,12 +111,17 @@ FUNCTIONS = [
     of("fused attention", lambda x: F.scaled_dot_product_attention(x, x, x), "1x2x5x8", is_=2 * 2 * 5 * 5 * 8),
     of("attention by hand", lambda x: torch.softmax(x @ x.transpose(-2, -1), -1) @ x, "2x5x8", is_=2 * 2 * 5 * 5 * 8),
     of("einsum", lambda x, y: torch.einsum("bij,bjk->bik", x, y), "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
+    of("einsum of a list", lambda x, y: torch.einsum("ij,jk->ik", [x, y]), "3x4", "4x5", is_=3 * 4 * 5),
+    row(
+        "attention by its function", lambda: ByFunction(8, 2), "5x3x8",
+        is_=3 * (4 * 5 * 8 * 8 + 2 * 5 * 5 * 8) + _softmax(3 * 2 * 5, 5),
+    ),
     of("ellipsis", lambda x, y: torch.einsum("...ij,jk->...ik", x, y), "2x3x4x5", "5x6", is_=2 * 3 * 4 * 5 * 6),
     of("implicit output", lambda x, y: torch.einsum("ij,jk", x, y), "3x4", "4x5", is_=3 * 4 * 5),
     of("summed away before", lambda x, y: torch.einsum("ij,jk->j", x, y), "3x4", "4x5", is_=4),
     of("of size 1", lambda x, y: torch.einsum("ij,jk->ik", x, y), "3x1", "1x5", is_=3 * 5),
     of("three operands", lambda x, y, z: torch.einsum("ij,jk,kl->il", x, y, z), "4x6", "6x8", "8x5", is_=0),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [*LAYERS, *FUNCTIONS], ids=str)
