@@ -277,3 +277,20 @@ def test_views_and_in_place_operators_allocate_nothing() -> None:
     model = Forward(lambda m, x: F.relu_(m.l(x)).view(5, 2).t().add_(1), l=nn.Linear(4, 5))
     found = profile(model, (2, 4))
     assert found.totals.activation_bytes == found.totals.peak_activation_bytes == 2 * 5 * 4
+
+
+NUMBER_FIRST = {
+    "mul": lambda self, x: torch.mul(2.0, x),
+    "add": lambda self, x: torch.add(2.0, x),
+    "sub": lambda self, x: torch.sub(2.0, x),
+    "div": lambda self, x: torch.div(2.0, x),
+    "pow": lambda self, x: torch.pow(2.0, x),
+    "minus": lambda self, x: 2.0 - x,
+}
+
+
+@pytest.mark.parametrize("function", NUMBER_FIRST.values(), ids=NUMBER_FIRST)
+def test_functions_that_take_a_number_first(function: Any) -> None:
+    found = profile(Forward(function), (3, 5))
+    assert found.totals.flops == 3 * 5
+    assert found.trace.engine == "meta"

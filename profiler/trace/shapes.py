@@ -173,9 +173,9 @@ def elementwise(x: Tensor, *_: Any, **__: Any) -> Layout | None:
 
 
 @_rule(_aten.add.Tensor, _aten.add_.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor, _aten.div.Tensor)
-def binary(x: Tensor, y: Any, *_: Any, **__: Any) -> Layout | None:
-    """Two tensors where the second broadcasts to the first's shape."""
-    if not isinstance(y, Tensor) or not _alike(x, y) or y.dim() > x.dim():
+def binary(x: Any, y: Any, *_: Any, **__: Any) -> Layout | None:
+    """Two tensors where the second broadcasts to the first's shape. `torch.mul(2, x)` has a number first."""
+    if not (isinstance(x, Tensor) and isinstance(y, Tensor)) or not _alike(x, y) or y.dim() > x.dim():
         return None
     broadcasts = all(a in (1, b) for a, b in zip(reversed(y.shape), reversed(x.shape), strict=False))
     return contiguous(x.shape, x.dtype) if broadcasts else None
