@@ -149,6 +149,14 @@ def test_the_layer_where_the_tool_says_something_else(net: Profile) -> None:
     ]
 
 
+def test_a_tool_that_divides_by_the_batch_gives_parts_of_one() -> None:
+    found = profile(nn.Sequential(nn.Upsample(scale_factor=2), nn.Flatten()), (3, 1, 2, 5))
+    said = reading(found, "ptflops", params=0)
+    thirds = {"": 0, "0": 4 * 5 * 2 / 3 + 3 * 4 * 5 * 2, "1": 0}  # one sample's output by 3, and the function's whole
+    assert account(found.trace, replace(said, layers=thirds)).closes
+    assert not account(found.trace, replace(said, layers={**thirds, "0": thirds["0"] + 1})).closes
+
+
 def test_equal_totals_do_not_hide_layers_that_differ(net: Profile) -> None:
     said = reading(net, "fvcore")
     assert said.layers is not None
