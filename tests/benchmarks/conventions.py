@@ -169,6 +169,8 @@ def report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
     yield tabulate([_row(tool, [case for case in cases if case.tool == tool]) for tool in tools], _HEADINGS)
     for tool in tools:
         mine = [case for case in cases if case.tool == tool]
+        if not mine:
+            yield f"\n{tool} has no reading: it is not installed"
         yield from _listed(f"{tool} fails itself", ((case.model, case.failure) for case in mine if case.failure))
         yield from _listed(
             f"{tool} differs from our replica",
