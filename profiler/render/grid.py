@@ -1,4 +1,4 @@
-"""What the formats share: cells as text, and which columns there is room for."""
+"""What the formats share: cells as text, their layout by tabulate, and which columns there is room for."""
 
 from __future__ import annotations
 
