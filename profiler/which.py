@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from profiler import conventions, errors
 from profiler.inputs import TensorSpec
@@ -127,17 +127,21 @@ def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
 
 
 def which_table(searches: Sequence[Search]) -> Table:
-    """One row a figure."""
-    rows = tuple(Row(_values(one, candidate)) for one in searches for candidate in one.found)
+    """One row a figure; how far the nearest figures are off, where nothing rounds to the number."""
+    columns = _COLUMNS if all(one.is_met for one in searches) else (*_COLUMNS, _OFF)
+    rows = tuple(
+        Row((one.model, candidate.counts, candidate.input, candidate.value, _off(one, candidate))[: len(columns)])
+        for one in searches
+        for candidate in one.found
+    )
     named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
     notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
     notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
-    return Table(_COLUMNS, rows, notes=tuple(notes), chosen=True)
+    return Table(columns, rows, notes=tuple(notes), chosen=True)
 
 
-def _values(one: Search, candidate: Candidate) -> tuple[Any, ...]:
-    off = float(candidate.value / one.number.middle - 1)
-    return one.model, candidate.counts, candidate.input, candidate.value, off
+def _off(one: Search, candidate: Candidate) -> float:
+    return float(candidate.value / one.number.middle - 1)
 
 
 _COLUMNS = (
@@ -145,5 +149,5 @@ _COLUMNS = (
     Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
     Column("input", "Input", Unit.SHAPE, lambda row, _: row),
     Column("value", "Value", Unit.EXACT, lambda row, _: row),
-    Column("off", "Off %", Unit.SHARE, lambda row, _: row),
 )
+_OFF = Column("off", "Off %", Unit.SHARE, lambda row, _: row)
