@@ -89,7 +89,8 @@ def _wrapped(note: str, limit: int | None) -> str:
 
 def _screen() -> int | None:
     """The terminal's width; None where the output goes to a file or a pipe."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None where the shell has closed it
+    if is_terminal or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return None
 
