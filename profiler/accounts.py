@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from profiler import conventions
+from profiler import conventions, errors
 from profiler.conventions import Charge, Replica
 from profiler.conventions.events import Operator
 from profiler.ops import cost
@@ -130,9 +130,14 @@ _Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: am
 
 
 def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
-    macs = [0 if (spent := cost(trace.signatures[call.signature])) is None else spent.macs for call in trace.calls]
-    charges = list(replica.charges(trace))
-    reasons, suspects, alike = _differences(trace, replica, charges, [replica.per_mac * int(count) for count in macs])
+    spent = [cost(trace.signatures[call.signature]) for call in trace.calls]
+    ours = [0 if one is None else replica.per_mac * int(one.macs) for one in spent]
+    try:
+        charges = list(replica.charges(trace))
+    except Exception as error:  # a layer that is not made as the tool expects, and so a bug of the replica
+        why = f"since its convention cannot be replayed ({type(error).__name__}: {errors.first_line(error)})"
+        return Statement(sum(ours), (), reading.total, (Suspect("", 0, int(reading.total or 0), why),))
+    reasons, suspects, alike = _differences(trace, replica, charges, ours)
     expected: dict[str, int | Fraction] = defaultdict(int)
     for charge in charges:
         expected[trace.modules[charge.module].path] += charge.amount
@@ -141,7 +146,7 @@ def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
             reasons["sizes", why][path] += amount
             expected[path] += amount
     suspects += _against_layers(expected, reading.layers)
-    return Statement(replica.per_mac * int(sum(macs)), _terms(reasons), reading.total, tuple(suspects), alike)
+    return Statement(sum(ours), _terms(reasons), reading.total, tuple(suspects), alike)
 
 
 def _differences(

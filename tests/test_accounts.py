@@ -202,6 +202,16 @@ def test_a_wrong_formula_of_a_convention_is_found(net: Profile, monkeypatch: pyt
     assert "norm" in str(failure)
 
 
+def test_a_convention_that_cannot_be_replayed_is_not_explained(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = reading(net, "fvcore")
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 1 // 0))
+    made = account(net.trace, said)
+    assert not made.closes
+    (failure,) = CrossCheck(net, (made,)).failures()
+    assert failure.status == 1
+    assert "cannot be replayed (ZeroDivisionError" in renderer("text").accounts([made])
+
+
 def test_a_charge_without_a_reason_has_to_be_our_macs(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def charges(trace: Any) -> list[Charge]:
         return [Charge(1, 1, range(1), "convolution")]
