@@ -11,8 +11,8 @@ deepspeed/profiling/flops_profiler/profiler.py and compared with what it prints:
   scale factors it counts the output.
 - Interpolation by area counts a pool besides, and `F.upsample` counts twice.
 - `addmm` and `baddbmm` add the size of their first argument, also where beta is 0.
-- `einsum` counts what `numpy.einsum_path` prints, which has four digits: 5.321e+04 for 53 208. `einops.einsum` counts
-  for itself and for the `torch.einsum` that it calls, which our trace does not tell apart.
+- `einsum` counts what `numpy.einsum_path` prints, which is 1 more and has four digits: 121 for 120, 5.321e+04 for 53 208.
+  `einops.einsum` counts for itself and for the `torch.einsum` that it calls, which our trace does not tell apart.
 - `torch.add`, `torch.mul`, `x.add` and `x.mul` count 1 per element of the result. Signs and in-place methods are not
   patched.
 - Recurrent layers take the first two dimensions for batch and steps, also where there is no batch, and leave out
@@ -42,7 +42,7 @@ def _transposed_bias(op: Operator) -> int:
     kernel = weight.shape[2:]
     defaults = ((3, "stride", 1), (4, "padding", 0), (5, "output_padding", 0), (7, "dilation", 1))
     given = [each(op.arg(*default), len(kernel)) for default in defaults]
-    positions = prod(
+    positions: int = prod(
         (size - 1) * step - 2 * pad + hole * (k - 1) + more + 1
         for size, k, step, pad, more, hole in zip(x.shape[2:], kernel, *given, strict=False)
     )
@@ -50,7 +50,8 @@ def _transposed_bias(op: Operator) -> int:
 
 
 def _scaled(x: Tensor, scale: float | tuple[float, ...]) -> int:
-    return int(x.numel * (prod(scale) if isinstance(scale, tuple) else scale ** (x.ndim - 2)))
+    factor: float = prod(scale) if isinstance(scale, tuple) else scale ** (x.ndim - 2)
+    return int(x.numel * factor)
 
 
 _TOOL = Tool(
