@@ -14,7 +14,7 @@ calflops/pytorch_ops.py and compared with what it prints:
   unless there are as many as samples.
 - Interpolation by area counts a pool besides, and `F.upsample` counts twice.
 - `addmm` and `baddbmm` add the size of their first argument, also where beta is 0.
-- `einsum` counts what `numpy.einsum_path` prints, which is 1 more and has four digits: 121 for 120, 5.321e+04 for 53 208.
+- `einsum` counts what `numpy.einsum_path` prints, 1 more in four digits: 121 for 120, 5.321e+04 for 53 208.
 - `torch.add`, `torch.mul`, `x.add` and `x.mul` line up the two shapes from the left: (2, 6, 5) plus (5,) is 5·6·5.
   Signs and in-place methods are not patched.
 - Recurrent layers take the first two dimensions for batch and steps, also where there is no batch, and leave out

@@ -11,7 +11,7 @@ deepspeed/profiling/flops_profiler/profiler.py and compared with what it prints:
   scale factors it counts the output.
 - Interpolation by area counts a pool besides, and `F.upsample` counts twice.
 - `addmm` and `baddbmm` add the size of their first argument, also where beta is 0.
-- `einsum` counts what `numpy.einsum_path` prints, which is 1 more and has four digits: 121 for 120, 5.321e+04 for 53 208.
+- `einsum` counts what `numpy.einsum_path` prints, 1 more in four digits: 121 for 120, 5.321e+04 for 53 208.
   `einops.einsum` counts for itself and for the `torch.einsum` that it calls, which our trace does not tell apart.
 - `torch.add`, `torch.mul`, `x.add` and `x.mul` count 1 per element of the result. Signs and in-place methods are not
   patched.

@@ -93,7 +93,7 @@ def _products(op: Operator, tool: Tool) -> Iterator[_Term]:
 def _einsum(op: Operator) -> _Term:
     equation, operands = op.args[:2]
     count = int(path_flops(str(equation), [operand.shape for operand in tensors(operands)]))
-    return _Term(count, "einsum", "what numpy.einsum_path prints, 1 more and of four digits")
+    return _Term(count, "einsum", "what numpy.einsum_path prints, 1 more in four digits")
 
 
 def _elementwise(op: Operator, tool: Tool) -> Iterator[_Term]:
