@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ class AcrossChannels(nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
         return self.inner(x.transpose(1, 2))
 
+
+class LearnedMask(nn.Module):
+    """Attention whose mask is made of a trainable table."""
+
+    def __init__(self, mask: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(4, 4))
+        self.mask = mask
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.scaled_dot_product_attention(x, x, x, attn_mask=self.mask(self.table))
+
+
+def _with_mask(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+
+
+LEARNED = 2 * 3 * 4 * 4 * (8 + 8)
 
 FVCORE = [
     row("convolution", _conv, "2x3x8x8", is_=CONV),
@@ -132,6 +151,21 @@ TORCH = [
         is_=2 * (192 + 160),
     ),
     of("fused attention", _own, "1x2x5x8", is_=0),
+    of("one key head for all", F.scaled_dot_product_attention, "2x3x4x8", "2x1x6x8", "2x1x6x8", is_=0),
+    of(
+        "fewer heads of keys than of values, not fused",
+        F.scaled_dot_product_attention,
+        "2x3x4x8",
+        "2x1x6x8",
+        "2x3x6x8",
+        is_=2 * 2 * 3 * 4 * 6 * (8 + 8),
+    ),
+    of("a mask of three dimensions", _with_mask, "3x4x8", "3x4x4", is_=0),
+    of("one that does not fit", _with_mask, "1x3x4x8", "3x4x4", is_=2 * 3 * 4 * 4 * (8 + 8)),
+    row("a learned mask, not fused", lambda: LearnedMask(lambda table: table), "2x3x4x8", is_=2 * LEARNED),
+    row("a view of it", lambda: LearnedMask(lambda table: table[None, None]), "2x3x4x8", is_=2 * LEARNED),
+    row("what is computed of it, fused", lambda: LearnedMask(lambda table: 2 * table), "2x3x4x8", is_=0),
+    row("a frozen one, fused", lambda: LearnedMask(lambda table: table).requires_grad_(False), "2x3x4x8", is_=0),
     row("the fast path", Attention, "2x5x8", is_=0),
     row("no fast path, and fused", lambda: Attention(bias=False, need_weights=False), "2x5x8", is_=2 * PROJECTIONS),
     row("no fast path", lambda: Attention(bias=False), "2x5x8", is_=2 * (PROJECTIONS + PRODUCTS)),
@@ -179,6 +213,8 @@ PTFLOPS_ATEN = [
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=7 * 4 * 5 * 6),
     of("baddbmm", torch.baddbmm, "2x3x5", "2x3x4", "2x4x5", is_=0),
     of("fused attention", _own, "1x2x5x8", is_=0),
+    of("one key head for all", F.scaled_dot_product_attention, "2x3x4x8", "2x1x6x8", "2x1x6x8", is_=0),
+    row("what is computed of a learned mask", lambda: LearnedMask(lambda table: 2 * table), "2x3x4x8", is_=LEARNED),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=5 * 2 * 24 * (6 + 8 + 2)),
     row("fast path", lambda: nn.TransformerEncoder(_layer(), 2).requires_grad_(False), "2x5x8", is_=0),
