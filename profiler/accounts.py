@@ -18,7 +18,7 @@ from profiler.conventions import Charge, Replica
 from profiler.conventions.events import Operator
 from profiler.ops import cost
 from profiler.peers.reading import Reading
-from profiler.records import Trace
+from profiler.records import Trace, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,9 @@ def _differences(
         for position in charge.calls:
             left[position] = 0
         difference = charge.amount - same
-        if difference and charge.why:
-            reasons[charge.family, charge.why][path] += difference
+        why = charge.why or (_COMPLEX if _is_complex(trace, charge) else "")
+        if difference and why:
+            reasons[charge.family, why][path] += difference
         elif difference:
             unexplained[path][0] += same
             unexplained[path][1] += int(charge.amount)
@@ -164,6 +165,15 @@ def _differences(
             reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
     why = "what we count, as the tool should"
     return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
+
+
+_COMPLEX = "a complex multiply-accumulate counts as one, and we count the four that it is made of"
+
+
+def _is_complex(trace: Trace, charge: Charge) -> bool:
+    """Whether the calls that a charge stands for have to do with complex numbers."""
+    signatures = (trace.signatures[trace.calls[position].signature] for position in charge.calls)
+    return any(tensor.is_complex for found in signatures for tensor in tensors(found.args))
 
 
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}

@@ -18,16 +18,17 @@ from profiler.conventions.rules import (
     are_vectors,
     attention,
     cell,
-    convolution,
     families,
     inner,
     is_by_vector,
     linear,
     mm,
+    real_convolutions,
     recurrent,
     tensor,
     unless,
     where,
+    why_real,
 )
 from profiler.records import Tensor, Trace, Value, tensors
 
@@ -197,7 +198,7 @@ _FUSED = "runs as one kernel, which it has no formula for"
 
 # What a dispatch mode with formulas for matrix products and convolutions sees when composites are taken apart.
 PRODUCTS = families(
-    ("convolution", CONVOLUTIONS, convolution, ""),
+    ("convolution", CONVOLUTIONS, real_convolutions, why_real),
     ("linear", ("linear",), unless(is_by_vector, linear), where(is_by_vector, "by a vector, not counted")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),

@@ -176,7 +176,11 @@ def traced_operators(trace: Trace) -> Iterator[Operator]:
     for operator in operators(trace):
         if operator.name in _OVERWRITING_INSIDE or any(needed[position] for position in operator.calls):
             named = operator.signature.op.endswith(".padding")  # a convolution with padding="same" is traced as another
-            yield replace(operator, name="aten._convolution_mode") if named else operator
+            name = "aten._convolution_mode" if named else _TRACED_AS.get(operator.name, operator.name)
+            yield replace(operator, name=name)
+
+
+_TRACED_AS = {"aten.linalg_matmul": "aten.matmul"}
 
 
 # Tracing sees what these are made of, and there an in-place operator, which it keeps.

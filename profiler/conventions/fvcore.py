@@ -26,15 +26,16 @@ from profiler.conventions.rules import (
     addmm,
     by_operator,
     cell,
-    convolution,
     families,
     is_broadcast,
     is_by_vector,
     mm,
     own_parameters,
     per_element,
+    real_convolutions,
     tensor,
     where,
+    why_real,
 )
 from profiler.records import Tensor, Trace, tensors
 
@@ -76,7 +77,7 @@ def _linear(op: Operator) -> int:
 
 
 _RULES = families(
-    ("convolution", CONVOLUTIONS[:-1], convolution, ""),
+    ("convolution", CONVOLUTIONS[:-1], real_convolutions, why_real),
     ("linear", ("linear",), _linear, where(is_by_vector, "by a vector, whose length is taken for a width")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),

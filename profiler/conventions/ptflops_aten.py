@@ -43,7 +43,9 @@ def _charges(trace: Trace) -> Iterator[Charge]:
 
 
 def _of_convolution(op: Operator) -> int:
-    return op.out.numel if isinstance(op.arg(2, "bias"), Tensor) else 0
+    """Of the three real convolutions that a complex one is made of, two have a bias."""
+    times = 2 if op.out.is_complex else 1
+    return times * op.out.numel if isinstance(op.arg(2, "bias"), Tensor) else 0
 
 
 def _of_linear(op: Operator) -> int:

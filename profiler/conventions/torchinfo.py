@@ -17,7 +17,8 @@ prints:
   the nearest module around it that is. A parameter that two modules hold counts in both, and a module under two
   parents up to three times, since a later call of it leaves the parent's own parameters as they are.
 
-A pruned weight counts the ones in its mask, and we do not know these: we count all. An output that is a dict is taken
+A pruned weight counts the ones in its mask, and our trace does not hold these: we count all, and the cross-check reads
+the rest off the mask. An output that is a dict is taken
 by its last value; our trace does not tell a dict from a tuple, and takes the first.
 """
 
@@ -30,7 +31,7 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Made, module_calls
 from profiler.conventions.hooks import children
-from profiler.conventions.rules import in_ranks, kernel, layer_kind
+from profiler.conventions.rules import in_ranks, kernel, layer_kind, remade
 from profiler.conventions.summary_lines import Line, lines
 from profiler.records import Tensor, Trace, Value, Weight
 
@@ -84,11 +85,13 @@ def _line(trace: Trace, made: Made) -> Iterator[Charge]:
 
 
 def _distinct(trace: Trace, made: Made) -> Iterator[tuple[str, Weight]]:
-    """The parameters of a module by name; one that it holds under two names, once."""
+    """The parameters of a module by name; one that it holds under two names, once, and a pruned one as it was."""
     met: set[int] = set()
+    masks = {buffer.name for buffer in trace.buffers if buffer.module == made.row}
     for name, weight in made.weights.items():
         if weight.storage not in met or weight.same_as is None:
-            yield name.removesuffix("_orig"), weight
+            stem = name.removesuffix("_orig")
+            yield stem if f"{stem}_mask" in masks else name, weight
         met.add(weight.storage)
 
 
@@ -114,6 +117,8 @@ _NORMS = "1 per element of scale and shift for each sample, not for each positio
 def _why(made: Made) -> str:
     """Empty for the calls in which its count is the MACs: a batch comes first, and nothing stands between."""
     kind = layer_kind(made.kind)
+    if remade(made):
+        return remade(made)
     if "Norm" in kind:
         return _NORMS
     if kind in in_ranks("ConvTranspose"):
