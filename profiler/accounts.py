@@ -123,6 +123,7 @@ def _problem(reading: Reading) -> str | None:
 
 # Operations -----------------------------------------------------------------------------------------------------------
 
+_BESIDE = "not in our trace"
 _Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: amount
 
 
@@ -135,7 +136,7 @@ def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
         expected[trace.modules[charge.module].path] += charge.amount
     for why, shares in reading.asides.items():
         for path, amount in shares.items():
-            reasons["sizes", why][path] += amount
+            reasons[_BESIDE, why][path] += amount
             expected[path] += amount
     suspects += _against_layers(expected, reading.layers)
     return Statement(replica.per_mac * int(sum(macs)), _terms(reasons), reading.total, tuple(suspects))
@@ -226,7 +227,7 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
         theirs[weighing.module] += weighing.amount
         if weighing.why:
             reasons.setdefault(weighing.module, weighing.why)
-    terms: _Reasons = defaultdict(dict)
+    terms: _Reasons = defaultdict(lambda: defaultdict(Fraction))
     suspects = []
     for row in sorted({*ours, *theirs}):
         path, difference = trace.modules[row].path, theirs[row] - ours[row]
@@ -234,6 +235,10 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
             terms["parameters", reasons[row]][path] = Fraction(difference)
         elif difference:
             suspects.append(Suspect(path, ours[row], theirs[row], "what we count, as the tool should"))
-    expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
+    expected = Counter({trace.modules[row].path: amount for row, amount in theirs.items()})
+    for why, shares in reading.param_asides.items():
+        for path, amount in shares.items():
+            terms["parameters", why][path] += amount
+            expected[path] += amount
     suspects += _against_layers(expected, reading.layer_params)
     return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects))

@@ -79,7 +79,7 @@ def _line(trace: Trace, made: Made) -> Iterator[Charge]:
     for name, weight in _distinct(trace, made):
         counts["bias" in name] += weight.tensor.numel * _times(made, name, size)
     family = _FAMILIES.get(layer_kind(made.kind), "other layer")
-    yield Charge(counts[False], made.row, made.calls, family, _why(made))
+    yield Charge(counts[False], made.row, made.calls, family, remade(made) or _why(made))
     if counts[True]:
         yield Charge(counts[True], made.row, made.calls[:0], "bias", "1 for each time that the weights count")
 
@@ -117,8 +117,6 @@ _NORMS = "1 per element of scale and shift for each sample, not for each positio
 def _why(made: Made) -> str:
     """Empty for the calls in which its count is the MACs: a batch comes first, and nothing stands between."""
     kind = layer_kind(made.kind)
-    if remade(made):
-        return remade(made)
     if "Norm" in kind:
         return _NORMS
     if kind in in_ranks("ConvTranspose"):

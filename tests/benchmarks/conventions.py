@@ -135,6 +135,8 @@ def _differences(found: Profile, reading: Reading) -> Iterator[str]:
         weights: dict[str, int] = dict.fromkeys((layer.path for layer in under.layers), 0)
         for weighing in replica.weighings(found.trace):
             weights[found.trace.modules[weighing.module].path] += weighing.amount
+        for path, amount in ((path, n) for shares in reading.param_asides.values() for path, n in shares.items()):
+            weights[path] += amount
         if reading.params != sum(weights.values()):
             yield f"params {reading.params:,}, replica {sum(weights.values()):,}"
         if reading.layer_params is not None:

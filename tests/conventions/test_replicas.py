@@ -61,6 +61,15 @@ class AcrossChannels(nn.Module):
         return self.inner(x.transpose(1, 2))
 
 
+class ComplexConv(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(3, 4, 3, dtype=torch.complex64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.view_as_real(self.conv(torch.view_as_complex(x)))
+
+
 class LearnedMask(nn.Module):
     """Attention whose mask is made of a trainable table."""
 
@@ -94,6 +103,8 @@ FVCORE = [
     row("bilinear", lambda: nn.Upsample(scale_factor=2, mode="bilinear"), "1x4x8x8", is_=4 * 4 * 16 * 16),
     of("x @ y", lambda x, y: x @ y, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=4 * 5 * 6),
+    of("torch.linalg.matmul", torch.linalg.matmul, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
+    row("a complex convolution is three", ComplexConv, "2x3x9x2", is_=3 * 2 * 7 * 4 * 3 * 3),
     of("baddbmm", torch.baddbmm, "2x3x5", "2x3x4", "2x4x5", is_=0),
     of(
         "einsum, a pattern it knows",
@@ -137,6 +148,8 @@ TORCH = [
     row("convolution", _conv, "2x3x8x8", is_=2 * CONV),
     row("transposed", _transposed, "1x4x8x8", is_=2 * TRANSPOSED),
     row("linear", lambda: nn.Linear(10, 5), "2x7x10", is_=2 * 2 * 7 * 10 * 5),
+    row("a complex convolution is three", ComplexConv, "2x3x9x2", is_=2 * 3 * 2 * 7 * 4 * 3 * 3),
+    of("a complex product is one", lambda x: torch.view_as_complex(x) @ torch.view_as_complex(x).T, "3x4x2", is_=72),
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=2 * 7 * 4 * 5 * 6),
     of("by a vector", lambda x, y: x @ y, "6x7", "7", is_=0),
@@ -183,6 +196,7 @@ TORCHPROFILE = [
     row("average pool", lambda: nn.AvgPool2d(2), "2x6x8x8", is_=2 * 6 * 4 * 4),
     row("leaky ReLU", nn.LeakyReLU, "2x6x5", is_=2 * 6 * 5),
     row("bilinear", lambda: nn.Upsample(scale_factor=2, mode="bilinear"), "1x4x8x8", is_=4 * 4 * 16 * 16),
+    of("torch.linalg.matmul", torch.linalg.matmul, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
     of("x * y", lambda x, y: x * y, "2x6x5", "2x6x5", is_=2 * 6 * 5),
     of("x + y", lambda x, y: x + y, "2x6x5", "2x6x5", is_=0),
     of("mean", lambda x: x.mean((2, 3)), "2x6x8x8", is_=2 * 6),
@@ -207,6 +221,7 @@ TORCHPROFILE = [
 PTFLOPS_ATEN = [
     row("convolution and bias", _conv, "2x3x8x8", is_=CONV + 2 * 4 * 8 * 8),
     row("no bias", lambda: _conv(bias=False), "2x3x8x8", is_=CONV),
+    row("complex: three, two with a bias", ComplexConv, "2x3x9x2", is_=3 * 2 * 7 * 4 * 3 * 3 + 2 * 2 * 4 * 7),
     row("linear and bias", lambda: nn.Linear(10, 5), "2x7x10", is_=2 * 7 * (10 + 1) * 5),
     row("a bias added apart", AcrossChannels, "2x10x7", is_=2 * 7 * 10 * 5),
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
