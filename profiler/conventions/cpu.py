@@ -2,6 +2,8 @@
 
 Conditions as in torch 2.14: aten/src/ATen/native/transformers/sdp_utils_cpp.h for fused attention,
 torch/nn/modules/activation.py and transformer.py for the fast paths.
+
+A trace does not hold what a model switches while it runs: gradients, train mode, `sdpa_kernel`; nor the user's hooks.
 """
 
 from __future__ import annotations

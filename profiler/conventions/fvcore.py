@@ -10,6 +10,9 @@ table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read ther
 - It has no rule for convolutions whose padding is named ("same", "valid"), fused attention, `baddbmm`, `Bilinear`,
   RMSNorm, and RNN, GRU and LSTM (but it has for their cells), nor for the fast path of `nn.MultiheadAttention`, which
   is taken where nothing wants a gradient.
+
+A `torch.autograd.Function` is one operator in the traced graph, which has no rule; our trace has what is inside, and it
+is counted here. So is what a model does not do while it is traced.
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ formulas). Read there, and compared with what it prints:
   The cross-check finds them in torchprofile's own graph.
 - Attention and encoder layers in which nothing wants a gradient take their fast path, one kernel, and count nothing.
 - `mm`, RNN and GRU are not counted. Biases of an LSTM are not either.
+
+A `torch.autograd.Function` is one operator in the traced graph, which has no rule, and tensors in a dataclass are no
+outputs there, so that nothing is needed. Our trace has both, and they are counted here. So is what a model does not do
+while it is traced.
 """
 
 from __future__ import annotations
