@@ -28,16 +28,13 @@ from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS
 from tests.benchmarks.small_models import SMALL
 
 # Why a replica differs from its counter: {tool: {pattern of models: reason}}.
-_ONE_OPERATOR = "torch.jit records a torch.autograd.Function as one operator; our trace has what is inside"
 REASONS: Mapping[str, Mapping[str, str]] = {
-    "fvcore": {"autograd-function": _ONE_OPERATOR},
     "ptflops": {
         "interpolate-recomputed": (
             "It counts by the scale factor, and our trace holds the size that torch computes of it"
         ),
     },
     "torchprofile": {
-        "autograd-function": _ONE_OPERATOR,
         "dataclass-output": (
             "It finds no tensor in a dataclass, so tracing drops everything; our trace has what the dataclass holds"
         ),

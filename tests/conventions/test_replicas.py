@@ -70,6 +70,24 @@ class ComplexConv(nn.Module):
         return torch.view_as_real(self.conv(torch.view_as_complex(x)))
 
 
+class OwnProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x @ weight
+
+
+class OwnThenLinear(nn.Module):
+    """A product with a gradient of its own, and a linear layer of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(8, 4))
+        self.linear = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.linear(OwnProduct.apply(x, self.weight))  # type: ignore[no-untyped-call]
+
+
 class LearnedMask(nn.Module):
     """Attention whose mask is made of a trainable table."""
 
@@ -121,6 +139,7 @@ FVCORE = [
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("its cell", lambda: First(nn.LSTMCell(6, 8)), "2x6", is_=2 * 32 * (6 + 8)),
     row("dropped by tracing", Dropped, "2x8", is_=0),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * 4 * 5),
 ]
 
 THOP = [
@@ -182,6 +201,7 @@ TORCH = [
     row("the fast path", Attention, "2x5x8", is_=0),
     row("no fast path, and fused", lambda: Attention(bias=False, need_weights=False), "2x5x8", is_=2 * PROJECTIONS),
     row("no fast path", lambda: Attention(bias=False), "2x5x8", is_=2 * (PROJECTIONS + PRODUCTS)),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * (2 * 8 * 4 + 2 * 4 * 5)),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("a projected one", lambda: First(nn.LSTM(6, 8, proj_size=3)), "5x2x6", is_=2 * 5 * 2 * (32 * (6 + 3) + 3 * 8)),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=2 * 5 * 2 * 24 * (6 + 8)),
@@ -216,6 +236,7 @@ TORCHPROFILE = [
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=0),
     row("the fast path of a whole layer", lambda: _layer().requires_grad_(False), "2x5x8", is_=0),
     row("dropped by tracing", Dropped, "2x8", is_=0),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * 4 * 5),
 ]
 
 PTFLOPS_ATEN = [
