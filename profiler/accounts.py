@@ -18,7 +18,7 @@ from profiler.conventions import Charge, Replica
 from profiler.conventions.events import Operator
 from profiler.ops import cost
 from profiler.peers.reading import Reading
-from profiler.records import Trace
+from profiler.records import Trace, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,7 @@ def _problem(reading: Reading) -> str | None:
 
 # Operations -----------------------------------------------------------------------------------------------------------
 
+_BESIDE = "not in our trace"
 _Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: amount
 
 
@@ -143,7 +144,7 @@ def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
         expected[trace.modules[charge.module].path] += charge.amount
     for why, shares in reading.asides.items():
         for path, amount in shares.items():
-            reasons["sizes", why][path] += amount
+            reasons[_BESIDE, why][path] += amount
             expected[path] += amount
     suspects += _against_layers(expected, reading.layers)
     return Statement(sum(ours), _terms(reasons), reading.total, tuple(suspects), alike)
@@ -164,8 +165,9 @@ def _differences(
         for position in charge.calls:
             left[position] = 0
         difference = charge.amount - same
-        if difference and charge.why:
-            reasons[charge.family, charge.why][path] += difference
+        why = charge.why or (_COMPLEX if _is_complex(trace, charge) else "")
+        if difference and why:
+            reasons[charge.family, why][path] += difference
         elif difference:
             unexplained[path][0] += same
             unexplained[path][1] += int(charge.amount)
@@ -177,6 +179,15 @@ def _differences(
             reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
     why = "that we count"
     return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()], alike
+
+
+_COMPLEX = "a complex multiply-accumulate counts as one, and we count the four that it is made of"
+
+
+def _is_complex(trace: Trace, charge: Charge) -> bool:
+    """Whether the calls that a charge stands for have to do with complex numbers."""
+    signatures = (trace.signatures[trace.calls[position].signature] for position in charge.calls)
+    return any(tensor.is_complex for found in signatures for tensor in tensors(found.args))
 
 
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
@@ -229,7 +240,7 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
         theirs[weighing.module] += weighing.amount
         if weighing.why:
             reasons.setdefault(weighing.module, weighing.why)
-    terms: _Reasons = defaultdict(dict)
+    terms: _Reasons = defaultdict(lambda: defaultdict(Fraction))
     suspects = []
     for row in sorted({*ours, *theirs}):
         path, difference = trace.modules[row].path, theirs[row] - ours[row]
@@ -237,7 +248,11 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
             terms["parameters", reasons[row]][path] = Fraction(difference)
         elif difference:
             suspects.append(Suspect(path, ours[row], theirs[row], "that we count"))
-    expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
+    expected = Counter({trace.modules[row].path: amount for row, amount in theirs.items()})
+    for why, shares in reading.param_asides.items():
+        for path, amount in shares.items():
+            terms["parameters", why][path] += amount
+            expected[path] += amount
     suspects += _against_layers(expected, reading.layer_params)
     alike = sum(ours[row] for row in ours if theirs[row] == ours[row])
     return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects), alike)

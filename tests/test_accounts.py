@@ -135,6 +135,38 @@ def test_our_macs_and_the_terms_are_the_convention(tool: str, case: Any) -> None
     assert made.closes, (made.operations, made.parameters)
 
 
+def test_what_only_the_tool_knows_is_a_term(net: Profile) -> None:
+    said = reading(net, "torchinfo")
+    assert said.total is not None
+    assert said.params is not None
+    assert said.layers is not None
+    layers = {**said.layers, "conv": said.layers["conv"] - 5}
+    less = replace(
+        said, total=said.total - 5, params=said.params - 2, layers=layers, asides={"so": {"conv": -5}},
+        param_asides={"so": {"conv": -2}},
+    )  # fmt: skip
+    made = account(net.trace, less)
+    assert made.closes
+    assert terms(made)["not in our trace: so"] == -5
+    assert made.parameters is not None
+    assert {f"{term.family}: {term.why}": term.amount for term in made.parameters.terms}["parameters: so"] == -2
+    assert not account(net.trace, replace(less, param_asides={})).closes
+
+
+@pytest.mark.parametrize(("tool", "per_mac"), [("fvcore", 1), ("torch", 2), ("deepspeed", 1)])
+def test_complex_numbers(tool: str, per_mac: int) -> None:
+    class Product(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.view_as_complex(x)
+            return y @ y.T
+
+    found = profile(Product(), (3, 4, 2))
+    made = account(found.trace, reading(found, tool))
+    assert made.closes
+    assert made.operations is not None
+    assert (made.operations.ours, made.operations.reported) == (per_mac * 4 * 3 * 4 * 3, per_mac * 3 * 4 * 3)
+
+
 # Accounts that do not -------------------------------------------------------------------------------------------------
 
 

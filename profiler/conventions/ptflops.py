@@ -7,7 +7,7 @@ Hooks on modules of exactly the classes it has a rule for, and patched functions
   `LeakyReLU`, whose functions are others. A function that a module has kept from before is not patched: the activation
   of torch's Transformer layers, and GELU in models of the package transformers.
 - What layers count is divided by the batch, the first dimension of the model's only argument; what functions count is
-  not. Given keyword arguments, which is how it takes several, it sees no batch and divides by 1.
+  not. Given keyword arguments, which is how it takes several, or a dict, it sees no batch and divides by 1.
 - `Upsample` counts one sample's output, and is divided by the batch all the same.
 - A layer that has a rule hides what is inside it. So the linear layers of timm's `Attention` are missing, and what
   `nn.MultiheadAttention` multiplies by functions counts twice.
@@ -54,6 +54,7 @@ from profiler.conventions.rules import (
     kernel,
     layer_kind,
     mm,
+    remade,
     tensor,
     trainable_parameters,
 )
@@ -216,7 +217,7 @@ def _from_layers(trace: Trace) -> Iterator[Charge]:
             if not times[made.row]:
                 yield Charge(0, made.row, calls, term.family, _HIDDEN)
                 break
-            why = ", ".join(filter(None, (term.why, "divided by the batch" if batch != 1 else "")))
+            why = ", ".join(filter(None, (term.why or remade(made), "divided by the batch" if batch != 1 else "")))
             amount = Fraction(term.amount, batch)
             yield Charge(amount, made.row, calls, term.family, why)
             calls = calls[:0]
@@ -230,8 +231,17 @@ def _batch(trace: Trace) -> int:
     for made in module_calls(trace):
         if not made.row:
             alone = made.inputs[0] if len(made.inputs) == 1 and not made.named else None
-            found += _length(alone)
+            found += 1 if _is_dict(trace, alone) else _length(alone)
     return max(found, 1)
+
+
+def _is_dict(trace: Trace, alone: Value) -> bool:
+    """Whether the only argument is a dict of tensors, whose keys are their names: it has to be passed by its name."""
+    return (
+        isinstance(alone, tuple)
+        and all(isinstance(value, Tensor) for value in alone)
+        and all(given.name is not None for given in trace.inputs)
+    )
 
 
 def _length(value: Value) -> int:

@@ -33,10 +33,14 @@ _ONE_SIZE = (
 
 # Why a replica differs from its counter: {tool: {pattern of models: reason}}.
 REASONS: Mapping[str, Mapping[str, str]] = {
+    "ptflops": {
+        "interpolate-recomputed": (
+            "It counts by the scale factor, and our trace holds the size that torch computes of it"
+        ),
+    },
     "torchprofile": {
-        "ssdlite320_mobilenet_v3_large": (
-            "While it is traced, torchvision's detector computes the scale of its images from a tensor of their sizes, "
-            "which are 2 multiplications that it does not do otherwise"
+        "dataclass-output": (
+            "It finds no tensor in a dataclass, so tracing drops everything; our trace has what the dataclass holds"
         ),
     },
     "calflops-flops": {"interpolate-int-size": _ONE_SIZE},
@@ -137,6 +141,8 @@ def _differences(found: Profile, reading: Reading) -> Iterator[str]:
         weights: dict[str, int] = dict.fromkeys((layer.path for layer in under.layers), 0)
         for weighing in replica.weighings(found.trace):
             weights[found.trace.modules[weighing.module].path] += weighing.amount
+        for path, amount in ((path, n) for shares in reading.param_asides.values() for path, n in shares.items()):
+            weights[path] += amount
         if reading.params != sum(weights.values()):
             yield f"params {reading.params:,}, replica {sum(weights.values()):,}"
         if reading.layer_params is not None:
