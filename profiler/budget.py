@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from profiler.profiles import Profile
 
 Given: TypeAlias = "int | float | str"
+UNKNOWN, PEAK_MEMORY = "unknown", "peak-memory"
 _MOST_LAYERS, _NAMED = 5, 3  # kept, and named in a sentence
 
 
@@ -65,7 +66,7 @@ FIGURES: Mapping[str, Figure] = {
             True,
         ),
         Figure(
-            "peak-memory",
+            PEAK_MEMORY,
             "peak memory",
             Unit.BYTES,
             lambda p: p.totals.peak_memory_bytes,
@@ -73,7 +74,7 @@ FIGURES: Mapping[str, Figure] = {
             True,
         ),
         Figure(
-            "unknown",
+            UNKNOWN,
             "calls without a formula",
             Unit.EXACT,
             lambda p: p.coverage.unknown,
@@ -105,7 +106,7 @@ class Part:
 class Verdict:
     """A figure against its limit. `parts` are the layers that it is most in.
 
-    unknown_ops: the operators that it lacks for want of a formula, where that is not allowed.
+    unknown_ops: the operators that it lacks for want of a formula, where that is not allowed; or that are too many.
     """
 
     model: str
@@ -119,21 +120,28 @@ class Verdict:
         return max(0, self.measured - self.limit.most)
 
     @property
+    def is_incomplete(self) -> bool:
+        return self.limit.figure.needs_formulas and bool(self.unknown_ops)
+
+    @property
     def passed(self) -> bool:
-        return not self.over and not self.unknown_ops
+        return not self.over and not self.is_incomplete
 
     @property
     def used(self) -> float | None:
         """The share of the limit; None of a limit of 0, and where the figure is incomplete."""
-        return None if self.unknown_ops or not self.limit.most else self.measured / self.limit.most
+        return None if self.is_incomplete or not self.limit.most else self.measured / self.limit.most
 
     def failure(self) -> errors.CheckFailed | None:
         limit, figure = self.limit, self.limit.figure
         if self.over:
             measured, most, over = self._words()
+            measured = f"at least {measured}" if self.is_incomplete else measured
             layers = [self._part(part) for part in self.parts[:_NAMED]]
+            if figure.name == UNKNOWN:
+                layers = [f"{op} ×{times}" for op, times in self.unknown_ops.items()]
             return errors.OverBudget(self.model, figure.words, measured, most, over, limit.place, layers)
-        if self.unknown_ops:
+        if self.is_incomplete:
             return errors.NotCountable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
         return None
 
@@ -224,16 +232,16 @@ def checked(profile: Profile, given: Mapping[str, Given]) -> BudgetCheck:
 def verdicts(profile: Profile, label: str, limits: Iterable[Limit]) -> tuple[Verdict, ...]:
     """Each limit's verdict. A limit on unknown calls says itself whether they are allowed, for all of them."""
     limits = tuple(limits)
-    is_judged = any(limit.figure.name == "unknown" for limit in limits)
-    unknown_ops = {} if is_judged else profile.unknown_ops
-    return tuple(_verdict(profile, label, limit, unknown_ops) for limit in limits)
+    is_judged = any(limit.figure.name == UNKNOWN for limit in limits)
+    return tuple(_verdict(profile, label, limit, is_judged) for limit in limits)
 
 
-def _verdict(profile: Profile, label: str, limit: Limit, unknown_ops: Mapping[str, int]) -> Verdict:
+def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Verdict:
     figure = limit.figure
     measured = figure.of(profile)
+    lacking = figure.name == UNKNOWN or (figure.needs_formulas and not is_judged)
     parts = largest(profile, figure) if measured > limit.most else ()
-    return Verdict(label, limit, measured, tuple(parts), unknown_ops if figure.needs_formulas else {})
+    return Verdict(label, limit, measured, tuple(parts), profile.unknown_ops if lacking else {})
 
 
 def largest(profile: Profile, figure: Figure, most: int = _MOST_LAYERS) -> Sequence[Part]:
@@ -246,7 +254,7 @@ def parts(profile: Profile, figure: Figure) -> list[Part]:
     """What each layer itself contributes; together they are the figure, whichever way a figure is counted."""
     amounts = [figure.own(layer) for layer in profile.layers]
     found = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
-    if figure.name != "peak-memory":
+    if figure.name != PEAK_MEMORY:
         return found
     for storage in memory.alive_at_peak(profile.trace):
         amounts[profile.trace.calls[storage.born].module] += storage.size_bytes

@@ -113,7 +113,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")  # with the line ends it has
     except OSError as error:
-        raise errors.BadBudgetFile(shown(path), None, error.strerror or errors.first_line(error)) from None
+        raise errors.NoSuchBudgetFile(shown(path), error) from None
     except UnicodeDecodeError as error:
         raise errors.BadBudgetFile(shown(path), None, errors.first_line(error)) from None
 

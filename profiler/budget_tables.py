@@ -34,12 +34,12 @@ def _rows(check: BudgetCheck) -> Iterator[Row]:
 
 def _values(verdict: Verdict) -> tuple[object, ...]:
     limit, unit = verdict.limit, verdict.limit.figure.unit
-    over = verdict.over or (None if verdict.unknown_ops else 0)
+    over = verdict.over or (None if verdict.is_incomplete else 0)
     return (
         limit.figure.words,
         Quantity(verdict.measured, unit),
         Quantity(limit.most, unit),
-        _NOTHING if not limit.most and not verdict.unknown_ops else verdict.used,
+        verdict.used if limit.most or verdict.is_incomplete else _NOTHING,
         _NOTHING if over == 0 else Quantity(over, unit),
         limit.place,
     )
@@ -47,7 +47,7 @@ def _values(verdict: Verdict) -> tuple[object, ...]:
 
 def _notes(check: BudgetCheck) -> Iterator[str]:
     for model in check.models:
-        lacking = next((verdict.unknown_ops for verdict in model.verdicts if verdict.unknown_ops), None)
+        lacking = next((verdict.unknown_ops for verdict in model.verdicts if verdict.is_incomplete), None)
         if lacking:
             calls = ", ".join(f"{op} ×{times}" for op, times in lacking.items())
             yield f"{model.model}: NOT COUNTED, for want of a formula: {calls}"

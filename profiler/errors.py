@@ -475,6 +475,14 @@ class BudgetFailed(CheckFailed):
         self.failures = tuple(failures)
 
 
+class NoSuchBudgetFile(ProfileError):
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be read ({error.strerror or first_line(error)}); name a budget file, or leave the name out "
+            "for the nearest one"
+        )
+
+
 class NoBudgetFile(ProfileError):
     def __init__(self, folder: str) -> None:
         super().__init__(

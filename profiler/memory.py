@@ -45,5 +45,5 @@ def alive_at_peak(trace: Trace) -> list[Storage]:
 
 
 def input_bytes(trace: Trace) -> int:
-    """What the caller's tensors take; one that is passed twice counts once."""
+    """What the tensors take that the model is fed."""
     return sum(storage.size_bytes for storage in trace.storages if storage.role == "input")
