@@ -157,7 +157,7 @@ class Verdict:
     def _part(self, part: Part) -> str:
         path = "the inputs" if part.path is None else part.path or "the model itself"
         amount = numbers.quantity((part.amount, self.limit.figure.unit))
-        return f"{path} {amount} ({numbers.share(part.amount / self.measured)} %)"
+        return f"{path} ({amount}, {numbers.share(part.amount / self.measured)} %)"
 
 
 @dataclass(frozen=True, slots=True)

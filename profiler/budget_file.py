@@ -12,6 +12,7 @@ a check means the same wherever in the project it is started.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -122,7 +123,9 @@ def _load(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise errors.BadBudgetFile(shown(path), None, errors.first_line(error)) from None
+        why = errors.first_line(error)
+        line = re.search(r"at line (\d+)", why)
+        raise errors.BadBudgetFile(shown(path), int(line[1]) if line else None, why) from None
 
 
 def _has(data: Any, at: tuple[str, ...]) -> bool:
@@ -167,8 +170,14 @@ class _Reader:
         rows = data.get("models", [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._bad(("models",), f"models have to be tables; write each under {self.header}")
+        lines: dict[str, int] = {}
         for index, row in enumerate(rows):
-            yield self._model(row, ("models", index))
+            model = self._model(row, ("models", index))
+            if model.label in lines:
+                why = f"a model on line {lines[model.label]} is called {model.label!r} as well; give this one a label"
+                raise self._bad(("models", index), why)
+            lines[model.label] = model.line
+            yield model
 
     def _model(self, row: Mapping[str, Any], at: toml_lines.Path) -> Budgeted:
         for key, value in row.items():

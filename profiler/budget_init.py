@@ -47,7 +47,10 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
         return Plan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
     known = {model.label: model for model in file.models}
-    for label in (model.label for model in named):
+    labels = [model.label for model in named]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise errors.SameLabel(label)
         if label in known and known[label].limits:
             raise errors.LimitsExist(known[label].limits[0].place, label)
         if label in known:

@@ -508,6 +508,11 @@ class LimitsExist(ProfileError):
         super().__init__(f"{place}: there are limits for {model!r} already; change them there, or delete them first")
 
 
+class SameLabel(ProfileError):
+    def __init__(self, label: str) -> None:
+        super().__init__(f"two models are called {label!r}; give each a --label of its own")
+
+
 class ListedAlready(ProfileError):
     def __init__(self, place: str, model: str) -> None:
         super().__init__(f"{place}: {model!r} is listed already; run --init-budgets without a model to give it limits")

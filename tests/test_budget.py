@@ -176,7 +176,8 @@ def test_every_tensor_that_it_is_fed_counts() -> None:
 def test_counts_have_all_digits(net: Profile) -> None:
     assert said(net, max_params="20k") == (
         f"Net, parameters: {PARAMS:,} against 20 k (max_params), {PARAMS - 20_000:,} over; "
-        f"most is in first {FIRST:,} ({100 * FIRST / PARAMS:.1f} %), second {SECOND:,} ({100 * SECOND / PARAMS:.1f} %)"
+        f"most is in first ({FIRST:,}, {100 * FIRST / PARAMS:.1f} %), "
+        f"second ({SECOND:,}, {100 * SECOND / PARAMS:.1f} %)"
     )
 
 

@@ -78,7 +78,7 @@ def test_the_promise_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "resnet34", "--depth", "0", "--max-size", "80MB")
     assert status == 1
     assert out.startswith("Layer ")
-    layers = ", ".join(f"layer4.{path} 9.00 MB (10.8 %)" for path in ("0.conv2", "1.conv1", "1.conv2"))
+    layers = ", ".join(f"layer4.{path} (9.00 MB, 10.8 %)" for path in ("0.conv2", "1.conv1", "1.conv2"))
     assert 3 * 3 * 512 * 512 * 4 == 9 * 1024 * 1024
     assert err == (
         f"profile-model: resnet34, size: 83.15 MB against 80 MB (--max-size), 3.15 MB over; most is in {layers}\n"
@@ -153,6 +153,7 @@ def test_a_saved_run_is_held_to_limits_without_torch(capsys: pytest.CaptureFixtu
         (("resnet34", "--init-budgets", "--head-room", "0.1"), "--head-room 0.1: not a share; write it like 10%"),
         (("resnet34", "--init-budgets", "--max-params", "1"), "--max-params has no effect on --init-budgets"),
         (("resnet34", "--init-budgets", "--strict"), "--strict has no effect on --init-budgets"),
+        (("resnet34", "resnet34", "--init-budgets"), "two models are called 'resnet34'; give each a --label"),
         (("--init-budgets", "--batch", "2"), "--batch has no effect on --init-budgets"),
         (("--init-budgets", "--check"), "has no effect on"),
         (("--init-budgets",), "no budget file in"),
@@ -200,7 +201,7 @@ def test_over_names_the_line(capsys: pytest.CaptureFixture[str], folder: Path) -
     assert status == 1
     assert err == (
         f"profile-model: nets.py:net, parameters: {params()} against 5 (profile-model.toml:6), {params() - 5} over; "
-        f"most is in 0 {16 * 8 + 8} (81.0 %), 2 {8 * 4} (19.0 %)\n"
+        f"most is in 0 ({16 * 8 + 8}, 81.0 %), 2 ({8 * 4}, 19.0 %)\n"
     )
     assert [row[-1] for row in rows(out)] == ["profile-model.toml:6", "profile-model.toml:7"]
 
@@ -208,7 +209,7 @@ def test_over_names_the_line(capsys: pytest.CaptureFixture[str], folder: Path) -
 def test_a_model_is_what_its_keys_say(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / budget_file.NAME).write_text(
         f'{ENTRY}batch = 7\nconvention = "fvcore"\nmax-macs = 1e6\nmax-flops = "1M"\n'
-        f'[[models]]\nmodel = "nets.py:net"\ninput = ["5x16"]\n'
+        f'[[models]]\nmodel = "nets.py:net"\nlabel = "five"\ninput = ["5x16"]\n'
         f'max-macs = 1_000_000\nmax-peak-memory = "1MB"\n'
     )
     _, out, _ = run(capsys, "--check", "--format", "json")
@@ -240,10 +241,10 @@ def test_a_bar_shows_how_far_it_is(
         def isatty(self) -> bool:
             return True
 
-    (folder / budget_file.NAME).write_text(2 * f"{ENTRY}max-params = 1G\n".replace("1G", '"1G"'))
+    (folder / budget_file.NAME).write_text(f'{ENTRY}max-params = "1G"\n{ENTRY}max-params = 1\nlabel = "tight"\n')
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    assert main(["--check"]) == 0
+    assert main(["--check"]) == 1
     assert "nets.py:net" in terminal.getvalue()
     assert "0/2" in terminal.getvalue()
     assert list(shown([1], ["one"])) == [1]
@@ -310,7 +311,11 @@ WRONG = {
     "a boolean": (f"{ENTRY}max-params = true\n", ":4: max-params = true: not a whole count"),
     "a list": (f"{ENTRY}max-params = [1]\n", ":4: max-params = [1]: not a whole count"),
     "a negative": (f"{ENTRY}max-unknown = -1\n", ":4: max-unknown = -1: not a whole count"),
-    "not TOML": (f"{ENTRY}max-params =\n", ": Invalid value (at line 4, column 13)"),
+    "a label twice": (
+        f"{ENTRY}max-params = 1\n\n{ENTRY}max-params = 1\n",
+        ":6: a model on line 2 is called 'nets.py:net' as well; give this one a label",
+    ),
+    "not TOML": (f"{ENTRY}max-params =\n", ":4: Invalid value (at line 4, column 13)"),
 }  # fmt: skip
 
 
@@ -334,7 +339,7 @@ def test_other_files_that_are_wrong(capsys: pytest.CaptureFixture[str], folder: 
     (folder / "pyproject.toml").write_text("[project\n")
     status, _, err = run(capsys, "--check")
     assert (status, err.count("\n")) == (2, 1)
-    assert err.startswith("profile-model: pyproject.toml: ")
+    assert err.startswith("profile-model: pyproject.toml:1: ")
 
 
 # Limits are written ---------------------------------------------------------------------------------------------------
