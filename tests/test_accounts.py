@@ -72,6 +72,16 @@ def terms(found: Account) -> dict[str, int]:
 # Accounts that close --------------------------------------------------------------------------------------------------
 
 
+def test_how_much_of_ours_the_tool_bears_out(net: Profile) -> None:
+    """fvcore does not see the products of attention; thop nothing of attention; DeepSpeed everything."""
+    alike = {tool: account(net.trace, reading(net, tool)).operations for tool in ("fvcore", "thop", "deepspeed")}
+    assert {tool: made.alike for tool, made in alike.items() if made is not None} == {
+        "fvcore": CONV + PROJECTIONS + HEAD,
+        "thop": CONV + HEAD,
+        "deepspeed": CONV + PROJECTIONS + PRODUCTS + HEAD,
+    }
+
+
 def test_each_difference_is_a_term(net: Profile) -> None:
     by_fvcore = account(net.trace, reading(net, "fvcore"))
     assert by_fvcore.closes
@@ -161,7 +171,10 @@ def test_equal_totals_do_not_hide_layers_that_differ(net: Profile) -> None:
     said = reading(net, "fvcore")
     assert said.layers is not None
     layers = {**said.layers, "norm": said.layers["norm"] + 7, "head": said.layers["head"] - 7}
-    assert not account(net.trace, replace(said, layers=layers)).closes
+    made = account(net.trace, replace(said, layers=layers))
+    assert not made.closes
+    (failure,) = CrossCheck(net, (made,)).failures()
+    assert "the operations by fvcore add up, and not layer by layer, in norm, head" in str(failure)
 
 
 @pytest.mark.parametrize("tool", ["fvcore", "thop", "torch", "torchprofile", "ptflops-aten"])
@@ -187,6 +200,16 @@ def test_a_wrong_formula_of_a_convention_is_found(net: Profile, monkeypatch: pyt
     (failure,) = CrossCheck(net, (made,)).failures()
     assert failure.status == 1
     assert "norm" in str(failure)
+
+
+def test_a_convention_that_cannot_be_replayed_is_not_explained(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = reading(net, "fvcore")
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 1 // 0))
+    made = account(net.trace, said)
+    assert not made.closes
+    (failure,) = CrossCheck(net, (made,)).failures()
+    assert failure.status == 1
+    assert "cannot be replayed (ZeroDivisionError" in renderer("text").accounts([made])
 
 
 def test_a_charge_without_a_reason_has_to_be_our_macs(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

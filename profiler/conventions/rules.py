@@ -86,6 +86,15 @@ def kernel(made: Made) -> tuple[int, ...]:
     return each(sizes, len(sizes))
 
 
+# What a step of a recurrent layer adds to its products in tools with hooks, so many times its hidden size.
+GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
+
+
+def held(made: Made, *names: str) -> int:
+    """The size of a module's own parameters of these names, where it has them."""
+    return sum(made.weights[name].tensor.numel for name in names if name in made.weights)
+
+
 # What several tools count alike ---------------------------------------------------------------------------------------
 
 
