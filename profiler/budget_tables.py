@@ -60,7 +60,7 @@ _RAW = tuple(
     Column(name, name, unit, lambda row, _: row)
     for name, unit in (
         *((name, Unit.TEXT) for name in ("model", "figure")),
-        *((name, Unit.EXACT) for name in ("measured", "limit", "over")),
+        *((name, Unit.EXACT) for name in ("measured", "limit", "over", "uncounted_calls")),
         *((name, Unit.TEXT) for name in ("passed", "place", "layers")),
     )
 )
@@ -81,5 +81,6 @@ def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
                 f"{'(inputs)' if part.path is None else part.path}:{part.amount}" for part in verdict.parts
             )
             passed = "yes" if verdict.passed else "no"
-            figures = (verdict.measured, limit.most, verdict.over)
+            uncounted = sum(verdict.unknown_ops.values()) if verdict.is_incomplete else 0
+            figures = (verdict.measured, limit.most, verdict.over, uncounted)
             yield Row((model.model, limit.figure.name, *figures, passed, limit.place, layers))

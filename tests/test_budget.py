@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from profiler.budget import FIGURES, BudgetCheck, Checked, limit, parts, verdict
 from profiler.render import FORMATS, numbers, renderer
 from profiler.tables import Unit
 
+SNAPSHOTS = Path(__file__).parent / "snapshots"
 IN, HIDDEN, OUT, ROWS = 64, 256, 32, 16
 FIRST, SECOND = IN * HIDDEN + HIDDEN, HIDDEN * OUT + OUT
 PARAMS, BUFFER = FIRST + SECOND, 10
@@ -308,6 +310,15 @@ def test_every_format_has_every_row(check: BudgetCheck, format: str) -> None:
     assert f"{PARAMS:,}" in shown or str(PARAMS) in shown
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_snapshot(check: BudgetCheck, format: str, request: pytest.FixtureRequest) -> None:
+    output = renderer(format).budgets(check) + "\n"
+    path = SNAPSHOTS / f"budgets{renderer(format).SUFFIXES[0]}"
+    if request.config.getoption("--refresh"):
+        path.write_text(output)
+    assert output == path.read_text()
+
+
 def test_the_table(check: BudgetCheck) -> None:
     over = (4 * PARAMS - 50 * 1024) / 1024**2
     used = 100 * 4 * PARAMS / (50 * 1024)
@@ -334,6 +345,7 @@ def test_json_and_csv_are_raw(check: BudgetCheck) -> None:
     }  # fmt: skip
     assert odd["limits"][1]["unknown_ops"] == {"budget_test.odd_op.default": 2}
     rows = list(csv.DictReader(io.StringIO(check.to_csv())))
+    assert [row["uncounted_calls"] for row in rows] == ["0", "0", "0", "0", "", "0", "2"]
     assert [row["passed"] for row in rows] == ["yes", "no", "yes", "yes", "", "no", "no"]
     assert int(rows[1]["over"]) == 4 * PARAMS - 50 * 1024
     assert rows[1]["layers"] == f"first:{4 * FIRST} second:{4 * SECOND}"
