@@ -5,9 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
+from profiler import (
+    archive,
+    budget,
+    budget_file,
+    budget_init,
+    comparison,
+    conventions,
+    errors,
+    inputs,
+    metrics,
+    model_list,
+    units,
+)
+from profiler.budget import Limit
+from profiler.budget_file import Budgeted, BudgetFile
+from profiler.budget_init import Plan
 from profiler.comparison import Layout
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.metrics import Metric, Metrics
@@ -22,6 +38,8 @@ from profiler.which import Number, number
 PUBLISHED = "published"  # --metrics without a file
 COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
+NEAREST = ""  # --check without a file
+HEAD_ROOM = "10%"
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 
@@ -54,6 +72,15 @@ class Checking:
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """What the models may cost: `limits` for each, or a whole `file` to check; or limits are `to_write`."""
+
+    limits: tuple[Limit, ...]
+    file: BudgetFile | None
+    to_write: Plan | None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -68,6 +95,7 @@ class Options:
     which: Number | None
     save: str | None
     strict: bool
+    budgets: Budgets
 
 
 def options(
@@ -96,6 +124,10 @@ def options(
     which: str | None,
     save: str | None,
     strict: bool,
+    limits: Mapping[str, str | None],
+    check: str | None,
+    init_budgets: bool,
+    head_room: str | None,
 ) -> Options:
     """Check what can be checked before any model is built; raises `errors.ProfileError`.
 
@@ -135,8 +167,18 @@ def options(
         "--sort": sort,
         "--top": top,
         "--filter": filter,
+        **{f"--max-{name}": value for name, value in limits.items()},
+        "--check": check,
+        "--init-budgets": init_budgets or None,
     }
     _check_alone(asked)
+    fed: dict[str, object] = {"--input": shapes or None, "--batch": batch, "--label": labels or None}
+    _check_budgets(specs, head_room, {**asked, **fed})
+    budgets = Budgets(
+        _limits(limits),
+        None if check is None else budget_file.limited(check),
+        _plan(models, convention, head_room) if init_budgets else None,
+    )
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models,
@@ -150,6 +192,7 @@ def options(
         which=None if which is None else number(which),
         save=save,
         strict=strict,
+        budgets=budgets,
     )
 
 
@@ -201,6 +244,43 @@ def _checking(tools: str | None, time_limit: float | None, verbose: bool) -> Che
         return None
     chosen = tool_names(_names(tools) if tools != COMMON else DEFAULT_TOOLS)
     return Checking(chosen, TIME_LIMIT_S if time_limit is None else time_limit, verbose)
+
+
+# Budgets --------------------------------------------------------------------------------------------------------------
+
+
+def _check_budgets(specs: Sequence[str], head_room: str | None, asked: Mapping[str, object]) -> None:
+    """A budget file says for itself which models there are and what they are fed."""
+    if head_room is not None and asked["--init-budgets"] is None:
+        raise errors.OnlyWith("--head-room", "--init-budgets")
+    if asked["--check"] is not None and specs:
+        raise errors.CheckTakesNone(specs[0])
+    fitting = ("--input", "--batch", "--label", "--convention") if specs else ()  # they are written with the limits
+    for alone in ("--check", "--init-budgets"):
+        others = [name for name, value in asked.items() if value is not None and name not in (alone, *fitting)]
+        if asked[alone] is not None and others:
+            raise errors.NotTogether(alone, others[0])
+
+
+def _limits(given: Mapping[str, str | None]) -> tuple[Limit, ...]:
+    named = {name: f"--max-{name}" for name in given}
+    return tuple(
+        budget.limit(name, value, named[name], f"{named[name]} {value}")
+        for name, value in given.items()
+        if value is not None
+    )
+
+
+def _plan(models: Sequence[Wanted], convention: str, head_room: str | None) -> Plan:
+    named = [Budgeted(model.spec, model.label, model.feed, convention, (), 0) for model in models]
+    return budget_init.plan(named, _head_room(head_room))
+
+
+def _head_room(text: str | None) -> Decimal:
+    try:
+        return units.share(HEAD_ROOM if text is None else text)
+    except units.Malformed:
+        raise errors.BadHeadRoom(str(text)) from None
 
 
 # What to show ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from wcwidth import wcswidth
 
 from profiler.account_tables import account_tables
 from profiler.accounts import Account
+from profiler.budget import BudgetCheck
+from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
@@ -20,6 +22,7 @@ from profiler.tables import Column, Table, Unit, View, layer_table
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
+Budgets: TypeAlias = Callable[[BudgetCheck], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
 BETWEEN = 2  # blanks between columns
@@ -44,6 +47,15 @@ def statements(write: Callable[[Table], str]) -> Accounts:
         return "\n\n".join(map(write, account_tables(found, verbose)))
 
     return accounts
+
+
+def checks(write: Callable[[Table], str]) -> Budgets:
+    """`budgets` of a format for people."""
+
+    def budgets(check: BudgetCheck) -> str:
+        return write(budget_table(check))
+
+    return budgets
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

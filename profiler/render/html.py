@@ -57,3 +57,4 @@ def _cell(tag: str, text: str, left: bool) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+budgets = grid.checks(write)
