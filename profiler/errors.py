@@ -163,7 +163,9 @@ class SavedIsFixed(ProfileError):
 
 class NotAProfile(ProfileError):
     def __init__(self, kind: str) -> None:
-        super().__init__(f"compare takes profiles and specs, not {kind}; profile(model, inputs) makes a profile of one")
+        super().__init__(
+            f"compare and diff take profiles and specs, not {kind}; profile(model, inputs) makes a profile of one"
+        )
 
 
 class LabelCount(ProfileError):
@@ -216,6 +218,26 @@ class MetricIsAColumn(ProfileError):
 
 def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+# Before and after -----------------------------------------------------------------------------------------------------
+
+
+class DiffTakesTwo(ProfileError):
+    def __init__(self, models: int) -> None:
+        super().__init__(
+            f"--diff takes two models, before and after, and {models} given; like old.json new.json --diff"
+        )
+
+
+class BaselineTakesOne(ProfileError):
+    def __init__(self, models: int) -> None:
+        super().__init__(f"--baseline is what one model is held against, and {models} are given; name one")
+
+
+class BadIncrease(ProfileError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"--max-increase {text}: {why}; write it like 2%, 0, or params=0,macs=5%")
 
 
 # What to feed ---------------------------------------------------------------------------------------------------------
@@ -419,3 +441,26 @@ class UnknownOperators(CheckFailed):
     def __init__(self, model: str, ops: Mapping[str, int]) -> None:
         calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
         super().__init__(f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)")
+
+
+class GrewTooMuch(CheckFailed):
+    def __init__(self, model: str, figure: str, before: int, after: int, allowed: object, paths: Sequence[str]) -> None:
+        by = f"{after - before:,}" + (f", {_percent(100 * (after - before) / before)} %" if before else "")
+        where = f"; the most in {_some([path or 'the model itself' for path in paths], 3)}" if paths else ""
+        super().__init__(
+            f"{model}: {figure} grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed{where}"
+        )
+
+
+class GrewUnknown(CheckFailed):
+    def __init__(self, model: str, ops: Mapping[str, int]) -> None:
+        calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+        super().__init__(
+            f"{model} calls operators that its baseline does not, and that have no formula: {calls}; how much its MACs "
+            "and FLOPs grew is not known; register one (docs/extending.md)"
+        )
+
+
+def _percent(value: float) -> str:
+    """Three significant digits, and two decimals at most for what is not small."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
 from profiler.comparison import Layout
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
+from profiler.differences import FIGURES, TOP
+from profiler.increase import Limits, limits
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
@@ -22,6 +24,13 @@ from profiler.which import Number, number
 PUBLISHED = "published"  # --metrics without a file
 COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
+# What has a table of its own, and which options mean something with it all the same.
+_ALONE: Mapping[str, tuple[str, ...]] = {
+    "--cross-check": (),
+    "--which": (),
+    "--baseline": ("--save", "--strict", "--convention", "--top"),
+    "--diff": ("--strict", "--convention", "--top"),
+}
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 
@@ -54,6 +63,14 @@ class Checking:
 
 
 @dataclass(frozen=True, slots=True)
+class Diffing:
+    """By how much the second of two models may exceed the first (None: it may), and how many changes are shown."""
+
+    max_increase: Limits | None
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -66,6 +83,7 @@ class Options:
     explain: str | None
     checking: Checking | None
     which: Number | None
+    diffing: Diffing | None
     save: str | None
     strict: bool
 
@@ -94,6 +112,9 @@ def options(
     time_limit: float | None,
     verbose: bool,
     which: str | None,
+    baseline: str | None,
+    diff: bool,
+    max_increase: str | None,
     save: str | None,
     strict: bool,
 ) -> Options:
@@ -119,13 +140,16 @@ def options(
     said |= {key: value for key, value in given.items() if value not in (None, ())}
     models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
     reasons = _reasons(specs, labels, said)
-    if len(models) > 1 or reasons:
+    diffing = _diffing(len(models), baseline, diff, max_increase, top)
+    if diffing is None and (len(models) > 1 or reasons):
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
-        _check_save(save, len(models))
+        _check_save(save, len(models) if diffing is None else 1)
     asked = {
         "--cross-check": cross_check,
         "--which": which,
+        "--baseline": baseline,
+        "--diff": diff or None,
         "--explain": explain,
         "--save": save,
         "--strict": strict or None,
@@ -139,15 +163,16 @@ def options(
     _check_alone(asked)
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
-        models=models,
+        models=models if diffing is None else _before_and_after(models, baseline),
         convention=convention,
         view=view,
-        comparing=_comparing(said, view, models) if len(models) > 1 or reasons else None,
+        comparing=_comparing(said, view, models) if diffing is None and (len(models) > 1 or reasons) else None,
         format=chosen,
         output=output,
         explain=explain,
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
+        diffing=diffing,
         save=save,
         strict=strict,
     )
@@ -184,11 +209,38 @@ def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any
 
 
 def _check_alone(asked: Mapping[str, object]) -> None:
-    """A cross-check and a search for a number have a table of their own, which no other option shapes."""
-    for option in ("--cross-check", "--which"):
-        others = [name for name, value in asked.items() if value is not None and name != option]
+    """What has a table of its own is shaped by few of the other options."""
+    for option, allowed in _ALONE.items():
+        others = [name for name, value in asked.items() if value is not None and name not in (option, *allowed)]
         if asked[option] is not None and others:
             raise errors.NotTogether(option, others[0])
+
+
+# Before and after -----------------------------------------------------------------------------------------------------
+
+
+def _diffing(
+    models: int, baseline: str | None, diff: bool, max_increase: str | None, top: int | None
+) -> Diffing | None:
+    if baseline is None and not diff:
+        if max_increase is not None:
+            raise errors.OnlyWith("--max-increase", "--baseline or --diff")
+        return None
+    if baseline is not None and not diff and models != 1:
+        raise errors.BaselineTakesOne(models)
+    if baseline is None and models != 2:
+        raise errors.DiffTakesTwo(models)
+    allowed = None if max_increase is None else limits(max_increase, FIGURES)
+    return Diffing(allowed, TOP if top is None else top)
+
+
+def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[Wanted, ...]:
+    """What is fed is for the one that is run, where the other was saved."""
+    both = [*([Wanted(baseline, baseline, models[0].feed)] if baseline is not None else ()), *models]
+    saved = [model.spec.endswith(archive.SUFFIXES) for model in both]
+    if all(saved):
+        return tuple(both)
+    return tuple(replace(model, feed=Feed()) if was else model for model, was in zip(both, saved, strict=True))
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

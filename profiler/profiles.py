@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from profiler import archive, conventions, errors, layers, memory
 from profiler.layers import Figures, Layer
 from profiler.ops import cost, free_reason
 from profiler.records import Trace
 from profiler.shown import Shown
+
+if TYPE_CHECKING:
+    from profiler.differences import Diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,12 @@ class Profile(Shown):
     def under(self, convention: str) -> Profile:
         """The same facts in another convention."""
         return Profile(self.trace, convention)
+
+    def diff(self, after: Profile) -> Diff:
+        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
+        from profiler.differences import Diff  # which is about profiles
+
+        return Diff(self, after)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""

@@ -11,6 +11,8 @@ from typing import Any
 from profiler.account_tables import raw_account_table
 from profiler.accounts import Account
 from profiler.comparison import Comparison
+from profiler.diff_tables import raw_diff_table
+from profiler.differences import Diff
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -43,6 +45,11 @@ def models(comparison: Comparison) -> str:
 def accounts(found: Sequence[Account], verbose: bool = False) -> str:
     """One row for each figure and term; `verbose` for one row for each layer's part of a term."""
     return write(raw_account_table(found, verbose))
+
+
+def diff(found: Diff) -> str:
+    """The totals, and one row for each layer that differs, in its own figures."""
+    return write(raw_diff_table(found))
 
 
 _PATH = {"layer": "path"}

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 from profiler.account_tables import account_tables
 from profiler.accounts import Account
 from profiler.comparison import Comparison
+from profiler.diff_tables import diff_tables
+from profiler.differences import Diff
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -18,6 +20,7 @@ from profiler.tables import Column, Table, Unit, View, layer_table
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
+Differences: TypeAlias = Callable[[Diff], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
 BETWEEN = 2  # blanks between columns
@@ -42,6 +45,15 @@ def statements(write: Callable[[Table], str]) -> Accounts:
         return "\n\n".join(map(write, account_tables(found, verbose)))
 
     return accounts
+
+
+def differences(write: Callable[[Table], str]) -> Differences:
+    """`diff` of a format for people: the totals, then the layers."""
+
+    def diff(found: Diff) -> str:
+        return "\n\n".join(map(write, diff_tables(found)))
+
+    return diff
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

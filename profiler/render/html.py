@@ -49,3 +49,4 @@ def _cell(tag: str, text: str, left: bool, bold: bool = False) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+diff = grid.differences(write)

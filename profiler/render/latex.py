@@ -48,6 +48,7 @@ def models(comparison: Comparison) -> str:
 
 
 accounts = grid.statements(write)
+diff = grid.differences(write)
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

@@ -41,3 +41,4 @@ def _escaped(cell: str) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+diff = grid.differences(write)

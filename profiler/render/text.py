@@ -34,6 +34,7 @@ def write(table: Table, width: int | None = None) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+diff = grid.differences(write)
 
 
 def _least(table: Table, kept: Sequence[int]) -> int:
