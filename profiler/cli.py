@@ -259,7 +259,8 @@ def _tell(failures: Sequence[errors.ProfileError], chosen: Options) -> int:
     for failure in failures:
         if chosen.format == github.NAME:
             print(github.annotation("error", str(failure)))
-        _refuse(str(failure), failure.status)
+        else:
+            _refuse(str(failure), failure.status)
     return max((failure.status for failure in failures), default=0)
 
 
@@ -298,6 +299,7 @@ def _summary() -> Iterator[TextIO]:
     except OSError as error:
         raise errors.CannotWrite(path, error) from None
     with file:
+        file.write("\n" * (file.tell() > 0))  # between what another step wrote and ours
         yield file
 
 

@@ -136,7 +136,7 @@ def diff_notes(found: Diff) -> Iterator[str]:
     if found.is_empty:
         yield "Nothing changed."
     yield unit_note(after)
-    if found.given.convention is not after.convention:
+    if found.given.convention.name != after.convention.name:
         yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
     if before.trace.engine == after.trace.engine:
         yield f"Engine {after.trace.engine}."

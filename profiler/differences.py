@@ -118,7 +118,7 @@ class Diff(Shown):
 
     def __init__(self, before: Profile, after: Profile, top: int | None = TOP) -> None:
         self.given = before
-        self.before = before if before.convention is after.convention else before.under(after.convention.name)
+        self.before = before if before.convention.name == after.convention.name else before.under(after.convention.name)
         self.after = after
         self.top = top
 
@@ -189,7 +189,7 @@ class Diff(Shown):
         return str(renderer.diff(self))
 
     def __repr__(self) -> str:
-        return f"<Diff {self.before.model} to {self.after.model}: {len(self.blocks)} changes>"
+        return f"<Diff {self.before.model} to {self.after.model}: changed: {len(self.blocks)}>"
 
 
 def diff(before: Profile | str, after: Profile | str, *, top: int | None = TOP) -> Diff:
@@ -241,7 +241,7 @@ def _whereabouts(found: Matching, before: Node, after: Node) -> Literal["renamed
     """Not of what is in a renamed or moved layer: its parent is the same as before."""
     if before.parent is None and after.parent is None:
         return None
-    if before.parent is None or found.partners.get(before.parent) != after.parent:
+    if before.parent is None or after.parent is None or found.partners.get(before.parent) != after.parent:
         return "moved"
     return "renamed" if before.layer.name != after.layer.name else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from profiler.records import Input
 
@@ -225,9 +226,8 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 class DiffTakesTwo(ProfileError):
     def __init__(self, models: int) -> None:
-        super().__init__(
-            f"--diff takes two models, before and after, and {models} given; like old.json new.json --diff"
-        )
+        given = "1 is given" if models == 1 else f"{models} are given"
+        super().__init__(f"--diff takes two models, before and after, and {given}; like old.json new.json --diff")
 
 
 class BaselineTakesOne(ProfileError):
@@ -237,7 +237,7 @@ class BaselineTakesOne(ProfileError):
 
 class BadIncrease(ProfileError):
     def __init__(self, text: str, why: str) -> None:
-        super().__init__(f"--max-increase {text}: {why}; write it like 2%, 0, or params=0,macs=5%")
+        super().__init__(f"--max-increase {text}: {why}; write it like 2%, 0 or params=0,macs=5%")
 
 
 # What to feed ---------------------------------------------------------------------------------------------------------
@@ -444,8 +444,10 @@ class UnknownOperators(CheckFailed):
 
 
 class GrewTooMuch(CheckFailed):
-    def __init__(self, model: str, figure: str, before: int, after: int, allowed: object, paths: Sequence[str]) -> None:
-        by = f"{after - before:,}" + (f", {_percent(100 * (after - before) / before)} %" if before else "")
+    def __init__(
+        self, model: str, figure: str, before: int, after: int, allowed: Decimal, paths: Sequence[str]
+    ) -> None:
+        by = f"{after - before:,}" + (f", {_percent(100 * (after - before) / before, allowed)} %" if before else "")
         where = f"; the most in {_some([path or 'the model itself' for path in paths], 3)}" if paths else ""
         super().__init__(
             f"{model}: {figure} grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed{where}"
@@ -461,6 +463,7 @@ class GrewUnknown(CheckFailed):
         )
 
 
-def _percent(value: float) -> str:
-    """Three significant digits, and two decimals at most for what is not small."""
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+def _percent(value: float, allowed: Decimal) -> str:
+    """Two decimals, or as many as it takes to see that it is more than is allowed."""
+    written = [f"{value:.{decimals}f}" for decimals in range(2, 16)]
+    return next((text for text in written if Decimal(text) > allowed), written[-1])

@@ -49,9 +49,9 @@ def limits(text: str, figures: Sequence[str]) -> Limits:
         if not match["percent"] and percent:
             raise errors.BadIncrease(text, f"{match['number']} lacks its %")
         if figure is not None and figure not in figures:
-            raise errors.BadIncrease(text, f"no figure is called {figure!r}, but {', '.join(figures)}")
+            raise errors.BadIncrease(text, f"no figure is called {figure!r}; choose from {', '.join(figures)}")
         if figure in named or (figure is None and others is not None):
-            raise errors.BadIncrease(text, f"{figure or 'all figures'} given twice")
+            raise errors.BadIncrease(text, f"{f'{figure} is' if figure else 'all figures are'} given twice")
         if figure is None:
             others = percent
         else:

@@ -26,8 +26,8 @@ COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
-    "--cross-check": (),
-    "--which": (),
+    "--cross-check": ("--label",),
+    "--which": ("--label",),
     "--baseline": ("--save", "--strict", "--convention", "--top"),
     "--diff": ("--strict", "--convention", "--top"),
 }
@@ -159,6 +159,7 @@ def options(
         "--sort": sort,
         "--top": top,
         "--filter": filter,
+        "--label": tuple(labels) or None,
     }
     _check_alone(asked)
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
