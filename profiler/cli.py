@@ -168,7 +168,7 @@ def _diff(chosen: Options, diffing: Diffing) -> int:
         if failures:
             return _tell(failures, chosen)
         before, after = profiles
-        found = Diff(before, after, diffing.top)
+        found = Diff(before, after, diffing.top, diffing.columns)
         print(renderer(chosen.format).diff(found), file=file)
     if diffing.max_increase is not None:
         failures += found.failures(diffing.max_increase)

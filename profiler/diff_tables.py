@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.describe import describe
-from profiler.differences import Amounts, Change, Diff, Reason
+from profiler.differences import Change, Diff, Reason
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Tensor
-from profiler.tables import Column, Row, Table, Unit, inputs_words, uncounted, unit_note, versions_note
+from profiler.tables import Column, Row, Table, Unit, chosen_columns, inputs_words, uncounted, unit_note, versions_note
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
@@ -25,15 +25,23 @@ _TOTALS = (
     _column("difference", "Difference", Unit.DIFFERENCE),
     _column("percent", "%", Unit.GROWTH),
 )
-_CHANGES = (
-    _column("change", "Change", Unit.TEXT),
-    _column("layer", "Layer", Unit.TEXT, 0, 40),
-    _column("what", "What", Unit.TEXT, 0, 60),
-    _column("params", "Parameters", Unit.DIFFERENCE),
-    _column("macs", "MACs", Unit.DIFFERENCE),
-    _column("flops", "FLOPs", Unit.DIFFERENCE, 1),
-    _column("activations", "Act. bytes", Unit.DIFFERENCE, 2),
-)
+CHANGE_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("change", "Change", Unit.TEXT, lambda change, _: change.status),
+        Column("layer", "Layer", Unit.TEXT, lambda change, _: place(change), 0, 40),
+        Column("what", "What", Unit.TEXT, lambda change, _: words(change), 0, 60),
+        Column("layers", "Layers", Unit.EXACT, lambda change, _: change.layers, 3),
+        Column("params", "Parameters", Unit.DIFFERENCE, lambda change, _: change.amounts.params),
+        Column("trainable", "Trainable", Unit.DIFFERENCE, lambda change, _: change.amounts.trainable, 3),
+        Column("buffers", "Buffers", Unit.DIFFERENCE, lambda change, _: change.amounts.buffers, 3),
+        Column("macs", "MACs", Unit.DIFFERENCE, lambda change, _: change.amounts.macs),
+        Column("flops", "FLOPs", Unit.DIFFERENCE, lambda change, _: change.amounts.flops, 1),
+        Column("size", "Bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.size, 3),
+        Column("activations", "Act. bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.activations, 2),
+    )
+}
+DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", "activations")
 
 
 def diff_tables(found: Diff) -> Iterator[Table]:
@@ -42,7 +50,9 @@ def diff_tables(found: Diff) -> Iterator[Table]:
     totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in found.totals)
     yield Table(_TOTALS, totals, notes=tuple(diff_notes(found)), caption=title, chosen=True)
     if found.blocks:
-        yield Table(_CHANGES, tuple(_change_rows(found)), caption=f"Layers: {_counted(found.blocks)}")
+        columns = chosen_columns(found.columns or DEFAULT_CHANGE_COLUMNS, CHANGE_COLUMNS)
+        rows = tuple(_change_rows(found, columns))
+        yield Table(columns, rows, caption=f"Layers: {_counted(found.blocks)}", chosen=bool(found.columns))
 
 
 def _growth(before: int, growth: float | None) -> float | str:
@@ -58,18 +68,20 @@ def _counted(blocks: Sequence[Change]) -> str:
 # Changes --------------------------------------------------------------------------------------------------------------
 
 
-def _change_rows(found: Diff) -> Iterator[Row]:
+def _change_rows(found: Diff, columns: Sequence[Column]) -> Iterator[Row]:
     shown = found.blocks[: found.top]
     for block in shown:
-        yield Row((block.status, place(block), words(block), *_amounts(block.amounts)))
+        yield Row(tuple(column.get(block, found) for column in columns))
     rest = found.blocks[len(shown) :]
     if rest:
-        more = sum((block.amounts for block in rest), Amounts())
-        yield Row((_NOTHING, f"… and {len(rest)} more", _NOTHING, *_amounts(more)))
+        yield Row(tuple(_rest(rest, column, found) for column in columns))
 
 
-def _amounts(amounts: Amounts) -> tuple[int, ...]:
-    return amounts.params, amounts.macs, amounts.flops, amounts.activations
+def _rest(rest: Sequence[Change], column: Column, found: Diff) -> Any:
+    """What is not shown, in one row: how many they are, and their amounts together."""
+    if column.unit is Unit.TEXT:
+        return f"… and {len(rest)} more" if column.name == "layer" else _NOTHING
+    return sum(column.get(block, found) for block in rest)
 
 
 def place(change: Change) -> str:
@@ -106,11 +118,11 @@ def _reason(reason: Reason) -> str:
 
 
 def _value(value: Any) -> str:
-    """A setting or shapes in a few characters; a tensor that is held is a shape, a dtype and whether it is trained."""
+    """A setting, a tensor or shapes in a few characters."""
     if value is None:
         return "none"
     if isinstance(value, Tensor):
-        return _value(value.shape)
+        return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     if isinstance(value, tuple):
         return "×".join(map(_value, value)) if value and all(type(v) is int for v in value) else _several(value)
     return str(value)

@@ -114,13 +114,15 @@ class Diff(Shown):
     """Two profiles, and what changed from one to the other. `print` it, or look at `totals`, `layers` and `blocks`.
 
     top: how many blocks are shown (None: all).
+    columns: what is shown of each, by the names that `--columns` takes.
     """
 
-    def __init__(self, before: Profile, after: Profile, top: int | None = TOP) -> None:
+    def __init__(self, before: Profile, after: Profile, top: int | None = TOP, columns: Sequence[str] = ()) -> None:
         self.given = before
         self.before = before if before.convention.name == after.convention.name else before.under(after.convention.name)
         self.after = after
         self.top = top
+        self.columns = tuple(columns)
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
@@ -192,15 +194,16 @@ class Diff(Shown):
         return f"<Diff {self.before.model} to {self.after.model}: changed: {len(self.blocks)}>"
 
 
-def diff(before: Profile | str, after: Profile | str, *, top: int | None = TOP) -> Diff:
+def diff(before: Profile | str, after: Profile | str, *, top: int | None = TOP, columns: Sequence[str] = ()) -> Diff:
     """What changed from one model to another.
 
     before, after: profiles, or specs such as "resnet34" or "before.json".
     top: how many changes are shown (None: all); `Diff.layers` and `Diff.blocks` always have all of them.
+    columns: what is shown of each change, by the names that `--columns` takes.
 
     Raises `profiler.errors.ProfileError`.
     """
-    return Diff(_profiled(before), _profiled(after), top)
+    return Diff(_profiled(before), _profiled(after), top, columns)
 
 
 def _profiled(model: Any) -> Profile:
@@ -264,8 +267,8 @@ def _reasons(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
     if old.kind != new.kind:
         yield Reason("kind", old.kind, new.kind)
     yield from _items(dict(old.module.attributes), dict(new.module.attributes))
-    yield from _items(_held(old.weights), _held(new.weights))
-    yield from _items(_held(old.buffers), _held(new.buffers))
+    for held in ((old.weights, new.weights), (old.buffers, new.buffers)):
+        yield from _items(*map(_held, held))
     if not before.children and not after.children and _shapes(old.output) != _shapes(new.output):
         yield Reason("output", _shapes(old.output), _shapes(new.output))
     if old.calls != new.calls:
@@ -289,7 +292,12 @@ def _items(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
 
 
 def _held(weights: Iterable[Weight]) -> dict[str, Any]:
-    return {w.name: (w.tensor.shape, w.tensor.dtype, w.trainable, w.same_as is not None) for w in weights}
+    found: dict[str, Any] = {}
+    for weight in weights:
+        found[weight.name] = replace(weight.tensor, strides=None)
+        found[f"{weight.name} trainable"] = weight.trainable
+        found[f"{weight.name} tied"] = weight.same_as is not None
+    return found
 
 
 def _shapes(value: Value) -> tuple[tuple[int, ...], ...]:

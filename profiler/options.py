@@ -10,6 +10,7 @@ from typing import Any
 from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
 from profiler.comparison import Layout
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
+from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
 from profiler.increase import Limits, limits
 from profiler.metrics import Metric, Metrics
@@ -18,7 +19,7 @@ from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
-from profiler.tables import Better, View
+from profiler.tables import Better, View, chosen_columns
 from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
@@ -28,8 +29,8 @@ EVERYTHING = "*"  # --bold without columns
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": ("--label",),
     "--which": ("--label",),
-    "--baseline": ("--save", "--strict", "--convention", "--top"),
-    "--diff": ("--strict", "--convention", "--top"),
+    "--baseline": ("--save", "--strict", "--convention", "--columns", "--top"),
+    "--diff": ("--strict", "--convention", "--columns", "--top"),
 }
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
@@ -64,10 +65,11 @@ class Checking:
 
 @dataclass(frozen=True, slots=True)
 class Diffing:
-    """By how much the second of two models may exceed the first (None: it may), and how many changes are shown."""
+    """By how much the second of two models may exceed the first (None: it may), and what is shown of the changes."""
 
     max_increase: Limits | None
     top: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def options(
     said |= {key: value for key, value in given.items() if value not in (None, ())}
     models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
     reasons = _reasons(specs, labels, said)
-    diffing = _diffing(len(models), baseline, diff, max_increase, top)
+    diffing = _diffing(len(models), baseline, diff, max_increase, top, _names(columns))
     if diffing is None and (len(models) > 1 or reasons):
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
@@ -221,7 +223,12 @@ def _check_alone(asked: Mapping[str, object]) -> None:
 
 
 def _diffing(
-    models: int, baseline: str | None, diff: bool, max_increase: str | None, top: int | None
+    models: int,
+    baseline: str | None,
+    diff: bool,
+    max_increase: str | None,
+    top: int | None,
+    columns: tuple[str, ...],
 ) -> Diffing | None:
     if baseline is None and not diff:
         if max_increase is not None:
@@ -232,7 +239,8 @@ def _diffing(
     if baseline is None and models != 2:
         raise errors.DiffTakesTwo(models)
     allowed = None if max_increase is None else limits(max_increase, FIGURES)
-    return Diffing(allowed, TOP if top is None else top)
+    chosen_columns(columns, CHANGE_COLUMNS)
+    return Diffing(allowed, TOP if top is None else top, columns)
 
 
 def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[Wanted, ...]:

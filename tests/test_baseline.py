@@ -176,6 +176,16 @@ def test_json(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     assert sum(change["amounts"]["macs"] for change in found["changes"]) == macs(12) - macs()
 
 
+def test_columns(capsys: pytest.CaptureFixture[str], saved: str) -> None:
+    columns = ("--columns", "layer,size,layers", "--top", "1")
+    _, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, *columns)
+    first = 4 * (3 * 3 * 3 + 1) * (12 - 8)
+    rest = 4 * (params(12) - params()) - first
+    rows = [line.split() for line in out.splitlines()[-4:]]
+    assert rows[0] == ["Layer", "Bytes", "Layers"]
+    assert rows[2:] == [["features.0", f"+{first}", "1"], ["…", "and", "4", "more", f"+{rest}", "4"]]
+
+
 def test_csv(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     _, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -216,7 +226,8 @@ def test_more_unknown_operators_fail_a_limit_on_macs(capsys: pytest.CaptureFixtu
         ((NET, "--baseline", "nowhere.json"), "nowhere.json is not a saved trace (No such file"),
         ((NET, "--baseline", "nets.py"), "say what to call in the file"),
         ((NET, "--baseline", "before.json", "--depth", "2"), "--depth has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--columns", "macs"), "--columns has no effect on --baseline"),
+        ((NET, "--baseline", "before.json", "--columns", "calls"), "no column is called 'calls'; choose from change,"),
+        ((NET, "--baseline", "before.json", "--caption", "c"), "--caption has no effect on --baseline"),
         ((NET, "--baseline", "before.json", "--sort", "macs"), "--sort has no effect on --baseline"),
         ((NET, "--baseline", "before.json", "--filter", "head"), "--filter has no effect on --baseline"),
         ((NET, "--baseline", "before.json", "--label", "a"), "--label has no effect on --baseline"),

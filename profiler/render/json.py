@@ -113,9 +113,9 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _setting(value: Any) -> Any:
-    """A module's setting, shapes, or what is held of a parameter."""
+    """A module's setting, shapes, or a tensor that it holds."""
     if isinstance(value, Tensor):
-        return list(value.shape)
+        return {"shape": list(value.shape), "dtype": value.dtype}
     if isinstance(value, tuple):
         return [_setting(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
