@@ -114,13 +114,15 @@ def _described(layer: Layer) -> str:
 
 
 def _reason(reason: Reason) -> str:
+    if reason.before is None:
+        return f"{reason.what} {_value(reason.after)} is new"
+    if reason.after is None:
+        return f"{reason.what} {_value(reason.before)} is gone"
     return f"{reason.what} {_value(reason.before)} became {_value(reason.after)}"
 
 
 def _value(value: Any) -> str:
     """A setting, a tensor or shapes in a few characters."""
-    if value is None:
-        return "none"
     if isinstance(value, Tensor):
         return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     if isinstance(value, tuple):

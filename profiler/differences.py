@@ -268,7 +268,8 @@ def _reasons(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
         yield Reason("kind", old.kind, new.kind)
     yield from _items(dict(old.module.attributes), dict(new.module.attributes))
     for held in ((old.weights, new.weights), (old.buffers, new.buffers)):
-        yield from _items(*map(_held, held))
+        yield from _items(*map(_tensors, held))
+        yield from _shared_items(*map(_flags, held))
     if not before.children and not after.children and _shapes(old.output) != _shapes(new.output):
         yield Reason("output", _shapes(old.output), _shapes(new.output))
     if old.calls != new.calls:
@@ -291,10 +292,20 @@ def _items(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
             yield Reason(name, old.get(name), new.get(name))
 
 
-def _held(weights: Iterable[Weight]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _shared_items(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
+    """Of what both have."""
+    yield from _items(
+        {name: old[name] for name in old if name in new}, {name: new[name] for name in new if name in old}
+    )
+
+
+def _tensors(weights: Iterable[Weight]) -> dict[str, Any]:
+    return {weight.name: replace(weight.tensor, strides=None) for weight in weights}
+
+
+def _flags(weights: Iterable[Weight]) -> dict[str, Any]:
+    found = {}
     for weight in weights:
-        found[weight.name] = replace(weight.tensor, strides=None)
         found[f"{weight.name} trainable"] = weight.trainable
         found[f"{weight.name} tied"] = weight.same_as is not None
     return found

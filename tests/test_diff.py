@@ -256,6 +256,48 @@ def test_different_versions_and_engines_are_said() -> None:
     assert "Different engines: cpu before, meta after." in words
 
 
+class Holder(nn.Module):
+    """Reasons that are no shape of the layer's own words."""
+
+    def __init__(self, factor: float | None = 1.0, buffers: int = 0, tied: bool = False) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+        if factor is not None:
+            self.factor = factor
+        for index in range(buffers):
+            self.register_buffer(f"held{index}", torch.ones(2, 3))
+        if tied:
+            self.b.weight = self.a.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.a(x))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (Holder(), Holder(2.0), "Holder: factor 1.0 became 2.0"),
+        (Holder(None), Holder(2.0), "Holder: factor 2.0 is new"),
+        (Holder(2.0), Holder(None), "Holder: factor 2.0 is gone"),
+        (Holder(), Holder(buffers=1), "Holder: held0 2×3 float32 is new"),
+        (Holder(buffers=1), Holder(), "Holder: held0 2×3 float32 is gone"),
+        (Holder(), Holder().half().float().requires_grad_(False), "weight trainable True became False"),
+        (Holder(), Holder(tied=True), "Linear 3→3 became Linear 3→3 tied"),
+        (nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3, padding=(1, 0)), "padding 0×0 became 1×0"),
+        (nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3, padding_mode="circular"), "padding_mode zeros became circular"),
+        (nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3, bias=False), "bias 3 float32 is gone"),
+    ],
+)
+def test_in_what_a_layer_differs(before: nn.Module, after: nn.Module, said: str) -> None:
+    shape = (2, 3, 8, 8) if isinstance(before, nn.Conv2d) else (2, 3)
+    assert said in str(diff(profile(before, shape), profile(after, shape)))
+
+
+def test_a_dtype_is_a_change() -> None:
+    before, after = profile(nn.Linear(3, 4), (2, 3)), profile(nn.Linear(3, 4).half(), "2x3:float16")
+    assert "weight 4×3 float32 became 4×3 float16" in str(diff(before, after))
+
+
 # Limits in Python -------------------------------------------------------------------------------------------------
 
 
