@@ -99,7 +99,7 @@ class Total:
 
 _TOTALS = (
     ("params", "Parameters", "params"),
-    ("trainable", "Trainable", "trainable_params"),
+    ("trainable", "Trainable parameters", "trainable_params"),
     ("buffers", "Buffers", "buffers"),
     ("macs", "MACs", "macs"),
     ("flops", "FLOPs", "flops"),
