@@ -22,8 +22,8 @@ def account_tables(accounts: Iterable[Account], verbose: bool = False) -> Iterat
     """One table for each account. `verbose` shows each term's layers."""
     for account in accounts:
         title = f"{account.tool} {account.version}".strip()
-        rows = tuple(_rows(account, title, verbose))
-        yield Table(_COLUMNS, rows, notes=tuple(_notes(account)), caption=f"{account.model} by {title}", chosen=True)
+        rows, facts = tuple(_rows(account, title, verbose)), tuple(_facts(account))
+        yield Table(_COLUMNS, rows, facts, tuple(_notes(account)), caption=f"{account.model} by {title}", chosen=True)
 
 
 def _rows(account: Account, title: str, verbose: bool) -> Iterator[Row]:
@@ -46,12 +46,24 @@ def _statement(statement: Statement, title: str, words: str, verbose: bool) -> I
     yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
     yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
     for suspect in statement.suspects:
-        words = f"{_place(suspect.path)}: {suspect.found:,}, and {suspect.why} is {suspect.expected:,}"
+        words = f"{suspect.found:,} for {suspect.expected:,} {suspect.why}, in {_place(suspect.path)}"
         yield Row((words, _NOTHING, suspect.found - suspect.expected, _NOTHING), 1)
 
 
 def _place(path: str) -> str:
     return path or "the model itself"
+
+
+def _facts(account: Account) -> Iterator[tuple[str, float, Unit, str]]:
+    """How much of our figure the tool bears out, where it is not all."""
+    operations = account.operations
+    if operations is not None and operations.alike < operations.ours:
+        yield (
+            "Checked, %",
+            operations.alike / operations.ours,
+            Unit.SHARE,
+            "of our MACs: the tool counts them, and alike",
+        )
 
 
 def _notes(account: Account) -> Iterator[str]:

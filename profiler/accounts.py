@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from profiler import conventions
+from profiler import conventions, errors
 from profiler.conventions import Charge, Replica
 from profiler.conventions.events import Operator
 from profiler.ops import cost
 from profiler.peers.reading import Reading
-from profiler.records import Trace
+from profiler.records import Trace, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,15 @@ class Statement:
     """One figure's account: `ours` + the terms' amounts = `reported`, if it closes.
 
     reported: the tool's own figure; None where it gives none.
+    alike: how much of ours the tool counts as well, and as much. Of the rest, which it leaves out or counts in its own
+        way, the account says nothing that the tool would bear out.
     """
 
     ours: int
     terms: tuple[Term, ...]
     reported: int | float | None
     suspects: tuple[Suspect, ...] = ()
+    alike: int = 0
 
     @property
     def explained(self) -> int:
@@ -123,47 +126,68 @@ def _problem(reading: Reading) -> str | None:
 
 # Operations -----------------------------------------------------------------------------------------------------------
 
+_BESIDE = "not in our trace"
 _Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: amount
 
 
 def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
-    macs = [0 if (spent := cost(trace.signatures[call.signature])) is None else spent.macs for call in trace.calls]
-    charges = list(replica.charges(trace))
-    reasons, suspects = _differences(trace, replica, charges, [replica.per_mac * int(count) for count in macs])
+    spent = [cost(trace.signatures[call.signature]) for call in trace.calls]
+    ours = [0 if one is None else replica.per_mac * int(one.macs) for one in spent]
+    try:
+        charges = list(replica.charges(trace))
+    except Exception as error:  # a layer that is not made as the tool expects, and so a bug of the replica
+        why = f"since its convention cannot be replayed ({type(error).__name__}: {errors.first_line(error)})"
+        return Statement(sum(ours), (), reading.total, (Suspect("", 0, int(reading.total or 0), why),))
+    reasons, suspects, alike = _differences(trace, replica, charges, ours)
     expected: dict[str, int | Fraction] = defaultdict(int)
     for charge in charges:
         expected[trace.modules[charge.module].path] += charge.amount
     for why, shares in reading.asides.items():
         for path, amount in shares.items():
-            reasons["sizes", why][path] += amount
+            reasons[_BESIDE, why][path] += amount
             expected[path] += amount
     suspects += _against_layers(expected, reading.layers)
-    return Statement(replica.per_mac * int(sum(macs)), _terms(reasons), reading.total, tuple(suspects))
+    return Statement(sum(ours), _terms(reasons), reading.total, tuple(suspects), alike)
 
 
 def _differences(
     trace: Trace, replica: Replica, charges: Iterable[Charge], ours: Sequence[int]
-) -> tuple[_Reasons, list[Suspect]]:
-    """Each charge against our figure for the same calls; then our figures that no charge stands for."""
+) -> tuple[_Reasons, list[Suspect], int]:
+    """Each charge against our figure for the same calls; then our figures that no charge stands for.
+
+    Also how much of our figures is charged alike.
+    """
     reasons: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     unexplained: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    left = list(ours)
+    left, alike = list(ours), 0
     for charge in charges:
         path, same = trace.modules[charge.module].path, sum(left[position] for position in charge.calls)
         for position in charge.calls:
             left[position] = 0
         difference = charge.amount - same
-        if difference and charge.why:
-            reasons[charge.family, charge.why][path] += difference
+        why = charge.why or (_COMPLEX if _is_complex(trace, charge) else "")
+        if difference and why:
+            reasons[charge.family, why][path] += difference
         elif difference:
             unexplained[path][0] += same
             unexplained[path][1] += int(charge.amount)
+        else:
+            alike += same
     for op in replica.seen(trace):
         amount = sum(left[position] for position in op.calls)
         if amount:
             reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
-    why = "what we count, as the tool should"
-    return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()]
+    why = "that we count"
+    return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()], alike
+
+
+_COMPLEX = "a complex multiply-accumulate counts as one, and we count the four that it is made of"
+
+
+def _is_complex(trace: Trace, charge: Charge) -> bool:
+    """Whether the calls that a charge stands for have to do with complex numbers."""
+    signatures = (trace.signatures[trace.calls[position].signature] for position in charge.calls)
+    return any(tensor.is_complex for found in signatures for tensor in tensors(found.args))
 
 
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
@@ -192,7 +216,7 @@ def _against_layers(expected: Mapping[str, int | Fraction], layers: Mapping[str,
     if layers is None:
         return []
     return [
-        Suspect(path, int(expected.get(path, 0)), int(layers.get(path, 0)), "what the tool's convention gives")
+        Suspect(path, int(expected.get(path, 0)), int(layers.get(path, 0)), "by its convention")
         for path in dict.fromkeys([*expected, *layers])
         if not _is_same(expected.get(path, 0), layers.get(path, 0))
     ]
@@ -216,14 +240,19 @@ def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement |
         theirs[weighing.module] += weighing.amount
         if weighing.why:
             reasons.setdefault(weighing.module, weighing.why)
-    terms: _Reasons = defaultdict(dict)
+    terms: _Reasons = defaultdict(lambda: defaultdict(Fraction))
     suspects = []
     for row in sorted({*ours, *theirs}):
         path, difference = trace.modules[row].path, theirs[row] - ours[row]
         if difference and row in reasons:
             terms["parameters", reasons[row]][path] = Fraction(difference)
         elif difference:
-            suspects.append(Suspect(path, ours[row], theirs[row], "what we count, as the tool should"))
-    expected = {trace.modules[row].path: amount for row, amount in theirs.items()}
+            suspects.append(Suspect(path, ours[row], theirs[row], "that we count"))
+    expected = Counter({trace.modules[row].path: amount for row, amount in theirs.items()})
+    for why, shares in reading.param_asides.items():
+        for path, amount in shares.items():
+            terms["parameters", why][path] += amount
+            expected[path] += amount
     suspects += _against_layers(expected, reading.layer_params)
-    return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects))
+    alike = sum(ours[row] for row in ours if theirs[row] == ours[row])
+    return Statement(sum(ours.values()), _terms(terms), reading.params, tuple(suspects), alike)

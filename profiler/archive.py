@@ -174,7 +174,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         buffers=weights(data["buffers"]),
         signatures=tuple(Signature(op, value(args), pairs(kw), value(out)) for op, args, kw, out in data["signatures"]),
         calls=tuple(Call(s, m, tuple(reads), tuple(writes), by) for s, m, reads, writes, by in data["calls"]),
-        callers=tuple(Caller(tuple(map(str, functions)), bool(sign)) for functions, sign in data["callers"]),
+        callers=tuple(_caller(*found) for found in data["callers"]),
         composites=tuple(Composite(*map(int, row)) for row in data["composites"]),
         module_calls=tuple(
             ModuleCall(m, i, j, value(given), value(out), tuple(map(str, keywords)))
@@ -189,6 +189,11 @@ def from_json(data: Mapping[str, Any]) -> Trace:
 
 def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> Tensor:
     return Tensor(tuple(map(int, shape)), str(dtype), None if strides is None else tuple(map(int, strides)))
+
+
+def _caller(functions: Sequence[Any], is_sign: Any, is_enclosed: Any = False) -> Caller:
+    """The last is not in archives of before it was known."""
+    return Caller(tuple(map(str, functions)), bool(is_sign), bool(is_enclosed))
 
 
 def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:

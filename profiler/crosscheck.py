@@ -37,8 +37,9 @@ class CrossCheck(Shown):
 
     @property
     def closes(self) -> bool:
-        """Whether every counter that gave a count is explained to the last operation."""
-        return all(one.closes for one in self.accounts if one.problem is None)
+        """Whether some counter gave a count, and each that did is explained to the last operation."""
+        counted = [one for one in self.accounts if one.problem is None]
+        return bool(counted) and all(one.closes for one in counted)
 
     def failures(self) -> Iterator[errors.ProfileError]:
         """What is not explained, and that no counter gave a count."""
@@ -51,11 +52,17 @@ class CrossCheck(Shown):
                     yield errors.Unexplained(one.model, one.tool, figure, statement.remainder, layers)
 
     def __getitem__(self, tool: str) -> Account:
-        return next(one for one in self.accounts if one.tool == tool)
+        return self.accounts[self._place(tool)]
 
     def layers(self, tool: str) -> Mapping[str, int | float] | None:
         """What a counter charges to each module itself, by path; None where it does not say."""
-        return next(reading.layers for reading in self.readings if reading.tool == tool)
+        return self.readings[self._place(tool)].layers
+
+    def _place(self, tool: str) -> int:
+        tools = [one.tool for one in self.accounts]
+        if tool not in tools:
+            raise errors.NotRun(tool, tools)
+        return tools.index(tool)
 
     def _written(self, renderer: Any) -> str:
         return str(renderer.accounts(self.accounts))
@@ -66,21 +73,22 @@ def cross_check(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    tools: Sequence[str] = DEFAULT_TOOLS,
+    tools: str | Sequence[str] = DEFAULT_TOOLS,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> CrossCheck:
     """Run other counters on a model, and account for the difference between each one's count and ours.
 
     model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
-    tools: their names, as `--convention` has them; ("all",) for all there are.
+    tools: their names, as `--convention` has them, or one text with commas between them; "all" for all there are.
     time_limit_s: how long one of them may take.
 
     A counter that is missing, fails or takes too long has an account that says so. Raises
     `profiler.errors.ProfileError` where the model cannot be profiled.
     """
+    chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
     positional, named = arguments(inputs, kwargs)
     found = profile(model, inputs, kwargs=kwargs)
-    return _checked(found, Job(model, Feed(positional, named)), tools, time_limit_s, None)
+    return _checked(found, Job(model, Feed(positional, named)), chosen, time_limit_s, None)
 
 
 def cross_check_spec(
@@ -99,6 +107,8 @@ def cross_check_spec(
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
     """The counters that are meant; raises `errors.NoSuchPeer`."""
     known = peers.names()
+    if not wanted:
+        raise errors.NoTools(known)
     for name in wanted:
         if name != ALL and name not in known:
             raise errors.NoSuchPeer(name, known)
@@ -112,5 +122,5 @@ def _checked(
     time_limit_s: float,
     progress: Callable[[Reading], None] | None,
 ) -> CrossCheck:
-    readings = read_all(job, tool_names(tools), time_limit_s, progress=progress)
+    readings = read_all(job, tools, time_limit_s, progress=progress)
     return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings), tuple(readings))

@@ -23,11 +23,11 @@ class CheckFailed(ProfileError):
 # Which model ----------------------------------------------------------------------------------------------------------
 
 
-def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
     from difflib import get_close_matches  # most runs go well, and need not wait for it
 
     by_lower_case = {one.lower(): one for one in known}
-    return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=0.5)]
+    return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=cutoff)]
 
 
 class NoModelGiven(ProfileError):
@@ -54,7 +54,7 @@ class NoLayerMatches(ProfileError):
 
 class BadNumber(ProfileError):
     def __init__(self, text: str) -> None:
-        super().__init__(f"--which {text}: not a number; write it as it was printed, like 4.09G or 3664M")
+        super().__init__(f"--which {text}: not a number above 0; write it like 4.09G, 3664M or 4,089,184,256")
 
 
 class NotTogether(ProfileError):
@@ -422,19 +422,36 @@ class UnknownSuffix(ProfileError):
 
 class NothingMatchesNumber(CheckFailed):
     def __init__(self, model: str, number: str) -> None:
-        super().__init__(f"{model}: no convention gives {number} at any input size that was tried; see the nearest")
+        hint = f"; is it {number}G or {number}M?" if number.replace(".", "").isdigit() else "; see the nearest"
+        super().__init__(f"{model}: no convention gives {number} at any input size that was tried{hint}")
 
 
 class Unexplained(CheckFailed):
     def __init__(self, model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> None:
-        shown = ", ".join(path or "the model itself" for path in layers[:5])
-        places = f", in {shown}{f' and {len(layers) - 5} more' if len(layers) > 5 else ''}" if layers else ""
-        super().__init__(f"{model}: {remainder} of the {figure} by {tool} are not explained{places}; see its account")
+        known = list(dict.fromkeys(path or "the model itself" for path in layers))
+        places = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+        where = f", in {places}" if known else ""
+        what = f"{remainder} of the {figure} by {tool} are not explained"
+        if remainder == 0:  # what is wrong in one layer makes up for what is wrong in another
+            what = f"the {figure} by {tool} add up, and not layer by layer"
+        super().__init__(f"{model}: {what}{where}; see its account")
 
 
 class NothingRead(ProfileError):
     def __init__(self, model: str, tools: Sequence[str]) -> None:
-        super().__init__(f"{model}: none of {', '.join(tools)} gave a count; install one (the accounts say why)")
+        super().__init__(f"{model}: no counter gave a count ({', '.join(tools)}); their accounts say why")
+
+
+class NoTools(ProfileError):
+    def __init__(self, known: Iterable[str]) -> None:
+        super().__init__(f"no counter is named to check against; choose from {', '.join(known)}")
+
+
+class NotRun(ProfileError, KeyError):
+    def __init__(self, tool: str, run: Iterable[str]) -> None:
+        super().__init__(f"{tool} was not run; this check has {', '.join(run)}")
+
+    __str__ = Exception.__str__
 
 
 class UnknownOperators(CheckFailed):

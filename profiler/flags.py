@@ -7,18 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from profiler import conventions, metrics, peers
+from profiler import conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
 from profiler.options import COMMON, EVERYTHING, PUBLISHED
 from profiler.render import FORMATS
 from profiler.versions import __version__
+
+
+def _names_tools(word: str) -> bool:
+    """Tools and not a model: every name is one, or nearly one; and no model has a comma, but for its arguments."""
+    known = (*peers.names(), ALL)
+    has_commas = "," in word and "(" not in word
+    return has_commas or word in known or bool(errors.nearest(word, known, most=1, cutoff=0.75))
+
 
 # Options whose value may be left out: what it then is, and what a word has to look like to be their value.
 _DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "--explain": (EVERYTHING, lambda word: not word.startswith("-")),
     "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
     "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
-    "--cross-check": (COMMON, lambda word: set(word.split(",")) <= {*peers.names(), ALL}),
+    "--cross-check": (COMMON, _names_tools),
 }
 
 

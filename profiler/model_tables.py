@@ -167,9 +167,10 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
         yield from uncounted(profile, f"{entry.label}: ")
     yield from dict.fromkeys(unit_note(profile) for profile in profiles)
     if any(column.unit is Unit.TIMES for column in columns):
-        yield f"Rel.: times as much as {comparison.reference.label}."
+        nothing = "" if comparison.reference.profile else ", which could not be profiled"
+        yield f"Rel.: times as much as {comparison.reference.label}{nothing}."
     if directions:
-        yield _marked(columns, directions)
+        yield _marked(columns, directions, bool(comparison.layout.columns))
     yield from comparison.remarks
     yield from _inputs(entries)
     for entry, profile in zip(entries, profiles, strict=True):
@@ -179,14 +180,20 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
     yield from dict.fromkeys([versions_note(versions)])
 
 
-def _marked(columns: Sequence[Column], directions: Mapping[int, Better]) -> str:
-    by_direction = {d: [columns[i].heading for i in directions if directions[i] == d] for d in ("min", "max")}
-    words = [
-        f"the {word} {', '.join(headings)}"
-        for word, headings in zip(("least", "most"), by_direction.values(), strict=True)
-        if headings
-    ]
+def _marked(columns: Sequence[Column], directions: Mapping[int, Better], chosen: bool) -> str:
+    """Costs are not named one by one, unless their columns are chosen: some may be left out for want of room."""
+    costs = set() if chosen else {column.name for column in _COSTS}
+    named: dict[Better, list[str]] = {"min": [], "max": []}
+    for i, direction in directions.items():
+        is_cost = columns[i].name in costs and direction == "min"
+        heading = "of what a model costs" if is_cost else columns[i].heading
+        if heading not in named[direction]:
+            named[direction].append(heading)
+    words = [f"the {word} {', '.join(named[d])}" for d, word in _SUPERLATIVES.items() if named[d]]
     return f"Marked is the best of a column: {'; '.join(words)}."
+
+
+_SUPERLATIVES: Mapping[Better, str] = {"min": "least", "max": "most"}
 
 
 def _inputs(entries: Sequence[Entry]) -> Iterator[str]:

@@ -97,11 +97,13 @@ class Caller(NamedTuple):
     """How the model's code came to an operator.
 
     `functions` are the Python functions of `torch.nn.functional` and `torch.functional` between the two, innermost
-    first; `is_sign` is whether the code has a sign there, such as `@` or `+`, and not a call.
+    first; `is_sign` is whether the code has a sign there, such as `@` or `+`, and not a call. `is_enclosed` is whether
+    all this is inside of a `torch.autograd.Function` that the model's code applies.
     """
 
     functions: tuple[str, ...]
     is_sign: bool
+    is_enclosed: bool = False
 
 
 class Call(NamedTuple):

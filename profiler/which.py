@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from profiler import conventions, errors
 from profiler.inputs import TensorSpec
@@ -18,8 +18,12 @@ from profiler.tables import Column, Row, Table, Unit, fed_shape
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-_PREFIXES = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12, "P": 15}
-_NUMBER = re.compile(r"(?P<digits>\d+(?:\.\d+)?) ?(?P<prefix>[kKMGBTP]?)(?:FLOPs?|FLOPS|MACs?|MAdds?)?")
+_PREFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12, "p": 15}
+_WORDS = r"(?:flops?|macs?|m-?adds?|mult-adds?|params?|parameters)"
+_NUMBER = re.compile(
+    rf"(?P<digits>\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?:e(?P<power>\d{{1,2}}))? ?(?P<prefix>[kmgbtp]?) ?{_WORDS}?",
+    re.IGNORECASE,
+)
 # Heights and widths that image models are published at.
 _SIZES = (96, 112, 128, 160, 176, 192, 208, 224, 240, 256, 260, 288, 299, 300, 320, 331, 336, 380, 384, 448, 456, 480,
           512, 528, 600, 640, 768, 800, 1024)  # fmt: skip
@@ -53,11 +57,12 @@ class Candidate:
 
 
 def number(text: str) -> Number:
-    """Read `4.09G`, `4.09 GFLOPs` or `3664M`; raises `errors.BadNumber`."""
+    """Read `4.09G`, `4.09 GFLOPs`, `3664M`, `4,089,184,256` or `4.1e9`; raises `errors.BadNumber`."""
     match = _NUMBER.fullmatch(text.strip())
-    if match is None:
+    digits = Decimal(match["digits"].replace(",", "")) if match else Decimal(0)
+    if match is None or not digits:
         raise errors.BadNumber(text)
-    digits, unit = Decimal(match["digits"]), Decimal(10) ** _PREFIXES[match["prefix"]]
+    unit = Decimal(10) ** (_PREFIXES[match["prefix"].lower()] + int(match["power"] or 0))
     exponent = digits.as_tuple().exponent
     assert isinstance(exponent, int)
     half = Decimal(10) ** exponent / 2
@@ -127,17 +132,21 @@ def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
 
 
 def which_table(searches: Sequence[Search]) -> Table:
-    """One row a figure."""
-    rows = tuple(Row(_values(one, candidate)) for one in searches for candidate in one.found)
+    """One row a figure; how far the nearest figures are off, where nothing rounds to the number."""
+    columns = _COLUMNS if all(one.is_met for one in searches) else (*_COLUMNS, _OFF)
+    rows = tuple(
+        Row((one.model, candidate.counts, candidate.input, candidate.value, _off(one, candidate))[: len(columns)])
+        for one in searches
+        for candidate in one.found
+    )
     named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
     notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
     notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
-    return Table(_COLUMNS, rows, notes=tuple(notes), chosen=True)
+    return Table(columns, rows, notes=tuple(notes), chosen=True)
 
 
-def _values(one: Search, candidate: Candidate) -> tuple[Any, ...]:
-    off = float(candidate.value / one.number.middle - 1)
-    return one.model, candidate.counts, candidate.input, candidate.value, off
+def _off(one: Search, candidate: Candidate) -> float:
+    return float(candidate.value / one.number.middle - 1)
 
 
 _COLUMNS = (
@@ -145,5 +154,5 @@ _COLUMNS = (
     Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
     Column("input", "Input", Unit.SHAPE, lambda row, _: row),
     Column("value", "Value", Unit.EXACT, lambda row, _: row),
-    Column("off", "Off %", Unit.SHARE, lambda row, _: row),
 )
+_OFF = Column("off", "Off %", Unit.SHARE, lambda row, _: row)

@@ -72,6 +72,16 @@ def terms(found: Account) -> dict[str, int]:
 # Accounts that close --------------------------------------------------------------------------------------------------
 
 
+def test_how_much_of_ours_the_tool_bears_out(net: Profile) -> None:
+    """fvcore does not see the products of attention; thop nothing of attention; DeepSpeed everything."""
+    alike = {tool: account(net.trace, reading(net, tool)).operations for tool in ("fvcore", "thop", "deepspeed")}
+    assert {tool: made.alike for tool, made in alike.items() if made is not None} == {
+        "fvcore": CONV + PROJECTIONS + HEAD,
+        "thop": CONV + HEAD,
+        "deepspeed": CONV + PROJECTIONS + PRODUCTS + HEAD,
+    }
+
+
 def test_each_difference_is_a_term(net: Profile) -> None:
     by_fvcore = account(net.trace, reading(net, "fvcore"))
     assert by_fvcore.closes
@@ -125,6 +135,38 @@ def test_our_macs_and_the_terms_are_the_convention(tool: str, case: Any) -> None
     assert made.closes, (made.operations, made.parameters)
 
 
+def test_what_only_the_tool_knows_is_a_term(net: Profile) -> None:
+    said = reading(net, "torchinfo")
+    assert said.total is not None
+    assert said.params is not None
+    assert said.layers is not None
+    layers = {**said.layers, "conv": said.layers["conv"] - 5}
+    less = replace(
+        said, total=said.total - 5, params=said.params - 2, layers=layers, asides={"so": {"conv": -5}},
+        param_asides={"so": {"conv": -2}},
+    )  # fmt: skip
+    made = account(net.trace, less)
+    assert made.closes
+    assert terms(made)["not in our trace: so"] == -5
+    assert made.parameters is not None
+    assert {f"{term.family}: {term.why}": term.amount for term in made.parameters.terms}["parameters: so"] == -2
+    assert not account(net.trace, replace(less, param_asides={})).closes
+
+
+@pytest.mark.parametrize(("tool", "per_mac"), [("fvcore", 1), ("torch", 2), ("deepspeed", 1)])
+def test_complex_numbers(tool: str, per_mac: int) -> None:
+    class Product(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.view_as_complex(x)
+            return y @ y.T
+
+    found = profile(Product(), (3, 4, 2))
+    made = account(found.trace, reading(found, tool))
+    assert made.closes
+    assert made.operations is not None
+    assert (made.operations.ours, made.operations.reported) == (per_mac * 4 * 3 * 4 * 3, per_mac * 3 * 4 * 3)
+
+
 # Accounts that do not -------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +203,10 @@ def test_equal_totals_do_not_hide_layers_that_differ(net: Profile) -> None:
     said = reading(net, "fvcore")
     assert said.layers is not None
     layers = {**said.layers, "norm": said.layers["norm"] + 7, "head": said.layers["head"] - 7}
-    assert not account(net.trace, replace(said, layers=layers)).closes
+    made = account(net.trace, replace(said, layers=layers))
+    assert not made.closes
+    (failure,) = CrossCheck(net, (made,)).failures()
+    assert "the operations by fvcore add up, and not layer by layer, in norm, head" in str(failure)
 
 
 @pytest.mark.parametrize("tool", ["fvcore", "thop", "torch", "torchprofile", "ptflops-aten"])
@@ -187,6 +232,16 @@ def test_a_wrong_formula_of_a_convention_is_found(net: Profile, monkeypatch: pyt
     (failure,) = CrossCheck(net, (made,)).failures()
     assert failure.status == 1
     assert "norm" in str(failure)
+
+
+def test_a_convention_that_cannot_be_replayed_is_not_explained(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = reading(net, "fvcore")
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 1 // 0))
+    made = account(net.trace, said)
+    assert not made.closes
+    (failure,) = CrossCheck(net, (made,)).failures()
+    assert failure.status == 1
+    assert "cannot be replayed (ZeroDivisionError" in renderer("text").accounts([made])
 
 
 def test_a_charge_without_a_reason_has_to_be_our_macs(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

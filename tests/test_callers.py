@@ -76,6 +76,28 @@ def test_functions_that_a_layer_goes_through() -> None:
     }
 
 
+class Doubled(torch.autograd.Function):
+    """A function with a gradient of its own, of a layer."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: nn.Module) -> Any:
+        return F.relu(layer(x)) * 2
+
+
+def test_what_is_inside_of_a_function_with_a_gradient_of_its_own() -> None:
+    layer = nn.Linear(4, 4)
+    found = trace(lambda x: layer(Doubled.apply(layer(x), layer)).sigmoid())  # type: ignore[no-untyped-call]
+    assert [(op.short, op.caller) for op in operators(found)] == [
+        ("linear", Caller((), False)),
+        ("linear", Caller((), False, is_enclosed=True)),
+        ("relu", Caller(("relu",), False, is_enclosed=True)),
+        ("mul", Caller((), True, is_enclosed=True)),
+        ("linear", Caller((), False)),
+        ("sigmoid", Caller((), False)),
+    ]
+    assert [op.short for op in traced_operators(found)] == ["linear", "linear", "sigmoid"]
+
+
 # Operators that are taken apart ---------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -204,7 +205,7 @@ def test_a_star_follows_its_number_under_the_decimal_points() -> None:
 def test_each_format_marks_the_best() -> None:
     values = {"a": {"x": 1}, "b": {"x": 2}}
     found = compare([profile(nn.ReLU(), (1, 2))] * 2, ["model", "x"], labels=["a", "b"], metrics=values, bold=["x"])
-    assert "| b     | **2** |" in found.to_markdown()
+    assert re.search(r"^\| b +\| +\*\*2\*\* \|$", found.to_markdown(), re.MULTILINE)
     assert r"b & \textbf{2} \\" in found.to_latex()
     assert "<b>2</b>" in found.to_html()
     assert found.to_csv() == "model,x\na,1\nb,2"
@@ -555,10 +556,10 @@ def test_html_shows_the_names() -> None:
 
     class Cells(HTMLParser):
         def handle_data(self, data: str) -> None:
-            found.append(data)
+            found.append(data.rstrip(" "))  # behind a cell stand blanks that nobody sees
 
     Cells().feed(hostile().to_html())
-    assert {"".join(c if c.isprintable() else " " for c in name) for name in HOSTILE} <= set(found)
+    assert {"".join(c if c.isprintable() else " " for c in name).rstrip(" ") for name in HOSTILE} <= set(found)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_wrong_formula_fails_the_command_and_names_the_layer(
     status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--cross-check", "fvcore")
     assert status == 1
     assert f"{-NORM} of the operations by fvcore are not explained, in 1;" in err
-    assert f"1: {2 * NORM:,}, and what the tool's convention gives is {3 * NORM:,}" in out
+    assert f"{2 * NORM:,} for {3 * NORM:,} by its convention, in 1" in out
 
 
 def test_several_models_one_of_which_fails(capsys: pytest.CaptureFixture[str], net: str) -> None:
@@ -101,7 +102,28 @@ def test_python_takes_a_live_model_and_leaves_it_alone() -> None:
     assert "not explained" in str(check)
 
 
+def test_the_tools_may_be_one_text_and_have_to_be_known(net: str) -> None:
+    check = cross_check(nn.Linear(3, 2), "1x3", tools="torch")
+    assert check["torch"].closes
+    with pytest.raises(errors.NotRun, match="thop was not run; this check has torch"):
+        check.layers("thop")
+    with pytest.raises(errors.NoTools):
+        cross_check(nn.Linear(3, 2), "1x3", tools=[])
+    with pytest.raises(errors.NoSuchPeer):
+        cross_check(nn.Linear(3, 2), "1x3", tools="fvcore,keras")
+
+
+def test_a_closed_stdout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `profile-model saved.json >&-` leaves it."""
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([str(path)]) == 0
+
+
 REFUSED = {
+    "tools with a comma at the end": (("--cross-check", "fvcore,torhc"), "no counter is called 'torhc'"),
+    "a tool nearly": (("--cross-check", "fvcor"), "no counter is called 'fvcor'"),
     "no such tool": (("--cross-check=keras",), "no counter is called 'keras'"),
     "a limit alone": (("--time-limit", "3"), "with --cross-check alone"),
     "verbose alone": (("--verbose",), "with --cross-check alone"),
@@ -170,6 +192,10 @@ def test_a_saved_trace_says_the_same(name: str, tmp_path: Path) -> None:
         ("3664M", 3_663_500_000, 3_664_500_000),
         ("300.8MMACs", 300_750_000, 300_850_000),
         ("1234", 1233.5, 1234.5),
+        ("4,089,184,256", 4_089_184_255.5, 4_089_184_256.5),
+        ("4.1e9", 4_050_000_000, 4_150_000_000),
+        ("0.3 gmac", 250_000_000, 350_000_000),
+        ("11.69MParams", 11_685_000, 11_695_000),
         ("0.56k", 555, 565),
     ],
 )
@@ -177,7 +203,9 @@ def test_a_number_is_as_exact_as_it_is_written(text: str, least: float, most: fl
     assert (float(number(text).least), float(number(text).most)) == (least, most)
 
 
-@pytest.mark.parametrize("text", ["", "G", "4,09G", "1e9", "4.09X", "4..1G", "inf", "nan", "-1", "4 G G"])
+@pytest.mark.parametrize(
+    "text", ["", "G", "4,09G", "1e999", "4.09X", "0", "0.0G", "1,2,3", "4..1G", "inf", "nan", "-1", "4 G G"]
+)
 def test_other_numbers_are_refused(text: str) -> None:
     with pytest.raises(errors.BadNumber):
         number(text)

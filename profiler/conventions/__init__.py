@@ -25,6 +25,7 @@ _NO_REPLICAS = (
     "events",
     "hooks",
     "ours",
+    "patched_flops",
     "patches",
     "rules",
     "summary_lines",

@@ -18,7 +18,7 @@ It fails on a model without parameters, and on inputs that are no tensors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 
 from profiler.conventions.convention import Charge, Replica, Weighing
@@ -39,7 +39,7 @@ def _is_grouped(op: Operator) -> bool:
     return bool(op.arg(6, "groups", 1) != 1)
 
 
-_RULES = families(
+RULES = families(
     *SHARED,
     (
         "transposed convolution",
@@ -52,8 +52,13 @@ _AGAIN = "a module that stands under several parents counts again for each"
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
+    return for_each_parent(trace, patched(trace, RULES, counts_signs=False))
+
+
+def for_each_parent(trace: Trace, charges: Iterable[Charge]) -> Iterator[Charge]:
+    """What is charged to a module, and that again for each further parent it stands under."""
     times = Counter(visits(trace))
-    for charge in patched(trace, _RULES, counts_signs=False):
+    for charge in charges:
         yield charge
         again = times[charge.module] - 1
         if again and charge.amount:
@@ -65,7 +70,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 
 def _unseen(op: Operator) -> str:
-    if op.name in _RULES:
+    if op.name in RULES:
         return "written as a sign, x @ y, which is not patched"
     return "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} is not among its functions"
 

@@ -2,6 +2,8 @@
 
 Conditions as in torch 2.14: aten/src/ATen/native/transformers/sdp_utils_cpp.h for fused attention,
 torch/nn/modules/activation.py and transformer.py for the fast paths.
+
+A trace does not hold what a model switches while it runs: gradients, train mode, `sdpa_kernel`; nor the user's hooks.
 """
 
 from __future__ import annotations
@@ -9,24 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from profiler.conventions.convention import Charge
-from profiler.conventions.events import Made, Operator, module_calls, operators, packet
+from profiler.conventions.events import Made, Operator, module_calls, operators, packet, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
+    OperatorRule,
     addmm,
     are_vectors,
     attention,
     cell,
-    convolution,
     families,
     inner,
     is_by_vector,
     linear,
     mm,
+    real_convolutions,
     recurrent,
     tensor,
     unless,
     where,
+    why_real,
 )
 from profiler.records import Tensor, Trace, Value, tensors
 
@@ -37,7 +41,7 @@ _ENCODER_LAYER = "torch.nn.modules.transformer.TransformerEncoderLayer"
 def attention_is_fused(op: Operator) -> bool:
     """Whether `scaled_dot_product_attention` runs as one kernel, and not as products and a softmax.
 
-    That is without gradients; `learned_masks` has what else is not fused with them.
+    `learned_masks` has what is not fused because of its mask's gradient.
     """
     query, key, value, mask = tensor(op, 0), tensor(op, 1), tensor(op, 2), op.arg(3, "attn_mask")
     if any(t.ndim not in (3, 4) or t.dtype != query.dtype or 0 in t.shape for t in (query, key, value)):
@@ -46,16 +50,33 @@ def attention_is_fused(op: Operator) -> bool:
         return False
     if any((t.shape[:-3], t.shape[-1]) != (query.shape[:-3], query.shape[-1]) for t in (key, value)):
         return False
-    if key.shape[-3] != value.shape[-3] or (query.shape[-3] != key.shape[-3] and not op.arg(7, "enable_gqa")):
+    heads, shared = query.shape[-3], key.shape[-3]
+    if shared != value.shape[-3] or (shared not in (1, heads) and not op.arg(7, "enable_gqa")):
         return False
-    return mask is None or mask.ndim in (2, 4)
+    return mask is None or mask.ndim in (2, 4) or query.ndim == 3
 
 
-def learned_masks(trace: Trace) -> set[int]:
-    """The calls of attention whose mask depends on a trainable parameter: the kernel gives masks no gradient."""
+def products(trace: Trace, rules: Mapping[str, OperatorRule], gradients: bool) -> Iterator[Charge]:
+    """The charges of a dispatch mode with these rules for operators. gradients: whether they are enabled."""
+    learned = learned_masks(trace, gradients)
+    for op in recorded_calls(trace):
+        if op.calls.start in learned:
+            yield Charge(attention(op), op.module, op.calls, "attention")
+        elif op.name in rules:
+            yield rules[op.name].charge(op)
+
+
+def learned_masks(trace: Trace, gradients: bool) -> set[int]:
+    """The calls of attention whose mask wants a gradient, which the kernel does not give.
+
+    A trainable parameter, or a view of one, wants it even where gradients are disabled; what is computed of one does
+    where they are enabled.
+    """
+    trainable = {weight.storage for weight in trace.parameters if weight.trainable}
+    reads = _learned_reads(trace) if gradients else (trainable.intersection(call.reads) for call in trace.calls)
     return {
         position
-        for position, learned in enumerate(_learned_reads(trace))
+        for position, learned in enumerate(reads)
         if learned.intersection(trace.calls[position].reads[3:4]) and _is_attention(trace, position)
     }
 
@@ -179,7 +200,7 @@ _FUSED = "runs as one kernel, which it has no formula for"
 
 # What a dispatch mode with formulas for matrix products and convolutions sees when composites are taken apart.
 PRODUCTS = families(
-    ("convolution", CONVOLUTIONS, convolution, ""),
+    ("convolution", CONVOLUTIONS, real_convolutions, why_real),
     ("linear", ("linear",), unless(is_by_vector, linear), where(is_by_vector, "by a vector, not counted")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),

@@ -27,7 +27,7 @@ def _attention(op: Operator) -> int:
     return query.numel // query.shape[-1] * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
-_RULES = families(
+RULES = families(
     *SHARED,
     ("matrix product", ("mm", "bmm"), mm, ""),
     ("attention", ("scaled_dot_product_attention",), _attention, ""),
@@ -36,7 +36,7 @@ _RULES = families(
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    return patched(trace, _RULES, counts_signs=True)
+    return patched(trace, RULES, counts_signs=True)
 
 
 def _weighings(trace: Trace) -> Iterator[Weighing]:

@@ -171,12 +171,25 @@ def is_overwriting(signature: Signature) -> bool:
 
 
 def traced_operators(trace: Trace) -> Iterator[Operator]:
-    """The operators that torch.jit's tracing keeps."""
+    """The operators that torch.jit's tracing keeps. A `torch.autograd.Function` is one to it, with nothing inside."""
     needed = needed_calls(trace)
     for operator in operators(trace):
+        if operator.caller.is_enclosed:
+            continue
         if operator.name in _OVERWRITING_INSIDE or any(needed[position] for position in operator.calls):
             named = operator.signature.op.endswith(".padding")  # a convolution with padding="same" is traced as another
-            yield replace(operator, name="aten._convolution_mode") if named else operator
+            name = "aten._convolution_mode" if named else _TRACED_AS.get(operator.name, operator.name)
+            yield replace(operator, name=name)
+
+
+def why_untraced(op: Operator) -> str:
+    """Why an operator that a tool has a rule for is not in the graph it makes by tracing."""
+    if op.caller.is_enclosed:
+        return "inside of a torch.autograd.Function, which tracing takes for one operator"
+    return "the output does not depend on it, and tracing drops it"
+
+
+_TRACED_AS = {"aten.linalg_matmul": "aten.matmul"}
 
 
 # Tracing sees what these are made of, and there an in-place operator, which it keeps.

@@ -7,9 +7,12 @@ table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read ther
   broadcast: (4, 5) @ (7, 5, 6) gives 120 and is 840.
 - `einsum` is exact for two patterns. Any other is half of what `numpy.einsum_path` prints, which has four digits:
   12,597 becomes 12,600.
+- A `torch.autograd.Function` is one operator in the traced graph, and what is inside is not counted.
 - It has no rule for convolutions whose padding is named ("same", "valid"), fused attention, `baddbmm`, `Bilinear`,
   RMSNorm, and RNN, GRU and LSTM (but it has for their cells), nor for the fast path of `nn.MultiheadAttention`, which
   is taken where nothing wants a gradient.
+
+What a model does not do while it is traced is in our trace, and is counted here.
 """
 
 from __future__ import annotations
@@ -19,22 +22,23 @@ from collections.abc import Callable, Iterator
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.conventions.einsum import halved_path_flops, renamed
-from profiler.conventions.events import Operator, traced_operators
+from profiler.conventions.events import Operator, traced_operators, why_untraced
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
     addmm,
     by_operator,
     cell,
-    convolution,
     families,
     is_broadcast,
     is_by_vector,
     mm,
     own_parameters,
     per_element,
+    real_convolutions,
     tensor,
     where,
+    why_real,
 )
 from profiler.records import Tensor, Trace, tensors
 
@@ -76,7 +80,7 @@ def _linear(op: Operator) -> int:
 
 
 _RULES = families(
-    ("convolution", CONVOLUTIONS[:-1], convolution, ""),
+    ("convolution", CONVOLUTIONS[:-1], real_convolutions, why_real),
     ("linear", ("linear",), _linear, where(is_by_vector, "by a vector, whose length is taken for a width")),
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
@@ -94,9 +98,6 @@ _RULES = families(
 )
 
 
-_NOT_NEEDED = "the output does not depend on it, and tracing drops it"
-
-
 def _charges(trace: Trace) -> Iterator[Charge]:
     return unless_fast(by_operator(trace, _RULES, traced_operators), fast_path_calls(trace, True, all_hooked))
 
@@ -111,6 +112,6 @@ CONVENTION = Replica(
     "MACs, which it calls flops, and 1 to 5 per element of norms, some pooling and some interpolation",
     _charges,
     _weighings,
-    lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",
+    lambda op: why_untraced(op) if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.5.post20221221",
 )

@@ -9,13 +9,14 @@ it patched, as by `from torch import matmul`, nor can our trace tell `torch.conv
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from math import prod
 
 from profiler.conventions.convention import Charge
 from profiler.conventions.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.conventions.events import Operator, operators
 from profiler.conventions.rules import OperatorRule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
-from profiler.records import Trace, Value
+from profiler.records import Module, Tensor, Trace, Value, tensors
 
 TRANSPOSED = tuple(f"conv_transpose{rank}d" for rank in (1, 2, 3))
 WHY_MATMUL = "the left operand's size times the right one's last width"
@@ -28,15 +29,15 @@ def linear(op: Operator) -> int:
 
 def convolution(op: Operator) -> int:
     """Every weight at every output position that there should be. The first dimension is taken for the batch."""
-    return tensor(op, 0).shape[0] * tensor(op, 1).numel * prod(_expected(op))
+    return tensor(op, 0).shape[0] * tensor(op, 1).numel * prod(expected(op))
 
 
-def _expected(op: Operator) -> tuple[int, ...]:
-    """The output's size as the arguments say: padding="same" is taken to add the same on both sides."""
+def expected(op: Operator, dilation_at: int = 5) -> tuple[int, ...]:
+    """A convolution's output as the arguments say: padding="same" is taken to add the same on both sides."""
     x, kernel = tensor(op, 0), tensor(op, 1).shape[2:]
     rank = len(kernel)
     pads: Value = op.arg(4, "padding", 0)
-    steps, holes = each(op.arg(3, "stride", 1), rank), each(op.arg(5, "dilation", 1), rank)
+    steps, holes = each(op.arg(3, "stride", 1), rank), each(op.arg(dilation_at, "dilation", 1), rank)
     if isinstance(pads, str):
         same = tuple(hole * (k - 1) // 2 for hole, k in zip(holes, kernel, strict=True))
         pads = same if pads == "same" else 0
@@ -47,7 +48,7 @@ def _expected(op: Operator) -> tuple[int, ...]:
 
 
 def _is_unexpected(op: Operator) -> bool:
-    return _expected(op) != op.out.shape[2:]
+    return expected(op) != op.out.shape[2:]
 
 
 # The rules that both have.
@@ -69,3 +70,50 @@ def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool)
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
     seen = (op for op in operators(trace) if op.name in rules and (counts_signs or not op.caller.is_sign))
     return unless_fast((rules[op.name].charge(op) for op in seen), fast_path_calls(trace, True, all_hooked))
+
+
+# Functions ------------------------------------------------------------------------------------------------------------
+
+POOLS = [f"{kind}_pool{rank}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for rank in (1, 2, 3)]
+# Patched functions that are written in C: they leave no trace but their operator.
+_IN_C = {"prelu", "gelu", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d"}
+# Modules that keep the activation function they are made with, and so one that is not patched.
+_KEEPING = {
+    "torch.nn.modules.transformer.TransformerEncoderLayer",
+    "torch.nn.modules.transformer.TransformerDecoderLayer",
+    "transformers.activations.GELUActivation",
+}
+WHY_FROM_THE_LEFT = "1 per element, where shapes are lined up from the left"
+
+
+def keeps_functions(module: Module) -> bool:
+    return not _KEEPING.isdisjoint(module.classes)
+
+
+def functions_to(op: Operator) -> list[str]:
+    """The functions on the way to an operator that may be patched, innermost first, by their public names."""
+    way = [op.short] if op.short in _IN_C else []
+    for function in op.caller.functions:
+        plain = function.removeprefix("_").removesuffix("_with_indices")
+        if way[-1:] != [plain]:
+            way.append(plain)
+    return way
+
+
+def is_elementwise(op: Operator) -> bool:
+    """Whether it is a call of `torch.add`, `torch.mul` or the methods of these names, and no sign.
+
+    Of torch's own functions, two call `x.mul` or `x.add`, one of them by a number.
+    """
+    if op.name not in ("aten.mul", "aten.add") or op.caller.is_sign:
+        return False
+    if not op.caller.functions:
+        return True
+    function = op.caller.functions[0]
+    return function == "local_response_norm" or ("lp_pool" in function and not isinstance(op.args[1], Tensor))
+
+
+def from_the_left(op: Operator) -> int:
+    """How many elements two operands would give if their shapes were lined up from the left."""
+    shapes = [t.shape for t in tensors(op.args[:2])]
+    return prod(max(sizes) for sizes in zip_longest(*shapes, fillvalue=1))

@@ -7,7 +7,7 @@ Hooks on modules of exactly the classes it has a rule for, and patched functions
   `LeakyReLU`, whose functions are others. A function that a module has kept from before is not patched: the activation
   of torch's Transformer layers, and GELU in models of the package transformers.
 - What layers count is divided by the batch, the first dimension of the model's only argument; what functions count is
-  not. Given keyword arguments, which is how it takes several, it sees no batch and divides by 1.
+  not. Given keyword arguments, which is how it takes several, or a dict, it sees no batch and divides by 1.
 - `Upsample` counts one sample's output, and is divided by the batch all the same.
 - A layer that has a rule hides what is inside it. So the linear layers of timm's `Attention` are missing, and what
   `nn.MultiheadAttention` multiplies by functions counts twice.
@@ -29,7 +29,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from itertools import zip_longest
 from math import prod
 from typing import NamedTuple
 
@@ -37,14 +36,25 @@ from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.cpu import all_hooked, fast_path_calls
 from profiler.conventions.events import Made, Operator, module_calls, operators
 from profiler.conventions.hooks import visits
-from profiler.conventions.patches import WHY_MATMUL
+from profiler.conventions.patches import (
+    POOLS,
+    WHY_FROM_THE_LEFT,
+    WHY_MATMUL,
+    from_the_left,
+    functions_to,
+    is_elementwise,
+    keeps_functions,
+)
 from profiler.conventions.rules import (
+    GATES,
     addmm,
+    held,
     in_ranks,
     is_broadcast,
     kernel,
     layer_kind,
     mm,
+    remade,
     tensor,
     trainable_parameters,
 )
@@ -115,20 +125,16 @@ def _upsample(made: Made) -> Iterator[_Term]:
     yield _Term(prod(made.y.shape[1:]), "interpolation", "1 per element of one sample's output, as a layer")
 
 
-# What a step adds to the products, so many times its hidden size.
-_GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
-
-
 def _cell(made: Made) -> Iterator[_Term]:
     steps = made.x.shape[0]
-    yield _Term(steps * _held(made, "weight_ih", "weight_hh"), "recurrent cell")
+    yield _Term(steps * held(made, "weight_ih", "weight_hh"), "recurrent cell")
     yield from _gates(made, steps, [""])
 
 
 def _recurrent(made: Made) -> Iterator[_Term]:
     layers = [f"_l{layer}" for layer in range(made.number("num_layers"))]
     steps = prod(made.x.shape[:2]) * (2 if made.settings["bidirectional"] else 1)
-    products = steps * sum(_held(made, f"weight_ih{layer}", f"weight_hh{layer}") for layer in layers)
+    products = steps * sum(held(made, f"weight_ih{layer}", f"weight_hh{layer}") for layer in layers)
     if made.x.ndim != 3:
         why = "its width is taken for steps"
     else:
@@ -140,13 +146,9 @@ def _recurrent(made: Made) -> Iterator[_Term]:
 def _gates(made: Made, steps: int, layers: list[str]) -> Iterator[_Term]:
     kind = layer_kind(made.kind).removesuffix("Cell")
     hidden = made.number("hidden_size")
-    yield _Term(steps * len(layers) * _GATES[kind] * hidden, "recurrent", "gates and states")
-    biases = sum(_held(made, f"bias_ih{layer}", f"bias_hh{layer}") for layer in layers)
+    yield _Term(steps * len(layers) * GATES[kind] * hidden, "recurrent", "gates and states")
+    biases = sum(held(made, f"bias_ih{layer}", f"bias_hh{layer}") for layer in layers)
     yield _Term(steps * biases, "bias", "1 per bias and step")
-
-
-def _held(made: Made, *names: str) -> int:
-    return sum(made.weights[name].tensor.numel for name in names if name in made.weights)
 
 
 def _attention(made: Made) -> Iterator[_Term]:
@@ -215,7 +217,7 @@ def _from_layers(trace: Trace) -> Iterator[Charge]:
             if not times[made.row]:
                 yield Charge(0, made.row, calls, term.family, _HIDDEN)
                 break
-            why = ", ".join(filter(None, (term.why, "divided by the batch" if batch != 1 else "")))
+            why = ", ".join(filter(None, (term.why or remade(made), "divided by the batch" if batch != 1 else "")))
             amount = Fraction(term.amount, batch)
             yield Charge(amount, made.row, calls, term.family, why)
             calls = calls[:0]
@@ -229,8 +231,17 @@ def _batch(trace: Trace) -> int:
     for made in module_calls(trace):
         if not made.row:
             alone = made.inputs[0] if len(made.inputs) == 1 and not made.named else None
-            found += _length(alone)
+            found += 1 if _is_dict(trace, alone) else _length(alone)
     return max(found, 1)
+
+
+def _is_dict(trace: Trace, alone: Value) -> bool:
+    """Whether the only argument is a dict of tensors, whose keys are their names: it has to be passed by its name."""
+    return (
+        isinstance(alone, tuple)
+        and all(isinstance(value, Tensor) for value in alone)
+        and all(given.name is not None for given in trace.inputs)
+    )
 
 
 def _length(value: Value) -> int:
@@ -243,21 +254,12 @@ def _length(value: Value) -> int:
 # Functions ------------------------------------------------------------------------------------------------------------
 
 _AS_FUNCTION = "1 per element, as a function"
-_POOLS = [f"{kind}_pool{rank}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for rank in (1, 2, 3)]
 _FAMILIES = {
     **dict.fromkeys(("relu", "prelu", "elu", "relu6", "gelu", "silu"), "activation"),
-    **dict.fromkeys(_POOLS, "pooling"),
+    **dict.fromkeys(POOLS, "pooling"),
     "softmax": "softmax",
     "interpolate": "interpolation",
     "upsample": "interpolation",
-}
-# Patched functions that are written in C: they leave no trace but their operator.
-_IN_C = {"prelu", "gelu", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d"}
-# Modules that keep the activation function they are made with, and so one that is not patched.
-_KEEPING = {
-    "torch.nn.modules.transformer.TransformerEncoderLayer",
-    "torch.nn.modules.transformer.TransformerDecoderLayer",
-    "transformers.activations.GELUActivation",
 }
 
 
@@ -266,7 +268,7 @@ def _from_functions(trace: Trace) -> Iterator[Charge]:
     for op in operators(trace):
         if op.calls.start in fast:
             continue
-        is_kept = not _KEEPING.isdisjoint(trace.modules[op.module].classes)
+        is_kept = keeps_functions(trace.modules[op.module])
         calls = op.calls[:0] if counted.issuperset(op.calls) else op.calls
         settings = dict(trace.modules[op.module].attributes)
         for term in (*_passed(op, is_kept, settings), *_products(op), *_elementwise(op)):
@@ -286,13 +288,7 @@ def _counted_calls(trace: Trace) -> set[int]:
 
 def _passed(op: Operator, is_kept: bool, settings: Mapping[str, Value]) -> Iterator[_Term]:
     """Of the patched functions on the way to an operator, each counts."""
-    name = op.name.removeprefix("aten.")
-    way = [name] if name in _IN_C else []
-    for function in op.caller.functions:
-        plain = function.removeprefix("_").removesuffix("_with_indices")
-        if way[-1:] != [plain]:
-            way.append(plain)
-    for function in way:
+    for function in functions_to(op):
         if function in _FAMILIES and not (is_kept and _FAMILIES[function] == "activation"):
             family = _FAMILIES[function]
             count = (
@@ -329,18 +325,8 @@ def _products(op: Operator) -> Iterator[_Term]:
 
 
 def _elementwise(op: Operator) -> Iterator[_Term]:
-    if op.name in ("aten.mul", "aten.add") and not op.caller.is_sign and _is_called(op):
-        shapes = [t.shape for t in tensors(op.args[:2])]
-        elements = prod(max(sizes) for sizes in zip_longest(*shapes, fillvalue=1))
-        yield _Term(elements, "elementwise", "1 per element, where shapes are lined up from the left")
-
-
-def _is_called(op: Operator) -> bool:
-    """Whether there is no sign: of torch's own functions, two call `x.mul` or `x.add`, one of them by a number."""
-    if not op.caller.functions:
-        return True
-    function = op.caller.functions[0]
-    return function == "local_response_norm" or ("lp_pool" in function and not isinstance(op.args[1], Tensor))
+    if is_elementwise(op):
+        yield _Term(from_the_left(op), "elementwise", WHY_FROM_THE_LEFT)
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:

@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import PRODUCTS, fast_path_calls, learned_masks, lstm_is_fused, unless_fast
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, lstm_is_fused, products, unless_fast
 from profiler.conventions.events import Operator, recorded_calls
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
-    attention,
     is_by_vector,
     steps,
     tensor,
@@ -34,26 +33,19 @@ _BIASES = "1 per element of the output"
 def _charges(trace: Trace) -> Iterator[Charge]:
     # It puts hooks on what stands in the model itself.
     fast = fast_path_calls(trace, True, lambda row: "." not in trace.modules[row].path)
-    yield from unless_fast(_products(trace), fast)
+    yield from unless_fast(products(trace, PRODUCTS, gradients=True), fast)
     for op in recorded_calls(trace):
         if op.name in _BIASED and op.calls.start not in fast:
             yield Charge(_BIASED[op.name](op), op.module, op.calls[:0], "bias", _BIASES)
-
-
-def _products(trace: Trace) -> Iterator[Charge]:
-    learned = learned_masks(trace)
-    for op in recorded_calls(trace):
-        if op.calls.start in learned:
-            yield Charge(attention(op), op.module, op.calls, "attention")
-        elif op.name in PRODUCTS:
-            yield PRODUCTS[op.name].charge(op)
 
 
 # Biases ---------------------------------------------------------------------------------------------------------------
 
 
 def _of_convolution(op: Operator) -> int:
-    return op.out.numel if isinstance(op.arg(2, "bias"), Tensor) else 0
+    """Of the three real convolutions that a complex one is made of, two have a bias."""
+    times = 2 if op.out.is_complex else 1
+    return times * op.out.numel if isinstance(op.arg(2, "bias"), Tensor) else 0
 
 
 def _of_linear(op: Operator) -> int:

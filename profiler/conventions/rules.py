@@ -34,7 +34,7 @@ class ModuleRule:
 
     def charge(self, made: Made) -> Charge:
         why = self.why if isinstance(self.why, str) else self.why(made)
-        return Charge(self.count(made), made.row, made.calls, self.family, why)
+        return Charge(self.count(made), made.row, made.calls, self.family, why or remade(made))
 
 
 def by_operator(
@@ -79,11 +79,26 @@ def layer_kind(qualified: str) -> str:
     return qualified.rpartition(".")[2] if qualified.startswith("torch.nn.modules.") else qualified
 
 
+def remade(made: Made) -> str:
+    """A reason where a layer's weight is no parameter, as by hooks of weight norm, spectral norm or pruning."""
+    is_made = any(name.startswith("weight") and name.endswith(("_g", "_v", "_orig")) for name in made.weights)
+    return "its weight is made of other parameters at each call" if is_made else ""
+
+
 def kernel(made: Made) -> tuple[int, ...]:
     """A convolution's, by its settings: a weight that is made of others, as by weight norm, is no parameter."""
     sizes = made.settings["kernel_size"]
     assert isinstance(sizes, tuple), sizes
     return each(sizes, len(sizes))
+
+
+# What a step of a recurrent layer adds to its products in tools with hooks, so many times its hidden size.
+GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
+
+
+def held(made: Made, *names: str) -> int:
+    """The size of a module's own parameters of these names, where it has them."""
+    return sum(made.weights[name].tensor.numel for name in names if name in made.weights)
 
 
 # What several tools count alike ---------------------------------------------------------------------------------------
@@ -96,6 +111,15 @@ def convolution(op: Operator) -> int:
     image = x if is_transposed(op) else op.out
     batch = x.shape[0] if x.ndim == weight.ndim else 1
     return batch * weight.numel * prod(image.shape[-rank:])
+
+
+def real_convolutions(op: Operator) -> int:
+    """As `convolution`; one of complex numbers is three of real ones, which is what is left when it is taken apart."""
+    return convolution(op) * (3 if tensor(op, 0).is_complex else 1)
+
+
+def why_real(op: Operator) -> str:
+    return "a complex convolution is three real ones, and we count four" if tensor(op, 0).is_complex else ""
 
 
 def is_transposed(op: Operator) -> bool:

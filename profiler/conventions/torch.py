@@ -4,7 +4,8 @@ Its unit is one addition or multiplication: a MAC is two. It sees operators afte
 has formulas for matrix products and convolutions (torch/utils/flop_counter.py, `flop_registry`). So it misses what runs
 as one kernel on a CPU, as read in torch's source and seen in its counts:
 
-- fused attention: `_scaled_dot_product_flash_attention_for_cpu` is not registered;
+- fused attention: `_scaled_dot_product_flash_attention_for_cpu` is not registered. Attention is not fused where its
+  mask is a trainable parameter;
 - `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` where they take their fast path, projections included;
 - `nn.LSTM`, which oneDNN runs, except with projections or packed sequences or in another dtype than float32;
 - products of a matrix and a vector, and `Bilinear`.
@@ -17,16 +18,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from profiler.conventions.convention import Charge, Replica
-from profiler.conventions.cpu import PRODUCTS, fast_path_calls, unless_fast
+from profiler.conventions.cpu import PRODUCTS, fast_path_calls, products, unless_fast
 from profiler.conventions.events import recorded_calls
-from profiler.conventions.rules import addmm, by_operator, families
+from profiler.conventions.rules import addmm, families
 from profiler.records import Trace
 
 _RULES = {**PRODUCTS, **families(("matrix product", ("baddbmm",), addmm, ""))}
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    for charge in unless_fast(by_operator(trace, _RULES, recorded_calls), fast_path_calls(trace)):
+    for charge in unless_fast(products(trace, _RULES, gradients=False), fast_path_calls(trace)):
         yield charge._replace(amount=2 * charge.amount)
 
 

@@ -17,7 +17,8 @@ prints:
   the nearest module around it that is. A parameter that two modules hold counts in both, and a module under two
   parents up to three times, since a later call of it leaves the parent's own parameters as they are.
 
-A pruned weight counts the ones in its mask, and we do not know these: we count all. An output that is a dict is taken
+A pruned weight counts the ones in its mask, and our trace does not hold these: we count all, and the cross-check reads
+the rest off the mask. An output that is a dict is taken
 by its last value; our trace does not tell a dict from a tuple, and takes the first.
 """
 
@@ -30,7 +31,7 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica, Weighing
 from profiler.conventions.events import Made, module_calls
 from profiler.conventions.hooks import children
-from profiler.conventions.rules import in_ranks, kernel, layer_kind
+from profiler.conventions.rules import in_ranks, kernel, layer_kind, remade
 from profiler.conventions.summary_lines import Line, lines
 from profiler.records import Tensor, Trace, Value, Weight
 
@@ -78,17 +79,19 @@ def _line(trace: Trace, made: Made) -> Iterator[Charge]:
     for name, weight in _distinct(trace, made):
         counts["bias" in name] += weight.tensor.numel * _times(made, name, size)
     family = _FAMILIES.get(layer_kind(made.kind), "other layer")
-    yield Charge(counts[False], made.row, made.calls, family, _why(made))
+    yield Charge(counts[False], made.row, made.calls, family, remade(made) or _why(made))
     if counts[True]:
         yield Charge(counts[True], made.row, made.calls[:0], "bias", "1 for each time that the weights count")
 
 
 def _distinct(trace: Trace, made: Made) -> Iterator[tuple[str, Weight]]:
-    """The parameters of a module by name; one that it holds under two names, once."""
+    """The parameters of a module by name; one that it holds under two names, once, and a pruned one as it was."""
     met: set[int] = set()
+    masks = {buffer.name for buffer in trace.buffers if buffer.module == made.row}
     for name, weight in made.weights.items():
         if weight.storage not in met or weight.same_as is None:
-            yield name.removesuffix("_orig"), weight
+            stem = name.removesuffix("_orig")
+            yield stem if f"{stem}_mask" in masks else name, weight
         met.add(weight.storage)
 
 

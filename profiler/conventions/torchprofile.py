@@ -11,7 +11,11 @@ formulas). Read there, and compared with what it prints:
   trace does not hold what Python computes of sizes, so this is missing here: some dozens of a transformer's billions.
   The cross-check finds them in torchprofile's own graph.
 - Attention and encoder layers in which nothing wants a gradient take their fast path, one kernel, and count nothing.
+- A `torch.autograd.Function` is one operator in the traced graph, and what is inside is not counted.
 - `mm`, RNN and GRU are not counted. Biases of an LSTM are not either.
+
+Tensors in a dataclass are no outputs to it, so that tracing drops everything. Our trace does not tell a dataclass from
+a tuple, and so what gives them is counted here. So is what a model does not do while it is traced.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from math import prod
 from profiler.conventions.convention import Charge, Replica
 from profiler.conventions.cpu import fast_path_calls, unless_fast
 from profiler.conventions.einsum import index_product
-from profiler.conventions.events import Operator, traced_operators
+from profiler.conventions.events import Operator, traced_operators, why_untraced
 from profiler.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
@@ -136,9 +140,6 @@ _RULES = families(
 )
 
 
-_NOT_NEEDED = "the output does not depend on it, and tracing drops it"
-
-
 def _charges(trace: Trace) -> Iterator[Charge]:
     return unless_fast(by_operator(trace, _RULES, traced_operators), fast_path_calls(trace, True))
 
@@ -148,6 +149,6 @@ CONVENTION = Replica(
     "MACs, and 1 per element of norms, multiplications, average pooling and means",
     _charges,
     None,
-    lambda op: _NOT_NEEDED if op.name in _RULES else f"it has no rule for {op.short}",
+    lambda op: why_untraced(op) if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.0",
 )

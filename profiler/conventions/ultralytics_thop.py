@@ -33,6 +33,7 @@ from profiler.conventions.rules import (
     linear,
     mm,
     own_parameters,
+    remade,
     tensor,
 )
 from profiler.records import Tensor, Trace, Value, tensors
@@ -234,7 +235,7 @@ def _rule_class(made: Made) -> str:
 def _from_layers(made: Made) -> Iterator[Charge]:
     calls = made.calls
     for term in _LAYERS[layer_kind(_rule_class(made))](made):
-        yield Charge(term.amount, made.row, calls, term.family, term.why)
+        yield Charge(term.amount, made.row, calls, term.family, term.why or remade(made))
         calls = calls[:0]
 
 

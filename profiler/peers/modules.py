@@ -55,7 +55,7 @@ def visits(model: nn.Module) -> Counter[str]:
 class Ledger:
     """Charges the growth of a running total to the innermost module that is being called.
 
-    total: the count so far; it is asked whenever a module is entered or left.
+    total: the count so far; it is asked whenever a module is entered or left, and when the ledger is closed.
     """
 
     def __init__(self, model: nn.Module, total: Callable[[], Any]) -> None:
@@ -78,6 +78,10 @@ class Ledger:
         finally:
             before.remove()
             after.remove()
+
+    def close(self) -> None:
+        """Charge the model with what ran after its call had ended: its own forward hooks."""
+        self._charge()
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         self._charge()

@@ -26,7 +26,7 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     """Its unit is a MAC or an operation on an element. What modules count is divided by the batch, the rest is not."""
     hooked: Counter[str] = Counter()
     ledger = Ledger(model, _functional)
-    with after_forward(model, lambda: _look(model, hooked)), ledger.following():
+    with after_forward(model, lambda: _look(model, hooked, ledger)), ledger.following():
         total, params = complexity(model, args, kwargs, "ptflops", "pytorch")
     return Reading(
         "ptflops",
@@ -73,9 +73,13 @@ def _functional() -> Any:
     return sum(sum(getattr(patched, "collector", ())) for patched in (functional.relu, torch.matmul))
 
 
-def _look(model: Any, charges: Counter[str]) -> None:
-    """What its hooks have left on the modules: it does not look into one with a rule, and meets shared ones twice."""
+def _look(model: Any, charges: Counter[str], ledger: Ledger) -> None:
+    """What its hooks have left on the modules: it does not look into one with a rule, and meets shared ones twice.
+
+    The ledger is closed here, since what its functions have counted is gone when it returns.
+    """
     known = paths(model)
+    ledger.close()
 
     def walk(module: Any) -> None:
         path = known[id(module)]

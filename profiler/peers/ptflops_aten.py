@@ -25,6 +25,7 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     ledger = Ledger(model, lambda: counted[0])
     with ledger.following():
         total, params = complexity(model, args, kwargs, "ptflops-aten", "aten", custom_modules_hooks=rules)
+    ledger.close()
     return Reading("ptflops-aten", total=total, params=params, layers=plainly(ledger.charged))
 
 

@@ -20,7 +20,7 @@ class Reading:
     layer_params: the same for parameters; their sum is `params` unless the tool counts these two apart.
     flops, layer_flops: of a tool that gives MACs, which are the total, and FLOPs beside them.
     asides: parts of the count that only the tool's own record of the run shows, and no other could: why, and how much
-        in which module.
+        in which module. param_asides: the same for parameters.
     note: something about how the tool had to be called, which bears on its count.
     error: one line; the tool, or the model, failed. missing: one line; the tool cannot be imported, and the remedy.
     """
@@ -34,6 +34,7 @@ class Reading:
     flops: Number | None = None
     layer_flops: Mapping[str, Number] | None = None
     asides: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    param_asides: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     note: str | None = None
     error: str | None = None
     missing: str | None = None

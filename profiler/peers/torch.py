@@ -27,4 +27,5 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     ledger = Ledger(model, counter.get_total_flops)
     with torch.no_grad(), counter, ledger.following():
         model(*args, **kwargs)
+    ledger.close()
     return Reading("torch", total=plain(counter.get_total_flops()), layers=plainly(ledger.charged))

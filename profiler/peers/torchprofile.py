@@ -60,17 +60,44 @@ def _of_sizes(model: nn.Module, given: tuple[Any, ...], macs: Iterable[Any]) -> 
     counted = [node for node in macs if node.operator in _MULTIPLICATIONS]
     if not any(node.outputs[0].shape == [] for node in counted):
         return []
-    constant, size, found = set[Any](), set[Any](), []
+    found, sizes = [], _Sizes()
     for node in trace(model, given).nodes:
-        inputs = {id(value) for value in node.inputs}
-        outputs = {id(value) for value in node.outputs if not value.shape}
-        if node.operator in ("aten::size", "prim::numtotensor") or (inputs & size and inputs <= size | constant):
-            size |= outputs
-        elif node.operator == "prim::constant":
-            constant |= outputs
+        is_size = sizes.is_size(node)
         if node.operator in _MULTIPLICATIONS:
-            found.append(bool(outputs & size))
+            found.append(is_size)
     return [node for node, is_size in zip(counted, found, strict=True) if is_size]
+
+
+class _Sizes:
+    """Which numbers of a graph are sizes, or computed of sizes, in Python where nothing is traced.
+
+    Those of a tensor that the code makes, `torch.tensor(size)`, which is detached in the graph, are not: our trace has
+    the operators on it. Unless it meets a size that was converted, `size.float()`: torch does this only in a trace.
+    """
+
+    def __init__(self) -> None:
+        self.sizes, self.converted = set[int](), set[int]()
+        self.constants, self.made = set[int](), set[int]()
+
+    def is_size(self, node: Any) -> bool:
+        """Of the nodes in their order: whether what this one gives is a size."""
+        inputs = {id(value) for value in node.inputs}
+        is_list = node.operator in ("aten::stack", "aten::to")  # a list of sizes cannot be stacked but in a trace
+        outputs = {id(value) for value in node.outputs if is_list or not value.shape}
+        if node.operator == "aten::detach":
+            self.made |= outputs if inputs <= self.constants else set()
+            return False
+        is_converted = node.operator == "aten::to" or bool(inputs & self.converted)
+        others = self.constants | self.made if is_converted else self.constants
+        if node.operator in ("aten::size", "prim::numtotensor") or (
+            inputs & self.sizes and inputs <= self.sizes | others
+        ):
+            self.sizes |= outputs
+            self.converted |= outputs if is_converted else set()
+            return bool(outputs)
+        if inputs <= self.constants:
+            self.constants |= outputs
+        return False
 
 
 _MULTIPLICATIONS = ("aten::mul", "aten::mul_")

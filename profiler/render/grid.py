@@ -1,11 +1,13 @@
-"""What the formats share: cells as text, and which columns there is room for."""
+"""What the formats share: cells as text, their layout by tabulate, and which columns there is room for."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
+
+from tabulate import tabulate
+from wcwidth import wcswidth
 
 from profiler.account_tables import account_tables
 from profiler.accounts import Account
@@ -77,21 +79,23 @@ def is_left(column: Column) -> bool:
     return column.unit in LEFT
 
 
-def width(cell: str) -> int:
-    """How many places a text takes on a screen: two for a wide character, none for an accent that joins another."""
-    if cell.isascii():
-        return len(cell)
-    places = ((2 if unicodedata.east_asian_width(c) in "WF" else 1) for c in cell if not unicodedata.combining(c))
-    return sum(places)
-
-
-def padded(cell: str, places: int, left: bool) -> str:
-    blanks = " " * (places - width(cell))
-    return cell + blanks if left else blanks + cell
-
-
 def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max([width(c.heading), *(width(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    """How many places each column takes on a screen."""
+    return [max([wcswidth(c.heading), *(wcswidth(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+
+
+def tabulated(
+    rows: Sequence[Sequence[str]], columns: Sequence[Column], dress: str, headings: Sequence[str] = ()
+) -> str:
+    """Through tabulate in its format `dress`: text to the left, numbers to the right, cells as they are."""
+    return tabulate(
+        rows,
+        headings,
+        dress,
+        colalign=["left" if is_left(column) else "right" for column in columns] if rows else None,
+        disable_numparse=True,
+        preserve_whitespace=True,
+    )
 
 
 def missing_decimals(values: Sequence[Any], written: Sequence[str]) -> list[str]:

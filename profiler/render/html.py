@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 
 from profiler.render import grid, numbers
@@ -18,33 +17,42 @@ def write(table: Table) -> str:
         for label, value, unit, remark in table.facts
     )
     notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
-    return "\n".join(part for part in [*_table(table), f"<table>{facts}</table>" * bool(facts), notes] if part)
+    return "\n".join(part for part in [_table(table), f"<table>{facts}</table>" * bool(facts), notes] if part)
 
 
-def _table(table: Table) -> Iterator[str]:
-    left = [grid.is_left(column) for column in table.columns]
-    yield f'<table id="{escape(table.anchor)}">' if table.anchor else "<table>"
-    if table.caption:
-        yield f"<caption>{escape(table.caption)}</caption>"
-    headings = (_cell("th", column.heading, is_left) for column, is_left in zip(table.columns, left, strict=True))
-    yield f"<thead>\n<tr>{''.join(headings)}</tr>\n</thead>\n<tbody>"
-    for row, cells in zip(table.rows, grid.cells(table), strict=True):
-        yield f"<tr>{_row(row, [_INDENT * row.depth + cells[0], *cells[1:]], left)}</tr>"
-    yield "</tbody>\n</table>"
+def _table(table: Table) -> str:
+    headings = [escape(column.heading) for column in table.columns]
+    rows = [_row(row, cells) for row, cells in zip(table.rows, grid.cells(table), strict=True)]
+    first, *lines = grid.tabulated(rows, table.columns, "unsafehtml", headings).splitlines()
+    body = lines.index("<tbody>") + 1
+    for i, (row, cells) in enumerate(zip(table.rows, rows, strict=True), body):
+        if row.failure is not None:
+            lines[i] = _failed(cells, row.failure)
+    opening = first.replace("<table>", f'<table id="{escape(table.anchor)}">') if table.anchor else first
+    caption = [f"<caption>{escape(table.caption)}</caption>"] if table.caption else []
+    return "\n".join([opening, *caption, *map(_to_the_left, lines)])
 
 
-def _row(row: Row, cells: list[str], left: list[bool]) -> str:
-    if row.failure is not None:
-        rest = len(cells) - 1
-        reason = escape(grid.failure(row.failure))
-        return _cell("td", cells[0], True) + f'<td colspan="{max(rest, 1)}" style="text-align: left">{reason}</td>'
-    marked = enumerate(zip(cells, left, strict=True))
-    return "".join(_cell("td", cell, is_left, bold=i in row.best) for i, (cell, is_left) in marked)
+def _row(row: Row, cells: list[str]) -> list[str]:
+    words = [_INDENT * row.depth + escape(cells[0]), *map(escape, cells[1:])]
+    return [f"<b>{cell}</b>" if i in row.best else cell for i, cell in enumerate(words)]
 
 
-def _cell(tag: str, text: str, left: bool, bold: bool = False) -> str:
-    words = f"<b>{escape(text)}</b>" if bold else escape(text)
-    return f'<{tag} style="text-align: {"left" if left else "right"}">{words}</{tag}>'
+def _failed(cells: list[str], reason: str) -> str:
+    """The reason takes the place of all values."""
+    columns, words = max(len(cells) - 1, 1), escape(grid.failure(reason))
+    return f'<tr><td>{cells[0]}</td><td colspan="{columns}" style="text-align: left;">{words}</td></tr>'
+
+
+def _to_the_left(line: str) -> str:
+    """tabulate gives no style to what stands to the left; browsers centre headings, notebooks put all to the right."""
+    for tag in ("th", "td"):
+        line = line.replace(f"<{tag}>", f'<{tag} style="text-align: left;">')
+    return line
+
+
+def _cell(tag: str, text: str, left: bool) -> str:
+    return f'<{tag} style="text-align: {"left" if left else "right"}">{escape(text)}</{tag}>'
 
 
 layers, models = grid.dressed(write)

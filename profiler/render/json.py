@@ -67,6 +67,7 @@ def _statement(statement: Statement) -> dict[str, Any]:
             }
             for term in statement.terms
         ],
+        "alike": statement.alike,
         "explained": statement.explained,
         "reported": statement.reported,
         "remainder": statement.remainder,

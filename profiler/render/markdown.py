@@ -13,17 +13,14 @@ _SPECIAL = "\\|_*<>`[]~$"  # $ begins a formula on GitHub, ~ strikes out
 def write(table: Table) -> str:
     headings = [_escaped(column.heading) for column in table.columns]
     rows = [_row(row, cells) for row, cells in zip(table.rows, grid.cells(table), strict=True)]
-    widths = [max(map(grid.width, cells)) for cells in zip(headings, *rows, strict=True)]
-    left = [grid.is_left(column) for column in table.columns]
-    rules = ["-" * (w - 1) + ("-" if is_left else ":") for w, is_left in zip(widths, left, strict=True)]
-    lines = [f"| {' | '.join(map(grid.padded, cells, widths, left))} |" for cells in [headings, rules, *rows]]
+    lines = grid.tabulated(rows, table.columns, "pipe", headings)
     facts = [
         f"- {label}: {numbers.text(v, unit)}{f' ({remark})' if remark else ''}"
         for label, v, unit, remark in table.facts
     ]
     caption = f"**{_escaped(numbers.one_line(table.caption))}**" if table.caption else ""
     notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
-    return "\n\n".join(part for part in [caption, "\n".join(lines), "\n".join(facts), notes] if part)
+    return "\n\n".join(part for part in [caption, lines, "\n".join(facts), notes] if part)
 
 
 def _row(row: Row, cells: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from math import floor, log10
 from typing import Any
 
@@ -26,6 +27,11 @@ def text(value: Any, unit: Unit) -> str:
 def one_line(value: Any) -> str:
     """A text without line breaks and other control characters, which no table survives."""
     return "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def figure(value: Any) -> str:
+    """What somebody else measured, with its own digits; an exponent is written out."""
+    return f"{value:f}" if isinstance(value, Decimal) else one_line(value)
 
 
 def exact(value: int) -> str:
@@ -79,7 +85,7 @@ def shape(value: Any) -> str:
 
 _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.TEXT: one_line,
-    Unit.NUMBER: one_line,
+    Unit.NUMBER: figure,
     Unit.EXACT: exact,
     Unit.DIFFERENCE: difference,
     Unit.COUNT: exact,

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from wcwidth import wcswidth
+
 from profiler.render import grid, numbers
 from profiler.tables import Column, Table, Unit
 
@@ -45,21 +47,21 @@ def _least(table: Table, kept: Sequence[int]) -> int:
 
 
 def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]], limit: int | None) -> Iterator[str]:
-    """Headings, rules and rows, each column as wide as it has to be."""
+    """Headings, rules and rows; why a row has no values is written over its columns."""
     widths = grid.widths(columns, cells)
-
-    def line(row: Sequence[str]) -> str:
-        placed = (grid.padded(c, w, grid.is_left(column)) for c, w, column in zip(row, widths, columns, strict=True))
-        return (" " * grid.BETWEEN).join(placed).rstrip()
-
-    yield line([column.heading for column in columns])
-    yield line(["-" * width for width in widths])
-    for row, written in zip(table.rows, cells, strict=True):
+    headings, rules = [column.heading for column in columns], ["-" * width for width in widths]
+    shown = [
+        written if row.failure is None else [written[0], *[""] * (len(columns) - 1)]
+        for row, written in zip(table.rows, cells, strict=True)
+    ]
+    lines = iter(grid.tabulated([headings, rules, *shown], columns, "plain").splitlines())
+    yield from (next(lines), next(lines))
+    for row, line in zip(table.rows, lines, strict=True):
         if row.failure is None:
-            yield line(written)
+            yield line
         else:
-            name = grid.padded(written[0], widths[0], left=True)
-            words = f"{name}{' ' * grid.BETWEEN}{grid.failure(row.failure)}"
+            blanks = " " * (widths[0] - wcswidth(line) + grid.BETWEEN)
+            words = f"{line}{blanks}{grid.failure(row.failure)}"
             yield words if limit is None else _shortened(words, limit)
 
 
@@ -88,7 +90,8 @@ def _wrapped(note: str, limit: int | None) -> str:
 
 def _screen() -> int | None:
     """The terminal's width; None where the output goes to a file or a pipe."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None where the shell has closed it
+    if is_terminal or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return None
 
@@ -105,9 +108,9 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 
 
 def _shortened(cell: str, width: int) -> str:
-    if grid.width(cell) <= width:
+    if wcswidth(cell) <= width:
         return cell
-    while grid.width(cell) > width - 1:
+    while wcswidth(cell) > width - 1:
         cell = cell[:-1]
     return cell + "…"
 

@@ -27,14 +27,24 @@ from tests.benchmarks.progress import track
 from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS
 from tests.benchmarks.small_models import SMALL
 
+_ONE_SIZE = (
+    "`F.interpolate(x, 16)` counts 16 and `F.interpolate(x, (16, 16))` 256, and both are the same operator in a trace"
+)
+
 # Why a replica differs from its counter: {tool: {pattern of models: reason}}.
 REASONS: Mapping[str, Mapping[str, str]] = {
-    "torchprofile": {
-        "ssdlite320_mobilenet_v3_large": (
-            "While it is traced, torchvision's detector computes the scale of its images from a tensor of their sizes, "
-            "which are 2 multiplications that it does not do otherwise"
+    "ptflops": {
+        "interpolate-recomputed": (
+            "It counts by the scale factor, and our trace holds the size that torch computes of it"
         ),
     },
+    "torchprofile": {
+        "dataclass-output": (
+            "It finds no tensor in a dataclass, so tracing drops everything; our trace has what the dataclass holds"
+        ),
+    },
+    "calflops-flops": {"interpolate-int-size": _ONE_SIZE},
+    "deepspeed-flops": {"interpolate-int-size": _ONE_SIZE},
 }
 
 _MOST_LAYERS = 3
@@ -131,6 +141,8 @@ def _differences(found: Profile, reading: Reading) -> Iterator[str]:
         weights: dict[str, int] = dict.fromkeys((layer.path for layer in under.layers), 0)
         for weighing in replica.weighings(found.trace):
             weights[found.trace.modules[weighing.module].path] += weighing.amount
+        for path, amount in ((path, n) for shares in reading.param_asides.values() for path, n in shares.items()):
+            weights[path] += amount
         if reading.params != sum(weights.values()):
             yield f"params {reading.params:,}, replica {sum(weights.values()):,}"
         if reading.layer_params is not None:
@@ -169,6 +181,8 @@ def report(cases: Sequence[Case], tools: Sequence[str]) -> Iterator[str]:
     yield tabulate([_row(tool, [case for case in cases if case.tool == tool]) for tool in tools], _HEADINGS)
     for tool in tools:
         mine = [case for case in cases if case.tool == tool]
+        if not mine:
+            yield f"\n{tool} has no reading: it is not installed"
         yield from _listed(f"{tool} fails itself", ((case.model, case.failure) for case in mine if case.failure))
         yield from _listed(
             f"{tool} differs from our replica",

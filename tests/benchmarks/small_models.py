@@ -6,6 +6,7 @@ cannot count a model that has none.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 from profiler.inputs import TensorSpec, parse
 
@@ -213,6 +215,42 @@ _function("einsum-sum", lambda x: torch.einsum("ij->i", x), "4x5")
 _function("einsum-transpose", lambda x: torch.einsum("ij->ji", x), "4x5")
 _function("einsum-three", lambda x, y, z: torch.einsum("ij,jk,kl->il", x, y, z), "4x6", "6x8", "8x5")
 _function("einsum-large", lambda x, y: torch.einsum("bij,bjk->bik", x, y), "3x37x53", "3x53x41")
+_function("matmul-linalg", lambda x, y: torch.linalg.matmul(x, y), "2x3x4", "2x4x5")
+_function("matmul-complex", lambda x: torch.view_as_complex(x) @ torch.view_as_complex(x).T, "3x4x2")
+
+
+class _ComplexConvolution(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(3, 4, 3, dtype=torch.complex64)
+
+    def forward(self, x):
+        return torch.view_as_real(self.conv(torch.view_as_complex(x)))
+
+
+_add("conv1d-complex", _ComplexConvolution, "2x3x9x2")
+
+
+class _OwnProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        return x @ weight
+
+
+class _OwnFunction(nn.Module):
+    """A product inside of a function with a gradient of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(8, 4))
+        self.linear = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.linear(_OwnProduct.apply(x, self.weight))
+
+
+_add("autograd-function", _OwnFunction, "2x8")
+_function("size-arithmetic", lambda x: x / torch.sqrt(torch.tensor(x.size(-1), dtype=torch.float) * 3), "2x4")
 
 # Attention ------------------------------------------------------------------------------------------------------------
 
@@ -234,6 +272,26 @@ _function(
     "2x3x6x8",
     "4x6",
 )
+_function("sdpa-one-key-head", _sdpa(), "2x3x4x8", "2x1x6x8", "2x1x6x8")
+_function("sdpa-3d-mask", lambda x, mask: F.scaled_dot_product_attention(x, x, x, attn_mask=mask), "3x4x8", "3x4x4")
+
+
+class _LearnedMask(nn.Module):
+    """Attention whose mask is a parameter, a part of one, or made of one."""
+
+    def __init__(self, mask: Callable[[torch.Tensor], torch.Tensor], trainable: bool = True) -> None:
+        super().__init__()
+        self.table = nn.Embedding(4, 4).requires_grad_(trainable)
+        self.mask = mask
+
+    def forward(self, x):
+        return F.scaled_dot_product_attention(x, x, x, attn_mask=self.mask(self.table.weight))
+
+
+_add("sdpa-learned-mask", lambda: _LearnedMask(lambda weight: weight), "2x3x4x8")
+_add("sdpa-learned-mask-view", lambda: _LearnedMask(lambda weight: weight[None, None]), "2x3x4x8")
+_add("sdpa-learned-mask-product", lambda: _LearnedMask(lambda weight: weight * 2), "2x3x4x8")
+_add("sdpa-frozen-mask", lambda: _LearnedMask(lambda weight: weight, trainable=False), "2x3x4x8")
 _function(
     "attention-by-hand",
     lambda q, k, v: torch.softmax(q @ k.transpose(-2, -1) / 8**0.5, dim=-1) @ v,
@@ -384,6 +442,13 @@ _function("interpolate-bilinear-size", lambda x: F.interpolate(x, size=(12, 16),
 _function("interpolate-bicubic", lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"), "1x4x8x8")
 _function("interpolate-trilinear", lambda x: F.interpolate(x, scale_factor=2, mode="trilinear"), "1x4x4x4x4")
 _function("interpolate-scales", lambda x: F.interpolate(x, scale_factor=(2.0, 1.5)), "1x4x8x8")
+_layer("upsample-1.7", lambda: nn.Upsample(scale_factor=1.7, mode="bilinear"), "1x3x13x17")
+_layer("upsample-0.33", lambda: nn.Upsample(scale_factor=0.33), "3x3x13x17")
+_function("interpolate-1.7", lambda x: F.interpolate(x, scale_factor=1.7), "1x3x13x17")
+_function(
+    "interpolate-recomputed", lambda x: F.interpolate(x, scale_factor=1.7, recompute_scale_factor=True), "1x3x7x9"
+)
+_layer("upsample-recomputed", lambda: nn.Upsample(scale_factor=1.7, recompute_scale_factor=True), "1x3x7x9")
 _layer("pixel-shuffle", lambda: nn.PixelShuffle(2), "1x8x4x4")
 _function("grid-sample", lambda x, grid: F.grid_sample(x, grid, align_corners=False), "1x4x8x8", "1x5x6x2")
 
@@ -626,6 +691,52 @@ class _DictOutput(nn.Module):
         return {"out": y, "aux": [y + 1, y * 2]}
 
 
+@dataclass
+class _Output:
+    out: torch.Tensor
+
+
+class _DataclassOutput(_DictOutput):
+    def forward(self, x):
+        return _Output(self.linear(x) * 2)
+
+
+class _DictInput(nn.Module):
+    """Its only argument is a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 4)
+        self.act = nn.ReLU()
+
+    def forward(self, batch):
+        return self.act(self.linear(batch["x"] + batch["y"]))
+
+
+def _with_hook() -> nn.Module:
+    """The model's own forward hook multiplies what it gives."""
+    model = nn.Sequential(nn.Linear(8, 4))
+    model.register_forward_hook(lambda module, args, output: torch.matmul(output, output.T))
+    return model
+
+
+def _old(name: str) -> Callable[[nn.Module], nn.Module]:
+    """A reparametrisation of before `torch.nn.utils.parametrizations`, which warns."""
+
+    def reparametrise(layer: nn.Module) -> nn.Module:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return getattr(nn.utils, name)(layer)
+
+    return reparametrise
+
+
+def _pruned(layer: nn.Module) -> nn.Module:
+    """A third of its weights is masked."""
+    prune.l1_unstructured(layer, "weight", 0.33)
+    return layer
+
+
 class _Lists(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -690,6 +801,14 @@ _add("keyword-batch-of-3", _TwoInputs, "image=3x3x8x8", "text=3x6")
 _add("two-inputs", _TwoInputs, "1x3x8x8", "1x6")
 _add("optional-input-left-out", _TwoInputs, "1x3x8x8")
 _add("dict-output", _DictOutput, "2x8")
+_add("dataclass-output", _DataclassOutput, "2x8")
+SMALL["dict-input"] = Small("dict-input", _DictInput, ({"x": parse("3x8"), "y": parse("3x8")},))
+_add("hook-of-the-model", _with_hook, "2x8")
+_add("weight-norm-old", lambda: nn.Sequential(_old("weight_norm")(nn.Linear(8, 4))), "2x8")
+_add("weight-norm-old-conv", lambda: nn.Sequential(_old("weight_norm")(nn.Conv1d(3, 4, 3))), "1x3x8")
+_add("spectral-norm-old", lambda: nn.Sequential(_old("spectral_norm")(nn.Conv2d(3, 4, 3))), "1x3x8x8")
+_add("pruned", lambda: nn.Sequential(_pruned(nn.Linear(8, 4)), nn.ReLU(), _pruned(nn.Linear(4, 3))), "2x8")
+_add("pruned-conv", lambda: nn.Sequential(_pruned(nn.Conv2d(3, 4, 3)), nn.Flatten()), "2x3x8x8")
 _add("lists-and-dicts", _Lists, "2x8")
 _add("nested-sequential", lambda: nn.Sequential(nn.Sequential(nn.Sequential(nn.Linear(8, 8)), nn.ReLU())), "2x8")
 _add("squeeze-excite", _SqueezeExcite, "1x3x8x8")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from profiler import profile
+from profiler.inputs import parse
 from tests.conventions.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
 
 QKV, OUT = 3 * 5 * 8 * 8, 5 * 8 * 8
@@ -115,6 +119,30 @@ WEIGHTS = [
 @pytest.mark.parametrize("case", WEIGHTS, ids=str)
 def test_parameters(case: Row) -> None:
     assert weighed("ptflops", case) == case.expected
+
+
+class _Batch(nn.Module):
+    """Its only argument is a dict or a list of two tensors."""
+
+    def __init__(self, *keys: Any) -> None:
+        super().__init__()
+        self.linear = nn.Linear(10, 5)
+        self.keys = keys
+
+    def forward(self, batch: Any) -> Any:
+        return self.linear(batch[self.keys[0]] + batch[self.keys[1]])
+
+
+@pytest.mark.parametrize(
+    ("keys", "batch", "expected"),
+    [
+        (("x", "y"), {"x": parse("3x10"), "y": parse("3x10")}, 3 * (10 + 1) * 5),  # passed by its name: no batch
+        ((0, 1), [parse("3x10"), parse("3x10")], 3 * (10 + 1) * 5 // 2),  # its length is taken for the batch
+    ],
+    ids=["dict", "list"],
+)
+def test_only_argument(keys: tuple[Any, ...], batch: Any, expected: int) -> None:
+    assert profile(_Batch(*keys), (batch,)).under("ptflops").totals.flops == expected
 
 
 def test_published_figure() -> None:

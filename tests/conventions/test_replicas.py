@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -60,6 +61,51 @@ class AcrossChannels(nn.Module):
         return self.inner(x.transpose(1, 2))
 
 
+class ComplexConv(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(3, 4, 3, dtype=torch.complex64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.view_as_real(self.conv(torch.view_as_complex(x)))
+
+
+class OwnProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x @ weight
+
+
+class OwnThenLinear(nn.Module):
+    """A product with a gradient of its own, and a linear layer of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(8, 4))
+        self.linear = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.linear(OwnProduct.apply(x, self.weight))  # type: ignore[no-untyped-call]
+
+
+class LearnedMask(nn.Module):
+    """Attention whose mask is made of a trainable table."""
+
+    def __init__(self, mask: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(4, 4))
+        self.mask = mask
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.scaled_dot_product_attention(x, x, x, attn_mask=self.mask(self.table))
+
+
+def _with_mask(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+
+
+LEARNED = 2 * 3 * 4 * 4 * (8 + 8)
+
 FVCORE = [
     row("convolution", _conv, "2x3x8x8", is_=CONV),
     row("transposed", _transposed, "1x4x8x8", is_=TRANSPOSED),
@@ -75,6 +121,8 @@ FVCORE = [
     row("bilinear", lambda: nn.Upsample(scale_factor=2, mode="bilinear"), "1x4x8x8", is_=4 * 4 * 16 * 16),
     of("x @ y", lambda x, y: x @ y, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=4 * 5 * 6),
+    of("torch.linalg.matmul", torch.linalg.matmul, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
+    row("a complex convolution is three", ComplexConv, "2x3x9x2", is_=3 * 2 * 7 * 4 * 3 * 3),
     of("baddbmm", torch.baddbmm, "2x3x5", "2x3x4", "2x4x5", is_=0),
     of(
         "einsum, a pattern it knows",
@@ -91,6 +139,7 @@ FVCORE = [
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("its cell", lambda: First(nn.LSTMCell(6, 8)), "2x6", is_=2 * 32 * (6 + 8)),
     row("dropped by tracing", Dropped, "2x8", is_=0),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * 4 * 5),
 ]
 
 THOP = [
@@ -118,6 +167,8 @@ TORCH = [
     row("convolution", _conv, "2x3x8x8", is_=2 * CONV),
     row("transposed", _transposed, "1x4x8x8", is_=2 * TRANSPOSED),
     row("linear", lambda: nn.Linear(10, 5), "2x7x10", is_=2 * 2 * 7 * 10 * 5),
+    row("a complex convolution is three", ComplexConv, "2x3x9x2", is_=2 * 3 * 2 * 7 * 4 * 3 * 3),
+    of("a complex product is one", lambda x: torch.view_as_complex(x) @ torch.view_as_complex(x).T, "3x4x2", is_=72),
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=2 * 7 * 4 * 5 * 6),
     of("by a vector", lambda x, y: x @ y, "6x7", "7", is_=0),
@@ -132,9 +183,25 @@ TORCH = [
         is_=2 * (192 + 160),
     ),
     of("fused attention", _own, "1x2x5x8", is_=0),
+    of("one key head for all", F.scaled_dot_product_attention, "2x3x4x8", "2x1x6x8", "2x1x6x8", is_=0),
+    of(
+        "fewer heads of keys than of values, not fused",
+        F.scaled_dot_product_attention,
+        "2x3x4x8",
+        "2x1x6x8",
+        "2x3x6x8",
+        is_=2 * 2 * 3 * 4 * 6 * (8 + 8),
+    ),
+    of("a mask of three dimensions", _with_mask, "3x4x8", "3x4x4", is_=0),
+    of("one that does not fit", _with_mask, "1x3x4x8", "3x4x4", is_=2 * 3 * 4 * 4 * (8 + 8)),
+    row("a learned mask, not fused", lambda: LearnedMask(lambda table: table), "2x3x4x8", is_=2 * LEARNED),
+    row("a view of it", lambda: LearnedMask(lambda table: table[None, None]), "2x3x4x8", is_=2 * LEARNED),
+    row("what is computed of it, fused", lambda: LearnedMask(lambda table: 2 * table), "2x3x4x8", is_=0),
+    row("a frozen one, fused", lambda: LearnedMask(lambda table: table).requires_grad_(False), "2x3x4x8", is_=0),
     row("the fast path", Attention, "2x5x8", is_=0),
     row("no fast path, and fused", lambda: Attention(bias=False, need_weights=False), "2x5x8", is_=2 * PROJECTIONS),
     row("no fast path", lambda: Attention(bias=False), "2x5x8", is_=2 * (PROJECTIONS + PRODUCTS)),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * (2 * 8 * 4 + 2 * 4 * 5)),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("a projected one", lambda: First(nn.LSTM(6, 8, proj_size=3)), "5x2x6", is_=2 * 5 * 2 * (32 * (6 + 3) + 3 * 8)),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=2 * 5 * 2 * 24 * (6 + 8)),
@@ -149,6 +216,7 @@ TORCHPROFILE = [
     row("average pool", lambda: nn.AvgPool2d(2), "2x6x8x8", is_=2 * 6 * 4 * 4),
     row("leaky ReLU", nn.LeakyReLU, "2x6x5", is_=2 * 6 * 5),
     row("bilinear", lambda: nn.Upsample(scale_factor=2, mode="bilinear"), "1x4x8x8", is_=4 * 4 * 16 * 16),
+    of("torch.linalg.matmul", torch.linalg.matmul, "2x3x4", "2x4x5", is_=2 * 3 * 4 * 5),
     of("x * y", lambda x, y: x * y, "2x6x5", "2x6x5", is_=2 * 6 * 5),
     of("x + y", lambda x, y: x + y, "2x6x5", "2x6x5", is_=0),
     of("mean", lambda x: x.mean((2, 3)), "2x6x8x8", is_=2 * 6),
@@ -168,17 +236,21 @@ TORCHPROFILE = [
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=0),
     row("the fast path of a whole layer", lambda: _layer().requires_grad_(False), "2x5x8", is_=0),
     row("dropped by tracing", Dropped, "2x8", is_=0),
+    row("inside of a torch.autograd.Function", OwnThenLinear, "2x8", is_=2 * 4 * 5),
 ]
 
 PTFLOPS_ATEN = [
     row("convolution and bias", _conv, "2x3x8x8", is_=CONV + 2 * 4 * 8 * 8),
     row("no bias", lambda: _conv(bias=False), "2x3x8x8", is_=CONV),
+    row("complex: three, two with a bias", ComplexConv, "2x3x9x2", is_=3 * 2 * 7 * 4 * 3 * 3 + 2 * 2 * 4 * 7),
     row("linear and bias", lambda: nn.Linear(10, 5), "2x7x10", is_=2 * 7 * (10 + 1) * 5),
     row("a bias added apart", AcrossChannels, "2x10x7", is_=2 * 7 * 10 * 5),
     row("norm and activation", lambda: nn.Sequential(nn.BatchNorm1d(8), nn.ReLU()), "2x8", is_=0),
     of("left operand broadcast", lambda x, y: x @ y, "4x5", "7x5x6", is_=7 * 4 * 5 * 6),
     of("baddbmm", torch.baddbmm, "2x3x5", "2x3x4", "2x4x5", is_=0),
     of("fused attention", _own, "1x2x5x8", is_=0),
+    of("one key head for all", F.scaled_dot_product_attention, "2x3x4x8", "2x1x6x8", "2x1x6x8", is_=0),
+    row("what is computed of a learned mask", lambda: LearnedMask(lambda table: 2 * table), "2x3x4x8", is_=LEARNED),
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=5 * 2 * 24 * (6 + 8 + 2)),
     row("fast path", lambda: nn.TransformerEncoder(_layer(), 2).requires_grad_(False), "2x5x8", is_=0),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, Tied, counted, frozen, of, row, weighed
 
@@ -54,6 +55,21 @@ class Wrapped(nn.Module):
         return self.layers[0](x)
 
 
+def _old_weight_norm() -> nn.Module:
+    with pytest.warns(FutureWarning):
+        return nn.utils.weight_norm(nn.Linear(8, 4))  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _old_spectral_norm() -> nn.Module:
+    return nn.utils.spectral_norm(nn.Conv2d(3, 4, 3))
+
+
+def _pruned() -> nn.Module:
+    layer = nn.Linear(8, 4)
+    prune.l1_unstructured(layer, "weight", 0.5)
+    return layer
+
+
 ROWS = [
     row("convolution", lambda: nn.Conv2d(3, 4, 3, padding=1), "2x3x8x8", is_=2 * 8 * 8 * 4 * (3 * 3 * 3 + 1)),
     row("groups", lambda: nn.Conv1d(4, 6, 3, groups=2), "1x4x16", is_=14 * 6 * (2 * 3 + 1)),
@@ -69,6 +85,9 @@ ROWS = [
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=5 * 2 * 32 * (6 + 8 + 2)),
     row("cell", lambda: First(nn.LSTMCell(6, 8)), "2x6", is_=2 * 8 * 32 * (6 + 8 + 2)),
     row("by names", lambda: First(Named()), "2x3x4", is_=2 * 3 * (7 + 3)),
+    row("weight norm by a hook, names with weight in them", _old_weight_norm, "2x8", is_=2 * 4 * (8 * 4 + 4) + 2 * 4),
+    row("spectral norm", _old_spectral_norm, "1x3x8x8", is_=1 * 4 * (4 * 3 * 3 * 3) + 6 * 6 * 4),
+    row("a pruned weight, whose mask is not in the trace", _pruned, "2x8", is_=2 * 9 * 4),
     row("attention is no leaf", Attention, "2x5x8", is_=0),
     row("an empty container inside is none", lambda: nn.Sequential(EmptyInside(8, 4)), "2x8", is_=2 * 9 * 4),
     row("each call", Shared, "2x8", is_=2 * 2 * 9 * 8),

@@ -17,8 +17,8 @@ from profiler.peers.thop import read_thop
 
 def test_every_file_is_a_counter_with_its_names():
     assert peers.names() == (
-        "calflops", "deepspeed", "fvcore", "ptflops", "ptflops-aten", "thop", "torch", "torchinfo", "torchprofile",
-        "ultralytics-thop",
+        "calflops", "calflops-flops", "deepspeed", "deepspeed-flops", "fvcore", "ptflops", "ptflops-aten", "thop",
+        "torch", "torchinfo", "torchprofile", "ultralytics-thop",
     )  # fmt: skip
     for name in peers.names():
         found = peers.peer(name)

@@ -20,7 +20,7 @@ TOOLS = ("fvcore", "thop", "torch")  # those that leave this process as it was
 MODELS = (
     "bare-linear", "small-cnn-batch-of-3", "shared-twice", "shared-in-two-parents", "shared-block", "called-twice",
     "called-by-forward", "uses-others-layer", "bare-parameters", "lists-and-dicts", "dict-output", "keyword-inputs",
-    "encoder-layer", "lstm", "no-parameters",
+    "encoder-layer", "lstm", "no-parameters", "hook-of-the-model",
 )  # fmt: skip
 
 
@@ -60,6 +60,26 @@ LINEAR = 2 * 8 * 8  # MACs of Linear(8, 8) on a batch of two
 )
 def test_counts_are_charged_to_the_module_itself(tool, model, layers):
     assert _read(tool, model).layers == layers
+
+
+PRUNED = "a pruned weight counts the ones in its mask"
+SIZES = "1 per multiplication of sizes, such as height·width, that tracing records"
+
+
+@pytest.mark.parametrize(
+    ("tool", "model", "asides", "of_parameters"),
+    [
+        # Of 8·4 and 4·3 weights a third is masked, for each of a batch of two.
+        ("torchinfo", "pruned", {PRUNED: {"0": -2 * 11, "2": -2 * 4}}, {PRUNED: {"0": -11, "2": -4}}),
+        ("torchinfo", "small-cnn", {}, {}),
+        ("torchprofile", "interpolate-recomputed", {SIZES: {"": 2}}, {}),  # height and width by the scale
+        ("torchprofile", "size-arithmetic", {}, {}),  # of a tensor that the model makes
+    ],
+)
+def test_what_only_the_tool_has_on_record(tool, model, asides, of_parameters):
+    pytest.importorskip(tool)
+    reading = _read(tool, model)
+    assert (reading.asides, reading.param_asides) == (asides, of_parameters)
 
 
 def test_what_cannot_be_passed_on_is_refused():
