@@ -1,6 +1,7 @@
 """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes and memory."""
 
 from profiler.crosscheck import CrossCheck, cross_check
+from profiler.differences import Diff, diff
 from profiler.errors import CheckFailed, ProfileError
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
@@ -11,11 +12,13 @@ __all__ = [
     "CheckFailed",
     "Cost",
     "CrossCheck",
+    "Diff",
     "Profile",
     "ProfileError",
     "__version__",
     "compare",
     "cross_check",
+    "diff",
     "formula",
     "free",
     "product",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,10 +16,13 @@ from profiler.budget_file import BudgetFile
 from profiler.budget_init import Plan
 from profiler.comparison import Entry, comparison
 from profiler.crosscheck import CrossCheck, cross_check_spec
+from profiler.diff_tables import warnings
+from profiler.differences import Diff
 from profiler.metrics import published
-from profiler.options import Checking, Options, options
+from profiler.options import Checking, Diffing, Options, options
 from profiler.progress import counted, shown
-from profiler.render import renderer
+from profiler.render import github, renderer
+from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
@@ -79,6 +82,9 @@ def _command(
     time_limit: flags.TimeLimit = None,
     verbose: flags.Verbose = False,
     which: flags.Which = None,
+    baseline: flags.Baseline = None,
+    diff: flags.Diff = False,
+    max_increase: flags.MaxIncrease = None,
     format: flags.Format = None,
     output: flags.Output = None,
     save: flags.Save = None,
@@ -129,6 +135,9 @@ def _command(
             time_limit=time_limit,
             verbose=verbose,
             which=which,
+            baseline=baseline,
+            diff=diff,
+            max_increase=max_increase,
             save=save,
             strict=strict,
             limits={
@@ -168,14 +177,39 @@ def run(chosen: Options) -> int:
         return _check(chosen, chosen.budgets.file)
     if chosen.budgets.to_write is not None:
         return _init_budgets(chosen, chosen.budgets.to_write)
-    with _opened(chosen.output) as file:
+    if chosen.diffing is not None:
+        return _diff(chosen, chosen.diffing)
+    with _opened(chosen) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
         if profiles:
             print(_rendered(entries, chosen), file=file)
     if chosen.save is not None and profiles:
         profiles[0].save(chosen.save)
-    return _tell([*failures, *(_unknown(profiles) if chosen.strict else ()), *_over(entries, chosen.budgets.limits)])
+    for profile in profiles:
+        _warn(uncounted(profile, f"{profile.model}: "), chosen)
+    failures += _unknown(profiles) if chosen.strict else ()
+    return _tell([*failures, *_over(entries, chosen.budgets.limits)], chosen)
+
+
+def _diff(chosen: Options, diffing: Diffing) -> int:
+    """Profile both models, render what changed; 1 when it grew by more than is allowed, and then nothing is saved."""
+    with _opened(chosen) as file:
+        entries, failures = _entries(chosen)
+        profiles = [entry.profile for entry in entries if entry.profile is not None]
+        if failures:
+            return _tell(failures, chosen)
+        before, after = profiles
+        found = Diff(before, after, diffing.top, diffing.columns)
+        print(renderer(chosen.format).diff(found), file=file)
+    if diffing.max_increase is not None:
+        failures += found.failures(diffing.max_increase)
+    failures += _unknown([found.after]) if chosen.strict else ()
+    failures += _over(entries[1:], chosen.budgets.limits)
+    if chosen.save is not None and not failures:
+        found.after.save(chosen.save)
+    _warn(warnings(found), chosen)
+    return _tell(failures, chosen)
 
 
 def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
@@ -213,7 +247,7 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
     """Profile, run the other counters, render, write; 1 when a difference is not explained."""
     found: list[CrossCheck] = []
     failures: list[errors.ProfileError] = []
-    with _opened(chosen.output) as file:
+    with _opened(chosen) as file:
         for model in chosen.models:
             try:
                 with (
@@ -226,14 +260,14 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
         if found:
             accounts = [account for check in found for account in check.accounts]
             print(renderer(chosen.format).accounts(accounts, checking.verbose), file=file)
-    return _tell([*failures, *(failure for check in found for failure in check.failures())])
+    return _tell([*failures, *(failure for check in found for failure in check.failures())], chosen)
 
 
 def _which(chosen: Options, wanted: Number) -> int:
     """Profile each model in every convention and size, render what gives the number; 1 when nothing does."""
     searches: list[Search] = []
     failures: list[errors.ProfileError] = []
-    with _opened(chosen.output) as file:
+    with _opened(chosen) as file:
         for model in shown(chosen.models, [model.label for model in chosen.models]):
             try:
                 with redirect_stdout(sys.stderr):
@@ -243,7 +277,7 @@ def _which(chosen: Options, wanted: Number) -> int:
         if searches:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
-    return _tell(failures)
+    return _tell(failures, chosen)
 
 
 def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
@@ -257,32 +291,44 @@ def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.
 
 def _check(chosen: Options, file: BudgetFile) -> int:
     """Hold the models of a budget file to their limits, render; 1 when one is over."""
-    with _opened(chosen.output) as out:
+    with _opened(chosen) as out:
         check = budget_run.check(file)
         print(renderer(chosen.format).budgets(check), file=out)
-    return _tell(list(check.failures()))
+    return _tell(list(check.failures()), chosen)
 
 
 def _init_budgets(chosen: Options, plan: Plan) -> int:
     """Measure, write limits for the user to commit, render them."""
-    with _opened(chosen.output) as out:
+    with _opened(chosen) as out:
         check = budget_init.write(plan)
         print(renderer(chosen.format).budgets(check), file=out)
-    return _tell(list(check.failures()))
+    return _tell(list(check.failures()), chosen)
 
 
-def _tell(failures: Sequence[errors.ProfileError]) -> int:
+def _warn(sentences: Iterable[str], chosen: Options) -> None:
+    """Where a job's page is to show what a table says under it, say it there."""
+    if chosen.format == github.NAME:
+        for sentence in sentences:
+            print(github.annotation("warning", sentence))
+
+
+def _tell(failures: Sequence[errors.ProfileError], chosen: Options) -> int:
     """Say what went wrong, and what the worst of it is as an exit status."""
     for failure in failures:
-        _refuse(str(failure), failure.status)
+        if chosen.format == github.NAME:
+            print(github.annotation("error", str(failure)))
+        else:
+            _refuse(str(failure), failure.status)
     return max((failure.status for failure in failures), default=0)
 
 
 @contextmanager
-def _opened(path: str | None) -> Iterator[TextIO]:
+def _opened(chosen: Options) -> Iterator[TextIO]:
     """Where the result goes. A file is opened before the work starts, and is not left behind empty when it fails."""
+    path = chosen.output
     if path is None:
-        yield sys.stdout
+        with _summary() if chosen.format == github.NAME else nullcontext(sys.stdout) as file:
+            yield file
         return
     partial = Path(f"{path}.part")
     try:
@@ -296,6 +342,23 @@ def _opened(path: str | None) -> Iterator[TextIO]:
             partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _summary() -> Iterator[TextIO]:
+    """The summary of the job on GitHub, at the end of what other steps wrote; stdout where there is no job."""
+    path = github.summary()
+    if path is None:
+        yield sys.stdout
+        return
+    whole = Path(path)
+    try:
+        file = whole.open("a", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise errors.CannotWrite(path, error) from None
+    with file:
+        file.write("\n" * (file.tell() > 0))  # between what another step wrote and ours
+        yield file
 
 
 def _unknown(profiles: Sequence[Profile]) -> list[errors.ProfileError]:

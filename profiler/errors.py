@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from profiler.records import Input
 
@@ -163,7 +164,9 @@ class SavedIsFixed(ProfileError):
 
 class NotAProfile(ProfileError):
     def __init__(self, kind: str) -> None:
-        super().__init__(f"compare takes profiles and specs, not {kind}; profile(model, inputs) makes a profile of one")
+        super().__init__(
+            f"compare and diff take profiles and specs, not {kind}; profile(model, inputs) makes a profile of one"
+        )
 
 
 class LabelCount(ProfileError):
@@ -216,6 +219,25 @@ class MetricIsAColumn(ProfileError):
 
 def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+# Before and after -----------------------------------------------------------------------------------------------------
+
+
+class DiffTakesTwo(ProfileError):
+    def __init__(self, models: int) -> None:
+        given = "1 is given" if models == 1 else f"{models} are given"
+        super().__init__(f"--diff takes two models, before and after, and {given}; like old.json new.json --diff")
+
+
+class BaselineTakesOne(ProfileError):
+    def __init__(self, models: int) -> None:
+        super().__init__(f"--baseline is what one model is held against, and {models} are given; name one")
+
+
+class BadIncrease(ProfileError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"--max-increase {text}: {why}; write it like 2%, 0 or params=0,macs=5%")
 
 
 # What to feed ---------------------------------------------------------------------------------------------------------
@@ -543,3 +565,29 @@ class NothingToLimit(ProfileError):
 class CannotAddLimits(ProfileError):
     def __init__(self, path: str, header: str) -> None:
         super().__init__(f"{path}: limits can be added to models that are written as {header} tables; write them so")
+
+
+class GrewTooMuch(CheckFailed):
+    def __init__(
+        self, model: str, figure: str, before: int, after: int, allowed: Decimal, paths: Sequence[str]
+    ) -> None:
+        by = f"{after - before:,}" + (f", {_percent(100 * (after - before) / before, allowed)} %" if before else "")
+        where = f"; the most in {_some([path or 'the model itself' for path in paths], 3)}" if paths else ""
+        super().__init__(
+            f"{model}: {figure} grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed{where}"
+        )
+
+
+class GrewUnknown(CheckFailed):
+    def __init__(self, model: str, ops: Mapping[str, int]) -> None:
+        calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+        super().__init__(
+            f"{model} calls operators that its baseline does not, and that have no formula: {calls}; how much its MACs "
+            "and FLOPs grew is not known; register one (docs/extending.md)"
+        )
+
+
+def _percent(value: float, allowed: Decimal) -> str:
+    """Two decimals, or as many as it takes to see that it is more than is allowed."""
+    written = [f"{value:.{decimals}f}" for decimals in range(2, 16)]
+    return next((text for text in written if Decimal(text) > allowed), written[-1])

@@ -51,6 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
 _COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
+_CHANGES = "Before and after"
 
 
 def _option(
@@ -85,7 +86,10 @@ Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,..."
 Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0, panel=_LAYERS)]
 Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN", panel=_LAYERS)]
 Top = Annotated[
-    int | None, _option("Only the first N layers, by FLOPs or by --sort.", metavar="N", least=1, panel=_LAYERS)
+    int | None,
+    _option(
+        "Only the first N layers, by FLOPs or by --sort; or the first N changes.", metavar="N", least=1, panel=_LAYERS
+    ),
 ]
 Filter = Annotated[
     str | None,
@@ -110,6 +114,22 @@ Bold = Annotated[
 Caption = Annotated[str | None, _option("What stands above the table.", metavar="TEXT", panel=_TABLES)]
 TexLabel = Annotated[
     str | None, _option("What LaTeX refers to the table by, like tab:cost.", metavar="NAME", panel=_TABLES)
+]
+Baseline = Annotated[
+    str | None,
+    _option("What changed since a model was saved: its totals and layers.", metavar="FILE.json", panel=_CHANGES),
+]
+Diff = Annotated[
+    bool, typer.Option("--diff", help="What changed between two models or saved ones.", rich_help_panel=_CHANGES)
+]
+MaxIncrease = Annotated[
+    str | None,
+    _option(
+        "Exit with 1 when a total grew by more: 2%, 0, or params=0,macs=5%.",
+        "--max-increase",
+        metavar="LIMIT",
+        panel=_CHANGES,
+    ),
 ]
 Explain = Annotated[
     str | None, _option("Each layer's counts as formula = numbers = result.", metavar="[PATTERN]", panel=_LAYERS)

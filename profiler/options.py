@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,13 +26,16 @@ from profiler.budget_file import Budgeted, BudgetFile
 from profiler.budget_init import Plan
 from profiler.comparison import Layout
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
+from profiler.diff_tables import CHANGE_COLUMNS
+from profiler.differences import FIGURES, TOP
+from profiler.increase import Limits, limits
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
-from profiler.tables import Better, View
+from profiler.tables import Better, View, chosen_columns
 from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
@@ -40,6 +43,14 @@ COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
 NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
+_LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
+# What has a table of its own, and which options mean something with it all the same.
+_ALONE: Mapping[str, tuple[str, ...]] = {
+    "--cross-check": ("--label",),
+    "--which": ("--label",),
+    "--baseline": ("--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--diff": ("--strict", "--convention", "--columns", "--top", *_LIMITS),
+}
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 
@@ -81,6 +92,15 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
+class Diffing:
+    """By how much the second of two models may exceed the first (None: it may), and what is shown of the changes."""
+
+    max_increase: Limits | None
+    top: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -93,6 +113,7 @@ class Options:
     explain: str | None
     checking: Checking | None
     which: Number | None
+    diffing: Diffing | None
     save: str | None
     strict: bool
     budgets: Budgets
@@ -122,6 +143,9 @@ def options(
     time_limit: float | None,
     verbose: bool,
     which: str | None,
+    baseline: str | None,
+    diff: bool,
+    max_increase: str | None,
     save: str | None,
     strict: bool,
     limits: Mapping[str, str | None],
@@ -151,13 +175,16 @@ def options(
     said |= {key: value for key, value in given.items() if value not in (None, ())}
     models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
     reasons = _reasons(specs, labels, said)
-    if len(models) > 1 or reasons:
+    diffing = _diffing(len(models), baseline, diff, max_increase, top, _names(columns))
+    if diffing is None and (len(models) > 1 or reasons):
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
-        _check_save(save, len(models))
+        _check_save(save, len(models) if diffing is None else 1)
     asked = {
         "--cross-check": cross_check,
         "--which": which,
+        "--baseline": baseline,
+        "--diff": diff or None,
         "--explain": explain,
         "--save": save,
         "--strict": strict or None,
@@ -170,9 +197,10 @@ def options(
         **{f"--max-{name}": value for name, value in limits.items()},
         "--check": check,
         "--init-budgets": init_budgets or None,
+        "--label": tuple(labels) or None,
     }
     _check_alone(asked)
-    fed: dict[str, object] = {"--input": shapes or None, "--batch": batch, "--label": labels or None}
+    fed: dict[str, object] = {"--input": shapes or None, "--batch": batch}
     _check_budgets(specs, head_room, {**asked, **fed})
     budgets = Budgets(
         _limits(limits),
@@ -181,15 +209,16 @@ def options(
     )
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
-        models=models,
+        models=models if diffing is None else _before_and_after(models, baseline),
         convention=convention,
         view=view,
-        comparing=_comparing(said, view, models) if len(models) > 1 or reasons else None,
+        comparing=_comparing(said, view, models) if diffing is None and (len(models) > 1 or reasons) else None,
         format=chosen,
         output=output,
         explain=explain,
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
+        diffing=diffing,
         save=save,
         strict=strict,
         budgets=budgets,
@@ -227,11 +256,44 @@ def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any
 
 
 def _check_alone(asked: Mapping[str, object]) -> None:
-    """A cross-check and a search for a number have a table of their own, which no other option shapes."""
-    for option in ("--cross-check", "--which"):
-        others = [name for name, value in asked.items() if value is not None and name != option]
+    """What has a table of its own is shaped by few of the other options."""
+    for option, allowed in _ALONE.items():
+        others = [name for name, value in asked.items() if value is not None and name not in (option, *allowed)]
         if asked[option] is not None and others:
             raise errors.NotTogether(option, others[0])
+
+
+# Before and after -----------------------------------------------------------------------------------------------------
+
+
+def _diffing(
+    models: int,
+    baseline: str | None,
+    diff: bool,
+    max_increase: str | None,
+    top: int | None,
+    columns: tuple[str, ...],
+) -> Diffing | None:
+    if baseline is None and not diff:
+        if max_increase is not None:
+            raise errors.OnlyWith("--max-increase", "--baseline or --diff")
+        return None
+    if baseline is not None and not diff and models != 1:
+        raise errors.BaselineTakesOne(models)
+    if baseline is None and models != 2:
+        raise errors.DiffTakesTwo(models)
+    allowed = None if max_increase is None else limits(max_increase, FIGURES)
+    chosen_columns(columns, CHANGE_COLUMNS)
+    return Diffing(allowed, TOP if top is None else top, columns)
+
+
+def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[Wanted, ...]:
+    """What is fed is for the one that is run, where the other was saved."""
+    both = [*([Wanted(baseline, baseline, models[0].feed)] if baseline is not None else ()), *models]
+    saved = [model.spec.endswith(archive.SUFFIXES) for model in both]
+    if all(saved):
+        return tuple(both)
+    return tuple(replace(model, feed=Feed()) if was else model for model, was in zip(both, saved, strict=True))
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from profiler.shown import Shown
 
 if TYPE_CHECKING:
     from profiler.budget import BudgetCheck, Given
+    from profiler.differences import Diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,12 @@ class Profile(Shown):
             "unknown": max_unknown,
         }
         return budget.checked(self, {name: value for name, value in given.items() if value is not None})
+
+    def diff(self, after: Profile) -> Diff:
+        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
+        from profiler.differences import Diff  # which is about profiles
+
+        return Diff(self, after)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""

@@ -80,7 +80,7 @@ def compare(
     """
     if not models:
         raise errors.NoModelGiven()
-    profiles = [_profiled(model) for model in models]
+    profiles = [profiled(model) for model in models]
     if labels and len(labels) != len(profiles):
         raise errors.LabelCount(len(labels), len(profiles))
     named = labels or [found.model for found in profiles]
@@ -94,7 +94,8 @@ def compare(
     return compared
 
 
-def _profiled(model: Any) -> Profile:
+def profiled(model: Any) -> Profile:
+    """A profile as it is, or that of a spec; raises `errors.NotAProfile`."""
     if isinstance(model, Profile):
         return model
     if not isinstance(model, str):

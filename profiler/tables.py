@@ -27,6 +27,7 @@ class Unit(Enum):
     AMOUNT = "amount"  # an int that may be shortened to 3.66 G
     BYTES = "bytes"
     DIFFERENCE = "difference"  # an int with its sign
+    GROWTH = "growth"  # a difference as a share of what it was, with its sign
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
     TIMES = "times"  # as many times as another row has: ×0.54

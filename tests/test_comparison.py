@@ -493,7 +493,7 @@ def test_a_model_that_fails_keeps_its_row_with_the_reason(capsys: pytest.Capture
     argv = (NET, BROKEN, WIDE, *INPUT, "--relative-to", BROKEN, "--bold", "params")
     status, out, err = run(capsys, *argv, "--format", format)
     why = f"{BROKEN} cannot be built (RuntimeError: out of | order & <sorry>); check its arguments"
-    assert (status, err) == (2, f"profile-model: {why}\n")
+    assert (status, err) == (2, "" if format == "github" else f"profile-model: {why}\n")
     parts = {
         "text": [f"\n{BROKEN:{len(WIDE)}}  failed: {why}\n", f"{params():,}*", f"{params(24):,}"],
         "markdown": [f"\n| {BROKEN:{len(WIDE)}} | failed: {BROKEN} ", r"out of \| order &amp; \<sorry\>"],
@@ -501,6 +501,7 @@ def test_a_model_that_fails_keeps_its_row_with_the_reason(capsys: pytest.Capture
         "json": [f'"error": "{why}"', '"totals": null'],
         "latex": [r"{l@{}}{failed, see below} \\", f"\n{BROKEN} failed: {BROKEN} ", r"out of \textbar{} order \& "],
         "html": ["out of | order &amp; &lt;sorry&gt;", 'colspan="8"'],
+        "github": [f"\n| {BROKEN:{len(WIDE)}} | failed: {BROKEN} ", f"\n::error title=profile-model::{why}\n"],
     }  # fmt: skip
     for part in parts[format]:
         assert part in out
@@ -598,7 +599,15 @@ def test_python_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str])
         caption="C",
         tex_label="tab:c",
     )
-    shown = (str(found), found.to_markdown(), found.to_csv(), found.to_json(), found.to_latex(), found._repr_html_())
+    shown = (
+        str(found),
+        found.to_markdown(),
+        found.to_csv(),
+        found.to_json(),
+        found.to_latex(),
+        found._repr_html_(),
+        found.to_markdown(),
+    )
     for format, text in zip(FORMATS, shown, strict=True):
         assert run(capsys, *argv, "--format", format)[1] == text + "\n"
     assert (len(found), len(found.profiles), [entry.label for entry in found]) == (2, 2, ["a", "b"])
@@ -628,7 +637,7 @@ def test_python_refuses_at_once(wrong: dict[str, Any]) -> None:
 def test_what_cannot_be_compared() -> None:
     with pytest.raises(ProfileError, match="no model is given"):
         compare([])
-    with pytest.raises(ProfileError, match="compare takes profiles and specs, not ReLU"):
+    with pytest.raises(ProfileError, match="compare and diff take profiles and specs, not ReLU"):
         compare([nn.ReLU()])  # type: ignore[list-item]
 
 

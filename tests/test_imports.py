@@ -34,7 +34,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded(COMMAND, "--help") == set()
 
 
-@pytest.mark.parametrize("format", ["text", "markdown", "csv", "json", "latex", "html"])
+@pytest.mark.parametrize("format", ["text", "markdown", "csv", "json", "latex", "html", "github"])
 def test_a_saved_trace_renders_without_torch(tmp_path: Path, format: str) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (1, 3, 8, 8)).save(path)
@@ -45,6 +45,15 @@ def test_a_saved_trace_is_explained_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
     assert loaded(COMMAND, str(path), "--explain") == set()
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "csv", "json", "latex", "html", "github"])
+def test_saved_traces_are_held_against_each_other_without_torch(tmp_path: Path, format: str) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    profile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (1, 3, 8, 8)).save(old)
+    profile(nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), (1, 3, 8, 8)).save(new)
+    assert loaded(COMMAND, str(old), str(new), "--diff", "--format", format) == set()
+    assert loaded(COMMAND, str(new), "--baseline", str(old), "--max-increase", "90%") == set()
 
 
 def test_the_tests_above_can_fail() -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, compare, profile
+from profiler import Profile, compare, diff, profile
 from profiler.render import latex
 from profiler.render.tex import escaped
 from profiler.tables import Column, Row, Table, Unit, View
@@ -206,6 +206,20 @@ def test_long_names_fit_the_page(tmp_path: Path) -> None:
     labels = [f"model.py:net(width=64{options})", f"with words and{options}", "short"]
     found = compare([relu] * 3, labels=labels, caption=labels[0], tex_label="tab:x", relative_to="short")
     assert compiled(tmp_path, found.to_latex()) == ([], 1)
+
+
+@pytest.mark.latex
+@needs_latex
+@pytest.mark.parametrize("after", ["resnet34(num_classes=10)", "resnet50", "mobilenet_v2"])
+def test_what_changed_compiles(tmp_path: Path, resnet34: Profile, after: str) -> None:
+    tables = [
+        f"% In the preamble:{table}" for table in diff(resnet34, after).to_latex().split("% In the preamble:")[1:]
+    ]
+    complaints, pages = compiled(tmp_path, *tables)
+    assert [
+        complaint for complaint in complaints if "tab:x" not in complaint and "undefined ref" not in complaint
+    ] == []
+    assert pages > 0
 
 
 @pytest.mark.latex

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, compare, profile
-from profiler.render import FORMATS, numbers, renderer, text
+from profiler import Profile, compare, diff, profile
+from profiler.render import FORMATS, markdown, numbers, renderer, text
 from profiler.tables import LAYER_COLUMNS, Unit, View, layer_table
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -48,6 +48,16 @@ class Odd(nn.Module):
         return self.head(odd_op(self.again(x)).mean((2, 3)))
 
 
+def other() -> Odd:
+    """One layer renamed, one changed, one added, one removed."""
+    model = Odd()
+    model._modules["stem"] = nn.Sequential(*model.stem, nn.Conv2d(8, 8, 1))
+    model._modules = {"spare": nn.Linear(3, 5), **model._modules, "head": nn.Linear(8, 20)}
+    del model._modules["unused"]
+    model._modules["stem"][0].register_buffer("scale", torch.ones(3))
+    return model
+
+
 @pytest.fixture(scope="module")
 def odd() -> Profile:
     return profile(Odd(), (2, 3, 17, 17))
@@ -60,12 +70,17 @@ def _comparable(output: str) -> str:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("what", ["layers", "models"])
+@pytest.mark.parametrize("what", ["layers", "models", "diff"])
 def test_snapshot(odd: Profile, format: str, what: str, request: pytest.FixtureRequest) -> None:
     dress = renderer(format)
     small = profile(nn.Linear(3, 4), (1, 3), convention="macs")
-    output = _comparable(dress.layers(odd) if what == "layers" else dress.models(compare([odd, small]))) + "\n"
-    path = SNAPSHOTS / f"{what}{dress.SUFFIXES[0]}"
+    written = {
+        "layers": lambda: dress.layers(odd),
+        "models": lambda: dress.models(compare([odd, small])),
+        "diff": lambda: dress.diff(diff(odd, profile(other(), (2, 3, 17, 17)))),
+    }
+    output = _comparable(written[what]()) + "\n"
+    path = SNAPSHOTS / f"{what}{(dress.SUFFIXES or markdown.SUFFIXES)[0]}"  # GitHub shows Markdown
     if request.config.getoption("--refresh"):
         SNAPSHOTS.mkdir(exist_ok=True)
         path.write_text(output)

@@ -1,7 +1,7 @@
 """In what dress? One short file a format; a format's name is its file's name.
 
-Each has `SUFFIXES`, and three functions that return text: `write(table)` for any table, `layers(profile, view)` and
-`models(comparison)`.
+Each has `SUFFIXES`, and functions that return text: `write(table)` for any table, `layers(profile, view)`,
+`models(comparison)`, `accounts(found, verbose)`, `diff(found)` and `budgets(check)`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from profiler import errors
 
-FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
+FORMATS = ("text", "markdown", "csv", "json", "latex", "html", "github")
 
 
 def renderer(name: str) -> Any:

@@ -13,6 +13,8 @@ from profiler.accounts import Account
 from profiler.budget import BudgetCheck
 from profiler.budget_tables import raw_budget_table
 from profiler.comparison import Comparison
+from profiler.diff_tables import raw_diff_table
+from profiler.differences import Diff
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -50,6 +52,11 @@ def accounts(found: Sequence[Account], verbose: bool = False) -> str:
 def budgets(check: BudgetCheck) -> str:
     """Whole numbers; sizes in bytes."""
     return write(raw_budget_table(check))
+
+
+def diff(found: Diff) -> str:
+    """The totals, and one row for each layer that differs, in its own figures."""
+    return write(raw_diff_table(found))
 
 
 _PATH = {"layer": "path"}

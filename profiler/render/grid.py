@@ -14,6 +14,8 @@ from profiler.accounts import Account
 from profiler.budget import BudgetCheck
 from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
+from profiler.diff_tables import diff_tables
+from profiler.differences import Diff
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -23,6 +25,7 @@ Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
 Budgets: TypeAlias = Callable[[BudgetCheck], str]
+Differences: TypeAlias = Callable[[Diff], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
 BETWEEN = 2  # blanks between columns
@@ -56,6 +59,15 @@ def checks(write: Callable[[Table], str]) -> Budgets:
         return write(budget_table(check))
 
     return budgets
+
+
+def differences(write: Callable[[Table], str]) -> Differences:
+    """`diff` of a format for people: the totals, then the layers."""
+
+    def diff(found: Diff) -> str:
+        return "\n\n".join(map(write, diff_tables(found)))
+
+    return diff
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

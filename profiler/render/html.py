@@ -58,3 +58,4 @@ def _cell(tag: str, text: str, left: bool) -> str:
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
 budgets = grid.checks(write)
+diff = grid.differences(write)

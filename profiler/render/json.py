@@ -11,6 +11,8 @@ from typing import Any
 from profiler.accounts import Account, Statement
 from profiler.budget import BudgetCheck, Checked, Verdict
 from profiler.comparison import Comparison, Entry
+from profiler.diff_tables import diff_notes
+from profiler.differences import Change, Diff
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Tensor, Value, tensors
@@ -102,6 +104,53 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def diff(found: Diff) -> str:
+    """Both models, their totals, and every layer that differs in its own figures; amounts are after less before."""
+    return _written(
+        {
+            "schema": SCHEMA,
+            "before": _model(found.before) | {"unknown_ops": found.before.unknown_ops},
+            "after": _model(found.after) | {"unknown_ops": found.after.unknown_ops},
+            "totals": {
+                total.name: {
+                    "before": total.before,
+                    "after": total.after,
+                    "difference": total.difference,
+                    "growth": total.growth,
+                }
+                for total in found.totals
+            },
+            "changes": [_change(change) for change in found.layers],
+            "notes": list(diff_notes(found)),
+        }
+    )
+
+
+def _change(change: Change) -> dict[str, Any]:
+    before, after = change.before, change.after
+    return {
+        "status": change.status,
+        "path_before": before and before.path,
+        "path_after": after and after.path,
+        "kind_before": before and before.kind,
+        "kind_after": after and after.kind,
+        "reasons": [
+            {"what": reason.what, "before": _setting(reason.before), "after": _setting(reason.after)}
+            for reason in change.reasons
+        ],
+        "amounts": dataclasses.asdict(change.amounts),
+    }
+
+
+def _setting(value: Any) -> Any:
+    """A module's setting, shapes, or a tensor that it holds."""
+    if isinstance(value, Tensor):
+        return {"shape": list(value.shape), "dtype": value.dtype}
+    if isinstance(value, tuple):
+        return [_setting(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
 def write(table: Table) -> str:
     """Any other table: a list of rows by column, and what is said under it."""
     keys = [key(column) for column in table.columns]
@@ -114,16 +163,23 @@ def _written(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def data(profile: Profile) -> dict[str, Any]:
+def _model(profile: Profile) -> dict[str, Any]:
+    """Which model, fed and counted how."""
     trace = profile.trace
     return {
-        "schema": SCHEMA,
         "model": trace.model,
         "source": trace.source,
         "engine": trace.engine,
         "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in trace.inputs],
         "convention": profile.convention.name,
         "versions": dict(trace.versions),
+    }
+
+
+def data(profile: Profile) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        **_model(profile),
         "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost)},
         "layers": [_layer(layer) for layer in profile.layers],
         "unknown_ops": profile.unknown_ops,

@@ -49,6 +49,7 @@ def models(comparison: Comparison) -> str:
 
 accounts = grid.statements(write)
 budgets = grid.checks(write)
+diff = grid.differences(write)
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

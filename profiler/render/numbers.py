@@ -77,6 +77,11 @@ def share(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
+def growth(value: float) -> str:
+    """In percent with its sign: +17.25, or as many decimals as two significant digits take."""
+    return f"{100 * value:+,.{_decimals(abs(100 * value))}f}" if value else "0"
+
+
 def times(value: float) -> str:
     """How many times as much: ×0.54. Two significant digits where two decimals would not show them."""
     return f"×{value:,.{2 if value == 0 else _decimals(value)}f}"
@@ -103,6 +108,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.COUNT: exact,
     Unit.AMOUNT: amount,
     Unit.BYTES: megabytes,
+    Unit.GROWTH: growth,
     Unit.SHARE: share,
     Unit.RATIO: ratio,
     Unit.TIMES: times,

@@ -1,0 +1,102 @@
+"""By how much may a total grow? How limits are read, and when one is exceeded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler import errors
+from profiler.increase import Limits, growths, limits
+
+FIGURES = ("params", "macs", "peak")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2%", Limits(Decimal(2))),
+        ("0", Limits(Decimal(0))),
+        ("0%", Limits(Decimal(0))),
+        ("0.5%", Limits(Decimal("0.5"))),
+        ("150%", Limits(Decimal(150))),
+        ("params=0,macs=5%", Limits(None, {"params": Decimal(0), "macs": Decimal(5)})),
+        (" 2% , params=0 ", Limits(Decimal(2), {"params": Decimal(0)})),
+    ],
+)
+def test_limits(text: str, expected: Limits) -> None:
+    assert limits(text, FIGURES) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "'' is no limit"),
+        ("2", "2 lacks its %"),
+        ("params=3", "3 lacks its %"),
+        ("-2%", "'-2%' is no limit"),
+        ("+2%", "is no limit"),
+        ("1e3%", "is no limit"),
+        (".5%", "is no limit"),
+        ("5.%", "is no limit"),
+        ("2 %", "is no limit"),
+        ("2%%", "is no limit"),
+        ("٢%", "is no limit"),
+        ("nan%", "is no limit"),
+        ("2%,", "'' is no limit"),
+        ("params=", "is no limit"),
+        ("=2%", "is no limit"),
+        ("params", "is no limit"),
+        ("weights=2%", "no figure is called 'weights'; choose from params, macs, peak"),
+        ("2%,3%", "all figures are given twice"),
+        ("params=1%,params=1%", "params is given twice"),
+    ],
+)
+def test_other_texts_are_refused(text: str, says: str) -> None:
+    with pytest.raises(errors.BadIncrease) as refused:
+        limits(text, FIGURES)
+    assert says in str(refused.value)
+    assert str(refused.value).startswith(f"--max-increase {text}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "fails"),
+    [
+        ("0", 100, 100, False),
+        ("0", 100, 101, True),
+        ("0", 100, 99, False),
+        ("0", 0, 0, False),
+        ("0", 0, 1, True),
+        ("999%", 0, 1, True),  # no part of nothing is something
+        ("2%", 100, 102, False),
+        ("2%", 10**30, 10**30 + 2 * 10**28, False),
+        ("2%", 10**30, 10**30 + 2 * 10**28 + 1, True),  # where a float could not tell
+        ("0.1%", 1000, 1001, False),
+        ("macs=0", 100, 200, False),
+        ("params=50%,0", 100, 150, False),
+        ("params=50%,0", 100, 151, True),
+    ],
+)
+def test_growth(text: str, before: int, after: int, fails: bool) -> None:
+    assert bool(list(growths(limits(text, FIGURES), {"params": (before, after)}))) == fails
+
+
+@given(st.integers(0, 10**30), st.integers(0, 10**30), st.decimals(0, 10**6, places=3))
+def test_a_limit_is_exact(before: int, after: int, percent: Decimal) -> None:
+    allowed = before + before * Fraction(percent) / 100
+    failed = list(growths(Limits(percent), {"params": (before, after)}))
+    assert bool(failed) == (after > allowed and after > before)
+
+
+@given(st.integers(1, 10**12), st.decimals("0.001", 100, places=3))
+def test_the_sentence_shows_that_it_is_more(before: int, allowed: Decimal) -> None:
+    """However little more it is, as long as it is not lost in fifteen decimals."""
+    after = int(before + before * Fraction(allowed) / 100) + 1
+    words = str(errors.GrewTooMuch("net", "MACs", before, after, allowed, ()))
+    written = Decimal(words.split(" %, from", maxsplit=1)[0].rsplit(", ", maxsplit=1)[-1])
+    assert written > allowed
+    assert written == pytest.approx(Decimal(100 * (after - before)) / before, abs=Decimal("0.005"))
+    assert f"from {before:,} to {after:,}" in words
