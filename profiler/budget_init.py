@@ -44,6 +44,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
         bare = tuple(model for model in file.models if not model.limits)
         if not bare:
             raise errors.NothingToLimit(budget_file.shown(file.path))
+        archive.check_writable(file.path)
         return Plan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
     known = {model.label: model for model in file.models}
@@ -55,6 +56,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
             raise errors.LimitsExist(known[label].limits[0].place, label)
         if label in known:
             raise errors.ListedAlready(file.place(known[label].line), label)
+    archive.check_writable(file.path)
     return Plan(file, tuple(named), True, head_room)
 
 

@@ -479,6 +479,13 @@ def test_a_models_keys(argv: tuple[str, ...], keys: dict[str, object]) -> None:
     assert tomllib.loads("\n".join(budget_init._keys(model))) == {"model": "m", **keys}
 
 
-def test_nothing_is_written_where_nothing_can_be() -> None:
+def test_nothing_is_measured_where_nothing_can_be_written(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr(budget_init, "measured", None)
+    status, _, err = run(capsys, *NET, "--init-budgets")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "profile-model.toml cannot be written" in err
     with pytest.raises(errors.CannotWrite):
         archive.replace("no/such/folder.toml", b"")
