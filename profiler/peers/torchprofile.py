@@ -82,24 +82,25 @@ class _Sizes:
     def is_size(self, node: Any) -> bool:
         """Of the nodes in their order: whether what this one gives is a size."""
         inputs = {id(value) for value in node.inputs}
-        is_list = node.operator in ("aten::stack", "aten::to")  # a list of sizes cannot be stacked but in a trace
-        outputs = {id(value) for value in node.outputs if is_list or not value.shape}
-        if node.operator == "aten::detach":
-            self.made |= outputs if inputs <= self.constants else set()
-            return False
+        outputs = {id(value) for value in node.outputs if node.operator in _OF_LISTS or not value.shape}
         is_converted = node.operator == "aten::to" or bool(inputs & self.converted)
         others = self.constants | self.made if is_converted else self.constants
-        if node.operator in ("aten::size", "prim::numtotensor") or (
-            inputs & self.sizes and inputs <= self.sizes | others
-        ):
+        if node.operator == "aten::detach":
+            self.made |= outputs if inputs <= self.sizes | self.constants | self.made else set()
+        elif node.operator in _STARTS or (inputs & self.sizes and inputs <= self.sizes | others):
             self.sizes |= outputs
             self.converted |= outputs if is_converted else set()
             return bool(outputs)
-        if inputs <= self.constants:
+        elif inputs <= self.constants:
             self.constants |= outputs
+        elif inputs <= self.constants | self.made:
+            self.made |= outputs
         return False
 
 
+_STARTS = ("aten::size", "prim::numtotensor", "aten::_shape_as_tensor")
+# What is done with several sizes at once, in a trace alone: elsewhere they are no tensors. torchvision's detectors do.
+_OF_LISTS = ("aten::_shape_as_tensor", "aten::slice", "aten::stack", "aten::to")
 _MULTIPLICATIONS = ("aten::mul", "aten::mul_")
 
 
