@@ -45,6 +45,12 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     content = json.dumps(to_json(trace), separators=(",", ":"), allow_nan=False).encode()
     if target.suffix == ".gz" or len(content) > _LARGE:
         content = gzip.compress(content, mtime=0)
+    replace(target, content)
+
+
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         partial.write_bytes(content)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from profiler import conventions, errors, flags
+from profiler import budget_init, budget_run, conventions, errors, flags
+from profiler.budget import Limit, verdicts
+from profiler.budget_file import BudgetFile
+from profiler.budget_init import Plan
 from profiler.comparison import Entry, comparison
 from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
@@ -86,6 +89,17 @@ def _command(
     output: flags.Output = None,
     save: flags.Save = None,
     strict: flags.Strict = False,
+    max_params: flags.MaxParams = None,
+    max_trainable: flags.MaxTrainable = None,
+    max_size: flags.MaxSize = None,
+    max_macs: flags.MaxMacs = None,
+    max_flops: flags.MaxFlops = None,
+    max_activations: flags.MaxActivations = None,
+    max_peak_memory: flags.MaxPeakMemory = None,
+    max_unknown: flags.MaxUnknown = None,
+    check: flags.Check = None,
+    init_budgets: flags.InitBudgets = False,
+    head_room: flags.HeadRoom = None,
     list_names: flags.List = None,
     version: flags.Version = False,
 ) -> int:
@@ -95,11 +109,11 @@ def _command(
     """
     if list_names is not None:
         return _list(list_names)
-    if not specs:
+    if not specs and check is None and not init_budgets:
         raise errors.NoModelGiven()
     return run(
         options(
-            specs,
+            specs or (),
             shapes=input or (),
             batch=batch,
             convention=convention,
@@ -126,6 +140,19 @@ def _command(
             max_increase=max_increase,
             save=save,
             strict=strict,
+            limits={
+                "params": max_params,
+                "trainable": max_trainable,
+                "size": max_size,
+                "macs": max_macs,
+                "flops": max_flops,
+                "activations": max_activations,
+                "peak-memory": max_peak_memory,
+                "unknown": max_unknown,
+            },
+            check=check,
+            init_budgets=init_budgets,
+            head_room=head_room,
         )
     )
 
@@ -146,6 +173,10 @@ def run(chosen: Options) -> int:
         return _cross_check(chosen, chosen.checking)
     if chosen.which is not None:
         return _which(chosen, chosen.which)
+    if chosen.budgets.file is not None:
+        return _check(chosen, chosen.budgets.file)
+    if chosen.budgets.to_write is not None:
+        return _init_budgets(chosen, chosen.budgets.to_write)
     if chosen.diffing is not None:
         return _diff(chosen, chosen.diffing)
     with _opened(chosen) as file:
@@ -157,7 +188,8 @@ def run(chosen: Options) -> int:
         profiles[0].save(chosen.save)
     for profile in profiles:
         _warn(uncounted(profile, f"{profile.model}: "), chosen)
-    return _tell([*failures, *(_unknown(profiles) if chosen.strict else ())], chosen)
+    failures += _unknown(profiles) if chosen.strict else ()
+    return _tell([*failures, *_over(entries, chosen.budgets.limits)], chosen)
 
 
 def _diff(chosen: Options, diffing: Diffing) -> int:
@@ -173,6 +205,7 @@ def _diff(chosen: Options, diffing: Diffing) -> int:
     if diffing.max_increase is not None:
         failures += found.failures(diffing.max_increase)
     failures += _unknown([found.after]) if chosen.strict else ()
+    failures += _over(entries[1:], chosen.budgets.limits)
     if chosen.save is not None and not failures:
         found.after.save(chosen.save)
     _warn(warnings(found), chosen)
@@ -245,6 +278,31 @@ def _which(chosen: Options, wanted: Number) -> int:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures, chosen)
+
+
+def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+    """What is over the limits that stand on the command line."""
+    for entry in entries:
+        for verdict in verdicts(entry.profile, entry.label, limits) if entry.profile is not None else ():
+            failure = verdict.failure()
+            if failure is not None:
+                yield failure
+
+
+def _check(chosen: Options, file: BudgetFile) -> int:
+    """Hold the models of a budget file to their limits, render; 1 when one is over."""
+    with _opened(chosen) as out:
+        check = budget_run.check(file)
+        print(renderer(chosen.format).budgets(check), file=out)
+    return _tell(list(check.failures()), chosen)
+
+
+def _init_budgets(chosen: Options, plan: Plan) -> int:
+    """Measure, write limits for the user to commit, render them."""
+    with _opened(chosen) as out:
+        check = budget_init.write(plan)
+        print(renderer(chosen.format).budgets(check), file=out)
+    return _tell(list(check.failures()), chosen)
 
 
 def _warn(sentences: Iterable[str], chosen: Options) -> None:

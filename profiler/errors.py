@@ -460,6 +460,113 @@ class UnknownOperators(CheckFailed):
         super().__init__(f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)")
 
 
+# Budgets --------------------------------------------------------------------------------------------------------------
+
+
+class BadLimit(ProfileError):
+    """`said` is the limit as it was given: `--max-size 80`, `profile-model.toml:4: max-size = "80"`."""
+
+    def __init__(self, said: str, is_size: bool) -> None:
+        remedy = (
+            "not a size; write it with its unit, like 80MB or 1.5GB (1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
+            if is_size
+            else "not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T)"
+        )
+        super().__init__(f"{said}: {remedy}")
+
+
+class BadHeadRoom(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--head-room {text}: not a share; write it like 10%")
+
+
+class NoLimits(ProfileError):
+    def __init__(self) -> None:
+        super().__init__('check() holds a model to limits, and none is given; give one, like max_params="25M"')
+
+
+class OverBudget(CheckFailed):
+    """`measured`, `limit` and `over` are in words; `place` is the option, or the file and line, that has the limit."""
+
+    def __init__(
+        self, model: str, figure: str, measured: str, limit: str, over: str, place: str, layers: Sequence[str]
+    ) -> None:
+        where = f"; most is in {', '.join(layers)}" if layers else ""
+        super().__init__(f"{model}, {figure}: {measured} against {limit} ({place}), {over} over{where}")
+
+
+class NotCountable(CheckFailed):
+    """What is not counted cannot be under a limit."""
+
+    def __init__(self, model: str, figure: str, limit: str, place: str, ops: Mapping[str, int]) -> None:
+        calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+        super().__init__(
+            f"{model}, {figure}: cannot be held to {limit} ({place}), for operators without a formula are not counted: "
+            f"{calls}; register one (docs/extending.md), or allow them with max-unknown {sum(ops.values())}"
+        )
+
+
+class BudgetFailed(CheckFailed):
+    """All that one model is over. `failures` has each by itself."""
+
+    def __init__(self, failures: Sequence[ProfileError]) -> None:
+        super().__init__("; and ".join(map(str, failures)))
+        self.failures = tuple(failures)
+
+
+class NoSuchBudgetFile(ProfileError):
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be read ({error.strerror or first_line(error)}); name a budget file, or leave the name out "
+            "for the nearest one"
+        )
+
+
+class NoBudgetFile(ProfileError):
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"no budget file in {folder} or above it: neither profile-model.toml nor a pyproject.toml with "
+            "[tool.profile-model]; profile-model resnet34 --init-budgets writes one"
+        )
+
+
+class BadBudgetFile(ProfileError):
+    def __init__(self, path: str, line: int | None, why: str) -> None:
+        super().__init__(f"{path}:{f'{line}:' if line else ''} {why}")
+
+
+class CheckTakesNone(ProfileError):
+    def __init__(self, spec: str) -> None:
+        super().__init__(
+            f"--check takes its models from a budget file, FILE.toml, and {spec!r} is named as well; leave it out"
+        )
+
+
+class LimitsExist(ProfileError):
+    def __init__(self, place: str, model: str) -> None:
+        super().__init__(f"{place}: there are limits for {model!r} already; change them there, or delete them first")
+
+
+class SameLabel(ProfileError):
+    def __init__(self, label: str) -> None:
+        super().__init__(f"two models are called {label!r}; give each a --label of its own")
+
+
+class ListedAlready(ProfileError):
+    def __init__(self, place: str, model: str) -> None:
+        super().__init__(f"{place}: {model!r} is listed already; run --init-budgets without a model to give it limits")
+
+
+class NothingToLimit(ProfileError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: every model has limits already; delete those that are to be measured again")
+
+
+class CannotAddLimits(ProfileError):
+    def __init__(self, path: str, header: str) -> None:
+        super().__init__(f"{path}: limits can be added to models that are written as {header} tables; write them so")
+
+
 class GrewTooMuch(CheckFailed):
     def __init__(
         self, model: str, figure: str, before: int, after: int, allowed: Decimal, paths: Sequence[str]

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from profiler import conventions, errors, metrics, peers
+from profiler import budget_file, conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
-from profiler.options import COMMON, EVERYTHING, PUBLISHED
+from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
 from profiler.render import FORMATS
 from profiler.versions import __version__
 
@@ -27,11 +27,12 @@ _DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
     "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
     "--cross-check": (COMMON, _names_tools),
+    "--check": (NEAREST, lambda word: word.endswith(budget_file.SUFFIX)),
 }
 
 
 def with_defaults(arguments: list[str]) -> list[str]:
-    """`--explain`, `--metrics`, `--bold` and `--cross-check` may stand without their value."""
+    """`--explain`, `--metrics`, `--bold`, `--cross-check` and `--check` may stand without their value."""
     return [
         f"{word}={_DEFAULTS[word][0]}" if word in _DEFAULTS and not _is_value(word, following) else word
         for word, following in zip(arguments, [*arguments[1:], None], strict=False)
@@ -49,8 +50,8 @@ def _print_version(wanted: bool) -> None:
 
 
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
+_COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
 _CHANGES = "Before and after"
-_COUNTERS, _RESULTS = "Other counters", "The result"
 
 
 def _option(
@@ -166,3 +167,49 @@ Save = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")]
 List = Annotated[str | None, _option("List the model names that match, like 'resnet*'.", "--list", metavar="PATTERN")]
 Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
+
+
+# Budgets --------------------------------------------------------------------------------------------------------------
+
+
+def _limit(help: str, name: str, metavar: str) -> Any:
+    return _option(help, f"--max-{name}", metavar=metavar, panel=_BUDGETS)
+
+
+MaxParams = Annotated[str | None, _limit("The most parameters, like 25M.", "params", "COUNT")]
+MaxTrainable = Annotated[str | None, _limit("The most trainable parameters.", "trainable", "COUNT")]
+MaxSize = Annotated[str | None, _limit("The most that the parameters take, like 100MB.", "size", "SIZE")]
+MaxMacs = Annotated[str | None, _limit("The most MACs, like 4G.", "macs", "COUNT")]
+MaxFlops = Annotated[str | None, _limit("The most FLOPs, in the convention chosen.", "flops", "COUNT")]
+MaxActivations = Annotated[
+    str | None, _limit("The most that the forward pass allocates, like 50MB.", "activations", "SIZE")
+]
+MaxPeakMemory = Annotated[
+    str | None,
+    _limit("The most memory at once: parameters, buffers, inputs and live activations.", "peak-memory", "SIZE"),
+]
+MaxUnknown = Annotated[
+    str | None, _limit("How many calls may lack a formula; else any fails a limit on MACs.", "unknown", "COUNT")
+]
+Check = Annotated[
+    str | None,
+    _option(
+        f"Hold all models of a budget file to their limits. Default: the nearest {budget_file.NAME}, or "
+        f"{budget_file.PROJECT} that has a table tool.profile-model.",
+        "--check",
+        metavar="[FILE.toml]",
+        panel=_BUDGETS,
+    ),
+]
+InitBudgets = Annotated[
+    bool,
+    typer.Option(
+        "--init-budgets",
+        help="Measure the models named, or those of the budget file, and write limits for them into it.",
+        rich_help_panel=_BUDGETS,
+    ),
+]
+HeadRoom = Annotated[
+    str | None,
+    _option("What --init-budgets adds to what it measures, 10% by default.", metavar="PERCENT", panel=_BUDGETS),
+]

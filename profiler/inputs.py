@@ -35,6 +35,13 @@ def parse(text: str) -> TensorSpec:
     return TensorSpec(shape, dtype, match["name"])
 
 
+def written(spec: TensorSpec) -> str:
+    """The text that `parse` reads as this."""
+    name = "" if spec.name is None else f"{spec.name}="
+    dtype = "" if spec.dtype == "float32" else f":{spec.dtype}"
+    return f"{name}{'x'.join(map(str, spec.shape)) or 'scalar'}{dtype}"
+
+
 def arguments(
     specs: Sequence[TensorSpec], batch: int | None = None
 ) -> tuple[tuple[TensorSpec, ...], dict[str, TensorSpec]]:

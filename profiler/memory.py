@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from profiler.records import Trace
+from profiler.records import Storage, Trace
 
 
 def activation_bytes(trace: Trace) -> int:
@@ -31,3 +31,19 @@ def live_bytes(trace: Trace) -> Sequence[int]:
 def peak_bytes(trace: Trace) -> int:
     """The most that is alive at once."""
     return max(live_bytes(trace), default=0)
+
+
+def alive_at_peak(trace: Trace) -> list[Storage]:
+    """What the forward pass has allocated and not released where most is alive; `peak_bytes` is its sum."""
+    live = live_bytes(trace)
+    call = live.index(max(live)) if live else 0
+    return [
+        storage
+        for storage in trace.storages
+        if 0 <= storage.born <= call and (storage.died is None or call < max(storage.died, storage.born + 1))
+    ]
+
+
+def input_bytes(trace: Trace) -> int:
+    """What the tensors take that the model is fed."""
+    return sum(storage.size_bytes for storage in trace.storages if storage.role == "input")

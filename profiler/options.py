@@ -5,9 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
-from profiler import archive, comparison, conventions, errors, inputs, metrics, model_list
+from profiler import (
+    archive,
+    budget,
+    budget_file,
+    budget_init,
+    comparison,
+    conventions,
+    errors,
+    inputs,
+    metrics,
+    model_list,
+    units,
+)
+from profiler.budget import Limit
+from profiler.budget_file import Budgeted, BudgetFile
+from profiler.budget_init import Plan
 from profiler.comparison import Layout
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
@@ -25,12 +41,15 @@ from profiler.which import Number, number
 PUBLISHED = "published"  # --metrics without a file
 COMMON = "default"  # --cross-check without tools
 EVERYTHING = "*"  # --bold without columns
+NEAREST = ""  # --check without a file
+HEAD_ROOM = "10%"
+_LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": ("--label",),
     "--which": ("--label",),
-    "--baseline": ("--save", "--strict", "--convention", "--columns", "--top"),
-    "--diff": ("--strict", "--convention", "--columns", "--top"),
+    "--baseline": ("--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--diff": ("--strict", "--convention", "--columns", "--top", *_LIMITS),
 }
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
@@ -64,6 +83,15 @@ class Checking:
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """What the models may cost: `limits` for each, or a whole `file` to check; or limits are `to_write`."""
+
+    limits: tuple[Limit, ...]
+    file: BudgetFile | None
+    to_write: Plan | None
+
+
+@dataclass(frozen=True, slots=True)
 class Diffing:
     """By how much the second of two models may exceed the first (None: it may), and what is shown of the changes."""
 
@@ -88,6 +116,7 @@ class Options:
     diffing: Diffing | None
     save: str | None
     strict: bool
+    budgets: Budgets
 
 
 def options(
@@ -119,6 +148,10 @@ def options(
     max_increase: str | None,
     save: str | None,
     strict: bool,
+    limits: Mapping[str, str | None],
+    check: str | None,
+    init_budgets: bool,
+    head_room: str | None,
 ) -> Options:
     """Check what can be checked before any model is built; raises `errors.ProfileError`.
 
@@ -161,9 +194,19 @@ def options(
         "--sort": sort,
         "--top": top,
         "--filter": filter,
+        **{f"--max-{name}": value for name, value in limits.items()},
+        "--check": check,
+        "--init-budgets": init_budgets or None,
         "--label": tuple(labels) or None,
     }
     _check_alone(asked)
+    fed: dict[str, object] = {"--input": shapes or None, "--batch": batch}
+    _check_budgets(specs, head_room, {**asked, **fed})
+    budgets = Budgets(
+        _limits(limits),
+        None if check is None else budget_file.limited(check),
+        _plan(models, convention, head_room) if init_budgets else None,
+    )
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models if diffing is None else _before_and_after(models, baseline),
@@ -178,6 +221,7 @@ def options(
         diffing=diffing,
         save=save,
         strict=strict,
+        budgets=budgets,
     )
 
 
@@ -262,6 +306,43 @@ def _checking(tools: str | None, time_limit: float | None, verbose: bool) -> Che
         return None
     chosen = tool_names(_names(tools) if tools != COMMON else DEFAULT_TOOLS)
     return Checking(chosen, TIME_LIMIT_S if time_limit is None else time_limit, verbose)
+
+
+# Budgets --------------------------------------------------------------------------------------------------------------
+
+
+def _check_budgets(specs: Sequence[str], head_room: str | None, asked: Mapping[str, object]) -> None:
+    """A budget file says for itself which models there are and what they are fed."""
+    if head_room is not None and asked["--init-budgets"] is None:
+        raise errors.OnlyWith("--head-room", "--init-budgets")
+    if asked["--check"] is not None and specs:
+        raise errors.CheckTakesNone(specs[0])
+    fitting = ("--input", "--batch", "--label", "--convention") if specs else ()  # they are written with the limits
+    for alone in ("--check", "--init-budgets"):
+        others = [name for name, value in asked.items() if value is not None and name not in (alone, *fitting)]
+        if asked[alone] is not None and others:
+            raise errors.NotTogether(alone, others[0])
+
+
+def _limits(given: Mapping[str, str | None]) -> tuple[Limit, ...]:
+    named = {name: f"--max-{name}" for name in given}
+    return tuple(
+        budget.limit(name, value, named[name], f"{named[name]} {value}")
+        for name, value in given.items()
+        if value is not None
+    )
+
+
+def _plan(models: Sequence[Wanted], convention: str, head_room: str | None) -> Plan:
+    named = [Budgeted(model.spec, model.label, model.feed, convention, (), 0) for model in models]
+    return budget_init.plan(named, _head_room(head_room))
+
+
+def _head_room(text: str | None) -> Decimal:
+    try:
+        return units.share(HEAD_ROOM if text is None else text)
+    except units.Malformed:
+        raise errors.BadHeadRoom(str(text)) from None
 
 
 # What to show ---------------------------------------------------------------------------------------------------------

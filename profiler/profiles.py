@@ -16,12 +16,17 @@ from profiler.records import Trace
 from profiler.shown import Shown
 
 if TYPE_CHECKING:
+    from profiler.budget import BudgetCheck, Given
     from profiler.differences import Diff
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A model's figures. Sizes are bytes; `flops` is in the profile's convention."""
+    """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
+
+    `peak_memory_bytes` is what the tensors of an inference need at once: parameters, buffers, inputs (which the caller
+    keeps) and activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top.
+    """
 
     params: int
     trainable_params: int
@@ -33,6 +38,7 @@ class Totals:
     buffer_bytes: int
     activation_bytes: int
     peak_activation_bytes: int
+    peak_memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Profile(Shown):
 
     @cached_property
     def totals(self) -> Totals:
-        figures = self.figures
+        figures, peak = self.figures, memory.peak_bytes(self.trace)
         return Totals(
             figures.params,
             figures.trainable_params,
@@ -70,7 +76,8 @@ class Profile(Shown):
             figures.param_bytes,
             figures.buffer_bytes,
             figures.activation_bytes,
-            memory.peak_bytes(self.trace),
+            peak,
+            figures.param_bytes + figures.buffer_bytes + memory.input_bytes(self.trace) + peak,
         )
 
     @cached_property
@@ -118,6 +125,37 @@ class Profile(Shown):
     def under(self, convention: str) -> Profile:
         """The same facts in another convention."""
         return Profile(self.trace, convention)
+
+    def check(
+        self,
+        *,
+        max_params: Given | None = None,
+        max_trainable: Given | None = None,
+        max_size: Given | None = None,
+        max_macs: Given | None = None,
+        max_flops: Given | None = None,
+        max_activations: Given | None = None,
+        max_peak_memory: Given | None = None,
+        max_unknown: Given | None = None,
+    ) -> BudgetCheck:
+        """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
+
+        A limit is a number, of bytes for a size, or a text as on the command line: "25M", "100MB". A value equal to the
+        limit is allowed. What it returns is the table of all figures against their limits.
+        """
+        from profiler import budget
+
+        given = {
+            "params": max_params,
+            "trainable": max_trainable,
+            "size": max_size,
+            "macs": max_macs,
+            "flops": max_flops,
+            "activations": max_activations,
+            "peak-memory": max_peak_memory,
+            "unknown": max_unknown,
+        }
+        return budget.checked(self, {name: value for name, value in given.items() if value is not None})
 
     def diff(self, after: Profile) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from itertools import takewhile
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from profiler import errors
 from profiler.describe import describe
@@ -33,6 +33,14 @@ class Unit(Enum):
     TIMES = "times"  # as many times as another row has: ×0.54
     NUMBER = "number"  # a Decimal or a text that somebody else wrote, kept as it was written
     SHAPE = "shape"
+    MIXED = "mixed"  # a Quantity: the rows of the column are in different units
+
+
+class Quantity(NamedTuple):
+    """A value that brings its own unit."""
+
+    value: int | None
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Any
 
 from profiler.account_tables import raw_account_table
 from profiler.accounts import Account
+from profiler.budget import BudgetCheck
+from profiler.budget_tables import raw_budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import raw_diff_table
 from profiler.differences import Diff
@@ -45,6 +47,11 @@ def models(comparison: Comparison) -> str:
 def accounts(found: Sequence[Account], verbose: bool = False) -> str:
     """One row for each figure and term; `verbose` for one row for each layer's part of a term."""
     return write(raw_account_table(found, verbose))
+
+
+def budgets(check: BudgetCheck) -> str:
+    """Whole numbers; sizes in bytes."""
+    return write(raw_budget_table(check))
 
 
 def diff(found: Diff) -> str:

@@ -15,9 +15,8 @@ NAME = "github"
 SUFFIXES = ()  # Markdown's files are Markdown's
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 
-write, layers, models, accounts, diff = (
-    markdown.write, markdown.layers, markdown.models, markdown.accounts, markdown.diff,
-)  # fmt: skip
+write, layers, models = markdown.write, markdown.layers, markdown.models
+accounts, diff, budgets = markdown.accounts, markdown.diff, markdown.budgets
 
 
 def summary() -> str | None:

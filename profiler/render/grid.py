@@ -11,6 +11,8 @@ from wcwidth import wcswidth
 
 from profiler.account_tables import account_tables
 from profiler.accounts import Account
+from profiler.budget import BudgetCheck
+from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import diff_tables
 from profiler.differences import Diff
@@ -22,6 +24,7 @@ from profiler.tables import Column, Table, Unit, View, layer_table
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
+Budgets: TypeAlias = Callable[[BudgetCheck], str]
 Differences: TypeAlias = Callable[[Diff], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE)
@@ -47,6 +50,15 @@ def statements(write: Callable[[Table], str]) -> Accounts:
         return "\n\n".join(map(write, account_tables(found, verbose)))
 
     return accounts
+
+
+def checks(write: Callable[[Table], str]) -> Budgets:
+    """`budgets` of a format for people."""
+
+    def budgets(check: BudgetCheck) -> str:
+        return write(budget_table(check))
+
+    return budgets
 
 
 def differences(write: Callable[[Table], str]) -> Differences:

@@ -57,4 +57,5 @@ def _cell(tag: str, text: str, left: bool) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+budgets = grid.checks(write)
 diff = grid.differences(write)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from profiler.accounts import Account, Statement
+from profiler.budget import BudgetCheck, Checked, Verdict
 from profiler.comparison import Comparison, Entry
 from profiler.diff_tables import diff_notes
 from profiler.differences import Change, Diff
@@ -16,7 +17,7 @@ from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Tensor, Value, tensors
 from profiler.render.csv import key
-from profiler.tables import Table, View
+from profiler.tables import Table, Unit, View
 
 SUFFIXES = (".json",)
 SCHEMA = 1
@@ -72,6 +73,34 @@ def _statement(statement: Statement) -> dict[str, Any]:
         "reported": statement.reported,
         "remainder": statement.remainder,
         "suspects": [dataclasses.asdict(suspect) for suspect in statement.suspects],
+    }
+
+
+def budgets(check: BudgetCheck) -> str:
+    """Every model with its limits; sizes are bytes."""
+    return _written([_checked(model) for model in check.models])
+
+
+def _checked(model: Checked) -> dict[str, Any]:
+    problem = None if model.problem is None else str(model.problem)
+    passed = problem is None and all(verdict.passed for verdict in model.verdicts)
+    limits = [_verdict(verdict) for verdict in model.verdicts]
+    return {"schema": SCHEMA, "model": model.model, "passed": passed, "limits": limits} | _error(problem)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    failure = verdict.failure()
+    return {
+        "figure": verdict.limit.figure.name,
+        "unit": "bytes" if verdict.limit.figure.unit is Unit.BYTES else None,
+        "measured": verdict.measured,
+        "limit": verdict.limit.most,
+        "over": verdict.over,
+        "passed": verdict.passed,
+        "place": verdict.limit.place,
+        "layers": [{"path": part.path, "amount": part.amount} for part in verdict.parts],
+        "unknown_ops": dict(verdict.unknown_ops),
+        "message": None if failure is None else str(failure),
     }
 
 

@@ -48,6 +48,7 @@ def models(comparison: Comparison) -> str:
 
 
 accounts = grid.statements(write)
+budgets = grid.checks(write)
 diff = grid.differences(write)
 
 

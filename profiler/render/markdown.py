@@ -38,4 +38,5 @@ def _escaped(cell: str) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+budgets = grid.checks(write)
 diff = grid.differences(write)

@@ -56,6 +56,23 @@ def megabytes(value: int) -> str:
     return "<0.01" if 0 < value < 0.005 * MB else f"{value / MB:,.2f}"
 
 
+def quantity(value: tuple[Any, Unit]) -> str:
+    """A value with its unit: 83.15 MB, 3.664 G."""
+    amount, unit = value
+    return text(amount, unit) + (" MB" if unit is Unit.BYTES and amount is not None else "")
+
+
+def in_full(value: int, unit: Unit) -> str:
+    """All digits: 87,190,688 bytes."""
+    return exact(value) + (f" byte{'s' * (value != 1)}" if unit is Unit.BYTES else "")
+
+
+def is_told_apart(more: int, less: int, unit: Unit) -> bool:
+    """Whether the difference of two values can be seen, to a percent of it, once they are written short."""
+    step = MB // 100 if unit is Unit.BYTES else 10 ** max(0, len(str(more)) - 4) if unit is Unit.AMOUNT else 0
+    return 2 * (more - less) >= 100 * step  # rounding changes a value by half a step at most
+
+
 def share(value: float) -> str:
     return f"{100 * value:.1f}"
 
@@ -95,6 +112,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.SHARE: share,
     Unit.RATIO: ratio,
     Unit.TIMES: times,
+    Unit.MIXED: quantity,
 }
 
 

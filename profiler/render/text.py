@@ -36,6 +36,7 @@ def write(table: Table, width: int | None = None) -> str:
 
 layers, models = grid.dressed(write)
 accounts = grid.statements(write)
+budgets = grid.checks(write)
 diff = grid.differences(write)
 
 

@@ -1,0 +1,44 @@
+"""Hold the models of a budget file to their limits, one after another; one that fails does not hide the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, redirect_stdout
+from pathlib import Path
+
+from profiler import errors
+from profiler.budget import BudgetCheck, Checked, verdicts
+from profiler.budget_file import Budgeted, BudgetFile
+from profiler.profiles import Profile
+from profiler.progress import shown
+
+
+def check(file: BudgetFile) -> BudgetCheck:
+    """Every model of the file against its limits."""
+    found = []
+    for model, profile in measured(file.models, file.path.parent):
+        if isinstance(profile, errors.ProfileError):
+            found.append(Checked(model.label, problem=profile))
+        else:
+            found.append(Checked(model.label, verdicts(profile, model.label, model.limits)))
+    return BudgetCheck(tuple(found))
+
+
+def measured(models: Sequence[Budgeted], folder: Path) -> Iterator[tuple[Budgeted, Profile | errors.ProfileError]]:
+    """Each model with its profile, or why there is none; a bar shows how far it is.
+
+    folder: where the models' files are named from.
+    """
+    for model in shown(models, [model.label for model in models]):
+        yield model, _measured(model, folder)
+
+
+def _measured(model: Budgeted, folder: Path) -> Profile | errors.ProfileError:
+    from profiler.profiling import profile_spec  # behind --help, which shall not wait for it
+
+    try:
+        with chdir(folder), redirect_stdout(sys.stderr):  # whatever the model's own code prints
+            return profile_spec(model.spec, model.feed, model.convention)
+    except errors.ProfileError as error:
+        return error

@@ -1,0 +1,52 @@
+"""What `examples/ci` says about budgets is run: the workflow's commands, and the test that one is to copy."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiler.cli import main
+
+CI = Path(__file__).parent.parent / "examples" / "ci"
+MODEL = "from torch import nn\n\ndef net(width=4):\n    return nn.Linear(4, width)\n"
+NOT_OURS = ("pip install ",)
+
+
+def commands(workflow: str) -> list[str]:
+    """The lines that it runs."""
+    found = re.findall(r"^ +- run: (.*?)(?: #.*)?$", workflow, re.MULTILINE)
+    return [line for line in found if not line.startswith(NOT_OURS)]
+
+
+def test_the_workflow_passes_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (command,) = commands((CI / "budgets.yml").read_text())
+    program, *argv = shlex.split(command)
+    assert program == "profile-model"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(MODEL)
+    assert main(["nets.py:net", "--input", "1x4", "--init-budgets"]) == 0
+    assert main(argv) == 0
+    (tmp_path / "nets.py").write_text(MODEL.replace("width=4", "width=5"))
+    assert main(argv) == 1
+    assert f"nets.py:net, parameters: {4 * 5 + 5} against 22 (profile-model.toml:4), 3 over" in capsys.readouterr().err
+
+
+def test_the_test_passes_and_can_fail(tmp_path: Path) -> None:
+    text = (CI / "test_budget.py").read_text()
+    limits = {"as it is": text, "too tight": text.replace('"4M"', '"3M"')}
+    assert limits["as it is"] != limits["too tight"]
+    statuses = {}
+    for name, content in limits.items():
+        (tmp_path / "test_it.py").write_text(content)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "test_it.py")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        statuses[name] = done.returncode
+    assert statuses == {"as it is": 0, "too tight": 1}
+    assert f"parameters: {3_504_872:,} against 3 M (max_params), {504_872:,} over" in done.stdout
