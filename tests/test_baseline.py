@@ -156,6 +156,19 @@ def test_the_new_one_is_saved_unless_it_grew_too_much(capsys: pytest.CaptureFixt
     assert run(capsys, WIDER, *INPUT, "--baseline", saved, "--max-increase", "0")[0] == 0
 
 
+def test_a_limit_holds_for_the_second_model(capsys: pytest.CaptureFixture[str], saved: str) -> None:
+    """And nothing is saved that is over it."""
+    before, limit = Path(saved).read_bytes(), ("--max-params", str(params()))
+    assert run(capsys, NET, *INPUT, "--baseline", saved, *limit)[0] == 0
+    assert run(capsys, WIDER, NET, *INPUT, "--diff", *limit)[0] == 0
+    status, out, err = run(capsys, WIDER, *INPUT, "--baseline", saved, *limit, "--save", saved)
+    assert status == 1
+    assert out.startswith("nets.py:net → ")
+    assert f"{params(12)}" in err
+    assert "(--max-params)" in err
+    assert Path(saved).read_bytes() == before
+
+
 def test_json(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     status, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, "--format", "json", "--top", "1")
     found = json.loads(out)
@@ -321,6 +334,14 @@ def test_what_is_not_counted_is_a_warning(capsys: pytest.CaptureFixture[str], sa
 def test_other_inputs_are_a_warning(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     _, out, _ = run(capsys, NET, "--input", "1x3x8x8", "--baseline", saved, "--format", "github")
     assert "::warning title=profile-model::Different inputs: 1×3×16×16 float32 before, 1×3×8×8 float32 after." in out
+
+
+def test_a_budget_that_is_not_kept_is_an_error(capsys: pytest.CaptureFixture[str], saved: str) -> None:
+    status, out, err = run(capsys, NET, *INPUT, "--max-params", "1", "--format", "github")
+    assert (status, err) == (1, "")
+    annotation = out.splitlines()[-1]
+    assert annotation.startswith("::error title=profile-model::nets.py:net, ")
+    assert f": {params()} against 1 (--max-params)," in annotation
 
 
 def test_a_model_that_fails_is_an_error(capsys: pytest.CaptureFixture[str], saved: str) -> None:
