@@ -30,21 +30,18 @@ from tests.benchmarks.small_models import SMALL
 _ONE_SIZE = (
     "`F.interpolate(x, 16)` counts 16 and `F.interpolate(x, (16, 16))` 256, and both are the same operator in a trace"
 )
+_SCALE = "It goes by the scale factor that is given, and our trace holds the size that torch computes of it"
 
 # Why a replica differs from its counter: {tool: {pattern of models: reason}}.
 REASONS: Mapping[str, Mapping[str, str]] = {
-    "ptflops": {
-        "interpolate-recomputed": (
-            "It counts by the scale factor, and our trace holds the size that torch computes of it"
-        ),
-    },
+    "ptflops": {"interpolate-recomputed": _SCALE},
     "torchprofile": {
         "dataclass-output": (
             "It finds no tensor in a dataclass, so tracing drops everything; our trace has what the dataclass holds"
         ),
     },
-    "calflops-flops": {"interpolate-int-size": _ONE_SIZE},
-    "deepspeed-flops": {"interpolate-int-size": _ONE_SIZE},
+    "calflops-flops": {"interpolate-int-size": _ONE_SIZE, "interpolate-recomputed": _SCALE},
+    "deepspeed-flops": {"interpolate-int-size": _ONE_SIZE, "interpolate-recomputed": _SCALE},
 }
 
 _MOST_LAYERS = 3
