@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         status = _app(args=flags.with_defaults(arguments), prog_name="profile-model", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except errors.ProfileError as error:
         return _refuse(str(error), error.status)
     except _UsageError as error:
@@ -45,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted", 130)
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
+        return 1  # as click has it
     return int(status or 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -119,6 +120,21 @@ def test_a_closed_stdout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     profile(nn.Linear(3, 4), (1, 3)).save(path)
     monkeypatch.setattr(sys, "stdout", None)
     assert main([str(path)]) == 0
+
+
+@pytest.mark.parametrize("layers", [1, 2000], ids=["a short table", "more than a pipe holds"])
+def test_a_reader_that_goes_away(tmp_path: Path, layers: int) -> None:
+    """As in `profile-model saved.json | true`: no traceback, and not the status of a check that passed."""
+    path = tmp_path / "saved.json"
+    profile(nn.Sequential(*(nn.Linear(3, 3) for _ in range(layers))), (1, 3)).save(path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "profiler", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 REFUSED = {
