@@ -44,12 +44,15 @@ EVERYTHING = "*"  # --bold without columns
 NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
+_FED = ("--input", "--batch")
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
-    "--cross-check": ("--label",),
-    "--which": ("--label",),
-    "--baseline": ("--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
-    "--diff": ("--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--cross-check": (*_FED, "--label"),
+    "--which": (*_FED, "--label"),
+    "--baseline": (*_FED, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--diff": (*_FED, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--check": (),
+    "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
 }
 _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
@@ -198,10 +201,14 @@ def options(
         "--check": check,
         "--init-budgets": init_budgets or None,
         "--label": tuple(labels) or None,
+        "--input": tuple(shapes) or None,
+        "--batch": batch,
     }
-    _check_alone(asked)
-    fed: dict[str, object] = {"--input": shapes or None, "--batch": batch}
-    _check_budgets(specs, head_room, {**asked, **fed})
+    if head_room is not None and not init_budgets:
+        raise errors.OnlyWith("--head-room", "--init-budgets")
+    if check is not None and specs:
+        raise errors.CheckTakesNone(specs[0])
+    _check_alone(asked, bool(specs))
     budgets = Budgets(
         _limits(limits),
         None if check is None else budget_file.limited(check),
@@ -255,10 +262,11 @@ def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any
     return asked + ["--label"] * bool(labels) + [spec for spec in specs if spec.endswith(model_list.SUFFIX)]
 
 
-def _check_alone(asked: Mapping[str, object]) -> None:
-    """What has a table of its own is shaped by few of the other options."""
+def _check_alone(asked: Mapping[str, object], has_models: bool) -> None:
+    """What has a table of its own is shaped by few of the other options, and by none where a file has the models."""
     for option, allowed in _ALONE.items():
-        others = [name for name, value in asked.items() if value is not None and name not in (option, *allowed)]
+        fitting = (option, *(allowed if has_models else ()))
+        others = [name for name, value in asked.items() if value is not None and name not in fitting]
         if asked[option] is not None and others:
             raise errors.NotTogether(option, others[0])
 
@@ -309,19 +317,6 @@ def _checking(tools: str | None, time_limit: float | None, verbose: bool) -> Che
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------
-
-
-def _check_budgets(specs: Sequence[str], head_room: str | None, asked: Mapping[str, object]) -> None:
-    """A budget file says for itself which models there are and what they are fed."""
-    if head_room is not None and asked["--init-budgets"] is None:
-        raise errors.OnlyWith("--head-room", "--init-budgets")
-    if asked["--check"] is not None and specs:
-        raise errors.CheckTakesNone(specs[0])
-    fitting = ("--input", "--batch", "--label", "--convention") if specs else ()  # they are written with the limits
-    for alone in ("--check", "--init-budgets"):
-        others = [name for name, value in asked.items() if value is not None and name not in (alone, *fitting)]
-        if asked[alone] is not None and others:
-            raise errors.NotTogether(alone, others[0])
 
 
 def _limits(given: Mapping[str, str | None]) -> tuple[Limit, ...]:
