@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from profiler import conventions
 from profiler.accounts import Account, Statement, Term
 from profiler.conventions import Replica
+from profiler.render import numbers
 from profiler.tables import Column, Row, Table, Unit
 
 _COLUMNS = (
@@ -46,7 +47,8 @@ def _statement(statement: Statement, title: str, words: str, verbose: bool) -> I
     yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
     yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
     for suspect in statement.suspects:
-        words = f"{suspect.found:,} for {suspect.expected:,} {suspect.why}, in {_place(suspect.path)}"
+        found, expected = numbers.exact(suspect.found), numbers.exact(suspect.expected)
+        words = f"{found} for {expected} {suspect.why}, in {_place(suspect.path)}"
         yield Row((words, _NOTHING, suspect.found - suspect.expected, _NOTHING), 1)
 
 

@@ -14,6 +14,7 @@ from profiler.layers import Layer
 from profiler.matching import Matching, matching
 from profiler.profiles import Profile, Totals
 from profiler.records import Value, Weight, tensors
+from profiler.render import numbers
 from profiler.shown import Shown
 
 Status: TypeAlias = Literal["added", "removed", "changed", "renamed", "moved"]
@@ -161,9 +162,10 @@ class Diff(Shown):
 
     def _grew(self, growth: Growth) -> errors.CheckFailed:
         (heading,) = (total.heading for total in self.totals if total.name == growth.name)
-        return errors.GrewTooMuch(
-            self.after.model, heading, growth.before, growth.after, growth.allowed, self._most(growth)
-        )
+        before, after, allowed = growth.before, growth.after, growth.allowed
+        by = numbers.grown(before, after, allowed)
+        figures = (numbers.exact(before), numbers.exact(after))
+        return errors.GrewTooMuch(self.after.model, heading, by, *figures, allowed, self._most(growth))
 
     def _most(self, growth: Growth) -> list[str]:
         """The blocks that a figure grew by most."""

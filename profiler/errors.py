@@ -568,13 +568,14 @@ class CannotAddLimits(ProfileError):
 
 
 class GrewTooMuch(CheckFailed):
+    """`grown` and the figures are in words: `102,600, 0.47 %`."""
+
     def __init__(
-        self, model: str, figure: str, before: int, after: int, allowed: Decimal, paths: Sequence[str]
+        self, model: str, figure: str, grown: str, before: str, after: str, allowed: Decimal, paths: Sequence[str]
     ) -> None:
-        by = f"{after - before:,}" + (f", {_percent(100 * (after - before) / before, allowed)} %" if before else "")
         where = f"; the most in {_some([path or 'the model itself' for path in paths], 3)}" if paths else ""
         super().__init__(
-            f"{model}: {figure} grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed{where}"
+            f"{model}: {figure} grew by {grown}, from {before} to {after}, and {allowed} % is allowed{where}"
         )
 
 
@@ -585,9 +586,3 @@ class GrewUnknown(CheckFailed):
             f"{model} calls operators that its baseline does not, and that have no formula: {calls}; how much its MACs "
             "and FLOPs grew is not known; register one (docs/extending.md)"
         )
-
-
-def _percent(value: float, allowed: Decimal) -> str:
-    """Two decimals, or as many as it takes to see that it is more than is allowed."""
-    written = [f"{value:.{decimals}f}" for decimals in range(2, 16)]
-    return next((text for text in written if Decimal(text) > allowed), written[-1])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from profiler import errors
 from profiler.increase import Limits, growths, limits
+from profiler.render import numbers
 
 FIGURES = ("params", "macs", "peak")
 
@@ -95,8 +96,10 @@ def test_a_limit_is_exact(before: int, after: int, percent: Decimal) -> None:
 def test_the_sentence_shows_that_it_is_more(before: int, allowed: Decimal) -> None:
     """However little more it is, as long as it is not lost in fifteen decimals."""
     after = int(before + before * Fraction(allowed) / 100) + 1
-    words = str(errors.GrewTooMuch("net", "MACs", before, after, allowed, ()))
-    written = Decimal(words.split(" %, from", maxsplit=1)[0].rsplit(", ", maxsplit=1)[-1])
+    by, percent = numbers.grown(before, after, allowed).removesuffix(" %").rsplit(", ", maxsplit=1)
+    assert by == f"{after - before:,}"
+    written = Decimal(percent)
     assert written > allowed
     assert written == pytest.approx(Decimal(100 * (after - before)) / before, abs=Decimal("0.005"))
-    assert f"from {before:,} to {after:,}" in words
+    words = str(errors.GrewTooMuch("net", "MACs", by, f"{before:,}", f"{after:,}", allowed, ()))
+    assert f"MACs grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed" in words

@@ -82,6 +82,15 @@ def growth(value: float) -> str:
     return f"{100 * value:+,.{_decimals(abs(100 * value))}f}" if value else "0"
 
 
+def grown(before: int, after: int, allowed: Decimal) -> str:
+    """102,600, 0.47 %: with two decimals, or as many as it takes to see that it is more than is allowed."""
+    by = exact(after - before)
+    if not before:
+        return by
+    written = [f"{100 * (after - before) / before:.{decimals}f}" for decimals in range(2, 16)]
+    return f"{by}, {next((percent for percent in written if Decimal(percent) > allowed), written[-1])} %"
+
+
 def times(value: float) -> str:
     """How many times as much: ×0.54. Two significant digits where two decimals would not show them."""
     return f"×{value:,.{2 if value == 0 else _decimals(value)}f}"
