@@ -81,6 +81,13 @@ def _command(
     caption: flags.Caption = None,
     tex_label: flags.TexLabel = None,
     explain: flags.Explain = None,
+    memory: flags.Memory = False,
+    dtype: flags.Dtype = None,
+    train: flags.Train = False,
+    optimizer: flags.Optimizer = None,
+    amp: flags.Amp = None,
+    freeze: flags.Freeze = None,
+    checkpoint: flags.Checkpoint = None,
     cross_check: flags.CrossCheck = None,
     time_limit: flags.TimeLimit = None,
     verbose: flags.Verbose = False,
@@ -134,6 +141,15 @@ def _command(
             format=format,
             output=output,
             explain=explain,
+            memory=memory,
+            run={
+                "dtype": dtype,
+                "train": train or None,
+                "optimizer": optimizer,
+                "amp": amp,
+                "freeze": tuple(freeze or ()) or None,
+                "checkpoint": tuple(checkpoint or ()) or None,
+            },
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -225,7 +241,7 @@ def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
         found, failure = None, None
         try:
             with redirect_stdout(sys.stderr):  # whatever the model's own code prints
-                found = profile_spec(model.spec, model.feed, chosen.convention)
+                found = profile_spec(model.spec, model.feed, chosen.convention, chosen.conditions)
         except errors.ProfileError as error:
             failures.append(error)
             failure = str(error)

@@ -153,10 +153,8 @@ class NewerTrace(ProfileError):
 
 
 class SavedIsFixed(ProfileError):
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            f"{path} was recorded already, so --input and --batch cannot change it; profile the model again"
-        )
+    def __init__(self, path: str, what: str = "--input and --batch") -> None:
+        super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")
 
 
 # Several models -------------------------------------------------------------------------------------------------------
@@ -251,6 +249,16 @@ class BadInputShape(ProfileError):
 class BadInputDtype(ProfileError):
     def __init__(self, text: str, dtype: str) -> None:
         super().__init__(f"input {text!r}: no dtype is called {dtype!r}; use a torch name such as float16 or int64")
+
+
+class BadDtype(ProfileError):
+    def __init__(self, text: str, known: Iterable[str]) -> None:
+        super().__init__(f"{text!r} is not a dtype that a model can be cast to; choose from {', '.join(known)}")
+
+
+class BadAmp(ProfileError):
+    def __init__(self, text: str, known: Iterable[str]) -> None:
+        super().__init__(f"{text!r} is not a dtype of mixed precision; choose from {', '.join(known)}")
 
 
 class InputsNeeded(ProfileError):
@@ -383,6 +391,14 @@ class CannotBeCopied(ProfileError):
         super().__init__(
             f"{model} cannot be copied to the processes of other counters ({type(error).__name__}: "
             f"{first_line(error)}); name it by a spec, like FILE.py:CALLABLE"
+        )
+
+
+class CannotBeCast(ProfileError):
+    def __init__(self, model: str, error: BaseException) -> None:
+        super().__init__(
+            f"{model} cannot be copied to be run in another way ({type(error).__name__}: {first_line(error)}); cast it "
+            "or set it up before it is profiled"
         )
 
 

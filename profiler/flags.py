@@ -51,7 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
 _COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
-_CHANGES = "Before and after"
+_CHANGES, _MEMORY = "Before and after", "Memory and training"
 
 
 def _option(
@@ -167,6 +167,39 @@ Save = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")]
 List = Annotated[str | None, _option("List the model names that match, like 'resnet*'.", "--list", metavar="PATTERN")]
 Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
+
+
+# Memory and training ------------------------------------------------------------------------------------------------
+
+Memory = Annotated[
+    bool,
+    typer.Option(
+        "--memory", help="What is alive when most memory is in use, and how it got there.", rich_help_panel=_MEMORY
+    ),
+]
+Dtype = Annotated[
+    str | None, _option("Cast weights and inputs first: float16, bfloat16, ...", metavar="DTYPE", panel=_MEMORY)
+]
+Train = Annotated[
+    bool,
+    typer.Option("--train", help="A training step: forward and backward, gradients, peak.", rich_help_panel=_MEMORY),
+]
+Optimizer = Annotated[
+    str | None, _option("Add its update and state: sgd, adamw, 'sgd(momentum=0.9)'.", metavar="NAME", panel=_MEMORY)
+]
+Amp = Annotated[str | None, _option("Train in mixed precision: bf16 or fp16.", metavar="DTYPE", panel=_MEMORY)]
+Freeze = Annotated[
+    list[str] | None,
+    _option("Layers that are not trained, like 'layer1*'. May be repeated.", metavar="PATTERN", panel=_MEMORY),
+]
+Checkpoint = Annotated[
+    list[str] | None,
+    _option(
+        "Layers that are run again in the backward pass instead of being kept. May be repeated.",
+        metavar="PATTERN",
+        panel=_MEMORY,
+    ),
+]
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------

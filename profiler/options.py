@@ -14,6 +14,7 @@ from profiler import (
     budget_file,
     budget_init,
     comparison,
+    conditions,
     conventions,
     errors,
     inputs,
@@ -25,6 +26,7 @@ from profiler.budget import Limit
 from profiler.budget_file import Budgeted, BudgetFile
 from profiler.budget_init import Plan
 from profiler.comparison import Layout
+from profiler.conditions import Conditions
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
@@ -45,12 +47,13 @@ NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 _FED = ("--input", "--batch")
+_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint")
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
     "--which": (*_FED, "--label"),
-    "--baseline": (*_FED, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
-    "--diff": (*_FED, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--check": (),
     "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
 }
@@ -109,11 +112,13 @@ class Options:
 
     models: tuple[Wanted, ...]
     convention: str
+    conditions: Conditions
     view: View
     comparing: Comparing | None
     format: str
     output: str | None
     explain: str | None
+    memory: bool
     checking: Checking | None
     which: Number | None
     diffing: Diffing | None
@@ -142,6 +147,8 @@ def options(
     format: str | None,
     output: str | None,
     explain: str | None,
+    memory: bool,
+    run: Mapping[str, Any],
     cross_check: str | None,
     time_limit: float | None,
     verbose: bool,
@@ -189,6 +196,8 @@ def options(
         "--baseline": baseline,
         "--diff": diff or None,
         "--explain": explain,
+        "--memory": memory or None,
+        **{f"--{name}": value for name, value in run.items()},
         "--save": save,
         "--strict": strict or None,
         "--convention": None if convention == conventions.DEFAULT else convention,
@@ -218,11 +227,13 @@ def options(
     return Options(
         models=models if diffing is None else _before_and_after(models, baseline),
         convention=convention,
+        conditions=conditions.conditions(**{name: value for name, value in run.items() if value is not None}),
         view=view,
         comparing=_comparing(said, view, models) if diffing is None and (len(models) > 1 or reasons) else None,
         format=chosen,
         output=output,
         explain=explain,
+        memory=memory,
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
         diffing=diffing,

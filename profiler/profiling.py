@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from profiler import errors, sources
 from profiler.comparison import Comparison, Entry, Layout, check_reference, comparison
+from profiler.conditions import AS_IT_IS, Asked, Conditions, conditions
 from profiler.conventions import DEFAULT
 from profiler.inputs import TensorSpec, parse
 from profiler.metrics import Metrics, check_some_match, published, read
@@ -30,6 +31,7 @@ def profile(
     *,
     kwargs: Mapping[str, Any] | None = None,
     convention: str = DEFAULT,
+    **asked: Unpack[Asked],
 ) -> Profile:
     """Run a model once, on the meta device where that is possible, and give its profile.
 
@@ -38,18 +40,20 @@ def profile(
         passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
+    asked: the conditions of the run: dtype, train, optimizer, amp, freeze, checkpoint; see `conditions.Asked`.
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """
+    under = conditions(**asked)
     if isinstance(model, str):
         positional, named = arguments(inputs, kwargs)
-        return _profile(sources.load(model, Feed(positional, named)), convention)
-    return _profile(_live(model, inputs, kwargs), convention)
+        return profile_spec(model, Feed(positional, named), convention, under)
+    return _profile(_live(model, inputs, kwargs), convention, under)
 
 
-def profile_spec(spec: str, feed: Feed, convention: str) -> Profile:
-    """The profile of what a spec names."""
-    return _profile(sources.load(spec, feed), convention)
+def profile_spec(spec: str, feed: Feed, convention: str, under: Conditions = AS_IT_IS) -> Profile:
+    """The profile of what a spec names, run under some conditions."""
+    return _profile(sources.load(spec, feed), convention, under)
 
 
 def compare(
@@ -118,12 +122,14 @@ def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, 
     return found
 
 
-def _profile(found: Any, convention: str) -> Profile:
+def _profile(found: Any, convention: str, under: Conditions) -> Profile:
     if isinstance(found, Trace):
+        if under != AS_IT_IS:
+            raise errors.SavedIsFixed(found.model, "another dtype or a training step")
         return Profile(found, convention)
     from profiler.trace import trace
 
-    return Profile(trace(found), convention)
+    return Profile(trace(found, under), convention)
 
 
 def _live(model: Any, inputs: Any, kwargs: Mapping[str, Any] | None) -> Any:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from profiler import errors
+from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import Trace
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
@@ -23,6 +24,7 @@ from profiler.trace.guard import Guard, evaluating, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
+from profiler.trace.prepare import prepared
 from profiler.trace.recorder import NeedsValues, Recorder, misses_values
 from profiler.trace.subject import Subject
 from profiler.versions import versions
@@ -31,7 +33,7 @@ from profiler.versions import versions
 _one_at_a_time = threading.RLock()
 
 
-def trace(subject: Subject) -> Trace:
+def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
     with _one_at_a_time, uncollected(), _uncompiled():
         operators.keep_up()
@@ -39,6 +41,9 @@ def trace(subject: Subject) -> Trace:
         structure = Structure(subject.model)
         if any(waits_for_input(module) for module in structure.objects):
             subject = dataclasses.replace(subject, model=initialized(subject))
+            structure = Structure(subject.model)
+        if under != AS_IT_IS:
+            subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
             return _attempt(subject, structure, real=False)

@@ -1,0 +1,76 @@
+"""Under which conditions is a model run? As it is and in inference, unless the user says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from profiler import errors
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+AMP = {"bf16": "bfloat16", "fp16": "float16", "bfloat16": "bfloat16", "float16": "float16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training step: forward, backward and, with an `optimizer`, the update.
+
+    optimizer: as it is written, like "adamw" or "sgd(momentum=0.9)"; None: no update.
+    amp: the dtype that autocast casts to; None: everything stays in the model's own dtype.
+    freeze, checkpoint: patterns of layers' paths whose parameters get no gradients, and which are run again in the
+        backward pass instead of being kept (`torch.utils.checkpoint`).
+    """
+
+    optimizer: str | None = None
+    amp: str | None = None
+    freeze: tuple[str, ...] = ()
+    checkpoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """dtype: what floating-point weights and inputs are cast to first. training: None in inference."""
+
+    dtype: str | None = None
+    training: Training | None = None
+
+
+AS_IT_IS = Conditions()
+
+
+class Asked(TypedDict, total=False):
+    """What a user can ask for.
+
+    dtype: what floating-point weights and inputs are cast to first, such as "bfloat16".
+    train: run a training step, forward and backward, instead of an inference.
+    optimizer: whose update and state belong to that step, such as "adamw" or "sgd(momentum=0.9)".
+    amp: "bf16" or "fp16", the dtype of the step's mixed precision.
+    freeze: patterns of layers' paths, such as "layer1*", whose parameters get no gradients.
+    checkpoint: patterns of layers that are run again in the backward pass instead of being kept
+        (`torch.utils.checkpoint`).
+    """
+
+    dtype: str | None
+    train: bool
+    optimizer: str | None
+    amp: str | None
+    freeze: Sequence[str]
+    checkpoint: Sequence[str]
+
+
+def conditions(**asked: Unpack[Asked]) -> Conditions:
+    """What was asked for, checked as far as that goes without torch; raises `errors.ProfileError`."""
+    dtype, amp, optimizer = asked.get("dtype"), asked.get("amp"), asked.get("optimizer")
+    if dtype is not None and dtype not in DTYPES:
+        raise errors.BadDtype(dtype, DTYPES)
+    if amp is not None and amp not in AMP:
+        raise errors.BadAmp(amp, AMP)
+    freeze, checkpoint = tuple(asked.get("freeze", ())), tuple(asked.get("checkpoint", ()))
+    if asked.get("train"):
+        return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint))
+    given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
+    needing = [name for name, value in given.items() if value]
+    if needing:
+        raise errors.OnlyWith(f"--{needing[0]}", "--train")
+    return Conditions(dtype)
