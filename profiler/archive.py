@@ -102,7 +102,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "parameters": [_weight(w, table) for w in trace.parameters],
         "buffers": [_weight(w, table) for w in trace.buffers],
         "signatures": [
-            [s.op, table.put(s.args), [[k, table.put(v)] for k, v in s.kwargs], table.put(s.output)]
+            [s.op, table.put(s.args), [[k, table.put(v)] for k, v in s.kwargs], table.put(s.output), s.inside_bytes]
             for s in trace.signatures
         ],
         "calls": trace.calls,
@@ -178,7 +178,9 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         modules=tuple(Module(path, tuple(c), pairs(a), same) for path, c, a, same in data["modules"]),
         parameters=weights(data["parameters"]),
         buffers=weights(data["buffers"]),
-        signatures=tuple(Signature(op, value(args), pairs(kw), value(out)) for op, args, kw, out in data["signatures"]),
+        signatures=tuple(
+            Signature(op, value(args), pairs(kw), value(out), *rest) for op, args, kw, out, *rest in data["signatures"]
+        ),
         calls=tuple(Call(s, m, tuple(reads), tuple(writes), by) for s, m, reads, writes, by in data["calls"]),
         callers=tuple(_caller(*found) for found in data["callers"]),
         composites=tuple(Composite(*map(int, row)) for row in data["composites"]),

@@ -6,6 +6,7 @@ neither are parameters, buffers and inputs, which were there before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -25,7 +26,18 @@ def live_bytes(trace: Trace) -> Sequence[int]:
             change[storage.born] += storage.size_bytes
             if storage.died is not None:
                 change[max(storage.died, storage.born + 1)] -= storage.size_bytes
-    return list(accumulate(change))[: len(trace.calls)]
+    live = list(accumulate(change))[: len(trace.calls)]
+    return [at + inside for at, inside in zip(live, _inside(trace), strict=True)]
+
+
+def _inside(trace: Trace) -> list[int]:
+    """What each call has alive inside it, at its fullest, in excess of what it returns."""
+    returned: Counter[int] = Counter()
+    for storage in trace.storages:
+        if storage.born >= 0:
+            returned[storage.born] += storage.size_bytes
+    inside = [trace.signatures[call.signature].inside_bytes for call in trace.calls]
+    return [max(0, most - returned[call]) if most else 0 for call, most in enumerate(inside)]
 
 
 def peak_bytes(trace: Trace) -> int:

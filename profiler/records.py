@@ -85,12 +85,15 @@ class Signature:
     """One way an operator was called: its name, its arguments and what it returned. Identical calls share one.
 
     `args` and `kwargs` follow the operator's schema, without the trailing arguments that had their default value.
+    `inside_bytes` is the most that is alive at once inside an operator that is made of others and was kept whole, what
+    it returns included; 0 for all others.
     """
 
     op: str
     args: tuple[Value, ...]
     kwargs: tuple[tuple[str, Value], ...]
     output: Value
+    inside_bytes: int = 0
 
 
 class Caller(NamedTuple):

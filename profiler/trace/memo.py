@@ -53,9 +53,11 @@ def keep_up() -> None:
 _default_dtype = torch.get_default_dtype()
 
 
-def signature(op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value) -> Signature:
+def signature(
+    op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value, inside_bytes: int = 0
+) -> Signature:
     """The one object for all calls like this."""
-    found = Signature(op, args, kwargs, output)
+    found = Signature(op, args, kwargs, output, inside_bytes)
     if len(_signatures) >= _KEPT:
         _signatures.clear()
     return _signatures.setdefault(found, found)

@@ -65,7 +65,7 @@ def _decide(func: Any) -> Manner:
         return Manner.READ
     if func is torch.ops.aten.index.Tensor:
         return Manner.INDEX
-    if _is_composite(func) and not _has_entry(func):
+    if is_composite(func) and not _has_entry(func):
         return Manner.PARTS
     return _by_schema(func, name)
 
@@ -86,7 +86,8 @@ def _is_tensor(argument: Any) -> bool:
     return str(argument.type) == "Tensor"
 
 
-def _is_composite(func: Any) -> bool:
+def is_composite(func: Any) -> bool:
+    """Whether an operator is nothing but others."""
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
 

@@ -24,6 +24,7 @@ from profiler.records import Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
+from profiler.trace.insides import each_tensor, inside_bytes
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
@@ -91,6 +92,7 @@ class Recorder(LeanDispatchMode):
         self._before_write = before_write
         self._is_inside = is_inside
         self._numbers: dict[int, int] = {}  # id(signature) -> its index
+        self._insides: dict[Any, int] = {}
         self._caller = 0  # of the operator under way
         self._is_apart = False  # whether it is a part of one that is being taken apart
         self._token = object()  # what the marks of this run are known by
@@ -305,7 +307,8 @@ class Recorder(LeanDispatchMode):
         rule = SHAPES.get(func)
         layout = None if rule is None else rule(*args, **kwargs)
         if layout is not None and how is Manner.FRESH:
-            entry = Entry(memo.signature(str(func), *given, layout.tensor), layout, FRESH)
+            inside = inside_bytes(func, args, kwargs, layout)
+            entry = Entry(memo.signature(str(func), *given, layout.tensor, inside), layout, FRESH)
             memo.remember(key, entry)
             return self._answer(entry, infos)
         out = args[0] if layout is not None else self._run_meta(func, args, kwargs, infos)
@@ -317,7 +320,8 @@ class Recorder(LeanDispatchMode):
             self._look_again((args, tuple(kwargs.values())), real=False)
             self._taint_written(func, args, kwargs)
         writes = self._adopt(out, infos, real=False)
-        signature = memo.signature(str(func), *given, self._value(out))
+        inside = inside_bytes(func, args, kwargs) if how is Manner.FRESH else 0
+        signature = memo.signature(str(func), *given, self._value(out), inside)
         if how is not Manner.RUN:
             is_plain = len(infos) == 1 and not kwargs and not any(type(value) is torch.device for value in args)
             memo.remember(key, Entry(signature, self._layouts(out), _source(how, infos, writes, out), is_plain))
@@ -330,7 +334,7 @@ class Recorder(LeanDispatchMode):
             if argument.alias_info is None or not argument.alias_info.is_write:
                 continue
             value = args[position] if position < len(args) else kwargs.get(argument.name)
-            for tensor in _each_tensor(value):
+            for tensor in each_tensor(value):
                 if not tensor.is_meta:
                     info = self._info(tensor)
                     if layout_of(self._stand_in(tensor)) is not info.layout:
@@ -345,12 +349,20 @@ class Recorder(LeanDispatchMode):
             out = func(*args, **kwargs)
         if how is Manner.RUN:
             self._look_again((args, tuple(kwargs.values())), real=True)
-        writes = self._adopt(out, infos, self.run_real or not any(t.is_meta for t in _each_tensor(out)))
-        self._record(memo.signature(str(func), *given, self._value(out)), infos, writes)
+        writes = self._adopt(out, infos, self.run_real or not any(t.is_meta for t in each_tensor(out)))
+        inside = self._inside(func, args, kwargs, given) if how is Manner.FRESH else 0
+        self._record(memo.signature(str(func), *given, self._value(out), inside), infos, writes)
         return out
 
+    def _inside(self, func: Any, args: Any, kwargs: Any, given: Any) -> int:
+        """The same for all calls like this, and slow to find out."""
+        key = func, given
+        if key not in self._insides:
+            self._insides[key] = inside_bytes(func, args, kwargs)
+        return self._insides[key]
+
     def _save_values(self, arguments: Any) -> None:
-        for tensor in _each_tensor(arguments):
+        for tensor in each_tensor(arguments):
             if self.lifetimes.storages[self._info(tensor).storage].born < 0:
                 self._before_write(tensor)
 
@@ -406,7 +418,7 @@ class Recorder(LeanDispatchMode):
     def _adopt(self, out: Any, infos: list[Info], real: bool) -> tuple[int, ...]:
         """Get to know the tensors that an operator really returned; returns the storages they live in."""
         writes: list[int] = []
-        for tensor in _each_tensor(out):
+        for tensor in each_tensor(out):
             layout, index = layout_of(tensor), self._home(tensor)
             owners: Sequence[int] = infos[0].owners if index is not None and len(infos) == 1 else ()
             if index is None:
@@ -430,7 +442,7 @@ class Recorder(LeanDispatchMode):
 
     def _look_again(self, arguments: Any, real: bool) -> None:
         """After an operator that may have changed its arguments' metadata."""
-        for tensor in _each_tensor(arguments):
+        for tensor in each_tensor(arguments):
             known, layout = self._info(tensor), layout_of(tensor)
             home = self.lifetimes.find(tensor)
             storage = known.storage if home is None else home
@@ -488,11 +500,3 @@ def _source(how: Manner, infos: list[Info], writes: tuple[int, ...], out: Any) -
         return FRESH if how is Manner.FRESH else None
     flat = isinstance(out, Tensor) or all(isinstance(item, Tensor) for item in out)
     return given.index(writes[0]) if flat and set(writes) == {writes[0]} else None
-
-
-def _each_tensor(value: Any) -> Iterable[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _each_tensor(item)

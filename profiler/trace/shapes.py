@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from profiler.trace.fused import is_fused
 from profiler.trace.layouts import META, Layout, contiguous, layout, layout_of
 
 Rule = Callable[..., Layout | None]
@@ -211,32 +212,9 @@ def softmax(x: Tensor, dim: int, dtype: Any = None) -> Layout | None:
 
 
 @_rule(_aten.scaled_dot_product_attention.default)
-def attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout: float = 0.0, *_: Any, **__: Any
-) -> Layout | None:
-    """The fused kernels lay their output out as the query is; on meta, torch runs the plain formula, which does not.
-
-    Where a fused kernel would refuse (other ranks, grouped heads, unequal channels), torch's answer is the right one.
-    """
-    if query.dim() != 4 or not query.dtype.is_floating_point or dropout:
-        return None
-    n, heads, length, channels = query.shape
-    for other in (key, value):
-        if other.dim() != 4 or (other.shape[0], other.shape[1], other.shape[3]) != (n, heads, channels):
-            return None
-    if any(t.dtype is not query.dtype or t.stride(-1) != 1 or 0 in t.shape for t in (query, key, value)):
-        return None
-    if key.shape[2] != value.shape[2] or not _is_mask(mask, (n, heads, length, key.shape[2]), query.dtype):
-        return None
-    return layout_of(torch.empty_like(query, device=META))
-
-
-def _is_mask(mask: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> bool:
-    if mask is None:
-        return True
-    if mask.dim() not in (2, 4) or mask.dtype not in (torch.bool, dtype):
-        return False
-    return all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(shape), strict=False))
+def attention(query: Tensor, *rest: Any, **options: Any) -> Layout | None:
+    """The fused kernels lay their output out as the query is; on meta, torch runs the plain formula, which does not."""
+    return layout_of(torch.empty_like(query, device=META)) if is_fused(query, *rest, **options) else None
 
 
 # On the meta device torch lets these operators multiply tensors of different dtypes; on any real device it refuses.

@@ -1,0 +1,85 @@
+"""Attention as the kernel that really runs: on meta tensors torch takes the plain formula, whose scores take memory.
+
+A CPU takes the fused kernel in the cases that `is_fused` knows (ATen/native/transformers/sdp_utils_cpp.cpp). Others,
+such as dropout or a mask that is trained, take the plain formula on any device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+_aten = torch.ops.aten
+
+
+def is_fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *_: Any,
+    **__: Any,
+) -> bool:
+    """Whether one kernel computes this attention: of equal heads and channels, without dropout."""
+    if query.dim() != 4 or not query.dtype.is_floating_point or dropout_p:
+        return False
+    n, heads, length, channels = query.shape
+    for other in (key, value):
+        if other.dim() != 4 or (other.shape[0], other.shape[1], other.shape[3]) != (n, heads, channels):
+            return False
+    if any(t.dtype is not query.dtype or t.stride(-1) != 1 or 0 in t.shape for t in (query, key, value)):
+        return False
+    if attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled():
+        return False
+    return key.shape[2] == value.shape[2] and _is_mask(attn_mask, (n, heads, length, key.shape[2]), query.dtype)
+
+
+def _is_mask(mask: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> bool:
+    if mask is None:
+        return True
+    if mask.dim() not in (2, 4) or mask.dtype not in (torch.bool, dtype):
+        return False
+    return all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(shape), strict=False))
+
+
+def fused_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """`scaled_dot_product_attention` by the CPU's kernel; None where it takes no such case."""
+    if not is_fused(query, key, value, attn_mask, dropout_p):
+        return None
+    mask = _as_numbers(attn_mask, query.dtype) if attn_mask is not None and attn_mask.dtype is torch.bool else attn_mask
+    kernel = _aten._scaled_dot_product_flash_attention_for_cpu.default
+    out: Tensor = kernel(query, key, value, 0.0, is_causal, attn_mask=mask, scale=scale)[0]
+    return out
+
+
+def _as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Zero where a mask lets through and minus infinity elsewhere, as torch converts it for the kernel."""
+    return torch.where(mask, 0.0, torch.scalar_tensor(float("-inf"), dtype=dtype, device=mask.device))
+
+
+class FusedAttention(TorchFunctionMode):
+    """While active, attention on meta tensors is the CPU's kernel; for runs where composites do not come whole."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is functional.scaled_dot_product_attention:
+            found = fused_attention(*args, **kwargs)
+            if found is not None:
+                return found
+        return func(*args, **kwargs)
