@@ -1336,6 +1336,79 @@ LOSS_BACKWARD = [
     ),
 ]  # fmt: skip
 
+PAIR = (f(8, 4), f(7))  # 39 numbers in two tensors
+STATES = (f(8, 4), f(7))
+ONES = (f(), f())
+ADAM = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+OPTIMIZER = [
+    # in place nothing is returned, and the first list is written
+    row("aten._foreach_add_.List", PAIR, PAIR, out=None, kwargs={"alpha": 2}, adds=39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_add.Scalar", PAIR, 1e-6, out=PAIR, adds=39),
+    row("aten._foreach_mul_.ScalarList", PAIR, (0.5, 0.25), out=None, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_sqrt.default", PAIR, out=PAIR, specials=39),
+    # x² and the general power
+    row("aten._foreach_pow.ScalarList", PAIR, (2, 2.5), out=PAIR, muls=32, specials=7),
+    row("aten._foreach_pow.ScalarAndTensor", 0.9, PAIR, out=PAIR, specials=39),
+    row("aten._foreach_lerp_.Scalar", PAIR, PAIR, 0.1, out=None, adds=2 * 39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_addcmul_.Scalar", PAIR, PAIR, PAIR, out=None, adds=39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_addcmul_.Scalar", PAIR, PAIR, PAIR, 0.1, out=None, adds=39, muls=78, bytes_written=39 * 4),
+    row(
+        "aten._foreach_addcdiv_.ScalarList", PAIR, PAIR, PAIR, (-0.1, 1), out=None,
+        adds=39, muls=32, divs=39, bytes_written=39 * 4,
+    ),
+    row("aten._foreach_norm.Scalar", PAIR, 2, out=ONES, muls=39, adds=31 + 6, specials=2),
+    row("aten._foreach_max.default", PAIR, out=ONES, comparisons=31 + 6),
+    row("aten._foreach_copy_.default", PAIR, PAIR, out=None, bytes_read=39 * 4, bytes_written=39 * 4),
+    row("aten._foreach_zero_.default", PAIR, out=None, bytes_read=0, bytes_written=39 * 4),
+    # the first moment, the second, the step
+    row(
+        "aten._fused_adam_.default", PAIR, PAIR, STATES, STATES, (), ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.0, "amsgrad": False, "maximize": False},
+        adds=39 * (2 + 1 + 2), muls=39 * (1 + 3 + 1), divs=39 * 2, specials=39, bytes_written=3 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adam_.default", PAIR, PAIR, STATES, STATES, STATES, ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.1, "amsgrad": True, "maximize": True, "grad_scale": f()},
+        adds=39 * (2 + 1 + 2 + 1 + 1), muls=39 * (1 + 3 + 1 + 1), divs=39 * (2 + 1), specials=39, comparisons=39,
+        bytes_written=4 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adamw_.default", PAIR, PAIR, STATES, STATES, STATES, ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.1, "amsgrad": True, "maximize": False},
+        adds=39 * 5, muls=39 * (5 + 1), divs=39 * 2, specials=39, comparisons=39, bytes_written=4 * 39 * 4,
+    ),
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, (), out=None,
+        kwargs={
+            "weight_decay": 0.0, "momentum": 0.0, "lr": 0.1, "dampening": 0.0, "nesterov": False, "maximize": False,
+            "is_first_step": True,
+        },
+        adds=39, muls=39, bytes_written=39 * 4,
+    ),
+    # the penalty; μ·b + (1 - τ)·g; the step
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, STATES, out=None,
+        kwargs={
+            "weight_decay": 0.1, "momentum": 0.9, "lr": 0.1, "dampening": 0.5, "nesterov": False, "maximize": False,
+            "is_first_step": False,
+        },
+        adds=39 * 3, muls=39 * 4, bytes_written=2 * 39 * 4,
+    ),
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, STATES, out=None,
+        kwargs={
+            "weight_decay": 0.0, "momentum": 0.9, "lr": 0.1, "dampening": 0.0, "nesterov": True, "maximize": False,
+            "is_first_step": False,
+        },
+        adds=39 * 3, muls=39 * 3, bytes_written=2 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adagrad_.default", PAIR, PAIR, STATES, ONES, out=None,
+        kwargs={"lr": 0.1, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False},
+        adds=39 * 3, muls=39 * 2, divs=39, specials=39, bytes_written=2 * 39 * 4,
+    ),
+]  # fmt: skip
+
 TABLES = {
     "matmul": MATMUL,
     "convolution": CONVOLUTION,
@@ -1363,6 +1436,7 @@ TABLES = {
     "matmul backward": MATMUL_BACKWARD,
     "vision backward": VISION_BACKWARD,
     "loss backward": LOSS_BACKWARD,
+    "optimizer": OPTIMIZER,
 }
 
 # Cases that a formula does not cover, and must refuse instead of guessing.
