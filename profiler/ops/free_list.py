@@ -38,7 +38,7 @@ PARTS = "select_backward slice_backward diagonal_backward"
 # A sparse tensor made of its two parts, and each of them again.
 SPARSE = "_sparse_coo_tensor_with_dims_and_tensors _indices _values"
 
-SELECTIONS = "where masked_fill masked_scatter"
+SELECTIONS = "where masked_fill masked_scatter masked_scatter_backward"
 
 EMPTIES = "empty empty_strided empty_permuted empty_like new_empty new_empty_strided resize resize_as"
 

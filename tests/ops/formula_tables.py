@@ -1206,6 +1206,7 @@ MOVEMENT_BACKWARD = [
         bytes_read=3 * 8 + 3 * 4 + 3 * 4, bytes_written=3 * 4,
     ),
     row("aten.select_backward.default", f(2, 8), (2, 9, 8), 1, 0, out=f(2, 9, 8)),
+    row("aten.masked_scatter_backward.default", f(9, 8), b(9, 8), (5, 8), out=f(5, 8)),
     row("aten.slice_backward.default", f(2, 3, 8), (2, 9, 8), 1, 0, 3, 1, out=f(2, 9, 8)),
 ]  # fmt: skip
 
