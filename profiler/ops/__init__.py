@@ -15,6 +15,7 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     matmul,
     movement,
     norm,
+    optimizer,
     pooling,
     recurrent,
     reduction,

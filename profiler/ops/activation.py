@@ -6,7 +6,7 @@ data. Sigmoid and tanh are special functions, one each, like exp.
 
 from __future__ import annotations
 
-from profiler.ops.cost import NO_TRAFFIC, Cost
+from profiler.ops.cost import NO_TRAFFIC, NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.registry import formula
 from profiler.records import Tensor, Value
@@ -42,6 +42,33 @@ GELU = {
 }
 
 
+# What one element of the gradient costs, g being the gradient that arrives, x the input, y the output of the forward.
+GRADIENT = {
+    "threshold": Cost(comparisons=1),  # x > 0 ? g : 0
+    "hardtanh": Cost(comparisons=2),
+    "leaky_relu": Cost(comparisons=1, muls=1),
+    "_prelu_kernel": Cost(comparisons=1, muls=2),  # of the input g·slope, of the slope g·x, on one side of 0 each
+    "sigmoid": Cost(adds=1, muls=2),  # g·(1 - y)·y
+    "tanh": Cost(adds=1, muls=2),  # g·(1 - y·y)
+    "silu": Cost(specials=1, adds=2, muls=3),  # g·σ·(1 + x·(1 - σ)), σ = σ(x)
+    "mish": Cost(specials=4, adds=2, muls=4),  # g·(t + x·σ(x)·(1 - t·t)), t = tanh(log1p(exp(x)))
+    "softplus": Cost(
+        comparisons=1, muls=2, specials=1, adds=1, divs=1
+    ),  # z = exp(βx); βx > threshold ? g : g·z / (z + 1)
+    "hardsigmoid": Cost(comparisons=2, divs=1),  # -3 < x < 3 ? g / 6 : 0
+    "hardswish": Cost(comparisons=2, divs=1, adds=1, muls=1),  # x < -3 ? 0 : x ≤ 3 ? g·(x/3 + ½) : g
+    "hardshrink": Cost(comparisons=2),
+    "softshrink": Cost(comparisons=2),
+}
+
+GELU_GRADIENT = {
+    # g·(Φ(x) + x·φ(x)) with Φ(x) = ½·(1 + erf(x·√½)) and φ(x) = exp(x·x·-½)·1/√(2π)
+    "none": Cost(muls=2 + 3 + 2, adds=1 + 1, specials=2),
+    # t = tanh(√(2/π)·(x + 0.044715·x·x·x)); g·(½·(1 + t) + ½x·(1 - t·t)·√(2/π)·(1 + 3·0.044715·x²)), x² at hand
+    "tanh": Cost(muls=4 + 1 + 1 + 1 + 4 + 1, adds=1 + 1 + 1 + 1 + 1, specials=1),
+}
+
+
 def _register(name: str, unit: Cost) -> None:
     @formula(f"aten.{name}")
     def activation(x: Tensor, *_: Value, out: Value) -> Cost:
@@ -50,6 +77,8 @@ def _register(name: str, unit: Cost) -> None:
 
 for _name, _unit in PER_ELEMENT.items():
     _register(_name, _unit)
+for _name, _unit in GRADIENT.items():
+    _register(f"{_name}_backward", _unit)
 
 
 @formula("aten.gelu")
@@ -64,6 +93,36 @@ def elu(x: Tensor, alpha: float = 1, scale: float = 1, input_scale: float = 1, *
     return each(Cost(comparisons=1, specials=1, adds=1, muls=muls), out)
 
 
+@formula("aten.elu_backward")
+def elu_backward(
+    grad: Tensor, alpha: float, scale: float, input_scale: float, is_result: bool, x: Tensor, *, out: Tensor
+) -> Cost:
+    """x > 0 ? g : g·α·exp(x), or g·(y + α) when the forward overwrote x. SELU and CELU fold their scale into α."""
+    muls = int(input_scale != 1)
+    if is_result:
+        return each(Cost(comparisons=1, adds=1, muls=1 + muls), out)
+    return each(Cost(comparisons=1, specials=1, muls=2 + 2 * muls), out)
+
+
+@formula("aten.gelu_backward")
+def gelu_backward(grad: Tensor, x: Tensor, *, out: Tensor, approximate: str = "none") -> Cost:
+    return each(GELU_GRADIENT[approximate], out)
+
+
+@formula("aten.glu_backward")
+def glu_backward(grad: Tensor, x: Tensor, dim: int, *, out: Tensor) -> Cost:
+    """For each a·σ(b): of a it is g·σ(b), and of b that times a·(1 - σ(b))."""
+    return each(Cost(specials=1, adds=1, muls=3), grad)
+
+
+@formula("aten.log_sigmoid_backward")
+def log_sigmoid_backward(grad: Tensor, x: Tensor, buffer: Tensor, *, out: Tensor) -> Cost:
+    """g·((x < 0 ? 1 : 0) - sign(x)·z/(1 + z)), z = exp(-|x|), which the forward pass keeps in `buffer` on CPU."""
+    remembered = buffer.numel > 0
+    z = NOTHING if remembered else Cost(comparisons=1, adds=1, specials=1)
+    return each(z + Cost(comparisons=1, adds=2, divs=1, muls=2), out)
+
+
 @formula("aten.rrelu")
 def rrelu(x: Tensor, *_: Value, out: Tensor) -> Cost:
     """A leaky ReLU: its slope is drawn at random in training, and the mean one in inference."""
@@ -75,10 +134,24 @@ def rrelu_with_noise(x: Tensor, noise: Tensor, *_: Value, out: Tensor) -> Cost:
     return rrelu(x, out=out)
 
 
+@formula("aten.rrelu_with_noise_backward")
+def rrelu_with_noise_backward(
+    grad: Tensor, x: Tensor, noise: Tensor, lower: float, upper: float, training: bool, *_: Value, out: Tensor
+) -> Cost:
+    """In training `noise` holds every element's slope."""
+    return each(Cost(muls=1) if training else GRADIENT["leaky_relu"], out)
+
+
 @formula("aten.logit", "aten.special_logit")
 def logit(x: Tensor, eps: float | None = None, *, out: Tensor) -> Cost:
     """log(x / (1 - x)), x clamped to [eps, 1 - eps]."""
     return each(Cost(adds=1, divs=1, specials=1, comparisons=0 if eps is None else 2), out)
+
+
+@formula("aten.logit_backward")
+def logit_backward(grad: Tensor, x: Tensor, eps: float | None = None, *, out: Tensor) -> Cost:
+    """g / (x·(1 - x)), and 0 outside of [eps, 1 - eps]."""
+    return each(Cost(adds=1, muls=1, divs=1, comparisons=0 if eps is None else 2), out)
 
 
 def softmax_cost(elements: int, rows: int) -> Cost:
@@ -113,6 +186,33 @@ def log_softmax(x: Tensor, dim: int, *_: Value, out: Tensor, **__: Value) -> Cos
     rows = _rows(x, dim)
     reduced = max(x.numel - rows, 0)
     return Cost(comparisons=reduced, adds=2 * x.numel + reduced, specials=x.numel + rows)
+
+
+@formula("aten._softmax_backward_data")
+def softmax_backward(grad: Tensor, y: Tensor, dim: int, *_: Value, out: Tensor) -> Cost:
+    """y·(g - Σ g·y) in each row."""
+    n, sums = y.numel, max(y.numel - _rows(y, dim), 0)
+    return Cost(muls=2 * n, adds=sums + n)
+
+
+@formula("aten._masked_softmax_backward")
+def masked_softmax_backward(
+    grad: Tensor, y: Tensor, mask: Tensor, dim: int | None = None, *_: Value, out: Tensor
+) -> Cost:
+    return softmax_backward(grad, y, -1 if dim is None else dim, out=out)
+
+
+@formula("aten._log_softmax_backward_data")
+def log_softmax_backward(grad: Tensor, y: Tensor, dim: int, *_: Value, out: Tensor) -> Cost:
+    """g - exp(y)·Σ g in each row."""
+    n, sums = y.numel, max(y.numel - _rows(y, dim), 0)
+    return Cost(specials=n, muls=n, adds=sums + n)
+
+
+@formula("aten.native_dropout_backward")
+def native_dropout_backward(grad: Tensor, mask: Tensor, scale: float, *, out: Tensor) -> Cost:
+    """g·mask·1/(1-p)"""
+    return each(Cost(muls=2), out)
 
 
 def _dropout_unit(name: str, unit: Cost) -> None:

@@ -60,6 +60,71 @@ def efficient_attention(
     return attention_cost(query, key, value, first(out), attn_bias, dropout_p)
 
 
+def attention_gradient(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout_p: float = 0.0
+) -> Cost:
+    """https://arxiv.org/abs/2205.14135, algorithm 4. The weights P were not kept, and are computed again:
+
+    P = exp(scale·QKᵀ - logsumexp); of V it is PᵀdO; dP = dO·Vᵀ, D = rowsum(dO∘O), dS = scale·P∘(dP - D); of Q it is
+    dS·K, and of K it is dSᵀQ. That is three products of width E and two of width Ev. The kernels compute all three
+    gradients, whichever of them are wanted.
+    """
+    *batch, heads = grad.shape[:-2] or (1,)
+    n = prod(batch)
+    (q_length, width), k_length, v_width = query.shape[-2:], key.shape[-2], value.shape[-1]
+    macs = product("3 N heads Lq Lk E", 3, n, heads, q_length, k_length, width)
+    macs += product("2 N heads Lq Lk Ev", 2, n, heads, q_length, k_length, v_width)
+    rows = n * heads * q_length
+    scores = rows * k_length
+    weights = Cost(muls=scores, adds=scores + (scores if mask is not None and mask.is_float else 0), specials=scores)
+    row_sums = Cost(muls=rows * v_width, adds=rows * max(v_width - 1, 0))
+    through_softmax = Cost(adds=scores, muls=2 * scores)
+    dropping = Cost(muls=4 * scores if dropout_p else 0)  # P, and dP
+    return Cost(macs=macs) + weights + row_sums + through_softmax + dropping
+
+
+@formula("aten._scaled_dot_product_flash_attention_for_cpu_backward")
+def flash_attention_for_cpu_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logsumexp: Tensor, dropout_p: float,
+    is_causal: bool, *, out: Value, attn_mask: Tensor | None = None, **__: Value,
+) -> Cost:  # fmt: skip
+    return attention_gradient(grad, query, key, value, attn_mask, dropout_p)
+
+
+@formula("aten._scaled_dot_product_flash_attention_backward")
+def flash_attention_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logsumexp: Tensor, cum_seq_q: Value,
+    cum_seq_k: Value, max_q: int, max_k: int, dropout_p: float, *_: Value, out: Value, **__: Value,
+) -> Cost:  # fmt: skip
+    return attention_gradient(grad, query, key, value, None, dropout_p)
+
+
+@formula("aten._scaled_dot_product_efficient_attention_backward")
+def efficient_attention_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, attn_bias: Tensor | None, result: Tensor,
+    logsumexp: Tensor, philox_seed: Value, philox_offset: Value, dropout_p: float, *_: Value, out: Value, **__: Value,
+) -> Cost:  # fmt: skip
+    return attention_gradient(grad, query, key, value, attn_bias, dropout_p)
+
+
+@formula("aten._scaled_dot_product_cudnn_attention_backward")
+def cudnn_attention_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logsumexp: Tensor, philox_seed: Value,
+    philox_offset: Value, attn_bias: Tensor | None, cum_seq_q: Value, cum_seq_k: Value, max_q: int, max_k: int,
+    dropout_p: float, *_: Value, out: Value, **__: Value,
+) -> Cost:  # fmt: skip
+    return attention_gradient(grad, query, key, value, attn_bias, dropout_p)
+
+
+@formula("aten._scaled_dot_product_fused_attention_overrideable_backward")
+def overrideable_attention_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, attn_bias: Tensor | None, grad_input_mask: Value,
+    result: Tensor, logsumexp: Tensor, cum_seq_q: Value, cum_seq_k: Value, max_q: int, max_k: int, dropout_p: float,
+    *_: Value, out: Value, **__: Value,
+) -> Cost:  # fmt: skip
+    return attention_gradient(grad, query, key, value, attn_bias, dropout_p)
+
+
 def _projection(rows: tuple[int, int], features_in: int, features_out: int) -> Cost:
     """A linear layer with bias over N sequences of length L."""
     macs = product("N L in out", *rows, features_in, features_out)

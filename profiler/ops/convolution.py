@@ -6,8 +6,8 @@ in the padding are counted, as everyone does.
 
 from __future__ import annotations
 
-from profiler.ops.cost import Cost
-from profiler.ops.elements import bias_cost, mac
+from profiler.ops.cost import NOTHING, Cost, Count
+from profiler.ops.elements import bias_cost, mac, summed
 from profiler.ops.registry import formula
 from profiler.records import Tensor
 
@@ -79,5 +79,36 @@ def slow_conv_transpose(
 @formula("aten.conv_tbc")
 def conv_tbc(x: Tensor, weight: Tensor, bias: Tensor, *_: object, out: Tensor) -> Cost:
     """Time × batch × channels, the weight k × Cin × Cout."""
+    return Cost(macs=_conv_tbc_macs(weight, out)) + bias_cost(bias, out)
+
+
+def _conv_tbc_macs(weight: Tensor, out: Tensor) -> Count:
     (l_out, batch, c_out), (kw, c_in) = out.shape, weight.shape[:2]
-    return Cost(macs=mac("N Cout Lout Cin kw", batch, c_out, l_out, c_in, kw, of=x)) + bias_cost(bias, out)
+    return mac("N Cout Lout Cin kw", batch, c_out, l_out, c_in, kw, of=out)
+
+
+@formula("aten.convolution_backward")
+def convolution_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, bias_sizes: object, stride: object, padding: object, dilation: object,
+    transposed: bool, output_padding: object, groups: int, output_mask: tuple[bool, ...], *, out: object,
+) -> Cost:  # fmt: skip
+    """Up to three gradients, those that `output_mask` asks for: of the input, of the weight, of the bias.
+
+    The forward pass is a sum of products grad = x·w, one for each (output position, channel, tap). Each of them is one
+    product grad·w in the input's gradient and one product grad·x in the weight's: as many as the forward pass has. The
+    bias's gradient is a sum over all positions.
+    """
+    for_input, for_weight, for_bias = output_mask
+    forward = convolution_macs(x, weight, grad, transposed)
+    channels = weight.shape[1] * groups if transposed else weight.shape[0]
+    cost = summed(grad, channels) if for_bias else NOTHING
+    for wanted in (for_input, for_weight):
+        cost += forward if wanted else NOTHING
+    return cost
+
+
+@formula("aten.conv_tbc_backward")
+def conv_tbc_backward(grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, pad: int, *, out: object) -> Cost:
+    """All three gradients, always."""
+    products = Cost(macs=_conv_tbc_macs(weight, grad))
+    return products + products + summed(grad, bias.numel)

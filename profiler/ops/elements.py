@@ -7,6 +7,8 @@ A real operand among complex ones counts as complex, because torch promotes it f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from profiler.ops.cost import NOTHING, Cost, Count, product
 from profiler.ops.registry import Uncovered
 from profiler.records import Tensor, tensors
@@ -49,3 +51,13 @@ def bias_cost(bias: Tensor | None, out: Tensor) -> Cost:
 def first(output: object) -> Tensor:
     """The output's first tensor: the result of an operator that also returns what its backward pass needs."""
     return next(tensors(output))
+
+
+def summed(rows: Tensor, totals: int) -> Cost:
+    """All elements of a tensor added up into so many totals, as the gradient of what was broadcast is."""
+    return each(Cost(adds=1), rows, max(rows.numel - totals, 0))
+
+
+def from_gradient(cost: Cost, *read: Tensor) -> Cost:
+    """A backward operator that is handed the forward's input and looks at its shape only: it reads these alone."""
+    return replace(cost, bytes_read=sum(t.size_bytes for t in read))

@@ -32,7 +32,13 @@ REPETITIONS = """
     _upsample_nearest_exact3d max_unpool2d max_unpool3d
 """
 
-SELECTIONS = "where masked_fill masked_scatter"
+# The gradient of a part: of a row, of a slice. The rest of the whole is zeros.
+PARTS = "select_backward slice_backward diagonal_backward"
+
+# A sparse tensor made of its two parts, and each of them again.
+SPARSE = "_sparse_coo_tensor_with_dims_and_tensors _indices _values"
+
+SELECTIONS = "where masked_fill masked_scatter masked_scatter_backward"
 
 EMPTIES = "empty empty_strided empty_permuted empty_like new_empty new_empty_strided resize resize_as"
 
@@ -76,6 +82,8 @@ _declare("a copy: data moves", COPIES, **COPY)
 _declare("padding: data moves", PADDING, **COPY)
 _declare("a permutation of elements: data moves", REARRANGEMENTS, **COPY)
 _declare("repeats or places elements: data moves", REPETITIONS, **COPY)
+_declare("the gradient of a part, in a tensor of zeros: data moves", PARTS, **COPY)
+_declare("a sparse tensor's parts under another name", SPARSE)
 _declare("chooses between elements: data moves", SELECTIONS, **COPY)
 _declare("memory that nothing is written to yet", EMPTIES)
 _declare("a new tensor of numbers that need no input", FACTORIES, **FILL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from profiler.ops.cost import NOTHING, Cost
+from profiler.ops.elements import from_gradient
 from profiler.ops.registry import formula
 from profiler.records import Tensor, Value
 
@@ -20,6 +21,20 @@ PER_ELEMENT = {
     "huber_loss": Cost(adds=1, comparisons=2, muls=2),  # d ≤ δ ? ½d·d : δ·(d - ½δ)
     "soft_margin_loss": Cost(adds=2, muls=1, specials=2),  # log(1 + exp(-y·x))
 }
+
+
+# What one element of x's gradient costs, g being the gradient that arrives. The sign in front of a constant is free.
+GRADIENT = {
+    "mse_loss": Cost(adds=1, muls=2),  # 2/N·(x - y)·g
+    "smooth_l1_loss": Cost(adds=1, comparisons=2, muls=1, divs=1),  # d = x - y; |d| < β ? d·g/β : ±g
+    "huber_loss": Cost(adds=1, comparisons=2, muls=1),  # |d| ≤ δ ? d·g : ±δ·g
+    "soft_margin_loss": Cost(adds=2, muls=3, divs=1, specials=1),  # z = exp(-y·x); -y·z·g / (1 + z)
+}
+
+
+def _averaged(unit: Cost, reduction: int) -> Cost:
+    """Behind a mean every element is multiplied by 1/N."""
+    return unit + Cost(muls=1) if reduction == MEAN else unit
 
 
 def _reduced(unit: Cost, elements: int, reduction: int) -> Cost:
@@ -38,6 +53,17 @@ for _name, _unit in PER_ELEMENT.items():
     _register(_name, _unit)
 
 
+def _register_backward(name: str, unit: Cost) -> None:
+    @formula(f"aten.{name}_backward")
+    def loss_backward(grad: Tensor, x: Tensor, y: Tensor, reduction: int, *_: Value, out: Tensor) -> Cost:
+        whole = unit if name == "mse_loss" else _averaged(unit, reduction)  # 2/N is one constant
+        return whole * out.numel
+
+
+for _name, _unit in GRADIENT.items():
+    _register_backward(_name, _unit)
+
+
 @formula("aten.binary_cross_entropy")
 def binary_cross_entropy(
     x: Tensor, y: Tensor, weight: Tensor | None = None, reduction: int = MEAN, *, out: Tensor
@@ -45,6 +71,15 @@ def binary_cross_entropy(
     """(y - 1)·max(log(1 - x), -100) - y·max(log x, -100)"""
     unit = Cost(adds=3, specials=2, comparisons=2, muls=2 + int(weight is not None))
     return _reduced(unit, x.numel, reduction)
+
+
+@formula("aten.binary_cross_entropy_backward")
+def binary_cross_entropy_backward(
+    grad: Tensor, x: Tensor, y: Tensor, weight: Tensor | None = None, reduction: int = MEAN, *, out: Tensor
+) -> Cost:
+    """g·(x - y) / max((1 - x)·x, ε)"""
+    unit = Cost(adds=2, muls=2 + int(weight is not None), divs=1, comparisons=1)
+    return _averaged(unit, reduction) * x.numel
 
 
 @formula("aten.binary_cross_entropy_with_logits")
@@ -69,6 +104,16 @@ def nll_loss(
     return replace(cost, bytes_read=picked + target.size_bytes)
 
 
+@formula("aten.nll_loss_backward", "aten.nll_loss2d_backward")
+def nll_loss_backward(
+    grad: Tensor, x: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int,
+    total_weight: Tensor, *, out: Tensor,
+) -> Cost:  # fmt: skip
+    """-g·weight / total weight where the target is, and 0 elsewhere: x itself is not read."""
+    unit = Cost(adds=1, muls=int(weight is not None), divs=int(reduction == MEAN))
+    return from_gradient(unit * target.numel, grad, target, total_weight, *([] if weight is None else [weight]))
+
+
 @formula("aten.multi_margin_loss")
 def multi_margin_loss(
     x: Tensor, target: Tensor, p: float = 1, margin: float = 1, weight: Tensor | None = None, reduction: int = MEAN,
@@ -81,13 +126,38 @@ def multi_margin_loss(
     return term * (rows * (classes - 1)) + _reduced(Cost(adds=classes - 2, divs=1), rows, reduction)
 
 
+@formula("aten.multi_margin_loss_backward")
+def multi_margin_loss_backward(
+    grad: Tensor, x: Tensor, target: Tensor, p: float, margin: float, weight: Tensor | None = None,
+    reduction: int = MEAN, *, out: Tensor,
+) -> Cost:  # fmt: skip
+    """For each other class z = margin - x[y] + x[i]; z > 0 ? pzᵖ⁻¹ : 0, which is subtracted from the target's.
+
+    In the end every element is multiplied by g/C, or g/NC behind a mean.
+    """
+    rows = x.numel // x.shape[-1]
+    term = Cost(adds=2 + 1, comparisons=1, muls=(2 if p == 2 else 0) + int(weight is not None))
+    return term * (x.numel - rows) + Cost(muls=x.numel)
+
+
+@formula("aten.multilabel_margin_loss_backward")
+def multilabel_margin_loss_backward(
+    grad: Tensor, x: Tensor, target: Tensor, reduction: int, is_target: Tensor, *, out: Tensor
+) -> Cost:
+    """The pairs of the forward pass: 1 - x[y] + x[i] > 0 adds to both of them; then every element times g/C."""
+    return Cost(adds=2 + 2, comparisons=1) * _label_pairs(x) + Cost(muls=x.numel)
+
+
 @formula("aten.multilabel_margin_loss", "aten.multilabel_margin_loss_forward")
 def multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int = MEAN, *, out: Value) -> Cost:
     """Σ max(0, 1 - x[y] + x[i]) / C for all labels y and other classes i: C²/4 pairs, the most there can be."""
     classes = x.shape[-1]
-    rows = x.numel // classes
-    pairs = (classes // 2) * (classes - classes // 2)
-    return Cost(adds=3, comparisons=1) * (rows * pairs) + _reduced(Cost(divs=1), rows, reduction)
+    return Cost(adds=3, comparisons=1) * _label_pairs(x) + _reduced(Cost(divs=1), x.numel // classes, reduction)
+
+
+def _label_pairs(x: Tensor) -> int:
+    classes = x.shape[-1]
+    return x.numel // classes * (classes // 2) * (classes - classes // 2)
 
 
 @formula("aten._ctc_loss")
@@ -96,7 +166,22 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, *_: Value, out: Value) -> Cost:
 
     https://www.cs.toronto.edu/~graves/icml_2006.pdf, equation 6. Sequences are taken at their full, padded length.
     """
-    steps, batch = log_probs.shape[0], log_probs.shape[1] if log_probs.ndim == 3 else 1
-    labels = 2 * (targets.shape[-1] * batch if targets.ndim == 2 else targets.numel) + batch  # of the whole batch
     # max of three; three differences and exps; two sums; log; the max and the label's own log probability added
-    return Cost(comparisons=2, adds=3 + 2 + 2, specials=3 + 1) * (steps * labels)
+    return Cost(comparisons=2, adds=3 + 2 + 2, specials=3 + 1) * _lattice(log_probs, targets)
+
+
+def _lattice(log_probs: Tensor, targets: Tensor) -> int:
+    """Steps times labels, blanks between them, of the whole batch."""
+    steps, batch = log_probs.shape[0], log_probs.shape[1] if log_probs.ndim == 3 else 1
+    return steps * (2 * (targets.shape[-1] * batch if targets.ndim == 2 else targets.numel) + batch)
+
+
+@formula("aten._ctc_loss_backward")
+def ctc_loss_backward(grad: Tensor, log_probs: Tensor, targets: Tensor, *_: Value, out: Tensor) -> Cost:
+    """The same recursion from the end, β; α + β gathered for each class; then (exp(p) - exp(Σ + loss - p))·g.
+
+    Equations 10 and 16 of the same paper, in logarithms. A class gathers with log(exp(a - max) + exp(b - max)) + max.
+    """
+    gathering = Cost(adds=1, comparisons=1) + Cost(adds=4, specials=3)
+    recursion = ctc_loss(log_probs, targets, out=out) + gathering * _lattice(log_probs, targets)
+    return recursion + Cost(specials=2, adds=3, muls=1) * log_probs.numel

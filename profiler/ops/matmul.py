@@ -120,10 +120,34 @@ def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None, *
 
 @formula("aten._trilinear")
 def trilinear(
-    i1: Tensor, i2: Tensor, i3: Tensor, expand1: object, expand2: object, expand3: object, sumdim: object,
-    unroll_dim: int = 1, *, out: Tensor,
+    i1: Tensor, i2: Tensor, i3: Tensor, expand1: tuple[int, ...], expand2: tuple[int, ...], expand3: tuple[int, ...],
+    sumdim: tuple[int, ...], unroll_dim: int = 1, *, out: Tensor,
 ) -> Cost:  # fmt: skip
-    """The kernel of `bilinear`, in the one arrangement that calls it."""
-    if (expand1, expand2, expand3, sumdim) != ((1, 3), (0,), (1, 2), (2, 3)):
-        raise Uncovered("a contraction of three tensors other than nn.Bilinear's")
-    return bilinear(i1, i3, i2, out=out)
+    """The kernel of `bilinear` and of its gradients: Σ i1·i2·i3 over `sumdim`. A factor lacks the axes of its `expand`.
+
+    The first two are multiplied, and summed over the axes of `sumdim` that i3 lacks; then the result and i3, over the
+    others. A product that nothing is summed of is a multiplication, not a multiply-accumulate.
+    """
+    lacking = tuple(frozenset(axes) for axes in (expand1, expand2, expand3))
+    sizes = _trilinear_sizes((i1, i2, i3), lacking)
+    first, second = frozenset(sumdim) & lacking[2], frozenset(sumdim) - lacking[2]
+    pair = frozenset(sizes) - (lacking[0] & lacking[1])
+    triple = (pair - first) | (frozenset(sizes) - lacking[2])
+    return _contraction(sizes, pair, first, i1) + _contraction(sizes, triple, second, i1)
+
+
+def _trilinear_sizes(factors: tuple[Tensor, ...], lacking: tuple[frozenset[int], ...]) -> dict[int, int]:
+    """The size of every axis, from a factor that has it."""
+    sizes: dict[int, int] = {}
+    for factor, missing in zip(factors, lacking, strict=True):
+        present = (axis for axis in range(factor.ndim + len(missing)) if axis not in missing)
+        sizes |= dict(zip(present, factor.shape, strict=True))
+    return dict(sorted(sizes.items()))
+
+
+def _contraction(sizes: dict[int, int], over: frozenset[int], summed: frozenset[int], like: Tensor) -> Cost:
+    factors = [size for axis, size in sizes.items() if axis in over]
+    if not summed:
+        return each(Cost(muls=prod(factors)), like, 1)
+    names = " ".join(f"axis{axis}" for axis in sizes if axis in over)
+    return Cost(macs=mac(names, *factors, of=like))

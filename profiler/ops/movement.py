@@ -95,6 +95,10 @@ def _register(in_place: bool) -> None:
         elements = index.numel * prod(size for d, size in enumerate(x.shape) if d != dim % x.ndim)
         return _scatter(x, elements, (index, value), None, in_place)
 
+    @formula(f"aten.put{twin}")
+    def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False, *, out: Tensor) -> Cost:
+        return _scatter(x, index.numel, (index, source), "add" if accumulate else None, in_place)
+
     @formula(f"aten.index_put{twin}", f"aten._index_put_impl{twin}")
     def index_put(
         x: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False, *_: Value, out: Tensor

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from profiler.ops.cost import Cost
+from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
 
@@ -69,6 +69,68 @@ def rms_norm(x: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None
     return Cost(adds=(n - rows) + rows, muls=2 * n + (n if weight is not None else 0), divs=rows, specials=rows)
 
 
+def layer_norm_gradient(
+    rows: int, length: int, *, centred: bool, scale: bool, wanted: tuple[bool, ...], channels: int
+) -> Cost:
+    """The gradients of a layer norm, x̂ = (x - mean)·r being what it normalised to, r = rsqrt(var + ε), h = g·γ:
+
+    of the input   r·(h - mean(h) - x̂·mean(h·x̂)), the two means over each row
+    of γ           Σ g·x̂ over all rows, one for each of so many `channels`
+    of β           Σ g
+
+    as https://arxiv.org/abs/1607.06450 follows from https://arxiv.org/abs/1502.03167, section 3. RMS norm is not
+    `centred`: there is no mean to subtract, neither from x nor from h. It has no β.
+    """
+    for_input, for_scale, for_shift = wanted
+    n, sums = rows * length, rows * max(length - 1, 0)
+    totals = max(n - channels, 0)
+    cost = Cost(muls=n, adds=n if centred else 0) if for_input or for_scale else NOTHING  # x̂
+    if for_input:
+        cost += Cost(muls=n if scale else 0)  # h
+        cost += Cost(muls=n, adds=sums, divs=rows)  # mean(h·x̂)
+        cost += Cost(adds=sums, divs=rows) if centred else NOTHING  # mean(h)
+        cost += Cost(muls=n, adds=2 * n if centred else n)  # h - mean(h) - x̂·mean(h·x̂)
+        cost += Cost(muls=n)  # times r
+    if for_scale:
+        cost += Cost(muls=n, adds=totals)
+    if for_shift:
+        cost += Cost(adds=totals)
+    return cost
+
+
+@formula("aten.native_layer_norm_backward")
+def layer_norm_backward(
+    grad: Tensor, x: Tensor, normalized_shape: tuple[int, ...], mean: Tensor, rstd: Tensor, weight: Tensor | None,
+    bias: Tensor | None, output_mask: tuple[bool, ...], *, out: Value,
+) -> Cost:  # fmt: skip
+    length = prod(normalized_shape)
+    return layer_norm_gradient(
+        _rows(x, length), length, centred=True, scale=weight is not None, wanted=output_mask, channels=length
+    )
+
+
+@formula("aten.native_group_norm_backward")
+def group_norm_backward(
+    grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, n: int, c: int, hxw: int, group: int,
+    output_mask: tuple[bool, ...], *, out: Value,
+) -> Cost:  # fmt: skip
+    rows = n * group
+    length = x.numel // rows if rows else 0
+    return layer_norm_gradient(rows, length, centred=True, scale=weight is not None, wanted=output_mask, channels=c)
+
+
+@formula("aten._fused_rms_norm_backward")
+def rms_norm_backward(
+    grad: Tensor, x: Tensor, normalized_shape: tuple[int, ...], rstd: Tensor, weight: Tensor | None,
+    output_mask: tuple[bool, ...], *, out: Value,
+) -> Cost:  # fmt: skip
+    length = prod(normalized_shape)
+    return layer_norm_gradient(
+        _rows(x, length), length, centred=False, scale=weight is not None, wanted=(*output_mask, False),
+        channels=length,
+    )  # fmt: skip
+
+
 def _scale_and_shift(elements: int, channels: int, weight: Tensor | None, bias: Tensor | None) -> Cost:
     """scale = γ·rsqrt(var + ε) and shift = β - mean·scale per channel, then x·scale + shift."""
     folding = Cost(
@@ -120,6 +182,49 @@ def batch_norm_with_update(x: Tensor, weight: Tensor | None, bias: Tensor | None
     return _batch_norm(x, x.shape[1], weight, bias, training=True, tracked=True)
 
 
+def _batch_norm_gradient(x: Tensor, weight: Tensor | None, training: bool, wanted: tuple[bool, ...]) -> Cost:
+    """https://arxiv.org/abs/1502.03167, section 3, with what is the same for a whole channel computed once:
+
+    s = Σ g, d = Σ g·(x - mean); of β it is s, of γ it is d·r, r = rsqrt(var + ε), and of the input
+    (g - s/m - (x - mean)·k)·(γ·r) with k = d·r·r/m, m elements in a channel.
+
+    In inference the statistics are constants, and the input's is g·(γ·r) alone; but r is computed anew.
+    """
+    for_input, for_scale, for_shift = wanted
+    n, channels = x.numel, x.shape[1]
+    sums = max(n - channels, 0)
+    through_statistics = for_input and training
+    cost = NOTHING
+    if for_shift or through_statistics:
+        cost += Cost(adds=sums)  # s
+    if for_scale or through_statistics:
+        cost += Cost(adds=n + sums, muls=n)  # d
+    if for_scale:
+        cost += Cost(muls=channels)
+    if for_input:
+        cost += Cost(muls=n + (channels if weight is not None else 0))  # times γ·r
+    if through_statistics:
+        cost += Cost(muls=2, divs=2) * channels + Cost(adds=2, muls=1) * n
+    if not training and (for_input or for_scale):
+        cost += Cost(adds=1, specials=1) * channels
+    return cost
+
+
+@formula("aten.native_batch_norm_backward", "aten.batch_norm_backward")
+def batch_norm_backward(
+    grad: Tensor, x: Tensor, weight: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None,
+    save_mean: Tensor | None, save_invstd: Tensor | None, train: bool, eps: float, output_mask: tuple[bool, ...],
+    *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    return _batch_norm_gradient(x, weight, train, output_mask)
+
+
+@formula("aten.cudnn_batch_norm_backward", "aten.miopen_batch_norm_backward")
+def cudnn_batch_norm_backward(x: Tensor, grad: Tensor, weight: Tensor, *_: Value, out: Value) -> Cost:
+    """In training alone, and all three gradients."""
+    return _batch_norm_gradient(x, weight, True, (True, True, True))
+
+
 @formula("aten.instance_norm")
 def instance_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None,
@@ -134,6 +239,16 @@ def instance_norm(
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0, *, out: Value) -> Cost:
     """v·(g / ‖v‖), a norm for each slice along `dim`."""
     return vector_norm_cost(v.numel, g.numel, 2) + Cost(divs=g.numel, muls=v.numel)
+
+
+@formula("aten._weight_norm_interface_backward")
+def weight_norm_backward(grad: Tensor, v: Tensor, g: Tensor, norms: Tensor, dim: int, *, out: Value) -> Cost:
+    """https://arxiv.org/abs/1602.07868, equation 3.
+
+    Of g it is a = Σ grad·v / ‖v‖ for each slice, and of v it is grad·b - v·(a·b/‖v‖) with b = g/‖v‖.
+    """
+    n, rows = v.numel, g.numel
+    return Cost(muls=n + 2 * n, adds=max(n - rows, 0) + n) + Cost(divs=3, muls=1) * rows
 
 
 def vector_norm_cost(elements: int, rows: int, p: float | str) -> Cost:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from profiler.ops.cost import Cost
-from profiler.ops.elements import first
+from profiler.ops.elements import first, from_gradient
 from profiler.ops.registry import formula
 from profiler.records import Tensor, Value
 
@@ -53,6 +53,16 @@ def _average(visited: int, out: Tensor) -> Cost:
     return Cost(adds=max(visited - out.numel, 0), divs=out.numel)
 
 
+def _spread(visited: int, grad: Tensor) -> Cost:
+    """An average's gradient: divided by the window's size, then added to each element of the window."""
+    return from_gradient(Cost(adds=visited, divs=grad.numel), grad)
+
+
+def _returned(grad: Tensor, indices: Tensor) -> Cost:
+    """A maximum's gradient is added to where the maximum was."""
+    return from_gradient(Cost(adds=grad.numel), grad, indices)
+
+
 def _register(rank: int) -> None:
     @formula(f"aten.max_pool{rank}d", f"aten.max_pool{rank}d_with_indices")
     def max_pool(
@@ -80,6 +90,39 @@ def _register(rank: int) -> None:
 
 for _rank in (1, 2, 3):
     _register(_rank)
+
+
+def _register_backward(rank: int) -> None:
+    @formula(f"aten.max_pool{rank}d_with_indices_backward")
+    def max_pool_backward(
+        grad: Tensor, x: Tensor, kernel_size: Setting, stride: Setting, padding: Setting, dilation: Setting,
+        ceil_mode: bool, indices: Tensor, *, out: Tensor,
+    ) -> Cost:  # fmt: skip
+        return _returned(grad, indices)
+
+    @formula(f"aten.adaptive_max_pool{rank}d_backward")
+    def adaptive_max_pool_backward(grad: Tensor, x: Tensor, indices: Tensor, *, out: Tensor) -> Cost:
+        return _returned(grad, indices)
+
+    @formula(f"aten.fractional_max_pool{rank}d_backward")
+    def fractional_max_pool_backward(
+        grad: Tensor, x: Tensor, kernel_size: Setting, output_size: Setting, indices: Tensor, *, out: Tensor
+    ) -> Cost:
+        return _returned(grad, indices)
+
+    @formula(f"aten.avg_pool{rank}d_backward")
+    def avg_pool_backward(
+        grad: Tensor, x: Tensor, kernel_size: Setting, stride: Setting, padding: Setting, *_: Value, out: Tensor
+    ) -> Cost:
+        return _spread(_visited(x, grad, rank, kernel_size, stride, padding), grad)
+
+    @formula(f"aten._adaptive_avg_pool{rank}d_backward")
+    def adaptive_avg_pool_backward(grad: Tensor, x: Tensor, *, out: Tensor) -> Cost:
+        return _spread(_adaptive_visited(x, grad, rank), grad)
+
+
+for _rank in (2, 3):
+    _register_backward(_rank)
 
 
 @formula("aten.fractional_max_pool2d", "aten.fractional_max_pool3d")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 
 from profiler.ops.cost import NOTHING, Cost, Count, product
+from profiler.ops.elements import summed
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
 
@@ -122,3 +123,48 @@ def _fused_cell(kind: str) -> None:
 
 _fused_cell("lstm")
 _fused_cell("gru")
+
+
+# One hidden unit's gradient behind the matrix products, g being a gate's value, which the forward pass kept.
+CELL_GRADIENT = {
+    # of o: dh·t·(1 - o)·o, t = tanh(c'); c = dh·o·(1 - t·t) + dc'; of i: c·g·(1 - i)·i; of g: c·i·(1 - g·g);
+    # of f: c·c₀·(1 - f)·f; of the state before: c·f
+    "lstm": Cost(muls=3 + 3 + 3 + 3 + 3 + 1, adds=1 + 2 + 1 + 1 + 1, specials=1),
+    # of z: dh·(h - n)·(1 - z)·z; of the state before: dh·z; n = dh·(1 - z)·(1 - n·n), its hidden part n·r;
+    # of r: n·(hidden part of n)·(1 - r)·r
+    "gru": Cost(muls=3 + 1 + 3 + 1 + 3, adds=2 + 1 + 1),
+}
+
+
+@formula("aten._thnn_fused_lstm_cell_backward_impl")
+def fused_lstm_cell_backward(
+    grad_hy: Tensor | None, grad_cy: Tensor | None, cx: Tensor, cy: Tensor, workspace: Tensor, has_bias: bool,
+    *, out: Value,
+) -> Cost:  # fmt: skip
+    """Only what stands in front of the matrix products; both biases have one gradient, a sum over the batch."""
+    cost = CELL_GRADIENT["lstm"] * cx.numel
+    return cost + summed(workspace, workspace.shape[-1]) if has_bias else cost
+
+
+@formula("aten._thnn_fused_gru_cell_backward")
+def fused_gru_cell_backward(grad_hy: Tensor, workspace: Tensor, has_bias: bool, *, out: Value) -> Cost:
+    """The biases of the input's and of the hidden state's gates have gradients of their own: r differs."""
+    batch, hidden = grad_hy.shape
+    biases = Cost(adds=2 * 3 * hidden * (batch - 1) if has_bias else 0)
+    return CELL_GRADIENT["gru"] * grad_hy.numel + biases
+
+
+@formula("aten.mkldnn_rnn_layer_backward")
+def mkldnn_rnn_layer_backward(
+    x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, hx: Tensor, cx: Tensor, result: Tensor,
+    hy: Tensor, cy: Tensor, grad_output: Tensor | None, grad_hy: Tensor | None, grad_cy: Tensor | None, reverse: bool,
+    mode: int, hidden_size: int, num_layers: int, has_biases: bool, *_: Value, out: Value,
+) -> Cost:  # fmt: skip
+    """For every product of the forward pass two: one in the gradient of its input or state, one in its weight's."""
+    if mode != 2:
+        raise Uncovered("a recurrent layer other than LSTM")
+    length, batch, _width = x.shape
+    forward = _layer("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 0).macs
+    steps = length * batch
+    biases = Cost(adds=4 * hidden_size * (steps - 1) if has_biases else 0)
+    return Cost(macs=forward + forward) + CELL_GRADIENT["lstm"] * (steps * hidden_size) + biases

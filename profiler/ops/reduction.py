@@ -147,7 +147,36 @@ def _distances(pairs: int, length: int, p: float) -> Cost:
     return Cost(adds=pairs * length) + vector_norm_cost(pairs * length, pairs, p)
 
 
-@formula("aten.cdist", "aten._cdist_forward")
+def _distances_gradient(pairs: int, length: int, p: float) -> Cost:
+    """For each coordinate of each pair (x - y)·|x - y|ᵖ⁻²·(g/dᵖ⁻¹), added to the point's; the last factor once a pair.
+
+    For p = 1 and p = ∞ it is sign(x - y)·g, in the latter case if |x - y| is the largest.
+    """
+    if p == 0:
+        return NOTHING
+    if p == 1:
+        return Cost(adds=1 + 1, comparisons=2, muls=1) * (pairs * length)
+    if p == 2:
+        return Cost(adds=1 + 1, muls=1) * (pairs * length) + Cost(divs=1) * pairs
+    if p == float("inf"):
+        return Cost(adds=1 + 1, comparisons=2 + 2, muls=1) * (pairs * length)
+    return Cost(adds=1 + 1, comparisons=1, specials=1, muls=2) * (pairs * length) + Cost(specials=1, divs=1) * pairs
+
+
+@formula("aten._cdist_backward")
+def cdist_backward(grad: Tensor, x: Tensor, y: Tensor, p: float, distances: Tensor, *, out: Tensor) -> Cost:
+    """Of x alone. That of y is another call."""
+    return _distances_gradient(distances.numel, x.shape[-1], p)
+
+
+@formula("aten._pdist_backward")
+def pdist_backward(grad: Tensor, x: Tensor, p: float, distances: Tensor, *, out: Tensor) -> Cost:
+    """Of both points of each pair: what is added to one is subtracted from the other."""
+    both = Cost(adds=distances.numel * x.shape[-1] if p else 0)
+    return _distances_gradient(distances.numel, x.shape[-1], p) + both
+
+
+@formula("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist")
 def cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None, *, out: Tensor) -> Cost:
     """By the definition, though above 25 rows the kernel finds 2-norms by a matrix product."""
     return _distances(out.numel, x.shape[-1], p)

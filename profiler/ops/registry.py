@@ -111,6 +111,14 @@ def is_known(op: str) -> bool:
     return callable(_find(op))
 
 
+def formula_of(op: str) -> Formula:
+    """The formula of a known operator, for another that is made of it."""
+    found = _find(op)
+    if not callable(found):
+        raise Uncovered(f"{op} has no formula")
+    return found
+
+
 def cost(signature: Signature) -> Cost | None:
     """The cost of a call with this signature; None when the operator, or this use of it, is unknown."""
     found = _costs.get(id(signature))

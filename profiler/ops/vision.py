@@ -6,7 +6,7 @@ from math import ceil, log2, prod
 
 from profiler.ops.convolution import convolution_macs
 from profiler.ops.cost import Cost
-from profiler.ops.elements import first
+from profiler.ops.elements import first, summed
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
 
@@ -71,4 +71,66 @@ def deform_conv2d(
         + (BILINEAR + Cost(muls=1 if use_mask else 0)) * samples
         + Cost(adds=2 + 4, specials=2, muls=4) * positions
         + Cost(adds=out.numel)
+    )
+
+
+@formula("torchvision._roi_align_backward")
+def roi_align_backward(
+    grad: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int, batch_size: int,
+    channels: int, height: int, width: int, sampling_ratio: int, aligned: bool, *, out: Tensor,
+) -> Cost:  # fmt: skip
+    """A bin's gradient is divided among its samples, and each sample's, weighted, added to its four neighbours."""
+    if sampling_ratio <= 0:
+        raise Uncovered("as many samples as the boxes are large")
+    return (Cost(muls=4, adds=4) * sampling_ratio**2 + Cost(divs=1)) * grad.numel
+
+
+@formula("torchvision._ps_roi_align_backward")
+def ps_roi_align_backward(
+    grad: Tensor, rois: Tensor, channel_mapping: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
+    sampling_ratio: int, *_: Value, out: Tensor,
+) -> Cost:  # fmt: skip
+    if sampling_ratio <= 0:
+        raise Uncovered("as many samples as the boxes are large")
+    return (Cost(muls=4, adds=4) * sampling_ratio**2 + Cost(divs=1)) * grad.numel
+
+
+@formula("torchvision._roi_pool_backward")
+def roi_pool_backward(grad: Tensor, rois: Tensor, argmax: Tensor, *_: Value, out: Tensor) -> Cost:
+    """Added to where the maximum was."""
+    return Cost(adds=grad.numel)
+
+
+@formula("torchvision._ps_roi_pool_backward")
+def ps_roi_pool_backward(grad: Tensor, rois: Tensor, *_: Value, out: Tensor) -> Cost:
+    """At most, as in the forward pass: bins that together are as large as the image, for each box and channel."""
+    return Cost(adds=rois.shape[0] * grad.shape[1] * prod(out.shape[-2:]), divs=grad.numel)
+
+
+@formula("torchvision._deform_conv2d_backward")
+def deform_conv2d_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, offset: Tensor, mask: Tensor, bias: Tensor, *settings: Value, out: Value
+) -> Cost:
+    """All gradients, always. Two products for each of the convolution's: of the samples, and of the weight.
+
+    The samples are taken again for the weight's. A sample's gradient c is added, weighted, to its four neighbours. The
+    offset's is c times the slope of the blend along both axes, a difference of weighted neighbours; the mask's is c
+    times the sample.
+    """
+    *_, use_mask = settings
+    n, c_in = x.shape[:2]
+    samples = n * c_in * prod(weight.shape[2:]) * prod(grad.shape[-2:])
+    positions = offset.numel // 2
+    masked = int(bool(use_mask))
+    forward = convolution_macs(x, weight, grad)
+    sampling = BILINEAR + Cost(muls=masked)
+    to_image = Cost(muls=4 + masked, adds=4)
+    to_offset = (BILINEAR + Cost(muls=1 + masked, adds=1)) * 2
+    to_mask = (BILINEAR + Cost(muls=1, adds=1)) * masked
+    return (
+        forward
+        + forward
+        + (sampling + to_image + to_offset + to_mask) * samples
+        + Cost(adds=2 + 4, specials=2, muls=4) * positions
+        + summed(grad, bias.numel)
     )

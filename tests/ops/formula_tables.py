@@ -828,6 +828,588 @@ LOSS = [
     ),
 ]  # fmt: skip
 
+CONVOLUTION_BACKWARD = [
+    # all three gradients: twice the forward's products, and a sum over 2 x 56 x 56 positions for each of 64 biases
+    row(
+        "aten.convolution_backward.default", f(2, 64, 56, 56), f(2, 64, 56, 56), f(64, 16, 3, 3), (64,), (1, 1), (1, 1),
+        (1, 1), False, (0, 0), 4, (True, True, True), out=(f(2, 64, 56, 56), f(64, 16, 3, 3), f(64)),
+        macs=2 * (2 * 64 * 56 * 56 * (64 // 4) * 3 * 3), adds=64 * (2 * 56 * 56 - 1),
+    ),
+    # the first layer: the image needs no gradient; the output is half as large
+    row(
+        "aten.convolution_backward.default", f(1, 64, 112, 112), f(1, 3, 224, 224), f(64, 3, 7, 7), None, (2, 2),
+        (3, 3), (1, 1), False, (0, 0), 1, (False, True, False), out=(None, f(64, 3, 7, 7), None),
+        macs=64 * 112 * 112 * 3 * 7 * 7,
+    ),
+    # a frozen weight
+    row(
+        "aten.convolution_backward.default", f(1, 6, 3, 3), f(1, 4, 9, 9), f(6, 4, 3, 3), (6,), (1, 1), (0, 0), (3, 3),
+        False, (0, 0), 1, (True, False, False), out=(f(1, 4, 9, 9), None, None), macs=6 * 3 * 3 * 4 * 3 * 3,
+    ),
+    # a frozen layer but for its bias
+    row(
+        "aten.convolution_backward.default", f(1, 6, 3, 3), f(1, 4, 9, 9), f(6, 4, 3, 3), (6,), (1, 1), (0, 0), (3, 3),
+        False, (0, 0), 1, (False, False, True), out=(None, None, f(6)), adds=6 * (3 * 3 - 1),
+    ),
+    # transposed: the input's 5 positions; 2 groups of 3 channels have 6 biases
+    row(
+        "aten.convolution_backward.default", f(2, 6, 10), f(2, 8, 5), f(8, 3, 4), (6,), (2,), (1,), (1,), True, (0,), 2,
+        (True, True, True), out=(f(2, 8, 5), f(8, 3, 4), f(6)),
+        macs=2 * (2 * 8 * 5 * (6 // 2) * 4), adds=6 * (2 * 10 - 1),
+    ),
+    row(
+        "aten.convolution_backward.default", c(1, 4, 7), c(1, 2, 9), c(4, 2, 3), (4,), (1,), (0,), (1,), False, (0,), 1,
+        (False, True, True), out=(None, c(4, 2, 3), c(4)), macs=4 * 7 * 2 * 3 * 4, adds=2 * 4 * (7 - 1),
+    ),
+    row(
+        "aten.conv_tbc_backward.default", f(5, 2, 4), f(9, 2, 3), f(5, 3, 4), f(4), 0,
+        out=(f(9, 2, 3), f(5, 3, 4), f(4)),
+        macs=2 * (2 * 4 * 5 * 3 * 5), adds=4 * (5 * 2 - 1),
+    ),
+]  # fmt: skip
+
+OUT, LSE = f(2, 4, 5, 8), f(2, 4, 5)
+# QK' again, of Q, of K; of V, and of the weights. Scaling twice, P·(dP - D); rows of dO·O; minus the logsumexp, minus D
+FIVE = {
+    "macs": 3 * (2 * 4 * 5 * 7 * 16) + 2 * (2 * 4 * 5 * 7 * 8), "muls": 3 * S + R * 8, "adds": 2 * S + R * 7,
+    "specials": S,
+}  # fmt: skip
+ATTENTION_BACKWARD = [
+    row(
+        "aten._scaled_dot_product_flash_attention_for_cpu_backward.default", OUT, Q, K, V, OUT, LSE, 0.0, True,
+        out=(Q, K, V), **FIVE,
+    ),
+    row(
+        "aten._scaled_dot_product_flash_attention_for_cpu_backward.default", OUT, Q, K, V, OUT, LSE, 0.0, False,
+        kwargs={"attn_mask": f(5, 7)}, out=(Q, K, V), **(FIVE | {"adds": 3 * S + R * 7}),
+    ),
+    row(
+        "aten._scaled_dot_product_flash_attention_for_cpu_backward.default", OUT, Q, K, V, OUT, LSE, 0.0, False,
+        kwargs={"attn_mask": b(5, 7)}, out=(Q, K, V), **FIVE,
+    ),
+    # two query heads share each key head; dropout multiplies P and dP by mask and 1/(1-p)
+    row(
+        "aten._scaled_dot_product_flash_attention_backward.default", OUT, Q, f(2, 2, 7, 16), f(2, 2, 7, 8), OUT, LSE,
+        None, None, 5, 7, 0.1, False, i(2), i(), out=(Q, f(2, 2, 7, 16), f(2, 2, 7, 8)),
+        **(FIVE | {"muls": 3 * S + R * 8 + 4 * S}),
+    ),
+    row(
+        "aten._scaled_dot_product_efficient_attention_backward.default", OUT, Q, K, V, f(2, 4, 5, 7), OUT, LSE, i(),
+        i(), 0.1, (True, True, True, False), out=(Q, K, V, None),
+        **(FIVE | {"adds": 3 * S + R * 7, "muls": 3 * S + R * 8 + 4 * S}),
+    ),
+    row(
+        "aten._scaled_dot_product_cudnn_attention_backward.default", OUT, Q, K, V, OUT, LSE, i(), i(), f(2, 4, 5, 7),
+        None, None, 5, 7, 0.1, False, out=(Q, K, V), **(FIVE | {"adds": 3 * S + R * 7, "muls": 3 * S + R * 8 + 4 * S}),
+    ),
+    row(
+        "aten._scaled_dot_product_fused_attention_overrideable_backward.default", OUT, Q, K, V, f(2, 4, 5, 7),
+        (True, True, True, False), OUT, LSE, None, None, 5, 7, 0.1, False, i(), i(), out=(Q, K, V, None),
+        **(FIVE | {"adds": 3 * S + R * 7, "muls": 3 * S + R * 8 + 4 * S}),
+    ),
+]  # fmt: skip
+
+# of a row of 20: x - mean, two means, h - mean(h) - x̂·mean(h·x̂)
+ROW_ADDS = 20 + 19 + 19 + 2 * 20
+ALL_THREE = (True, True, True)
+ROWS = f(2, 6, 20)
+NORM_BACKWARD = [
+    # muls: x̂, g·γ, h·x̂, x̂·mean, times r; g·x̂. 12 rows are summed for each of 20 features, twice
+    row(
+        "aten.native_layer_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(2, 6, 1), f(20), f(20),
+        ALL_THREE, out=(ROWS, f(20), f(20)), adds=12 * ROW_ADDS + 2 * (20 * 11), muls=(5 + 1) * X, divs=12 * 2,
+    ),
+    # without scale and shift
+    row(
+        "aten.native_layer_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(2, 6, 1), None, None,
+        (True, False, False), out=(ROWS, None, None), adds=12 * ROW_ADDS, muls=4 * X, divs=12 * 2,
+    ),
+    # frozen scale and shift
+    row(
+        "aten.native_layer_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(2, 6, 1), f(20), f(20),
+        (True, False, False), out=(ROWS, None, None), adds=12 * ROW_ADDS, muls=5 * X, divs=12 * 2,
+    ),
+    # the input needs none
+    row(
+        "aten.native_layer_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(2, 6, 1), f(20), f(20),
+        (False, True, True), out=(None, f(20), f(20)), adds=X + 2 * (20 * 11), muls=2 * X,
+    ),
+    row(
+        "aten.native_layer_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(2, 6, 1), f(20), f(20),
+        (False, False, True), out=(None, None, f(20)), adds=20 * 11,
+    ),
+    # 2 samples of 3 groups of 2 channels of 20; for each of 6 channels 2 x 20 are summed
+    row(
+        "aten.native_group_norm_backward.default", IMAGE, IMAGE, f(2, 3), f(2, 3), f(6), 2, 6, 20, 3, ALL_THREE,
+        out=(IMAGE, f(6), f(6)), adds=6 * (40 + 39 + 39 + 2 * 40) + 2 * (6 * 39), muls=(5 + 1) * X, divs=6 * 2,
+    ),
+    # no mean: x̂ = x·r, one mean a row, one subtraction
+    row(
+        "aten._fused_rms_norm_backward.default", ROWS, ROWS, (20,), f(2, 6, 1), f(20), (True, True),
+        out=(ROWS, f(20)), adds=12 * (19 + 20) + 20 * 11, muls=(5 + 1) * X, divs=12,
+    ),
+    # Σ g, Σ g·(x - mean) of 2*4*5 elements a channel; per element (g - s/m - (x - mean)·k)·(γ·r)
+    row(
+        "aten.native_batch_norm_backward.default", IMAGE, IMAGE, f(6), f(6), f(6), f(6), f(6), True, 1e-5, ALL_THREE,
+        out=(IMAGE, f(6), f(6)), adds=X + 2 * (6 * 39) + 2 * X, muls=X + 6 + 6 + X + X + 2 * 6, divs=2 * 6,
+    ),
+    # no scale, no shift
+    row(
+        "aten.native_batch_norm_backward.default", IMAGE, IMAGE, None, None, None, f(6), f(6), True, 1e-5,
+        (True, False, False), out=(IMAGE, None, None),
+        adds=X + 2 * (6 * 39) + 2 * X, muls=X + X + X + 2 * 6, divs=2 * 6,
+    ),
+    row(
+        "aten.native_batch_norm_backward.default", IMAGE, IMAGE, f(6), f(6), f(6), f(6), f(6), True, 1e-5,
+        (False, False, True), out=(None, None, f(6)), adds=6 * 39,
+    ),
+    # with the running statistics, which are constants: r = rsqrt(var + eps), g·(γ·r); Σ g·(x - mean)·r; Σ g
+    row(
+        "aten.native_batch_norm_backward.default", IMAGE, IMAGE, f(6), f(6), f(6), f(0), f(0), False, 1e-5, ALL_THREE,
+        out=(IMAGE, f(6), f(6)), adds=6 + X + 2 * (6 * 39), muls=X + 6 + X + 6, specials=6,
+    ),
+    row(
+        "aten.native_batch_norm_backward.default", IMAGE, IMAGE, f(6), f(6), f(6), f(0), f(0), False, 1e-5,
+        (True, False, False), out=(IMAGE, None, None), adds=6, muls=X + 6, specials=6,
+    ),
+    row(
+        "aten.cudnn_batch_norm_backward.default", IMAGE, IMAGE, f(6), None, None, f(6), f(6), 1e-5, f(0),
+        out=(IMAGE, f(6), f(6)), adds=X + 2 * (6 * 39) + 2 * X, muls=X + 6 + 6 + X + X + 2 * 6, divs=2 * 6,
+    ),
+    # grad·v and its sum over 7; grad·b, v·k, their difference. A row: a, b, k = a·b/norm
+    row(
+        "aten._weight_norm_interface_backward.default", f(4, 7), f(4, 7), f(4, 1), f(4), 0, out=(f(4, 7), f(4, 1)),
+        muls=28 + 28 + 28 + 4, adds=4 * 6 + 28, divs=3 * 4,
+    ),
+]  # fmt: skip
+
+G = f(2, 9)
+ACTIVATION_BACKWARD = [
+    row("aten.threshold_backward.default", G, G, 0, out=G, comparisons=18),
+    row("aten.hardtanh_backward.default", G, G, 0.0, 6.0, out=G, comparisons=2 * 18),
+    row("aten.leaky_relu_backward.default", G, G, 0.2, False, out=G, comparisons=18, muls=18),
+    row("aten._prelu_kernel_backward.default", G, G, f(1, 9), out=(G, G), comparisons=18, muls=2 * 18),
+    row("aten.sigmoid_backward.default", G, G, out=G, adds=18, muls=2 * 18),
+    row("aten.tanh_backward.default", G, G, out=G, adds=18, muls=2 * 18),
+    row("aten.silu_backward.default", G, G, out=G, specials=18, adds=2 * 18, muls=3 * 18),
+    row("aten.mish_backward.default", G, G, out=G, specials=4 * 18, adds=2 * 18, muls=4 * 18),
+    row(
+        "aten.softplus_backward.default", G, G, 1.0, 20.0, out=G,
+        comparisons=18, muls=2 * 18, specials=18, adds=18, divs=18,
+    ),
+    row("aten.hardsigmoid_backward.default", G, G, out=G, comparisons=2 * 18, divs=18),
+    row("aten.hardswish_backward.default", G, G, out=G, comparisons=2 * 18, divs=18, adds=18, muls=18),
+    row("aten.hardshrink_backward.default", G, G, 0.5, out=G, comparisons=2 * 18),
+    row("aten.softshrink_backward.default", G, G, 0.5, out=G, comparisons=2 * 18),
+    row("aten.elu_backward.default", G, 1.0, 1, 1, False, G, out=G, comparisons=18, specials=18, muls=2 * 18),
+    row("aten.elu_backward.default", G, 1.0, 1, 2, False, G, out=G, comparisons=18, specials=18, muls=4 * 18),
+    row("aten.elu_backward.default", G, 1.0, 1, 1, True, G, out=G, comparisons=18, adds=18, muls=18),
+    # x·√½, ½·(...); x·x, times -½, times 1/√2π; x·φ, times g
+    row("aten.gelu_backward.default", G, G, out=G, muls=7 * 18, adds=2 * 18, specials=2 * 18),
+    # x³, twice times; times √(2/π); ½·(1 + t); ½x; t·t; 3·0.044715·x², times √(2/π); two products; times g
+    row(
+        "aten.gelu_backward.default", G, G, kwargs={"approximate": "tanh"}, out=G,
+        muls=12 * 18, adds=5 * 18, specials=18,
+    ),
+    row("aten.glu_backward.default", f(2, 5), f(2, 10), -1, out=f(2, 10), specials=10, adds=10, muls=3 * 10),
+    row("aten.log_sigmoid_backward.default", G, G, G, out=G, comparisons=18, adds=2 * 18, divs=18, muls=2 * 18),
+    row(
+        "aten.log_sigmoid_backward.default", G, G, f(0), out=G,
+        comparisons=2 * 18, adds=3 * 18, specials=18, divs=18, muls=2 * 18,
+    ),
+    row("aten.rrelu_with_noise_backward.default", G, G, G, 0.1, 0.3, True, False, out=G, muls=18),
+    row("aten.rrelu_with_noise_backward.default", G, G, G, 0.1, 0.3, False, False, out=G, comparisons=18, muls=18),
+    row("aten.logit_backward.default", G, G, out=G, adds=18, muls=18, divs=18),
+    row("aten.logit_backward.default", G, G, 1e-6, out=G, adds=18, muls=18, divs=18, comparisons=2 * 18),
+    row(
+        "aten._softmax_backward_data.default", f(4, 7), f(4, 7), -1, "float32", out=f(4, 7),
+        muls=28 + 28, adds=4 * 6 + 28,
+    ),
+    row(
+        "aten._masked_softmax_backward.default", f(4, 7), f(4, 7), b(4, 7), 0, out=f(4, 7),
+        muls=28 + 28, adds=3 * 7 + 28,
+    ),
+    row(
+        "aten._log_softmax_backward_data.default", f(4, 7), f(4, 7), 1, "float32", out=f(4, 7),
+        specials=28, muls=28, adds=4 * 6 + 28,
+    ),
+    row("aten.native_dropout_backward.default", G, b(2, 9), 2.0, out=G, muls=2 * 18),
+]  # fmt: skip
+
+POOLING_BACKWARD = [
+    # the input's shape matters and its values do not: only the gradient is read, and where the maxima were
+    row(
+        "aten.max_pool2d_with_indices_backward.default", f(2, 3, 4, 4), f(2, 3, 8, 8), (2, 2), (2, 2), (0, 0), (1, 1),
+        False, i(2, 3, 4, 4), out=f(2, 3, 8, 8), adds=96, bytes_read=96 * 4 + 96 * 8,
+    ),
+    row(
+        "aten.max_pool3d_with_indices_backward.default", f(1, 2, 2, 2, 2), f(1, 2, 4, 4, 4), 2, 2, 0, 1, False,
+        i(1, 2, 2, 2, 2), out=f(1, 2, 4, 4, 4), adds=16, bytes_read=16 * 4 + 16 * 8,
+    ),
+    row(
+        "aten.adaptive_max_pool2d_backward.default", f(1, 2, 3, 2), f(1, 2, 7, 4), i(1, 2, 3, 2), out=f(1, 2, 7, 4),
+        adds=12, bytes_read=12 * 4 + 12 * 8,
+    ),
+    row(
+        "aten.adaptive_max_pool3d_backward.default", f(2, 2, 2, 2), f(2, 4, 4, 4), i(2, 2, 2, 2), out=f(2, 4, 4, 4),
+        adds=16, bytes_read=16 * 4 + 16 * 8,
+    ),
+    row(
+        "aten.fractional_max_pool2d_backward.default", f(1, 2, 5, 5), f(1, 2, 9, 9), (2, 2), (5, 5), i(1, 2, 5, 5),
+        out=f(1, 2, 9, 9), adds=50, bytes_read=50 * 4 + 50 * 8,
+    ),
+    row(
+        "aten.fractional_max_pool3d_backward.default", f(1, 2, 5, 5, 5), f(1, 2, 9, 9, 9), 2, 5, i(1, 2, 5, 5, 5),
+        out=f(1, 2, 9, 9, 9), adds=250, bytes_read=250 * 4 + 250 * 8,
+    ),
+    # along an axis 3 windows of 3 over 5 elements, the outer two cut by the padding
+    row(
+        "aten.avg_pool2d_backward.default", f(2, 3, 3, 3), f(2, 3, 5, 5), (3, 3), (2, 2), (1, 1), False, True, None,
+        out=f(2, 3, 5, 5), adds=2 * 3 * (2 + 3 + 2) ** 2, divs=2 * 3 * 3 * 3, bytes_read=54 * 4,
+    ),
+    row(
+        "aten.avg_pool3d_backward.default", f(1, 2, 2, 2, 2), f(1, 2, 4, 4, 4), (2, 2, 2), (2, 2, 2), (0, 0, 0), False,
+        True, None, out=f(1, 2, 4, 4, 4), adds=2 * 4 * 4 * 4, divs=2 * 8, bytes_read=16 * 4,
+    ),
+    # 7 elements to 3 windows: 0-2, 2-4, 4-6
+    row(
+        "aten._adaptive_avg_pool2d_backward.default", f(2, 1, 3), f(2, 1, 7), out=f(2, 1, 7),
+        adds=2 * 3 * 3, divs=2 * 3, bytes_read=6 * 4,
+    ),
+    row(
+        "aten._adaptive_avg_pool3d_backward.default", f(1, 2, 1, 2, 4), f(1, 2, 4, 4, 4), out=f(1, 2, 4, 4, 4),
+        adds=2 * 8 * 8, divs=2 * 8, bytes_read=16 * 4,
+    ),
+]  # fmt: skip
+
+RESAMPLE_BACKWARD = [
+    row("aten.upsample_nearest2d_backward.default", f(1, 3, 8, 8), (8, 8), (1, 3, 4, 4), out=f(1, 3, 4, 4), adds=192),
+    row("aten._upsample_nearest_exact1d_backward.default", f(1, 3, 8), (8,), (1, 3, 4), out=f(1, 3, 4), adds=24),
+    # the forward's weights: 2, and 2 + 4, and 2 + 4 + 8; a sum at each of 2, 4, 8 neighbours
+    row(
+        "aten.upsample_linear1d_backward.default", f(1, 3, 8), (8,), (1, 3, 4), False, out=f(1, 3, 4),
+        muls=24 * 2, adds=24 * 2,
+    ),
+    row(
+        "aten.upsample_bilinear2d_backward.default", f(1, 3, 8, 8), (8, 8), (1, 3, 4, 4), False, out=f(1, 3, 4, 4),
+        muls=192 * 6, adds=192 * 4,
+    ),
+    row(
+        "aten.upsample_trilinear3d_backward.default", f(1, 3, 4, 4, 4), (4, 4, 4), (1, 3, 2, 2, 2), False,
+        out=f(1, 3, 2, 2, 2), muls=192 * 14, adds=192 * 8,
+    ),
+    row(
+        "aten.upsample_bicubic2d_backward.default", f(1, 3, 8, 8), (8, 8), (1, 3, 4, 4), False, out=f(1, 3, 4, 4),
+        muls=192 * 5 * 4, adds=192 * 16,
+    ),
+    # the taps of the forward pass above
+    row(
+        "aten._upsample_bilinear2d_aa_backward.default", f(1, 2, 5, 4), (5, 4), (1, 2, 5, 8), False, out=f(1, 2, 5, 8),
+        muls=2 * 5 * 14, adds=2 * 5 * 14,
+    ),
+    row(
+        "aten._upsample_bicubic2d_aa_backward.default", f(1, 2, 4, 9), (4, 9), (1, 2, 2, 9), False, out=f(1, 2, 2, 9),
+        muls=2 * 9 * 8, adds=2 * 9 * 8,
+    ),
+    # 20 samples of 3 channels: position and weights as forward; 4 neighbours get a sum; each of 4 along each of 2 axes
+    # is value · distance · gradient, summed; in the end times size/2
+    row(
+        "aten.grid_sampler_2d_backward.default", f(1, 3, 4, 5), f(1, 3, 8, 8), f(1, 4, 5, 2), 0, 0, False, (True, True),
+        out=(f(1, 3, 8, 8), f(1, 4, 5, 2)), muls=20 * (2 + 4 + 2) + 60 * (4 + 4 * 2 * 2),
+        adds=20 * (2 * 2 + 2 * 2) + 60 * (4 + 4 * 2), divs=20 * 2, comparisons=20 * 4, specials=20 * 2,
+    ),
+    row(
+        "aten.grid_sampler_2d_backward.default", f(1, 3, 4, 5), f(1, 3, 8, 8), f(1, 4, 5, 2), 0, 0, False,
+        (False, True), out=(None, f(1, 4, 5, 2)), muls=20 * (2 + 4 + 2) + 60 * 16, adds=20 * 8 + 60 * 8, divs=40,
+        comparisons=80, specials=40,
+    ),
+    row(
+        "aten.grid_sampler_3d_backward.default", f(1, 2, 1, 4, 5), f(1, 2, 8, 8, 8), f(1, 1, 4, 5, 3), 0, 0, False,
+        (True, True), out=(f(1, 2, 8, 8, 8), f(1, 1, 4, 5, 3)), muls=20 * (3 + 8 * 2 + 3) + 40 * (8 + 8 * 3 * 3),
+        adds=20 * (3 * 2 + 3 * 2) + 40 * (8 + 8 * 3), divs=60, comparisons=120, specials=60,
+    ),
+    row(
+        "aten.grid_sampler_2d_backward.default", f(1, 3, 4, 5), f(1, 3, 8, 8), f(1, 4, 5, 2), 1, 0, False, (True, True),
+        out=(f(1, 3, 8, 8), f(1, 4, 5, 2)), muls=40, adds=80 + 60, divs=40, comparisons=80, specials=40,
+    ),
+    # cubic: 2 x 4 weights and 2 x 4 slopes a sample; 16 neighbours get a sum; a blend and its product along each axis
+    row(
+        "aten.grid_sampler_2d_backward.default", f(1, 3, 4, 5), f(1, 3, 8, 8), f(1, 4, 5, 2), 2, 0, False, (True, True),
+        out=(f(1, 3, 8, 8), f(1, 4, 5, 2)), muls=20 * (2 + 2 * (2 * 3 + 2 * 3) + 2 * (4 * 2) + 2) + 60 * (20 + 2 * 21),
+        adds=20 * (2 * 2 + 2 * (3 + 2 * 2 + 2 * 3) + 2 * (4 + 2 * 2 + 2)) + 60 * (16 + 2 * (15 + 1)),
+        divs=40, comparisons=80, specials=40,
+    ),
+    row(
+        "aten.reflection_pad2d_backward.default", f(1, 4, 11, 11), f(1, 4, 9, 9), (1, 1, 1, 1), out=f(1, 4, 9, 9),
+        adds=4 * 11 * 11, bytes_read=4 * 11 * 11 * 4,
+    ),
+    row(
+        "aten.replication_pad1d_backward.default", f(4, 11), f(4, 9), (1, 1), out=f(4, 9),
+        adds=4 * 11, bytes_read=4 * 11 * 4,
+    ),
+]  # fmt: skip
+
+RECURRENT_BACKWARD = [
+    # one bias gradient of 4 x 5 gates over a batch of 2
+    row(
+        "aten._thnn_fused_lstm_cell_backward_impl.default", f(2, 5), f(2, 5), f(2, 5), f(2, 5), f(2, 20), True,
+        out=(f(2, 20), f(2, 5), f(20)), muls=10 * 16, adds=10 * 6 + 20 * (2 - 1), specials=10,
+    ),
+    row(
+        "aten._thnn_fused_lstm_cell_backward_impl.default", f(2, 5), None, f(2, 5), f(2, 5), f(2, 20), False,
+        out=(f(2, 20), f(2, 5), None), muls=10 * 16, adds=10 * 6, specials=10,
+    ),
+    row(
+        "aten._thnn_fused_gru_cell_backward.default", f(2, 5), f(2, 25), True,
+        out=(f(2, 15), f(2, 15), f(2, 5), f(15), f(15)), muls=10 * 11, adds=10 * 4 + 2 * 15 * (2 - 1),
+    ),
+    row(
+        "aten._thnn_fused_gru_cell_backward.default", f(2, 5), f(2, 25), False,
+        out=(f(2, 15), f(2, 15), f(2, 5), None, None), muls=10 * 11, adds=10 * 4,
+    ),
+    row(
+        "aten.mkldnn_rnn_layer_backward.default", f(7, 2, 3), *LSTM, f(2, 5), f(2, 5), f(7, 2, 5), f(2, 5), f(2, 5),
+        f(7, 2, 5), f(2, 5), f(2, 5), False, 2, 5, 1, True, True, False, (), False, Tensor((99,), "uint8"),
+        out=(f(7, 2, 3), f(20, 3), f(20, 5), f(20), f(20), f(2, 5), f(2, 5)),
+        macs=2 * (7 * 2 * 4 * 5 * (3 + 5)), muls=70 * 16, adds=70 * 6 + 20 * (14 - 1), specials=70,
+    ),
+]  # fmt: skip
+
+MOVEMENT_BACKWARD = [
+    # 6 rows of 8 are added to the table's gradient, which is written whole
+    row("aten.embedding_dense_backward.default", f(2, 3, 8), i(2, 3), 1000, -1, False, out=f(1000, 8), adds=6 * 8),
+    row(
+        "aten.embedding_dense_backward.default", f(2, 3, 8), i(2, 3), 1000, -1, True, out=f(1000, 8),
+        adds=6 * 8, divs=6, muls=6 * 8,
+    ),
+    # 6 rows in 2 bags
+    row(
+        "aten._embedding_bag_backward.default", f(2, 8), i(6), i(2), i(6), i(2), i(0), 1000, False, 0, False, f(6),
+        out=f(1000, 8), adds=6 * 8, muls=6 * 8,
+    ),
+    row(
+        "aten._embedding_bag_dense_backward.default", f(2, 8), i(6), i(6), i(2), i(0), 1000, False, 1, None,
+        out=f(1000, 8), adds=6 * 8, divs=2 * 8,
+    ),
+    row(
+        "aten._embedding_bag_dense_backward.default", f(2, 8), i(6), i(6), i(2), i(2, 8), 1000, False, 2, None,
+        out=f(1000, 8), adds=2 * 8,
+    ),
+    row(
+        "aten._embedding_bag_per_sample_weights_backward.default", f(2, 8), f(1000, 8), i(6), i(2), i(6), 0, out=f(6),
+        muls=6 * 8, adds=6 * 7, bytes_read=2 * 8 * 4 + 6 * 8 * 4 + 6 * 8 + 2 * 8 + 6 * 8,
+    ),
+    row("aten.put.default", f(9, 8), i(3), f(3), True, out=f(9, 8), adds=3),
+    row("aten.put.default", f(9, 8), i(3), f(3), out=f(9, 8)),
+    row(
+        "aten.put_.default", f(9, 8), i(3), f(3), True, out=f(9, 8), adds=3,
+        bytes_read=3 * 8 + 3 * 4 + 3 * 4, bytes_written=3 * 4,
+    ),
+    row("aten.select_backward.default", f(2, 8), (2, 9, 8), 1, 0, out=f(2, 9, 8)),
+    row("aten.masked_scatter_backward.default", f(9, 8), b(9, 8), (5, 8), out=f(5, 8)),
+    row("aten.slice_backward.default", f(2, 3, 8), (2, 9, 8), 1, 0, 3, 1, out=f(2, 9, 8)),
+]  # fmt: skip
+
+REDUCTION_BACKWARD = [
+    # 3 x 5 pairs of points in 4 dimensions: differences, products, sums; one division a pair
+    row(
+        "aten._cdist_backward.default", f(3, 5), f(3, 4), f(5, 4), 2.0, f(3, 5), out=f(3, 4),
+        adds=2 * 60, muls=60, divs=15,
+    ),
+    row(
+        "aten._cdist_backward.default", f(3, 5), f(3, 4), f(5, 4), 1.0, f(3, 5), out=f(3, 4),
+        adds=2 * 60, comparisons=2 * 60, muls=60,
+    ),
+    row(
+        "aten._cdist_backward.default", f(3, 5), f(3, 4), f(5, 4), float("inf"), f(3, 5), out=f(3, 4),
+        adds=2 * 60, comparisons=4 * 60, muls=60,
+    ),
+    row(
+        "aten._cdist_backward.default", f(3, 5), f(3, 4), f(5, 4), 3.0, f(3, 5), out=f(3, 4),
+        adds=2 * 60, comparisons=60, specials=60 + 15, muls=2 * 60, divs=15,
+    ),
+    row("aten._cdist_backward.default", f(3, 5), f(3, 4), f(5, 4), 0.0, f(3, 5), out=f(3, 4)),
+    # 3 pairs of 3 points, and both points of a pair
+    row(
+        "aten._pdist_backward.default", f(3), f(3, 4), 2.0, f(3), out=f(3, 4), adds=3 * 12, muls=12, divs=3,
+    ),
+    row("aten._euclidean_dist.default", f(3, 4), f(5, 4), out=f(3, 5), adds=60 + 15 * 3, muls=60, specials=15),
+]  # fmt: skip
+
+MATMUL_BACKWARD = [
+    # nn.Bilinear(5, 7, 2) over 3 rows: of the first input, Σ over o of grad·W, then Σ over the second input
+    row(
+        "aten._trilinear.default", f(3, 2), f(2, 5, 7), f(3, 7), (2, 3), (0,), (1, 2), (1, 3), out=f(3, 5),
+        macs=3 * 2 * 5 * 7 + 3 * 5 * 7,
+    ),
+    # of the weight, nothing is summed of grad·x, and then 3 rows of that times y
+    row(
+        "aten._trilinear.default", f(3, 5), f(3, 2), f(3, 7), (1, 3), (2, 3), (1, 2), (0,), out=f(2, 5, 7),
+        macs=3 * 2 * 5 * 7, muls=3 * 2 * 5,
+    ),
+]  # fmt: skip
+
+VISION_BACKWARD = [
+    # 5 boxes, 4 channels, 3 x 3 bins of 2 x 2 samples with 4 neighbours each
+    row(
+        "torchvision._roi_align_backward.default", f(5, 4, 3, 3), f(5, 5), 1.0, 3, 3, 1, 4, 8, 8, 2, False,
+        out=f(1, 4, 8, 8), muls=180 * 4 * 4, adds=180 * 4 * 4, divs=180,
+    ),
+    row(
+        "torchvision._ps_roi_align_backward.default", f(5, 2, 2, 2), f(5, 5), i(5, 2, 2, 2), 1.0, 2, 2, 2, 1, 8, 8, 8,
+        out=f(1, 8, 8, 8), muls=40 * 4 * 4, adds=40 * 4 * 4, divs=40,
+    ),
+    row(
+        "torchvision._roi_pool_backward.default", f(5, 4, 2, 2), f(5, 5), i(5, 4, 2, 2), 1.0, 2, 2, 1, 4, 8, 8,
+        out=f(1, 4, 8, 8), adds=80,
+    ),
+    row(
+        "torchvision._ps_roi_pool_backward.default", f(5, 2, 2, 2), f(5, 5), i(5, 2, 2, 2), 1.0, 2, 2, 1, 8, 8, 8,
+        out=f(1, 8, 8, 8), adds=5 * 2 * 8 * 8, divs=40,
+    ),
+    # 4 channels, 9 taps, 36 positions; masked: one multiplication more wherever a sample is used, and a third gradient
+    row(
+        "torchvision._deform_conv2d_backward.default", f(1, 6, 6, 6), f(1, 4, 8, 8), f(6, 4, 3, 3), f(1, 18, 6, 6),
+        f(1, 9, 6, 6), f(6), 1, 1, 0, 0, 1, 1, 1, 1, True,
+        out=(f(1, 4, 8, 8), f(6, 4, 3, 3), f(1, 18, 6, 6), f(1, 9, 6, 6), f(6)), macs=2 * (6 * 36 * 4 * 9),
+        muls=4 * 9 * 36 * (5 + 5 + 2 * 6 + 5) + 9 * 36 * 4,
+        adds=4 * 9 * 36 * (3 + 4 + 2 * 4 + 4) + 9 * 36 * 6 + 6 * 35, specials=9 * 36 * 2,
+    ),
+    row(
+        "torchvision._deform_conv2d_backward.default", f(1, 6, 6, 6), f(1, 4, 8, 8), f(6, 4, 3, 3), f(1, 18, 6, 6),
+        f(1, 1), f(6), 1, 1, 0, 0, 1, 1, 1, 1, False,
+        out=(f(1, 4, 8, 8), f(6, 4, 3, 3), f(1, 18, 6, 6), f(1, 1), f(6)), macs=2 * (6 * 36 * 4 * 9),
+        muls=4 * 9 * 36 * (4 + 4 + 2 * 5) + 9 * 36 * 4,
+        adds=4 * 9 * 36 * (3 + 4 + 2 * 4) + 9 * 36 * 6 + 6 * 35, specials=9 * 36 * 2,
+    ),
+]  # fmt: skip
+
+LOSS_BACKWARD = [
+    row("aten.mse_loss_backward.default", f(), f(3, 5), f(3, 5), 1, out=f(3, 5), adds=15, muls=2 * 15),
+    row("aten.mse_loss_backward.default", f(3, 5), f(3, 5), f(3, 5), 0, out=f(3, 5), adds=15, muls=2 * 15),
+    # behind a mean, 1/N is a multiplication more
+    row(
+        "aten.smooth_l1_loss_backward.default", f(), f(3, 5), f(3, 5), 1, 1.0, out=f(3, 5),
+        adds=15, comparisons=2 * 15, muls=2 * 15, divs=15,
+    ),
+    row(
+        "aten.huber_loss_backward.default", f(), f(3, 5), f(3, 5), 2, 1.0, out=f(3, 5),
+        adds=15, comparisons=2 * 15, muls=15,
+    ),
+    row(
+        "aten.soft_margin_loss_backward.default", f(), f(3, 5), f(3, 5), 1, out=f(3, 5),
+        adds=2 * 15, muls=4 * 15, divs=15, specials=15,
+    ),
+    row(
+        "aten.binary_cross_entropy_backward.default", f(), f(3, 5), f(3, 5), None, out=f(3, 5),
+        adds=2 * 15, muls=3 * 15, divs=15, comparisons=15,
+    ),
+    row(
+        "aten.binary_cross_entropy_backward.default", f(), f(3, 5), f(3, 5), f(5), 2, out=f(3, 5),
+        adds=2 * 15, muls=3 * 15, divs=15, comparisons=15,
+    ),
+    row(
+        "aten.nll_loss_backward.default", f(), f(3, 5), i(3), None, 1, -100, f(), out=f(3, 5),
+        adds=3, divs=3, bytes_read=4 + 3 * 8 + 4,
+    ),
+    row(
+        "aten.nll_loss2d_backward.default", f(), f(2, 3, 4, 4), i(2, 4, 4), f(3), 2, -100, f(), out=f(2, 3, 4, 4),
+        adds=32, muls=32, bytes_read=4 + 32 * 8 + 4 + 3 * 4,
+    ),
+    # 3 rows of 4 other classes; every element by g/NC
+    row(
+        "aten.multi_margin_loss_backward.default", f(), f(3, 5), i(3), 1, 1.0, None, out=f(3, 5),
+        adds=12 * 3, comparisons=12, muls=15,
+    ),
+    row(
+        "aten.multi_margin_loss_backward.default", f(), f(3, 5), i(3), 2, 1.0, f(5), out=f(3, 5),
+        adds=12 * 3, comparisons=12, muls=12 * 3 + 15,
+    ),
+    row(
+        "aten.multilabel_margin_loss_backward.default", f(), f(4, 5), i(4, 5), 1, f(4, 5), out=f(4, 5),
+        adds=4 * 6 * 4, comparisons=4 * 6, muls=20,
+    ),
+    # the recursion of the forward pass from the end; the gathering; 8 x 2 x 5 log probabilities
+    row(
+        "aten._ctc_loss_backward.Tensor", f(2), f(8, 2, 5), i(2, 3), i(2), i(2), f(2), f(2, 8, 7), 0, out=f(8, 2, 5),
+        adds=8 * 2 * 7 * (7 + 5) + 80 * 3, specials=8 * 2 * 7 * (4 + 3) + 80 * 2, comparisons=8 * 2 * 7 * (2 + 1),
+        muls=80,
+    ),
+]  # fmt: skip
+
+PAIR = (f(8, 4), f(7))  # 39 numbers in two tensors
+STATES = (f(8, 4), f(7))
+ONES = (f(), f())
+ADAM = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
+OPTIMIZER = [
+    # in place nothing is returned, and the first list is written
+    row("aten._foreach_add_.List", PAIR, PAIR, out=None, kwargs={"alpha": 2}, adds=39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_add.Scalar", PAIR, 1e-6, out=PAIR, adds=39),
+    row("aten._foreach_mul_.ScalarList", PAIR, (0.5, 0.25), out=None, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_sqrt.default", PAIR, out=PAIR, specials=39),
+    # x² and the general power
+    row("aten._foreach_pow.ScalarList", PAIR, (2, 2.5), out=PAIR, muls=32, specials=7),
+    row("aten._foreach_pow.ScalarAndTensor", 0.9, PAIR, out=PAIR, specials=39),
+    row("aten._foreach_lerp_.Scalar", PAIR, PAIR, 0.1, out=None, adds=2 * 39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_addcmul_.Scalar", PAIR, PAIR, PAIR, out=None, adds=39, muls=39, bytes_written=39 * 4),
+    row("aten._foreach_addcmul_.Scalar", PAIR, PAIR, PAIR, 0.1, out=None, adds=39, muls=78, bytes_written=39 * 4),
+    row(
+        "aten._foreach_addcdiv_.ScalarList", PAIR, PAIR, PAIR, (-0.1, 1), out=None,
+        adds=39, muls=32, divs=39, bytes_written=39 * 4,
+    ),
+    row("aten._foreach_norm.Scalar", PAIR, 2, out=ONES, muls=39, adds=31 + 6, specials=2),
+    row("aten._foreach_max.default", PAIR, out=ONES, comparisons=31 + 6),
+    row("aten._foreach_copy_.default", PAIR, PAIR, out=None, bytes_read=39 * 4, bytes_written=39 * 4),
+    row("aten._foreach_zero_.default", PAIR, out=None, bytes_read=0, bytes_written=39 * 4),
+    # the first moment, the second, the step
+    row(
+        "aten._fused_adam_.default", PAIR, PAIR, STATES, STATES, (), ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.0, "amsgrad": False, "maximize": False},
+        adds=39 * (2 + 1 + 2), muls=39 * (1 + 3 + 1), divs=39 * 2, specials=39, bytes_written=3 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adam_.default", PAIR, PAIR, STATES, STATES, STATES, ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.1, "amsgrad": True, "maximize": True, "grad_scale": f()},
+        adds=39 * (2 + 1 + 2 + 1 + 1), muls=39 * (1 + 3 + 1 + 1), divs=39 * (2 + 1), specials=39, comparisons=39,
+        bytes_written=4 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adamw_.default", PAIR, PAIR, STATES, STATES, STATES, ONES, out=None,
+        kwargs={**ADAM, "weight_decay": 0.1, "amsgrad": True, "maximize": False},
+        adds=39 * 5, muls=39 * (5 + 1), divs=39 * 2, specials=39, comparisons=39, bytes_written=4 * 39 * 4,
+    ),
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, (), out=None,
+        kwargs={
+            "weight_decay": 0.0, "momentum": 0.0, "lr": 0.1, "dampening": 0.0, "nesterov": False, "maximize": False,
+            "is_first_step": True,
+        },
+        adds=39, muls=39, bytes_written=39 * 4,
+    ),
+    # the penalty; μ·b + (1 - τ)·g; the step
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, STATES, out=None,
+        kwargs={
+            "weight_decay": 0.1, "momentum": 0.9, "lr": 0.1, "dampening": 0.5, "nesterov": False, "maximize": False,
+            "is_first_step": False,
+        },
+        adds=39 * 3, muls=39 * 4, bytes_written=2 * 39 * 4,
+    ),
+    row(
+        "aten._fused_sgd_.default", PAIR, PAIR, STATES, out=None,
+        kwargs={
+            "weight_decay": 0.0, "momentum": 0.9, "lr": 0.1, "dampening": 0.0, "nesterov": True, "maximize": False,
+            "is_first_step": False,
+        },
+        adds=39 * 3, muls=39 * 3, bytes_written=2 * 39 * 4,
+    ),
+    row(
+        "aten._fused_adagrad_.default", PAIR, PAIR, STATES, ONES, out=None,
+        kwargs={"lr": 0.1, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False},
+        adds=39 * 3, muls=39 * 2, divs=39, specials=39, bytes_written=2 * 39 * 4,
+    ),
+]  # fmt: skip
+
 TABLES = {
     "matmul": MATMUL,
     "convolution": CONVOLUTION,
@@ -843,6 +1425,19 @@ TABLES = {
     "fft": FFT,
     "vision": VISION,
     "loss": LOSS,
+    "convolution backward": CONVOLUTION_BACKWARD,
+    "attention backward": ATTENTION_BACKWARD,
+    "norm backward": NORM_BACKWARD,
+    "activation backward": ACTIVATION_BACKWARD,
+    "pooling backward": POOLING_BACKWARD,
+    "resample backward": RESAMPLE_BACKWARD,
+    "recurrent backward": RECURRENT_BACKWARD,
+    "movement backward": MOVEMENT_BACKWARD,
+    "reduction backward": REDUCTION_BACKWARD,
+    "matmul backward": MATMUL_BACKWARD,
+    "vision backward": VISION_BACKWARD,
+    "loss backward": LOSS_BACKWARD,
+    "optimizer": OPTIMIZER,
 }
 
 # Cases that a formula does not cover, and must refuse instead of guessing.
@@ -853,8 +1448,28 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = {
     "complex sine": ("aten.sin.default", (c(4),), c(4)),
     "nuclear norm": ("aten.norm.ScalarOpt_dim", (f(4, 4), "nuc", (0, 1)), f()),
     "a fourth interpolation": ("aten.grid_sampler.default", (f(1, 3, 8, 8), f(1, 4, 5, 2), 3, 0, False), f(1, 3, 4, 5)),
-    "another trilinear": (
-        "aten._trilinear.default", (f(3, 5), f(2, 5), f(3, 7), (1,), (0,), (1,), (2,)), f(3, 2)
+    "the gradient of box-sized sampling": (
+        "torchvision._roi_align_backward.default", (f(5, 4, 3, 3), f(5, 5), 1.0, 3, 3, 1, 4, 8, 8, -1, True),
+        f(1, 4, 8, 8),
+    ),
+    "the gradient of box-sized sampling by position": (
+        "torchvision._ps_roi_align_backward.default",
+        (f(5, 2, 2, 2), f(5, 5), i(5, 2, 2, 2), 1.0, 2, 2, -1, 1, 8, 8, 8), f(1, 8, 8, 8),
+    ),
+    "the gradient of a fourth interpolation": (
+        "aten.grid_sampler_2d_backward.default",
+        (f(1, 3, 4, 5), f(1, 3, 8, 8), f(1, 4, 5, 2), 3, 0, False, (True, True)), (f(1, 3, 8, 8), f(1, 4, 5, 2)),
+    ),
+    "the gradient of a GRU in oneDNN": (
+        "aten.mkldnn_rnn_layer_backward.default",
+        (f(7, 2, 3), *LSTM, f(2, 5), f(2, 5), f(7, 2, 5), f(2, 5), f(2, 5), None, None, None, False, 3, 5, 1, True), (),
+    ),
+    "bags scaled by frequency": (
+        "aten._embedding_bag_backward.default",
+        (f(2, 8), i(6), i(2), i(6), i(2), i(0), 1000, True, 0, False, None), f(1000, 8),
+    ),
+    "dense bags scaled by frequency": (
+        "aten._embedding_bag_dense_backward.default", (f(2, 8), i(6), i(6), i(2), i(0), 1000, True, 0, None), f(1000, 8)
     ),
     "weights that do not divide": (
         "aten.lstm.input", (f(7, 2, 3), (), (f(20, 3),) * 5, True, 2, 0.0, False, False, False), f(7, 2, 5)

@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import nn
 from torch.nn import functional
-from torch_recorder import in_registry, meta, signatures
+from torch_recorder import in_registry, meta, signatures, training_signatures
 from torchvision import ops
 
 from profiler.ops import cost, is_known
@@ -221,7 +221,6 @@ def functions():
     for name in ("rfft", "rfft2", "rfftn", "ihfft"):
         yield getattr(torch.fft, name), meta(2, 8, 8)
     yield lambda x: torch.stft(x, 16, window=meta(16), return_complex=True), meta(2, 64)
-    yield lambda x: functional.one_hot(x, 5), ints(4)
     yield torch.cdist, meta(3, 4), meta(5, 4)
     yield functional.pdist, meta(3, 4)
     yield lambda x: torch.var_mean(x, 1), image
@@ -231,12 +230,18 @@ def functions():
     yield lambda x: ops.ps_roi_align(x, boxes, 2, sampling_ratio=2), x
     yield lambda x: ops.roi_pool(x, boxes, 2), x
     yield lambda x: ops.ps_roi_pool(x, boxes, 2), x
-    yield lambda x: ops.nms(x, torch.rand(3), 0.5), torch.rand(3, 4)
     yield lambda x, o: ops.deform_conv2d(x, o, torch.randn(6, 4, 3, 3)), x, torch.randn(1, 18, 6, 6)
+
+
+def choices():
+    """What returns integers, and has no gradient."""
+    yield lambda x: functional.one_hot(x, 5), ints(4)
+    yield lambda x: ops.nms(x, torch.rand(3), 0.5), torch.rand(3, 4)
 
 
 LAYERS = [*by_rank(1), *by_rank(2), *by_rank(3), *others(), *recurrent(), *losses()]
 FUNCTIONS = [(Call(function), *inputs) for function, *inputs in functions()]
+CHOICES = [(Call(function), *inputs) for function, *inputs in choices()]
 
 
 def unknown(run, *inputs) -> set[str]:
@@ -252,7 +257,7 @@ def cases(layers):
     return [pytest.param(layer, inputs, id=f"{type(layer).__name__}-{n}") for n, (layer, *inputs) in enumerate(layers)]
 
 
-@pytest.mark.parametrize(("layer", "inputs"), cases(LAYERS + FUNCTIONS))
+@pytest.mark.parametrize(("layer", "inputs"), cases(LAYERS + FUNCTIONS + CHOICES))
 def test_every_operator_of_a_layer_is_known(layer, inputs) -> None:
     assert unknown(on_the_inputs_device(layer, inputs).eval(), *inputs) == set()
 
@@ -263,6 +268,30 @@ CHANGED_BY_TRAINING = nn.modules.batchnorm._NormBase | nn.modules.dropout._Dropo
 @pytest.mark.parametrize(("layer", "inputs"), cases(row for row in LAYERS if isinstance(row[0], CHANGED_BY_TRAINING)))
 def test_every_operator_of_a_layer_in_training_is_known(layer, inputs) -> None:
     assert unknown(on_the_inputs_device(layer, inputs).train(), *inputs) == set()
+
+
+def with_gradients(layer, inputs):
+    """The inputs, those of numbers with gradients: of a loss the first alone. No leaves, which stay as they are."""
+    trained = 1 if isinstance(layer, nn.modules.loss._Loss) else len(inputs)
+    return [with_gradient(x) if n < trained and isinstance(x, torch.Tensor) else x for n, x in enumerate(inputs)]
+
+
+def with_gradient(x: torch.Tensor) -> torch.Tensor:
+    numbers = x.is_floating_point() or x.is_complex()
+    return x.detach().requires_grad_().clone() if numbers else x
+
+
+def unknown_in_training(layer, inputs) -> set[str]:
+    if isinstance(layer, nn.FractionalMaxPool3d):  # whose backward operator has no meta kernel
+        inputs = [torch.randn(x.shape) for x in inputs]
+    layer = on_the_inputs_device(layer, inputs).train()
+    found = training_signatures(layer, *with_gradients(layer, inputs))
+    return {s.op for s in found if not in_registry(s.op) or (is_known(s.op) and cost(s) is None)}
+
+
+@pytest.mark.parametrize(("layer", "inputs"), cases(LAYERS + FUNCTIONS))
+def test_every_operator_of_a_backward_pass_is_known(layer, inputs) -> None:
+    assert unknown_in_training(layer, inputs) == set()
 
 
 CONTAINERS = [
@@ -288,6 +317,7 @@ def test_every_layer_of_torch_nn_has_its_turn() -> None:
 
 def test_an_unknown_operator_would_be_seen() -> None:
     assert unknown(torch.linalg.inv, torch.eye(3)) == {"aten.linalg_inv_ex.default"}
+    assert unknown_in_training(Call(torch.linalg.inv), [torch.eye(3)]) == {"aten.linalg_inv_ex.default"}
     assert unknown(lambda x: ops.roi_align(x, torch.zeros(1, 5), 3), torch.randn(1, 4, 8, 8)) == {
         "torchvision.roi_align.default"
     }
@@ -309,10 +339,10 @@ def torchvision_models():
         options = {"weights_backbone": None} if kind in ("detection", "segmentation") else {}
         size = 299 if "inception" in name else 224
         inputs = {
-            "video": [(1, 3, 16, 224, 224)],
-            "optical_flow": [(1, 3, 128, 128)] * 2,
+            "video": [(2, 3, 16, 224, 224)],
+            "optical_flow": [(2, 3, 128, 128)] * 2,
             "detection": [(3, 320, 320)],
-        }.get(kind, [(1, 3, size, size)])
+        }.get(kind, [(2, 3, size, size)])
         yield name, kind, options, inputs
 
 
@@ -325,7 +355,9 @@ def test_torchvision(name, kind, options, inputs) -> None:
     if kind == "detection":  # finds boxes, which needs numbers
         assert unknown(build().eval(), [torch.rand(shape) for shape in inputs]) == set()
     else:
-        assert unknown(built_on_meta(build), *(meta(*shape) for shape in inputs)) == set()
+        inputs = [meta(*shape) for shape in inputs]
+        assert unknown(built_on_meta(build), *inputs) == set()
+        assert unknown_in_training(built_on_meta(build), inputs) == set()
 
 
 def timm_models():
@@ -339,4 +371,6 @@ def test_timm(name) -> None:
     import timm
 
     model = built_on_meta(lambda: timm.create_model(name))
-    assert unknown(model, meta(1, *model.default_cfg.get("input_size", (3, 224, 224)))) == set()
+    x = meta(2, *model.default_cfg.get("input_size", (3, 224, 224)))
+    assert unknown(model, x) == set()
+    assert unknown_in_training(model, [x]) == set()

@@ -1,6 +1,6 @@
 """Runs real torch code and hands back the signatures of its operator calls, composites kept whole when we know them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,10 +55,41 @@ def signatures(run: Callable[..., Any], *args: Any) -> list[Signature]:
     return found
 
 
+def training_signatures(run: Callable[..., Any], *args: Any) -> list[Signature]:
+    """Those of a forward and a backward pass."""
+    recorder = Recorder(in_registry)
+    with recorder:
+        backward(run(*args))
+    return recorder.signatures
+
+
+def backward(output: Any) -> None:
+    """From every output that has a gradient, as if a gradient arrived there."""
+    ends = [tensor for tensor in leaves(output) if tensor.requires_grad]
+    assert ends, "nothing to train"
+    torch.autograd.backward(ends, [torch.empty_like(tensor) for tensor in ends])
+
+
+def leaves(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+
+
 def total(run: Callable[..., Any], *args: Any) -> Cost:
+    return sum_of(signatures(run, *args))
+
+
+def training_total(run: Callable[..., Any], *args: Any) -> Cost:
+    return sum_of(training_signatures(run, *args))
+
+
+def sum_of(calls: list[Signature]) -> Cost:
     """What all operator calls cost together; an unknown one is an error."""
     result = Cost(bytes_read=0, bytes_written=0)
-    for signature in signatures(run, *args):
+    for signature in calls:
         price = cost(signature)
         assert price is not None, signature
         result += price
