@@ -25,6 +25,7 @@ from profiler.records import (
     Input,
     Module,
     ModuleCall,
+    Phase,
     Signature,
     Storage,
     Tensor,
@@ -114,6 +115,8 @@ def to_json(trace: Trace) -> dict[str, Any]:
         ],
         "storages": [[s.size_bytes, s.role, s.born, s.died] for s in trace.storages],
         "outputs": trace.outputs,
+        "phases": trace.phases,
+        "asked": dict(trace.asked),
     }
     return {
         "format": FORMAT,
@@ -192,6 +195,8 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         outputs=tuple(data["outputs"]),
         versions=dict(data["versions"]),
         schema=data["schema"],
+        phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
+        asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
     )
 
 
@@ -226,6 +231,7 @@ def _checked(trace: Trace) -> Trace:
     _within([*trace.calls, None], [bound for c in trace.composites for bound in (c.first, c.last)])
     _within(trace.signatures, [c.signature for c in trace.calls] + [c.signature for c in trace.composites])
     _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
+    _within([*trace.calls, None], [bound for p in trace.phases for bound in (p.first, p.last)])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
     layers.totals(trace)
     layers.tree(trace, conventions.named(conventions.DEFAULT))

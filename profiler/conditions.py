@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from profiler import errors
+from profiler.records import Value
+from profiler.sources import spec
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 AMP = {"bf16": "bfloat16", "fp16": "float16", "bfloat16": "bfloat16", "float16": "float16"}
+
+
+class Optimizer(NamedTuple):
+    """A class of `torch.optim`, and with which settings."""
+
+    cls: str
+    settings: Mapping[str, Any] = {}
+
+
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "sgd": Optimizer("SGD"),
+    "momentum": Optimizer("SGD", {"momentum": 0.9}),
+    "nesterov": Optimizer("SGD", {"momentum": 0.9, "nesterov": True}),
+    "adam": Optimizer("Adam"),
+    "adamw": Optimizer("AdamW"),
+    "amsgrad": Optimizer("Adam", {"amsgrad": True}),
+    "adamax": Optimizer("Adamax"),
+    "nadam": Optimizer("NAdam"),
+    "radam": Optimizer("RAdam"),
+    "adafactor": Optimizer("Adafactor"),
+    "adagrad": Optimizer("Adagrad"),
+    "adadelta": Optimizer("Adadelta"),
+    "rmsprop": Optimizer("RMSprop"),
+    "asgd": Optimizer("ASGD"),
+    "rprop": Optimizer("Rprop"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +62,13 @@ class Conditions:
 
     dtype: str | None = None
     training: Training | None = None
+
+    def said(self) -> dict[str, Value]:
+        """What differs from an ordinary run, by name."""
+        found: dict[str, Value] = {"dtype": self.dtype}
+        if self.training is not None:
+            found |= {"train": True, **asdict(self.training)}
+        return {name: value for name, value in found.items() if value}
 
 
 AS_IT_IS = Conditions()
@@ -66,6 +101,8 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
         raise errors.BadDtype(dtype, DTYPES)
     if amp is not None and amp not in AMP:
         raise errors.BadAmp(amp, AMP)
+    if optimizer is not None and spec.parse(optimizer).target not in OPTIMIZERS:
+        raise errors.NoSuchOptimizer(optimizer, OPTIMIZERS)
     freeze, checkpoint = tuple(asked.get("freeze", ())), tuple(asked.get("checkpoint", ()))
     if asked.get("train"):
         return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint))

@@ -394,6 +394,31 @@ class CannotBeCopied(ProfileError):
         )
 
 
+class NoSuchOptimizer(ProfileError):
+    def __init__(self, text: str, known: Iterable[str]) -> None:
+        super().__init__(f"--optimizer {text}: not one of {', '.join(known)}; write it like adamw or sgd(momentum=0.9)")
+
+
+class OptimizerFailed(ProfileError):
+    def __init__(self, text: str, error: Exception) -> None:
+        super().__init__(f"--optimizer {text} cannot be made ({first_line(error)}); check its settings")
+
+
+class NothingToTrain(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"no output of {model} depends on a parameter that is trained, so there is no backward pass; freeze less, "
+            "or leave out --train"
+        )
+
+
+class NothingToFreeze(ProfileError):
+    def __init__(self, option: str, pattern: str, model: str) -> None:
+        super().__init__(
+            f"--{option} {pattern}: no layer of {model} has a path that matches; see them with --columns path"
+        )
+
+
 class CannotBeCast(ProfileError):
     def __init__(self, model: str, error: BaseException) -> None:
         super().__init__(

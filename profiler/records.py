@@ -141,8 +141,8 @@ class Storage:
     """A piece of memory. Times are positions in `Trace.calls`.
 
     `born` is the call that allocated it (-1: it was there before). `died` is the number of calls that had been made
-    when it was released (None: it outlived the forward pass). `role` is "parameter", "buffer", "input" or
-    "activation"; an activation is whatever the forward pass itself allocates.
+    when it was released (None: it outlived the forward pass). `role` is "parameter", "buffer", "input",
+    "gradient" (of a parameter), "state" (of an optimizer) or "activation", which is whatever else is allocated.
     """
 
     size_bytes: int
@@ -198,6 +198,20 @@ class ModuleCall(NamedTuple):
     keywords: tuple[str, ...] = ()
 
 
+FORWARD, BACKWARD, RECOMPUTE, UPDATE = "forward", "backward", "recompute", "update"
+
+
+class Phase(NamedTuple):
+    """Operator calls `first` up to, without, `last` of a training step: a stretch of one of its kinds.
+
+    "recompute" is what activation checkpointing runs again amid the backward pass, "update" is the optimizer's.
+    """
+
+    kind: str
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """A tensor the model was fed: its keyword or nested name (None when positional), shape and dtype."""
@@ -209,9 +223,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Everything recorded about one forward pass. See the module's opening text.
+    """Everything recorded about one forward pass, or one training step. See the module's opening text.
 
-    `outputs` are the storages of the tensors that the model returned.
+    `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
+    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ...
     """
 
     model: str
@@ -230,3 +245,5 @@ class Trace:
     outputs: tuple[int, ...]
     versions: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
+    phases: tuple[Phase, ...] = ()
+    asked: Mapping[str, Value] = field(default_factory=dict)

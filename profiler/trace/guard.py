@@ -147,14 +147,14 @@ class _Held(NamedTuple):
 
 
 @contextmanager
-def evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """Every module in inference mode, and back to its own mode afterwards."""
-    trained = [module for module in modules if module.training]
-    _set_modes(trained, False)
+def in_mode(modules: Sequence[nn.Module], training: bool) -> Iterator[None]:
+    """Every module in training or in inference mode, and back to its own mode afterwards."""
+    others = [module for module in modules if module.training is not training]
+    _set_modes(others, training)
     try:
         yield
     finally:
-        _set_modes(trained, True)
+        _set_modes(others, not training)
 
 
 def _set_modes(modules: Sequence[nn.Module], training: bool) -> None:

@@ -32,6 +32,7 @@ class Structure:
         self.objects: list[nn.Module] = []  # of each row of `modules`
         self.modules: list[Module] = []
         self.index: dict[int, int] = {}  # id(module) -> its first row
+        self._owners: dict[int, int] = {}
         self._walk(model, "")
 
     def _walk(self, module: nn.Module, path: str) -> None:
@@ -52,6 +53,14 @@ class Structure:
     def is_inside(self, inner: int, outer: int) -> bool:
         prefix = self.modules[outer].path
         return not prefix or self.modules[inner].path.startswith(prefix + ".")
+
+    def owner(self, parameter: torch.Tensor) -> int:
+        """The first module that holds a parameter."""
+        if not self._owners:
+            for row, module in self.firsts():
+                for held in module._parameters.values():
+                    self._owners.setdefault(id(held), row)
+        return self._owners.get(id(parameter), 0)
 
     def weights(self, recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
         """Parameters and buffers, made known to the recorder."""

@@ -20,7 +20,7 @@ class Manner(Enum):
     RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
     INDEX = auto()  # FRESH, after masks among its arguments are replaced by the indices they select
     READ = auto()  # asks a tensor for its values
-    ANSWER = auto()  # asks whether a shortcut may be taken: answered for the model, whatever the values
+    ANSWER = auto()  # is no computation: asks whether a shortcut may be taken, or marks a place in a timeline
     PARTS = auto()  # composed of other operators, and without a formula of its own: taken apart
 
 
@@ -59,7 +59,7 @@ _decided_at = -1
 
 def _decide(func: Any) -> Manner:
     name = func._schema.name.split("::")[1]
-    if func._schema.name in ANSWERS:
+    if func._schema.name in ANSWERS or func.namespace == "profiler":  # which marks a place in a timeline
         return Manner.ANSWER
     if name in _READING or torch.Tag.data_dependent_output in func.tags:
         return Manner.READ

@@ -14,36 +14,45 @@ from torch import Tensor, nn
 from profiler import errors
 from profiler.conditions import Conditions
 from profiler.inputs import TensorSpec
+from profiler.trace.arrange import arrange
 from profiler.trace.feed import map_leaves, on_meta
 from profiler.trace.layouts import META
 from profiler.trace.subject import Subject
 
 
 def prepared(subject: Subject, under: Conditions) -> Subject:
-    """The subject to be run under these conditions; the same one where they ask for nothing."""
-    if under.dtype is not None:
-        subject = _cast(subject, under.dtype)
-    return subject
-
-
-def _cast(subject: Subject, name: str) -> Subject:
-    """Weights and inputs in another floating-point dtype; integers stay as they are."""
-    dtype: torch.dtype = getattr(torch, name)
+    """The subject to be run under these conditions, on a copy of its model."""
     rebuild = _rebuild(subject)
 
+    def arranged(model: nn.Module) -> nn.Module:
+        if under.dtype is not None:
+            model.to(getattr(torch, under.dtype))
+        if under.training is not None:
+            arrange(model, under.training, subject.name)
+        return model
+
+    cast = _cast_to(under.dtype)
+    return dataclasses.replace(
+        subject,
+        model=arranged(without_weights(subject)),
+        args=map_leaves(cast, subject.args),
+        kwargs=map_leaves(cast, dict(subject.kwargs)),
+        rebuild=None if rebuild is None else lambda: arranged(rebuild()),
+    )
+
+
+def _cast_to(name: str | None) -> Callable[[Any], Any]:
+    """Floating-point inputs in another dtype; integers stay as they are."""
+
     def cast(leaf: Any) -> Any:
+        if name is None:
+            return leaf
         if isinstance(leaf, TensorSpec):
             is_float = getattr(torch, leaf.dtype).is_floating_point
             return dataclasses.replace(leaf, dtype=name) if is_float else leaf
-        return on_meta(leaf).to(dtype) if leaf.is_floating_point() else leaf
+        return on_meta(leaf).to(getattr(torch, name)) if leaf.is_floating_point() else leaf
 
-    return dataclasses.replace(
-        subject,
-        model=without_weights(subject).to(dtype),
-        args=map_leaves(cast, subject.args),
-        kwargs=map_leaves(cast, dict(subject.kwargs)),
-        rebuild=None if rebuild is None else lambda: rebuild().to(dtype),
-    )
+    return cast
 
 
 def _rebuild(subject: Subject) -> Callable[[], nn.Module] | None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
 
-from profiler.records import Call, Composite, Signature, Value
+from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
@@ -31,6 +31,7 @@ from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import ANSWERS, Manner, manner
 from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
+from profiler.trace.step import Step
 
 
 class NeedsValues(Exception):
@@ -72,15 +73,21 @@ class Recorder(LeanDispatchMode):
     """Records operator calls. `run_real` runs every operator on real tensors instead of answering from metadata.
 
     before_write: called with a tensor of the model or the caller before an operator overwrites it.
+    step: says whose the calls of a training step are; None in inference.
     is_inside: whether one module (by its row) is inside another; a weight that is used from outside its module is
         charged to its module.
     """
 
     def __init__(
-        self, run_real: bool, before_write: Callable[[Tensor], None], is_inside: Callable[[int, int], bool]
+        self,
+        run_real: bool,
+        before_write: Callable[[Tensor], None],
+        is_inside: Callable[[int, int], bool],
+        step: Step | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_real = run_real
+        self.step = step
         self.module = 0
         self.asked: NeedsValues | None = None
         self.failed_in: int | None = None  # the module whose operator raised
@@ -134,12 +141,12 @@ class Recorder(LeanDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         how = manner(func)
-        if not self._is_apart:
+        if not self._is_apart and self.step is None:
             self._caller = self.callers.of(sys._getframe(1))
         if how is Manner.PARTS:
             return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
-            return ANSWERS[func._schema.name]
+            return ANSWERS[func._schema.name] if func._schema.name in ANSWERS else func(*args, **(kwargs or _NO_KWARGS))
         if how is Manner.INDEX:
             args, how = self._with_index_lists(func, args), Manner.FRESH
         kwargs = kwargs or _NO_KWARGS
@@ -369,6 +376,8 @@ class Recorder(LeanDispatchMode):
     def _read(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         """Values of a parameter that really has some may be asked for; those of a meta tensor may not."""
         if any(info.is_meta or info.storage in self._tainted for info in infos):
+            if self.step is not None and self.step.kind == UPDATE:
+                return 1.0  # an optimizer's scalars: they decide no shape
             raise self._ask(str(func))
         return func(*args, **kwargs)
 
@@ -468,6 +477,8 @@ class Recorder(LeanDispatchMode):
         for info in infos:
             if info.owners and module not in info.owners:
                 module = next((o for o in info.owners if self._is_inside(o, module)), module)
+        if self.step is not None:
+            module = self.step.charged(module, len(self.calls))
         storages = tuple([info.storage for info in infos])
         self.calls.append(Call(self._number(signature), module, storages, writes, self._caller))
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from typing import Any
 
@@ -17,15 +17,18 @@ from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
-from profiler.records import Trace
+from profiler.records import BACKWARD, UPDATE, Trace
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
-from profiler.trace.guard import Guard, evaluating, uncollected
+from profiler.trace.fused import FusedAttention
+from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
+from profiler.trace.optimizers import optimizer, state
 from profiler.trace.prepare import prepared
 from profiler.trace.recorder import NeedsValues, Recorder, misses_values
+from profiler.trace.step import Step, backward
 from profiler.trace.subject import Subject
 from profiler.versions import versions
 
@@ -46,19 +49,21 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
             subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
-            return _attempt(subject, structure, real=False)
+            return _attempt(subject, structure, under, real=False)
         except NeedsValues as reason:
-            return _attempt(subject, Structure(_with_values(subject, reason)), real=True)
+            return _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
 
 
-def _attempt(subject: Subject, structure: Structure, real: bool) -> Trace:
+def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
+    if under.training is not None:
+        return _TrainingRun(subject, structure, under, real, torch.enable_grad()).trace()
     try:
-        return _Run(subject, structure, real, torch.inference_mode()).trace()
+        return _Run(subject, structure, under, real, torch.inference_mode()).trace()
     except errors.ModelFailed as failure:
         if not _wants_autograd(failure.__cause__):
             raise
-        return _Run(subject, structure, real, torch.no_grad()).trace()
+        return _Run(subject, structure, under, real, torch.no_grad()).trace()
 
 
 def _wants_autograd(error: BaseException | None) -> bool:
@@ -90,25 +95,36 @@ def _slow_paths(real: bool) -> Iterator[None]:
 class _Run:
     """One run of a model by one engine."""
 
-    def __init__(self, subject: Subject, structure: Structure, real: bool, mode: AbstractContextManager[Any]) -> None:
+    training = False  # the mode that its modules are in
+
+    def __init__(
+        self,
+        subject: Subject,
+        structure: Structure,
+        under: Conditions,
+        real: bool,
+        mode: AbstractContextManager[Any],
+    ) -> None:
         self._subject = subject
         self._structure = structure
+        self._under = under
         self._model = structure.objects[0]
         self._real = real
         self._mode = mode
         self._device = _device(self._model) if real else META
+        self._step: Step | None = None
 
     def trace(self) -> Trace:
         structure = self._structure
         modules = [module for _, module in structure.firsts()]
         guard = Guard(modules)
-        recorder = Recorder(self._real, guard.before_write, structure.is_inside)
+        recorder = Recorder(self._real, guard.before_write, structure.is_inside, self._step)
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
         guard.keep_tensors(recorder.given(), with_values=self._real)
         args, kwargs = self._feed(recorder)
         try:
-            with evaluating(modules):
+            with in_mode(modules, self.training):
                 outputs = self._run(args, kwargs, recorder, stack)
         finally:
             guard.restore()
@@ -128,6 +144,8 @@ class _Run:
             storages=tuple(recorder.lifetimes.storages),
             outputs=outputs,
             versions=versions(type(self._model)),
+            phases=() if self._step is None else self._step.phases(len(recorder.calls)),
+            asked=self._under.said(),
         )
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
@@ -142,13 +160,16 @@ class _Run:
         return map_leaves(ready, self._subject.args), map_leaves(ready, dict(self._subject.kwargs))
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
-        """The forward pass; returns the storages of its output.
+        """The forward pass, and what follows it; returns the storages of its output.
 
         The output lives until the recorder has settled, as it would in the caller's hands.
         """
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
-                output = self._model(*args, **kwargs)
+                output = self._forward(args, kwargs)
+                self._go_on(output, recorder)
+        except errors.ProfileError:
+            raise
         except (Exception, SystemExit) as error:
             if recorder.asked is None and not self._real and misses_values(error):
                 recorder.asked = NeedsValues(errors.first_line(error))
@@ -160,6 +181,48 @@ class _Run:
             raise recorder.asked
         recorder.lifetimes.settle()
         return recorder.homes(leaves(output))
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._model(*args, **kwargs)
+
+    def _go_on(self, output: Any, recorder: Recorder) -> None:
+        """What follows the forward pass: nothing in inference."""
+
+
+class _TrainingRun(_Run):
+    """A training step: the forward pass with a graph, the backward pass, and the optimizer's update."""
+
+    training = True
+
+    def __init__(
+        self,
+        subject: Subject,
+        structure: Structure,
+        under: Conditions,
+        real: bool,
+        mode: AbstractContextManager[Any],
+    ) -> None:
+        super().__init__(subject, structure, under, real, mode)
+        self._step = Step(structure.owner)
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with nullcontext() if self._real else FusedAttention():
+            return super()._forward(args, kwargs)
+
+    def _go_on(self, output: Any, recorder: Recorder) -> None:
+        assert self._step is not None
+        assert self._under.training is not None
+        self._step.kind = BACKWARD
+        backward(leaves(output), self._subject.name)
+        trained = [weight for weight in self._model.parameters() if weight.grad is not None]
+        for gradient in [weight.grad for weight in trained if weight.grad is not None]:
+            recorder.lifetimes.becomes(gradient, "gradient")
+        if self._under.training.optimizer is not None:
+            self._step.kind = UPDATE
+            used = optimizer(self._under.training.optimizer, trained)
+            used.step()
+            for tensor in state(used):
+                recorder.lifetimes.becomes(tensor, "state")
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
