@@ -34,7 +34,7 @@ def _matching(model: nn.Module, option: str, pattern: str, name: str) -> Iterato
 
 
 def _run_again(module: nn.Module) -> None:
-    """As `torch.utils.checkpoint` has it: only the module's inputs are kept, and the backward pass runs it once more."""
+    """As `torch.utils.checkpoint` has it: the module's inputs alone are kept, and the backward pass runs it again."""
     forward = module.forward
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
