@@ -255,6 +255,8 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
         from profiler.explain import explain
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
+    if chosen.memory:
+        return "\n\n".join(str(dress.memory(profile.memory)) for profile in profiles)
     if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
     comparing = chosen.comparing

@@ -17,7 +17,7 @@ from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
-from profiler.records import BACKWARD, UPDATE, Trace
+from profiler.records import BACKWARD, UPDATE, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
 from profiler.trace.fused import FusedAttention
@@ -113,6 +113,7 @@ class _Run:
         self._mode = mode
         self._device = _device(self._model) if real else META
         self._step: Step | None = None
+        self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
 
     def trace(self) -> Trace:
         structure = self._structure
@@ -134,7 +135,7 @@ class _Run:
             engine=self._device.type,
             inputs=input_records(args, kwargs),
             modules=tuple(structure.modules),
-            parameters=tuple(parameters),
+            parameters=tuple(self._with_gradient(weight) for weight in parameters),
             buffers=tuple(buffers),
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),
@@ -147,6 +148,10 @@ class _Run:
             phases=() if self._step is None else self._step.phases(len(recorder.calls)),
             asked=self._under.said(),
         )
+
+    def _with_gradient(self, weight: Weight) -> Weight:
+        held = self._structure.objects[weight.module]._parameters[weight.name]
+        return weight._replace(gradient=self._gradients.get(id(held)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
         """The arguments, with every tensor in them ready for the engine and known to the recorder."""
@@ -215,8 +220,7 @@ class _TrainingRun(_Run):
         self._step.kind = BACKWARD
         backward(leaves(output), self._subject.name)
         trained = [weight for weight in self._model.parameters() if weight.grad is not None]
-        for gradient in [weight.grad for weight in trained if weight.grad is not None]:
-            recorder.lifetimes.becomes(gradient, "gradient")
+        self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
         if self._under.training.optimizer is not None:
             self._step.kind = UPDATE
             used = optimizer(self._under.training.optimizer, trained)
