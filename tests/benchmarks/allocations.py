@@ -96,19 +96,20 @@ def _live_bytes(allocations: Sequence[Allocation]) -> Iterator[int]:
 # Recording ------------------------------------------------------------------------------------------------------------
 
 
-def record(run: Callable[[], object]) -> Recording:
-    """What a second call allocates; the first one fills what torch keeps. What `run` returns lives to the end."""
+def record(run: Callable[[], object], warm_up: Callable[[], object] | None = None) -> Recording:
+    """What `run` allocates; what it returns lives to the end.
+
+    warm_up: called before, for what torch keeps from a first call; by default `run` itself.
+    """
     config = _ExperimentalConfig(capture_overload_names=True)
+    watching = profile(activities=[ProfilerActivity.CPU], profile_memory=True, experimental_config=config)
     with plain_kernels():
-        run()
-        with (
-            uncollected(),
-            profile(activities=[ProfilerActivity.CPU], profile_memory=True, experimental_config=config) as profiler,
-        ):
+        (warm_up or run)()
+        with uncollected(), watching:
             kept = run()
     del kept
-    assert profiler.profiler is not None
-    return read(profiler.profiler.kineto_results.experimental_event_tree())
+    assert watching.profiler is not None
+    return read(watching.profiler.kineto_results.experimental_event_tree())
 
 
 @contextmanager

@@ -25,7 +25,7 @@ _PRELOAD = ("torchvision", "timm", "torch.profiler", "tests.benchmarks.memory_fi
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, compare, print."""
     chosen = _parser().parse_args(argv)
-    cases = [case for case in MODELS if fnmatchcase(case, chosen.only)]
+    cases = [case for case in MODELS if any(fnmatchcase(case, pattern) for pattern in chosen.only.split(","))]
     findings = measured(cases, chosen.time_limit, chosen.jobs)
     text = "\n".join(report(findings))
     if chosen.output:
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.memory", description=__doc__)
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="models, like 'resnet*' or 'timm:*'")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="models, like 'resnet*,timm:*'")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the tables there, as Markdown")
     parser.add_argument("--time-limit", type=float, default=300.0, help="seconds a model")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")

@@ -85,7 +85,25 @@ def find(spec: str) -> Finding:
     model = subject.rebuild().eval()
     generator = torch.Generator().manual_seed(0)
     inputs = map_leaves(lambda leaf: random_values(leaf, generator), subject.args)
-    return compared(spec, predicted, record(lambda: _infer(model, inputs)), lambda: tracked_on_cpu(model, inputs))
+    tracked = Tracked(lambda: tracked_on_cpu(model, inputs))
+    measured = record(lambda: _infer(model, inputs), tracked.run)
+    return compared(spec, predicted, measured, tracked)
+
+
+class Tracked:
+    """The tracker's run, which warms up for the measured one: it leaves a model as it was, also what a model caches."""
+
+    def __init__(self, track: Callable[[], int]) -> None:
+        self._track = track
+        self.peak_bytes: int | None = None
+        self.notes: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """What goes wrong is a note."""
+        try:
+            self.peak_bytes = self._track()
+        except Exception as error:
+            self.notes = (f"the tracker fails: {type(error).__name__}: {str(error).splitlines()[0]}",)
 
 
 def _infer(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
@@ -103,25 +121,19 @@ def tracked_on_cpu(model: nn.Module, inputs: tuple[Any, ...]) -> int:
 # Comparing ------------------------------------------------------------------------------------------------------------
 
 
-def compared(model: str, predicted: Profile, measured: Recording, track: Callable[[], int]) -> Finding:
-    """The finding; what goes wrong with the tracker is a note."""
-    notes: tuple[str, ...] = ()
-    tracked: int | None = None
-    try:
-        tracked = track()
-    except Exception as error:
-        notes = (f"the tracker fails: {type(error).__name__}: {str(error).splitlines()[0]}",)
+def compared(model: str, predicted: Profile, measured: Recording, tracked: Tracked) -> Finding:
+    """The finding, from what has been predicted and measured."""
     only_real, only_predicted = differences(measured, predicted.trace)
     return Finding(
         model,
         predicted.totals.peak_activation_bytes,
         peak_bytes(measured.tensors),
         peak_bytes(measured.allocations),
-        tracked,
+        tracked.peak_bytes,
         tuple(measured.workspace_at_peak.most_common()),
         only_real,
         only_predicted,
-        notes=notes,
+        notes=tracked.notes,
     )
 
 
@@ -150,12 +162,20 @@ def differences(measured: Recording, predicted: Trace) -> tuple[tuple[Group, ...
 
 
 def _predicted(trace: Trace) -> list[_Piece]:
-    pieces = []
-    for storage in memory.alive_at_peak(trace):
-        call = trace.calls[storage.born]
-        op, path = trace.signatures[call.signature].op, trace.modules[call.module].path
-        pieces.append(_Piece(storage.size_bytes, f"{op} in {path or 'the model'}", frozenset({_plain(op)})))
+    """Storages that are alive, and in one piece what is alive inside the operator under way."""
+    alive = memory.alive_at_peak(trace)
+    pieces = [_piece(trace, storage.born, storage.size_bytes) for storage in alive]
+    live = memory.live_bytes(trace)
+    inside = max(live, default=0) - sum(storage.size_bytes for storage in alive)
+    if inside:
+        pieces.append(_piece(trace, live.index(max(live)), inside, "inside "))
     return pieces
+
+
+def _piece(trace: Trace, number: int, size_bytes: int, where: str = "") -> _Piece:
+    call = trace.calls[number]
+    op, path = trace.signatures[call.signature].op, trace.modules[call.module].path
+    return _Piece(size_bytes, f"{where}{op} in {path or 'the model'}", frozenset({_plain(op)}))
 
 
 def _plain(operator: str) -> str:
