@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from profiler.trace.fused import fused_attention
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import is_composite
+from profiler.trace.operators import has_kernel, is_composite
 
 _aten = torch.ops.aten
 
@@ -38,7 +39,7 @@ class _Inside(LeanDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if is_composite(func):
+        if _is_made_of_others(func):
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
@@ -72,7 +73,12 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
     if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
-    return taken_apart(func, args, kwargs) if is_composite(func) else 0
+    return taken_apart(func, args, kwargs) if _is_made_of_others(func) else 0
+
+
+@cache
+def _is_made_of_others(func: Any) -> bool:
+    return is_composite(func) and not has_kernel(func)
 
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
