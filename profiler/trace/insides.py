@@ -45,7 +45,7 @@ class _Inside(LeanDispatchMode):
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
-        for tensor in each_tensor(out):
+        for tensor in each_tensor(out[:1] if _drops_statistics(func, args) else out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
         return out
@@ -63,6 +63,11 @@ class _Inside(LeanDispatchMode):
         self._known.add(address)
         self._live += size_bytes
         self._watches[address] = weakref.ref(storage, released)
+
+
+def _drops_statistics(func: Any, args: Any) -> bool:
+    """In inference the CPU's batch norm lets go of its statistics before it returns; on meta they are returned."""
+    return func is _aten.native_batch_norm.default and not args[5]
 
 
 def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None) -> int:
@@ -122,11 +127,6 @@ def _indices(out: Layout, *_: Any) -> int:
     return 8 * out.tensor.numel
 
 
-def _of_channels(out: Layout, *_: Any) -> int:
-    """Mean and deviation of each channel."""
-    return 2 * out.shape[1] * out.dtype.itemsize
-
-
 def _of_rows(out: Layout, x: Tensor, shape: Sequence[int], *_: Any) -> int:
     """Mean and deviation of each row."""
     return 2 * out.tensor.numel // prod(shape) * out.dtype.itemsize
@@ -139,13 +139,12 @@ def _of_groups(out: Layout, x: Tensor, groups: int, *_: Any) -> int:
 
 _BESIDE: Mapping[Any, Callable[..., int]] = {
     _aten.max_pool2d.default: _indices,
-    _aten.batch_norm.default: _of_channels,
     _aten.layer_norm.default: _of_rows,
     _aten.group_norm.default: _of_groups,
     **dict.fromkeys(
         (
             _aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default, _aten.conv_transpose2d.input,
-            _aten.linear.default, _aten.softmax.int, _aten.adaptive_avg_pool2d.default,
+            _aten.linear.default, _aten.batch_norm.default, _aten.softmax.int, _aten.adaptive_avg_pool2d.default,
         ),
         _nothing,
     ),
