@@ -85,6 +85,18 @@ def test_composite_operators_are_looked_into() -> None:
     assert {one.label for one in alive_at_peak(found.tensors)} == {"aten::max_pool2d > aten::max_pool2d_with_indices"}
 
 
+def test_operators_with_a_kernel_for_the_cpu_are_not_looked_into() -> None:
+    """`silu_backward` can be decomposed, and is not."""
+    given = torch.rand(8, 8, requires_grad=True)
+
+    def run():
+        given.grad = None
+        F.silu(given).backward(torch.ones(8, 8))
+
+    kernels = {one.kernel for one in record(run).tensors}
+    assert kernels == {"aten::silu", "aten::silu_backward", "aten::ones"}
+
+
 def test_numbers_are_workspace_of_the_call_that_wraps_them() -> None:
     found = _recorded(lambda x: x * 0.5, (8, 8))
     assert peak_bytes(found.tensors) == 8 * 8 * FLOAT

@@ -113,12 +113,18 @@ def head_only(model: nn.Module) -> None:
 
 
 class Checkpointed(nn.Module):
-    """Runs a module again in the backward pass."""
+    """Runs a module again in the backward pass. What it is asked for and has not got, the module has."""
 
     def __init__(self, inner: nn.Module, use_reentrant: bool) -> None:
         super().__init__()
         self.inner = inner
         self.use_reentrant = use_reentrant
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("inner"), name)
 
     def forward(self, *args, **kwargs):
         return checkpoint(self.inner, *args, use_reentrant=self.use_reentrant, **kwargs)
