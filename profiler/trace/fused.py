@@ -7,6 +7,7 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -79,7 +80,23 @@ class FusedAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is functional.scaled_dot_product_attention:
-            found = fused_attention(*args, **kwargs)
-            if found is not None:
-                return found
-        return func(*args, **kwargs)
+            return _attention(*args, **kwargs)
+        return (_multi_head if func is functional.multi_head_attention_forward else func)(*args, **kwargs)
+
+
+def _attention(*args: Any, **kwargs: Any) -> Tensor:
+    found = fused_attention(*args, **kwargs)
+    return functional.scaled_dot_product_attention(*args, **kwargs) if found is None else found
+
+
+# A mode is off while it answers, and torch's function would reach for the plain formula: here, its code with ours.
+_multi_head = FunctionType(
+    functional.multi_head_attention_forward.__code__,
+    {
+        **vars(functional),
+        "has_torch_function": lambda _: False,
+        "scaled_dot_product_attention": _attention,
+    },
+    "multi_head_attention_forward",
+    functional.multi_head_attention_forward.__defaults__,
+)

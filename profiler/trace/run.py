@@ -175,6 +175,7 @@ class _Run:
                 recorder.asked = NeedsValues(errors.first_line(error))
             if recorder.asked is not None:
                 raise recorder.asked from error
+            self._check(error)
             where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
             raise errors.ModelFailed(self._subject.name, error, input_records(args, kwargs), where) from error
         if recorder.asked is not None:  # the model caught it, and took another way than it does with values
@@ -187,6 +188,9 @@ class _Run:
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
+
+    def _check(self, error: BaseException) -> None:
+        """Raise what says better than `errors.ModelFailed` what an error means."""
 
 
 class _TrainingRun(_Run):
@@ -204,6 +208,7 @@ class _TrainingRun(_Run):
     ) -> None:
         super().__init__(subject, structure, under, real, mode)
         self._step = Step(structure.owner)
+        self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with nullcontext() if self._real else FusedAttention():
@@ -219,10 +224,16 @@ class _TrainingRun(_Run):
             recorder.lifetimes.becomes(gradient, "gradient")
         if self._under.training.optimizer is not None:
             self._step.kind = UPDATE
-            used = optimizer(self._under.training.optimizer, trained)
-            used.step()
-            for tensor in state(used):
+            self._optimizer = optimizer(self._under.training.optimizer, trained)
+            self._optimizer.step()
+            for tensor in state(self._optimizer):
                 recorder.lifetimes.becomes(tensor, "state")
+
+    def _check(self, error: BaseException) -> None:
+        if self._step is not None and self._step.kind == UPDATE:
+            assert self._under.training is not None
+            assert self._under.training.optimizer is not None
+            raise errors.OptimizerFailed(self._under.training.optimizer, error) from error
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
