@@ -193,7 +193,7 @@ def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.
         (["resnet18", "--memory", "--depth", "1"], "--depth has no effect on --memory"),
         (["resnet18", "--optimizer", "sgd"], "--optimizer means something with --train alone"),
         (["resnet18", "--train", "--optimizer", "sdg"], "--optimizer sdg: not one of sgd, momentum"),
-        (["resnet18", "--train", "--optimizer", "sgd(lr=-1)"], "cannot be made (Invalid learning rate"),
+        (["resnet18", "--train", "--optimizer", "sgd(lr=-1)"], "--optimizer sgd(lr=-1) fails (Invalid learning rate"),
         (["resnet18", "--train", "--freeze", "layr1"], "--freeze layr1: no layer of resnet18"),
         (["resnet18", "--train", "--checkpoint", "layr1"], "--checkpoint layr1: no layer of resnet18"),
         (["resnet18", "--train", "--freeze", "[!z]*"], "no output of resnet18 depends on a parameter that is trained"),

@@ -24,6 +24,7 @@ from profiler.trace.operators import has_kernel, is_composite
 _aten = torch.ops.aten
 
 
+_READ = ("batch_sizes",)  # arguments that are asked for their values, on the CPU
 _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtype
 
 
@@ -88,7 +89,9 @@ def _is_made_of_others(func: Any) -> bool:
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     """As `inside_bytes`, by running the parts of a composite operator on meta tensors."""
-    args, kwargs = _on_meta(args), {name: _on_meta(value) for name, value in kwargs.items()}
+    names = [argument.name for argument in func._schema.arguments]
+    args = [value if name in _READ else _on_meta(value) for name, value in zip(names, args, strict=False)]
+    kwargs = {name: value if name in _READ else _on_meta(value) for name, value in kwargs.items()}
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         attention = fused_attention(*args, **kwargs) if func is _aten.scaled_dot_product_attention.default else None
