@@ -19,6 +19,7 @@ from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import BACKWARD, UPDATE, Trace, Weight
 from profiler.trace import memo, operators
+from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
 from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
@@ -209,9 +210,14 @@ class _TrainingRun(_Run):
     ) -> None:
         super().__init__(subject, structure, under, real, mode)
         self._step = Step(structure.owner)
+        self._amp = None if under.training is None else under.training.amp
+
+    def trace(self) -> Trace:
+        with autocast_on_meta(self._amp) as self._region:
+            return super().trace()
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with nullcontext() if self._real else attention_fused():
+        with nullcontext() if self._real else attention_fused(), self._region():
             return super()._forward(args, kwargs)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
