@@ -79,7 +79,7 @@ CUDA: Mapping[str, str] = {
 
 POLICIES: Mapping[str, Mapping[str, str]] = {"cpu": CPU, "cuda": CUDA}
 
-_LENT = torch._C.DispatchKey.AutocastIPU
+_LENT: Any = getattr(torch._C.DispatchKey, "AutocastIPU")  # noqa: B009  torch's stubs do not name it
 _ALONE = torch._C.DispatchKeySet(_LENT)
 _NEVER_INSIDE = _ALONE.add(torch._C.DispatchKey.AutocastCPU)  # a cast operator casts no more
 
@@ -102,7 +102,11 @@ class Casts:
         self._copies.clear()
 
     def _kernel(self, op: Any, policy: str) -> Callable[..., Any]:
-        casts = {LOWER: self._lowered, PROMOTE: self._promoted, FLOAT_RESULT: self._with_float_result}
+        casts: dict[str, Callable[..., Any]] = {
+            LOWER: self._lowered,
+            PROMOTE: self._promoted,
+            FLOAT_RESULT: self._with_float_result,
+        }
         cast = casts.get(policy, self._floated)
         positions = [argument.name for argument in op._schema.arguments]
 
