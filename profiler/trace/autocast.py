@@ -107,7 +107,7 @@ class Casts:
             PROMOTE: self._promoted,
             FLOAT_RESULT: self._with_float_result,
         }
-        cast = casts.get(policy, self._floated)
+        cast: Callable[..., Any] = casts.get(policy, self._floated)
         positions = [argument.name for argument in op._schema.arguments]
 
         def called(*args: Any, **kwargs: Any) -> Any:
@@ -128,10 +128,10 @@ class Casts:
 
     def _lowered(self, args: Any, kwargs: Any, _: Any) -> Any:
         dtype = torch.get_autocast_dtype(self._device)
-        return self._cast(args, dtype), self._cast(kwargs, dtype)
+        return self._cast_all(args, kwargs, dtype)
 
     def _floated(self, args: Any, kwargs: Any, _: Any) -> Any:
-        return self._cast(args, torch.float32), self._cast(kwargs, torch.float32)
+        return self._cast_all(args, kwargs, torch.float32)
 
     def _promoted(self, args: Any, kwargs: Any, _: Any) -> Any:
         """To the widest among them; float64 is left alone."""
@@ -139,7 +139,7 @@ class Casts:
         dtype = torch.get_autocast_dtype(self._device)
         if found - {dtype}:
             dtype = torch.float32
-        return self._cast(args, dtype), self._cast(kwargs, dtype)
+        return self._cast_all(args, kwargs, dtype)
 
     def _with_float_result(self, args: Any, kwargs: Any, positions: Sequence[str]) -> Any:
         """The operator itself is told to compute in float32, unless the caller has named a dtype."""
@@ -150,13 +150,16 @@ class Casts:
             return args, kwargs
         return args[:place], {**kwargs, "dtype": torch.float32}
 
+    def _cast_all(self, args: Any, kwargs: Any, dtype: torch.dtype) -> Any:
+        """The last first, as torch's builds evaluate arguments: the backward pass goes by that order."""
+        named = {name: self._cast(value, dtype) for name, value in reversed(kwargs.items())}
+        return [self._cast(value, dtype) for value in reversed(args)][::-1], named
+
     def _cast(self, value: Any, dtype: torch.dtype) -> Any:
         if isinstance(value, Tensor):
             return self._cast_tensor(value, dtype) if _is_castable(value) and value.dtype is not dtype else value
-        if isinstance(value, (list, tuple)):
-            return type(value)([self._cast(item, dtype) for item in value])
-        if isinstance(value, dict):
-            return {name: self._cast(item, dtype) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._cast(item, dtype) for item in value]
         return value
 
     def _cast_tensor(self, tensor: Tensor, dtype: torch.dtype) -> Tensor:
