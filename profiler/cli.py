@@ -20,8 +20,8 @@ from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
 from profiler.metrics import published
-from profiler.options import Checking, Diffing, Options, options
-from profiler.progress import counted, shown
+from profiler.options import Checking, Diffing, Fitting, Options, options
+from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
@@ -88,6 +88,8 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    largest: flags.Largest = None,
+    fits: flags.Fits = None,
     cross_check: flags.CrossCheck = None,
     time_limit: flags.TimeLimit = None,
     verbose: flags.Verbose = False,
@@ -150,6 +152,7 @@ def _command(
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
             },
+            what_if={"largest": largest, "fits": fits},
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -198,6 +201,8 @@ def run(chosen: Options) -> int:
         return _init_budgets(chosen, chosen.budgets.to_write)
     if chosen.diffing is not None:
         return _diff(chosen, chosen.diffing)
+    if chosen.fitting is not None:
+        return _largest(chosen, chosen.fitting)
     with _opened(chosen) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
@@ -299,6 +304,18 @@ def _which(chosen: Options, wanted: Number) -> int:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures, chosen)
+
+
+def _largest(chosen: Options, fitting: Fitting) -> int:
+    """Run a model at one batch size after another, render the largest that fits; 1 when none does."""
+    from profiler.largest import largest
+
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr), told(f"{fitting.varying.label}: {fitting.varying.name}") as tell:
+            found = largest(fitting.varying, fitting.limit_bytes, fitting.words, tell)
+        print(renderer(chosen.format).answer(found), file=file)
+    failure = found.failure()
+    return _tell([] if failure is None else [failure], chosen)
 
 
 def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:

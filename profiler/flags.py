@@ -51,7 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
 _COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
-_CHANGES, _MEMORY = "Before and after", "Memory and training"
+_CHANGES, _MEMORY, _WHAT_IF = "Before and after", "Memory and training", "What if"
 
 
 def _option(
@@ -200,6 +200,15 @@ Checkpoint = Annotated[
         panel=_MEMORY,
     ),
 ]
+
+
+# What if --------------------------------------------------------------------------------------------------------------
+
+Largest = Annotated[
+    str | None,
+    _option("The largest batch (or {n} of --input) whose peak memory fits --fits.", metavar="batch", panel=_WHAT_IF),
+]
+Fits = Annotated[str | None, _option("The memory there is for --largest, like 8GB.", metavar="SIZE", panel=_WHAT_IF)]
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------

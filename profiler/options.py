@@ -31,6 +31,7 @@ from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
 from profiler.increase import Limits, limits
+from profiler.largest import limit
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
@@ -38,6 +39,7 @@ from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
+from profiler.varying import BATCH, Varying, dimensions
 from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
@@ -54,6 +56,7 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "--which": (*_FED, "--label"),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
     "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
 }
@@ -62,11 +65,15 @@ _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One model: its spec, its row's label, what it is fed, and metrics that came with it."""
+    """One model: its spec, its row's label, what it is fed, and metrics that came with it.
+
+    `shapes` are its inputs as they were written; where a dimension has a name, nothing else says what it is fed.
+    """
 
     spec: str
     label: str
     feed: Feed
+    shapes: tuple[str, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
@@ -107,6 +114,15 @@ class Diffing:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitting:
+    """How much of a model fits into a memory: what varies of it, and the memory in bytes and as it was written."""
+
+    varying: Varying
+    limit_bytes: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -122,6 +138,7 @@ class Options:
     checking: Checking | None
     which: Number | None
     diffing: Diffing | None
+    fitting: Fitting | None
     save: str | None
     strict: bool
     budgets: Budgets
@@ -149,6 +166,7 @@ def options(
     explain: str | None,
     memory: bool,
     run: Mapping[str, Any],
+    what_if: Mapping[str, Any],
     cross_check: str | None,
     time_limit: float | None,
     verbose: bool,
@@ -198,6 +216,7 @@ def options(
         "--explain": explain,
         "--memory": memory or None,
         **{f"--{name}": value for name, value in run.items()},
+        **{f"--{name}": value for name, value in what_if.items()},
         "--save": save,
         "--strict": strict or None,
         "--convention": None if convention == conventions.DEFAULT else convention,
@@ -213,6 +232,7 @@ def options(
         "--input": tuple(shapes) or None,
         "--batch": batch,
     }
+    _check_dimensions(models, what_if)
     if head_room is not None and not init_budgets:
         raise errors.OnlyWith("--head-room", "--init-budgets")
     if check is not None and specs:
@@ -223,11 +243,12 @@ def options(
         None if check is None else budget_file.limited(check),
         _plan(models, convention, head_room) if init_budgets else None,
     )
+    under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models if diffing is None else _before_and_after(models, baseline),
         convention=convention,
-        conditions=conditions.conditions(**{name: value for name, value in run.items() if value is not None}),
+        conditions=under,
         view=view,
         comparing=_comparing(said, view, models) if diffing is None and (len(models) > 1 or reasons) else None,
         format=chosen,
@@ -237,6 +258,7 @@ def options(
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
         diffing=diffing,
+        fitting=_fitting(models, what_if, under),
         save=save,
         strict=strict,
         budgets=budgets,
@@ -258,9 +280,14 @@ def _models(
         raise errors.LabelCount(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
     return tuple(
-        Wanted(model.spec, label, _feed(shapes or model.inputs or default, batch), model.metrics)
+        _wanted(model, label, tuple(shapes or model.inputs or default), batch)
         for model, label in zip(listed, named, strict=True)
     )
+
+
+def _wanted(model: Listed, label: str, shapes: tuple[str, ...], batch: int | None) -> Wanted:
+    feed = Feed(batch=batch) if dimensions(shapes) else _feed(shapes, batch)
+    return Wanted(model.spec, label, feed, shapes, model.metrics)
 
 
 def _feed(shapes: Sequence[str], batch: int | None) -> Feed:
@@ -313,6 +340,41 @@ def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[W
     if all(saved):
         return tuple(both)
     return tuple(replace(model, feed=Feed()) if was else model for model, was in zip(both, saved, strict=True))
+
+
+# What if --------------------------------------------------------------------------------------------------------------
+
+
+def _fitting(models: Sequence[Wanted], said: Mapping[str, Any], under: Conditions) -> Fitting | None:
+    name, fits = said["largest"], said["fits"]
+    if name is None:
+        if fits is not None:
+            raise errors.OnlyWith("--fits", "--largest")
+        return None
+    if fits is None:
+        raise errors.LargestNeedsFits(name)
+    varying = _varying("--largest", models, name, under)
+    if not varying.is_a_dimension and name != BATCH:
+        raise errors.LargestOfWhat(name)
+    return Fitting(varying, *limit(fits))
+
+
+def _check_dimensions(models: Sequence[Wanted], said: Mapping[str, Any]) -> None:
+    """A dimension with a name is for what gives it values."""
+    named = sorted(dimensions([model.shapes for model in models]))
+    if named and said["largest"] is None:
+        raise errors.DimensionWithoutValue(named[0])
+
+
+def _varying(
+    option: str, models: Sequence[Wanted], name: str, under: Conditions, convention: str = conventions.DEFAULT
+) -> Varying:
+    if len(models) != 1:
+        raise errors.VariesOne(option, len(models))
+    (model,) = models
+    if model.spec.endswith(archive.SUFFIXES):
+        raise errors.SavedIsFixed(model.spec, option)
+    return Varying(model.spec, name, model.shapes or None, {}, model.feed.batch, convention, under)
 
 
 # Other counters -------------------------------------------------------------------------------------------------------
