@@ -7,6 +7,7 @@ from profiler.largest import largest_batch
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
 from profiler.profiling import compare, profile
+from profiler.scans import Scan, scan
 from profiler.versions import __version__
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Diff",
     "Profile",
     "ProfileError",
+    "Scan",
     "__version__",
     "compare",
     "cross_check",
@@ -25,4 +27,5 @@ __all__ = [
     "largest_batch",
     "product",
     "profile",
+    "scan",
 ]

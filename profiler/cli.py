@@ -20,7 +20,7 @@ from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
 from profiler.metrics import published
-from profiler.options import Checking, Diffing, Fitting, Options, options
+from profiler.options import Checking, Diffing, Fitting, Options, Scanning, options
 from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.tables import uncounted
@@ -88,6 +88,7 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    scan: flags.Scan = None,
     largest: flags.Largest = None,
     fits: flags.Fits = None,
     cross_check: flags.CrossCheck = None,
@@ -152,7 +153,7 @@ def _command(
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
             },
-            what_if={"largest": largest, "fits": fits},
+            what_if={"scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -201,6 +202,8 @@ def run(chosen: Options) -> int:
         return _init_budgets(chosen, chosen.budgets.to_write)
     if chosen.diffing is not None:
         return _diff(chosen, chosen.diffing)
+    if chosen.scanning is not None:
+        return _scan(chosen, chosen.scanning)
     if chosen.fitting is not None:
         return _largest(chosen, chosen.fitting)
     with _opened(chosen) as file:
@@ -304,6 +307,20 @@ def _which(chosen: Options, wanted: Number) -> int:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures, chosen)
+
+
+def _scan(chosen: Options, scanning: Scanning) -> int:
+    """Profile a model at each value, render; a value that fails keeps its row."""
+    from profiler.scans import at, of_points
+
+    varying, view = scanning.varying, chosen.view
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr):
+            names = [f"{varying.label}, {varying.name} {value}" for value in scanning.values]
+            points = [at(varying, value) for value in shown(scanning.values, names)]
+            found = of_points(varying, points, view.columns, caption=view.caption, anchor=view.anchor)
+        print(renderer(chosen.format).answer(found), file=file)
+    return _tell([*found.failures, *(_unknown(found.profiles[:1]) if chosen.strict else ())], chosen)
 
 
 def _largest(chosen: Options, fitting: Fitting) -> int:

@@ -491,6 +491,21 @@ class LiveHasNoBuilder(ProfileError):
         )
 
 
+class BadScan(ProfileError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"--scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0")
+
+
+class ScanTakesOne(ProfileError):
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"--scan is given {len(names)} times ({', '.join(names)}); let one thing vary at a time")
+
+
+class NothingScanned(ProfileError):
+    def __init__(self, model: str, name: str, first: Exception) -> None:
+        super().__init__(f"--scan {name}: no value works for {model}; the first: {first}")
+
+
 class LargestOfWhat(ProfileError):
     def __init__(self, name: str) -> None:
         super().__init__(

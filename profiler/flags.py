@@ -204,6 +204,15 @@ Checkpoint = Annotated[
 
 # What if --------------------------------------------------------------------------------------------------------------
 
+Scan = Annotated[
+    list[str] | None,
+    _option(
+        "A row for each value of batch, size, {n} of --input or a builder's keyword, and exact polynomials of it.",
+        "--scan",
+        metavar="NAME=1,8..32",
+        panel=_WHAT_IF,
+    ),
+]
 Largest = Annotated[
     str | None,
     _option("The largest batch (or {n} of --input) whose peak memory fits --fits.", metavar="batch", panel=_WHAT_IF),

@@ -20,6 +20,7 @@ from profiler import (
     inputs,
     metrics,
     model_list,
+    scans,
     units,
 )
 from profiler.budget import Limit
@@ -37,6 +38,7 @@ from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
+from profiler.scan_tables import SCAN_COLUMNS
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
 from profiler.varying import BATCH, Varying, dimensions
@@ -56,6 +58,7 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "--which": (*_FED, "--label"),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--scan": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--caption", "--tex-label"),
     "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
     "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
@@ -114,6 +117,14 @@ class Diffing:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanning:
+    """A model at several values of what varies of it."""
+
+    varying: Varying
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitting:
     """How much of a model fits into a memory: what varies of it, and the memory in bytes and as it was written."""
 
@@ -138,6 +149,7 @@ class Options:
     checking: Checking | None
     which: Number | None
     diffing: Diffing | None
+    scanning: Scanning | None
     fitting: Fitting | None
     save: str | None
     strict: bool
@@ -232,7 +244,8 @@ def options(
         "--input": tuple(shapes) or None,
         "--batch": batch,
     }
-    _check_dimensions(models, what_if)
+    scanned = _scanned(what_if["scan"])
+    _check_dimensions(models, scanned, what_if["largest"])
     if head_room is not None and not init_budgets:
         raise errors.OnlyWith("--head-room", "--init-budgets")
     if check is not None and specs:
@@ -258,6 +271,7 @@ def options(
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
         diffing=diffing,
+        scanning=None if scanned is None else _scanning(models, *scanned, under, convention, said.get("columns", ())),
         fitting=_fitting(models, what_if, under),
         save=save,
         strict=strict,
@@ -359,10 +373,31 @@ def _fitting(models: Sequence[Wanted], said: Mapping[str, Any], under: Condition
     return Fitting(varying, *limit(fits))
 
 
-def _check_dimensions(models: Sequence[Wanted], said: Mapping[str, Any]) -> None:
+def _scanned(given: Sequence[str] | None) -> tuple[str, tuple[Any, ...]] | None:
+    """One name with its values."""
+    found = [scans.read(text) for text in given or ()]
+    if len(found) > 1:
+        raise errors.ScanTakesOne([name for name, _ in found])
+    return found[0] if found else None
+
+
+def _scanning(
+    models: Sequence[Wanted],
+    name: str,
+    values: tuple[Any, ...],
+    under: Conditions,
+    convention: str,
+    columns: Sequence[str],
+) -> Scanning:
+    chosen_columns(columns, SCAN_COLUMNS)
+    varying = _varying("--scan", models, name, under, convention)
+    return Scanning(varying, scans.checked(varying, values))
+
+
+def _check_dimensions(models: Sequence[Wanted], scanned: object, largest: str | None) -> None:
     """A dimension with a name is for what gives it values."""
     named = sorted(dimensions([model.shapes for model in models]))
-    if named and said["largest"] is None:
+    if named and scanned is None and largest is None:
         raise errors.DimensionWithoutValue(named[0])
 
 

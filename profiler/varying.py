@@ -97,13 +97,16 @@ class Varying:
         fed = _sized(self._fed() if self._is_fed else self._own(), _with_size(size))
         try:
             return self._run(self.model, fed, self.batch)
-        except errors.ModelFailed as refusal:
-            for keyword in _SIZED if isinstance(self.model, str) else ():
+        except errors.ModelFailed:
+            for spec in (
+                [_with_argument(self.model, name, size) for name in _SIZED] if isinstance(self.model, str) else ()
+            ):
                 try:
-                    return self._run(_with_argument(self.model, keyword, size), fed, self.batch)  # type: ignore[arg-type]
-                except (errors.BuilderFailed, errors.ModelFailed):
-                    continue
-            raise refusal
+                    return self._run(spec, fed, self.batch)
+                except errors.BuilderFailed as failure:
+                    if not isinstance(failure.__cause__, TypeError):  # it takes the keyword, and not this size
+                        raise
+            raise
 
     @property
     def _is_fed(self) -> bool:
