@@ -88,6 +88,7 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    weights: flags.Weights = None,
     scan: flags.Scan = None,
     largest: flags.Largest = None,
     fits: flags.Fits = None,
@@ -153,7 +154,7 @@ def _command(
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
             },
-            what_if={"scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
+            what_if={"weights": weights, "scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -202,10 +203,9 @@ def run(chosen: Options) -> int:
         return _init_budgets(chosen, chosen.budgets.to_write)
     if chosen.diffing is not None:
         return _diff(chosen, chosen.diffing)
-    if chosen.scanning is not None:
-        return _scan(chosen, chosen.scanning)
-    if chosen.fitting is not None:
-        return _largest(chosen, chosen.fitting)
+    what_if = _what_if(chosen)
+    if what_if is not None:
+        return what_if
     with _opened(chosen) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
@@ -306,6 +306,31 @@ def _which(chosen: Options, wanted: Number) -> int:
         if searches:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
+    return _tell(failures, chosen)
+
+
+def _what_if(chosen: Options) -> int | None:
+    """What it would be otherwise; None where that is not asked."""
+    if chosen.schemes is not None:
+        return _weights(chosen, chosen.schemes)
+    if chosen.scanning is not None:
+        return _scan(chosen, chosen.scanning)
+    return None if chosen.fitting is None else _largest(chosen, chosen.fitting)
+
+
+def _weights(chosen: Options, schemes: tuple[str, ...]) -> int:
+    """Render how large the weights are: one model in one scheme layer by layer, else a row each."""
+    from profiler.quantised import overview, quantised
+
+    with _opened(chosen) as file:
+        entries, failures = _entries(chosen)
+        profiles = [(entry.profile, entry.label) for entry in entries if entry.profile is not None]
+        if profiles:
+            is_one = len(schemes) == len(chosen.models) == 1
+            found = quantised(profiles[0][0], schemes[0], chosen.view.top) if is_one else overview(
+                [profile for profile, _ in profiles], [label for _, label in profiles], schemes
+            )  # fmt: skip
+            print(renderer(chosen.format).answer(found), file=file)
     return _tell(failures, chosen)
 
 

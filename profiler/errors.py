@@ -491,6 +491,11 @@ class LiveHasNoBuilder(ProfileError):
         )
 
 
+class NoSuchScheme(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")
+
+
 class BadScan(ProfileError):
     def __init__(self, text: str, why: str) -> None:
         super().__init__(f"--scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0")

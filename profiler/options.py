@@ -39,6 +39,7 @@ from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
 from profiler.scan_tables import SCAN_COLUMNS
+from profiler.schemes import SCHEMES, named
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
 from profiler.varying import BATCH, Varying, dimensions
@@ -58,6 +59,7 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "--which": (*_FED, "--label"),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--weights": (*_FED, "--dtype", "--label", "--top"),
     "--scan": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--caption", "--tex-label"),
     "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
@@ -149,6 +151,7 @@ class Options:
     checking: Checking | None
     which: Number | None
     diffing: Diffing | None
+    schemes: tuple[str, ...] | None
     scanning: Scanning | None
     fitting: Fitting | None
     save: str | None
@@ -216,7 +219,7 @@ def options(
     models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
     reasons = _reasons(specs, labels, said)
     diffing = _diffing(len(models), baseline, diff, max_increase, top, _names(columns))
-    if diffing is None and (len(models) > 1 or reasons):
+    if diffing is None and what_if["weights"] is None and (len(models) > 1 or reasons):
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
         _check_save(save, len(models) if diffing is None else 1)
@@ -244,6 +247,7 @@ def options(
         "--input": tuple(shapes) or None,
         "--batch": batch,
     }
+    schemes = _schemes(what_if["weights"])
     scanned = _scanned(what_if["scan"])
     _check_dimensions(models, scanned, what_if["largest"])
     if head_room is not None and not init_budgets:
@@ -271,6 +275,7 @@ def options(
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
         diffing=diffing,
+        schemes=schemes,
         scanning=None if scanned is None else _scanning(models, *scanned, under, convention, said.get("columns", ())),
         fitting=_fitting(models, what_if, under),
         save=save,
@@ -371,6 +376,14 @@ def _fitting(models: Sequence[Wanted], said: Mapping[str, Any], under: Condition
     if not varying.is_a_dimension and name != BATCH:
         raise errors.LargestOfWhat(name)
     return Fitting(varying, *limit(fits))
+
+
+def _schemes(given: str | None) -> tuple[str, ...] | None:
+    """By name, all of them where none is named; None where nobody asks."""
+    if given is None:
+        return None
+    chosen = tuple(SCHEMES) if given == EVERYTHING else _names(given)
+    return tuple(named(name).name for name in chosen or ("",))
 
 
 def _scanned(given: Sequence[str] | None) -> tuple[str, tuple[Any, ...]] | None:
