@@ -27,6 +27,7 @@ from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
+    from profiler.answers import Answer
     from profiler.profiles import Profile
 
 _app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -324,12 +325,12 @@ def _weights(chosen: Options, schemes: tuple[str, ...]) -> int:
 
     with _opened(chosen) as file:
         entries, failures = _entries(chosen)
-        profiles = [(entry.profile, entry.label) for entry in entries if entry.profile is not None]
+        profiles = [entry.profile for entry in entries if entry.profile is not None]
         if profiles:
-            is_one = len(schemes) == len(chosen.models) == 1
-            found = quantised(profiles[0][0], schemes[0], chosen.view.top) if is_one else overview(
-                [profile for profile, _ in profiles], [label for _, label in profiles], schemes
-            )  # fmt: skip
+            labels = [entry.label for entry in entries if entry.profile is not None]
+            found: Answer = overview(profiles, labels, schemes)
+            if len(schemes) == len(chosen.models) == 1:
+                found = quantised(profiles[0], schemes[0], chosen.view.top)
             print(renderer(chosen.format).answer(found), file=file)
     return _tell(failures, chosen)
 
