@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -265,7 +266,8 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
     if chosen.memory:
-        return "\n\n".join(str(dress.memory(profile.memory)) for profile in profiles)
+        report = profiles[0].memory
+        return str(dress.memory(replace(report, top=chosen.view.top or report.top)))
     if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
     comparing = chosen.comparing

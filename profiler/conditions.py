@@ -101,7 +101,7 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
         raise errors.BadDtype(dtype, DTYPES)
     if amp is not None and amp not in AMP:
         raise errors.BadAmp(amp, AMP)
-    if optimizer is not None and spec.parse(optimizer).target not in OPTIMIZERS:
+    if optimizer is not None and not _is_known(optimizer):
         raise errors.NoSuchOptimizer(optimizer, OPTIMIZERS)
     freeze, checkpoint = tuple(asked.get("freeze", ())), tuple(asked.get("checkpoint", ()))
     if asked.get("train"):
@@ -111,3 +111,11 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     if needing:
         raise errors.OnlyWith(f"--{needing[0]}", "--train")
     return Conditions(dtype)
+
+
+def _is_known(optimizer: str) -> bool:
+    try:
+        found = spec.parse(optimizer)
+    except errors.BadSpec:
+        return False
+    return found.prefix is None and found.target in OPTIMIZERS

@@ -400,8 +400,8 @@ class NoSuchOptimizer(ProfileError):
 
 
 class OptimizerFailed(ProfileError):
-    def __init__(self, text: str, error: Exception) -> None:
-        super().__init__(f"--optimizer {text} cannot be made ({first_line(error)}); check its settings")
+    def __init__(self, text: str, error: BaseException) -> None:
+        super().__init__(f"--optimizer {text} fails ({first_line(error)}); check its settings")
 
 
 class NotForTraining(ProfileError):

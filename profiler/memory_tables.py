@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from profiler.memory import INSIDE
 from profiler.memory_report import MemoryReport
-from profiler.tables import Column, Row, Table, Unit, inputs_words, run_words, versions_note
+from profiler.tables import Column, Row, Table, Unit, run_note, versions_note
 
 _ALIVE = (
     Column("layer", "Layer", Unit.TEXT, lambda row, _: row, 0, 40),
@@ -112,6 +112,5 @@ def _notes(report: MemoryReport) -> Iterator[str]:
         "Tensors alone: scratch memory that kernels take for themselves, the allocator's rounding and the runtime come "
         "on top. 1 MB = 1024·1024 bytes."
     )
-    trace = report.trace
-    yield f"Input {inputs_words(trace.inputs)}. Engine {trace.engine}.{run_words(trace)}"
-    yield versions_note(trace.versions.items())
+    yield run_note(report.trace)
+    yield versions_note(report.trace.versions.items())

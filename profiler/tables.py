@@ -294,11 +294,16 @@ def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
 
 
 def run_words(trace: Trace) -> str:
-    """What was asked for otherwise than usual, as a sentence behind others."""
+    """What was asked for otherwise than usual: "training step, optimizer adamw"."""
     asked = dict(trace.asked)
     words = ["training step"] if asked.pop("train", None) else []
-    words += [f"{name} {_said(value)}" for name, value in asked.items()]
-    return f" {', '.join(words).capitalize()}." if words else ""
+    return ", ".join(words + [f"{name} {_said(value)}" for name, value in asked.items()])
+
+
+def run_note(trace: Trace) -> str:
+    """What was run: fed with what, by which engine, and how otherwise than usual."""
+    otherwise = run_words(trace)
+    return f"Input {inputs_words(trace.inputs)}. Engine {trace.engine}." + f" Run as {otherwise}." * bool(otherwise)
 
 
 def _said(value: Value) -> str:
@@ -308,7 +313,7 @@ def _said(value: Value) -> str:
 def _notes(profile: Profile) -> Iterator[str]:
     yield from uncounted(profile)
     yield unit_note(profile)
-    yield f"Input {inputs_words(profile.trace.inputs)}. Engine {profile.trace.engine}.{run_words(profile.trace)}"
+    yield run_note(profile.trace)
     yield versions_note(profile.trace.versions.items())
 
 

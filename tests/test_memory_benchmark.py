@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 
 import pytest
@@ -9,7 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from profiler import profile
 from tests.benchmarks.allocations import Recording, alive_at_peak, peak_bytes, record
+from tests.benchmarks.isolated import Lost, each
+from tests.benchmarks.memory_findings import Group, differences
+from tests.benchmarks.memory_training import step
+from tests.benchmarks.memory_training_models import Checkpointed, checkpointed, first_half_frozen, head_only
 
 FLOAT, INT64 = 4, 8
 
@@ -78,6 +85,18 @@ def test_composite_operators_are_looked_into() -> None:
     assert {one.label for one in alive_at_peak(found.tensors)} == {"aten::max_pool2d > aten::max_pool2d_with_indices"}
 
 
+def test_operators_with_a_kernel_for_the_cpu_are_not_looked_into() -> None:
+    """`silu_backward` can be decomposed, and is not."""
+    given = torch.rand(8, 8, requires_grad=True)
+
+    def run():
+        given.grad = None
+        F.silu(given).backward(torch.ones(8, 8))
+
+    kernels = {one.kernel for one in record(run).tensors}
+    assert kernels == {"aten::silu", "aten::silu_backward", "aten::ones"}
+
+
 def test_numbers_are_workspace_of_the_call_that_wraps_them() -> None:
     found = _recorded(lambda x: x * 0.5, (8, 8))
     assert peak_bytes(found.tensors) == 8 * 8 * FLOAT
@@ -113,3 +132,70 @@ def test_backward() -> None:
     assert weight.grad is not None
     # The seed, the product, and the two halves of the gradient with their sum.
     assert sum(one.size_bytes for one in found.tensors if one.died is None) == weight.grad.nbytes
+
+
+def test_a_training_step() -> None:
+    """Activation, seed and the gradients of weight and bias; the gradient of the input is not wanted."""
+    model = nn.Linear(6, 5)
+    inputs = (torch.rand(4, 6),)
+    found = record(lambda: step(model, inputs))
+    assert peak_bytes(found.tensors) == (4 * 5 + 4 * 5 + 5 * 6 + 5) * FLOAT
+
+
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_checkpointed_layers_are_those_that_match(use_reentrant: bool) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.Tanh()))
+    checkpointed(model, "1", use_reentrant)
+    assert [path for path, module in model.named_modules() if isinstance(module, Checkpointed)] == ["1"]
+    step(model, (torch.rand(2, 4),))
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_first_half_frozen() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    first_half_frozen(model)
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False, False, True, True]
+
+
+def test_head_only() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.Tanh()))
+    head_only(model)
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False, False, True, True]
+
+
+def test_a_difference_is_told_by_operator_and_size() -> None:
+    """Predicted: two of a chain of tanh. Measured: the same with another tensor beside, that nobody predicts."""
+    predicted = profile(_Chain(), "8x8").trace
+    beside: list[torch.Tensor] = []
+
+    def run(x):
+        beside.append(x.exp()[:4].clone())
+        return _two_steps(x)
+
+    only_real, only_predicted = differences(_recorded(run, (8, 8)), predicted)
+    assert only_real == (Group("aten::clone", 4 * 8 * FLOAT),)
+    assert only_predicted == ()
+
+
+def test_what_ends_badly_concerns_one_thing_alone() -> None:
+    found = dict(each(_behave, ["well", "badly", "not at all"], ("torch",), time_limit_s=120, jobs=2))
+    assert found["well"] == "WELL"
+    assert found["badly"] == Lost("ValueError: badly")
+    assert found["not at all"] == Lost("its process ended with status 3")
+    late = dict(each(_behave, ["slowly"], ("torch",), time_limit_s=0.5))
+    assert late["slowly"] == Lost("took longer than 0.5 seconds")
+
+
+def _behave(how: str) -> str:
+    if how == "badly":
+        raise ValueError(how)
+    if how == "slowly":
+        time.sleep(60)
+    if how == "not at all":
+        os._exit(3)
+    return how.upper()
+
+
+class _Chain(nn.Module):
+    def forward(self, x):
+        return _two_steps(x)

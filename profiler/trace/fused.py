@@ -6,13 +6,12 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 _aten = torch.ops.aten
 
@@ -73,13 +72,17 @@ def _as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.where(mask, 0.0, torch.scalar_tensor(float("-inf"), dtype=dtype, device=mask.device))
 
 
-class FusedAttention(TorchFunctionMode):
-    """While active, attention on meta tensors is the CPU's kernel; for runs where composites do not come whole."""
+@contextmanager
+def attention_fused() -> Iterator[None]:
+    """Attention on meta tensors is the CPU's kernel: for runs with a graph, where composites do not arrive whole."""
+    library = torch.library.Library("aten", "IMPL")
+    library.impl("scaled_dot_product_attention", _attention, "AutogradMeta")
+    try:
+        yield
+    finally:
+        library._destroy()
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is functional.scaled_dot_product_attention:
-            found = fused_attention(*args, **kwargs)
-            if found is not None:
-                return found
-        return func(*args, **kwargs)
+
+def _attention(*args: Any, **kwargs: Any) -> Any:
+    found = fused_attention(*args, **kwargs)
+    return _aten.scaled_dot_product_attention.default.decompose(*args, **kwargs) if found is None else found

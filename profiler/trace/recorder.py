@@ -140,6 +140,8 @@ class Recorder(LeanDispatchMode):
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.step is not None:
+            func = self.step.really(func, args, kwargs)
         how = manner(func)
         if not self._is_apart and self.step is None:
             self._caller = self.callers.of(sys._getframe(1))
@@ -238,10 +240,13 @@ class Recorder(LeanDispatchMode):
     def _stranger(self, tensor: Tensor) -> Info:
         """A tensor that no recorded operator made: a constant of the model, or an alias of a known one."""
         is_parameter = isinstance(tensor, Parameter)
-        index = self.lifetimes.find(tensor)
+        index, is_meta = self.lifetimes.find(tensor), tensor.is_meta
+        if index is None and self.step is not None and self.step.kind == UPDATE:  # what an optimizer counts steps in
+            self._adopt(tensor, [], real=not is_meta)
+            found: Info = tensor.__dict__[_MARK]
+            return found
         if index is None:
             return self.give(tensor, "parameter" if is_parameter else "buffer")
-        is_meta = tensor.is_meta
         return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
     def _all_real(self, infos: list[Info]) -> bool:

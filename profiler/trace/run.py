@@ -20,7 +20,7 @@ from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import BACKWARD, UPDATE, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
-from profiler.trace.fused import FusedAttention
+from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
@@ -57,7 +57,7 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
 def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
     if under.training is not None:
-        return _TrainingRun(subject, structure, under, real, torch.enable_grad()).trace()
+        return _TrainingRun(subject, structure, under, real, _with_graph(real)).trace()
     try:
         return _Run(subject, structure, under, real, torch.inference_mode()).trace()
     except errors.ModelFailed as failure:
@@ -68,6 +68,13 @@ def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bo
 
 def _wants_autograd(error: BaseException | None) -> bool:
     return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
+
+
+@contextmanager
+def _with_graph(real: bool) -> Iterator[None]:
+    """Autograd is on, also for what the backward pass runs again."""
+    with torch.enable_grad(), nullcontext() if real else attention_fused():
+        yield
 
 
 @contextmanager
@@ -171,7 +178,7 @@ class _Run:
         """
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
-                output = self._forward(args, kwargs)
+                output = self._model(*args, **kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:
             raise
@@ -180,6 +187,7 @@ class _Run:
                 recorder.asked = NeedsValues(errors.first_line(error))
             if recorder.asked is not None:
                 raise recorder.asked from error
+            self._check(error)
             where = "" if recorder.failed_in is None else stack.path(recorder.failed_in)
             raise errors.ModelFailed(self._subject.name, error, input_records(args, kwargs), where) from error
         if recorder.asked is not None:  # the model caught it, and took another way than it does with values
@@ -187,11 +195,11 @@ class _Run:
         recorder.lifetimes.settle()
         return recorder.homes(leaves(output))
 
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._model(*args, **kwargs)
-
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
+
+    def _check(self, error: BaseException) -> None:
+        """Raise what says better than `errors.ModelFailed` what an error means."""
 
 
 class _TrainingRun(_Run):
@@ -209,10 +217,7 @@ class _TrainingRun(_Run):
     ) -> None:
         super().__init__(subject, structure, under, real, mode)
         self._step = Step(structure.owner)
-
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with nullcontext() if self._real else FusedAttention():
-            return super()._forward(args, kwargs)
+        self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None
@@ -223,10 +228,16 @@ class _TrainingRun(_Run):
         self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
         if self._under.training.optimizer is not None:
             self._step.kind = UPDATE
-            used = optimizer(self._under.training.optimizer, trained)
-            used.step()
-            for tensor in state(used):
+            self._optimizer = optimizer(self._under.training.optimizer, trained)
+            self._optimizer.step()
+            for tensor in state(self._optimizer):
                 recorder.lifetimes.becomes(tensor, "state")
+
+    def _check(self, error: BaseException) -> None:
+        if self._step is not None and self._step.kind == UPDATE:
+            assert self._under.training is not None
+            assert self._under.training.optimizer is not None
+            raise errors.OptimizerFailed(self._under.training.optimizer, error) from error
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:

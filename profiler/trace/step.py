@@ -14,8 +14,13 @@ from torch import Tensor
 
 from profiler import errors
 from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
+from profiler.trace.layouts import layout_of
 
 _ROOT = 0
+_aten = torch.ops.aten
+# References to the first argument of an operator that the engine calls, and to its storage, where nobody else has any:
+# the engine, the call's arguments, and two of Python's; the tensor, and Python's.
+_USES, _HOLDERS = 4, 2
 
 
 class Step:
@@ -43,6 +48,20 @@ class Step:
             self._modules.setdefault(torch._C._autograd._get_sequence_nr() - 1, module)
         return module
 
+    def really(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The operator that the backward pass calls where nobody is looking.
+
+        Gradients that meet are added in place when nothing else holds the first (torch/csrc/autograd/input_buffer.cpp,
+        functions/accumulate_grad.h), but not while a dispatch mode is active.
+        """
+        if func is not _aten.add.Tensor or self.kind != BACKWARD or kwargs or torch.is_grad_enabled():
+            return func
+        node = torch._C._current_autograd_node()
+        if node is None or not _is_dense(args[0]) or args[0].shape != args[1].shape:
+            return func
+        is_kept = hasattr(node, "variable")  # the gradient of a parameter, which has one already
+        return _aten.add_.Tensor if is_kept or _is_last(args[0]) else func
+
     def phases(self, calls: int) -> tuple[Phase, ...]:
         """All that happened, in order."""
         ends = [start for _, start in self._starts[1:]] + [calls]
@@ -55,6 +74,17 @@ class Step:
     def _of(self, node: Any) -> int:
         parameter = getattr(node, "variable", None)
         return self._modules.get(node._sequence_nr(), _ROOT) if parameter is None else self._owner(parameter)
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Without gaps, and without an element that stands for several."""
+    return layout_of(tensor).storage_bytes == tensor.numel() * tensor.element_size()
+
+
+def _is_last(tensor: Tensor) -> bool:
+    """Whether the engine alone holds a tensor and its storage, beside what calling an operator from C++ takes."""
+    uses: int = tensor._use_count()  # type: ignore[attr-defined]
+    return uses <= _USES and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= _HOLDERS
 
 
 def backward(outputs: Iterable[Tensor], model: str) -> None:

@@ -205,7 +205,9 @@ def _is_operator(name: str) -> bool:
 
 @cache
 def _is_composite(name: str) -> bool:
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"))
+    """A few, such as `silu_backward`, can be decomposed, but have a kernel for the CPU."""
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
+    return has(name, "CompositeImplicitAutograd") and not has(name, "CPU")
 
 
 def _allocation(

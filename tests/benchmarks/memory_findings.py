@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from profiler import Profile, memory, profile, sources
-from profiler.records import Trace
+from profiler.conditions import AS_IT_IS
+from profiler.records import Storage, Trace
 from profiler.trace import Subject
 from profiler.trace.feed import map_leaves, random_values
 from profiler.trace.modules import Structure
@@ -39,6 +40,7 @@ class Finding:
 
     workspace: what kernels hold for themselves where most is allocated, by kernel.
     only_real, only_predicted: what is alive at the one peak and not at the other.
+    macs, torch_macs: predicted, and by torch's own counter.
     """
 
     model: str
@@ -50,7 +52,9 @@ class Finding:
     only_real: tuple[Group, ...] = ()
     only_predicted: tuple[Group, ...] = ()
     failure: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    macs: int | None = None
+    torch_macs: int | None = None
 
     @property
     def is_equal(self) -> bool:
@@ -60,6 +64,13 @@ class Finding:
     @property
     def has_workspace(self) -> bool:
         return self.real != self.tensors
+
+    def with_macs(self, count: Callable[[], int]) -> Finding:
+        """With those of torch's counter, which fails on some models."""
+        try:
+            return replace(self, torch_macs=count())
+        except Exception as error:
+            return replace(self, notes=(*self.notes, f"torch's counter fails: {_said(error)}"))
 
     @property
     def suspect(self) -> str:
@@ -87,7 +98,7 @@ def find(spec: str) -> Finding:
     inputs = map_leaves(lambda leaf: random_values(leaf, generator), subject.args)
     tracked = Tracked(lambda: tracked_on_cpu(model, inputs))
     measured = record(lambda: _infer(model, inputs), tracked.run)
-    return compared(spec, predicted, measured, tracked)
+    return compared(spec, lambda: predicted, measured, tracked)
 
 
 class Tracked:
@@ -103,7 +114,7 @@ class Tracked:
         try:
             self.peak_bytes = self._track()
         except Exception as error:
-            self.notes = (f"the tracker fails: {type(error).__name__}: {str(error).splitlines()[0]}",)
+            self.notes = (f"the tracker fails: {_said(error)}",)
 
 
 def _infer(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
@@ -115,26 +126,34 @@ def tracked_on_cpu(model: nn.Module, inputs: tuple[Any, ...]) -> int:
     """The peak by the lifetimes of storages, as predicted, but of real ones."""
     subject = Subject(model, type(model).__name__, "live", inputs)
     with plain_kernels(), uncollected():
-        return memory.peak_bytes(_attempt(subject, Structure(model), real=True))
+        return memory.peak_bytes(_attempt(subject, Structure(model), AS_IT_IS, real=True))
 
 
 # Comparing ------------------------------------------------------------------------------------------------------------
 
 
-def compared(model: str, predicted: Profile, measured: Recording, tracked: Tracked) -> Finding:
-    """The finding, from what has been predicted and measured."""
-    only_real, only_predicted = differences(measured, predicted.trace)
-    return Finding(
+def compared(model: str, predict: Callable[[], Profile], measured: Recording, tracked: Tracked) -> Finding:
+    """The finding. Where nothing can be predicted, what was measured still stands."""
+    found = Finding(
         model,
-        predicted.totals.peak_activation_bytes,
-        peak_bytes(measured.tensors),
-        peak_bytes(measured.allocations),
-        tracked.peak_bytes,
-        tuple(measured.workspace_at_peak.most_common()),
-        only_real,
-        only_predicted,
+        tensors=peak_bytes(measured.tensors),
+        real=peak_bytes(measured.allocations),
+        tracked=tracked.peak_bytes,
+        workspace=tuple(measured.workspace_at_peak.most_common()),
         notes=tracked.notes,
     )
+    try:
+        predicted = predict()
+        totals = predicted.totals
+    except Exception as error:
+        return replace(found, notes=(*found.notes, f"no prediction: {_said(error)}"))
+    only_real, only_predicted = differences(measured, predicted.trace)
+    peak = totals.peak_activation_bytes
+    return replace(found, predicted=peak, only_real=only_real, only_predicted=only_predicted, macs=totals.macs)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +182,18 @@ def differences(measured: Recording, predicted: Trace) -> tuple[tuple[Group, ...
 
 def _predicted(trace: Trace) -> list[_Piece]:
     """Storages that are alive, and in one piece what is alive inside the operator under way."""
-    alive = memory.alive_at_peak(trace)
-    pieces = [_piece(trace, storage.born, storage.size_bytes) for storage in alive]
     live = memory.live_bytes(trace)
+    call = live.index(max(live)) if live else 0
+    alive = [storage for storage in trace.storages if _is_alive(storage, call)]
+    pieces = [_piece(trace, storage.born, storage.size_bytes) for storage in alive]
     inside = max(live, default=0) - sum(storage.size_bytes for storage in alive)
-    if inside:
-        pieces.append(_piece(trace, live.index(max(live)), inside, "inside "))
-    return pieces
+    return [*pieces, _piece(trace, call, inside, "inside ")] if inside else pieces
+
+
+def _is_alive(storage: Storage, call: int) -> bool:
+    if storage.role == "state" or not 0 <= storage.born <= call:
+        return False
+    return storage.died is None or call < max(storage.died, storage.born + 1)
 
 
 def _piece(trace: Trace, number: int, size_bytes: int, where: str = "") -> _Piece:

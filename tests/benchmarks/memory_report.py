@@ -15,11 +15,12 @@ _HEADINGS = ["model", "predicted", "tensors", "real", "tracked on CPU", "status"
 
 def report(findings: Sequence[Finding]) -> Iterator[str]:
     """Bytes everywhere; a MB is 1024 * 1024 of them."""
-    rows = [[f.model, *map(_bytes, (f.predicted, f.tensors, f.real, f.tracked)), status(f)] for f in findings]
+    rows = [[f.model, *map(_number, (f.predicted, f.tensors, f.real, f.tracked)), status(f)] for f in findings]
     align = ("left", "right", "right", "right", "right", "left")
     yield tabulate(rows, _HEADINGS, tablefmt="github", colalign=align, disable_numparse=True)
     yield ""
     yield from _summary(findings)
+    yield from _counted(findings)
     yield from _classes(findings)
     yield from _details(findings)
 
@@ -35,8 +36,8 @@ def status(finding: Finding) -> str:
     return f"differs by {finding.predicted - finding.tensors:+,} bytes at {finding.suspect}"
 
 
-def _bytes(size: int | None) -> str:
-    return "" if size is None else f"{size:,}"
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _summary(findings: Sequence[Finding]) -> Iterator[str]:
@@ -50,6 +51,15 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     agreeing = sum(f.tracked == f.tensors for f in tracked)
     yield f"- the tracker on real tensors is equal to the tensors on {agreeing} of {len(tracked)}"
     yield f"- and to the prediction on {sum(f.tracked == f.predicted for f in tracked)} of {len(tracked)}"
+
+
+def _counted(findings: Sequence[Finding]) -> Iterator[str]:
+    """MACs, where torch's counter counted them."""
+    counted = [f for f in findings if f.torch_macs is not None]
+    if counted:
+        differing = [f for f in counted if f.macs != f.torch_macs]
+        yield f"- MACs are equal to torch's counter's on {len(counted) - len(differing)} of {len(counted)}"
+        yield from (f"- MACs of {f.model}: {_number(f.macs)}, torch {_number(f.torch_macs)}" for f in differing)
 
 
 def _share(findings: Sequence[Finding]) -> str:
