@@ -3,9 +3,11 @@
 from profiler.crosscheck import CrossCheck, cross_check
 from profiler.differences import Diff, diff
 from profiler.errors import CheckFailed, ProfileError
+from profiler.largest import largest_batch
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
 from profiler.profiling import compare, profile
+from profiler.scans import Scan, scan
 from profiler.versions import __version__
 
 __all__ = [
@@ -15,12 +17,15 @@ __all__ = [
     "Diff",
     "Profile",
     "ProfileError",
+    "Scan",
     "__version__",
     "compare",
     "cross_check",
     "diff",
     "formula",
     "free",
+    "largest_batch",
     "product",
     "profile",
+    "scan",
 ]

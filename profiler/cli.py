@@ -21,13 +21,14 @@ from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
 from profiler.metrics import published
-from profiler.options import Checking, Diffing, Options, options
-from profiler.progress import counted, shown
+from profiler.options import Checking, Diffing, Fitting, Options, Scanning, options
+from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
+    from profiler.answers import Answer
     from profiler.profiles import Profile
 
 _app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -89,6 +90,10 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    weights: flags.Weights = None,
+    scan: flags.Scan = None,
+    largest: flags.Largest = None,
+    fits: flags.Fits = None,
     cross_check: flags.CrossCheck = None,
     time_limit: flags.TimeLimit = None,
     verbose: flags.Verbose = False,
@@ -151,6 +156,7 @@ def _command(
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
             },
+            what_if={"weights": weights, "scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -199,6 +205,9 @@ def run(chosen: Options) -> int:
         return _init_budgets(chosen, chosen.budgets.to_write)
     if chosen.diffing is not None:
         return _diff(chosen, chosen.diffing)
+    what_if = _what_if(chosen)
+    if what_if is not None:
+        return what_if
     with _opened(chosen) as file:
         entries, failures = _entries(chosen)
         profiles = [entry.profile for entry in entries if entry.profile is not None]
@@ -301,6 +310,57 @@ def _which(chosen: Options, wanted: Number) -> int:
             print(renderer(chosen.format).write(which_table(searches)), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures, chosen)
+
+
+def _what_if(chosen: Options) -> int | None:
+    """What it would be otherwise; None where that is not asked."""
+    if chosen.schemes is not None:
+        return _weights(chosen, chosen.schemes)
+    if chosen.scanning is not None:
+        return _scan(chosen, chosen.scanning)
+    return None if chosen.fitting is None else _largest(chosen, chosen.fitting)
+
+
+def _weights(chosen: Options, schemes: tuple[str, ...]) -> int:
+    """Render how large the weights are: one model in one scheme layer by layer, else a row each."""
+    from profiler.quantised import overview, quantised
+
+    with _opened(chosen) as file:
+        entries, failures = _entries(chosen)
+        profiles = [entry.profile for entry in entries if entry.profile is not None]
+        if profiles:
+            labels = [entry.label for entry in entries if entry.profile is not None]
+            found: Answer = overview(profiles, labels, schemes)
+            if len(schemes) == len(chosen.models) == 1:
+                found = quantised(profiles[0], schemes[0], chosen.view.top)
+            print(renderer(chosen.format).answer(found), file=file)
+    return _tell(failures, chosen)
+
+
+def _scan(chosen: Options, scanning: Scanning) -> int:
+    """Profile a model at each value, render; a value that fails keeps its row."""
+    from profiler.scans import at, of_points
+
+    varying, view = scanning.varying, chosen.view
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr):
+            names = [f"{varying.label}, {varying.name} {value}" for value in scanning.values]
+            points = [at(varying, value) for value in shown(scanning.values, names)]
+            found = of_points(varying, points, view.columns, caption=view.caption, anchor=view.anchor)
+        print(renderer(chosen.format).answer(found), file=file)
+    return _tell([*found.failures, *(_unknown(found.profiles[:1]) if chosen.strict else ())], chosen)
+
+
+def _largest(chosen: Options, fitting: Fitting) -> int:
+    """Run a model at one batch size after another, render the largest that fits; 1 when none does."""
+    from profiler.largest import largest
+
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr), told(f"{fitting.varying.label}: {fitting.varying.name}") as tell:
+            found = largest(fitting.varying, fitting.limit_bytes, fitting.words, tell)
+        print(renderer(chosen.format).answer(found), file=file)
+    failure = found.failure()
+    return _tell([] if failure is None else [failure], chosen)
 
 
 def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:

@@ -463,6 +463,90 @@ class UnknownSuffix(ProfileError):
         super().__init__(f"{path}: its suffix stands for no format; add --format, one of {', '.join(formats)}")
 
 
+# What if --------------------------------------------------------------------------------------------------------------
+
+
+class DimensionWithoutValue(ProfileError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the input's dimension {{{name}}} has no value; give it some with --scan {name}=128,256, or a number"
+        )
+
+
+class VariesOne(ProfileError):
+    def __init__(self, option: str, models: int) -> None:
+        super().__init__(f"{option} is about one model, and {models} are given; name one")
+
+
+class BatchIsVaried(ProfileError):
+    def __init__(self, batch: int) -> None:
+        super().__init__(f"--batch {batch}: the batch is what varies here; leave it out")
+
+
+class LiveHasNoBuilder(ProfileError):
+    def __init__(self, model: str, name: str) -> None:
+        super().__init__(
+            f"{model} is built already, so {name!r} cannot vary; give a spec like FILE.py:CALLABLE, or name batch, "
+            f"size or a dimension like '1x{{{name}}}'"
+        )
+
+
+class NoSuchScheme(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")
+
+
+class BadScan(ProfileError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"--scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0")
+
+
+class ScanTakesOne(ProfileError):
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"--scan is given {len(names)} times ({', '.join(names)}); let one thing vary at a time")
+
+
+class NothingScanned(ProfileError):
+    def __init__(self, model: str, name: str, first: Exception) -> None:
+        super().__init__(f"--scan {name}: no value works for {model}; the first: {first}")
+
+
+class LargestOfWhat(ProfileError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"--largest {name}: name batch, or a dimension that an input has in braces, like --input 1x{{{name}}}:int64"
+        )
+
+
+class BadFit(ProfileError):
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"--fits {text}: not a size above 0; write it with its unit, like 8GB or 512MB (1 MB = 1024·1024 bytes; "
+            "decimal: 8e9B)"
+        )
+
+
+class LargestNeedsFits(ProfileError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"--largest {name} needs to know of what; add --fits, like --fits 8GB")
+
+
+class NoLargest(ProfileError):
+    def __init__(self, model: str, name: str, value: int) -> None:
+        super().__init__(f"{model}: even {name} {value:,} fits; give --fits a smaller size")
+
+
+class DoesNotFit(CheckFailed):
+    """Bytes; `limit` is as it was written."""
+
+    def __init__(self, model: str, name: str, limit: str, limit_bytes: int, peak: int, weights: int) -> None:
+        mb = 1024 * 1024
+        super().__init__(
+            f"{model}: not even {name} 1 fits {limit}: its peak is {peak / mb:,.2f} MB ({peak - limit_bytes:,} bytes "
+            f"over), of which {weights / mb:,.2f} MB are parameters and buffers; make the model or its input smaller"
+        )
+
+
 # Checks ---------------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from profiler import budget_file, conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
 from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
 from profiler.render import FORMATS
+from profiler.schemes import SCHEMES
 from profiler.versions import __version__
 
 
@@ -21,18 +22,25 @@ def _names_tools(word: str) -> bool:
     return has_commas or word in known or bool(errors.nearest(word, known, most=1, cutoff=0.75))
 
 
+def _names_schemes(word: str) -> bool:
+    """Schemes and not a model: every name is one, or nearly one."""
+    names = [name.strip() for name in word.split(",") if name.strip()]
+    return bool(names) and all(errors.nearest(name, SCHEMES, most=1, cutoff=0.7) for name in names)
+
+
 # Options whose value may be left out: what it then is, and what a word has to look like to be their value.
 _DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "--explain": (EVERYTHING, lambda word: not word.startswith("-")),
     "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
     "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
     "--cross-check": (COMMON, _names_tools),
+    "--weights": (EVERYTHING, _names_schemes),
     "--check": (NEAREST, lambda word: word.endswith(budget_file.SUFFIX)),
 }
 
 
 def with_defaults(arguments: list[str]) -> list[str]:
-    """`--explain`, `--metrics`, `--bold`, `--cross-check` and `--check` may stand without their value."""
+    """`--explain`, `--metrics`, `--bold`, `--cross-check`, `--weights` and `--check` may stand without their value."""
     return [
         f"{word}={_DEFAULTS[word][0]}" if word in _DEFAULTS and not _is_value(word, following) else word
         for word, following in zip(arguments, [*arguments[1:], None], strict=False)
@@ -51,7 +59,7 @@ def _print_version(wanted: bool) -> None:
 
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
 _COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
-_CHANGES, _MEMORY = "Before and after", "Memory and training"
+_CHANGES, _MEMORY, _WHAT_IF = "Before and after", "Memory and training", "What if"
 
 
 def _option(
@@ -200,6 +208,32 @@ Checkpoint = Annotated[
         panel=_MEMORY,
     ),
 ]
+
+
+# What if --------------------------------------------------------------------------------------------------------------
+
+Weights = Annotated[
+    str | None,
+    _option(
+        f"How large the weights are in other formats: {', '.join(SCHEMES)}. Default: all of them, a row each.",
+        metavar="[NAME,...]",
+        panel=_WHAT_IF,
+    ),
+]
+Scan = Annotated[
+    list[str] | None,
+    _option(
+        "A row for each value of batch, size, {n} of --input or a builder's keyword, and exact polynomials of it.",
+        "--scan",
+        metavar="NAME=1,8..32",
+        panel=_WHAT_IF,
+    ),
+]
+Largest = Annotated[
+    str | None,
+    _option("The largest batch (or {n} of --input) whose peak memory fits --fits.", metavar="batch", panel=_WHAT_IF),
+]
+Fits = Annotated[str | None, _option("The memory there is for --largest, like 8GB.", metavar="SIZE", panel=_WHAT_IF)]
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from profiler import (
     inputs,
     metrics,
     model_list,
+    scans,
     units,
 )
 from profiler.budget import Limit
@@ -31,13 +32,17 @@ from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
 from profiler.increase import Limits, limits
+from profiler.largest import limit
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
 from profiler.render import format_of, renderer
+from profiler.scan_tables import SCAN_COLUMNS
+from profiler.schemes import SCHEMES, named
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
+from profiler.varying import BATCH, Varying, dimensions
 from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
@@ -55,6 +60,9 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "--memory": (*_FED, *_RUN, "--save", "--strict", "--convention", "--top", *_LIMITS),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--weights": (*_FED, "--dtype", "--label", "--top"),
+    "--scan": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--caption", "--tex-label"),
+    "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
     "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
 }
@@ -63,11 +71,15 @@ _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One model: its spec, its row's label, what it is fed, and metrics that came with it."""
+    """One model: its spec, its row's label, what it is fed, and metrics that came with it.
+
+    `shapes` are its inputs as they were written; where a dimension has a name, nothing else says what it is fed.
+    """
 
     spec: str
     label: str
     feed: Feed
+    shapes: tuple[str, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
@@ -108,6 +120,23 @@ class Diffing:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanning:
+    """A model at several values of what varies of it."""
+
+    varying: Varying
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How much of a model fits into a memory: what varies of it, and the memory in bytes and as it was written."""
+
+    varying: Varying
+    limit_bytes: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """One run of the command. `comparing` is None where one model is shown by its layers."""
 
@@ -123,6 +152,9 @@ class Options:
     checking: Checking | None
     which: Number | None
     diffing: Diffing | None
+    schemes: tuple[str, ...] | None
+    scanning: Scanning | None
+    fitting: Fitting | None
     save: str | None
     strict: bool
     budgets: Budgets
@@ -150,6 +182,7 @@ def options(
     explain: str | None,
     memory: bool,
     run: Mapping[str, Any],
+    what_if: Mapping[str, Any],
     cross_check: str | None,
     time_limit: float | None,
     verbose: bool,
@@ -187,7 +220,7 @@ def options(
     models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
     reasons = _reasons(specs, labels, said)
     diffing = _diffing(len(models), baseline, diff, max_increase, top, _names(columns))
-    if diffing is None and (len(models) > 1 or reasons):
+    if diffing is None and what_if["weights"] is None and (len(models) > 1 or reasons):
         _check_no_layers(len(models), reasons, depth=depth, sort=sort, top=top, filter=filter)
     if save is not None:
         _check_save(save, len(models) if diffing is None else 1)
@@ -199,6 +232,7 @@ def options(
         "--explain": explain,
         "--memory": memory or None,
         **{f"--{name}": value for name, value in run.items()},
+        **{f"--{name}": value for name, value in what_if.items()},
         "--save": save,
         "--strict": strict or None,
         "--convention": None if convention == conventions.DEFAULT else convention,
@@ -214,6 +248,9 @@ def options(
         "--input": tuple(shapes) or None,
         "--batch": batch,
     }
+    schemes = _schemes(what_if["weights"])
+    scanned = _scanned(what_if["scan"])
+    _check_dimensions(models, scanned, what_if["largest"])
     if head_room is not None and not init_budgets:
         raise errors.OnlyWith("--head-room", "--init-budgets")
     if check is not None and specs:
@@ -226,11 +263,12 @@ def options(
         None if check is None else budget_file.limited(check),
         _plan(models, convention, head_room) if init_budgets else None,
     )
+    under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models if diffing is None else _before_and_after(models, baseline),
         convention=convention,
-        conditions=conditions.conditions(**{name: value for name, value in run.items() if value is not None}),
+        conditions=under,
         view=view,
         comparing=_comparing(said, view, models) if diffing is None and (len(models) > 1 or reasons) else None,
         format=chosen,
@@ -240,6 +278,9 @@ def options(
         checking=_checking(cross_check, time_limit, verbose),
         which=None if which is None else number(which),
         diffing=diffing,
+        schemes=schemes,
+        scanning=None if scanned is None else _scanning(models, *scanned, under, convention, said.get("columns", ())),
+        fitting=_fitting(models, what_if, under),
         save=save,
         strict=strict,
         budgets=budgets,
@@ -261,9 +302,14 @@ def _models(
         raise errors.LabelCount(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
     return tuple(
-        Wanted(model.spec, label, _feed(shapes or model.inputs or default, batch), model.metrics)
+        _wanted(model, label, tuple(shapes or model.inputs or default), batch)
         for model, label in zip(listed, named, strict=True)
     )
+
+
+def _wanted(model: Listed, label: str, shapes: tuple[str, ...], batch: int | None) -> Wanted:
+    feed = Feed(batch=batch) if dimensions(shapes) else _feed(shapes, batch)
+    return Wanted(model.spec, label, feed, shapes, model.metrics)
 
 
 def _feed(shapes: Sequence[str], batch: int | None) -> Feed:
@@ -316,6 +362,70 @@ def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[W
     if all(saved):
         return tuple(both)
     return tuple(replace(model, feed=Feed()) if was else model for model, was in zip(both, saved, strict=True))
+
+
+# What if --------------------------------------------------------------------------------------------------------------
+
+
+def _fitting(models: Sequence[Wanted], said: Mapping[str, Any], under: Conditions) -> Fitting | None:
+    name, fits = said["largest"], said["fits"]
+    if name is None:
+        if fits is not None:
+            raise errors.OnlyWith("--fits", "--largest")
+        return None
+    if fits is None:
+        raise errors.LargestNeedsFits(name)
+    varying = _varying("--largest", models, name, under)
+    if not varying.is_a_dimension and name != BATCH:
+        raise errors.LargestOfWhat(name)
+    return Fitting(varying, *limit(fits))
+
+
+def _schemes(given: str | None) -> tuple[str, ...] | None:
+    """By name, all of them where none is named; None where nobody asks."""
+    if given is None:
+        return None
+    chosen = tuple(SCHEMES) if given == EVERYTHING else _names(given)
+    return tuple(named(name).name for name in chosen or ("",))
+
+
+def _scanned(given: Sequence[str] | None) -> tuple[str, tuple[Any, ...]] | None:
+    """One name with its values."""
+    found = [scans.read(text) for text in given or ()]
+    if len(found) > 1:
+        raise errors.ScanTakesOne([name for name, _ in found])
+    return found[0] if found else None
+
+
+def _scanning(
+    models: Sequence[Wanted],
+    name: str,
+    values: tuple[Any, ...],
+    under: Conditions,
+    convention: str,
+    columns: Sequence[str],
+) -> Scanning:
+    chosen_columns(columns, SCAN_COLUMNS)
+    varying = _varying("--scan", models, name, under, convention)
+    return Scanning(varying, scans.checked(varying, values))
+
+
+def _check_dimensions(models: Sequence[Wanted], scanned: object, largest: str | None) -> None:
+    """A dimension with a name is for what gives it values."""
+    named = sorted(dimensions([model.shapes for model in models]))
+    if named and scanned is None and largest is None:
+        raise errors.DimensionWithoutValue(named[0])
+
+
+def _varying(
+    option: str, models: Sequence[Wanted], name: str, under: Conditions, convention: str = conventions.DEFAULT
+) -> Varying:
+    if len(models) != 1:
+        raise errors.VariesOne(option, len(models))
+    (model,) = models
+    if model.spec.endswith(archive.SUFFIXES):
+        raise errors.SavedIsFixed(model.spec, option)
+    return Varying(model.spec, name, model.shapes or None, {}, model.feed.batch, convention, under)
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from profiler.budget import BudgetCheck, Given
     from profiler.differences import Diff
     from profiler.memory_report import MemoryReport
+    from profiler.quantised import Quantised
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,12 @@ class Profile(Shown):
         from profiler.memory_report import MemoryReport  # which is about profiles
 
         return MemoryReport(self)
+
+    def weights(self, scheme: str) -> Quantised:
+        """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
+        from profiler.quantised import quantised  # which is about profiles
+
+        return quantised(self, scheme)
 
     @cached_property
     def figures(self) -> Figures:

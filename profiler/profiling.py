@@ -56,6 +56,13 @@ def profile_spec(spec: str, feed: Feed, convention: str, under: Conditions = AS_
     return _profile(sources.load(spec, feed), convention, under)
 
 
+def profile_live(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], convention: str, under: Conditions = AS_IT_IS
+) -> Profile:
+    """The profile of a model that is there, fed with these arguments."""
+    return _profile(_subject(model, args, kwargs), convention, under)
+
+
 def compare(
     models: Sequence[Profile | str],
     columns: Sequence[str] = (),
@@ -133,12 +140,15 @@ def _profile(found: Any, convention: str, under: Conditions) -> Profile:
 
 
 def _live(model: Any, inputs: Any, kwargs: Mapping[str, Any] | None) -> Any:
+    return _subject(model, *arguments(inputs, kwargs))
+
+
+def _subject(model: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
     from profiler.trace import Subject
 
     name = type(model).__name__
     if not callable(getattr(model, "named_modules", None)):
         raise errors.NotAModel("the object given", name)
-    positional, named = arguments(inputs, kwargs)
     if not positional and not named:
         raise errors.InputsNeeded(name)
     return Subject(model, name, "live", positional, named)

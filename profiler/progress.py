@@ -41,6 +41,19 @@ def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
         yield lambda ended: progress.advance(task)
 
 
+@contextmanager
+def told(title: str) -> Iterator[Callable[[object], None]]:
+    """A line that says which one is at work, where nobody knows how many there will be. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda one: None
+        return
+    with _bar() as progress:
+        from rich.markup import escape
+
+        task = progress.add_task(escape(title), total=None)
+        yield lambda one: progress.update(task, description=escape(f"{title} {one}"), advance=1, refresh=True)
+
+
 def _bar() -> Progress:
     from rich.console import Console  # behind the runs that need no bar
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -10,6 +10,7 @@ from typing import Any
 
 from profiler.account_tables import raw_account_table
 from profiler.accounts import Account
+from profiler.answers import Answer
 from profiler.budget import BudgetCheck
 from profiler.budget_tables import raw_budget_table
 from profiler.comparison import Comparison
@@ -64,6 +65,11 @@ def diff(found: Diff) -> str:
 def memory(report: MemoryReport) -> str:
     """All that is alive at the peak, in bytes."""
     return write(raw_memory_table(report))
+
+
+def answer(found: Answer) -> str:
+    """Whole numbers; sizes in bytes."""
+    return write(found.raw_table())
 
 
 _PATH = {"layer": "path"}

@@ -17,6 +17,7 @@ _SUMMARY = "GITHUB_STEP_SUMMARY"
 
 write, layers, models = markdown.write, markdown.layers, markdown.models
 accounts, diff, budgets, memory = markdown.accounts, markdown.diff, markdown.budgets, markdown.memory
+answer = markdown.answer
 
 
 def summary() -> str | None:

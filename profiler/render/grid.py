@@ -11,6 +11,7 @@ from wcwidth import wcswidth
 
 from profiler.account_tables import account_tables
 from profiler.accounts import Account
+from profiler.answers import Answer
 from profiler.budget import BudgetCheck
 from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
@@ -28,6 +29,7 @@ Accounts: TypeAlias = Callable[..., str]
 Models: TypeAlias = Callable[[Comparison], str]
 Budgets: TypeAlias = Callable[[BudgetCheck], str]
 Differences: TypeAlias = Callable[[Diff], str]
+Answers: TypeAlias = Callable[[Answer], str]
 Memories: TypeAlias = Callable[[MemoryReport], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE, Unit.BAR)
@@ -80,6 +82,15 @@ def memories(write: Callable[[Table], str]) -> Memories:
         return "\n\n".join(map(write, memory_tables(report)))
 
     return memory
+
+
+def answers(write: Callable[[Table], str]) -> Answers:
+    """`answer` of a format for people: one table after another."""
+
+    def answer(found: Answer) -> str:
+        return "\n\n".join(map(write, found.tables()))
+
+    return answer
 
 
 def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from profiler.accounts import Account, Statement
+from profiler.answers import Answer
 from profiler.budget import BudgetCheck, Checked, Verdict
 from profiler.comparison import Comparison, Entry
 from profiler.diff_tables import diff_notes
@@ -133,6 +134,10 @@ def _memory(report: MemoryReport) -> dict[str, Any]:
         "live_bytes": list(report.live_bytes),
         "phases": [phase._asdict() for phase in report.trace.phases],
     }
+
+
+def answer(found: Answer) -> str:
+    return _written({"schema": SCHEMA} | found.data())
 
 
 def diff(found: Diff) -> str:

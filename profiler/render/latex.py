@@ -51,6 +51,7 @@ accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
 memory = grid.memories(write)
+answer = grid.answers(write)
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

@@ -166,7 +166,9 @@ def _decimals(value: float) -> int:
     return max(2, 1 - floor(log10(value)))
 
 
-def _scaled(value: int | None, step: int, decimals: int) -> str:
+def _scaled(value: Any, step: int, decimals: int) -> str:
+    if value == "":
+        return ""
     if value is None:
         return UNKNOWN
     if value == 0:

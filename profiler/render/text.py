@@ -39,6 +39,7 @@ accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
 memory = grid.memories(write)
+answer = grid.answers(write)
 
 
 def _least(table: Table, kept: Sequence[int]) -> int:

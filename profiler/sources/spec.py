@@ -56,6 +56,13 @@ def parse(text: str) -> Spec:
     return Spec(text.strip(), match["prefix"], match["target"].strip(), _arguments(text, match["arguments"]))
 
 
+def written(spec: Spec) -> str:
+    """The text that `parse` reads as this."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in spec.kwargs.items())
+    prefix = "" if spec.prefix is None else f"{spec.prefix}:"
+    return f"{prefix}{spec.target}" + (f"({arguments})" if arguments else "")
+
+
 def _arguments(text: str, written: str | None) -> dict[str, Any]:
     if written is None:
         return {}

@@ -1,0 +1,199 @@
+"""How are quantised weights stored? Named schemes as facts: bits, groups, what is kept for each group, of which layers.
+
+What a scheme leaves alone stays in the dtype that it has: biases, norms, and whatever its tool does not replace.
+`nn.MultiheadAttention` reads the weights of its projections itself, so tools that replace layers do not reach them;
+tools that rewrite a graph or a file do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from profiler import errors
+
+LINEAR, CONVOLUTION, EMBEDDING, ATTENTION = "linear", "convolution", "embedding", "attention"
+Groups: TypeAlias = Literal["tensor", "channel", "row", "flat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How weights are stored.
+
+    bits: of one weight. groups: what has a scale of its own: the tensor, each output channel, each `block` weights of a
+        row (an output channel's weights), or each `block` weights of the tensor laid flat, whose last may be short.
+    scale_bits, zero_bits: kept for each group. nested: where scales are quantised themselves, how many of them share
+        another scale, of 32 bits.
+    tensor_bytes: kept once for each tensor, such as a codebook.
+    whole_blocks: a row that does not divide into blocks is not quantised. outputs_by: of what the number of output
+        channels has to be a multiple.
+    layers: whose weights; None: every floating-point parameter, which is then a plain cast.
+    """
+
+    name: str
+    bits: int
+    groups: Groups = "tensor"
+    block: int = 0
+    scale_bits: int = 0
+    zero_bits: int = 0
+    nested: int = 0
+    tensor_bytes: int = 0
+    whole_blocks: bool = False
+    outputs_by: int = 1
+    layers: tuple[str, ...] | None = (LINEAR,)
+    says: str = ""
+    source: str = ""
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("fp16", 16, layers=None, says="every parameter cast to float16", source="torch.Tensor.half"),
+        Scheme("bf16", 16, layers=None, says="every parameter cast to bfloat16", source="torch.Tensor.bfloat16"),
+        Scheme(
+            "fp8",
+            8,
+            "tensor",
+            scale_bits=32,
+            says="float8_e4m3fn with one float32 scale a tensor, as vLLM keeps static FP8",
+            source="https://docs.vllm.ai/en/stable/features/quantization/fp8/",
+        ),
+        Scheme(
+            "int8",
+            8,
+            "channel",
+            scale_bits=32,
+            layers=(LINEAR, CONVOLUTION),
+            says="symmetric, one float32 scale an output channel, as torch.ao's default qconfig for weights has it",
+            source="torch.ao.quantization.default_per_channel_weight_observer",
+        ),
+        Scheme(
+            "int8-tensor",
+            8,
+            "tensor",
+            scale_bits=32,
+            zero_bits=8,
+            layers=(LINEAR, CONVOLUTION, EMBEDDING, ATTENTION),
+            says="affine, one float32 scale and one int8 zero point a tensor, ONNX Runtime's default",
+            source="https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html",
+        ),
+        Scheme(
+            "int4",
+            4,
+            "row",
+            block=128,
+            scale_bits=16,
+            zero_bits=4,
+            whole_blocks=True,
+            outputs_by=8,
+            says="a float16 scale and a 4-bit zero point for 128 weights of a row, as AWQ packs them (qweight, qzeros, "
+            "scales); eight outputs share a word",
+            source="AutoAWQ, WQLinear_GEMM in awq/modules/linear/gemm.py; Lin et al. 2023, arXiv:2306.00978",
+        ),
+        Scheme(
+            "nf4",
+            4,
+            "flat",
+            block=64,
+            scale_bits=32,
+            tensor_bytes=4 * 16,
+            says="NormalFloat with a float32 absmax for 64 weights, and a codebook of 16 float32 a tensor; the last "
+            "block may be short, and has an absmax all the same",
+            source="bitsandbytes.functional.quantize_4bit; Dettmers et al. 2023, arXiv:2305.14314",
+        ),
+        Scheme(
+            "nf4-double",
+            4,
+            "flat",
+            block=64,
+            scale_bits=8,
+            nested=256,
+            tensor_bytes=4 * (16 + 256 + 1),
+            says="as nf4, with absmax in 8 bits, a float32 absmax for 256 of those, their codebook of 256 float32 and "
+            "their float32 offset",
+            source="bitsandbytes.functional.quantize_4bit(compress_statistics=True); arXiv:2305.14314, section 3",
+        ),
+        Scheme(
+            "mxfp4",
+            4,
+            "row",
+            block=32,
+            scale_bits=8,
+            whole_blocks=True,
+            says="E2M1 with an 8-bit power of two for 32 weights of a row: 17 bytes a block",
+            source="OCP Microscaling Formats (MX) Specification 1.0, section 5",
+        ),
+        Scheme(
+            "q8_0",
+            8,
+            "row",
+            block=32,
+            scale_bits=16,
+            whole_blocks=True,
+            layers=(LINEAR, EMBEDDING, ATTENTION),
+            says="a float16 scale for 32 weights of a row: 34 bytes a block",
+            source="GGUF: block_q8_0 in ggml/src/ggml-common.h of llama.cpp",
+        ),
+        Scheme(
+            "q4_0",
+            4,
+            "row",
+            block=32,
+            scale_bits=16,
+            whole_blocks=True,
+            layers=(LINEAR, EMBEDDING, ATTENTION),
+            says="a float16 scale for 32 weights of a row: 18 bytes a block",
+            source="GGUF: block_q4_0 in ggml/src/ggml-common.h of llama.cpp",
+        ),
+        Scheme(
+            "q4_K",
+            4,
+            "row",
+            block=256,
+            scale_bits=2 * 16 + 8 * 12,
+            whole_blocks=True,
+            layers=(LINEAR, EMBEDDING, ATTENTION),
+            says="two float16 and twelve bytes of 6-bit scales and minima for 256 weights of a row: 144 bytes a block",
+            source="GGUF: block_q4_K in ggml/src/ggml-common.h of llama.cpp",
+        ),
+    )
+}
+
+
+def named(name: str) -> Scheme:
+    """Raises `errors.NoSuchScheme`."""
+    if name not in SCHEMES:
+        raise errors.NoSuchScheme(name, SCHEMES)
+    return SCHEMES[name]
+
+
+def _over(number: int, by: int) -> int:
+    """Divided and rounded up."""
+    return -(-number // by)
+
+
+def value_bytes(scheme: Scheme, rows: int, columns: int) -> int:
+    """The weights themselves, packed."""
+    return _over(rows * columns * scheme.bits, 8)
+
+
+def scale_bytes(scheme: Scheme, rows: int, columns: int) -> int:
+    """Scales, zero points, and what is kept once for the tensor."""
+    groups = {
+        "tensor": 1,
+        "channel": rows,
+        "row": rows * _over(columns, scheme.block) if scheme.block else 0,
+        "flat": _over(rows * columns, scheme.block) if scheme.block else 0,
+    }[scheme.groups]
+    nested = 4 * _over(groups, scheme.nested) if scheme.nested else 0
+    return _over(groups * (scheme.scale_bits + scheme.zero_bits), 8) + nested + scheme.tensor_bytes
+
+
+def refusal(scheme: Scheme, rows: int, columns: int) -> str | None:
+    """Why a matrix cannot be stored so, or None."""
+    if scheme.whole_blocks and columns % scheme.block:
+        return f"its rows of {columns} are no multiple of {scheme.block}"
+    if rows % scheme.outputs_by:
+        return f"its {rows} outputs are no multiple of {scheme.outputs_by}"
+    return None

@@ -1,0 +1,288 @@
+"""The largest batch that fits: found by formula, by the command, and with real tensors on a CPU."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from profiler import CheckFailed, ProfileError, largest_batch, profile
+from profiler.cli import main
+from profiler.inputs import parse
+from profiler.render import FORMATS, renderer
+from profiler.varying import Varying, dimensions
+from tests.benchmarks.allocations import peak_bytes, record
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+IN, OUT = 64, 256
+WEIGHTS = 4 * (IN * OUT + OUT)
+EACH = 4 * (IN + OUT)  # an input and its output
+
+
+def peak(batch: int) -> int:
+    """What a linear layer needs at once."""
+    return WEIGHTS + batch * EACH
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    status = main(argv)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+# The answer -----------------------------------------------------------------------------------------------------------
+
+
+@given(limit=st.integers(peak(1), peak(3000)))
+def test_it_fits_and_one_more_does_not(limit: int) -> None:
+    found = largest_batch(nn.Linear(IN, OUT), limit, (1, IN))
+    assert found.fitting is not None
+    assert found.next is not None
+    assert found.value == (limit - WEIGHTS) // EACH
+    assert (found.fitting.peak_bytes, found.next.peak_bytes) == (peak(found.value), peak(found.value + 1))
+    assert found.left_bytes == limit - peak(found.value)
+    assert (found.fitting.param_bytes, found.fitting.input_bytes) == (WEIGHTS, 4 * IN * found.value)
+    assert found.fitting.run_bytes == 4 * OUT * found.value
+    assert {found.value, found.value + 1} <= set(found.tried)
+    assert found.failure() is None
+
+
+def test_a_peak_that_is_bent_is_no_trouble() -> None:
+    """A constant that is large for few, and small for many."""
+
+    class Bent(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (
+                torch.zeros(5000).sum() + torch.cat([x] * 7).sum() * torch.zeros(5000 if len(x) < 300 else 9000).sum()
+            )
+
+    for limit in range(20_000, 200_000, 7_321):
+        found = largest_batch(Bent(), limit, (1, 11))
+        if found.value is not None:
+            assert profile(Bent(), (found.value, 11)).totals.peak_memory_bytes <= limit
+            assert profile(Bent(), (found.value + 1, 11)).totals.peak_memory_bytes > limit
+
+
+def test_few_runs_are_needed() -> None:
+    found = largest_batch(nn.Linear(IN, OUT), peak(12_345), (1, IN))
+    assert found.value == 12_345
+    assert len(found.tried) <= 15 + 4  # 1, 2, 4, ..., 16384; then where the line crosses
+
+
+def test_a_training_step_takes_more() -> None:
+    model = nn.Sequential(nn.Linear(IN, OUT), nn.Tanh(), nn.Linear(OUT, IN))
+    serving, training = (largest_batch(model, "2MB", (1, IN), train=train) for train in (False, True))
+    adam = largest_batch(model, "2MB", (1, IN), train=True, optimizer="adam")
+    assert serving.value is not None
+    assert training.value is not None
+    assert adam.value is not None
+    assert serving.value > training.value > adam.value
+    assert adam.fitting is not None
+    assert adam.fitting.state_bytes >= 2 * adam.fitting.param_bytes  # two moments
+    assert "Optimizer MB" in str(adam)
+    assert "Asked for: train True, optimizer adam." in str(adam)
+
+
+def test_another_dimension_than_the_first() -> None:
+    model = nn.LSTM(8, 16)
+    found = largest_batch(model, "100kB", "10x{n}x8", of="n")
+    assert found.value is not None
+    sizes = [profile(model, (10, n, 8)).totals.peak_memory_bytes for n in (found.value, found.value + 1)]
+    assert sizes[0] <= 100 * 1024 < sizes[1]
+    by_name = largest_batch(model, "100kB", "10x{batch}x8")
+    assert by_name.value == found.value
+
+
+def test_what_does_not_grow() -> None:
+    class Ignores(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(100))
+
+        def forward(self, *, n: int = 3) -> torch.Tensor:
+            return self.weight + 1
+
+    found = largest_batch(Ignores(), "1MB", kwargs={"n": "scalar"})
+    assert (found.value, found.next) == (None, None)
+    assert "the peak does not grow with batch; every batch up to 65,536 fits" in str(found)
+    assert found.data()["grows"] is False
+
+
+# With real tensors ----------------------------------------------------------------------------------------------------
+
+
+def small_cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 8, 3),
+        nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10),
+    )  # fmt: skip
+
+
+class SmallLstm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(16, 32)
+        self.head = nn.Linear(32, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.lstm(x)[0][-1])
+        return out
+
+
+def really(model: nn.Module, shape: str) -> int:
+    """What is allocated at once when it is run on the CPU, by torch's own profiler."""
+    given = torch.rand(parse(shape).shape)
+    with torch.inference_mode():
+        allocated = peak_bytes(record(lambda: model(given)).allocations)
+    weights = sum(tensor.nbytes for tensor in [*model.parameters(), *model.buffers()])
+    return weights + given.nbytes + allocated
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "limit"),
+    [(small_cnn, "{n}x3x32x32", "3MB"), (SmallLstm, "12x{n}x16", "400kB")],
+    ids=["cnn", "lstm"],
+)
+def test_a_real_run_agrees(build: Callable[[], nn.Module], shape: str, limit: str) -> None:
+    model = build().eval()
+    found = largest_batch(model, limit, shape, of="n")
+    assert found.value is not None
+    assert found.fitting is not None
+    assert found.next is not None
+    assert found.value > 10
+    fits, over = (really(model, shape.replace("{n}", str(n))) for n in (found.value, found.value + 1))
+    assert fits <= found.limit_bytes < over
+    assert (found.fitting.peak_bytes, found.next.peak_bytes) == (fits, over)
+
+
+# The command ----------------------------------------------------------------------------------------------------------
+
+LINEAR = (f"torch.nn:Linear(in_features={IN}, out_features={OUT})", "--input", f"1x{IN}", "--largest", "batch")
+
+
+def test_it_is_said_in_words_and_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *LINEAR, "--fits", "1MB")
+    batch = (1024**2 - WEIGHTS) // EACH
+    assert (status, err) == (0, "")
+    assert f"the largest batch that fits 1 MB is {batch:,}" in out
+    assert f"The next batch takes {EACH:,} bytes more. Both were run" in out
+    _, out, _ = run(capsys, *LINEAR, "--fits", "1MB", "--format", "json")
+    found = json.loads(out)
+    assert {"schema", "model", "variable", "limit_bytes", "value", "left_bytes", "fitting", "next", "tried", "inputs",
+            "asked", "unknown_ops", "versions"} <= set(found)  # fmt: skip
+    assert (found["value"], found["limit_bytes"]) == (batch, 1024**2)
+    assert found["fitting"]["peak_bytes"] == peak(batch)
+    assert found["next"] == {"value": batch + 1, "peak_bytes": peak(batch + 1), "param_bytes": WEIGHTS,
+                             "buffer_bytes": 0, "input_bytes": 4 * IN * (batch + 1), "state_bytes": 0,
+                             "run_bytes": 4 * OUT * (batch + 1)}  # fmt: skip
+    _, out, _ = run(capsys, *LINEAR, "--fits", "1MB", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["Batch" if "Batch" in row else "batch"], int(row["peak_bytes"])) for row in rows] == [
+        (str(batch), peak(batch)), (str(batch + 1), peak(batch + 1)),
+    ]  # fmt: skip
+    assert int(rows[1]["left_bytes"]) == 1024**2 - peak(batch + 1) < 0
+
+
+def test_not_even_one(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *LINEAR, "--fits", "10kB")
+    assert status == 1
+    assert "not even batch 1 fits 10 kB" in out
+    assert f"its peak is 0.06 MB ({peak(1) - 10 * 1024:,} bytes over), of which 0.06 MB are parameters" in err
+    assert err.count("\n") == 1
+    _, out, _ = run(capsys, *LINEAR, "--fits", "10kB", "--format", "json")
+    found = json.loads(out)
+    assert (found["value"], found["fitting"], found["next"]["value"]) == (None, None, 1)
+    assert "not even batch 1" in found["error"]
+    failure = largest_batch(nn.Linear(IN, OUT), "10kB", (1, IN)).failure()
+    assert isinstance(failure, CheckFailed)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
+def test_snapshots(name: str) -> None:
+    """Run with SNAPSHOTS=write to accept what is shown now."""
+    found = largest_batch(nn.Linear(IN, OUT), "1MB", (1, IN), train=True, optimizer="adamw")
+    dress = renderer(name)
+    text = re.sub(r"(Versions: )[^\n]*|(?<=\"versions\": )\{[^}]*\}", r"\1...", dress.answer(found))
+    path = SNAPSHOTS / f"largest{dress.SUFFIXES[0]}"
+    if os.environ.get("SNAPSHOTS") == "write":
+        path.write_text(text + "\n", encoding="utf-8")
+    assert text + "\n" == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--largest", "batch"), "--largest batch needs to know of what; add --fits, like --fits 8GB"),
+        (("--fits", "8GB"), "--fits means something with --largest alone"),
+        (("--largest", "batch", "--fits", "8"), "--fits 8: not a size above 0; write it with its unit"),
+        (("--largest", "batch", "--fits", "0GB"), "--fits 0GB: not a size above 0"),
+        (("--largest", "batches", "--fits", "8GB"), "--largest batches: name batch, or a dimension that an input has"),
+        (("--largest", "size", "--fits", "8GB"), "--largest size: name batch, or a dimension"),
+        (("--largest", "batch", "--fits", "8GB", "--batch", "4"), "--batch 4: the batch is what varies here"),
+        (("--largest", "batch", "--fits", "8GB", "--depth", "1"), "--depth has no effect on --largest"),
+        (("resnet18", "--largest", "batch", "--fits", "8GB"), "--largest is about one model, and 2 are given"),
+        (("--input", "1x{n}x3"), "the input's dimension {n} has no value"),
+        (("--input", "{n}x{m}", "--largest", "n", "--fits", "8GB"), "the input's dimension {m} has no value"),
+        (("--input", "{n}x3xx", "--largest", "n", "--fits", "8GB"), "is not a shape"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str
+) -> None:
+    status, out, err = run(capsys, "resnet18", *argv)
+    assert (status, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_saved_run_cannot_be_varied(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    profile(nn.Linear(2, 3), (1, 2)).save(path)
+    status, _, err = run(capsys, str(path), "--largest", "batch", "--fits", "8GB")
+    assert status == 2
+    assert "was recorded already, so --largest cannot change it" in err
+
+
+def test_a_model_that_fails_at_another_batch_is_told_of() -> None:
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.reshape(2, 8)
+
+    with pytest.raises(ProfileError, match="fails on input 1x8"):
+        largest_batch(Two(), "1MB", (2, 8))
+    with pytest.raises(ProfileError, match="--fits 12 parsecs: not a size"):
+        largest_batch(nn.Linear(IN, OUT), "12 parsecs", (1, IN))
+
+
+# What varies ----------------------------------------------------------------------------------------------------------
+
+
+def test_dimensions_have_names_in_braces() -> None:
+    assert dimensions("1x{n}x{ m }:int64") == {"n", "m"}
+    assert dimensions(("1x{n}", torch.zeros(2), {"mask": "{m}x2"})) == {"n", "m"}
+    assert dimensions((1, 2)) == set()
+
+
+def test_size_asks_the_builder_where_the_model_refuses() -> None:
+    for spec in ("vit_b_16", "timm:vit_tiny_patch16_224"):
+        found = Varying(spec, "size").at(160)
+        assert found.trace.inputs[0].shape == (1, 3, 160, 160)
+    assert Varying("resnet18", "size", batch=2).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
+    with pytest.raises(ProfileError, match="Input shape indivisible by patch size"):
+        Varying("vit_b_16", "size").at(170)
+
+
+def test_a_builders_keyword_keeps_the_others() -> None:
+    found = Varying("resnet18(num_classes=7)", "width_per_group", batch=2).at(64)
+    assert found.model == "resnet18(num_classes=7, width_per_group=64)"
+    assert found["fc"].output.shape == (2, 7)
