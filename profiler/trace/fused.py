@@ -6,7 +6,7 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -80,23 +80,29 @@ class FusedAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is functional.scaled_dot_product_attention:
-            return _attention(*args, **kwargs)
-        return (_multi_head if func is functional.multi_head_attention_forward else func)(*args, **kwargs)
+            found = fused_attention(*args, **kwargs)
+            if found is not None:
+                return found
+        if func in _UNASKED:
+            with self:
+                return _UNASKED[func](*args, **kwargs)
+        return func(*args, **kwargs)
 
 
-def _attention(*args: Any, **kwargs: Any) -> Tensor:
-    found = fused_attention(*args, **kwargs)
-    return functional.scaled_dot_product_attention(*args, **kwargs) if found is None else found
+def _unasked(func: Any) -> Any:
+    """A function's code, without asking modes first."""
+    names = {**func.__globals__, "has_torch_function": _no, "has_torch_function_unary": _no}
+    copied = FunctionType(func.__code__, names, func.__name__, func.__defaults__, func.__closure__)
+    copied.__kwdefaults__ = func.__kwdefaults__
+    return copied
 
 
-# A mode is off while it answers, and torch's function would reach for the plain formula: here, its code with ours.
-_multi_head = FunctionType(
-    functional.multi_head_attention_forward.__code__,
-    {
-        **vars(functional),
-        "has_torch_function": lambda _: False,
-        "scaled_dot_product_attention": _attention,
-    },
-    "multi_head_attention_forward",
-    functional.multi_head_attention_forward.__defaults__,
-)
+def _no(_: Any) -> bool:
+    return False
+
+
+# Functions in Python that may come to attention. A mode is off while it answers: inside of these it is on again.
+_UNASKED: Mapping[Any, Any] = {
+    func: _unasked(func)
+    for func in (functional.multi_head_attention_forward, torch.autograd.backward, torch.autograd.grad, Tensor.backward)
+}

@@ -28,7 +28,7 @@ from profiler.trace.modules import Stack, Structure
 from profiler.trace.optimizers import optimizer, state
 from profiler.trace.prepare import prepared
 from profiler.trace.recorder import NeedsValues, Recorder, misses_values
-from profiler.trace.step import Step, backward
+from profiler.trace.step import Step, backward, recomputing
 from profiler.trace.subject import Subject
 from profiler.versions import versions
 
@@ -165,8 +165,8 @@ class _Run:
         The output lives until the recorder has settled, as it would in the caller's hands.
         """
         try:
-            with self._mode, _slow_paths(self._real), stack.following(), recorder:
-                output = self._forward(args, kwargs)
+            with self._mode, _slow_paths(self._real), stack.following(), self._around(recorder), recorder:
+                output = self._model(*args, **kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:
             raise
@@ -183,8 +183,9 @@ class _Run:
         recorder.lifetimes.settle()
         return recorder.homes(leaves(output))
 
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._model(*args, **kwargs)
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        """What else is active during the run."""
+        return nullcontext()
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
@@ -210,9 +211,11 @@ class _TrainingRun(_Run):
         self._step = Step(structure.owner)
         self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
 
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with nullcontext() if self._real else FusedAttention():
-            return super()._forward(args, kwargs)
+    @contextmanager
+    def _around(self, recorder: Recorder) -> Iterator[None]:
+        assert self._step is not None
+        with recomputing(self._step, recorder), nullcontext() if self._real else FusedAttention():
+            yield
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None
