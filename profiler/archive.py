@@ -155,7 +155,8 @@ class _Table:
 
 def _weight(weight: Weight, table: _Table) -> list[Any]:
     tensor = table.put(weight.tensor)
-    return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, weight.same_as]
+    rest = weight.same_as, weight.gradient
+    return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, *rest]
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -232,6 +233,7 @@ def _checked(trace: Trace) -> Trace:
     _within(trace.signatures, [c.signature for c in trace.calls] + [c.signature for c in trace.composites])
     _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
     _within([*trace.calls, None], [bound for p in trace.phases for bound in (p.first, p.last)])
+    _within(trace.storages, [w.gradient for w in trace.parameters if w.gradient is not None])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
     layers.totals(trace)
     layers.tree(trace, conventions.named(conventions.DEFAULT))

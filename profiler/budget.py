@@ -256,7 +256,8 @@ def parts(profile: Profile, figure: Figure) -> list[Part]:
     found = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
     if figure.name != PEAK_MEMORY:
         return found
-    for storage in memory.alive_at_peak(profile.trace):
-        amounts[profile.trace.calls[storage.born].module] += storage.size_bytes
+    for piece in memory.alive_at_peak(profile.trace):
+        amounts[profile.trace.calls[piece.call].module] += piece.size_bytes
+    amounts[0] += memory.state_bytes(profile.trace)
     held = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
     return [*held, Part(None, memory.input_bytes(profile.trace))]

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -255,6 +256,9 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
         from profiler.explain import explain
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
+    if chosen.memory:
+        report = profiles[0].memory
+        return str(dress.memory(replace(report, top=chosen.view.top or report.top)))
     if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
     comparing = chosen.comparing

@@ -404,6 +404,11 @@ class OptimizerFailed(ProfileError):
         super().__init__(f"--optimizer {text} fails ({first_line(error)}); check its settings")
 
 
+class NotForTraining(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"convention {name} is about inference; a training step is counted in {' or '.join(known)}")
+
+
 class NothingToTrain(ProfileError):
     def __init__(self, model: str) -> None:
         super().__init__(

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from profiler import memory
+from profiler import memory, training
 from profiler.conventions.convention import Convention
 from profiler.ops import cost
 from profiler.ops.cost import NO_TRAFFIC, Cost, weighted_sum
 from profiler.records import Module, ModuleCall, Trace, Value, Weight
+from profiler.training import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Figures:
         )
 
 
-Summed = TypeVar("Summed", Figures, int)
+Summed = TypeVar("Summed", Figures, Trained, int)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,7 +58,8 @@ class Layer:
 
     `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
     `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
-    anything in it ran. `own_flops` and `total_flops` are in the convention that the tree was made for.
+    anything in it ran. `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its
+    part of a training step, with that of what is in it (None in inference).
     """
 
     index: int
@@ -74,6 +76,7 @@ class Layer:
     shared_with: str | None
     own_flops: int
     total_flops: int
+    trained: Trained | None = None
 
     def __repr__(self) -> str:
         macs = "unknown" if self.macs is None else f"{self.macs:,}"
@@ -137,6 +140,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
     summed = _summed(trace.modules, own)
     own_flops = convention.amounts(trace, [figures.cost for figures in own])
     total_flops = _summed(trace.modules, own_flops)
+    trained = _summed(trace.modules, training.trained(trace)) if trace.phases else None
     ran = _ran(trace)
     calls: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in trace.module_calls:
@@ -163,6 +167,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 shared_with=None if module.same_as is None else trace.modules[first].path,
                 own_flops=own_flops[index],
                 total_flops=total_flops[index],
+                trained=None if trained is None else trained[index],
             )
         )
     return found
@@ -188,7 +193,7 @@ def _own(
         by_module[call.module][call.signature] += 1
     produced: Counter[int] = Counter()
     for storage in trace.storages:
-        if storage.born >= 0:
+        if storage.born >= 0 and storage.role == memory.ACTIVATION:
             produced[trace.calls[storage.born].module] += storage.size_bytes
     figures = []
     for index in range(len(trace.modules)):

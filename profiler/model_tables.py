@@ -20,6 +20,7 @@ from profiler.tables import (
     chosen_columns,
     fed_shape,
     inputs_words,
+    run_words,
     uncounted,
     unit_note,
     versions_note,
@@ -200,6 +201,8 @@ def _inputs(entries: Sequence[Entry]) -> Iterator[str]:
     """What the models were fed; whose it was, where they were not fed alike."""
     by_input: dict[str, list[str]] = {}
     for entry in entries:
-        by_input.setdefault(inputs_words(entry.trace.inputs), []).append(entry.label)
+        otherwise = run_words(entry.trace)
+        words = inputs_words(entry.trace.inputs) + f", {otherwise}" * bool(otherwise)
+        by_input.setdefault(words, []).append(entry.label)
     for words, labels in by_input.items():
         yield f"Input {words}." if len(by_input) == 1 else f"Input {words}: {', '.join(dict.fromkeys(labels))}."

@@ -52,6 +52,7 @@ _RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint"
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
     "--which": (*_FED, "--label"),
+    "--memory": (*_FED, *_RUN, "--save", "--strict", "--convention", "--top", *_LIMITS),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--check": (),
@@ -218,6 +219,8 @@ def options(
     if check is not None and specs:
         raise errors.CheckTakesNone(specs[0])
     _check_alone(asked, bool(specs))
+    if memory and len(models) > 1:
+        raise errors.OneModelOnly("--memory", len(models))
     budgets = Budgets(
         _limits(limits),
         None if check is None else budget_file.limited(check),

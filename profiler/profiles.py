@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from profiler import archive, conventions, errors, layers, memory
+from profiler.conventions.convention import Price
+from profiler.conventions.ours import OURS
 from profiler.layers import Figures, Layer
 from profiler.ops import cost, free_reason
 from profiler.records import Trace
@@ -18,14 +20,16 @@ from profiler.shown import Shown
 if TYPE_CHECKING:
     from profiler.budget import BudgetCheck, Given
     from profiler.differences import Diff
+    from profiler.memory_report import MemoryReport
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
 
-    `peak_memory_bytes` is what the tensors of an inference need at once: parameters, buffers, inputs (which the caller
-    keeps) and activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top.
+    `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
+    activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
+    peak includes gradients, and an optimizer's state is there besides.
     """
 
     params: int
@@ -39,6 +43,26 @@ class Totals:
     activation_bytes: int
     peak_activation_bytes: int
     peak_memory_bytes: int
+    input_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training step's figures; `recompute` is what activation checkpointing runs again, `update` the optimizer's.
+
+    `saved_bytes` is what the forward pass keeps for the backward pass.
+    """
+
+    forward_macs: int
+    backward_macs: int
+    recompute_macs: int
+    forward_flops: int
+    backward_flops: int
+    recompute_flops: int
+    update_flops: int
+    gradient_bytes: int
+    saved_bytes: int
+    optimizer_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,8 @@ class Profile(Shown):
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
         self.trace = trace
         self.convention = conventions.named(convention)
+        if trace.phases and not isinstance(self.convention, Price):
+            raise errors.NotForTraining(convention, OURS)
 
     # What it holds ------------------------------------------------------------------------------------------------
 
@@ -65,7 +91,7 @@ class Profile(Shown):
 
     @cached_property
     def totals(self) -> Totals:
-        figures, peak = self.figures, memory.peak_bytes(self.trace)
+        figures, peak, fed = self.figures, memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
         return Totals(
             figures.params,
             figures.trainable_params,
@@ -77,8 +103,36 @@ class Profile(Shown):
             figures.buffer_bytes,
             figures.activation_bytes,
             peak,
-            figures.param_bytes + figures.buffer_bytes + memory.input_bytes(self.trace) + peak,
+            figures.param_bytes + figures.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
+            fed,
         )
+
+    @cached_property
+    def training(self) -> Training | None:
+        """What belongs to a training step alone; None in inference."""
+        step = self.layers[0].trained
+        if step is None or not isinstance(self.convention, Price):
+            return None
+        flops = self.convention.of
+        return Training(
+            int(step.forward.macs),
+            int(step.backward.macs),
+            int(step.recompute.macs),
+            int(flops(step.forward)),
+            int(flops(step.backward)),
+            int(flops(step.recompute)),
+            int(flops(step.update)),
+            memory.gradient_bytes(self.trace),
+            step.saved_bytes,
+            memory.state_bytes(self.trace),
+        )
+
+    @cached_property
+    def memory(self) -> MemoryReport:
+        """What is alive when most is, and how it got there; print it."""
+        from profiler.memory_report import MemoryReport  # which is about profiles
+
+        return MemoryReport(self)
 
     @cached_property
     def figures(self) -> Figures:

@@ -171,8 +171,8 @@ class Module(NamedTuple):
 class Weight(NamedTuple):
     """A parameter or a buffer, registered as `name` in `Trace.modules[module]`.
 
-    `storage` indexes `Trace.storages`. `same_as` is the index, in the same list, of the first name of a tied tensor.
-    `persistent` is whether a state_dict holds it.
+    `storage` indexes `Trace.storages`, and so does `gradient`, which a training step made for it. `same_as` is the
+    index, in the same list, of the first name of a tied tensor. `persistent` is whether a state_dict holds it.
     """
 
     module: int
@@ -182,6 +182,7 @@ class Weight(NamedTuple):
     trainable: bool = False
     persistent: bool = True
     same_as: int | None = None
+    gradient: int | None = None
 
 
 class ModuleCall(NamedTuple):

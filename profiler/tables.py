@@ -13,7 +13,8 @@ from profiler import errors
 from profiler.describe import describe
 from profiler.layers import Layer
 from profiler.profiles import Profile
-from profiler.records import Input, Tensor, Value, tensors
+from profiler.records import Input, Tensor, Trace, Value, tensors
+from profiler.training import Trained
 
 Better: TypeAlias = Literal["min", "max"]
 
@@ -33,6 +34,7 @@ class Unit(Enum):
     TIMES = "times"  # as many times as another row has: ×0.54
     NUMBER = "number"  # a Decimal or a text that somebody else wrote, kept as it was written
     SHAPE = "shape"
+    BAR = "bar"  # a share, to be drawn
     MIXED = "mixed"  # a Quantity: the rows of the column are in different units
 
 
@@ -146,6 +148,11 @@ def _repeated(layer: Layer, profile: Profile) -> str:
     return f" {len(kinds)}×{kinds[0]}" if len(kinds) > 1 and len(set(kinds)) == 1 else ""
 
 
+def _of_step(get: Callable[[Trained], int]) -> Callable[[Layer, Profile], int | None]:
+    """A layer's figure of a training step; not known in inference."""
+    return lambda layer, profile: None if layer.trained is None else get(layer.trained)
+
+
 def _words(layer: Layer, profile: Profile) -> str:
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
@@ -176,8 +183,14 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("written", "Written MB", Unit.BYTES, lambda layer, profile: layer.total.cost.bytes_written, 5),
         Column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 5),
         Column("calls", "Calls", Unit.EXACT, lambda layer, profile: layer.calls, 5),
+        Column("forward_macs", "Fwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.forward.macs)), 1),
+        Column("backward_macs", "Bwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.backward.macs)), 1),
+        Column("recompute_macs", "Again MACs", Unit.AMOUNT, _of_step(lambda step: int(step.recompute.macs)), 2),
+        Column("saved", "Saved MB", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 2),
+        Column("gradients", "Grad. MB", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 2),
     )
 }
+TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
 DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
 
 
@@ -198,7 +211,8 @@ def chosen_columns(names: Sequence[str], known: Mapping[str, Column]) -> tuple[C
 def layer_table(profile: Profile, view: View | None = None) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = view or View()
-    default = [view.key if name == "layer" else name for name in DEFAULT_LAYER_COLUMNS]
+    usual = TRAINING_LAYER_COLUMNS if profile.trace.phases else DEFAULT_LAYER_COLUMNS
+    default = [view.key if name == "layer" else name for name in usual]
     columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
     shown = _shown(profile, view)
     rows = tuple(
@@ -235,6 +249,9 @@ def _order(value: Any) -> Any:
     return value
 
 
+_ALLOCATED = ("all that the forward pass allocates", "all that the step allocates, without gradients")
+
+
 def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
     totals, coverage = profile.totals, profile.coverage
     return (
@@ -248,8 +265,9 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
         ("MACs", totals.macs, Unit.EXACT, ""),
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
         ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
-        ("Activations, MB", totals.activation_bytes, Unit.BYTES, "all that the forward pass allocates"),
+        ("Activations, MB", totals.activation_bytes, Unit.BYTES, _ALLOCATED[bool(profile.trace.phases)]),
         ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
+        *_training_facts(profile),
         (
             "Operator calls",
             len(profile.trace.calls),
@@ -259,10 +277,43 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
     )
 
 
+def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    step = profile.training
+    if step is None:
+        return
+    again = f", run again {step.recompute_macs:,}" if step.recompute_macs else ""
+    yield "Forward MACs", step.forward_macs, Unit.EXACT, ""
+    yield "Backward MACs", step.backward_macs, Unit.EXACT, again.removeprefix(", ")
+    if step.update_flops:
+        yield "Update FLOPs", step.update_flops, Unit.EXACT, str(profile.trace.asked["optimizer"])
+    yield "Gradients, MB", step.gradient_bytes, Unit.BYTES, ""
+    yield "Saved activations, MB", step.saved_bytes, Unit.BYTES, "kept for the backward pass"
+    if step.optimizer_bytes:
+        yield "Optimizer state, MB", step.optimizer_bytes, Unit.BYTES, str(profile.trace.asked["optimizer"])
+    yield "Peak memory, MB", profile.totals.peak_memory_bytes, Unit.BYTES, "with parameters, buffers and inputs"
+
+
+def run_words(trace: Trace) -> str:
+    """What was asked for otherwise than usual: "training step, optimizer adamw"."""
+    asked = dict(trace.asked)
+    words = ["training step"] if asked.pop("train", None) else []
+    return ", ".join(words + [f"{name} {_said(value)}" for name, value in asked.items()])
+
+
+def run_note(trace: Trace) -> str:
+    """What was run: fed with what, by which engine, and how otherwise than usual."""
+    otherwise = run_words(trace)
+    return f"Input {inputs_words(trace.inputs)}. Engine {trace.engine}." + f" Run as {otherwise}." * bool(otherwise)
+
+
+def _said(value: Value) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def _notes(profile: Profile) -> Iterator[str]:
     yield from uncounted(profile)
     yield unit_note(profile)
-    yield f"Input {inputs_words(profile.trace.inputs)}. Engine {profile.trace.engine}."
+    yield run_note(profile.trace)
     yield versions_note(profile.trace.versions.items())
 
 

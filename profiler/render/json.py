@@ -14,16 +14,18 @@ from profiler.comparison import Comparison, Entry
 from profiler.diff_tables import diff_notes
 from profiler.differences import Change, Diff
 from profiler.layers import Layer
+from profiler.memory_report import MemoryReport
 from profiler.profiles import Profile
-from profiler.records import Tensor, Value, tensors
+from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Tensor, Value, tensors
 from profiler.render.csv import key
 from profiler.tables import Table, Unit, View
+from profiler.training import Trained
 
 SUFFIXES = (".json",)
 SCHEMA = 1
 _KEYS = (
-    "schema", "model", "source", "engine", "inputs", "convention", "versions", "totals", "layers", "unknown_ops",
-    "coverage",
+    "schema", "model", "source", "engine", "inputs", "convention", "versions", "asked", "totals", "training", "layers",
+    "unknown_ops", "coverage",
 )  # fmt: skip
 
 
@@ -104,6 +106,35 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def memory(report: MemoryReport) -> str:
+    """The profile, with all that is alive at its peak, and how much is alive at each call; sizes are bytes."""
+    return _written(data(report.profile) | {"memory": _memory(report)})
+
+
+def _memory(report: MemoryReport) -> dict[str, Any]:
+    call = report.call
+    return {
+        "peak_call": call,
+        "peak_operator": None if call is None else report.operator(call),
+        "peak_layer": None if call is None else report.layer(call),
+        "peak_phase": None if call is None else report.phase(call),
+        "alive": [
+            {
+                "layer": report.layer(piece.call),
+                "operator": report.operator(piece.call),
+                "call": piece.call,
+                "role": piece.role,
+                "shape": None if piece.tensor is None else list(piece.tensor.shape),
+                "dtype": None if piece.tensor is None else piece.tensor.dtype,
+                "bytes": piece.size_bytes,
+            }
+            for piece in report.pieces
+        ],
+        "live_bytes": list(report.live_bytes),
+        "phases": [phase._asdict() for phase in report.trace.phases],
+    }
+
+
 def diff(found: Diff) -> str:
     """Both models, their totals, and every layer that differs in its own figures; amounts are after less before."""
     return _written(
@@ -173,6 +204,7 @@ def _model(profile: Profile) -> dict[str, Any]:
         "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in trace.inputs],
         "convention": profile.convention.name,
         "versions": dict(trace.versions),
+        "asked": {name: list(said) if isinstance(said, tuple) else said for name, said in trace.asked.items()},
     }
 
 
@@ -181,6 +213,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "schema": SCHEMA,
         **_model(profile),
         "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost)},
+        "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "layers": [_layer(layer) for layer in profile.layers],
         "unknown_ops": profile.unknown_ops,
         "coverage": dataclasses.asdict(profile.coverage),
@@ -234,6 +267,18 @@ def _layer(layer: Layer) -> dict[str, Any]:
             "activation_bytes": own.activation_bytes,
             "cost": _cost(own.cost),
         },
+        "training": None if layer.trained is None else _trained(layer.trained),
+    }
+
+
+def _trained(step: Trained) -> dict[str, Any]:
+    return {
+        "forward_macs": int(step.forward.macs),
+        "backward_macs": int(step.backward.macs),
+        "recompute_macs": int(step.recompute.macs),
+        "saved_bytes": step.saved_bytes,
+        "gradient_bytes": step.gradient_bytes,
+        "cost": {kind: _cost(getattr(step, kind)) for kind in (FORWARD, BACKWARD, RECOMPUTE, UPDATE)},
     }
 
 

@@ -50,6 +50,7 @@ def models(comparison: Comparison) -> str:
 accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
+memory = grid.memories(write)
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from profiler.tables import Unit
 
 MB = 1024 * 1024
 UNKNOWN = "?"
+_BAR = 24  # blocks of a whole bar
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
 
 
@@ -96,6 +97,11 @@ def times(value: float) -> str:
     return f"×{value:,.{2 if value == 0 else _decimals(value)}f}"
 
 
+def bar(value: float) -> str:
+    """A share, drawn; whatever is there shows."""
+    return "█" * max(round(_BAR * value), 1 if value else 0)
+
+
 def ratio(value: float) -> str:
     return f"{value:.2f}"
 
@@ -121,6 +127,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.SHARE: share,
     Unit.RATIO: ratio,
     Unit.TIMES: times,
+    Unit.BAR: bar,
     Unit.MIXED: quantity,
 }
 

@@ -38,6 +38,7 @@ layers, models = grid.dressed(write)
 accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
+memory = grid.memories(write)
 
 
 def _least(table: Table, kept: Sequence[int]) -> int:

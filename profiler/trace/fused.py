@@ -6,14 +6,12 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import FunctionType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 _aten = torch.ops.aten
 
@@ -74,35 +72,17 @@ def _as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.where(mask, 0.0, torch.scalar_tensor(float("-inf"), dtype=dtype, device=mask.device))
 
 
-class FusedAttention(TorchFunctionMode):
-    """While active, attention on meta tensors is the CPU's kernel; for runs where composites do not come whole."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is functional.scaled_dot_product_attention:
-            found = fused_attention(*args, **kwargs)
-            if found is not None:
-                return found
-        if func in _UNASKED:
-            with self:
-                return _UNASKED[func](*args, **kwargs)
-        return func(*args, **kwargs)
+@contextmanager
+def attention_fused() -> Iterator[None]:
+    """Attention on meta tensors is the CPU's kernel: for runs with a graph, where composites do not arrive whole."""
+    library = torch.library.Library("aten", "IMPL")
+    library.impl("scaled_dot_product_attention", _attention, "AutogradMeta")
+    try:
+        yield
+    finally:
+        library._destroy()
 
 
-def _unasked(func: Any) -> Any:
-    """A function's code, without asking modes first."""
-    names = {**func.__globals__, "has_torch_function": _no, "has_torch_function_unary": _no}
-    copied = FunctionType(func.__code__, names, func.__name__, func.__defaults__, func.__closure__)
-    copied.__kwdefaults__ = func.__kwdefaults__
-    return copied
-
-
-def _no(_: Any) -> bool:
-    return False
-
-
-# Functions in Python that may come to attention. A mode is off while it answers: inside of these it is on again.
-_UNASKED: Mapping[Any, Any] = {
-    func: _unasked(func)
-    for func in (functional.multi_head_attention_forward, torch.autograd.backward, torch.autograd.grad, Tensor.backward)
-}
+def _attention(*args: Any, **kwargs: Any) -> Any:
+    found = fused_attention(*args, **kwargs)
+    return _aten.scaled_dot_product_attention.default.decompose(*args, **kwargs) if found is None else found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -18,11 +19,12 @@ from torch import Tensor
 from profiler.trace.fused import fused_attention
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import is_composite
+from profiler.trace.operators import has_kernel, is_composite
 
 _aten = torch.ops.aten
 
 
+_READ = ("batch_sizes",)  # arguments that are asked for their values, on the CPU
 _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtype
 
 
@@ -38,13 +40,13 @@ class _Inside(LeanDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if is_composite(func):
+        if _is_made_of_others(func):
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
-        for tensor in each_tensor(out):
+        for tensor in each_tensor(out[:1] if _drops_statistics(func, args) else out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
         return out
@@ -64,6 +66,11 @@ class _Inside(LeanDispatchMode):
         self._watches[address] = weakref.ref(storage, released)
 
 
+def _drops_statistics(func: Any, args: Any) -> bool:
+    """In inference the CPU's batch norm lets go of its statistics before it returns; on meta they are returned."""
+    return func is _aten.native_batch_norm.default and not args[5]
+
+
 def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None) -> int:
     """The most that is alive inside a composite operator at once, what it returns included; 0 for other operators.
 
@@ -72,12 +79,19 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
     if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
-    return taken_apart(func, args, kwargs) if is_composite(func) else 0
+    return taken_apart(func, args, kwargs) if _is_made_of_others(func) else 0
+
+
+@cache
+def _is_made_of_others(func: Any) -> bool:
+    return is_composite(func) and not has_kernel(func)
 
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     """As `inside_bytes`, by running the parts of a composite operator on meta tensors."""
-    args, kwargs = _on_meta(args), {name: _on_meta(value) for name, value in kwargs.items()}
+    names = [argument.name for argument in func._schema.arguments]
+    args = [value if name in _READ else _on_meta(value) for name, value in zip(names, args, strict=False)]
+    kwargs = {name: value if name in _READ else _on_meta(value) for name, value in kwargs.items()}
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         attention = fused_attention(*args, **kwargs) if func is _aten.scaled_dot_product_attention.default else None
@@ -116,11 +130,6 @@ def _indices(out: Layout, *_: Any) -> int:
     return 8 * out.tensor.numel
 
 
-def _of_channels(out: Layout, *_: Any) -> int:
-    """Mean and deviation of each channel."""
-    return 2 * out.shape[1] * out.dtype.itemsize
-
-
 def _of_rows(out: Layout, x: Tensor, shape: Sequence[int], *_: Any) -> int:
     """Mean and deviation of each row."""
     return 2 * out.tensor.numel // prod(shape) * out.dtype.itemsize
@@ -133,13 +142,12 @@ def _of_groups(out: Layout, x: Tensor, groups: int, *_: Any) -> int:
 
 _BESIDE: Mapping[Any, Callable[..., int]] = {
     _aten.max_pool2d.default: _indices,
-    _aten.batch_norm.default: _of_channels,
     _aten.layer_norm.default: _of_rows,
     _aten.group_norm.default: _of_groups,
     **dict.fromkeys(
         (
             _aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default, _aten.conv_transpose2d.input,
-            _aten.linear.default, _aten.softmax.int, _aten.adaptive_avg_pool2d.default,
+            _aten.linear.default, _aten.batch_norm.default, _aten.softmax.int, _aten.adaptive_avg_pool2d.default,
         ),
         _nothing,
     ),

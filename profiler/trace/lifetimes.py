@@ -60,11 +60,12 @@ class Lifetimes:
         """The storage that a tensor lives in; None when it is a new one."""
         return self._by_address.get(_address(tensor))
 
-    def becomes(self, tensor: torch.Tensor, role: str) -> None:
-        """What an allocated storage turned out to be for."""
-        index = self.find(tensor)
+    def becomes(self, tensor: torch.Tensor | None, role: str) -> int | None:
+        """What an allocated storage turned out to be for; returns it."""
+        index = None if tensor is None else self.find(tensor)
         if index is not None and self.storages[index].role == "activation":
             self.storages[index].role = role
+        return index
 
     def settle(self) -> None:
         """Stop following: what is alive now outlived the run."""

@@ -92,5 +92,10 @@ def is_composite(func: Any) -> bool:
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
 
 
+def has_kernel(func: Any) -> bool:
+    """Whether a CPU computes an operator by itself, be it one that could be taken apart as well (`silu_backward`)."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), torch._C.DispatchKey.CPU))
+
+
 def _has_entry(func: Any) -> bool:
     return is_known(str(func)) or free_reason(str(func)) is not None

@@ -140,6 +140,8 @@ class Recorder(LeanDispatchMode):
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.step is not None:
+            func = self.step.really(func, args, kwargs)
         how = manner(func)
         if not self._is_apart and self.step is None:
             self._caller = self.callers.of(sys._getframe(1))

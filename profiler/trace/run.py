@@ -17,10 +17,10 @@ from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
-from profiler.records import BACKWARD, UPDATE, Trace
+from profiler.records import BACKWARD, UPDATE, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
-from profiler.trace.fused import FusedAttention
+from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
@@ -57,7 +57,7 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
 def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
     if under.training is not None:
-        return _TrainingRun(subject, structure, under, real, torch.enable_grad()).trace()
+        return _TrainingRun(subject, structure, under, real, _with_graph(real)).trace()
     try:
         return _Run(subject, structure, under, real, torch.inference_mode()).trace()
     except errors.ModelFailed as failure:
@@ -68,6 +68,13 @@ def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bo
 
 def _wants_autograd(error: BaseException | None) -> bool:
     return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
+
+
+@contextmanager
+def _with_graph(real: bool) -> Iterator[None]:
+    """Autograd is on, also for what the backward pass runs again."""
+    with torch.enable_grad(), nullcontext() if real else attention_fused():
+        yield
 
 
 @contextmanager
@@ -113,6 +120,7 @@ class _Run:
         self._mode = mode
         self._device = _device(self._model) if real else META
         self._step: Step | None = None
+        self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
 
     def trace(self) -> Trace:
         structure = self._structure
@@ -134,7 +142,7 @@ class _Run:
             engine=self._device.type,
             inputs=input_records(args, kwargs),
             modules=tuple(structure.modules),
-            parameters=tuple(parameters),
+            parameters=tuple(self._with_gradient(weight) for weight in parameters),
             buffers=tuple(buffers),
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),
@@ -147,6 +155,10 @@ class _Run:
             phases=() if self._step is None else self._step.phases(len(recorder.calls)),
             asked=self._under.said(),
         )
+
+    def _with_gradient(self, weight: Weight) -> Weight:
+        held = self._structure.objects[weight.module]._parameters[weight.name]
+        return weight._replace(gradient=self._gradients.get(id(held)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
         """The arguments, with every tensor in them ready for the engine and known to the recorder."""
@@ -211,11 +223,9 @@ class _TrainingRun(_Run):
         self._step = Step(structure.owner)
         self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
 
-    @contextmanager
-    def _around(self, recorder: Recorder) -> Iterator[None]:
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
         assert self._step is not None
-        with recomputing(self._step, recorder), nullcontext() if self._real else FusedAttention():
-            yield
+        return recomputing(self._step, recorder)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None
@@ -223,8 +233,7 @@ class _TrainingRun(_Run):
         self._step.kind = BACKWARD
         backward(leaves(output), self._subject.name)
         trained = [weight for weight in self._model.parameters() if weight.grad is not None]
-        for gradient in [weight.grad for weight in trained if weight.grad is not None]:
-            recorder.lifetimes.becomes(gradient, "gradient")
+        self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
         if self._under.training.optimizer is not None:
             self._step.kind = UPDATE
             self._optimizer = optimizer(self._under.training.optimizer, trained)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -16,8 +17,13 @@ from torch.utils.checkpoint import _CheckpointFrame
 
 from profiler import errors
 from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
+from profiler.trace.layouts import layout_of
 
 _ROOT = 0
+_aten = torch.ops.aten
+# References to the first argument of an operator that the engine calls, and to its storage, where nobody else has any:
+# the engine, the call's arguments, and two of Python's; the tensor, and Python's.
+_USES, _HOLDERS = 4, 2
 
 
 class Step:
@@ -47,6 +53,20 @@ class Step:
             self._modules.setdefault(torch._C._autograd._get_sequence_nr() - 1, module)
         return module
 
+    def really(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The operator that the backward pass calls where nobody is looking.
+
+        Gradients that meet are added in place when nothing else holds the first (torch/csrc/autograd/input_buffer.cpp,
+        functions/accumulate_grad.h), but not while a dispatch mode is active.
+        """
+        if func is not _aten.add.Tensor or self.kind != BACKWARD or kwargs or torch.is_grad_enabled():
+            return func
+        node = torch._C._current_autograd_node()
+        if node is None or not _is_dense(args[0]) or args[0].shape != args[1].shape:
+            return func
+        is_kept = hasattr(node, "variable")  # the gradient of a parameter, which has one already
+        return _aten.add_.Tensor if is_kept or _is_last(args[0]) else func
+
     def phases(self, calls: int) -> tuple[Phase, ...]:
         """All that happened, in order."""
         ends = [start for _, start in self._starts[1:]] + [calls]
@@ -61,6 +81,17 @@ class Step:
         return self._modules.get(node._sequence_nr(), _ROOT) if parameter is None else self._owner(parameter)
 
 
+def _is_dense(tensor: Tensor) -> bool:
+    """Without gaps, and without an element that stands for several."""
+    return layout_of(tensor).storage_bytes == tensor.numel() * tensor.element_size()
+
+
+def _is_last(tensor: Tensor) -> bool:
+    """Whether the engine alone holds a tensor and its storage, beside what calling an operator from C++ takes."""
+    uses: int = tensor._use_count()  # type: ignore[attr-defined]
+    return uses <= _USES and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= _HOLDERS
+
+
 @contextmanager
 def recomputing(step: Step, recorder: Any) -> Iterator[None]:
     """What a model checkpoints belongs to the same module when it is run again.
@@ -68,9 +99,13 @@ def recomputing(step: Step, recorder: Any) -> Iterator[None]:
     The class that torch keeps it in has nothing to hook into, so for the time of a run it is made otherwise. Reentrant
     checkpoints are nodes of the graph, and need none of this.
     """
-    made = _CheckpointFrame.__init__
+    kept: Any = _CheckpointFrame
+    made, thread = kept.__init__, get_ident()
 
     def init(frame: Any, recompute: Callable[..., Any], *rest: Any) -> None:
+        if get_ident() != thread:
+            made(frame, recompute, *rest)
+            return
         module = recorder.module
 
         def again(*args: Any) -> None:
@@ -83,11 +118,11 @@ def recomputing(step: Step, recorder: Any) -> Iterator[None]:
 
         made(frame, again, *rest)
 
-    _CheckpointFrame.__init__ = init
+    kept.__init__ = init
     try:
         yield
     finally:
-        _CheckpointFrame.__init__ = made
+        kept.__init__ = made
 
 
 def backward(outputs: Iterable[Tensor], model: str) -> None:

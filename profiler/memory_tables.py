@@ -1,0 +1,116 @@
+"""A memory report as tables: what is alive at the peak, and the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from profiler.memory import INSIDE
+from profiler.memory_report import MemoryReport
+from profiler.tables import Column, Row, Table, Unit, run_note, versions_note
+
+_ALIVE = (
+    Column("layer", "Layer", Unit.TEXT, lambda row, _: row, 0, 40),
+    Column("operator", "Made by", Unit.TEXT, lambda row, _: row, 1, 32),
+    Column("tensor", "Tensor", Unit.SHAPE, lambda row, _: row, 2, 24),
+    Column("dtype", "Dtype", Unit.TEXT, lambda row, _: row, 3),
+    Column("role", "Role", Unit.TEXT, lambda row, _: row, 3),
+    Column("size", "MB", Unit.BYTES, lambda row, _: row),
+    Column("share", "%", Unit.SHARE, lambda row, _: row, 1),
+)
+_TIMELINE = (
+    Column("calls", "Calls", Unit.TEXT, lambda row, _: row),
+    Column("phase", "Phase", Unit.TEXT, lambda row, _: row, 2),
+    Column("layer", "Most in", Unit.TEXT, lambda row, _: row, 1, 40),
+    Column("live", "MB", Unit.BYTES, lambda row, _: row),
+    Column("bar", "", Unit.BAR, lambda row, _: row),
+)
+_MODEL = "the model itself"
+
+
+def memory_tables(report: MemoryReport) -> Iterator[Table]:
+    """What is alive at the peak, with the totals under it; then how it got there."""
+    yield Table(
+        _ALIVE,
+        tuple(_alive(report, report.top)),
+        tuple(_facts(report)),
+        tuple(_notes(report)),
+        f"Alive at the peak of {report.trace.model}",
+    )
+    yield _timeline(report)
+
+
+def raw_memory_table(report: MemoryReport) -> Table:
+    """All that is alive at the peak; sizes in bytes."""
+    return Table(_ALIVE, tuple(_alive(report, len(report.pieces))), chosen=True)
+
+
+def _alive(report: MemoryReport, top: int) -> Iterator[Row]:
+    whole = report.profile.totals.peak_activation_bytes
+    for piece in report.pieces[:top]:
+        dtype = piece.tensor.dtype if piece.tensor is not None else ""
+        made = report.operator(piece.call), piece.tensor or "", dtype, _role(piece.role)
+        yield Row((report.layer(piece.call) or _MODEL, *made, piece.size_bytes, piece.size_bytes / whole))
+    rest = report.pieces[top:]
+    if rest:
+        size = sum(piece.size_bytes for piece in rest)
+        yield Row((f"{len(rest)} more", "", "", "", "", size, size / whole))
+
+
+def _role(role: str) -> str:
+    return "inside the operator" if role == INSIDE else role
+
+
+def _timeline(report: MemoryReport) -> Table:
+    most = max((stretch.live_bytes for stretch in report.timeline), default=0)
+    rows = tuple(
+        Row(
+            (
+                f"{stretch.first}-{stretch.last - 1}",
+                report.phase(stretch.fullest) or "",
+                report.layer(stretch.fullest) or _MODEL,
+                stretch.live_bytes,
+                stretch.live_bytes / most if most else 0.0,
+            ),
+            best=frozenset({3} if stretch.first <= (report.call or 0) < stretch.last else ()),
+        )
+        for stretch in report.timeline
+    )
+    columns = _TIMELINE if report.trace.phases else tuple(column for column in _TIMELINE if column.name != "phase")
+    if not report.trace.phases:
+        rows = tuple(Row((row.values[0], *row.values[2:]), best=frozenset(i - 1 for i in row.best)) for row in rows)
+    return Table(columns, rows, caption="The most alive in each stretch of calls")
+
+
+def _facts(report: MemoryReport) -> Iterator[tuple[str, int, Unit, str]]:
+    totals, training = report.profile.totals, report.profile.training
+    yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
+    yield "Buffers, MB", totals.buffer_bytes, Unit.BYTES, ""
+    yield "Inputs, MB", totals.input_bytes, Unit.BYTES, "which the caller keeps"
+    if training is not None and training.optimizer_bytes:
+        yield "Optimizer state, MB", training.optimizer_bytes, Unit.BYTES, str(report.trace.asked["optimizer"])
+    words = "activations" if training is None else "activations and gradients"
+    yield f"Peak {words}, MB", totals.peak_activation_bytes, Unit.BYTES, _where(report)
+    yield "Peak memory, MB", totals.peak_memory_bytes, Unit.BYTES, "all of these"
+    if training is None:
+        yield "Activations, MB", totals.activation_bytes, Unit.BYTES, "all that the forward pass allocates"
+    else:
+        yield "Gradients, MB", training.gradient_bytes, Unit.BYTES, ""
+        yield "Saved activations, MB", training.saved_bytes, Unit.BYTES, "kept for the backward pass"
+
+
+def _where(report: MemoryReport) -> str:
+    if report.call is None:
+        return ""
+    phase = report.phase(report.call)
+    place = report.layer(report.call) or _MODEL
+    at = f"call {report.call} of {len(report.trace.calls)}"
+    return f"{at}, {report.operator(report.call)} in {place}{f', {phase}' if phase else ''}"
+
+
+def _notes(report: MemoryReport) -> Iterator[str]:
+    yield (
+        "Tensors alone: scratch memory that kernels take for themselves, the allocator's rounding and the runtime come "
+        "on top. 1 MB = 1024·1024 bytes."
+    )
+    yield run_note(report.trace)
+    yield versions_note(report.trace.versions.items())

@@ -1,0 +1,216 @@
+"""What is alive when, on models small enough to be followed by hand; and the report of it, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from profiler import Profile, memory, profile
+from profiler.cli import main
+from profiler.memory import INSIDE
+
+F32 = 4  # bytes
+
+
+class Chain(nn.Module):
+    """Two layers, and the input of the second is let go of when it is not needed any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Linear(8, 64)
+        self.down = nn.Linear(64, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(torch.relu(self.up(x)))
+
+
+class Keeping(Chain):
+    """The same, but a variable keeps the widest tensor to the end."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = self.up(x)
+        return self.down(torch.relu(wide)) + wide[:, :8]
+
+
+class InPlace(Chain):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(torch.relu_(self.up(x)))
+
+
+class Views(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * 2
+        return y.view(-1)[3:].reshape(1, -1).transpose(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "peak"),
+    [
+        (Chain(), 5 * 64 * F32 + 5 * 64 * F32),  # up's result and relu's
+        (Keeping(), 5 * 64 * F32 + 5 * 64 * F32 + 5 * 8 * F32),  # both, and down's
+        (InPlace(), 5 * 64 * F32 + 5 * 8 * F32),  # one of both, and down's
+        (Views(), 5 * 8 * F32),  # views take nothing
+        (nn.Identity(), 0),  # the caller's input is not the model's
+        (nn.MaxPool1d(2), 5 * 4 * F32 + 5 * 4 * 8),  # the result, and int64 indices
+        (nn.LayerNorm(8), 5 * 8 * F32 + 2 * 5 * F32),  # the result, and mean and deviation of each row
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_peak(model: nn.Module, peak: int) -> None:
+    found = profile(model, (5, 8))
+    assert memory.peak_bytes(found.trace) == peak
+    assert sum(piece.size_bytes for piece in found.memory.pieces) == peak
+    assert found.totals.peak_memory_bytes == found.totals.param_bytes + 5 * 8 * F32 + peak
+
+
+def test_what_is_alive_says_who_made_it() -> None:
+    report = profile(Chain(), (5, 8)).memory
+    made = [(report.layer(piece.call), report.operator(piece.call)) for piece in report.pieces]
+    assert made == [("up", "aten.linear.default"), ("", "aten.relu.default")]
+    assert [piece.tensor and piece.tensor.shape for piece in report.pieces] == [(5, 64), (5, 64)]
+    assert report.call == 1
+    assert report.phase(1) is None
+
+
+def test_what_is_inside_an_operator_is_a_piece_of_its_own() -> None:
+    pieces = profile(nn.MaxPool2d(2), (1, 1, 4, 4)).memory.pieces
+    assert [(piece.role, piece.size_bytes) for piece in pieces] == [(INSIDE, 4 * 8), ("activation", 4 * F32)]
+
+
+def test_an_lstm_has_its_steps_inside() -> None:
+    few, many = (profile(nn.LSTM(8, 8), (steps, 1, 8)).memory.pieces for steps in (2, 20))
+    assert [piece.size_bytes for piece in many if piece.role == INSIDE] > [
+        piece.size_bytes for piece in few if piece.role == INSIDE
+    ]
+
+
+def test_timeline_covers_every_call_once_and_holds_the_peak() -> None:
+    found = profile("resnet18")
+    stretches = found.memory.timeline
+    assert [stretch.first for stretch in stretches[1:]] == [stretch.last for stretch in stretches[:-1]]
+    assert (stretches[0].first, stretches[-1].last) == (0, len(found.trace.calls))
+    assert max(stretch.live_bytes for stretch in stretches) == found.totals.peak_activation_bytes
+    assert len(profile(Chain(), (5, 8)).memory.timeline) == 3  # no more stretches than calls
+
+
+def test_nothing_is_alive_where_nothing_is_called() -> None:
+    report = profile(nn.Identity(), (2, 2)).memory
+    assert report.call is None
+    assert "Peak memory, MB" in str(report)
+    assert json.loads(report.to_json())["memory"]["alive"] == []
+
+
+# Training -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_state_of_an_optimizer_is_there_from_the_start() -> None:
+    plain, adam = (profile(Chain(), (5, 8), train=True, optimizer=name) for name in (None, "adam"))
+    params = 8 * 64 + 64 + 64 * 8 + 8
+    assert adam.training is not None
+    assert adam.training.optimizer_bytes == 2 * params * F32 + 4 * F32  # two moments, and a step count for each of four
+    assert adam.totals.peak_memory_bytes >= plain.totals.peak_memory_bytes + adam.training.optimizer_bytes
+    assert plain.training is not None
+    assert plain.training.gradient_bytes == params * F32
+
+
+def test_figures_of_a_step_add_up() -> None:
+    found = profile("resnet18", train=True, optimizer="sgd", checkpoint=["layer1"])
+    step = found.training
+    assert step is not None
+    assert found.totals.macs == step.forward_macs + step.backward_macs + step.recompute_macs
+    assert found.totals.flops == step.forward_flops + step.backward_flops + step.recompute_flops + step.update_flops
+    assert step.recompute_macs == found["layer1"].trained.recompute.macs == found["layer1"].trained.forward.macs
+    assert step.gradient_bytes == found.totals.param_bytes == found.layers[0].trained.gradient_bytes
+
+
+def test_inference_has_no_figures_of_training() -> None:
+    found = profile(Chain(), (5, 8))
+    assert found.training is None
+    assert found["up"].trained is None
+    assert json.loads(found.to_json())["training"] is None
+
+
+def test_a_step_survives_being_saved(tmp_path: Path) -> None:
+    found = profile(Chain(), (5, 8), train=True, optimizer="momentum", freeze=["up"])
+    found.save(tmp_path / "step.json")
+    loaded = Profile.load(tmp_path / "step.json")
+    assert loaded.training == found.training
+    assert loaded.totals == found.totals
+    assert loaded.memory.to_json() == found.memory.to_json()
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    status = main(argv)
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "resnet18", "--memory", "--format", "json")
+    data: dict[str, Any] = json.loads(out)
+    assert status == 0
+    assert max(data["memory"]["live_bytes"]) == data["totals"]["peak_activation_bytes"]
+    assert sum(piece["bytes"] for piece in data["memory"]["alive"]) == data["totals"]["peak_activation_bytes"]
+    assert len(data["memory"]["live_bytes"]) == sum(data["coverage"].values())
+    assert data["memory"]["peak_layer"] == "bn1"
+
+
+def test_csv_has_every_piece(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "resnet18", "--train", "--memory", "--format", "csv", "--top", "1")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    found = profile("resnet18", train=True)
+    assert sum(int(row["size_bytes"]) for row in rows) == found.totals.peak_activation_bytes
+    assert {row["role"] for row in rows} == {"activation", "gradient"}
+
+
+def test_top_sums_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "vit_b_16", "--memory", "--top", "2")
+    assert "5 more" in out
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "latex", "html", "github"])
+def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "resnet18", "--memory", "--format", name)
+    assert status == 0
+    assert "6.12" in out
+    assert (r"\rule" if name == "latex" else "█") in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["resnet18", "resnet34", "--memory"], "2 models are given"),
+        (["resnet18", "--memory", "--depth", "1"], "--depth has no effect on --memory"),
+        (["resnet18", "--optimizer", "sgd"], "--optimizer means something with --train alone"),
+        (["resnet18", "--train", "--optimizer", "sdg"], "--optimizer sdg: not one of sgd, momentum"),
+        (["resnet18", "--train", "--optimizer", "sgd(lr=-1)"], "--optimizer sgd(lr=-1) fails (Invalid learning rate"),
+        (["resnet18", "--train", "--freeze", "layr1"], "--freeze layr1: no layer of resnet18"),
+        (["resnet18", "--train", "--checkpoint", "layr1"], "--checkpoint layr1: no layer of resnet18"),
+        (["resnet18", "--train", "--freeze", "[!z]*"], "no output of resnet18 depends on a parameter that is trained"),
+        (["resnet18", "--train", "--convention", "thop"], "convention thop is about inference"),
+        (["resnet18", "--dtype", "int8"], "'int8' is not a dtype"),
+        (["resnet18", "--train", "--amp", "int8"], "'int8' is not a dtype of mixed precision"),
+    ],
+)
+def test_mistakes(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *argv)
+    assert (status, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_what_was_asked_for_stands_under_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "resnet18", "--train", "--optimizer", "adamw", "--dtype", "bfloat16", "--depth", "0")
+    assert "Run as training step, dtype bfloat16, optimizer adamw." in out
+    _, out, _ = run(capsys, "resnet18", "resnet34", "--train", "--freeze", "layer1", "--columns", "model,macs")
+    assert "Input 1×3×224×224 float32, training step, freeze layer1." in out
