@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from profiler.cli import main
 
@@ -36,6 +38,54 @@ def test_the_workflow_passes_and_fails(
     (tmp_path / "nets.py").write_text(MODEL.replace("width=4", "width=5"))
     assert main(argv) == 1
     assert f"nets.py:net, parameters: {4 * 5 + 5} against 22 (profile-model.toml:4), 3 over" in capsys.readouterr().err
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def hooked(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """pre-commit in a project, where the command is that of this environment."""
+    bin_folder = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": f"{folder}/.hooks",
+    }
+    command = [sys.executable, "-m", "pre_commit", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a model and its budget."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(MODEL)
+    (tmp_path / ".gitignore").write_text(".hooks/\n")
+    assert main(["nets.py:net", "--input", "1x4", "--init-budgets"]) == 0
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    return tmp_path
+
+
+def test_the_hook_lets_through_and_stops(project: Path) -> None:
+    (project / ".pre-commit-config.yaml").write_text((CI / "pre-commit-config.yaml").read_text())
+    git(project, "add", ".")
+    assert hooked(project, "run", "--all-files").returncode == 0
+    (project / "nets.py").write_text(MODEL.replace("width=4", "width=5"))
+    git(project, "add", ".")
+    done = hooked(project, "run", "--all-files")
+    assert done.returncode == 1
+    assert "25 against 22 (profile-model.toml:4), 3 over" in done.stdout
+
+
+def test_the_hook_of_this_repository_is_one(tmp_path: Path) -> None:
+    """What a project gets that names this repository is the same hook."""
+    manifest = CI.parent.parent / ".pre-commit-hooks.yaml"
+    assert hooked(tmp_path, "validate-manifest", str(manifest)).returncode == 0
+    (given,) = yaml.safe_load(manifest.read_text())
+    ((copied,),) = (repo["hooks"] for repo in yaml.safe_load((CI / "pre-commit-config.yaml").read_text())["repos"])
+    assert {key: given[key] for key in copied} == copied
 
 
 def test_the_test_passes_and_can_fail(tmp_path: Path) -> None:
