@@ -46,12 +46,8 @@ def git(folder: Path, *arguments: str) -> None:
 
 def hooked(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """pre-commit in a project, where the command is that of this environment."""
-    bin_folder = str(Path(sys.executable).parent)
-    environment = {
-        **os.environ,
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-        "PRE_COMMIT_HOME": f"{folder}/.hooks",
-    }
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PRE_COMMIT_HOME": str(folder / ".hooks")}
     command = [sys.executable, "-m", "pre_commit", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
