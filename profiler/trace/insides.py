@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.trace.fused import fused_attention
+from profiler.trace.instead import in_parts
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import has_kernel, is_composite
@@ -91,9 +91,8 @@ def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     args, kwargs = _on_meta(args), {name: _on_meta(value) for name, value in kwargs.items()}
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
-        attention = fused_attention(*args, **kwargs) if func is _aten.scaled_dot_product_attention.default else None
-        out = func.decompose(*args, **kwargs) if attention is None else attention
-    del out, attention
+        out = in_parts(func, args, kwargs)
+    del out
     return inside.most
 
 

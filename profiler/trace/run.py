@@ -20,8 +20,8 @@ from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import BACKWARD, UPDATE, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
-from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
+from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
@@ -211,7 +211,7 @@ class _TrainingRun(_Run):
         self._step = Step(structure.owner)
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with nullcontext() if self._real else attention_fused():
+        with nullcontext() if self._real else as_on_cpu():
             return super()._forward(args, kwargs)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:

@@ -1,0 +1,42 @@
+"""What a CPU runs instead: composite operators that take another way on a CPU than on meta tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+from profiler.trace.fused import fused_attention
+from profiler.trace.recurrent import RECURRENT
+
+# Each takes the operator's arguments, and returns None for a case in which there is no difference.
+_INSTEAD: Mapping[Any, Callable[..., Any]] = {
+    torch.ops.aten.scaled_dot_product_attention.default: fused_attention,
+    **RECURRENT,
+}
+
+
+def in_parts(func: Any, args: Any, kwargs: Any) -> Any:
+    """A composite operator taken apart into the calls that a CPU makes, on meta tensors."""
+    instead = _INSTEAD.get(func)
+    out = None if instead is None else instead(*args, **kwargs)
+    return func.decompose(*args, **kwargs) if out is None else out
+
+
+@contextmanager
+def as_on_cpu() -> Iterator[None]:
+    """Operators on meta tensors go the CPU's way: for runs with a graph, where composites do not arrive whole."""
+    library = torch.library.Library("aten", "IMPL")
+    for func in _INSTEAD:
+        library.impl(func, partial(_called, func), "AutogradMeta")
+    try:
+        yield
+    finally:
+        library._destroy()
+
+
+def _called(func: Any, *args: Any, **kwargs: Any) -> Any:
+    return in_parts(func, args, kwargs)
