@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.trace.instead import in_parts
+from profiler.trace.instead import READ, in_parts
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import has_kernel, is_composite
@@ -88,7 +88,9 @@ def _is_made_of_others(func: Any) -> bool:
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     """As `inside_bytes`, by running the parts of a composite operator on meta tensors."""
-    args, kwargs = _on_meta(args), {name: _on_meta(value) for name, value in kwargs.items()}
+    read = READ.get(func)
+    args = tuple(value if i == read else _on_meta(value) for i, value in enumerate(args))
+    kwargs = {name: _on_meta(value) for name, value in kwargs.items()}
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         out = in_parts(func, args, kwargs)

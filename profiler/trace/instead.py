@@ -10,13 +10,18 @@ from typing import Any
 import torch
 
 from profiler.trace.fused import fused_attention
-from profiler.trace.recurrent import RECURRENT
+from profiler.trace.recurrent import PACKED, RECURRENT
+
+_aten = torch.ops.aten
 
 # Each takes the operator's arguments, and returns None for a case in which there is no difference.
 _INSTEAD: Mapping[Any, Callable[..., Any]] = {
-    torch.ops.aten.scaled_dot_product_attention.default: fused_attention,
+    _aten.scaled_dot_product_attention.default: fused_attention,
     **RECURRENT,
+    **PACKED,
 }
+# Arguments, by position, whose values decide what is allocated: the batch sizes of packed sequences.
+READ: Mapping[Any, int] = dict.fromkeys((*PACKED, _aten._pad_packed_sequence.default), 1)
 
 
 def in_parts(func: Any, args: Any, kwargs: Any) -> Any:
@@ -39,4 +44,6 @@ def as_on_cpu() -> Iterator[None]:
 
 
 def _called(func: Any, *args: Any, **kwargs: Any) -> Any:
-    return in_parts(func, args, kwargs)
+    """Where there is no difference, as in C++: `decompose` prefers torch's Python versions, whose errors are others."""
+    out = _INSTEAD[func](*args, **kwargs)
+    return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs) if out is None else out

@@ -36,7 +36,9 @@ class Weights(NamedTuple):
 
 
 Cell = Callable[[Tensor, Hidden, Weights], Hidden]  # one step, from the input's part in its gates
-Layer = Callable[[Cell, Tensor, Sequence[Hidden], Sequence[Weights]], tuple[Tensor, list[Hidden]]]
+Result = tuple[Tensor, list[Hidden]]  # of a layer: its output, and the last hidden state in each direction
+Layer = Callable[[Cell, Tensor, Sequence[Hidden], Sequence[Weights]], Result]
+Operator = Callable[..., "tuple[Tensor, ...] | None"]
 
 
 # Steps ----------------------------------------------------------------------------------------------------------------
@@ -90,18 +92,14 @@ def _steps(cell: Cell, parts: Iterable[Tensor], hidden: Hidden, weights: Weights
     return outputs, hidden
 
 
-def _one_way(
-    cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]
-) -> tuple[Tensor, list[Hidden]]:
+def _one_way(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]) -> Result:
     (start,), (own,) = hidden, weights
     parts = _linear(x, own.ih, own.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, start, own)
     return torch.stack(outputs, 0), [end]
 
 
-def _both_ways(
-    cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]
-) -> tuple[Tensor, list[Hidden]]:
+def _both_ways(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]) -> Result:
     onwards, backwards = weights
     parts = _linear(x, onwards.ih, onwards.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, hidden[0], onwards)
@@ -112,11 +110,60 @@ def _both_ways(
     return torch.cat([there, back], there.dim() - 1), [end, start]
 
 
+# Of packed sequences, the longest first: `sizes` says how many have a step of each number.
+
+
+def _slice(hidden: Hidden, first: int, last: int) -> Hidden:
+    return tuple(state.narrow(0, first, last - first) for state in hidden)
+
+
+def _joined(parts: Sequence[Hidden]) -> Hidden:
+    return tuple(torch.cat(each, 0) for each in zip(*parts, strict=True))
+
+
+def _packed_onwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: Weights) -> Result:
+    """Sequences that have ended leave the batch."""
+    whole = _linear(x, weights.ih, weights.b_ih)
+    outputs, ended, offset, hidden, last = [], [], 0, start, sizes[0]
+    for size in sizes:
+        if size < last:
+            ended.append(_slice(hidden, size, last))
+            hidden = _slice(hidden, 0, size)
+        hidden = cell(whole.narrow(0, offset, size), hidden, weights)
+        outputs.append(hidden[0])
+        offset, last = offset + size, size
+    ended.append(hidden)
+    return torch.cat(outputs, 0), [_joined(ended[::-1])]
+
+
+def _packed_backwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: Weights) -> Result:
+    """Sequences join the batch where they end."""
+    whole = _linear(x, weights.ih, weights.b_ih)
+    outputs, offset, last = [], len(x), sizes[-1]
+    hidden = _slice(start, 0, last)
+    for size in reversed(sizes):
+        if size > last:
+            hidden = _joined([hidden, _slice(start, last, size)])
+        hidden = cell(whole.narrow(0, offset - size, size), hidden, weights)
+        outputs.append(hidden[0])
+        offset, last = offset - size, size
+    return torch.cat(outputs[::-1], 0), [hidden]
+
+
+def _packed(
+    sizes: Sequence[int], cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]
+) -> Result:
+    there, end = _packed_onwards(cell, sizes, x, hidden[0], weights[0])
+    if len(weights) == 1:
+        return there, end
+    back, start = _packed_backwards(cell, sizes, x, hidden[1], weights[1])
+    return torch.cat([there, back], -1), end + start
+
+
 def _stacked(
-    cell: Cell, x: Tensor, hidden: list[Hidden], weights: list[Weights], dropout: float, bidirectional: bool
-) -> tuple[Tensor, list[Hidden]]:
-    """All layers, and the last hidden state of each in each direction."""
-    layer, width = (_both_ways, 2) if bidirectional else (_one_way, 1)
+    layer: Layer, cell: Cell, x: Tensor, hidden: list[Hidden], weights: list[Weights], width: int, dropout: float
+) -> Result:
+    """All layers, each of so many directions."""
     last = len(weights) - width
     ends: list[Hidden] = []
     for i in range(0, len(weights), width):
@@ -134,47 +181,62 @@ def _gathered(params: Sequence[Tensor], has_biases: bool, has_projections: bool)
     width = 2 + 2 * has_biases + has_projections
     for i in range(0, len(params), width):
         own = params[i : i + width]
-        yield Weights(*own) if has_biases or not has_projections else Weights(*own[:2], hr=own[2])
+        yield Weights(*own) if has_biases or not has_projections else Weights(own[0], own[1], hr=own[2])
 
 
-def _recurrent(
-    cell: Cell,
-    x: Tensor,
-    hx: Sequence[Tensor],
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+def _run(
+    layer: Layer, cell: Cell, x: Tensor, hx: Sequence[Tensor], params: Sequence[Tensor], *settings: Any
 ) -> tuple[Tensor, ...] | None:
+    has_biases, num_layers, dropout, train, bidirectional = settings
     has_projections = len(hx) == 2 and hx[0].shape[-1] != hx[1].shape[-1]
-    layers = num_layers * (2 if bidirectional else 1)
-    if len(params) != layers * (2 + 2 * has_biases + has_projections) or x.dim() != 3:
+    width = 2 if bidirectional else 1
+    if len(params) != num_layers * width * (2 + 2 * has_biases + has_projections):
         return None
-    if not x.shape[1 if batch_first else 0] or any(state.dim() != 3 or len(state) != layers for state in hx):
+    if any(state.dim() != 3 or len(state) != num_layers * width for state in hx):
         return None
     weights = list(_gathered(params, has_biases, has_projections))
     hidden = list(zip(*(state.unbind(0) for state in hx), strict=True))
-    x = x.transpose(0, 1) if batch_first else x
-    out, ends = _stacked(cell, x, hidden, weights, dropout if train else 0.0, bidirectional)
-    states = [torch.stack(each, 0) for each in zip(*ends, strict=True)]
-    return (out.transpose(0, 1) if batch_first else out, *states)
+    out, ends = _stacked(layer, cell, x, hidden, weights, width, dropout if train else 0.0)
+    return (out, *(torch.stack(each, 0) for each in zip(*ends, strict=True)))
 
 
-def _lstm_input(x: Tensor, hx: Sequence[Tensor], *args: Any) -> tuple[Tensor, ...] | None:
-    return _recurrent(_lstm, x, hx, *args) if len(hx) == 2 else None
+def _of_input(cell: Cell, states: int) -> Operator:
+    """All sequences of one length."""
+
+    def run(x: Tensor, hx: Any, params: Any, *args: Any) -> tuple[Tensor, ...] | None:
+        *settings, bidirectional, batch_first = args
+        hx = hx if states > 1 else [hx]
+        if x.dim() != 3 or not x.shape[1 if batch_first else 0] or len(hx) != states:
+            return None
+        x = x.transpose(0, 1) if batch_first else x
+        found = _run(_both_ways if bidirectional else _one_way, cell, x, hx, params, *settings, bidirectional)
+        return (found[0].transpose(0, 1), *found[1:]) if found and batch_first else found
+
+    return run
 
 
-def _with_one_state(cell: Cell) -> Callable[..., tuple[Tensor, ...] | None]:
-    return lambda x, hx, *args: _recurrent(cell, x, [hx], *args)
+def _of_data(cell: Cell, states: int) -> Operator:
+    """Packed sequences. The sizes of the batch must have values."""
+
+    def run(x: Tensor, batch_sizes: Tensor, hx: Any, params: Any, *settings: Any) -> tuple[Tensor, ...] | None:
+        hx = hx if states > 1 else [hx]
+        if x.dim() != 2 or batch_sizes.is_meta or len(hx) != states:
+            return None
+        return _run(partial(_packed, batch_sizes.tolist()), cell, x, hx, params, *settings)
+
+    return run
 
 
 # What a CPU runs, by operator; each returns None for what torch refuses.
-RECURRENT: Mapping[Any, Callable[..., Any]] = {
-    _aten.lstm.input: _lstm_input,
-    _aten.gru.input: _with_one_state(_gru),
-    _aten.rnn_tanh.input: _with_one_state(partial(_simple, torch.tanh)),
-    _aten.rnn_relu.input: _with_one_state(partial(_simple, torch.relu)),
+RECURRENT: Mapping[Any, Operator] = {
+    _aten.lstm.input: _of_input(_lstm, 2),
+    _aten.gru.input: _of_input(_gru, 1),
+    _aten.rnn_tanh.input: _of_input(partial(_simple, torch.tanh), 1),
+    _aten.rnn_relu.input: _of_input(partial(_simple, torch.relu), 1),
+}
+PACKED: Mapping[Any, Operator] = {
+    _aten.lstm.data: _of_data(_lstm, 2),
+    _aten.gru.data: _of_data(_gru, 1),
+    _aten.rnn_tanh.data: _of_data(partial(_simple, torch.tanh), 1),
+    _aten.rnn_relu.data: _of_data(partial(_simple, torch.relu), 1),
 }

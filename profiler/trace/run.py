@@ -171,7 +171,7 @@ class _Run:
         """
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
-                output = self._forward(args, kwargs)
+                output = self._model(*args, **kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:
             raise
@@ -186,9 +186,6 @@ class _Run:
             raise recorder.asked
         recorder.lifetimes.settle()
         return recorder.homes(leaves(output))
-
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._model(*args, **kwargs)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
@@ -210,9 +207,10 @@ class _TrainingRun(_Run):
         super().__init__(subject, structure, under, real, mode)
         self._step = Step(structure.owner)
 
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
+        """The backward pass too: what is checkpointed runs forward in it."""
         with nullcontext() if self._real else as_on_cpu():
-            return super()._forward(args, kwargs)
+            return super()._run(args, kwargs, recorder, stack)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None
