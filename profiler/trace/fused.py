@@ -6,8 +6,7 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -70,19 +69,3 @@ def fused_attention(
 def _as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Zero where a mask lets through and minus infinity elsewhere, as torch converts it for the kernel."""
     return torch.where(mask, 0.0, torch.scalar_tensor(float("-inf"), dtype=dtype, device=mask.device))
-
-
-@contextmanager
-def attention_fused() -> Iterator[None]:
-    """Attention on meta tensors is the CPU's kernel: for runs with a graph, where composites do not arrive whole."""
-    library = torch.library.Library("aten", "IMPL")
-    library.impl("scaled_dot_product_attention", _attention, "AutogradMeta")
-    try:
-        yield
-    finally:
-        library._destroy()
-
-
-def _attention(*args: Any, **kwargs: Any) -> Any:
-    found = fused_attention(*args, **kwargs)
-    return _aten.scaled_dot_product_attention.default.decompose(*args, **kwargs) if found is None else found

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.trace.fused import fused_attention
+from profiler.trace.instead import READ, in_parts
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import has_kernel, is_composite
@@ -24,7 +24,6 @@ from profiler.trace.operators import has_kernel, is_composite
 _aten = torch.ops.aten
 
 
-_READ = ("batch_sizes",)  # arguments that are asked for their values, on the CPU
 _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtype
 
 
@@ -89,14 +88,13 @@ def _is_made_of_others(func: Any) -> bool:
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     """As `inside_bytes`, by running the parts of a composite operator on meta tensors."""
-    names = [argument.name for argument in func._schema.arguments]
-    args = [value if name in _READ else _on_meta(value) for name, value in zip(names, args, strict=False)]
-    kwargs = {name: value if name in _READ else _on_meta(value) for name, value in kwargs.items()}
+    read = READ.get(func)
+    args = tuple(value if i == read else _on_meta(value) for i, value in enumerate(args))
+    kwargs = {name: _on_meta(value) for name, value in kwargs.items()}
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
-        attention = fused_attention(*args, **kwargs) if func is _aten.scaled_dot_product_attention.default else None
-        out = func.decompose(*args, **kwargs) if attention is None else attention
-    del out, attention
+        out = in_parts(func, args, kwargs)
+    del out
     return inside.most
 
 

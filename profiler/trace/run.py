@@ -21,8 +21,8 @@ from profiler.records import BACKWARD, UPDATE, Caller, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
-from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
+from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
@@ -74,7 +74,7 @@ def _wants_autograd(error: BaseException | None) -> bool:
 @contextmanager
 def _with_graph(real: bool) -> Iterator[None]:
     """Autograd is on, also for what the backward pass runs again."""
-    with torch.enable_grad(), nullcontext() if real else attention_fused():
+    with torch.enable_grad(), nullcontext() if real else as_on_cpu():
         yield
 
 

@@ -1,0 +1,49 @@
+"""What a CPU runs instead: composite operators that take another way on a CPU than on meta tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+from profiler.trace.fused import fused_attention
+from profiler.trace.recurrent import PACKED, RECURRENT
+
+_aten = torch.ops.aten
+
+# Each takes the operator's arguments, and returns None for a case in which there is no difference.
+_INSTEAD: Mapping[Any, Callable[..., Any]] = {
+    _aten.scaled_dot_product_attention.default: fused_attention,
+    **RECURRENT,
+    **PACKED,
+}
+# Arguments, by position, whose values decide what is allocated: the batch sizes of packed sequences.
+READ: Mapping[Any, int] = dict.fromkeys((*PACKED, _aten._pad_packed_sequence.default), 1)
+
+
+def in_parts(func: Any, args: Any, kwargs: Any) -> Any:
+    """A composite operator taken apart into the calls that a CPU makes, on meta tensors."""
+    instead = _INSTEAD.get(func)
+    out = None if instead is None else instead(*args, **kwargs)
+    return func.decompose(*args, **kwargs) if out is None else out
+
+
+@contextmanager
+def as_on_cpu() -> Iterator[None]:
+    """Operators on meta tensors go the CPU's way: for runs with a graph, where composites do not arrive whole."""
+    library = torch.library.Library("aten", "IMPL")
+    for func in _INSTEAD:
+        library.impl(func, partial(_called, func), "AutogradMeta")
+    try:
+        yield
+    finally:
+        library._destroy()
+
+
+def _called(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Where there is no difference, as in C++: `decompose` prefers torch's Python versions, whose errors are others."""
+    out = _INSTEAD[func](*args, **kwargs)
+    return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs) if out is None else out
