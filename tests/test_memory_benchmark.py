@@ -142,6 +142,17 @@ def test_a_training_step() -> None:
     assert peak_bytes(found.tensors) == (4 * 5 + 4 * 5 + 5 * 6 + 5) * FLOAT
 
 
+def test_what_is_kept_for_the_backward_pass_outside_of_operators() -> None:
+    weight = torch.rand(8, 8, requires_grad=True)
+    kept = alive_at_peak(record(lambda: torch.clone(weight * 0.5)).tensors)
+    assert Counter(one.label for one in kept) == Counter(
+        {"aten::mul": 1, "aten::clone": 1, "a Python number as a tensor": 1}
+    )
+    layer = Checkpointed(nn.Linear(8, 8), use_reentrant=False)
+    kept = alive_at_peak(record(lambda: layer(weight)).tensors)
+    assert "the random generator's state" in {one.label for one in kept}
+
+
 @pytest.mark.parametrize("use_reentrant", [False, True])
 def test_checkpointed_layers_are_those_that_match(use_reentrant: bool) -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.Tanh()))

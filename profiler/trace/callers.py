@@ -28,8 +28,8 @@ class Callers:
     """The callers met in a run, each once; a call refers to one by its index in `found`."""
 
     def __init__(self) -> None:
-        self.found = [_DIRECT]  # which stands for all where nobody asks, as in training
-        self._index = {_DIRECT: 0}
+        self.found: list[Caller] = []
+        self._index: dict[Caller, int] = {}
         self._known: dict[tuple[int, int], tuple[CodeType, int]] = {}  # by instruction; its code is kept alive
         self._applied = _applications()
         self._is_enclosed = False  # whether the last operator was inside of a torch.autograd.Function

@@ -17,8 +17,9 @@ from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
-from profiler.records import BACKWARD, UPDATE, Trace, Weight
+from profiler.records import BACKWARD, UPDATE, Caller, Trace, Weight
 from profiler.trace import memo, operators
+from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
 from profiler.trace.fused import attention_fused
 from profiler.trace.guard import Guard, in_mode, uncollected
@@ -146,7 +147,7 @@ class _Run:
             buffers=tuple(buffers),
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),
-            callers=tuple(recorder.callers.found),
+            callers=tuple(recorder.callers.found) or (Caller((), False),),  # in a training step nobody asks
             composites=tuple(recorder.composites),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
@@ -178,7 +179,7 @@ class _Run:
         """
         try:
             with self._mode, _slow_paths(self._real), stack.following(), recorder:
-                output = self._model(*args, **kwargs)
+                output = self._forward(args, kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:
             raise
@@ -194,6 +195,9 @@ class _Run:
             raise recorder.asked
         recorder.lifetimes.settle()
         return recorder.homes(leaves(output))
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._model(*args, **kwargs)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
@@ -218,6 +222,15 @@ class _TrainingRun(_Run):
         super().__init__(subject, structure, under, real, mode)
         self._step = Step(structure.owner)
         self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
+        self._amp = None if under.training is None else under.training.amp
+
+    def trace(self) -> Trace:
+        with autocast_on_meta(self._amp) as self._region:
+            return super().trace()
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with self._region():
+            return super()._forward(args, kwargs)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None

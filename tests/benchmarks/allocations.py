@@ -26,6 +26,8 @@ from torch._C._profiler import _EventType, _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile
 
 _NUMBER_BYTES = 16  # of a complex number, the largest
+# What is made outside of operators, by its size: checkpointing keeps the one, the graph of `x * 0.5` the other.
+_OUTSIDE = {torch.get_rng_state().nbytes: "the random generator's state", 8: "a Python number as a tensor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Allocation:
     def label(self) -> str:
         """The operator that the model's code called, and the kernel in it."""
         names = [*self.operators[:1], *([self.kernel] if self.kernel else [])]
-        return " > ".join(dict.fromkeys(names)) or "no operator"
+        return " > ".join(dict.fromkeys(names)) or _OUTSIDE.get(self.size_bytes, "no operator")
 
 
 @dataclass(frozen=True, slots=True)
