@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,22 +15,33 @@ from profiler.conditions import Training
 
 def arrange(model: nn.Module, training: Training, name: str) -> None:
     """Freeze some layers and checkpoint some; raises where a pattern matches none."""
-    for pattern in training.freeze:
-        for module in _matching(model, "freeze", pattern, name):
-            module.requires_grad_(False)
-    for pattern in training.checkpoint:
-        for module in _matching(model, "checkpoint", pattern, name):
-            _run_again(module)
+    for module in _matching(model, "freeze", training.freeze, name):
+        module.requires_grad_(False)
+    for module in _matching(model, "checkpoint", training.checkpoint, name):
+        for running in _running(module):
+            _run_again(running)
 
 
-def _matching(model: nn.Module, option: str, pattern: str, name: str) -> Iterator[nn.Module]:
-    """The layers whose path matches, without those that are inside of another."""
-    found = [path for path, _ in model.named_modules() if path and fnmatchcase(path, pattern)]
-    if not found:
-        raise errors.NothingToFreeze(option, pattern, name)
-    for path in found:
-        if not any(path.startswith(f"{other}.") for other in found):
-            yield model.get_submodule(path)
+def _matching(model: nn.Module, option: str, patterns: Sequence[str], name: str) -> list[nn.Module]:
+    """The layers whose path matches, each once, without those that are inside of another."""
+    layers = {path: module for path, module in model.named_modules(remove_duplicate=False) if path}
+    paths: set[str] = set()
+    for pattern in patterns:
+        matching = [path for path in layers if fnmatchcase(path, pattern)]
+        if not matching:
+            raise errors.NothingToFreeze(option, pattern, name)
+        paths.update(matching)
+    outermost = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
+    return list({id(layers[path]): layers[path] for path in sorted(outermost)}.values())
+
+
+def _running(module: nn.Module) -> Iterator[nn.Module]:
+    """The module, or what a mere list of modules holds."""
+    if type(module).forward is not nn.Module.forward:
+        yield module
+        return
+    for child in module.children():
+        yield from _running(child)
 
 
 def _run_again(module: nn.Module) -> None:

@@ -29,7 +29,7 @@ from profiler.trace.modules import Stack, Structure
 from profiler.trace.optimizers import optimizer, state
 from profiler.trace.prepare import prepared
 from profiler.trace.recorder import NeedsValues, Recorder, misses_values
-from profiler.trace.step import Step, backward
+from profiler.trace.step import Step, backward, recomputing
 from profiler.trace.subject import Subject
 from profiler.versions import versions
 
@@ -178,7 +178,7 @@ class _Run:
         The output lives until the recorder has settled, as it would in the caller's hands.
         """
         try:
-            with self._mode, _slow_paths(self._real), stack.following(), recorder:
+            with self._mode, _slow_paths(self._real), stack.following(), self._around(recorder), recorder:
                 output = self._forward(args, kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:
@@ -198,6 +198,10 @@ class _Run:
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._model(*args, **kwargs)
+
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        """What else is active during the run."""
+        return nullcontext()
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         """What follows the forward pass: nothing in inference."""
@@ -231,6 +235,10 @@ class _TrainingRun(_Run):
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with self._region():
             return super()._forward(args, kwargs)
+
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        assert self._step is not None
+        return recomputing(self._step, recorder)
 
     def _go_on(self, output: Any, recorder: Recorder) -> None:
         assert self._step is not None

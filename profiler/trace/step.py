@@ -6,11 +6,14 @@ to the module that was running when its node was made; torch says which node is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import _CheckpointFrame
 
 from profiler import errors
 from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
@@ -34,15 +37,17 @@ class Step:
         self._owner = owner
         self._modules: dict[int, int] = {}  # of each node of the graph, by its sequence number
         self._starts: list[tuple[str, int]] = []
+        self.is_again = False  # whether what is under way is known to be run again
 
     def charged(self, module: int, position: int) -> int:
         """Whose the call at a position is, where `module` is running as far as hooks can tell."""
         node = torch._C._current_autograd_node() if self.kind == BACKWARD else None
-        is_again = node is not None and torch.is_grad_enabled()  # the backward pass itself makes no graph
+        # The backward pass itself makes no graph.
+        is_again = self.is_again or (node is not None and torch.is_grad_enabled())
         self._at(RECOMPUTE if is_again else self.kind, position)
         if self.kind == UPDATE:
             return _ROOT
-        if node is not None and (not is_again or module == _ROOT):
+        if node is not None and not self.is_again and (not is_again or module == _ROOT):
             module = self._of(node)
         if node is None or is_again:
             self._modules.setdefault(torch._C._autograd._get_sequence_nr() - 1, module)
@@ -85,6 +90,39 @@ def _is_last(tensor: Tensor) -> bool:
     """Whether the engine alone holds a tensor and its storage, beside what calling an operator from C++ takes."""
     uses: int = tensor._use_count()  # type: ignore[attr-defined]
     return uses <= _USES and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= _HOLDERS
+
+
+@contextmanager
+def recomputing(step: Step, recorder: Any) -> Iterator[None]:
+    """What a model checkpoints belongs to the same module when it is run again.
+
+    The class that torch keeps it in has nothing to hook into, so for the time of a run it is made otherwise. Reentrant
+    checkpoints are nodes of the graph, and need none of this.
+    """
+    kept: Any = _CheckpointFrame
+    made, thread = kept.__init__, get_ident()
+
+    def init(frame: Any, recompute: Callable[..., Any], *rest: Any) -> None:
+        if get_ident() != thread:
+            made(frame, recompute, *rest)
+            return
+        module = recorder.module
+
+        def again(*args: Any) -> None:
+            outer, was_again = recorder.module, step.is_again
+            recorder.module, step.is_again = module, True
+            try:
+                recompute(*args)
+            finally:
+                recorder.module, step.is_again = outer, was_again
+
+        made(frame, again, *rest)
+
+    kept.__init__ = init
+    try:
+        yield
+    finally:
+        kept.__init__ = made
 
 
 def backward(outputs: Iterable[Tensor], model: str) -> None:
