@@ -19,7 +19,7 @@ def _columns(found: Largest) -> tuple[Column, ...]:
     training = found.profile.training is not None
     kept = (_column("state", "Optimizer MB", Unit.BYTES, 2),) if training else ()
     return (
-        _column(name, name.capitalize() if name.islower() and len(name) > 1 else name, Unit.EXACT),
+        _column(name, name, Unit.EXACT),
         _column("fits", "Fits", Unit.TEXT),
         _column("peak", "Peak MB", Unit.BYTES),
         _column("params", "Parameters MB", Unit.BYTES, 1),
@@ -70,7 +70,8 @@ def _notes(found: Largest) -> Iterator[str]:
         assert found.fitting is not None
         assert found.next is not None
         more = found.next.peak_bytes - found.fitting.peak_bytes
-        yield f"The next {name} takes {more:,} bytes more. Both were run; {len(found.tried)} were, in all."
+        tried = f"Both were run; {len(found.tried)} were, in all."
+        yield f"With {name} {found.next.value:,} it is {more:,} bytes more. {tried}"
     yield (
         "Peak: parameters, buffers, inputs and what the run has alive at once; kernels' scratch memory, the allocator "
         "and the runtime come on top. 1 MB = 1024·1024 bytes."

@@ -45,8 +45,23 @@ ABLATED = (  # the whole network's parameters and MACs, once more and in plain s
     + 2 * 32 * 8 + 2 * 64 * 16 + 64 * 10,
 )  # fmt: skip
 
+NORMS = 2 * 8512  # resnet34's, for as many output channels of convolutions
+INT8 = (
+    (RESNET34 - NORMS - 1000) + 4 * (8512 + 1000) + 4 * (NORMS + 1000)
+)  # weights, their scales, and the rest as it is
+EACH = 4 * (3 * 224 * 224 + 2 * BN1)  # an image, and what is alive of it where most is
+WHOLE = 4 * (RESNET34 + NORMS) + 8 * 36  # parameters, running statistics, and how many batches they are of
+BATCH = (256 * MB - WHOLE) // EACH
+
 # What must be printed, each as the words of one line in their order.
 PROMISED = {
+    "what_fits": [
+        f"fp16: {2 * RESNET34:,} bytes, {2 * RESNET34 / MB:.2f} MB, fits",
+        f"int8: {INT8:,} bytes, {INT8 / MB:.2f} MB, fits",
+        f"MACs = {(3_663_761_408 - 512 * 1000) // 224**2:,}·size² + {512 * 1000:,}",
+        f"at 256, which was not scanned: {(3_663_761_408 - 512 * 1000) // 7**2 * 8**2 + 512 * 1000:,}",
+        f"batch: {BATCH}, {256 * MB - WHOLE - BATCH * EACH:,} bytes are left, and {BATCH + 1} do not fit",
+    ],
     "resnet34": [
         f"{RESNET34:,} parameters, {RESNET34 * 4 / MB:.2f} MB",
         "3,663,761,408 MACs",

@@ -41,6 +41,13 @@ def test_a_saved_trace_renders_without_torch(tmp_path: Path, format: str) -> Non
     assert loaded(COMMAND, str(path), "--format", format) == set()
 
 
+def test_a_saved_traces_weights_are_quantised_without_torch(tmp_path: Path) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    assert loaded(COMMAND, str(path), "--weights", "int8") == set()
+    assert loaded(COMMAND, str(path), "--weights", "--format", "json") == set()
+
+
 def test_a_saved_trace_is_explained_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
@@ -65,3 +72,5 @@ def test_a_refusal_costs_no_model() -> None:
     code = "from profiler.cli import main\nassert main() == 2"
     assert loaded(code, "resnet34", "--format", "xlsx") == set()
     assert loaded(code, "resnet34", "--input", "1,3") == set()
+    assert loaded(code, "resnet34", "--scan", "batch=0") == set()
+    assert loaded(code, "resnet34", "--largest", "batch", "--fits", "8") == set()

@@ -140,10 +140,10 @@ class SmallLstm(nn.Module):
 
 
 def really(model: nn.Module, shape: str) -> int:
-    """What is allocated at once when it is run on the CPU, by torch's own profiler."""
+    """What tensors take at once when it is run on the CPU, by torch's own profiler."""
     given = torch.rand(parse(shape).shape)
     with torch.inference_mode():
-        allocated = peak_bytes(record(lambda: model(given)).allocations)
+        allocated = peak_bytes(record(lambda: model(given)).tensors)
     weights = sum(tensor.nbytes for tensor in [*model.parameters(), *model.buffers()])
     return weights + given.nbytes + allocated
 
@@ -175,7 +175,7 @@ def test_it_is_said_in_words_and_in_every_format(capsys: pytest.CaptureFixture[s
     batch = (1024**2 - WEIGHTS) // EACH
     assert (status, err) == (0, "")
     assert f"the largest batch that fits 1 MB is {batch:,}" in out
-    assert f"The next batch takes {EACH:,} bytes more. Both were run" in out
+    assert f"With batch {batch + 1} it is {EACH:,} bytes more. Both were run" in out
     _, out, _ = run(capsys, *LINEAR, "--fits", "1MB", "--format", "json")
     found = json.loads(out)
     assert {"schema", "model", "variable", "limit_bytes", "value", "left_bytes", "fitting", "next", "tried", "inputs",
@@ -187,7 +187,7 @@ def test_it_is_said_in_words_and_in_every_format(capsys: pytest.CaptureFixture[s
                              "run_bytes": 4 * OUT * (batch + 1)}  # fmt: skip
     _, out, _ = run(capsys, *LINEAR, "--fits", "1MB", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [(row["Batch" if "Batch" in row else "batch"], int(row["peak_bytes"])) for row in rows] == [
+    assert [(row["batch"], int(row["peak_bytes"])) for row in rows] == [
         (str(batch), peak(batch)), (str(batch + 1), peak(batch + 1)),
     ]  # fmt: skip
     assert int(rows[1]["left_bytes"]) == 1024**2 - peak(batch + 1) < 0
