@@ -25,6 +25,7 @@ _aten = torch.ops.aten
 
 
 _READ = ("batch_sizes",)  # arguments that are asked for their values, on the CPU
+_RECURRENT = ("aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu")
 _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtype
 
 
@@ -42,7 +43,7 @@ class _Inside(LeanDispatchMode):
         kwargs = kwargs or {}
         if _is_made_of_others(func):
             with self:
-                out = func.decompose(*args, **kwargs)
+                out = _parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
@@ -76,7 +77,7 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
 
     answer: what it is known to return, where a shape rule knew: then a rule here is as sure of its insides.
     """
-    if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
+    if answer is not None and func in _BESIDE and (answer.dtype in _PLAIN or func is _aten.layer_norm.default):
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
     return taken_apart(func, args, kwargs) if _is_made_of_others(func) else 0
@@ -84,7 +85,18 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
 
 @cache
 def _is_made_of_others(func: Any) -> bool:
-    return is_composite(func) and not has_kernel(func)
+    """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""
+    return is_composite(func) and not has_kernel(func) and func is not _aten.max_pool1d.default
+
+
+def _parts(func: Any, args: Any, kwargs: Any) -> Any:
+    """A composite operator as C++ has it: what torch wrote in Python for some, `decompose` prefers, and it differs.
+
+    Not so for recurrent layers. On a CPU they multiply all inputs at once, which in C++ is not done on other devices.
+    """
+    if func._schema.name in _RECURRENT:
+        return func.decompose(*args, **kwargs)
+    return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
@@ -95,7 +107,7 @@ def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         attention = fused_attention(*args, **kwargs) if func is _aten.scaled_dot_product_attention.default else None
-        out = func.decompose(*args, **kwargs) if attention is None else attention
+        out = _parts(func, args, kwargs) if attention is None else attention
     del out, attention
     return inside.most
 
