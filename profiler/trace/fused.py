@@ -66,9 +66,8 @@ def fused_attention(
     if not is_fused(query, key, value, attn_mask, dropout_p, enable_gqa=enable_gqa):
         return None
     if query.dim() == 3:
-        mask = attn_mask.unsqueeze(0) if attn_mask is not None and attn_mask.dim() == 3 else attn_mask
-        alone = (x.unsqueeze(0) for x in (query, key, value))
-        return _kernel(*alone, mask, is_causal, scale).squeeze(0)
+        mask = attn_mask[None] if attn_mask is not None and attn_mask.dim() == 3 else attn_mask
+        return _kernel(query[None], key[None], value[None], mask, is_causal, scale).squeeze(0)
     return _kernel(query, key, value, attn_mask, is_causal, scale)
 
 
