@@ -124,7 +124,7 @@ def test_peak_is_that_of_a_real_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
-@pytest.mark.parametrize("name", ["layer_norm", "group_norm", "batch_norm", "max_pool2d", "softmax", "attention"])
+@pytest.mark.parametrize("name", ["group_norm", "batch_norm", "max_pool2d", "softmax", "attention"])
 def test_peak_in_other_dtypes(name: str, dtype: str) -> None:
     model, shapes = CASES[name]
     predicted = profile(model, tuple(shapes) if len(shapes) > 1 else shapes[0], dtype=dtype)

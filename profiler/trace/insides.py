@@ -77,7 +77,7 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
 
     answer: what it is known to return, where a shape rule knew: then a rule here is as sure of its insides.
     """
-    if answer is not None and func in _BESIDE and (answer.dtype in _PLAIN or func is _aten.layer_norm.default):
+    if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
     return taken_apart(func, args, kwargs) if _is_made_of_others(func) else 0
@@ -94,7 +94,7 @@ def _parts(func: Any, args: Any, kwargs: Any) -> Any:
 
     Not so for recurrent layers. On a CPU they multiply all inputs at once, which in C++ is not done on other devices.
     """
-    if func._schema.name in _RECURRENT:
+    if func._schema.name in _RECURRENT or not is_composite(func):
         return func.decompose(*args, **kwargs)
     return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
