@@ -22,26 +22,30 @@ def is_fused(
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     *_: Any,
+    enable_gqa: bool = False,
     **__: Any,
 ) -> bool:
-    """Whether one kernel computes this attention: of equal heads and channels, without dropout."""
-    if query.dim() != 4 or not query.dtype.is_floating_point or dropout_p:
+    """Whether one kernel computes this attention: of equal channels, without dropout; heads may share their keys."""
+    if query.dim() not in (3, 4) or not query.dtype.is_floating_point or dropout_p:
         return False
-    n, heads, length, channels = query.shape
+    *batch, heads, length, channels = query.shape
     for other in (key, value):
-        if other.dim() != 4 or (other.shape[0], other.shape[1], other.shape[3]) != (n, heads, channels):
+        if other.dim() != query.dim() or (*other.shape[:-3], other.shape[-1]) != (*batch, channels):
             return False
     if any(t.dtype is not query.dtype or t.stride(-1) != 1 or 0 in t.shape for t in (query, key, value)):
         return False
     if attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled():
         return False
-    return key.shape[2] == value.shape[2] and _is_mask(attn_mask, (n, heads, length, key.shape[2]), query.dtype)
+    shares = enable_gqa and query.dim() == 4 and heads % key.shape[-3] == 0
+    if key.shape[-3:-1] != value.shape[-3:-1] or not (shares or key.shape[-3] == heads):
+        return False
+    return _is_mask(attn_mask, (*batch, heads, length, key.shape[-2]), query.dtype)
 
 
 def _is_mask(mask: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> bool:
     if mask is None:
         return True
-    if mask.dim() not in (2, 4) or mask.dtype not in (torch.bool, dtype):
+    if mask.dim() not in (2, len(shape)) or mask.dtype not in (torch.bool, dtype):
         return False
     return all(a in (1, b) for a, b in zip(reversed(mask.shape), reversed(shape), strict=False))
 
@@ -58,8 +62,17 @@ def fused_attention(
     enable_gqa: bool = False,
 ) -> Tensor | None:
     """`scaled_dot_product_attention` by the CPU's kernel; None where it takes no such case."""
-    if not is_fused(query, key, value, attn_mask, dropout_p):
+    if not is_fused(query, key, value, attn_mask, dropout_p, enable_gqa=enable_gqa):
         return None
+    if query.dim() == 3:
+        mask = attn_mask[None] if attn_mask is not None and attn_mask.dim() == 3 else attn_mask
+        return _kernel(query[None], key[None], value[None], mask, is_causal, scale).squeeze(0)
+    return _kernel(query, key, value, attn_mask, is_causal, scale)
+
+
+def _kernel(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: bool, scale: float | None
+) -> Tensor:
     mask = _as_numbers(attn_mask, query.dtype) if attn_mask is not None and attn_mask.dtype is torch.bool else attn_mask
     kernel = _aten._scaled_dot_product_flash_attention_for_cpu.default
     out: Tensor = kernel(query, key, value, 0.0, is_causal, attn_mask=mask, scale=scale)[0]

@@ -41,7 +41,7 @@ class _Inside(LeanDispatchMode):
         kwargs = kwargs or {}
         if _is_made_of_others(func):
             with self:
-                out = func.decompose(*args, **kwargs)
+                out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
@@ -83,7 +83,8 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
 
 @cache
 def _is_made_of_others(func: Any) -> bool:
-    return is_composite(func) and not has_kernel(func)
+    """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""
+    return is_composite(func) and not has_kernel(func) and func is not _aten.max_pool1d.default
 
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:

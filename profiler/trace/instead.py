@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from profiler.trace.fused import fused_attention
+from profiler.trace.operators import is_composite
 from profiler.trace.recurrent import PACKED, RECURRENT
 
 _aten = torch.ops.aten
@@ -28,7 +29,9 @@ def in_parts(func: Any, args: Any, kwargs: Any) -> Any:
     """A composite operator taken apart into the calls that a CPU makes, on meta tensors."""
     instead = _INSTEAD.get(func)
     out = None if instead is None else instead(*args, **kwargs)
-    return func.decompose(*args, **kwargs) if out is None else out
+    if out is not None:
+        return out
+    return _as_in_cpp(func, *args, **kwargs) if is_composite(func) else func.decompose(*args, **kwargs)
 
 
 @contextmanager
@@ -44,6 +47,10 @@ def as_on_cpu() -> Iterator[None]:
 
 
 def _called(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Where there is no difference, as in C++: `decompose` prefers torch's Python versions, whose errors are others."""
     out = _INSTEAD[func](*args, **kwargs)
-    return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs) if out is None else out
+    return _as_in_cpp(func, *args, **kwargs) if out is None else out
+
+
+def _as_in_cpp(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Some have a version in Python as well, which `decompose` prefers, and which allocates other things."""
+    return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
