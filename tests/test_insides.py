@@ -111,9 +111,29 @@ CASES: dict[str, Case] = {
 _HEADS = nn.MultiheadAttention(16, 4, batch_first=True)
 
 
+# torch multiplies all inputs of a recurrent layer at once on a CPU alone; its version in Python, which does so on meta,
+# holds other tensors for a while than the one in C++.
+DIFFERENT: dict[str, Case] = {
+    "LSTM": (nn.LSTM(8, 12), ((7, 3, 8),)),
+    "LSTM of two layers": (nn.LSTM(8, 12, 2, batch_first=True), ((3, 7, 8),)),
+    "bidirectional LSTM": (nn.LSTM(8, 12, bidirectional=True), ((7, 3, 8),)),
+    "projected LSTM": (nn.LSTM(8, 12, proj_size=5), ((7, 3, 8),)),
+    "bidirectional GRU": (nn.GRU(8, 12, 2, bidirectional=True), ((7, 3, 8),)),
+}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_peak_is_that_of_a_real_run(name: str) -> None:
-    model, shapes = CASES[name]
+    _check(*CASES[name])
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="what a recurrent layer holds inside is not yet exact")
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_peak_of_recurrent_layers(name: str) -> None:
+    _check(*DIFFERENT[name])
+
+
+def _check(model: nn.Module, shapes: tuple[tuple[int, ...], ...]) -> None:
     predicted = profile(model, tuple(shapes) if len(shapes) > 1 else shapes[0])
     inputs = [torch.rand(shape) for shape in shapes]
     model.eval()
@@ -121,6 +141,17 @@ def test_peak_is_that_of_a_real_run(name: str) -> None:
         real = record(lambda: model(*inputs))
     assert predicted.trace.engine == "meta"
     assert peak_bytes(predicted.trace) == real_peak(real.tensors)
+
+
+_STATISTICS = "on a CPU the statistics are of the input's dtype, on meta of float32"
+_SHORT = pytest.mark.xfail(strict=True, raises=AssertionError, reason=_STATISTICS)
+
+
+@pytest.mark.parametrize(
+    "dtype", [pytest.param("bfloat16", marks=_SHORT), pytest.param("float16", marks=_SHORT), "float64"]
+)
+def test_peak_of_layer_norm_in_other_dtypes(dtype: str) -> None:
+    test_peak_in_other_dtypes("layer_norm", dtype)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])

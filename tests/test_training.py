@@ -154,7 +154,7 @@ def test_macs_are_half_of_what_torch_counts(name: str, frozen: bool) -> None:
 
 @settings(max_examples=50)
 @given(trees())
-def test_every_call_is_some_layers_and_costs_what_torch_counts(tree: tuple[nn.Module, tuple[int, ...]]) -> None:
+def test_every_call_is_some_layers_and_layers_sum_to_the_total(tree: tuple[nn.Module, tuple[int, ...]]) -> None:
     model, shape = tree
     with torch.random.fork_rng():
         depends = model(torch.rand(shape)).requires_grad
