@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, profile
+from profiler.conditions import AS_IT_IS
 from profiler.ops import cost
 from profiler.ops.cost import Cost
 from profiler.trace import Subject
@@ -63,7 +64,8 @@ def test_meta_and_cpu_agree(tree: Tree) -> None:
     model, shape = tree
     subject = Subject(model, "model", "live", (torch.rand(shape),))
     dry, wet = (
-        Profile(_Run(subject, Structure(model), real, torch.inference_mode()).trace()) for real in (False, True)
+        Profile(_Run(subject, Structure(model), AS_IT_IS, real, torch.inference_mode()).trace())
+        for real in (False, True)
     )
     assert (dry.trace.engine, wet.trace.engine) == ("meta", "cpu")
     assert [layer.total for layer in dry.layers] == [layer.total for layer in wet.layers]

@@ -44,7 +44,7 @@ class _Inside(LeanDispatchMode):
                 out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
-        out = func(*args, **kwargs)
+        out = _with_statistics(func, args, func(*args, **kwargs))
         for tensor in each_tensor(out[:1] if _drops_statistics(func, args) else out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
@@ -68,6 +68,14 @@ class _Inside(LeanDispatchMode):
 def _drops_statistics(func: Any, args: Any) -> bool:
     """In inference the CPU's batch norm lets go of its statistics before it returns; on meta they are returned."""
     return func is _aten.native_batch_norm.default and not args[5]
+
+
+def _with_statistics(func: Any, args: Any, out: Any) -> Any:
+    """On a CPU a layer norm's are of the dtype that its weights have; on meta they are of float32 at least."""
+    if func is not _aten.native_layer_norm.default:
+        return out
+    dtype = args[0].dtype if args[2] is None else args[2].dtype
+    return out[0], *(statistic.to(dtype) for statistic in out[1:])
 
 
 def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None) -> int:
