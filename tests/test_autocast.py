@@ -105,7 +105,9 @@ def test_dtypes_are_those_of_a_real_run(
     model, x = build().train(), torch.randn(shape)
     with plain_kernels(), Seen() as seen, torch.autocast("cpu", dtype=dtype):
         model(x)
-    assert traced(profile(model, x, train=True, amp=amp).trace) == seen.calls
+    # While a mode looks on, torch adds the bias of some linear layers in a second place.
+    ours = [(op.replace("add_.", "add."), given) for op, given in traced(profile(model, x, train=True, amp=amp).trace)]
+    assert ours == [(op.replace("add_.", "add."), given) for op, given in seen.calls]
 
 
 def casts(calls: list[tuple[str, list[str]]]) -> int:

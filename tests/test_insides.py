@@ -89,6 +89,9 @@ CASES: dict[str, Case] = {
     "conv_transpose2d": (nn.ConvTranspose2d(3, 4, 3, 2), ((2, 3, 9, 9),)),
     "linear": (nn.Linear(9, 5), ((2, 3, 9),)),
     "linear of a transposed": _function(lambda x, w: F.linear(x.transpose(1, 2), w), (2, 9, 3), (5, 9)),
+    "linear of a transposed, with a bias": _function(
+        lambda x, w, b: F.linear(x.transpose(1, 2), w, b), (2, 9, 3), (5, 9), (5,)
+    ),
     "bilinear": (nn.Bilinear(5, 6, 7), ((4, 5), (4, 6))),
     "cosine_similarity": _function(lambda x, y: F.cosine_similarity(x, y, -1), (5, 64), (5, 64)),
     "cosine_similarity, broadcast": _function(lambda x, y: F.cosine_similarity(x, y, -1), (5, 1, 64), (7, 64)),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from profiler.trace.fused import fused_attention
 from profiler.trace.operators import is_composite
@@ -15,8 +16,17 @@ from profiler.trace.recurrent import PACKED, RECURRENT
 
 _aten = torch.ops.aten
 
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    """Of rows that do not follow each other: the bias is added in place, but not while a dispatch mode is active."""
+    if bias is None or x.dim() < 3 or x.is_contiguous():
+        return None
+    return torch.matmul(x, weight.t()).add_(bias)
+
+
 # Each takes the operator's arguments, and returns None for a case in which there is no difference.
 _INSTEAD: Mapping[Any, Callable[..., Any]] = {
+    _aten.linear.default: _linear,
     _aten.scaled_dot_product_attention.default: fused_attention,
     **RECURRENT,
     **PACKED,
