@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -208,13 +207,13 @@ def test_not_even_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
-def test_snapshots(name: str) -> None:
-    """Run with SNAPSHOTS=write to accept what is shown now."""
+def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
+    """Run with --refresh to accept what is shown now."""
     found = largest_batch(nn.Linear(IN, OUT), "1MB", (1, IN), train=True, optimizer="adamw")
     dress = renderer(name)
     text = re.sub(r"(Versions: )[^\n]*|(?<=\"versions\": )\{[^}]*\}", r"\1...", dress.answer(found))
     path = SNAPSHOTS / f"largest{dress.SUFFIXES[0]}"
-    if os.environ.get("SNAPSHOTS") == "write":
+    if request.config.getoption("--refresh"):
         path.write_text(text + "\n", encoding="utf-8")
     assert text + "\n" == path.read_text(encoding="utf-8")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -212,13 +211,13 @@ def test_one_value_and_other_values_have_none(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
-def test_snapshots(name: str) -> None:
-    """Run with SNAPSHOTS=write to accept what is shown now."""
+def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
+    """Run with --refresh to accept what is shown now."""
     found = scan("nets.py:Pooled", "length", (16, 32, 33), "1x{length}x32")
     dress = renderer(name)
     text = re.sub(r"(Versions: )[^\n]*|(?<=\"versions\": )\{[^}]*\}", r"\1...", dress.answer(found))
     path = SNAPSHOTS / f"scan{dress.SUFFIXES[0]}"
-    if os.environ.get("SNAPSHOTS") == "write":
+    if request.config.getoption("--refresh"):
         path.write_text(text + "\n", encoding="utf-8")
     assert text + "\n" == path.read_text(encoding="utf-8")
 
