@@ -120,7 +120,7 @@ class _Run:
         self._real = real
         self._mode = mode
         self._device = _device(self._model) if real else META
-        self._step: Step | None = None
+        self._step = None if under.training is None else Step(structure.owner)
         self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
 
     def trace(self) -> Trace:
@@ -214,22 +214,11 @@ class _TrainingRun(_Run):
     """A training step: the forward pass with a graph, the backward pass, and the optimizer's update."""
 
     training = True
-
-    def __init__(
-        self,
-        subject: Subject,
-        structure: Structure,
-        under: Conditions,
-        real: bool,
-        mode: AbstractContextManager[Any],
-    ) -> None:
-        super().__init__(subject, structure, under, real, mode)
-        self._step = Step(structure.owner)
-        self._optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
-        self._amp = None if under.training is None else under.training.amp
+    _optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
 
     def trace(self) -> Trace:
-        with autocast_on_meta(self._amp) as self._region:
+        amp = None if self._under.training is None else self._under.training.amp
+        with autocast_on_meta(amp) as self._region:
             return super().trace()
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
