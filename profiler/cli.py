@@ -17,6 +17,7 @@ from profiler.budget import Limit, verdicts
 from profiler.budget_file import BudgetFile
 from profiler.budget_init import Plan
 from profiler.comparison import Entry, comparison
+from profiler.conditions import AS_IT_IS
 from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
@@ -251,7 +252,8 @@ def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
         found, failure = None, None
         try:
             with redirect_stdout(sys.stderr):  # whatever the model's own code prints
-                found = profile_spec(model.spec, model.feed, chosen.convention, chosen.conditions)
+                under = AS_IT_IS if model.is_saved else chosen.conditions
+                found = profile_spec(model.spec, model.feed, chosen.convention, under)
         except errors.ProfileError as error:
             failures.append(error)
             failure = str(error)

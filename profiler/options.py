@@ -74,6 +74,7 @@ class Wanted:
     """One model: its spec, its row's label, what it is fed, and metrics that came with it.
 
     `shapes` are its inputs as they were written; where a dimension has a name, nothing else says what it is fed.
+    `is_saved` is for one that was run before, beside one that is run now: how that is run is not about it.
     """
 
     spec: str
@@ -81,6 +82,7 @@ class Wanted:
     feed: Feed
     shapes: tuple[str, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    is_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,9 @@ def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[W
     saved = [model.spec.endswith(archive.SUFFIXES) for model in both]
     if all(saved):
         return tuple(both)
-    return tuple(replace(model, feed=Feed()) if was else model for model, was in zip(both, saved, strict=True))
+    return tuple(
+        replace(model, feed=Feed(), is_saved=True) if was else model for model, was in zip(both, saved, strict=True)
+    )
 
 
 # What if --------------------------------------------------------------------------------------------------------------

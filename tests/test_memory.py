@@ -214,3 +214,13 @@ def test_what_was_asked_for_stands_under_the_table(capsys: pytest.CaptureFixture
     assert "Run as training step, dtype bfloat16, optimizer adamw." in out
     _, out, _ = run(capsys, "resnet18", "resnet34", "--train", "--freeze", "layer1", "--columns", "model,macs")
     assert "Input 1×3×224×224 float32, training step, freeze layer1." in out
+
+
+def test_a_step_has_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was saved is as it was; how the model is run now is about the model now."""
+    saved = str(tmp_path / "step.json")
+    assert run(capsys, "resnet18", "--train", "--save", saved)[0] == 0
+    status, out, _ = run(capsys, "resnet18", "--train", "--freeze", "conv1", "--baseline", saved, "--format", "json")
+    macs = json.loads(out)["totals"]["macs"]
+    assert status == 0
+    assert macs["difference"] == -(112 * 112 * 64 * 3 * 7 * 7)  # the gradient of its weight
