@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from typing import Any
 
 import psutil
@@ -294,3 +296,42 @@ def test_functions_that_take_a_number_first(function: Any) -> None:
     found = profile(Forward(function), (3, 5))
     assert found.totals.flops == 3 * 5
     assert found.trace.engine == "meta"
+
+
+def test_detector_is_run_on_real_tensors() -> None:
+    """It keeps the boxes with high scores; what their operators hold inside depends on values too."""
+    found = profile("ssdlite320_mobilenet_v3_large")
+    assert found.trace.engine == "cpu"
+    assert found.totals.params == 3_440_060  # as torchvision publishes it
+    assert found.unknown_ops == {}
+    assert found.totals.peak_activation_bytes > 0
+
+
+FRESH = """
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+from profiler import profile
+
+{model}
+first, second = (profile(model, given, **how).totals for _ in range(2))
+assert first == second, (first, second)
+"""
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        'model, given, how = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)), "2x8", {"train": True}',
+        'model, given, how = nn.LSTM(8, 16), "5x2x8", {"train": True, "optimizer": "adam"}',
+        "model, given, how = nn.LSTM(8, 12), pack_padded_sequence(torch.rand(7, 3, 8), [7, 5, 2]), {}",
+        'model, given, how = nn.TransformerEncoderLayer(16, 2), "5x2x16", {"train": True}',
+    ],
+    ids=["chain", "LSTM", "packed LSTM in inference", "encoder"],
+)
+def test_first_run_of_a_process_is_as_any_other(model: str) -> None:
+    """torch imports hundreds of modules in the midst of it, and what that leaves behind must not count."""
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH.format(model=model)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

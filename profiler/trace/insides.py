@@ -86,7 +86,7 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
     if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
-    return taken_apart(func, args, kwargs) if _is_made_of_others(func) else 0
+    return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _is_made_of_others(func) else 0
 
 
 @cache
@@ -95,11 +95,17 @@ def _is_made_of_others(func: Any) -> bool:
     return is_composite(func) and not has_kernel(func) and func is not _aten.max_pool1d.default
 
 
-def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
-    """As `inside_bytes`, by running the parts of a composite operator on meta tensors."""
+def on_meta_alone(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The arguments, with meta tensors in place of all whose values do not matter."""
     read = READ.get(func)
-    args = tuple(value if i == read else _on_meta(value) for i, value in enumerate(args))
-    kwargs = {name: _on_meta(value) for name, value in kwargs.items()}
+    return (
+        tuple(value if i == read else _on_meta(value) for i, value in enumerate(args)),
+        {name: _on_meta(value) for name, value in kwargs.items()},
+    )
+
+
+def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
+    """As `inside_bytes`, by running the parts of a composite operator."""
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         out = in_parts(func, args, kwargs)

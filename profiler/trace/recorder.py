@@ -24,7 +24,7 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.insides import each_tensor, inside_bytes
+from profiler.trace.insides import each_tensor, inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
@@ -370,8 +370,18 @@ class Recorder(LeanDispatchMode):
         """The same for all calls like this, and slow to find out."""
         key = func, given
         if key not in self._insides:
-            self._insides[key] = inside_bytes(func, args, kwargs)
+            self._insides[key] = self._inside_bytes(func, args, kwargs)
         return self._insides[key]
+
+    def _inside_bytes(self, func: Any, args: Any, kwargs: Any) -> int:
+        """By meta tensors as ever; by the real ones where parts of the operator want values, as `nonzero` does."""
+        try:
+            return inside_bytes(func, args, kwargs)
+        except RuntimeError as error:  # NotImplementedError is one
+            if not isinstance(error, NotImplementedError) and not misses_values(error):
+                raise
+        with torch.inference_mode(False), torch.no_grad():
+            return taken_apart(func, args, kwargs)
 
     def _save_values(self, arguments: Any) -> None:
         for tensor in each_tensor(arguments):

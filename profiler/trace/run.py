@@ -56,6 +56,17 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
 
 
 def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
+    """A run in the midst of which something was imported is made again.
+
+    What importing leaves behind for the garbage collector holds on to the frames of the run, and so to its tensors.
+    torch imports some hundred modules when certain operators are first met on meta tensors.
+    """
+    before = len(sys.modules)
+    found = _run(subject, structure, under, real)
+    return found if len(sys.modules) == before else _run(subject, structure, under, real)
+
+
+def _run(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
     if under.training is not None:
         return _TrainingRun(subject, structure, under, real, _with_graph(real)).trace()
