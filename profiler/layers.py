@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from profiler import memory, training
 from profiler.conventions.convention import Convention
-from profiler.ops import cost
-from profiler.ops.cost import NO_TRAFFIC, Cost, weighted_sum
+from profiler.ops import spent
+from profiler.ops.cost import NO_TRAFFIC, Cost
 from profiler.records import Module, ModuleCall, Trace, Value, Weight
 from profiler.training import Trained
 
@@ -124,10 +124,10 @@ def totals(trace: Trace) -> Figures:
     """The whole model's figures, without the tree: each distinct call is priced once and multiplied."""
     parameters = [w for w in trace.parameters if w.same_as is None]
     buffers = [w for w in trace.buffers if w.same_as is None]
-    spent, unknown = _spent(trace, Counter(call.signature for call in trace.calls))
+    cost, unknown = spent(trace.signatures, Counter(call.signature for call in trace.calls))
     return Figures(
         activation_bytes=memory.activation_bytes(trace),
-        cost=spent,
+        cost=cost,
         unknown_calls=unknown,
         **_weighed(parameters, buffers),
     )
@@ -197,17 +197,10 @@ def _own(
             produced[trace.calls[storage.born].module] += storage.size_bytes
     figures = []
     for index in range(len(trace.modules)):
-        spent, unknown = _spent(trace, by_module[index]) if index in by_module else (NO_TRAFFIC, 0)
+        cost, unknown = spent(trace.signatures, by_module[index])
         held = _weighed(_firsts(parameters[index]), _firsts(buffers[index]))
-        figures.append(Figures(activation_bytes=produced[index], cost=spent, unknown_calls=unknown, **held))
+        figures.append(Figures(activation_bytes=produced[index], cost=cost, unknown_calls=unknown, **held))
     return figures
-
-
-def _spent(trace: Trace, calls: Counter[int]) -> tuple[Cost, int]:
-    """The cost of so many calls of each signature, and how many of them are unknown."""
-    prices = [(cost(trace.signatures[signature]), times) for signature, times in calls.items()]
-    unknown = sum(times for price, times in prices if price is None)
-    return weighted_sum((price, times) for price, times in prices if price is not None), unknown
 
 
 def _summed(modules: Sequence[Module], own: Sequence[Summed]) -> list[Summed]:

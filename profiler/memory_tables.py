@@ -61,24 +61,21 @@ def _role(role: str) -> str:
 
 
 def _timeline(report: MemoryReport) -> Table:
+    """A run in inference has no phases to name."""
+    columns = [column for column in _TIMELINE if column.name != "phase" or report.trace.phases]
     most = max((stretch.live_bytes for stretch in report.timeline), default=0)
-    rows = tuple(
-        Row(
-            (
-                f"{stretch.first}-{stretch.last - 1}",
-                report.phase(stretch.fullest) or "",
-                report.layer(stretch.fullest) or _MODEL,
-                stretch.live_bytes,
-                stretch.live_bytes / most if most else 0.0,
-            ),
-            best=frozenset({3} if stretch.first <= (report.call or 0) < stretch.last else ()),
-        )
-        for stretch in report.timeline
-    )
-    columns = _TIMELINE if report.trace.phases else tuple(column for column in _TIMELINE if column.name != "phase")
-    if not report.trace.phases:
-        rows = tuple(Row((row.values[0], *row.values[2:]), best=frozenset(i - 1 for i in row.best)) for row in rows)
-    return Table(columns, rows, caption="The most alive in each stretch of calls")
+    rows = []
+    for stretch in report.timeline:
+        values = {
+            "calls": f"{stretch.first}-{stretch.last - 1}",
+            "phase": report.phase(stretch.fullest),
+            "layer": report.layer(stretch.fullest) or _MODEL,
+            "live": stretch.live_bytes,
+            "bar": stretch.live_bytes / most if most else 0.0,
+        }
+        best = [i for i, column in enumerate(columns) if column.name == "live" and report.call == stretch.fullest]
+        rows.append(Row(tuple(values[column.name] for column in columns), best=frozenset(best)))
+    return Table(tuple(columns), tuple(rows), caption="The most alive in each stretch of calls")
 
 
 def _facts(report: MemoryReport) -> Iterator[tuple[str, int, Unit, str]]:

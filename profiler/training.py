@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from profiler import memory
-from profiler.ops import cost
-from profiler.ops.cost import NO_TRAFFIC, Cost, weighted_sum
+from profiler.ops import spent
+from profiler.ops.cost import NO_TRAFFIC, Cost
 from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Trace
 
 
@@ -48,7 +48,7 @@ def trained(trace: Trace) -> list[Trained]:
         saved[trace.calls[storage.born].module] += storage.size_bytes
     gradients = _gradients(trace)
     kinds = (FORWARD, BACKWARD, RECOMPUTE, UPDATE)
-    costs = [[_spent(trace, times.get((row, kind))) for kind in kinds] for row in range(len(trace.modules))]
+    costs = [[spent(trace.signatures, times[row, kind])[0] for kind in kinds] for row in range(len(trace.modules))]
     return [
         Trained(forward, backward, recompute, update, saved[row], gradients[row])
         for row, (forward, backward, recompute, update) in enumerate(costs)
@@ -59,14 +59,6 @@ def _happened(trace: Trace) -> Iterator[tuple[int, str, int]]:
     for phase in trace.phases:
         for call in trace.calls[phase.first : phase.last]:
             yield call.module, phase.kind, call.signature
-
-
-def _spent(trace: Trace, calls: Counter[int] | None) -> Cost:
-    """Unknown operators are missing from it, as they are from every total."""
-    if calls is None:
-        return NO_TRAFFIC
-    prices = [(cost(trace.signatures[signature]), times) for signature, times in calls.items()]
-    return weighted_sum((price, times) for price, times in prices if price is not None)
 
 
 def _gradients(trace: Trace) -> Counter[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from profiler.cli import main
 from profiler.inputs import parse
 from profiler.render import FORMATS, renderer
 from profiler.varying import Varying, dimensions
+from tests import snapshots
 from tests.benchmarks.allocations import peak_bytes, record
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 IN, OUT = 64, 256
 WEIGHTS = 4 * (IN * OUT + OUT)
 EACH = 4 * (IN + OUT)  # an input and its output
@@ -208,14 +207,9 @@ def test_not_even_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
 def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
-    """Run with --refresh to accept what is shown now."""
     found = largest_batch(nn.Linear(IN, OUT), "1MB", (1, IN), train=True, optimizer="adamw")
     dress = renderer(name)
-    text = re.sub(r"(Versions: )[^\n]*|(?<=\"versions\": )\{[^}]*\}", r"\1...", dress.answer(found))
-    path = SNAPSHOTS / f"largest{dress.SUFFIXES[0]}"
-    if request.config.getoption("--refresh"):
-        path.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == path.read_text(encoding="utf-8")
+    snapshots.check(dress.answer(found), f"largest{dress.SUFFIXES[0]}", request)
 
 
 @pytest.mark.parametrize(

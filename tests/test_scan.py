@@ -17,8 +17,8 @@ from profiler import ProfileError, profile, scan
 from profiler.cli import main
 from profiler.render import FORMATS, renderer
 from profiler.scans import FIGURES, read
+from tests import snapshots
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 MODEL = """
 import torch
 from torch import nn
@@ -212,14 +212,9 @@ def test_one_value_and_other_values_have_none(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
 def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
-    """Run with --refresh to accept what is shown now."""
     found = scan("nets.py:Pooled", "length", (16, 32, 33), "1x{length}x32")
     dress = renderer(name)
-    text = re.sub(r"(Versions: )[^\n]*|(?<=\"versions\": )\{[^}]*\}", r"\1...", dress.answer(found))
-    path = SNAPSHOTS / f"scan{dress.SUFFIXES[0]}"
-    if request.config.getoption("--refresh"):
-        path.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == path.read_text(encoding="utf-8")
+    snapshots.check(dress.answer(found), f"scan{dress.SUFFIXES[0]}", request)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,6 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     vision,
 )
 from profiler.ops.cost import Cost, product
-from profiler.ops.registry import Uncovered, cost, formula, free, free_reason, is_known
+from profiler.ops.registry import Uncovered, cost, formula, free, free_reason, is_known, spent
 
-__all__ = ["Cost", "Uncovered", "cost", "formula", "free", "free_reason", "is_known", "product"]
+__all__ = ["Cost", "Uncovered", "cost", "formula", "free", "free_reason", "is_known", "product", "spent"]

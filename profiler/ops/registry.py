@@ -14,11 +14,11 @@ never silently zero. A formula that meets a case it does not cover raises `Uncov
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from profiler.ops.cost import Cost
+from profiler.ops.cost import Cost, weighted_sum
 from profiler.records import Signature, tensors
 
 Formula = Callable[..., Cost]
@@ -129,6 +129,13 @@ def cost(signature: Signature) -> Cost | None:
     result = _compute(signature)
     _costs[id(signature)] = signature, result
     return result
+
+
+def spent(signatures: Sequence[Signature], calls: Mapping[int, int]) -> tuple[Cost, int]:
+    """The cost of so many calls of each signature, by its index, and how many of them are unknown."""
+    prices = [(cost(signatures[index]), times) for index, times in calls.items()]
+    unknown = sum(times for price, times in prices if price is None)
+    return weighted_sum((price, times) for price, times in prices if price is not None), unknown
 
 
 def _compute(signature: Signature) -> Cost | None:

@@ -19,6 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from profiler.trace.operators import each_tensor
+from profiler.trace.shapes import inside_autocast
+
 # Operators of `aten`, by policy, from ATen/autocast_mode.cpp (CPU) and ATen/autocast_mode.h (CUDA); the same lists as
 # in "Autocast Op Reference" of torch's documentation, where they are under their Python names.
 LOWER, FLOAT, FLOAT_RESULT, FLOAT_NORM, PROMOTE, BANNED = "lower", "float", "float result", "norm", "promote", "banned"
@@ -112,7 +115,7 @@ class Casts:
 
         def called(*args: Any, **kwargs: Any) -> Any:
             if not torch.is_autocast_enabled(self._device):
-                if self._copies and _is_outside():
+                if self._copies and not inside_autocast():
                     self.forget()
                 with torch._C._ExcludeDispatchKeyGuard(_ALONE):
                     return op(*args, **kwargs)
@@ -135,7 +138,7 @@ class Casts:
 
     def _promoted(self, args: Any, kwargs: Any, _: Any) -> Any:
         """To the widest among them; float64 is left alone."""
-        found = {tensor.dtype for tensor in _tensors((args, list(kwargs.values()))) if _is_castable(tensor)}
+        found = {tensor.dtype for tensor in each_tensor((args, list(kwargs.values()))) if _is_castable(tensor)}
         dtype = torch.get_autocast_dtype(self._device)
         if found - {dtype}:
             dtype = torch.float32
@@ -235,11 +238,6 @@ def _is_included() -> bool:
     return bool(torch._C._dispatch_tls_is_dispatch_key_included(_LENT))
 
 
-def _is_outside() -> bool:
-    torch.autocast_increment_nesting()
-    return torch.autocast_decrement_nesting() == 0
-
-
 def _operator(name: str) -> Any:
     packet, _, overload = name.partition(".")
     return getattr(getattr(torch.ops.aten, packet), overload or "default")
@@ -247,14 +245,6 @@ def _operator(name: str) -> Any:
 
 def _is_castable(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point() and value.dtype is not torch.float64
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
 
 
 def _float_norm(op: Any, args: Any, kwargs: Any) -> Any:

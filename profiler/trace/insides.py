@@ -8,7 +8,7 @@ takes for itself is no tensor, and is not seen.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from math import prod
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from profiler.trace.feed import on_meta
 from profiler.trace.instead import READ, in_parts
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import has_kernel, is_composite
+from profiler.trace.operators import each_tensor, has_kernel, is_composite
 
 _aten = torch.ops.aten
 
@@ -115,20 +116,10 @@ def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
 
 def _on_meta(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return (
-            value if value.is_meta else torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=META)
-        )
+        return on_meta(value)
     if isinstance(value, (list, tuple)):
         return type(value)(map(_on_meta, value))
     return META if isinstance(value, torch.device) else value
-
-
-def each_tensor(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from each_tensor(item)
 
 
 # What is alive beside the result when the commonest operators end, in bytes. Each is tested against `taken_apart`.

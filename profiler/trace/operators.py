@@ -5,10 +5,12 @@ Decided once per operator from its schema; the recorder only looks the answer up
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from profiler.ops.registry import free_reason, generation, is_known
 
@@ -99,3 +101,12 @@ def has_kernel(func: Any) -> bool:
 
 def _has_entry(func: Any) -> bool:
     return is_known(str(func)) or free_reason(str(func)) is not None
+
+
+def each_tensor(value: Any) -> Iterator[Tensor]:
+    """Every tensor among an operator's arguments or results."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from each_tensor(item)

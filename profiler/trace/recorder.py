@@ -24,12 +24,12 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.insides import each_tensor, inside_bytes, taken_apart
+from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import ANSWERS, Manner, manner
+from profiler.trace.operators import ANSWERS, Manner, each_tensor, manner
 from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
 from profiler.trace.step import Step
 
