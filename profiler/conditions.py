@@ -90,20 +90,24 @@ class Asked(TypedDict, total=False):
     train: bool
     optimizer: str | None
     amp: str | None
-    freeze: Sequence[str]
-    checkpoint: Sequence[str]
+    freeze: str | Sequence[str]
+    checkpoint: str | Sequence[str]
 
 
 def conditions(**asked: Unpack[Asked]) -> Conditions:
     """What was asked for, checked as far as that goes without torch; raises `errors.ProfileError`."""
-    dtype, amp, optimizer = asked.get("dtype"), asked.get("amp"), asked.get("optimizer")
+    for name in asked:
+        if name not in Asked.__annotations__:
+            raise errors.NoSuchCondition(name, Asked.__annotations__)
+    dtype, amp = _name(asked.get("dtype")), _name(asked.get("amp"))
+    optimizer = asked.get("optimizer")
     if dtype is not None and dtype not in DTYPES:
         raise errors.BadDtype(dtype, DTYPES)
     if amp is not None and amp not in AMP:
         raise errors.BadAmp(amp, AMP)
     if optimizer is not None and not _is_known(optimizer):
-        raise errors.NoSuchOptimizer(optimizer, OPTIMIZERS)
-    freeze, checkpoint = tuple(asked.get("freeze", ())), tuple(asked.get("checkpoint", ()))
+        raise errors.NoSuchOptimizer(str(optimizer), OPTIMIZERS)
+    freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
     if asked.get("train"):
         return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint))
     given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
@@ -113,7 +117,22 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     return Conditions(dtype)
 
 
-def _is_known(optimizer: str) -> bool:
+def _name(dtype: object) -> str | None:
+    """A dtype's name, also of torch's own object for it."""
+    return None if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def _patterns(name: str, given: object) -> tuple[str, ...]:
+    """One pattern, or several."""
+    several = (given,) if isinstance(given, str) else () if given is None else given
+    if not isinstance(several, (tuple, list)) or not all(isinstance(pattern, str) for pattern in several):
+        raise errors.NotPatterns(name, type(given).__name__)
+    return tuple(several)
+
+
+def _is_known(optimizer: object) -> bool:
+    if not isinstance(optimizer, str):
+        return False
     try:
         found = spec.parse(optimizer)
     except errors.BadSpec:

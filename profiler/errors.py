@@ -394,6 +394,16 @@ class CannotBeCopied(ProfileError):
         )
 
 
+class NoSuchCondition(ProfileError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"{name!r} is nothing that a run can be asked for; there are {', '.join(known)}")
+
+
+class NotPatterns(ProfileError):
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(f"{name} is a pattern of layers' paths, or a list of some, like 'layer1*', and not a {kind}")
+
+
 class NoSuchOptimizer(ProfileError):
     def __init__(self, text: str, known: Iterable[str]) -> None:
         super().__init__(f"--optimizer {text}: not one of {', '.join(known)}; write it like adamw or sgd(momentum=0.9)")
@@ -412,8 +422,8 @@ class NotForTraining(ProfileError):
 class NothingToTrain(ProfileError):
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"no output of {model} depends on a parameter that is trained, so there is no backward pass; freeze less, "
-            "or leave out --train"
+            f"no output of {model} depends on a parameter that is trained, so there is no backward pass; see that it "
+            "has parameters and which are frozen, or leave out --train"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import Profile, memory, profile
+from profiler import Profile, ProfileError, largest_batch, memory, profile, scan
 from profiler.cli import main
 from profiler.memory import INSIDE
 
@@ -224,3 +225,57 @@ def test_a_step_has_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str
     macs = json.loads(out)["totals"]["macs"]
     assert status == 0
     assert macs["difference"] == -(112 * 112 * 64 * 3 * 7 * 7)  # the gradient of its weight
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            {"train": True, "optimzer": "adam"},
+            "'optimzer' is nothing that a run can be asked for; there are",
+        ),
+        ({"train": True, "optimizer": torch.optim.Adam}, "not one of sgd, momentum"),
+        ({"train": True, "freeze": True}, "freeze is a pattern of layers' paths, or a list of some"),
+        ({"train": True, "checkpoint": [1]}, "checkpoint is a pattern"),
+    ],
+)
+def test_mistakes_in_python(asked: Any, words: str) -> None:
+    for call in (
+        lambda: profile(Chain(), (5, 8), **asked),
+        lambda: scan(Chain(), "batch", [1, 2], (5, 8), **asked),
+        lambda: largest_batch(Chain(), "1MB", (5, 8), **asked),
+    ):
+        with pytest.raises(ProfileError, match=re.escape(words)):
+            call()
+
+
+def test_torchs_own_dtypes_and_a_single_pattern() -> None:
+    by_name = profile(Chain(), (5, 8), train=True, dtype="bfloat16", freeze=["up"])
+    assert profile(Chain(), (5, 8), train=True, dtype=torch.bfloat16, freeze="up").totals == by_name.totals
+    assert profile(Chain(), (5, 8), train=True, amp=torch.bfloat16).trace.asked["amp"] == "bfloat16"
+
+
+def test_one_tensor_given_twice_is_one() -> None:
+    """`nn.MultiheadAttention` looks whether its query is its key."""
+    attention, x = nn.MultiheadAttention(16, 2, batch_first=True), torch.rand(2, 5, 16)
+
+    class Inside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = attention
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.attention(x, x, x)
+
+    same, inside = profile(attention, (x, x, x)), profile(Inside(), (x,))
+    assert same.totals == inside.totals
+    assert same.totals.input_bytes == 2 * 5 * 16 * F32
+    assert profile(attention, (x, x.clone(), x.clone())).totals.input_bytes == 3 * 2 * 5 * 16 * F32
+    assert profile(attention, (x, x, x), dtype="float64").totals.input_bytes == 2 * 5 * 16 * 8
+
+
+def test_a_step_inside_of_inference_mode() -> None:
+    model = Chain()
+    with torch.inference_mode():
+        found = profile(model, (5, 8), train=True)
+    assert found.training == profile(model, (5, 8), train=True).training

@@ -485,7 +485,7 @@ def test_models_that_cannot_be_trained(model: nn.Module) -> None:
 
 
 def test_everything_frozen_cannot_be_trained() -> None:
-    with pytest.raises(errors.NothingToTrain, match="freeze less"):
+    with pytest.raises(errors.NothingToTrain, match="see that it has parameters and which are frozen"):
         trained(nn.Sequential(nn.Linear(4, 4)), (3, 4), freeze=["*"])
 
 

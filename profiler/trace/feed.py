@@ -36,6 +36,18 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     return value
 
 
+def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function, with the same answer for the same object: what was one tensor stays one."""
+    found: dict[int, tuple[Any, Any]] = {}
+
+    def remembered(leaf: Any) -> Any:
+        if id(leaf) not in found:
+            found[id(leaf)] = leaf, function(leaf)
+        return found[id(leaf)][1]
+
+    return remembered
+
+
 def leaves(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor inside lists, tuples, mappings and dataclasses."""
     if isinstance(value, torch.Tensor):

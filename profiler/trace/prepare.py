@@ -15,7 +15,7 @@ from profiler import errors
 from profiler.conditions import Conditions
 from profiler.inputs import TensorSpec
 from profiler.trace.arrange import arrange
-from profiler.trace.feed import map_leaves, on_meta
+from profiler.trace.feed import map_leaves, on_meta, once
 from profiler.trace.layouts import META
 from profiler.trace.subject import Subject
 
@@ -52,7 +52,7 @@ def _cast_to(name: str | None) -> Callable[[Any], Any]:
             return dataclasses.replace(leaf, dtype=name) if is_float else leaf
         return on_meta(leaf).to(getattr(torch, name)) if leaf.is_floating_point() else leaf
 
-    return cast
+    return once(cast)
 
 
 def _rebuild(subject: Subject) -> Callable[[], nn.Module] | None:

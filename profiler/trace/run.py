@@ -20,7 +20,7 @@ from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import BACKWARD, UPDATE, Caller, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.autocast import autocast_on_meta
-from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta
+from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta, once
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
@@ -47,7 +47,8 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
             subject = dataclasses.replace(subject, model=initialized(subject))
             structure = Structure(subject.model)
         if under != AS_IT_IS:
-            subject = prepared(subject, under)
+            with torch.inference_mode(False):  # what is trained must not be an inference tensor
+                subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
             return _attempt(subject, structure, under, real=False)
@@ -85,7 +86,7 @@ def _wants_autograd(error: BaseException | None) -> bool:
 @contextmanager
 def _with_graph(real: bool) -> Iterator[None]:
     """Autograd is on, also for what the backward pass runs again."""
-    with torch.enable_grad(), nullcontext() if real else as_on_cpu():
+    with torch.inference_mode(False), torch.enable_grad(), nullcontext() if real else as_on_cpu():
         yield
 
 
@@ -181,7 +182,8 @@ class _Run:
             recorder.give(tensor, "input")
             return tensor
 
-        return map_leaves(ready, self._subject.args), map_leaves(ready, dict(self._subject.kwargs))
+        made = once(ready)
+        return map_leaves(made, self._subject.args), map_leaves(made, dict(self._subject.kwargs))
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
         """The forward pass, and what follows it; returns the storages of its output.
