@@ -39,7 +39,7 @@ _one_at_a_time = threading.RLock()
 
 def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
-    with _one_at_a_time, uncollected(), _uncompiled():
+    with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False):  # whatever the caller is in
         operators.keep_up()
         memo.keep_up()
         structure = Structure(subject.model)
@@ -47,8 +47,7 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
             subject = dataclasses.replace(subject, model=initialized(subject))
             structure = Structure(subject.model)
         if under != AS_IT_IS:
-            with torch.inference_mode(False):  # what is trained must not be an inference tensor
-                subject = prepared(subject, under)
+            subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
             return _attempt(subject, structure, under, real=False)
@@ -86,7 +85,7 @@ def _wants_autograd(error: BaseException | None) -> bool:
 @contextmanager
 def _with_graph(real: bool) -> Iterator[None]:
     """Autograd is on, also for what the backward pass runs again."""
-    with torch.inference_mode(False), torch.enable_grad(), nullcontext() if real else as_on_cpu():
+    with torch.enable_grad(), nullcontext() if real else as_on_cpu():
         yield
 
 
