@@ -10,7 +10,18 @@ from profiler.differences import Change, Diff, Reason
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Tensor
-from profiler.tables import Column, Row, Table, Unit, chosen_columns, inputs_words, uncounted, unit_note, versions_note
+from profiler.tables import (
+    Column,
+    Row,
+    Table,
+    Unit,
+    chosen_columns,
+    inputs_words,
+    run_words,
+    uncounted,
+    unit_note,
+    versions_note,
+)
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
@@ -158,6 +169,8 @@ def diff_notes(found: Diff) -> Iterator[str]:
         yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
     if not _is_fed_otherwise(before, after):
         yield f"Input {inputs_words(after.trace.inputs)}."
+    if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
+        yield f"Run as {run_words(after.trace)}."
     yield from _versions(before, after)
 
 
@@ -169,6 +182,9 @@ def warnings(found: Diff) -> Iterator[str]:
     if _is_fed_otherwise(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
         yield f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them."
+    was, now = run_words(before.trace), run_words(after.trace)
+    if was != now:
+        yield f"Run otherwise: {was or 'as usual'} before, {now or 'as usual'} after. Figures of a run depend on that."
 
 
 def _is_fed_otherwise(before: Profile, after: Profile) -> bool:
@@ -191,7 +207,7 @@ _RAW = tuple(
     _column(name, name, unit)
     for name, unit in (
         *((name, Unit.TEXT) for name in ("line", "path_before", "path_after", "kind_before", "kind_after", "what")),
-        *((name, Unit.DIFFERENCE) for name in (*_FIGURES, "peak_bytes")),
+        *((name, Unit.DIFFERENCE) for name in (*_FIGURES, "peak_bytes", "memory_bytes")),
     )
 )
 
@@ -209,4 +225,4 @@ def _raw(change: Change) -> Row:
     layers = change.before, change.after
     paths, kinds = (layer and layer.path for layer in layers), (layer and layer.kind for layer in layers)
     what = " ".join(reason.what for reason in change.reasons)
-    return Row((change.status, *paths, *kinds, what, *change.amounts.all, None))
+    return Row((change.status, *paths, *kinds, what, *change.amounts.all, None, None))

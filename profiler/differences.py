@@ -44,6 +44,9 @@ class Amounts:
         return self.params, self.trainable, self.buffers, self.macs, self.flops, self.size, self.activations
 
 
+_OF_LAYERS = tuple(Amounts.__dataclass_fields__)  # what layers add up to; a peak is none of it
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """In what a layer differs: "kind", the name of a setting or parameter, "output", "calls"; and how it was and is."""
@@ -107,6 +110,7 @@ _TOTALS = (
     ("size", "Parameter bytes", "param_bytes"),
     ("activations", "Activation bytes", "activation_bytes"),
     ("peak", "Peak activation bytes", "peak_activation_bytes"),
+    ("memory", "Peak memory bytes", "peak_memory_bytes"),
 )
 FIGURES = tuple(name for name, *_ in _TOTALS)
 
@@ -169,7 +173,7 @@ class Diff(Shown):
 
     def _most(self, growth: Growth) -> list[str]:
         """The blocks that a figure grew by most."""
-        if growth.name not in Amounts.__dataclass_fields__:
+        if growth.name not in _OF_LAYERS:
             return []
         grown = [block for block in self.blocks if getattr(block.amounts, growth.name) > 0]
         grown.sort(key=lambda block: -getattr(block.amounts, growth.name))
@@ -185,7 +189,7 @@ class Diff(Shown):
 
     def _weight(self, change: Change) -> tuple[float, ...]:
         """How much a change matters: its part of the MACs or parameters, then of the rest."""
-        whole = (max(total.before, total.after, 1) for total in self.totals if total.name != "peak")
+        whole = (max(total.before, total.after, 1) for total in self.totals if total.name in _OF_LAYERS)
         parts = dict(zip(FIGURES, (abs(a) / w for a, w in zip(change.amounts.all, whole, strict=True)), strict=False))
         return max(parts["macs"], parts["params"]), max(parts.values())
 

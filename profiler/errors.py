@@ -547,13 +547,12 @@ class NoLargest(ProfileError):
 
 
 class DoesNotFit(CheckFailed):
-    """Bytes; `limit` is as it was written."""
+    """Sizes in words; `over` is by how much the peak is more than the limit."""
 
-    def __init__(self, model: str, name: str, limit: str, limit_bytes: int, peak: int, weights: int) -> None:
-        mb = 1024 * 1024
+    def __init__(self, model: str, what: str, limit: str, peak: str, over: str, weights: str) -> None:
         super().__init__(
-            f"{model}: not even {name} 1 fits {limit}: its peak is {peak / mb:,.2f} MB ({peak - limit_bytes:,} bytes "
-            f"over), of which {weights / mb:,.2f} MB are parameters and buffers; make the model or its input smaller"
+            f"{model}: not even {what} fits {limit}: its peak is {peak} ({over} over), of which {weights} are "
+            "parameters and buffers; make the model or its input smaller"
         )
 
 

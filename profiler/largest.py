@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -11,7 +12,8 @@ from profiler.answers import Answer
 from profiler.conditions import Asked, conditions
 from profiler.conventions import DEFAULT
 from profiler.profiles import Profile
-from profiler.tables import Table
+from profiler.render import numbers
+from profiler.tables import Table, Unit
 from profiler.varying import BATCH, Varying
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Largest(Answer):
-    """The largest value that fits (None: not even 1 does), and the next, which does not (None: the peak never grows).
+    """The largest value that fits (None: not even the first), and the next, which does not (None: no peak is larger).
 
     `tried` are all the values that were run, in their order; `words` is the limit as it was written.
     """
@@ -69,7 +71,12 @@ class Largest(Answer):
         assert self.next is not None
         weights = self.next.param_bytes + self.next.buffer_bytes
         return errors.DoesNotFit(
-            self.varying.label, self.varying.name, self.words, self.limit_bytes, self.next.peak_bytes, weights
+            self.varying.label,
+            f"{self.varying.name} {self.next.value}",
+            self.words,
+            numbers.quantity((self.next.peak_bytes, Unit.BYTES)),
+            numbers.in_full(self.next.peak_bytes - self.limit_bytes, Unit.BYTES),
+            numbers.quantity((weights, Unit.BYTES)),
         )
 
     def tables(self) -> Iterator[Table]:
@@ -146,9 +153,18 @@ class _Search:
     def _fits(self, found: Peak) -> bool:
         return found.peak_bytes <= self._limit
 
+    def _first(self) -> Peak:
+        """One, or two where a model is not for one: a batch norm that is trained wants several."""
+        try:
+            return self._at(1)
+        except errors.ModelFailed:
+            with suppress(errors.ModelFailed):
+                return self._at(2)
+            raise
+
     def ends(self) -> tuple[Peak | None, Peak | None]:
         """One that fits, and one of at most twice as many that does not."""
-        first = self._at(1)
+        first = self._first()
         if not self._fits(first):
             return None, first
         fits = first

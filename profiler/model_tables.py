@@ -41,6 +41,7 @@ _COSTS = (  # the less, the better; each also as a multiple of another model's
     Column("size", "MB", Unit.BYTES, lambda entry, _: entry.totals.param_bytes, 3),
     Column("activations", "Act. MB", Unit.BYTES, lambda entry, _: entry.totals.activation_bytes, 4),
     Column("peak", "Peak MB", Unit.BYTES, lambda entry, _: entry.totals.peak_activation_bytes, 5),
+    Column("memory", "Peak memory MB", Unit.BYTES, lambda entry, _: entry.totals.peak_memory_bytes, 5),
 )
 
 

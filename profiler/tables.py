@@ -190,6 +190,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("gradients", "Grad. MB", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 2),
     )
 }
+STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
 TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
 DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
 
@@ -214,6 +215,9 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
     usual = TRAINING_LAYER_COLUMNS if profile.trace.phases else DEFAULT_LAYER_COLUMNS
     default = [view.key if name == "layer" else name for name in usual]
     columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
+    for column in columns:
+        if column.name in STEP_COLUMNS and not profile.trace.phases:
+            raise errors.OnlyWith(f"--columns {column.name}", "--train")
     shown = _shown(profile, view)
     rows = tuple(
         Row(tuple(column.get(layer, profile) for column in columns), 0 if view.is_flat else layer.depth)

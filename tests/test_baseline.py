@@ -111,7 +111,7 @@ def test_renamed_is_said(capsys: pytest.CaptureFixture[str], saved: str) -> None
         (WIDER, None, 0, ()),
         (WIDER, "50%", 0, ()),
         (WIDER, "0", 1, ("Parameters", "Trainable parameters", "Buffers", "MACs", "FLOPs", "Parameter bytes",
-                         "Activation bytes", "Peak activation bytes")),
+                         "Activation bytes", "Peak activation bytes", "Peak memory bytes")),
         (WIDER, "params=0", 1, ("Parameters",)),
         (WIDER, "params=10%,peak=60%", 1, ("Parameters",)),
         (WIDER, "params=50%,macs=50%", 0, ()),

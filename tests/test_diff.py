@@ -71,8 +71,8 @@ def test_swapping_the_two_negates_every_number(one: Tree, other: Tree) -> None:
 @given(trees(), trees())
 def test_layers_and_blocks_add_up_to_the_totals(one: Tree, other: Tree) -> None:
     found = diff(profile(*one), profile(*other))
-    expected = tuple(total.difference for total in found.totals if total.name != "peak")
-    assert [total.name for total in found.totals][:-1] == [field.name for field in fields(Amounts)]
+    expected = tuple(total.difference for total in found.totals if total.name not in ("peak", "memory"))
+    assert [total.name for total in found.totals][:-2] == [field.name for field in fields(Amounts)]
     assert sum((change.amounts for change in found.layers), Amounts()).all == expected
     assert sum((block.amounts for block in found.blocks), Amounts()).all == expected
     assert len(found.blocks) <= len(found.layers)
@@ -329,3 +329,13 @@ def test_it_shows_itself(format: str) -> None:
 def test_what_is_saved_by_an_older_run_can_be_a_baseline(tmp_path: Path) -> None:
     profile(conv(3, 4), (1, 3, 8, 8)).save(tmp_path / "old.json.gz")
     assert diff(str(tmp_path / "old.json.gz"), profile(conv(3, 4), (1, 3, 8, 8))).is_empty
+
+
+def test_how_models_were_run_is_told() -> None:
+    model = nn.Linear(4, 4)
+    usual, adam = profile(model, (2, 4)), profile(model, (2, 4), train=True, optimizer="adam")
+    assert "Run otherwise: as usual before, training step, optimizer adam after." in str(diff(usual, adam))
+    assert "Run as training step, optimizer adam." in str(diff(adam, adam))
+    assert "Run " not in str(diff(usual, usual))
+    memory = next(total for total in diff(usual, adam).totals if total.name == "memory")
+    assert memory.difference == adam.totals.peak_memory_bytes - usual.totals.peak_memory_bytes > 0

@@ -251,7 +251,7 @@ def test_a_model_that_fails_at_another_batch_is_told_of() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.reshape(2, 8)
 
-    with pytest.raises(ProfileError, match="fails on input 1x8"):
+    with pytest.raises(ProfileError, match="fails on input 4x8"):
         largest_batch(Two(), "1MB", (2, 8))
     with pytest.raises(ProfileError, match="--fits 12 parsecs: not a size"):
         largest_batch(nn.Linear(IN, OUT), "12 parsecs", (1, IN))
@@ -279,3 +279,12 @@ def test_a_builders_keyword_keeps_the_others() -> None:
     found = Varying("resnet18(num_classes=7)", "width_per_group", batch=2).at(64)
     assert found.model == "resnet18(num_classes=7, width_per_group=64)"
     assert found["fc"].output.shape == (2, 7)
+
+
+def test_what_does_not_run_for_one_is_tried_for_two() -> None:
+    """A batch norm that is trained wants more than one value of each channel."""
+    model = nn.Sequential(nn.Linear(IN, OUT), nn.BatchNorm1d(OUT))
+    found = largest_batch(model, "1MB", (4, IN), train=True)
+    assert found.value is not None
+    assert found.value > 2
+    assert found.tried[0] == 2

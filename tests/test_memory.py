@@ -279,3 +279,24 @@ def test_a_step_inside_of_inference_mode() -> None:
     with torch.inference_mode():
         found = profile(model, (5, 8), train=True)
     assert found.training == profile(model, (5, 8), train=True).training
+
+
+def test_csv_of_a_step_has_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "resnet18", "--train", "--format", "csv")
+    whole = next(csv.DictReader(io.StringIO(out)))
+    step = profile("resnet18", train=True).training
+    assert step is not None
+    assert int(whole["forward_macs"]) == step.forward_macs
+    assert int(whole["backward_macs"]) == step.backward_macs
+    assert int(whole["gradients_bytes"]) == step.gradient_bytes
+    assert int(whole["saved_bytes"]) == step.saved_bytes
+    assert "backward_macs" not in run(capsys, "resnet18", "--format", "csv")[1]
+
+
+def test_models_side_by_side_have_their_peak_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("resnet18", "alexnet", "--train", "--optimizer", "adam", "--columns", "model,memory", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run(capsys, *argv)[1])))
+    expected = [
+        profile(name, train=True, optimizer="adam").totals.peak_memory_bytes for name in ("resnet18", "alexnet")
+    ]
+    assert [int(row["memory_bytes"]) for row in rows] == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, compare, diff, profile
+from profiler import Profile, ProfileError, compare, diff, profile
 from profiler.render import FORMATS, markdown, numbers, renderer, text
-from profiler.tables import LAYER_COLUMNS, Unit, View, layer_table
+from profiler.tables import LAYER_COLUMNS, STEP_COLUMNS, Unit, View, layer_table
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -63,6 +64,12 @@ def odd() -> Profile:
     return profile(Odd(), (2, 3, 17, 17))
 
 
+@pytest.fixture(scope="module")
+def trained() -> Profile:
+    """A step of the same stem."""
+    return profile(nn.Sequential(OrderedDict(stem=Odd().stem)), (2, 3, 17, 17), train=True)
+
+
 def _comparable(output: str) -> str:
     """Without the versions, which are not ours to keep."""
     output = re.sub(r"(Versions: ).*?(?=$|</p>)", r"\1...", output, flags=re.MULTILINE)
@@ -104,9 +111,14 @@ def test_a_wider_screen_shows_more() -> None:
 
 @pytest.mark.parametrize("name", LAYER_COLUMNS)
 @pytest.mark.parametrize("format", ["text", "markdown", "csv", "latex", "html"])
-def test_every_column_in_every_format(odd: Profile, format: str, name: str) -> None:
-    output = renderer(format).layers(odd, View(columns=("path", name)))
-    assert "stem.0" in output
+def test_every_column_in_every_format(odd: Profile, trained: Profile, format: str, name: str) -> None:
+    view = View(columns=("path", name))
+    if name in STEP_COLUMNS:
+        with pytest.raises(ProfileError, match=f"--columns {name} means something with --train alone"):
+            renderer(format).layers(odd, view)
+        assert "stem.0" in renderer(format).layers(trained, view)
+    else:
+        assert "stem.0" in renderer(format).layers(odd, view)
 
 
 def test_a_profile_shows_itself(odd: Profile) -> None:

@@ -21,7 +21,7 @@ from profiler.memory_tables import raw_memory_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import Column, Table, Unit, View, layer_table
+from profiler.tables import STEP_COLUMNS, Column, Table, Unit, View, layer_table
 
 SUFFIXES = (".csv",)
 
@@ -39,7 +39,8 @@ def write(table: Table) -> str:
 
 def layers(profile: Profile, view: View | None = None) -> str:
     """Layers are told apart by their whole path."""
-    columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else _LAYER_COLUMNS)]
+    usual = _LAYER_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ())
+    columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else usual)]
     return write(layer_table(profile, replace(view or View(), columns=columns)))
 
 
