@@ -96,10 +96,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a layer contributes to a figure; the model's own path is "" and the inputs have none."""
+    """What a layer contributes to a figure; the model's own path is "". What is of no layer has no path, but words."""
 
     path: str | None
     amount: int
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Verdict:
         return measured, limit, numbers.in_full(self.over, unit)
 
     def _part(self, part: Part) -> str:
-        path = "the inputs" if part.path is None else part.path or "the model itself"
+        path = part.words or part.path or "the model itself"
         amount = numbers.quantity((part.amount, self.limit.figure.unit))
         return f"{path} ({amount}, {numbers.share(part.amount / self.measured)} %)"
 
@@ -258,6 +259,6 @@ def parts(profile: Profile, figure: Figure) -> list[Part]:
         return found
     for piece in memory.alive_at_peak(profile.trace):
         amounts[profile.trace.calls[piece.call].module] += piece.size_bytes
-    amounts[0] += memory.state_bytes(profile.trace)
     held = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
-    return [*held, Part(None, memory.input_bytes(profile.trace))]
+    inputs = Part(None, memory.input_bytes(profile.trace), "the inputs")
+    return [*held, inputs, Part(None, memory.state_bytes(profile.trace), "the optimizer's state")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.budget import BudgetCheck, Verdict
+from profiler.budget import BudgetCheck, Part, Verdict
 from profiler.tables import Column, Quantity, Row, Table, Unit
 
 _COLUMNS = (
@@ -77,10 +77,13 @@ def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
             yield Row((model.model, *[_NOTHING] * (len(_RAW) - 1)), failure=str(model.problem))
         for verdict in model.verdicts:
             limit = verdict.limit
-            layers = " ".join(
-                f"{'(inputs)' if part.path is None else part.path}:{part.amount}" for part in verdict.parts
-            )
+            layers = " ".join(f"{_place(part)}:{part.amount}" for part in verdict.parts)
             passed = "yes" if verdict.passed else "no"
             uncounted = sum(verdict.unknown_ops.values()) if verdict.is_incomplete else 0
             figures = (verdict.measured, limit.most, verdict.over, uncounted)
             yield Row((model.model, limit.figure.name, *figures, passed, limit.place, layers))
+
+
+def _place(part: Part) -> str:
+    """A layer's path, or in parentheses what is of no layer."""
+    return f"({part.words.removeprefix('the ')})" if part.path is None else part.path

@@ -300,3 +300,10 @@ def test_models_side_by_side_have_their_peak_memory(capsys: pytest.CaptureFixtur
         profile(name, train=True, optimizer="adam").totals.peak_memory_bytes for name in ("resnet18", "alexnet")
     ]
     assert [int(row["memory_bytes"]) for row in rows] == expected
+
+
+def test_a_budget_names_the_optimizer(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("resnet18", "--train", "--optimizer", "adamw", "--max-peak-memory", "100MB", "--format", "csv")
+    status, _, err = run(capsys, *argv)
+    assert status == 1
+    assert "most is in the optimizer's state (89.18 MB, " in err
