@@ -269,7 +269,7 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
     if chosen.memory:
         report = profiles[0].memory
-        return str(dress.memory(replace(report, top=chosen.view.top or report.top)))
+        return str(dress.answer(replace(report, top=chosen.view.top or report.top)))
     if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
     comparing = chosen.comparing

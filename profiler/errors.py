@@ -427,7 +427,7 @@ class NothingToTrain(ProfileError):
         )
 
 
-class NothingToFreeze(ProfileError):
+class NoSuchPath(ProfileError):
     def __init__(self, option: str, pattern: str, model: str) -> None:
         super().__init__(
             f"--{option} {pattern}: no layer of {model} has a path that matches; see them with --columns path"

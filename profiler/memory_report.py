@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from profiler import memory
+from profiler.answers import Answer
 from profiler.memory import Piece, Stretch
 from profiler.profiles import Profile
 from profiler.records import Trace
-from profiler.shown import Shown
+from profiler.tables import Table
 
 TOP = 10  # pieces shown
 STRETCHES = 20  # of the timeline
 
 
 @dataclass(frozen=True)
-class MemoryReport(Shown):
+class MemoryReport(Answer):
     """The peak of one run: `pieces` is what is alive at it, the largest first; `timeline` is how it got there.
 
     top: how many of the pieces a table shows; the others are summed up.
@@ -60,5 +61,17 @@ class MemoryReport(Shown):
         """Of a training step; None in inference."""
         return next((phase.kind for phase in self.trace.phases if phase.first <= call < phase.last), None)
 
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.memory(self))
+    def tables(self) -> Iterator[Table]:
+        from profiler.memory_tables import memory_tables  # which is about this
+
+        return memory_tables(self)
+
+    def raw_table(self) -> Table:
+        from profiler.memory_tables import raw_memory_table
+
+        return raw_memory_table(self)
+
+    def data(self) -> dict[str, Any]:
+        from profiler.memory_tables import memory_data
+
+        return memory_data(self)

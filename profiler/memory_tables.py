@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from profiler.memory import INSIDE
 from profiler.memory_report import MemoryReport
@@ -111,3 +112,34 @@ def _notes(report: MemoryReport) -> Iterator[str]:
     )
     yield run_note(report.trace)
     yield versions_note(report.trace.versions.items())
+
+
+def memory_data(report: MemoryReport) -> dict[str, Any]:
+    """The profile, with all that is alive at its peak, and how much is alive at each call; sizes are bytes."""
+    from profiler.render.json import data  # which needs to know every table
+
+    return data(report.profile) | {"memory": _peak_data(report)}
+
+
+def _peak_data(report: MemoryReport) -> dict[str, Any]:
+    call = report.call
+    return {
+        "peak_call": call,
+        "peak_operator": None if call is None else report.operator(call),
+        "peak_layer": None if call is None else report.layer(call),
+        "peak_phase": None if call is None else report.phase(call),
+        "alive": [
+            {
+                "layer": report.layer(piece.call),
+                "operator": report.operator(piece.call),
+                "call": piece.call,
+                "role": piece.role,
+                "shape": None if piece.tensor is None else list(piece.tensor.shape),
+                "dtype": None if piece.tensor is None else piece.tensor.dtype,
+                "bytes": piece.size_bytes,
+            }
+            for piece in report.pieces
+        ],
+        "live_bytes": list(report.live_bytes),
+        "phases": [phase._asdict() for phase in report.trace.phases],
+    }

@@ -48,7 +48,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class StepTotals:
     """A training step's figures; `recompute` is what activation checkpointing runs again, `update` the optimizer's.
 
     `saved_bytes` is what the forward pass keeps for the backward pass.
@@ -109,13 +109,13 @@ class Profile(Shown):
         )
 
     @cached_property
-    def training(self) -> Training | None:
+    def training(self) -> StepTotals | None:
         """What belongs to a training step alone; None in inference."""
         step = self.layers[0].trained
         if step is None or not isinstance(self.convention, Price):
             return None
         flops = self.convention.of
-        return Training(
+        return StepTotals(
             int(step.forward.macs),
             int(step.backward.macs),
             int(step.recompute.macs),

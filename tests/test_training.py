@@ -317,7 +317,7 @@ def test_a_checkpoint_by_the_second_name_of_a_shared_layer() -> None:
 
 @pytest.mark.parametrize("option", ["freeze", "checkpoint"])
 def test_patterns_that_match_nothing(option: str) -> None:
-    with pytest.raises(errors.NothingToFreeze, match=f"--{option} layer9"):
+    with pytest.raises(errors.NoSuchPath, match=f"--{option} layer9"):
         trained(nn.Sequential(nn.Linear(4, 4)), (3, 4), **{option: ["0", "layer9*"]})
 
 

@@ -1,7 +1,7 @@
 """In what dress? One short file a format; a format's name is its file's name.
 
 Each has `SUFFIXES`, and functions that return text: `write(table)` for any table, `layers(profile, view)`,
-`models(comparison)`, `accounts(found, verbose)`, `diff(found)`, `budgets(check)`, `memory(report)` and
+`models(comparison)`, `accounts(found, verbose)`, `diff(found)`, `budgets(check)` and
 `answer(found)`.
 """
 

@@ -16,8 +16,6 @@ from profiler.budget_tables import raw_budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import raw_diff_table
 from profiler.differences import Diff
-from profiler.memory_report import MemoryReport
-from profiler.memory_tables import raw_memory_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -61,11 +59,6 @@ def budgets(check: BudgetCheck) -> str:
 def diff(found: Diff) -> str:
     """The totals, and one row for each layer that differs, in its own figures."""
     return write(raw_diff_table(found))
-
-
-def memory(report: MemoryReport) -> str:
-    """All that is alive at the peak, in bytes."""
-    return write(raw_memory_table(report))
 
 
 def answer(found: Answer) -> str:

@@ -16,7 +16,7 @@ SUFFIXES = ()  # Markdown's files are Markdown's
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 
 write, layers, models = markdown.write, markdown.layers, markdown.models
-accounts, diff, budgets, memory = markdown.accounts, markdown.diff, markdown.budgets, markdown.memory
+accounts, diff, budgets = markdown.accounts, markdown.diff, markdown.budgets
 answer = markdown.answer
 
 

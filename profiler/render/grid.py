@@ -17,8 +17,6 @@ from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import diff_tables
 from profiler.differences import Diff
-from profiler.memory_report import MemoryReport
-from profiler.memory_tables import memory_tables
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
@@ -30,7 +28,6 @@ Models: TypeAlias = Callable[[Comparison], str]
 Budgets: TypeAlias = Callable[[BudgetCheck], str]
 Differences: TypeAlias = Callable[[Diff], str]
 Answers: TypeAlias = Callable[[Answer], str]
-Memories: TypeAlias = Callable[[MemoryReport], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE, Unit.BAR)
 BETWEEN = 2  # blanks between columns
@@ -73,15 +70,6 @@ def differences(write: Callable[[Table], str]) -> Differences:
         return "\n\n".join(map(write, diff_tables(found)))
 
     return diff
-
-
-def memories(write: Callable[[Table], str]) -> Memories:
-    """`memory` of a format for people: what is alive at the peak, then the timeline."""
-
-    def memory(report: MemoryReport) -> str:
-        return "\n\n".join(map(write, memory_tables(report)))
-
-    return memory
 
 
 def answers(write: Callable[[Table], str]) -> Answers:

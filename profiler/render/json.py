@@ -15,7 +15,6 @@ from profiler.comparison import Comparison, Entry
 from profiler.diff_tables import diff_notes
 from profiler.differences import Change, Diff
 from profiler.layers import Layer
-from profiler.memory_report import MemoryReport
 from profiler.profiles import Profile
 from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Tensor, Value, tensors
 from profiler.render.csv import key
@@ -104,35 +103,6 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "layers": [{"path": part.path, "amount": part.amount} for part in verdict.parts],
         "unknown_ops": dict(verdict.unknown_ops),
         "message": None if failure is None else str(failure),
-    }
-
-
-def memory(report: MemoryReport) -> str:
-    """The profile, with all that is alive at its peak, and how much is alive at each call; sizes are bytes."""
-    return _written(data(report.profile) | {"memory": _memory(report)})
-
-
-def _memory(report: MemoryReport) -> dict[str, Any]:
-    call = report.call
-    return {
-        "peak_call": call,
-        "peak_operator": None if call is None else report.operator(call),
-        "peak_layer": None if call is None else report.layer(call),
-        "peak_phase": None if call is None else report.phase(call),
-        "alive": [
-            {
-                "layer": report.layer(piece.call),
-                "operator": report.operator(piece.call),
-                "call": piece.call,
-                "role": piece.role,
-                "shape": None if piece.tensor is None else list(piece.tensor.shape),
-                "dtype": None if piece.tensor is None else piece.tensor.dtype,
-                "bytes": piece.size_bytes,
-            }
-            for piece in report.pieces
-        ],
-        "live_bytes": list(report.live_bytes),
-        "phases": [phase._asdict() for phase in report.trace.phases],
     }
 
 

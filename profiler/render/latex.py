@@ -50,7 +50,6 @@ def models(comparison: Comparison) -> str:
 accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
-memory = grid.memories(write)
 answer = grid.answers(write)
 
 

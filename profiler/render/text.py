@@ -38,7 +38,6 @@ layers, models = grid.dressed(write)
 accounts = grid.statements(write)
 budgets = grid.checks(write)
 diff = grid.differences(write)
-memory = grid.memories(write)
 answer = grid.answers(write)
 
 

@@ -29,7 +29,7 @@ def _matching(model: nn.Module, option: str, patterns: Sequence[str], name: str)
     for pattern in patterns:
         matching = [path for path in layers if fnmatchcase(path, pattern)]
         if not matching:
-            raise errors.NothingToFreeze(option, pattern, name)
+            raise errors.NoSuchPath(option, pattern, name)
         paths.update(matching)
     outermost = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
     return list({id(layers[path]): layers[path] for path in sorted(outermost)}.values())
