@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.cli import main
+from tests.shell import run
 
 MODEL = """
 from torch import nn
@@ -50,12 +50,6 @@ class Net(nn.Module):
 SIDE = 16
 INPUT = ("--input", f"1x3x{SIDE}x{SIDE}")
 NET, WIDER, RENAMED = "nets.py:net", "nets.py:net(width=12)", "nets.py:net(name='body')"
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.cli import main
+from tests.shell import run
 
 MODEL = """
 import torch
@@ -52,12 +52,6 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "nets.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
     return "nets.py:Net"
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def macs(width: int = 8, classes: int = 10, batch: int = 1, side: int = 16) -> int:

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, compare, metrics, profile
-from profiler.cli import main
 from profiler.comparison import Comparison
 from profiler.model_tables import MODEL_COLUMNS, model_table
 from profiler.progress import shown
 from profiler.render import FORMATS, renderer
 from profiler.tables import Column, Row, Table, Unit
+from tests.shell import rows, run
 
 MODEL = """
 from torch import nn
@@ -58,18 +58,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, str]]:
-    status, out, err = run(capsys, *argv, "--format", "csv")
-    assert (status, err) == (0, "")
-    return list(csv.DictReader(io.StringIO(out)))
 
 
 def params(width: int = 8) -> int:

@@ -18,6 +18,7 @@ from profiler.cli import main
 from profiler.conventions import fvcore
 from profiler.conventions.rules import OperatorRule
 from profiler.which import Number, candidates, number, search
+from tests.shell import run
 
 SIDE = 16
 MODEL = """
@@ -35,12 +36,6 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "nets.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
     return "nets.py:net"
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 # Cross-check ----------------------------------------------------------------------------------------------------------

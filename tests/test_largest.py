@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import CheckFailed, ProfileError, largest_batch, profile
-from profiler.cli import main
 from profiler.inputs import parse
 from profiler.render import FORMATS, renderer
 from profiler.varying import Varying, dimensions
 from tests import snapshots
 from tests.benchmarks.allocations import peak_bytes, record
+from tests.shell import run
 
 IN, OUT = 64, 256
 WEIGHTS = 4 * (IN * OUT + OUT)
@@ -30,12 +30,6 @@ EACH = 4 * (IN + OUT)  # an input and its output
 def peak(batch: int) -> int:
     """What a linear layer needs at once."""
     return WEIGHTS + batch * EACH
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 # The answer -----------------------------------------------------------------------------------------------------------

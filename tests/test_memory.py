@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from profiler import Profile, ProfileError, largest_batch, memory, profile, scan
-from profiler.cli import main
 from profiler.memory import INSIDE
+from tests.shell import run
 
 F32 = 4  # bytes
 
@@ -148,12 +148,6 @@ def test_a_step_survives_being_saved(tmp_path: Path) -> None:
 
 
 # The report -----------------------------------------------------------------------------------------------------------
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    output = capsys.readouterr()
-    return status, output.out, output.err
 
 
 def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from fractions import Fraction
@@ -14,10 +12,10 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile, scan
-from profiler.cli import main
 from profiler.render import FORMATS, renderer
 from profiler.scans import FIGURES, read
 from tests import snapshots
+from tests.shell import rows, run
 
 MODEL = """
 import torch
@@ -51,18 +49,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, str]]:
-    status, out, err = run(capsys, *argv, "--format", "csv")
-    assert (status, err) == (0, "")
-    return list(csv.DictReader(io.StringIO(out)))
 
 
 # Values ---------------------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile
-from profiler.cli import main
 from profiler.quantised import overview
 from profiler.quantised_tables import folded
 from profiler.render import FORMATS, renderer
 from profiler.schemes import SCHEMES
 from tests import snapshots
+from tests.shell import run
 
 IN, OUT = 256, 96  # a multiple of every block, and of 8
 
@@ -220,12 +220,6 @@ def test_blocks_as_structures(net, scheme: str, fields: str) -> None:
 
 
 # What is shown --------------------------------------------------------------------------------------------------------
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    status = main(argv)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def test_the_command_shows_layers_totals_and_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
