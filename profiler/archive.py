@@ -25,6 +25,7 @@ from profiler.records import (
     Input,
     Module,
     ModuleCall,
+    Packing,
     Phase,
     Signature,
     Storage,
@@ -155,7 +156,7 @@ class _Table:
 
 def _weight(weight: Weight, table: _Table) -> list[Any]:
     tensor = table.put(weight.tensor)
-    rest = weight.same_as, weight.gradient
+    rest = weight.same_as, weight.gradient, weight.packing
     return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, *rest]
 
 
@@ -172,7 +173,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         return tuple((str(name), value(item)) for name, item in raw)
 
     def weights(raw: Iterable[Sequence[Any]]) -> tuple[Weight, ...]:
-        return tuple(Weight(module, name, value(tensor), *rest) for module, name, tensor, *rest in raw)
+        return tuple(_read_weight(module, name, value(tensor), *rest) for module, name, tensor, *rest in raw)
 
     return Trace(
         model=data["model"],
@@ -203,6 +204,15 @@ def from_json(data: Mapping[str, Any]) -> Trace:
 
 def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> Tensor:
     return Tensor(tuple(map(int, shape)), str(dtype), None if strides is None else tuple(map(int, strides)))
+
+
+def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:
+    """The last, how it is packed, is not in archives of before it was known."""
+    weight = Weight(module, name, tensor, *rest)
+    if weight.packing is None:
+        return weight
+    form, shape = weight.packing
+    return weight._replace(packing=Packing(str(form), None if shape is None else tuple(map(int, shape))))
 
 
 def _caller(functions: Sequence[Any], is_sign: Any, is_enclosed: Any = False) -> Caller:

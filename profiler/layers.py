@@ -21,9 +21,14 @@ from profiler.training import Trained
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a layer costs. `unknown_calls` operator calls have no formula, and are missing from `cost`."""
+    """What a layer costs. `unknown_calls` operator calls have no formula, and are missing from `cost`.
+
+    `params` are weights as a user counts them; `stored_params` elements of the tensors that hold them, which are fewer
+    where several weights are packed into one element.
+    """
 
     params: int = 0
+    stored_params: int = 0
     trainable_params: int = 0
     buffers: int = 0
     param_bytes: int = 0
@@ -39,6 +44,7 @@ class Figures:
     def __add__(self, other: Figures) -> Figures:
         return Figures(
             self.params + other.params,
+            self.stored_params + other.stored_params,
             self.trainable_params + other.trainable_params,
             self.buffers + other.buffers,
             self.param_bytes + other.param_bytes,
@@ -215,8 +221,9 @@ def _summed(modules: Sequence[Module], own: Sequence[Summed]) -> list[Summed]:
 def _weighed(parameters: Iterable[Weight], buffers: Iterable[Weight]) -> dict[str, int]:
     parameters, buffers = list(parameters), list(buffers)
     return {
-        "params": sum(w.tensor.numel for w in parameters),
-        "trainable_params": sum(w.tensor.numel for w in parameters if w.trainable),
+        "params": sum(w.numel for w in parameters),
+        "stored_params": sum(w.tensor.numel for w in parameters),
+        "trainable_params": sum(w.numel for w in parameters if w.trainable),
         "buffers": sum(w.tensor.numel for w in buffers),
         "param_bytes": sum(w.tensor.size_bytes for w in parameters),
         "buffer_bytes": sum(w.tensor.size_bytes for w in buffers),

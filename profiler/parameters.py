@@ -38,7 +38,7 @@ class Counted:
 
     kind: the textbook kind ("Conv2d"); the class's own name where no formula is known.
     formula: None where the kind has no textbook formula.
-    actual: elements of the layer's own parameter tensors, those it shares with another layer included.
+    actual: weights in the layer's own parameter tensors, those it shares with another layer included.
     remark: one sentence for a person, "" when there is nothing to say.
     """
 
@@ -117,7 +117,7 @@ def _register(table: dict[str, Walker], names: Iterable[str]) -> Callable[[Walke
 
 def count(module: Module, own: Sequence[Weight]) -> Counted:
     """Count a module's own parameters; `own` are the parameters registered on it directly."""
-    actual = sum(weight.tensor.numel for weight in own)
+    actual = sum(weight.numel for weight in own)
     kind, function = _textbook(module)
     try:
         formula = function(Settings(dict(module.attributes)), _textbook_names(own))
@@ -362,7 +362,7 @@ def _reason(kind: str, formula: Count, module: Module, own: Sequence[Weight]) ->
 
 def _extra(kind: str, formula: Count, own: Sequence[Weight]) -> str:
     extra = [w for w in own if not formula or not TEXTBOOK_NAME.fullmatch(w.name)]
-    listed = ", ".join(f"{weight.name} ({weight.tensor.numel:,})" for weight in extra)
+    listed = ", ".join(f"{weight.name} ({weight.numel:,})" for weight in extra)
     return f"it holds {listed} besides what a textbook {kind} holds" if extra else ""
 
 

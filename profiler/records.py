@@ -168,11 +168,23 @@ class Module(NamedTuple):
         return self.classes[0].rpartition(".")[2]
 
 
+class Packing(NamedTuple):
+    """What a tensor stands for whose elements are not its weights one by one.
+
+    `format` is its name ("q4_k", "nf4", "gptq-4bit", "qint8", ...), `shape` that of the weights it holds; None for what
+    only helps to unpack others (scales, zero points, group indices) and holds none itself.
+    """
+
+    format: str
+    shape: tuple[int, ...] | None = None
+
+
 class Weight(NamedTuple):
     """A parameter or a buffer, registered as `name` in `Trace.modules[module]`.
 
     `storage` indexes `Trace.storages`, and so does `gradient`, which a training step made for it. `same_as` is the
     index, in the same list, of the first name of a tied tensor. `persistent` is whether a state_dict holds it.
+    `tensor` is what is stored; where that is packed, `packing` says what it stands for.
     """
 
     module: int
@@ -183,6 +195,14 @@ class Weight(NamedTuple):
     persistent: bool = True
     same_as: int | None = None
     gradient: int | None = None
+    packing: Packing | None = None
+
+    @property
+    def numel(self) -> int:
+        """How many weights it is to a user, however they are stored."""
+        if self.packing is None:
+            return self.tensor.numel
+        return 0 if self.packing.shape is None else prod(self.packing.shape)
 
 
 class ModuleCall(NamedTuple):

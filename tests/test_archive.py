@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from profiler.records import (
     Input,
     Module,
     ModuleCall,
+    Packing,
     Signature,
     Storage,
     Tensor,
@@ -41,7 +43,8 @@ pairs = st.lists(st.tuples(st.text(), values), max_size=2).map(tuple)
 def traces(draw: Any) -> Trace:
     """A trace with one module, one storage and one signature, whose values are anything that the records allow."""
     names = st.lists(st.text(), max_size=2).map(tuple)
-    weight = Weight(0, draw(st.text()), draw(tensors), 0, draw(st.booleans()), draw(st.booleans()), None)
+    packing = draw(st.none() | st.builds(Packing, st.text(), st.none() | sizes))
+    weight = Weight(0, draw(st.text()), draw(tensors), 0, draw(st.booleans()), draw(st.booleans()), packing=packing)
     return Trace(
         model=draw(st.text()),
         source="live",
@@ -84,6 +87,18 @@ def test_a_saved_profile_says_the_same(tmp_path: Path, name: str) -> None:
     assert (again.totals, again.unknown_ops, str(again)) == (found.totals, found.unknown_ops, str(found))
     assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_packed_weights_count_as_what_they_stand_for() -> None:
+    found = profile(nn.Linear(8, 4, bias=False), (1, 8)).trace
+    (weight,) = found.parameters
+    half = Tensor((4 * 8 // 2,), "uint8")
+    packed = replace(found, parameters=(weight._replace(tensor=half, packing=Packing("nf4", (4, 8))),))
+    scale = weight._replace(name="scale", tensor=Tensor((4,), "float32"), packing=Packing("nf4", None))
+    scaled = replace(packed, parameters=(*packed.parameters, scale))
+    assert (Profile(packed).totals.params, Profile(packed).totals.param_bytes) == (4 * 8, 4 * 8 // 2)
+    assert (Profile(scaled).totals.params, Profile(scaled).totals.param_bytes) == (4 * 8, 4 * 8 // 2 + 4 * 4)
+    assert (Profile(scaled).figures.stored_params, Profile(scaled).figures.params) == (4 * 8 // 2 + 4, 4 * 8)
 
 
 def test_large_traces_are_compressed_whatever_they_are_called(tmp_path: Path) -> None:

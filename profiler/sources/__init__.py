@@ -5,14 +5,13 @@ One file a kind of source; each has `PREFIX`, the name before the colon, and `lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors
-from profiler.archive import SUFFIXES
 from profiler.records import Trace
 from profiler.sources.spec import Feed, Published, Spec, parse
 
@@ -22,14 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
 
 _ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+# Kinds of files, by how their names end.
+_OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved"}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     """Find what a spec names: a model with its inputs, or a trace that was saved."""
     spec, feed = parse(text), feed or Feed()
-    if spec.target.endswith(SUFFIXES):
-        return _source("saved").load(spec, feed)  # type: ignore[no-any-return]
+    kind = _of_file(spec)
+    if kind is not None:
+        return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix in _ZOOS:
         return _source(spec.prefix).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
@@ -68,6 +70,10 @@ def _all_names() -> Iterator[str]:
             for name in _source(zoo).names():
                 yield f"{zoo}:{name}" if name in seen else name
                 seen.add(name)
+
+
+def _of_file(spec: Spec) -> str | None:
+    return next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
 
 
 def _source(name: str) -> Any:
