@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
 
 _ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+_PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in _ZOOS}, "hf": "huggingface"}
 # Kinds of files, by how their names end.
 _OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved"}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
@@ -32,8 +33,8 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     kind = _of_file(spec)
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
-    if spec.prefix in _ZOOS:
-        return _source(spec.prefix).load(spec, feed)  # type: ignore[no-any-return]
+    if spec.prefix in _PREFIXES:
+        return _source(_PREFIXES[spec.prefix]).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
         return _source("python").load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):

@@ -24,6 +24,7 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
+from profiler.trace.constants import is_large
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
@@ -158,7 +159,7 @@ class Recorder(LeanDispatchMode):
         if kwargs:
             key.extend(kwargs)
             self._scan(kwargs.values(), key, infos)
-        if self.run_real or self._all_real(infos):
+        if self.run_real or (self._all_real(infos) and not self._is_large(func, how, args, kwargs)):
             return self._run_real(func, how, args, kwargs, infos)
         if how is Manner.READ:
             return self._read(func, args, kwargs, infos)
@@ -254,6 +255,10 @@ class Recorder(LeanDispatchMode):
             if not info.real or info.storage in self._tainted:
                 return False
         return True
+
+    def _is_large(self, func: Any, how: Manner, args: Any, kwargs: Any) -> bool:
+        """A constant that is not computed: it becomes a meta tensor."""
+        return how is Manner.FRESH and is_large(func, args, kwargs, self._to_meta)
 
     # Answering from memory ----------------------------------------------------------------------------------------
 

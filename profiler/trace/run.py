@@ -20,7 +20,7 @@ from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import BACKWARD, UPDATE, Caller, Trace, Weight
 from profiler.trace import memo, operators
 from profiler.trace.autocast import autocast_on_meta
-from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta, once
+from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
@@ -177,7 +177,7 @@ class _Run:
         generator = torch.Generator().manual_seed(0) if self._real else None
 
         def ready(leaf: Any) -> Any:
-            tensor = on_device(leaf, self._device, generator) if generator else on_meta(leaf)
+            tensor = on_device(leaf, self._device, generator) if generator else beside_meta(leaf)
             recorder.give(tensor, "input")
             return tensor
 
