@@ -25,6 +25,7 @@ from profiler.metrics import published
 from profiler.options import Checking, Diffing, Fitting, Options, Scanning, options
 from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
+from profiler.sources.spec import Feed
 from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
 
@@ -71,6 +72,8 @@ def _command(
     specs: flags.Specs = None,
     input: flags.Shapes = None,
     batch: flags.Batch = None,
+    seq: flags.Seq = None,
+    trust_remote_code: flags.TrustRemoteCode = False,
     convention: flags.Convention = conventions.DEFAULT,
     columns: flags.Columns = None,
     depth: flags.Depth = None,
@@ -132,7 +135,7 @@ def _command(
         options(
             specs or (),
             shapes=input or (),
-            batch=batch,
+            feed=Feed(batch=batch, seq=seq, trusts_code=trust_remote_code),
             convention=convention,
             columns=columns,
             depth=depth,

@@ -145,6 +145,11 @@ class UnknownFeed(ProfileError):
         )
 
 
+class OnlyTransformers(ProfileError):
+    def __init__(self, spec: str, option: str) -> None:
+        super().__init__(f"{option} is for models of transformers, such as hf:FOLDER, and {spec} is none; leave it out")
+
+
 class NoText(ProfileError):
     def __init__(self, model: str) -> None:
         super().__init__(f"{model} takes no tokens, so --seq says nothing about it; give shapes with --input")

@@ -30,13 +30,13 @@ _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     """Find what a spec names: a model with its inputs, or a trace that was saved."""
     spec, feed = parse(text), feed or Feed()
+    if spec.prefix != "hf" and (feed.seq is not None or feed.trusts_code):
+        raise errors.OnlyTransformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
     kind = _of_file(spec)
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
-    if spec.prefix in _PREFIXES:
-        return _source(_PREFIXES[spec.prefix]).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
-        return _source("python").load(spec, feed)  # type: ignore[no-any-return]
+        return _source(_PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
         raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
     missing: errors.MissingPackage | None = None

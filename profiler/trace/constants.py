@@ -6,8 +6,8 @@ ones, and of large ones hardly ever.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -31,7 +31,7 @@ def is_large(func: Any, args: Any, kwargs: Any, on_meta: Callable[[Any], Any]) -
 
 def _bound(values: Iterable[Any]) -> int:
     """No operator makes more of these arguments than all of them multiplied."""
-    return prod(max(1, size) for size in _sizes(values))
+    return math.prod(max(1, size) for size in _sizes(values))
 
 
 def _sizes(values: Iterable[Any]) -> Iterator[int]:
@@ -39,6 +39,6 @@ def _sizes(values: Iterable[Any]) -> Iterator[int]:
         if isinstance(value, Tensor):
             yield value.numel()
         elif type(value) is int or type(value) is float:
-            yield int(min(abs(value), 1 << 40)) if value == value else 1
+            yield 1 if math.isnan(value) else int(min(abs(value), 1 << 40))
         elif isinstance(value, (list, tuple)):
             yield from _sizes(value)

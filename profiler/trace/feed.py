@@ -80,7 +80,8 @@ def beside_meta(leaf: Any) -> torch.Tensor:
     is_constant = type(leaf) is torch.Tensor and not (leaf.is_floating_point() or leaf.is_complex())
     if not is_constant or leaf.is_meta or leaf.layout is not torch.strided or leaf.numel() > LARGEST:
         return on_meta(leaf)
-    return leaf.cpu()
+    kept: torch.Tensor = leaf.cpu()
+    return kept
 
 
 def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> torch.Tensor:

@@ -66,9 +66,9 @@ def _of_class(spec: Spec) -> Any:
 
 
 def _class_names() -> list[str]:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers.models.auto import configuration_auto
 
-    return list(CONFIG_MAPPING_NAMES.values())
+    return list(configuration_auto.CONFIG_MAPPING_NAMES.values())
 
 
 def _settings(cls: Any) -> set[str]:

@@ -1,4 +1,4 @@
-"""Which of an architecture's classes is built? The one that its configuration names, else what it is mostly used for."""
+"""Which of an architecture's classes is built? What its configuration names, else what it is mostly used for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from profiler.sources.huggingface.configs import transformers
 from profiler.sources.spec import Spec
 
 # The tasks in the order in which an architecture is looked up, by the library's own tables. BERT can be used to write
-# text from left to right, and CLIP to classify images; neither is what it is for, so what is more particular comes first.
+# text from left to right, and CLIP to classify images; neither is what it is for, so what is more particular is first.
 _TASKS = (
     "SEQ_TO_SEQ_CAUSAL_LM",
     "SPEECH_SEQ_2_SEQ",
