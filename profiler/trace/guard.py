@@ -20,6 +20,7 @@ from profiler.trace.lifetimes import has_storage
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 _TORCHS_OWN = set(vars(nn.Module()))
 _HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in _REGISTRIES]
+_NONE: dict[Any, Any] = {}
 _DEPTH = 4  # how far collections inside collections are followed
 
 
@@ -127,9 +128,9 @@ class Guard:
         for module in self._modules:
             own = module.__dict__
             for name in _HOOKS:
-                hooks = own.get(name)
+                hooks: dict[Any, Any] = own.get(name, _NONE)
                 if hooks or id(hooks) in self._hooks:
-                    saved = self._hooks.get(id(hooks), {})
+                    saved = self._hooks.get(id(hooks), _NONE)
                     if list(hooks) != list(saved):
                         hooks.clear()
                         hooks.update(saved)

@@ -66,9 +66,7 @@ def _of_class(spec: Spec) -> Any:
 
 
 def _class_names() -> list[str]:
-    from transformers.models.auto import configuration_auto
-
-    return list(configuration_auto.CONFIG_MAPPING_NAMES.values())
+    return [cls.__name__ for cls in transformers().CONFIG_MAPPING.values()]
 
 
 def _settings(cls: Any) -> set[str]:
