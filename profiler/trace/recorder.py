@@ -24,7 +24,7 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.constants import is_large
+from profiler.trace.constants import asks_for_meta, beside_meta, is_large
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
@@ -258,6 +258,8 @@ class Recorder(LeanDispatchMode):
 
     def _is_large(self, func: Any, how: Manner, args: Any, kwargs: Any) -> bool:
         """A constant that is not computed: it becomes a meta tensor."""
+        if self.step is not None and self.step.is_after and asks_for_meta(args, kwargs):
+            return True  # autograd wants gradients on the device of what they are of
         return how is Manner.FRESH and is_large(func, args, kwargs, self._to_meta)
 
     # Answering from memory ----------------------------------------------------------------------------------------
@@ -362,6 +364,8 @@ class Recorder(LeanDispatchMode):
         if how is Manner.INPLACE or how is Manner.RUN:
             self._save_values((args, tuple(kwargs.values())))
         given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        if not self.run_real:
+            args, kwargs = beside_meta(func, args, kwargs)
         with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
             out = func(*args, **kwargs)
         if how is Manner.RUN:
