@@ -128,9 +128,10 @@ def _length(needs: Needs) -> int:
 
 def _word(needs: Needs) -> int:
     """A token that means nothing in particular."""
-    config, special = needs.model.config, set()
-    for part in (config, needs.text):
-        special |= {value for name, value in vars(part).items() if name.endswith(("_token_id", "_token_index"))}
+    special: set[int] = set()
+    for part in (needs.model.config, needs.text):
+        named = [value for name, value in vars(part).items() if name.endswith(("_token_id", "_token_index"))]
+        special |= {token for value in named for token in (value if isinstance(value, list) else [value])}
     return next(token for token in range(len(special) + 1) if token not in special)
 
 
