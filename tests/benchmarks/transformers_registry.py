@@ -58,8 +58,7 @@ class Row:
 
 def names() -> list[str]:
     """The configuration classes of the architectures that have a model."""
-    mapping = transformers.MODEL_MAPPING
-    return sorted({config.__name__ for config, _ in mapping.items()})
+    return sorted({config.__name__ for config in list(transformers.MODEL_MAPPING.keys())})
 
 
 def run(pattern: str, every: int, path: Path | None) -> int:
