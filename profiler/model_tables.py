@@ -35,6 +35,7 @@ def _input(entry: Entry, reference: Entry) -> Value:
 
 _COSTS = (  # the less, the better; each also as a multiple of another model's
     Column("params", "Params", Unit.COUNT, lambda entry, _: entry.totals.params),
+    Column("active", "Active params", Unit.COUNT, lambda entry, _: entry.totals.active_params, 4),
     Column("trainable", "Trainable", Unit.COUNT, lambda entry, _: entry.totals.trainable_params, 4),
     Column("macs", "MACs", Unit.AMOUNT, lambda entry, _: entry.totals.macs),
     Column("flops", "FLOPs", Unit.AMOUNT, lambda entry, _: entry.totals.flops, 1),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from profiler import archive, conventions, errors, layers, memory
+from profiler import archive, conventions, errors, experts, layers, memory
 from profiler.conventions.convention import Price
 from profiler.conventions.ours import OURS
 from profiler.layers import Figures, Layer
@@ -30,7 +30,8 @@ class Totals:
 
     `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
     activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
-    peak includes gradients, and an optimizer's state is there besides.
+    peak includes gradients, and an optimizer's state is there besides. `active_params` are those that one token meets:
+    all of them, but for the experts of a mixture that it is not sent to.
     """
 
     params: int
@@ -45,6 +46,7 @@ class Totals:
     peak_activation_bytes: int
     peak_memory_bytes: int
     input_bytes: int
+    active_params: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Profile(Shown):
             peak,
             figures.param_bytes + figures.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
             fed,
+            experts.active_params(self.trace),
         )
 
     @cached_property

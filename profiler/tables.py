@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from profiler import errors
 from profiler.describe import describe
+from profiler.experts import mixtures
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Input, Tensor, Trace, Value, tensors
@@ -265,6 +267,7 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
             Unit.EXACT,
             f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}",
         ),
+        *_expert_facts(profile),
         ("Buffers", totals.buffers, Unit.EXACT, ""),
         ("MACs", totals.macs, Unit.EXACT, ""),
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
@@ -279,6 +282,15 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
             f"{coverage.known} with a formula, {coverage.free} free, {coverage.unknown} unknown",
         ),
     )
+
+
+def _expert_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    kinds = Counter((mixture.chosen, mixture.experts) for mixture in mixtures(profile.trace))
+    if kinds:
+        words = ", ".join(
+            f"{chosen} of {experts} experts in {times} layers" for (chosen, experts), times in kinds.items()
+        )
+        yield "Active parameters", profile.totals.active_params, Unit.EXACT, f"that a token meets: {words}"
 
 
 def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
