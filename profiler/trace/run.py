@@ -169,7 +169,7 @@ class _Run:
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:
-        held = self._structure.objects[weight.module]._parameters[weight.name]
+        held = self._structure.objects[weight.module]._parameters.get(weight.name)
         return weight._replace(gradient=self._gradients.get(id(held)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
