@@ -129,6 +129,43 @@ def matmul(a: Tensor, b: Tensor, *_: Value, out: Tensor) -> Cost:
     return Cost(macs=mac("out K", out.numel, a.shape[-1], of=a)) + QUANTISE * out.numel
 
 
+@formula("aten._int_mm", "bitsandbytes.int8_linear_matmul")
+def integer_product(a: Tensor, b: Tensor, *_: Value, out: Tensor) -> Cost:
+    return Cost(macs=mac("out K", out.numel, a.shape[-1], of=a))
+
+
+# bitsandbytes, by the schemas in bitsandbytes/_ops.py -----------------------------------------------------------------
+
+
+@formula("bitsandbytes.gemm_4bit", "bitsandbytes.gemv_4bit")
+def four_bits(x: Tensor, packed: Tensor, shape: tuple[int, int], *settings: Value, out: Tensor) -> Cost:
+    """Each weight is looked up in the codebook and multiplied with its block's absmax."""
+    outs, ins = shape
+    bias = settings[3] if len(settings) > 3 and isinstance(settings[2], str) else None
+    cost = Cost(macs=mac("M Cin Cout", x.numel // ins, ins, outs, of=x), muls=ins * outs)
+    return cost + _biased(bias if isinstance(bias, Tensor) else None, out)
+
+
+@formula("bitsandbytes.dequantize_4bit", "bitsandbytes.dequantize_blockwise")
+def from_codebook(packed: Tensor, *_: Value, out: Tensor) -> Cost:
+    return _SCALED * out.numel
+
+
+@formula("bitsandbytes.int8_vectorwise_quant")
+def quantise_rows(x: Tensor, *_: Value, out: Value) -> Cost:
+    """Each row by its largest magnitude."""
+    rows = x.numel // x.shape[-1]
+    return Cost(comparisons=1, muls=1) * x.numel + Cost(divs=1) * rows
+
+
+@formula("bitsandbytes.int8_scaled_mm")
+def scaled_product(
+    a: Tensor, b: Tensor, rows: Tensor, columns: Tensor, bias: Tensor | None = None, *_: Value, out: Tensor
+) -> Cost:
+    """The accumulators are multiplied with the scales of their row and of their column."""
+    return integer_product(a, b, out=out) + _SCALED * (2 * out.numel) + _biased(bias, out)
+
+
 # Elementwise ----------------------------------------------------------------------------------------------------------
 
 

@@ -83,7 +83,9 @@ def _register(kind: str) -> None:
         x: Tensor, batch_sizes: Tensor, hx: Value, params: tuple[Tensor, ...], has_biases: bool, num_layers: int,
         dropout: float, train: bool, bidirectional: bool, *, out: Value,
     ) -> Cost:  # fmt: skip
-        return recurrent_layers(kind, (("ΣT", x.shape[0]),), params, has_biases, num_layers, dropout, train, bidirectional)
+        return recurrent_layers(
+            kind, (("ΣT", x.shape[0]),), params, has_biases, num_layers, dropout, train, bidirectional
+        )
 
     @formula(f"aten.{kind}_cell")
     def cell(

@@ -10,7 +10,6 @@ pads its own layout is not to be seen from outside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -56,12 +55,8 @@ def is_holder(module: nn.Module) -> bool:
     """Whether a module is no layer, but holds the packed weights of its parent."""
     if type(module) is nn.ModuleList:
         return len(module) > 0 and all(map(is_holder, module))
-    return _holds(type(module))
-
-
-@cache
-def _holds(cls: type) -> bool:
-    return f"{cls.__module__}.{cls.__qualname__}" in _HOLDERS
+    cls = type(module)
+    return cls.__module__.startswith("torch.ao.") and f"{cls.__module__}.{cls.__qualname__}" in _HOLDERS
 
 
 def packed_in(module: nn.Module) -> Iterator[Packed]:
@@ -69,7 +64,7 @@ def packed_in(module: nn.Module) -> Iterator[Packed]:
     if type(module).__module__.startswith("torch.nn.modules"):
         return
     yield from _own(module)
-    for name, child in module._modules.items():
+    for child in module._modules.values():
         if child is not None and is_holder(child):
             yield from _recurrent(module, child) if isinstance(child, nn.ModuleList) else _own(child)
 
@@ -107,14 +102,21 @@ def _class(value: Any) -> str:
 # What is in one -------------------------------------------------------------------------------------------------------
 
 
+def unpacked_weights(held: Any) -> Iterator[tuple[str, Tensor]]:
+    """Copies of the weights and biases that a packed object holds, or the quantised tensor itself, with their names."""
+    if isinstance(held, Tensor):
+        yield "weight", held
+        return
+    for suffix, inner in _cell(held) if _class(held) == _CELL else (("", held),):
+        weight, *biases = _unpacked(inner)
+        yield f"weight{suffix}", weight
+        yield from ((f"bias{suffix}", bias) for bias in biases[:1] if bias is not None)
+
+
 def parts(held: Any) -> tuple[Part, ...]:
     """The tensors that a packed object, or a quantised tensor, holds: each weight with its helpers, and the bias."""
     with torch.inference_mode(False), torch.no_grad():
-        if isinstance(held, Tensor):
-            return tuple(_weight("weight", held))
-        if _class(held) == _CELL:
-            return tuple(part for name, inner in _cell(held) for part in _linear(inner, name))
-        return tuple(_linear(held, ""))
+        return tuple(part for name, tensor in unpacked_weights(held) for part in _parts(name, tensor))
 
 
 def value(found: Sequence[Part]) -> Value:
@@ -137,21 +139,16 @@ def _cell(held: Any) -> Iterator[tuple[str, Any]]:
     yield from zip(("_ih", "_hh"), held._get_method("__getstate__")()[-1], strict=True)
 
 
-def _linear(held: Any, suffix: str) -> Iterator[Part]:
-    weight, *biases = _unpacked(held)
-    yield from _weight(f"weight{suffix}", weight)
-    for bias in biases[:1]:
-        if bias is not None:
-            yield Part(f"bias{suffix}", contiguous(tuple(bias.shape), bias.dtype))
-
-
 def _unpacked(held: Any) -> tuple[Any, ...]:
     found = held._get_method("unpack")()
     return found if isinstance(found, tuple) else (found,)
 
 
-def _weight(name: str, weight: Tensor) -> Iterator[Part]:
+def _parts(name: str, weight: Tensor) -> Iterator[Part]:
     shape = tuple(weight.shape)
+    if name.startswith("bias"):
+        yield Part(name, contiguous(shape, weight.dtype))
+        return
     if not weight.is_quantized:  # the one packed weight that is not is kept as float16, and unpacked to float32
         yield Part(name, contiguous(shape, torch.float16))
         return
