@@ -16,9 +16,12 @@ Elementwise kernels dequantise, compute as their float twin does, and quantise. 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from profiler.ops.convolution import convolution_macs
 from profiler.ops.cost import NOTHING, Cost, Count
 from profiler.ops.elements import mac
+from profiler.ops.norm import layer_norm_cost
 from profiler.ops.recurrent import CELL, recurrent_cell, recurrent_layers
 from profiler.ops.registry import Uncovered, formula, formula_of, free
 from profiler.records import Tensor, Value, tensors
@@ -42,9 +45,17 @@ def unpacked(packed: Value) -> tuple[Tensor, Tensor | None]:
 # Between float and integer --------------------------------------------------------------------------------------------
 
 
-@formula("aten.quantize_per_tensor", "aten.quantize_per_channel", "aten.fake_quantize_per_tensor_affine_cachemask")
-def quantise(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+@formula("aten.quantize_per_tensor", "aten.quantize_per_channel")
+def quantise(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
     return QUANTISE * x.numel
+
+
+@formula(
+    "aten.fake_quantize_per_tensor_affine_cachemask", "aten.fake_quantize_per_channel_affine_cachemask",
+    "aten._fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+)  # fmt: skip
+def there_and_back(x: Tensor, *_: Value, out: Value) -> Cost:
+    return (QUANTISE + DEQUANTISE) * x.numel
 
 
 @formula("aten.quantize_per_tensor_dynamic")
@@ -65,17 +76,27 @@ free("a tensor that a tensor knows", "aten.q_per_channel_scales", "aten.q_per_ch
 # Convolutions and matrix products -------------------------------------------------------------------------------------
 
 
-def _convolution(*names: str, transposed: bool = False) -> None:
-    @formula(*names)
-    def convolution(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
+def _convolution(name: str, rank: int, transposed: bool = False) -> None:
+    def products(x: Tensor, packed: Value, out: Tensor) -> Cost:
         weight, bias = unpacked(packed)
-        macs = convolution_macs(_as_image(x, weight), weight, _as_image(out, weight), transposed)
-        return macs + _biased(bias, out) + QUANTISE * out.numel
+        if rank == 1:
+            x, out = _as_image(x), _as_image(out)
+        macs = convolution_macs(x, weight, out, transposed)
+        return macs + _biased(bias, out)
+
+    @formula(f"quantized.{name}", *(() if transposed else (f"quantized.{name}_relu",)))
+    def convolution(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
+        return products(x, packed, out) + QUANTISE * out.numel
+
+    @formula(f"quantized.{name}_dynamic")
+    def dynamic(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
+        """See `_dynamic`."""
+        return products(x, packed, out) + (RANGE + QUANTISE) * x.numel + _SCALED * out.numel
 
 
-def _as_image(x: Tensor, weight: Tensor) -> Tensor:
+def _as_image(x: Tensor) -> Tensor:
     """A one-dimensional convolution is kept as one of an image of height 1."""
-    return Tensor((*x.shape[:-1], 1, x.shape[-1]), x.dtype) if x.ndim < weight.ndim else x
+    return Tensor((*x.shape[:-1], 1, x.shape[-1]), x.dtype)
 
 
 def _biased(bias: Tensor | None, out: Tensor) -> Cost:
@@ -83,8 +104,8 @@ def _biased(bias: Tensor | None, out: Tensor) -> Cost:
 
 
 for _rank in (1, 2, 3):
-    _convolution(f"quantized.conv{_rank}d", f"quantized.conv{_rank}d_relu")
-    _convolution(f"quantized.conv_transpose{_rank}d", transposed=True)
+    _convolution(f"conv{_rank}d", _rank)
+    _convolution(f"conv_transpose{_rank}d", _rank, transposed=True)
 
 
 @formula("quantized.conv2d_add", "quantized.conv2d_add_relu")
@@ -211,6 +232,20 @@ _like_float("quantized.layer_norm", "aten.layer_norm", 4)
 _like_float("quantized.group_norm", "aten.group_norm", 4)
 
 
+@formula("quantized.mul.Scalar", "quantized.mul_scalar", "quantized.mul_relu.Scalar", "quantized.mul_scalar_relu")
+def times_number(x: Tensor, *_: Value, out: Tensor) -> Cost:
+    """The scale is multiplied, and the integers stay; a ReLU compares them."""
+    return NOTHING
+
+
+@formula("quantized.instance_norm")
+def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Value, out: Tensor) -> Cost:
+    """Each channel of each sample by itself."""
+    rows = x.shape[0] * x.shape[1]
+    norm = layer_norm_cost(rows, x.numel // rows if rows else 0, scale=weight is not None, shift=bias is not None)
+    return norm + (DEQUANTISE + QUANTISE) * x.numel
+
+
 @formula("quantized.relu6", "quantized.clamp")
 def clamp(x: Tensor, *_: Value, out: Tensor) -> Cost:
     """Compares integers."""
@@ -233,7 +268,7 @@ for _rank_suffix in ("", "1d", "2d", "3d"):
 
 
 def _pooling(rank: int) -> None:
-    @formula(f"aten.quantized_max_pool{rank}d", f"quantized.max_pool{rank}d")
+    @formula(f"aten.quantized_max_pool{rank}d", *((f"quantized.max_pool{rank}d",) if rank < 3 else ()))
     def max_pool(x: Tensor, *settings: Value, out: Tensor) -> Cost:
         return formula_of(f"aten.max_pool{rank}d")(x, *settings, out=out)
 
@@ -249,7 +284,7 @@ def _rows(weight: Tensor, indices: Tensor) -> int:
 @formula("quantized.embedding_byte", "quantized.embedding_4bit")
 def embedding(packed: Value, indices: Tensor, *_: Value, out: Tensor) -> Cost:
     weight, _bias = unpacked(packed)
-    return DEQUANTISE * _rows(weight, indices) + _read_rows(packed, indices)
+    return replace(DEQUANTISE * _rows(weight, indices), bytes_read=_read_bytes(packed, indices))
 
 
 @formula("quantized.embedding_bag_byte", "quantized.embedding_bag_4bit")
@@ -257,15 +292,16 @@ def embedding_bag(packed: Value, indices: Tensor, *_: Value, out: Tensor, **__: 
     """The rows of a bag are added up."""
     weight, _bias = unpacked(packed)
     rows = _rows(weight, indices)
-    return DEQUANTISE * rows + Cost(adds=max(rows - out.numel, 0)) + _read_rows(packed, indices)
+    cost = DEQUANTISE * rows + Cost(adds=max(rows - out.numel, 0))
+    return replace(cost, bytes_read=_read_bytes(packed, indices))
 
 
-def _read_rows(packed: Value, indices: Tensor) -> Cost:
+def _read_bytes(packed: Value, indices: Tensor) -> int:
     """Each row that is looked up, with its scale and zero point, and the indices."""
     held = list(tensors(packed))
     words = held[0].shape[0]
     a_row = sum(tensor.size_bytes for tensor in held) // words if words else 0
-    return Cost(bytes_read=indices.size_bytes + indices.numel * a_row)
+    return indices.size_bytes + indices.numel * a_row
 
 
 # Recurrent layers -----------------------------------------------------------------------------------------------------

@@ -112,12 +112,17 @@ def scales_of(module: nn.Module) -> Iterator[Kept]:
             return
 
 
+def _own(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
+    yield from module._parameters.items()
+    yield from module._buffers.items()
+
+
 # By names -------------------------------------------------------------------------------------------------------------
 
 
 def packings_of(module: nn.Module) -> Mapping[str, Packing]:
     """How a module's own parameters and buffers are packed, by their names."""
-    held = {name: tensor for name, tensor in (module._parameters | module._buffers).items() if tensor is not None}
+    held = {name: tensor for name, tensor in _own(module) if tensor is not None}
     if not any(tensor.dtype in _PACKED_DTYPES for tensor in held.values()):
         return {}
     records = {name: layout_of(tensor).tensor for name, tensor in held.items()}
