@@ -18,7 +18,7 @@ F32 = 4  # bytes
 
 
 def model() -> nn.Sequential:
-    """A convolution that has lost half of its weights, a linear layer that has lost 2 of 10 outputs; the rest is ones."""
+    """A convolution that has lost half of its weights, a linear layer 2 of its 10 outputs; the rest is ones."""
     found = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 10))
     for weight in found.parameters():
         nn.init.constant_(weight, 1)
