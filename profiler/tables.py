@@ -153,6 +153,11 @@ def _of_step(get: Callable[[Trained], int]) -> Callable[[Layer, Profile], int | 
     return lambda layer, profile: None if layer.trained is None else get(layer.trained)
 
 
+def _zeros(layer: Layer, profile: Profile) -> int | None:
+    """Not known of weights that nobody looked at, or that cannot be."""
+    return layer.total.zeros if layer.total.zeros_of or not layer.params else None
+
+
 def _words(layer: Layer, profile: Profile) -> str:
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
@@ -171,7 +176,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("output", "Output", Unit.SHAPE, lambda layer, profile: _shape(layer.output), 3, 18),
         Column("params", "Parameters", Unit.EXACT, lambda layer, profile: layer.params, 1),
         Column("stored", "Stored", Unit.EXACT, lambda layer, profile: layer.total.stored_params, 4),
-        Column("zeros", "Zeros", Unit.EXACT, lambda layer, profile: stored.zeros(layer.total), 2),
+        Column("zeros", "Zeros", Unit.EXACT, _zeros, 2),
         Column("sparsity", "Zeros %", Unit.SHARE, lambda layer, profile: stored.sparsity(layer.total), 2),
         Column("trainable", "Trainable", Unit.EXACT, lambda layer, profile: layer.total.trainable_params, 4),
         Column("frozen", "Frozen", Unit.EXACT, lambda layer, profile: layer.total.frozen_params, 4),

@@ -102,7 +102,7 @@ def _helper(name: str, tensor: Any, form: str) -> Iterator[Kept]:
 
 def scales_of(module: nn.Module) -> Iterator[Kept]:
     """The scales of an 8-bit weight, which are not among its layer's parameters and buffers."""
-    weight = module._parameters.get("weight")
+    weight = registered(module._parameters, "weight")
     if weight is None or weight.dtype is not torch.int8 or "SCB" in module._buffers:
         return
     for holder in (weight, getattr(module, "state", None)):
@@ -110,6 +110,14 @@ def scales_of(module: nn.Module) -> Iterator[Kept]:
         if isinstance(scales, Tensor):
             yield Kept("SCB", scales, Packing("int8"))
             return
+
+
+def registered(registry: Any, name: str) -> Tensor | None:
+    """A module's parameter or buffer by name. A scripted module has them in something that is only nearly a dict."""
+    if name not in registry:
+        return None
+    found: Tensor | None = registry[name]
+    return found
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:

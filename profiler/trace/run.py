@@ -22,6 +22,7 @@ from profiler.trace import memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import input_records, leaves, map_leaves, on_device, on_meta, once
 from profiler.trace.guard import Guard, in_mode, uncollected
+from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
@@ -186,7 +187,7 @@ class _Run:
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:
-        held = self._structure.objects[weight.module]._parameters.get(weight.name)
+        held = registered(self._structure.objects[weight.module]._parameters, weight.name)
         return weight._replace(gradient=self._gradients.get(id(held)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from profiler import errors
 from profiler.records import Weight
-from profiler.trace.inner import Kept, kept_in
+from profiler.trace.inner import Kept, kept_in, registered
 from profiler.trace.packed import Packed, packed_in, unpacked_weights
 
 _ORIGINAL = "_orig"  # what torch.nn.utils.prune calls a parameter that it has put a mask on
@@ -36,7 +36,7 @@ def _zeros(weight: Weight, module: nn.Module, objects: Mapping[str, int]) -> int
         return 0
     if weight.name in objects:
         return objects[weight.name]
-    tensor = module._parameters.get(weight.name)
+    tensor = registered(module._parameters, weight.name)
     if tensor is None:
         return None
     kept = kept_in(weight.name, tensor)
@@ -48,7 +48,9 @@ def _zeros(weight: Weight, module: nn.Module, objects: Mapping[str, int]) -> int
 
 
 def _masked(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
-    mask = module._buffers.get(f"{name.removesuffix(_ORIGINAL)}_mask") if name.endswith(_ORIGINAL) else None
+    if not name.endswith(_ORIGINAL):
+        return tensor
+    mask = registered(module._buffers, f"{name.removesuffix(_ORIGINAL)}_mask")
     return tensor if mask is None else tensor * mask
 
 
