@@ -45,7 +45,10 @@ def unpacked(packed: Value) -> tuple[Tensor, Tensor | None]:
 # Between float and integer --------------------------------------------------------------------------------------------
 
 
-@formula("aten.quantize_per_tensor", "aten.quantize_per_channel")
+@formula(
+    "aten.quantize_per_tensor", "aten.quantize_per_channel",
+    "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.quantize_per_channel",
+)  # fmt: skip
 def quantise(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
     return QUANTISE * x.numel
 
@@ -63,8 +66,10 @@ def quantise_dynamic(x: Tensor, *_: Value, out: Tensor) -> Cost:
     return (RANGE + QUANTISE) * x.numel
 
 
-@formula("aten.dequantize.self")
-def dequantise(x: Tensor, *, out: Tensor) -> Cost:
+@formula(
+    "aten.dequantize.self", "quantized_decomposed.dequantize_per_tensor", "quantized_decomposed.dequantize_per_channel"
+)
+def dequantise(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
     return NOTHING if x.is_float else DEQUANTISE * x.numel
 
 

@@ -30,7 +30,7 @@ _INDICES: Mapping[torch.layout, tuple[str, ...]] = {
     torch.sparse_bsc: ("ccol_indices", "row_indices"),
 }
 _PLAIN_TYPES = (Tensor, Parameter)
-_PACKED_DTYPES = (torch.uint8, torch.int8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2)
+_PACKED_DTYPES = {torch.uint8, torch.int8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2}
 
 
 class Kept(NamedTuple):
@@ -39,6 +39,11 @@ class Kept(NamedTuple):
     name: str
     tensor: Tensor
     packing: Packing
+
+
+def is_one_piece(tensor: Tensor) -> bool:
+    """Whether a parameter is an ordinary tensor of its weights, as nearly all are."""
+    return type(tensor) in _PLAIN_TYPES and tensor.layout is torch.strided
 
 
 def kept_in(name: str, tensor: Tensor) -> list[Kept]:
@@ -112,6 +117,16 @@ def scales_of(module: nn.Module) -> Iterator[Kept]:
             return
 
 
+def may_be_packed(module: nn.Module) -> bool:
+    """Whether it has a tensor of a dtype that weights are packed in. Asked of every module, so in a hurry."""
+    for registry in (module._parameters, module._buffers):
+        if registry:
+            for tensor in registry.values():
+                if tensor is not None and tensor.dtype in _PACKED_DTYPES:
+                    return True
+    return False
+
+
 def registered(registry: Any, name: str) -> Tensor | None:
     """A module's parameter or buffer by name. A scripted module has them in something that is only nearly a dict."""
     if name not in registry:
@@ -130,9 +145,6 @@ def _own(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
 
 def packings_of(module: nn.Module) -> Mapping[str, Packing]:
     """How a module's own parameters and buffers are packed, by their names."""
-    held = {name: tensor for name, tensor in _own(module) if tensor is not None}
-    if not any(tensor.dtype in _PACKED_DTYPES for tensor in held.values()):
-        return {}
-    records = {name: layout_of(tensor).tensor for name, tensor in held.items()}
+    records = {name: layout_of(tensor).tensor for name, tensor in _own(module) if tensor is not None}
     records |= {kept.name: layout_of(kept.tensor).tensor for kept in scales_of(module)}
     return packings(records)

@@ -71,9 +71,10 @@ def packed_in(module: nn.Module) -> Iterator[Packed]:
 
 def _own(module: nn.Module) -> Iterator[Packed]:
     for name, value in module.__dict__.items():
-        if isinstance(value, torch.ScriptObject) and is_packed(value):
+        kind = type(value)
+        if kind is torch.ScriptObject and is_packed(value):
             yield Packed(value, "", _SUFFIXES[name]) if name in _SUFFIXES else Packed(value, f"{name}.")
-        elif isinstance(value, Tensor) and value.is_quantized:
+        elif kind is Tensor and value.is_quantized:
             yield Packed(value) if name == "weight" else Packed(value, f"{name}.")
 
 

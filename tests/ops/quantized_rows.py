@@ -140,6 +140,10 @@ QUANTIZED = [
         muls=10, adds=10, comparisons=(2 + 2) * 10,
     ),
     row("aten.dequantize.self", q(2, 5), out=f(2, 5), muls=10, adds=10),
+    row(
+        "quantized_decomposed.dequantize_per_channel.default", Tensor((2, 5), "int8"), f(2), i(2), 0, -128, 127, "int8",
+        out=f(2, 5), muls=10, adds=10,
+    ),
     row("aten.dequantize.self", f(2, 5), out=f(2, 5)),
     row(
         "aten.fake_quantize_per_tensor_affine_cachemask.default", f(2, 5), 0.1, 3, 0, 255,
