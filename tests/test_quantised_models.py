@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.ao import quantization as ao
 from torch.ao.quantization import quantize_fx
 
 from profiler import Profile, ProfileError, profile
+from profiler.accounts import account
 from profiler.parameters import count
+from profiler.peers.reading import Reading
 from profiler.records import Packing, Weight
 from tests.shell import run
 
@@ -136,6 +140,21 @@ def test_a_file_of_the_state_dict_has_these_bytes(pair: tuple[Profile, Profile])
     torch.save(state, file)
     written = sum(entry.file_size for entry in zipfile.ZipFile(file).filelist if "/data/" in entry.filename)
     assert written == quantised.totals.param_bytes - numbers + outputs
+
+
+def quantised_names() -> list[str]:
+    models = pytest.importorskip("torchvision.models")
+    return [name for name in models.list_models() if name.startswith("quantized_")]
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("name", quantised_names())
+def test_every_quantised_model_of_torchvision(name: str) -> None:
+    """tests/benchmarks/torchvision_registry.py compares their figures with torchvision's."""
+    found, plain = profile(name), profile(f"{name}(quantize=False)")
+    assert not found.unknown_ops
+    assert found.totals.macs == plain.totals.macs
+    assert 0 < found.totals.param_bytes < plain.totals.param_bytes // 3
 
 
 # Kinds of quantisation ------------------------------------------------------------------------------------------------
@@ -354,3 +373,30 @@ def test_what_is_quantised_already_stays(spec: str, capsys: pytest.CaptureFixtur
 def test_it_cannot_be_trained(spec: str) -> None:
     with pytest.raises(ProfileError, match="no backward pass"):
         profile(spec, (1, 64), train=True)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=4), st.integers(1, 9))
+@settings(max_examples=25, deadline=None)
+def test_any_chain_of_layers(layers: list[tuple[int, bool]], width: int) -> None:
+    """Parameters and products are those of the float model, a weight takes a byte, and each layer 16 for its scale."""
+    modules, fed = [], width
+    for out, has_bias in layers:
+        modules.append(nn.Linear(fed, out, bias=has_bias))
+        fed = out
+    plain = profile(nn.Sequential(*modules), (2, width)).totals
+    found = profile(dynamic(nn.Sequential(*modules)), (2, width)).totals
+    biases = sum(out for out, has_bias in layers if has_bias)
+    assert (found.params, found.macs) == (plain.params, plain.macs)
+    assert found.param_bytes == (plain.params - biases) * I8 + biases * F32 + len(layers) * (F64 + I64)
+
+
+@pytest.mark.parametrize("tool", ["thop", "deepspeed"])
+def test_an_account_explains_parameters_that_torch_does_not_see(tool: str) -> None:
+    """A counter that asks torch for parameters finds none."""
+    found = profile(dynamic(nn.Sequential(nn.Linear(8, 4))), (2, 8))
+    said = account(found.trace, Reading(tool, total=found.under(tool).totals.flops, params=0)).parameters
+    assert said is not None
+    assert said.ours == 8 * 4 + 4
+    assert said.remainder == 0
+    assert sum(share.amount for term in said.terms for share in term.shares) == -(8 * 4 + 4)
+    assert not said.suspects
