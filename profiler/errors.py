@@ -207,6 +207,14 @@ class NewerTrace(ProfileError):
         super().__init__(f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model")
 
 
+class ZerosNeedWeights(ProfileError):
+    def __init__(self, model: str, why: str) -> None:
+        super().__init__(
+            f"{model}: its zeros cannot be counted, for {why}; profile a model that has its weights, from Python or by "
+            "FILE.py:CALLABLE"
+        )
+
+
 class SavedIsFixed(ProfileError):
     def __init__(self, path: str, what: str = "--input and --batch") -> None:
         super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")

@@ -210,6 +210,10 @@ Checkpoint = Annotated[
         panel=_MEMORY,
     ),
 ]
+Zeros = Annotated[
+    bool,
+    typer.Option("--zeros", help="Count the weights that are zero, as pruning makes them.", rich_help_panel=_MEMORY),
+]
 
 
 # What if --------------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 _FED = ("--input", "--batch", "--seq", "--trust-remote-code")
-_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint")
+_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint", "--zeros")
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
