@@ -29,6 +29,9 @@ _LLAVA = (
     " vision_config={'model_type': 'clip_vision_model', 'hidden_size': 32, 'intermediate_size': 64,"
     " 'num_hidden_layers': 3, 'num_attention_heads': 4, 'image_size': 28, 'patch_size': 14, 'projection_dim': 32})"
 )
+_TILES = _LLAVA.replace("Llava", "LlavaNext").replace(
+    "image_token_id", "image_grid_pinpoints=[[56, 28]], image_token_id"
+)
 # One of each kind; small, where the library's own default is not.
 _SPECS = {
     "decoder, grouped queries": _LLAMA,
@@ -52,6 +55,7 @@ _SPECS = {
     "speech to text": "hf:WhisperConfig(encoder_layers=1, decoder_layers=1)",
     "text and image": "hf:CLIPConfig(text_config={'num_hidden_layers': 2}, vision_config={'num_hidden_layers': 2})",
     "image in a text": _LLAVA,
+    "image in tiles in a text": _TILES,
 }
 
 
@@ -176,6 +180,12 @@ def test_batch_and_length() -> None:
         "input_ids": (3, 20),
         "decoder_input_ids": (3, 20),
     }
+
+
+def test_an_image_is_fed_whole_and_in_tiles(subjects: dict[str, Subject]) -> None:
+    given = subjects["image in tiles in a text"].kwargs
+    assert given["pixel_values"].shape == (1, 1 + 2, 3, 28, 28)
+    assert given["image_sizes"].tolist() == [[28, 28]]
 
 
 def test_no_more_tokens_than_positions() -> None:
