@@ -16,6 +16,7 @@ from profiler.tables import (
     Table,
     Unit,
     chosen_columns,
+    held,
     inputs_words,
     run_words,
     uncounted,
@@ -53,6 +54,7 @@ CHANGE_COLUMNS: Mapping[str, Column] = {
     )
 }
 DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", "activations")
+_WEIGHTS_CHANGE_COLUMNS = ("change", "layer", "what", "params", "buffers", "size")
 
 
 def diff_tables(found: Diff) -> Iterator[Table]:
@@ -61,12 +63,13 @@ def diff_tables(found: Diff) -> Iterator[Table]:
     totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in found.totals)
     yield Table(_TOTALS, totals, notes=tuple(diff_notes(found)), caption=title, chosen=True)
     if found.blocks:
-        columns = chosen_columns(found.columns or DEFAULT_CHANGE_COLUMNS, CHANGE_COLUMNS)
+        usual = _WEIGHTS_CHANGE_COLUMNS if found.is_of_weights else DEFAULT_CHANGE_COLUMNS
+        columns = chosen_columns(found.columns or usual, CHANGE_COLUMNS)
         rows = tuple(_change_rows(found, columns))
         yield Table(columns, rows, caption=f"Layers: {_counted(found.blocks)}", chosen=bool(found.columns))
 
 
-def _growth(before: int, growth: float | None) -> float | str:
+def _growth(before: int | None, growth: float | None) -> float | str:
     """There is no percentage of nothing."""
     return _NOTHING if growth is None else growth
 
@@ -92,7 +95,8 @@ def _rest(rest: Sequence[Change], column: Column, found: Diff) -> Any:
     """What is not shown, in one row: how many they are, and their amounts together."""
     if column.unit is Unit.TEXT:
         return f"… and {len(rest)} more" if column.name == "layer" else _NOTHING
-    return sum(column.get(block, found) for block in rest)
+    amounts = [column.get(block, found) for block in rest]
+    return None if None in amounts else sum(amounts)
 
 
 def place(change: Change) -> str:
@@ -121,7 +125,7 @@ def words(change: Change) -> str:
 
 
 def _described(layer: Layer) -> str:
-    return describe(layer.module, layer.weights)
+    return describe(layer.module, layer.weights) if layer.was_run else held(layer)
 
 
 def _reason(reason: Reason) -> str:

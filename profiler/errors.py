@@ -157,6 +157,45 @@ class SavedIsFixed(ProfileError):
         super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")
 
 
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+class UnreadableCheckpoint(ProfileError):
+    """`why` is about the file, as "it is truncated", and has the remedy where there is one."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be read as a checkpoint: {why}")
+
+
+class MissingShard(ProfileError):
+    def __init__(self, path: str, missing: Sequence[str], shards: int) -> None:
+        super().__init__(
+            f"{path} is in {shards} files, of which {len(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
+            f"{_some(missing)}; put {'it' if len(missing) == 1 else 'them'} beside it"
+        )
+
+
+class NothingRan(ProfileError):
+    """`so` is what that means for what was asked for."""
+
+    def __init__(self, model: str, so: str) -> None:
+        super().__init__(f"{model} was read from a file's header and nothing ran, so {so}; name the model itself")
+
+
+class NotKnown(ProfileError):
+    def __init__(self, model: str, figure: str, limit: str, place: str) -> None:
+        super().__init__(
+            f"{model}, {figure}: cannot be held to {limit} ({place}); the model was read from a file's header and "
+            f"nothing ran, so its {figure} are not known"
+        )
+
+
+class NoCheckpoint(ProfileError):
+    def __init__(self, folder: str, found: Sequence[str]) -> None:
+        held = f"it has several, {_some(found)}" if found else "it has none"
+        super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {held}; name a file")
+
+
 # Several models -------------------------------------------------------------------------------------------------------
 
 
