@@ -211,7 +211,9 @@ def _header(raw: Mapping[str, Any]) -> Header:
     besides = tuple(Besides(str(what), *map(int, figures)) for what, *figures in raw["besides"])
     metadata = {str(key): str(value) for key, value in raw["metadata"].items()}
     wrapper = tuple(map(str, raw["wrapper"]))
-    return Header(str(raw["format"]), int(raw["files"]), int(raw["size_bytes"]), wrapper, besides, metadata)
+    return Header(
+        str(raw["format"]), int(raw["files"]), int(raw["size_bytes"]), wrapper, besides, metadata, bool(raw["is_ema"])
+    )
 
 
 def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> Tensor:

@@ -18,6 +18,7 @@ from profiler.tables import (
     chosen_columns,
     held,
     inputs_words,
+    run_note,
     run_words,
     uncounted,
     unit_note,
@@ -116,12 +117,12 @@ def words(change: Change) -> str:
     """What was added or removed, or in what it differs."""
     size = f", {change.layers} layers" if change.layers > 1 else ""
     if change.before is None or change.after is None:
-        return _described(change.now) + size
+        return (_described(change.now) + size).removeprefix(", ")
     old, new = _described(change.before), _described(change.after)
     if old != new:
         return f"{old} became {new}{size}"
     said = ", ".join(dict.fromkeys([*map(_reason, change.reasons), *_costs(change)]))
-    return new + size + (f": {said}" if said else "")
+    return (new + size).removeprefix(", ") + (f": {said}" if said else "")
 
 
 def _described(layer: Layer) -> str:
@@ -167,11 +168,13 @@ def diff_notes(found: Diff) -> Iterator[str]:
     yield unit_note(after)
     if found.given.convention.name != after.convention.name:
         yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
-    if before.trace.engine == after.trace.engine:
+    if found.is_of_weights:
+        yield f"{run_note(found.not_run.trace)}"
+    elif before.trace.engine == after.trace.engine:
         yield f"Engine {after.trace.engine}."
     else:
         yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
-    if not _is_fed_otherwise(before, after):
+    if not found.is_of_weights and not _is_fed_otherwise(before, after):
         yield f"Input {inputs_words(after.trace.inputs)}."
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
@@ -183,6 +186,8 @@ def warnings(found: Diff) -> Iterator[str]:
     before, after = found.before, found.after
     yield from uncounted(before, "Before: ")
     yield from uncounted(after, "After: ")
+    if found.is_of_weights:
+        return
     if _is_fed_otherwise(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
         yield f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them."

@@ -171,7 +171,7 @@ class Diff(Shown):
         for total in self.totals:
             if total.name in allowed.named and total.name not in known:
                 limit = f"{allowed.named[total.name]} % more"
-                yield errors.NotKnown(self._not_run.model, total.heading, limit, "--max-increase")
+                yield errors.NotKnown(self.not_run.model, total.heading, limit, "--max-increase")
         for growth in growths(allowed, known):
             yield self._grew(growth)
         if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
@@ -193,7 +193,7 @@ class Diff(Shown):
         return [block.path for block in grown]
 
     @property
-    def _not_run(self) -> Profile:
+    def not_run(self) -> Profile:
         """The model that was read from a file alone, where one was."""
         return self.after if not self.after.trace.was_run else self.before
 

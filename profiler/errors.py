@@ -182,6 +182,34 @@ class NothingRan(ProfileError):
         super().__init__(f"{model} was read from a file's header and nothing ran, so {so}; name the model itself")
 
 
+class NeedsARun(ProfileError):
+    def __init__(self, option: str, spec: str) -> None:
+        super().__init__(
+            f"{option} is about a run, and {spec} holds weights without code, which nothing can run; name the model "
+            "itself"
+        )
+
+
+class NotACheckpoint(ProfileError):
+    def __init__(self, option: str, spec: str) -> None:
+        super().__init__(f"{option} reads the values of a checkpoint, and {spec} is none; name a file of weights")
+
+
+class NotFinite(CheckFailed):
+    """`named` are the first of the tensors, with what is in them."""
+
+    def __init__(self, path: str, tensors: int, named: Sequence[str]) -> None:
+        which = ", ".join(named) + ", ..." * (tensors > len(named))
+        super().__init__(f"{path}: {tensors:,} tensor{'s have' if tensors > 1 else ' has'} values not finite: {which}")
+
+
+class DoesNotFitModel(CheckFailed):
+    """`why` are the kinds of differences with some names."""
+
+    def __init__(self, path: str, model: str, why: str, remedy: str) -> None:
+        super().__init__(f"{path} does not fit {model}: {why}" + (f"; {remedy}" if remedy else ""))
+
+
 class NotKnown(ProfileError):
     def __init__(self, model: str, figure: str, limit: str, place: str) -> None:
         super().__init__(
@@ -690,6 +718,7 @@ class BudgetFailed(CheckFailed):
     def __init__(self, failures: Sequence[ProfileError]) -> None:
         super().__init__("; and ".join(map(str, failures)))
         self.failures = tuple(failures)
+        self.status = max((failure.status for failure in failures), default=1)
 
 
 class NoSuchBudgetFile(ProfileError):

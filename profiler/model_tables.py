@@ -172,7 +172,8 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
     profiles = [entry.profile for entry in entries if entry.profile is not None]
     for entry, profile in zip(entries, profiles, strict=True):
         yield from uncounted(profile, f"{entry.label}: ")
-    yield from dict.fromkeys(unit_note(profile) for profile in profiles)
+    ran = [profile for profile in profiles if profile.trace.was_run]
+    yield from dict.fromkeys(unit_note(profile) for profile in ran or profiles)
     if any(column.unit is Unit.TIMES for column in columns):
         nothing = "" if comparison.reference.profile else ", which could not be profiled"
         yield f"Rel.: times as much as {comparison.reference.label}{nothing}."

@@ -20,6 +20,7 @@ from profiler.shown import Shown
 if TYPE_CHECKING:
     from profiler.budget import BudgetCheck, Given
     from profiler.differences import Diff
+    from profiler.fits import Fit
     from profiler.memory_report import MemoryReport
     from profiler.quantised import Quantised
 
@@ -157,6 +158,12 @@ class Profile(Shown):
         from profiler.quantised import quantised  # which is about profiles
 
         return quantised(self, scheme)
+
+    def fits(self, path: str | os.PathLike[str]) -> Fit:
+        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
+        from profiler.fits import fit_trace  # which is about profiles
+
+        return fit_trace(self.trace, str(path))
 
     @cached_property
     def figures(self) -> Figures:

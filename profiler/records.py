@@ -232,7 +232,8 @@ class Besides(NamedTuple):
 class Header:
     """What a file without code says of itself beside its weights.
 
-    `wrapper` is what stands before the weights' names in the file ("state_dict", "module."), outermost first.
+    `wrapper` is what stands before the weights' names in the file ("state_dict", "module."), outermost first. `is_ema`
+    is whether they are a moving average of the weights, which are not there themselves.
     `size_bytes` is that of all its `files`.
     """
 
@@ -242,6 +243,7 @@ class Header:
     wrapper: tuple[str, ...] = ()
     besides: tuple[Besides, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    is_ema: bool = False
 
 
 NOT_RUN = "none"  # the engine of what was read and not run

@@ -197,7 +197,7 @@ def _size_share(layer: Layer, profile: Profile) -> float | None:
 
 def _words(layer: Layer, profile: Profile) -> str:
     if not layer.was_run:
-        return held(layer)
+        return layer.kind
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
     words = describe(layer.module, layer.weights) + _repeated(layer, profile)
@@ -210,6 +210,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.name or profile.model, 0, 24),
         Column("path", "Path", Unit.TEXT, lambda layer, profile: layer.path, 0, 40),
         Column("kind", "Kind", Unit.TEXT, _words, 0, 26),
+        Column("tensors", "Tensors", Unit.TEXT, lambda layer, profile: held(layer), 0, 26),
         Column("class", "Class", Unit.TEXT, lambda layer, profile: layer.kind, 0, 26),
         Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
         Column("output", "Output", Unit.SHAPE, lambda layer, profile: _shape(layer.output), 3, 18),
@@ -238,7 +239,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
 }
 STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
 TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
-CHECKPOINT_LAYER_COLUMNS = ("layer", "kind", "dtype", "params", "buffers", "size", "size_share")
+CHECKPOINT_LAYER_COLUMNS = ("layer", "tensors", "dtype", "params", "buffers", "size", "size_share")
 DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
 
 
@@ -425,7 +426,9 @@ def _file_notes(trace: Trace) -> Iterator[str]:
     if header is None:
         return
     if header.wrapper:
-        yield f"Taken off the names: {', '.join(header.wrapper)}."
+        yield f"Taken off the names: {', '.join(map(repr, header.wrapper))}."
+    if header.is_ema:
+        yield "The weights are a moving average (EMA); those that it is of are not in the file."
     said = [f"{key} {value}" for key, value in header.metadata.items() if len(value) <= _SHORT]
     if said:
         rest = f", and {len(header.metadata) - _MOST_SAID:,} more" * (len(header.metadata) > _MOST_SAID)

@@ -113,7 +113,7 @@ def _joined(path: str, shards: Sequence[str]) -> Contents:
     twice = [keys for keys, times in Counter(entry.keys for entry in entries).items() if times > 1]
     if twice:
         raise errors.UnreadableCheckpoint(path, f"{quoted('.'.join(map(str, twice[0])))} is in two of its files")
-    return Contents(found[0].format, tuple(shards), tuple(entries), tuple(storages), _metadata(found))
+    return Contents(found[0].format, tuple(shards), tuple(entries), tuple(storages), _metadata(found), found[0].order)
 
 
 def _moved(entry: Entry, by: int) -> Entry:

@@ -42,13 +42,17 @@ class Entry(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """One checkpoint, however many files it is in; `paths` are those that hold tensors."""
+    """One checkpoint, however many files it is in; `paths` are those that hold tensors.
+
+    `order` is that of a number's bytes, as `struct` has it.
+    """
 
     format: str
     paths: tuple[str, ...]
     entries: tuple[Entry, ...]
     storages: tuple[Place, ...]
     metadata: Mapping[str, str] = {}
+    order: str = "<"
 
 
 def size_bytes(shape: tuple[int, ...], bits: int) -> int:

@@ -90,7 +90,9 @@ def read(path: str, data: Bytes) -> Contents:
     _check_places(rows, alignment, len(data) - start)
     entries = tuple(row.entry._replace(storage=i) for i, row in enumerate(rows))
     storages = tuple(Place(path, start + row.offset, row.size) for row in rows)
-    return Contents(FORMAT, (path,), entries, storages, {key: str(value) for key, value in metadata.items()})
+    return Contents(
+        FORMAT, (path,), entries, storages, {key: str(value) for key, value in metadata.items()}, fields.order
+    )
 
 
 def shards(path: str) -> list[str]:

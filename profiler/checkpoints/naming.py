@@ -36,15 +36,21 @@ class Weight(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The model's tensors, what was taken off their names, outermost first, and how many others there are.
+    """The model's tensors; what they stand in, outermost first; a prefix that all names had; and the other tensors.
 
     `is_ema` is whether they are a moving average, for want of the weights themselves.
     """
 
     weights: tuple[Weight, ...]
-    wrapper: tuple[str, ...]
+    around: tuple[str, ...]
+    prefix: str
     besides: tuple[Besides, ...]
     is_ema: bool = False
+
+    @property
+    def named(self) -> dict[str, Weight]:
+        """By the names that they have in the file."""
+        return {self.prefix + weight.name: weight for weight in self.weights}
 
 
 def told_apart(contents: Contents) -> Found:
@@ -58,8 +64,7 @@ def told_apart(contents: Contents) -> Found:
     names = [".".join(map(str, entry.keys[len(around) :])) for entry in entries]
     prefix = _prefix(names)
     weights = (Weight(name[len(prefix) :], entry) for name, entry in zip(names, entries, strict=True))
-    wrapper = (*map(str, around), *([prefix] if prefix else []))
-    return Found(tuple(weights), wrapper, _besides(rest), chosen == EMA)
+    return Found(tuple(weights), tuple(map(str, around)), prefix, _besides(rest), chosen == EMA)
 
 
 def _kind(keys: Keys) -> str:

@@ -44,12 +44,13 @@ def _zipped(path: str, data: Bytes) -> Contents:
         records = _records(archive, len(data))
         root = _root(records)
         made, length = _pickle(archive, records[f"{root}data.pkl"])
+        order = _order(archive, records.get(f"{root}byteorder"))
     sizes = {
         name.removeprefix(f"{root}data/"): Place(path, record.header_offset, record.file_size, in_zip=True)
         for name, record in records.items()
         if name.startswith(f"{root}data/")
     }
-    return _contents(FORMAT, path, made, sizes, length)
+    return _contents(FORMAT, path, made, sizes, length)._replace(order=order)
 
 
 def _archive(path: str) -> zipfile.ZipFile:
@@ -97,12 +98,22 @@ def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> tuple[Any, int
     """What was saved, and how long its pickle is."""
     if record.file_size > LONGEST:
         raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {LONGEST:,} are the most that is read")
+    content = _content(archive, record)
+    return unpickled(Reader(content)), len(content)
+
+
+def _content(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(record) as file:
-            content = file.read(record.file_size + 1)
+            return file.read(record.file_size + 1)
     except Exception as error:  # what decompressors raise
-        raise Malformed(f"its data.pkl cannot be read ({errors.first_line(error)})") from None
-    return unpickled(Reader(content)), len(content)
+        raise Malformed(f"{quoted(record.filename)} in it cannot be read ({errors.first_line(error)})") from None
+
+
+def _order(archive: zipfile.ZipFile, record: zipfile.ZipInfo | None) -> str:
+    if record is None or record.file_size > len("little"):
+        return "<"
+    return ">" if _content(archive, record) == b"big" else "<"
 
 
 # A stream -------------------------------------------------------------------------------------------------------------

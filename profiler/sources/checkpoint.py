@@ -75,8 +75,8 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
 
 def _header(contents: Contents, found: Found) -> Header:
     size = sum(os.path.getsize(path) for path in contents.paths)
-    wrapper = (*(["EMA copy, for want of the weights"] if found.is_ema else []), *found.wrapper)
-    return Header(contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata)
+    wrapper = (*found.around, *([found.prefix] if found.prefix else []))
+    return Header(contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata, found.is_ema)
 
 
 def _is_buffer(name: str, entry: Entry, packing: Packing | None) -> bool:
