@@ -33,13 +33,13 @@ _PLAIN: Mapping[int, str] = {
     0: "float32", 1: "float16", 24: "int8", 25: "int16", 26: "int32", 27: "int64", 28: "float64", 30: "bfloat16",
 }  # fmt: skip
 # Or what a block is: its name, how many weights it holds, and how many bytes: scales, minima, and the weights' bits.
+# q8_1 (9) is for activations alone, and in no file.
 _BLOCKS: Mapping[int, tuple[str, int, int]] = {
     2: ("q4_0", 32, 2 + 16),
     3: ("q4_1", 32, 2 + 2 + 16),
     6: ("q5_0", 32, 2 + 4 + 16),
     7: ("q5_1", 32, 2 + 2 + 4 + 16),
     8: ("q8_0", 32, 2 + 32),
-    9: ("q8_1", 32, 2 + 2 + 32),
     10: ("q2_k", 256, 16 + 64 + 2 + 2),
     11: ("q3_k", 256, 32 + 64 + 12 + 2),
     12: ("q4_k", 256, 2 + 2 + 12 + 128),

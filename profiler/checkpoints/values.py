@@ -2,8 +2,8 @@
 
 Numbers are looked at as bits, so that dtypes which numpy does not have are no different: a value with all bits of its
 exponent set is infinite where its fraction is 0, and NaN elsewhere (IEEE 754). float8 has codes of its own:
-Micikevicius et al. 2022, arXiv:2209.05433; Noune et al. 2022, arXiv:2206.02915, for the kinds without a negative zero; the
-OCP Microscaling Formats Specification 1.0 for e8m0.
+Micikevicius et al. 2022, arXiv:2209.05433; Noune et al. 2022, arXiv:2206.02915, for the kinds without a negative zero;
+the OCP Microscaling Formats Specification 1.0 for e8m0.
 """
 
 from __future__ import annotations
