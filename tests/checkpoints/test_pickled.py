@@ -79,6 +79,10 @@ def training() -> dict[str, Any]:
     return {"epoch": 3, "arch": "tied", "state_dict": model.state_dict(), "optimizer": optimizer.state_dict()}
 
 
+def held_twice(state: dict[str, Any]) -> dict[str, Any]:
+    return {"model": state, "teacher": state}
+
+
 BASE = torch.arange(24.0)
 KEPT: dict[str, Callable[[], Any]] = {
     "a state_dict": lambda: Tied().state_dict(),
@@ -97,7 +101,7 @@ KEPT: dict[str, Callable[[], Any]] = {
         "o": bytearray(b"x"), "t": torch.zeros(1),
     },
     "whole numbers as keys": lambda: {0: torch.zeros(1), 1: {2: torch.ones(1)}},
-    "a dict held twice": lambda: dict.fromkeys(("model", "teacher"), {"x": torch.zeros(3)}),
+    "a dict held twice": lambda: held_twice({"x": torch.zeros(3)}),
 }  # fmt: skip
 DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
           "complex128", "float8_e4m3fn", "float8_e5m2", "uint16", "uint32", "uint64")  # fmt: skip
