@@ -111,7 +111,7 @@ def test_a_tied_tensor_may_be_missing(net: Any) -> None:
 
 REMEDIES = {
     "module.": ("with 'module.' taken off its names, it fits", lambda s: {f"module.{k}": v for k, v in s.items()}),
-    "compiled": ("with '_orig_mod.' taken off its names, it fits", lambda s: {f"_orig_mod.{k}": v for k, v in s.items()}),
+    "compile": ("with '_orig_mod.' taken off its names, it fits", lambda s: {f"_orig_mod.{k}": s[k] for k in s}),
     "of its own": ("with 'a.b.' taken off its names, it fits", lambda s: {f"a.b.{k}": v for k, v in s.items()}),
     "and more": (
         "with 'module.' taken off its names, 1 name does still not fit",

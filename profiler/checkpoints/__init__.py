@@ -23,7 +23,8 @@ class _Format(Protocol):
 
 INDEX = ".index.json"
 SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin")
-_FORMATS: tuple[_Format, ...] = (gguf, pickled, safetensors)
+# A header's length may begin with any byte, that of a pickle too; so what stands behind it is looked at first.
+_FORMATS: tuple[_Format, ...] = (gguf, safetensors, pickled)
 _POINTER = b"version https://git-lfs"
 
 

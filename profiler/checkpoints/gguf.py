@@ -149,13 +149,22 @@ class _Fields:
     def _array(self) -> str:
         kind, count = self.number("I"), self.number("Q")
         if kind == _STRING:
-            for _ in self.times(count, 8, "array of texts"):
-                self.reader.skip(self.number("Q"), "header, in a text")
+            self._skip_texts(count)
         elif kind in _SCALARS:
             self.reader.skip(count * struct.calcsize(_SCALARS[kind]), "array")
         else:
             raise Malformed(f"its metadata has an array of a type that is not known, {kind}")
         return f"[{count:,} values]"
+
+    def _skip_texts(self, count: int) -> None:
+        """A vocabulary has hundreds of thousands."""
+        reader, length = self.reader, struct.Struct(f"{self.order}Q")
+        position, data, last = reader.position, reader.data, reader.limit - length.size
+        for _ in self.times(count, length.size, "array of texts"):
+            if position > last:
+                raise Malformed("it is truncated in its array of texts")
+            position += length.size + length.unpack_from(data, position)[0]
+        reader.skip(position - reader.position, "array of texts")
 
 
 def _metadata(fields: _Fields, pairs: int) -> dict[str, Any]:

@@ -241,6 +241,9 @@ class _Machine:
                 return taken
         raise Malformed("its pickle takes a list that never began")
 
+    def byte(self) -> int:
+        return self.reader.byte("pickle")
+
     def number(self, form: str) -> Any:
         return struct.unpack(form, self.reader.take(struct.calcsize(form), "pickle"))[0]
 
@@ -347,7 +350,7 @@ def _global(m: _Machine) -> None:
 
 
 def _long(m: _Machine) -> int:
-    return int.from_bytes(m.bytes("<B"), "little", signed=True)
+    return int.from_bytes(m.reader.take(m.byte(), "pickle"), "little", signed=True)
 
 
 def _build(m: _Machine) -> None:
@@ -360,7 +363,7 @@ def _build(m: _Machine) -> None:
 _STEPS: Mapping[int, Step] = {
     ord(code): step
     for code, step in {
-        "\x80": lambda m: m.number("<B"),  # PROTO
+        "\x80": lambda m: m.byte(),  # PROTO
         "\x95": lambda m: m.number("<Q"),  # FRAME
         "(": _push(_MARK),
         "N": _push(None),
@@ -372,7 +375,7 @@ _STEPS: Mapping[int, Step] = {
         "\x8f": _push(Inert("builtins.set")),
         "\x90": lambda m: m.append(m.items()),  # ADDITEMS
         "J": _reading(lambda m: m.number("<i")),
-        "K": _reading(lambda m: m.number("<B")),
+        "K": _reading(lambda m: m.byte()),
         "M": _reading(lambda m: m.number("<H")),
         "G": _reading(lambda m: m.number(">d")),
         "\x8a": _reading(_long),
@@ -382,7 +385,7 @@ _STEPS: Mapping[int, Step] = {
         "U": _reading(lambda m: m.text("<B")),
         "T": _reading(lambda m: m.text("<I")),
         "B": _reading(lambda m: m.bytes("<I")),
-        "C": _reading(lambda m: m.bytes("<B")),
+        "C": _reading(lambda m: m.reader.take(m.byte(), "pickle")),
         "\x8e": _reading(lambda m: m.bytes("<Q")),
         "t": lambda m: m.stack.append(tuple(m.items())),
         "\x85": lambda m: m.tuple(1),
@@ -392,10 +395,10 @@ _STEPS: Mapping[int, Step] = {
         "0": lambda m: m.pop(),
         "2": lambda m: m.stack.append(m.top()),
         "1": lambda m: m.items(),
-        "q": lambda m: m.put(m.number("<B")),
+        "q": lambda m: m.put(m.byte()),
         "r": lambda m: m.put(m.number("<I")),
         "\x94": lambda m: m.put(len(m.memo)),  # MEMOIZE
-        "h": lambda m: m.get(m.number("<B")),
+        "h": lambda m: m.get(m.byte()),
         "j": lambda m: m.get(m.number("<I")),
         "a": lambda m: m.append([m.pop()]),
         "e": lambda m: m.append(m.items()),
@@ -416,9 +419,11 @@ def read(reader: Reader) -> Any:
     """The value that the next pickle makes; raises `Malformed`, also for one that would make more than plain values."""
     machine = _Machine(reader)
     while True:
-        code = reader.take(1, "pickle")[0]
-        if code == _STOP:
+        code = reader.byte("pickle")
+        step = _STEPS.get(code)
+        if step is not None:
+            step(machine)
+        elif code == _STOP:
             return machine.pop()
-        if code not in _STEPS:
+        else:
             raise Malformed(f"its pickle has the opcode {code:#04x}, which torch does not write")
-        _STEPS[code](machine)

@@ -34,6 +34,14 @@ class Reader:
         self.skip(count, what)
         return self.data[start : self.position]
 
+    def byte(self, what: str) -> int:
+        """The next byte."""
+        position = self.position
+        if position >= self.limit:
+            raise Malformed(f"it is truncated in its {what}")
+        self.position = position + 1
+        return self.data[position]
+
     def skip(self, count: int, what: str) -> None:
         if count > self.left and self.limit < len(self.data):
             raise Malformed(f"its {what} claims {count:,} bytes, and all headers together have {LONGEST:,} at most")

@@ -109,6 +109,8 @@ WRONG = {
     "a long text": (gguf([], 99, [struct.pack("<Q", 2**62)]), "truncated in its header, in a text"),
     "a long array": (gguf([], 0, [pair("a", ARRAY, struct.pack("<IQ", UINT32, 2**61))]), "truncated in its array"),
     "many texts": (gguf([], 0, [pair("a", ARRAY, struct.pack("<IQ", STRING, 2**61))]), "its array of texts claims"),
+    "a text cut off": (gguf([], 0, [pair("a", ARRAY, struct.pack("<IQ", STRING, 1) + struct.pack("<Q", 10**6))]),
+                       "truncated in its array of texts"),
     "an array of arrays": (gguf([], 0, [pair("a", ARRAY, struct.pack("<IQ", ARRAY, 1))]), "an array of a type that"),
     "a type of value": (gguf([], 0, [pair("a", 77, b"")]), "a value of a type that is not known, 77"),
     "a key twice": (gguf([], 0, [PAIRS[0], PAIRS[0]]), "'general.architecture' is in its metadata twice"),

@@ -71,6 +71,15 @@ def test_elements_smaller_than_a_byte(path: Path) -> None:
     assert [entry.tensor.size_bytes for entry in found.entries] == [9, 3]
 
 
+@pytest.mark.parametrize("low", range(256))
+def test_any_length_of_a_header(path: Path, low: int) -> None:
+    """Whatever its first byte is: that of a pickle, of a zip, or of GGUF."""
+    found, size = header(TENSORS)
+    text = json.dumps(found).encode()
+    length = next(length for length in range(len(text), len(text) + 256) if length % 256 == low)
+    assert len(read(path, safetensors(text.ljust(length), size)).entries) == 3
+
+
 def changed(name: str, **said: Any) -> bytes:
     found, size = header(TENSORS)
     found[name] |= said
