@@ -169,7 +169,7 @@ def diff_notes(found: Diff) -> Iterator[str]:
     if found.given.convention.name != after.convention.name:
         yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
     if found.is_of_weights:
-        yield f"{run_note(found.not_run.trace)}"
+        yield f"{found.not_run.model}: {run_note(found.not_run.trace)}"
     elif before.trace.engine == after.trace.engine:
         yield f"Engine {after.trace.engine}."
     else:

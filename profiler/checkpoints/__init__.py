@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,7 +44,10 @@ def read(path: str) -> Contents:
 
 def in_folder(folder: str) -> str:
     """The file of a folder that is its checkpoint: an index, else the only file of a format."""
-    names = sorted(item.name for item in Path(folder).iterdir())
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise errors.UnreadableCheckpoint(folder, error.strerror or errors.first_line(error)) from None
     for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin"):
         found = [name for name in names if name.endswith(suffix)]
         if len(found) > 1:

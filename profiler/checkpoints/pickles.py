@@ -196,7 +196,7 @@ def made(function: Any, args: Any) -> Any:
         raise Malformed(f"its pickle calls {quoted(getattr(function, 'name', function))}, which makes no tensor")
     try:
         return _MAKERS[function.name](args)
-    except (AttributeError, IndexError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise Malformed(f"its pickle gives {function.name} what it does not take") from None
 
 

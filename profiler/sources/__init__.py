@@ -89,7 +89,9 @@ def _all_names() -> Iterator[str]:
 def _of_file(spec: Spec) -> str | None:
     """By a name's end; a folder is one of checkpoints, if it is written as a path: a model may be called like it."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
-    is_path = spec.prefix is None and (os.sep in spec.target or spec.target in (os.curdir, os.pardir))
+    if spec.prefix is not None:
+        return None if kind == "checkpoint" else kind
+    is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
     return "checkpoint" if kind is None and is_path and os.path.isdir(spec.target) else kind
 
 

@@ -43,13 +43,11 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
     tree = _Tree(frozenset(name for name, _ in found.weights))
     is_sorted = contents.format == safetensors.FORMAT  # whose writers sort by size, and not as the model has them
     weights = sorted(found.weights, key=lambda weight: _natural(weight.name)) if is_sorted else list(found.weights)
-    for name, _ in weights:
-        tree.add(name)
+    places = [tree.add(name) for name, _ in weights]
     rows = tree.rows()
     packed = packings({name: entry.tensor for name, entry in weights})
     parameters, buffers = _Held(contents), _Held(contents)
-    for name, entry in weights:
-        path, last = tree.place(name)
+    for (name, entry), (path, last) in zip(weights, places, strict=True):
         packing = entry.packing or packed.get(name)
         held = buffers if _is_buffer(last, entry, packing) else parameters
         held.add(rows[path], last, entry, packing)
@@ -129,7 +127,7 @@ class _Tree:
     names: frozenset[str]
     root: dict[str, dict] = field(default_factory=dict)  # type: ignore[type-arg]
 
-    def place(self, name: str) -> tuple[str, str]:
+    def _place(self, name: str) -> tuple[str, str]:
         """The path of a tensor's module, and its name there; what stands under a tensor's name is kept beside it."""
         parts = [part or _NO_NAME for part in name.split(".", _DEEPEST)]
         whole = name.split(".", _DEEPEST)
@@ -138,11 +136,13 @@ class _Tree:
                 return ".".join(parts[: last - 1]), ".".join(parts[last - 1 :])
         return ".".join(parts[:-1]), parts[-1]
 
-    def add(self, name: str) -> None:
-        path, _ = self.place(name)
+    def add(self, name: str) -> tuple[str, str]:
+        """A tensor's module and its name there; the module is in the tree from now on."""
+        path, last = self._place(name)
         inside = self.root
         for part in path.split(".") if path else ():
             inside = inside.setdefault(part, {})
+        return path, last
 
     def rows(self) -> Mapping[str, int]:
         """Each module's row, in preorder."""
