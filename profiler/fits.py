@@ -169,17 +169,19 @@ def _differences(wanted: Mapping[str, Expected], given: Mapping[str, Given]) -> 
     for name, (tensor, tie) in wanted.items():
         if name not in given:
             yield Difference(TIED if tie in there else MISSING, name, tensor, None)
-        elif given[name].shape != tensor.shape and not _is_flat(given[name], tensor):
+        elif not _has_its_shape(given[name], tensor):
             yield Difference(SHAPE, name, tensor, given[name])
-        elif given[name].dtype != tensor.dtype:
+        elif tensor.dtype not in (given[name].dtype, given[name].tensor.dtype):
             yield Difference(DTYPE, name, tensor, given[name])
     for name, held in given.items():
         if name not in wanted:
             yield Difference(UNEXPECTED, name, None, held)
 
 
-def _is_flat(given: Given, tensor: Tensor) -> bool:
-    """A packed weight whose shape is not in the header, with as many weights."""
+def _has_its_shape(given: Given, tensor: Tensor) -> bool:
+    """As it is stored, as what it stands for, or with as many weights, where a header does not say their shape."""
+    if tensor.shape in (given.shape, given.tensor.shape):
+        return True
     return given.packing is not None and len(given.shape) == 1 and prod(given.shape) == tensor.numel
 
 

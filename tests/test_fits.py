@@ -12,7 +12,8 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from profiler import profile
-from profiler.fits import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, fit, fit_trace
+from profiler.fits import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, Expected, Given, _differences, fit, fit_trace
+from profiler.records import Packing, Tensor
 from profiler.render import FORMATS
 from tests.shell import run
 
@@ -163,6 +164,16 @@ def test_a_lazy_model_is_run_for_its_shapes(capsys: pytest.CaptureFixture[str]) 
 def test_two_files() -> None:
     save_file({name: value.clone() for name, value in state().items()}, "net.safetensors")
     assert fit("net.safetensors", "net.pt").passed
+
+
+def test_packed_weights_are_those_of_a_packed_layer() -> None:
+    """bitsandbytes keeps 4-bit weights flat, as bytes, in a layer as in a file."""
+    stored = Tensor((96 * 128 // 2, 1), "uint8")
+    given = {"x.weight": Given(stored, Packing("nf4", (96 * 128,)))}
+    assert list(_differences({"x.weight": Expected(stored, 0)}, given)) == []
+    assert list(_differences({"x.weight": Expected(Tensor((96, 128), "nf4"), 0)}, given)) == []
+    (one,) = _differences({"x.weight": Expected(Tensor((95, 128), "float16"), 0)}, given)
+    assert one.what == SHAPE
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -8,14 +8,15 @@ system, the pickle, the list of storages' keys, and then each storage with its l
 from __future__ import annotations
 
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from profiler import errors
 from profiler.checkpoints.contents import Contents, Entry, Keys, Malformed, Place, quoted, tensor
-from profiler.checkpoints.pickles import StorageRef, TensorRef
 from profiler.checkpoints.pickles import read as unpickled
-from profiler.checkpoints.reading import LONGEST, Bytes, Reader
+from profiler.checkpoints.reading import Bytes, Reader
+from profiler.checkpoints.rebuilding import StorageRef, TensorRef
 from profiler.records import DTYPE_BITS
 
 FORMAT, OLD_FORMAT = "torch", "torch before 1.6"
@@ -23,8 +24,9 @@ _ZIP, _PICKLE = b"PK\x03\x04", 0x80
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_VERSION = 1001
 _DEEPEST = 32  # dicts in dicts
+_LONGEST = 1 << 25  # bytes of a pickle: of a thousand tensors with AdamW's state it has half a million
 _LONGEST_KEY = 4096  # characters
-_VISITS = 8  # of each value that a pickle makes: tensors may be held twice, and not without end
+_LEAST = 8  # bytes of a pickle that a tensor takes, though it be held several times
 
 
 def looks_like(data: Bytes) -> bool:
@@ -96,8 +98,8 @@ def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
 
 def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> tuple[Any, int]:
     """What was saved, and how long its pickle is."""
-    if record.file_size > LONGEST:
-        raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {LONGEST:,} are the most that is read")
+    if record.file_size > _LONGEST:
+        raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {_LONGEST:,} are the most that is read")
     content = _content(archive, record)
     return unpickled(Reader(content)), len(content)
 
@@ -120,7 +122,7 @@ def _order(archive: zipfile.ZipFile, record: zipfile.ZipInfo | None) -> str:
 
 
 def _stream(path: str, data: Bytes) -> Contents:
-    reader = Reader(data)
+    reader = Reader(data, longest=_LONGEST)
     if unpickled(reader) != _OLD_MAGIC:
         raise Malformed("it is a pickle, and not by torch.save; save tensors with torch.save or as safetensors")
     if unpickled(reader) != _OLD_VERSION:
@@ -192,10 +194,11 @@ def _is_row_major(ref: TensorRef) -> bool:
 def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
     """Every tensor in what was saved, with the keys that lead to it, in order.
 
-    length: of the pickle, which bounds how often values may be visited: each stands for a byte of it at least, and a
-    pickle may hold the same dict at several places, and through such dicts exponentially many.
+    length: of the pickle, which bounds how many there may be: a pickle may hold the same dict at several places, and
+    through such dicts exponentially many.
     """
-    left = _VISITS * length + 1000
+    held = _holding(made)
+    left = length // _LEAST + 1000
     waiting: list[tuple[Keys, Any]] = [((), made)]
     while waiting:
         left -= 1
@@ -205,17 +208,44 @@ def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
         if isinstance(value, TensorRef):
             yield keys or ("tensor",), value
             continue
-        inside = _inside(value)
+        inside = held.get(id(value), [])
         if inside and len(keys) >= _DEEPEST:
             raise Malformed(f"its pickle is nested more than {_DEEPEST} deep")
-        left -= len(value) if isinstance(value, (dict, list, tuple)) else 0
-        waiting += [((*keys, key), item) for key, item in reversed(inside)]
+        waiting += [((*keys, _key(key)), item) for key, item in reversed(inside)]
 
 
-def _inside(value: Any) -> list[tuple[str | int, Any]]:
+def _holding(made: Any) -> dict[int, list[tuple[Any, Any]]]:
+    """Each dict and list that leads to a tensor, by its identity, with what is in it that does; every one once."""
+    inside: dict[int, list[tuple[Any, Any]]] = {}
+    holders: dict[int, list[int]] = defaultdict(list)
+    waiting, leading = [made], []
+    while waiting:
+        value = waiting.pop()
+        if id(value) in inside:
+            continue
+        inside[id(value)] = _inside(value)
+        for _, item in inside[id(value)]:
+            if isinstance(item, TensorRef):
+                leading.append(id(value))
+            else:
+                holders[id(item)].append(id(value))
+                waiting.append(item)
+    found: set[int] = set()
+    while leading:
+        one = leading.pop()
+        if one not in found:
+            found.add(one)
+            leading += holders[one]
+    return {
+        one: [(key, item) for key, item in inside[one] if isinstance(item, TensorRef) or id(item) in found]
+        for one in found
+    }
+
+
+def _inside(value: Any) -> list[tuple[Any, Any]]:
     """What may hold tensors, or be one."""
     if isinstance(value, dict):
-        return [(_key(key), item) for key, item in value.items() if _is_more(item)]
+        return [(key, item) for key, item in value.items() if _is_more(item)]
     if isinstance(value, list) or type(value) is tuple:
         return [(i, item) for i, item in enumerate(value) if _is_more(item)]
     return []

@@ -19,10 +19,10 @@ LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is k
 class Reader:
     """A position in bytes. Only what is asked for is touched, and nothing behind the longest that headers may be."""
 
-    def __init__(self, data: Bytes, position: int = 0) -> None:
+    def __init__(self, data: Bytes, position: int = 0, longest: int = LONGEST) -> None:
         self.data = data
         self.position = position
-        self.limit = min(position + LONGEST, len(data))
+        self.limit = min(position + longest, len(data))
 
     @property
     def left(self) -> int:
@@ -44,7 +44,7 @@ class Reader:
 
     def skip(self, count: int, what: str) -> None:
         if count > self.left and self.limit < len(self.data):
-            raise Malformed(f"its {what} claims {count:,} bytes, and all headers together have {LONGEST:,} at most")
+            raise Malformed(f"its {what} goes on for {count:,} bytes behind the {self.limit:,} that are read at most")
         if count > self.left:
             raise Malformed(f"it is truncated in its {what}: that takes {count:,} bytes, and {self.left:,} are left")
         self.position += count

@@ -190,7 +190,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost, profile.trace.was_run)},
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "layers": [_layer(layer) for layer in profile.layers],
-        "unknown_ops": profile.unknown_ops,
+        "unknown_ops": profile.unknown_ops if profile.trace.was_run else None,
         "coverage": dataclasses.asdict(profile.coverage) if profile.trace.was_run else None,
         "file": None if profile.trace.header is None else _file(profile.trace.header),
     }

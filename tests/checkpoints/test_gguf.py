@@ -148,3 +148,12 @@ def test_bytes_of_blocks(path: Path, kind: int) -> None:
     (entry,) = read(path, gguf([("x", dimensions, kind, 0)], 2 * 3 * 5 * size)).entries
     assert entry.tensor.size_bytes == prod(dimensions) // weights * size
     assert entry.packing == Packing(name, (5, 3, 2 * weights))
+
+
+def test_headers_that_are_longer_than_any(path: Path) -> None:
+    """A text of 200 MB in a file of 300 MB, of which nothing is on the disk."""
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 200 << 20))
+    with path.open("r+b") as file:
+        file.truncate(300 << 20)
+    with pytest.raises(errors.UnreadableCheckpoint, match=r"goes on for 209,715,200 bytes behind the 134,217,732"):
+        checkpoints.read(str(path))

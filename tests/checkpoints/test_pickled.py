@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import time
 import zipfile
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -262,7 +263,22 @@ def tuples(depth: int) -> bytes:
 
 
 def test_a_billion_laughs(tmp_path: Path) -> None:
-    assert "over and over" in refused(tmp_path / "it.pt", zipped(laughs(9)))
+    """Of tensors; where there is none in it, there is nothing to be found."""
+    tensor = described(b"K\x00", b"K\x08\x85", b"K\x01\x85")[:-1]
+    bomb = zipped(tensor + b"q\x00" + laughs(9).removeprefix(b"]q\x00"), {"data/0": bytes(4 * 8)})
+    assert "over and over" in refused(tmp_path / "it.pt", bomb)
+    (tmp_path / "it.pt").write_bytes(zipped(laughs(9)))
+    assert read(tmp_path / "it.pt").entries == ()
+
+
+def test_the_same_list_at_many_places(tmp_path: Path) -> None:
+    """Nothing is looked at twice that leads to no tensor."""
+    many = 100_000
+    content = b"]q\x00(" + b"]" * many + b"e0](" + b"h\x00" * many + b"e."
+    (tmp_path / "it.pt").write_bytes(zipped(content))
+    started = time.monotonic()
+    assert read(tmp_path / "it.pt").entries == ()
+    assert time.monotonic() - started < 5
 
 
 def test_keys_whose_hash_never_ends(tmp_path: Path) -> None:
@@ -270,11 +286,15 @@ def test_keys_whose_hash_never_ends(tmp_path: Path) -> None:
 
 
 def test_a_list_in_itself(tmp_path: Path) -> None:
-    assert "deep" in refused(tmp_path / "it.pt", zipped(b"]q\x00h\x00a."))
+    tensor = described(b"K\x00", b"K\x08\x85", b"K\x01\x85")[:-1]
+    bomb = zipped(b"]q\x00h\x00a" + tensor + b"a.", {"data/0": bytes(4 * 8)})
+    assert "deep" in refused(tmp_path / "it.pt", bomb)
 
 
 def test_deep_nesting(tmp_path: Path) -> None:
-    assert "deep" in refused(tmp_path / "it.pt", zipped(b"]" * 100_000 + b"a" * 99_999 + b"."))
+    tensor = described(b"K\x00", b"K\x08\x85", b"K\x01\x85")[:-1]
+    bomb = zipped(b"]" * 100_000 + tensor + b"a" * 100_000 + b".", {"data/0": bytes(4 * 8)})
+    assert "deep" in refused(tmp_path / "it.pt", bomb)
 
 
 def test_a_zip_bomb(tmp_path: Path) -> None:
