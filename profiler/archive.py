@@ -13,15 +13,18 @@ import math
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from profiler import conventions, errors, layers, memory
 from profiler.records import (
     SCHEMA,
+    Besides,
     Call,
     Caller,
     Composite,
+    Header,
     Input,
     Module,
     ModuleCall,
@@ -129,6 +132,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "inputs": [[i.name, list(i.shape), i.dtype] for i in trace.inputs],
         "tensors": table.rows,
         **body,
+        **({} if trace.header is None else {"header": asdict(trace.header)}),
     }
 
 
@@ -199,6 +203,16 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         schema=data["schema"],
         phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
+        header=_header(data["header"]) if "header" in data else None,
+    )
+
+
+def _header(raw: Mapping[str, Any]) -> Header:
+    besides = tuple(Besides(str(what), *map(int, figures)) for what, *figures in raw["besides"])
+    metadata = {str(key): str(value) for key, value in raw["metadata"].items()}
+    wrapper = tuple(map(str, raw["wrapper"]))
+    return Header(
+        str(raw["format"]), int(raw["files"]), int(raw["size_bytes"]), wrapper, besides, metadata, bool(raw["is_ema"])
     )
 
 

@@ -69,8 +69,9 @@ class Layer:
 
     `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
     `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
-    anything in it ran. `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its
-    part of a training step, with that of what is in it (None in inference).
+    anything in it ran, and `was_run` whether the model was, or read from a file alone.
+    `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its part of a training
+    step, with that of what is in it (None in inference).
     """
 
     index: int
@@ -88,6 +89,7 @@ class Layer:
     own_flops: int
     total_flops: int
     trained: Trained | None = None
+    was_run: bool = True
 
     def __repr__(self) -> str:
         macs = "unknown" if self.macs is None else f"{self.macs:,}"
@@ -106,6 +108,10 @@ class Layer:
         return self.total.param_bytes
 
     @property
+    def activation_bytes(self) -> int | None:
+        return self.total.activation_bytes if self.was_run else None
+
+    @property
     def macs(self) -> int | None:
         return self._known(self.total.cost.macs)
 
@@ -114,8 +120,8 @@ class Layer:
         return self._known(self.total_flops)
 
     def _known(self, amount: int) -> int | None:
-        """None where nothing but unknown operators ran: that is not zero."""
-        return None if amount == 0 and self.total.unknown_calls else int(amount)
+        """None where nothing but unknown operators ran, or the model did not: that is not zero."""
+        return None if not self.was_run or (amount == 0 and self.total.unknown_calls) else int(amount)
 
     @property
     def path(self) -> str:
@@ -179,6 +185,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 own_flops=own_flops[index],
                 total_flops=total_flops[index],
                 trained=None if trained is None else trained[index],
+                was_run=trace.was_run,
             )
         )
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from profiler.memory import INSIDE
 from profiler.memory_report import MemoryReport
+from profiler.profiles import known
 from profiler.tables import Column, Row, Table, Unit, run_note, versions_note
 
 _ALIVE = (
@@ -46,7 +47,7 @@ def raw_memory_table(report: MemoryReport) -> Table:
 
 
 def _alive(report: MemoryReport, top: int) -> Iterator[Row]:
-    whole = report.profile.totals.peak_activation_bytes
+    whole = known(report.profile.totals.peak_activation_bytes)
     for piece in report.pieces[:top]:
         dtype = piece.tensor.dtype if piece.tensor is not None else ""
         made = report.operator(piece.call), piece.tensor or "", dtype, _role(piece.role)
@@ -79,7 +80,7 @@ def _timeline(report: MemoryReport) -> Table:
     return Table(tuple(columns), tuple(rows), caption="The most alive in each stretch of calls")
 
 
-def _facts(report: MemoryReport) -> Iterator[tuple[str, int, Unit, str]]:
+def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     totals, training = report.profile.totals, report.profile.training
     yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
     yield "Buffers, MB", totals.buffer_bytes, Unit.BYTES, ""

@@ -131,6 +131,8 @@ def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, 
 
 def _profile(found: Any, convention: str, under: Conditions) -> Profile:
     if isinstance(found, Trace):
+        if under != AS_IT_IS and not found.was_run:
+            raise errors.NothingRan(found.model, "another dtype or a training step has no effect")
         if under != AS_IT_IS:
             raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)

@@ -28,6 +28,7 @@ from profiler.tables import Table
 _NOT_REPLACED = "nn.MultiheadAttention reads it itself"
 NO_LAYER = "not among the layers that are quantised"
 _NO_WEIGHT = "not a weight"
+_NO_CLASS = "a file does not say of which kind its layer is"
 
 _FAMILIES = {
     "torch.nn.modules.linear.NonDynamicallyQuantizableLinear": ATTENTION,
@@ -183,6 +184,17 @@ def _matrix(weight: Weight, module: Module) -> tuple[int, int]:
     return (rows, prod(shape) // rows) if rows else (0, 0)
 
 
+def _why_not_without_class(weight: Weight, scheme: Scheme, layers: tuple[str, ...]) -> str | None:
+    """A matrix is a linear layer's or an embedding's, which is enough where a scheme is for both."""
+    if weight.name not in _WEIGHTS or weight.tensor.ndim < 2:
+        return _NO_WEIGHT
+    kinds = {LINEAR, EMBEDDING} if weight.tensor.ndim == 2 else {CONVOLUTION}
+    if not kinds & set(layers):
+        return NO_LAYER
+    by_channel = scheme.groups == "channel" and CONVOLUTION in kinds  # the second dimension of a transposed one
+    return None if kinds <= set(layers) and not by_channel else _NO_CLASS
+
+
 def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
     if weight.packing is not None:
         return f"is stored as {weight.packing.format} already"
@@ -190,6 +202,8 @@ def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
         return f"its dtype is {weight.tensor.dtype}"
     if scheme.layers is None:
         return None
+    if not module.kind:
+        return _why_not_without_class(weight, scheme, scheme.layers)
     family = next((_FAMILIES[cls] for cls in textbook_classes(module) if cls in _FAMILIES), None)
     if family is not None and weight.name not in _WEIGHTS:
         return _NO_WEIGHT

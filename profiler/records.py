@@ -223,6 +223,34 @@ class ModuleCall(NamedTuple):
     keywords: tuple[str, ...] = ()
 
 
+class Besides(NamedTuple):
+    """Tensors of a file that are no weights of the model: `what` they are ("optimizer state"), and how many."""
+
+    what: str
+    tensors: int
+    numel: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file without code says of itself beside its weights.
+
+    `wrapper` is what stands before the weights' names in the file ("state_dict", "module."), outermost first. `is_ema`
+    is whether they are a moving average of the weights, which are not there themselves.
+    `size_bytes` is that of all its `files`.
+    """
+
+    format: str
+    files: int
+    size_bytes: int
+    wrapper: tuple[str, ...] = ()
+    besides: tuple[Besides, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    is_ema: bool = False
+
+
+NOT_RUN = "none"  # the engine of what was read and not run
 FORWARD, BACKWARD, RECOMPUTE, UPDATE = "forward", "backward", "recompute", "update"
 
 
@@ -251,7 +279,8 @@ class Trace:
     """Everything recorded about one forward pass, or one training step. See the module's opening text.
 
     `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
-    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ...
+    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `header` is
+    there where a file was read that holds no code: then nothing ran, and what a run would tell is not known.
     """
 
     model: str
@@ -272,3 +301,8 @@ class Trace:
     schema: int = SCHEMA
     phases: tuple[Phase, ...] = ()
     asked: Mapping[str, Value] = field(default_factory=dict)
+    header: Header | None = None
+
+    @property
+    def was_run(self) -> bool:
+        return self.engine != NOT_RUN

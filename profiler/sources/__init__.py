@@ -5,26 +5,32 @@ One file a kind of source; each has `PREFIX`, the name before the colon, and `lo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from profiler import errors
+from profiler import checkpoints, errors
 from profiler.records import Trace
 from profiler.sources.spec import Feed, Published, Spec, parse
 
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-__all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
+__all__ = ["Feed", "Published", "Spec", "holds_weights_alone", "load", "names", "parse", "published"]
 
 ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
 # Sources of architectures, whose weights are not there; by their prefix.
 PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, "hf": "huggingface"}
 # Kinds of files, by how their names end.
-_OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved"}
+_OF_FILES: Mapping[str, str] = {
+    **dict.fromkeys(checkpoints.SUFFIXES, "checkpoint"),
+    checkpoints.INDEX: "checkpoint",  # which ends in .json too
+    ".json": "saved",
+    ".json.gz": "saved",
+}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
@@ -51,6 +57,14 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
 
 
+def holds_weights_alone(text: str) -> bool:
+    """Whether a spec names a checkpoint, which is read and cannot be run."""
+    try:
+        return _of_file(parse(text)) == "checkpoint"
+    except errors.BadSpec:
+        return False
+
+
 def published(trace: Trace) -> Published | None:
     """What is published about how good a model's weights are; None where that does not hold for what was run."""
     if trace.source not in _PUBLISHING:
@@ -75,7 +89,12 @@ def _all_names() -> Iterator[str]:
 
 
 def _of_file(spec: Spec) -> str | None:
-    return next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
+    """By a name's end; a folder is one of checkpoints, if it is written as a path: a model may be called like it."""
+    kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
+    if spec.prefix is not None:
+        return None if kind == "checkpoint" else kind
+    is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
+    return "checkpoint" if kind is None and is_path and os.path.isdir(spec.target) else kind
 
 
 def _source(name: str) -> Any:
