@@ -175,7 +175,7 @@ def test_json_says_null(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["engine"], found["inputs"]) == (NOT_RUN, [])
     assert (found["coverage"], found["unknown_ops"], found["training"]) == (None, None, None)
     assert {name for name, value in found["totals"].items() if value is None} == {
-        "macs", "flops", "activation_bytes", "peak_activation_bytes", "peak_memory_bytes", "input_bytes", "cost",
+        "macs", "flops", "activation_bytes", "peak_activation_bytes", "peak_memory_bytes", "input_bytes", "cost", "active_params", "zeros",
     }  # fmt: skip
     assert all(layer["macs"] is None and layer["own"]["macs"] is None for layer in found["layers"])
     assert (found["file"]["format"], found["file"]["files"], found["file"]["besides"]) == ("torch", 1, [])
@@ -388,7 +388,7 @@ def test_schemes_that_need_one_say_so(capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_is_packed_stays(folder: Path) -> None:
     (folder / "it.gguf").write_bytes(gguf([("x.weight", (256, 10), 12, 0)], 1440))
     (one,) = profile("it.gguf").weights("fp16").parameters
-    assert (one.why, one.params, one.stored_bytes) == ("packed already, as q4_k", 2560, 1440)
+    assert (one.why, one.params, one.stored_bytes) == ("is stored as q4_k already", 2560, 1440)
 
 
 def test_values(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
