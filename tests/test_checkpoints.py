@@ -175,7 +175,8 @@ def test_json_says_null(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["engine"], found["inputs"]) == (NOT_RUN, [])
     assert (found["coverage"], found["unknown_ops"], found["training"]) == (None, None, None)
     assert {name for name, value in found["totals"].items() if value is None} == {
-        "macs", "flops", "activation_bytes", "peak_activation_bytes", "peak_memory_bytes", "input_bytes", "cost", "active_params", "zeros",
+        "macs", "flops", "activation_bytes", "peak_activation_bytes", "peak_memory_bytes", "input_bytes", "cost",
+        "active_params", "zeros",
     }  # fmt: skip
     assert all(layer["macs"] is None and layer["own"]["macs"] is None for layer in found["layers"])
     assert (found["file"]["format"], found["file"]["files"], found["file"]["besides"]) == ("torch", 1, [])
