@@ -22,7 +22,7 @@ __all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
 
 _ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
 # Kinds of files, by how their names end.
-_OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved"}
+_OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved", ".pt2": "exported", ".onnx": "onnx"}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
