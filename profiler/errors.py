@@ -139,6 +139,13 @@ class NotExportedFor(ProfileError):
         super().__init__(f"{model}: its input {name} {what}; give --input such shapes, or export the model for others")
 
 
+class OpenDimension(ProfileError):
+    def __init__(self, model: str, name: str, dimension: str) -> None:
+        super().__init__(
+            f"{model}: its input {name} leaves {dimension} open; say how large it is with --input {name}=1x3x224x224"
+        )
+
+
 class InputCount(ProfileError):
     def __init__(self, model: str, names: Sequence[str], given: int) -> None:
         takes = f"{len(names)} tensor{'s' if len(names) != 1 else ''}"

@@ -6,7 +6,6 @@ instead. Where the graph asks for values, weights are read, as plain bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any

@@ -8,7 +8,7 @@ has none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from profiler.records import Value
 from profiler.sources.pt2_file import Graph, Node, Program
