@@ -139,6 +139,19 @@ class NotExportedFor(ProfileError):
         super().__init__(f"{model}: its input {name} {what}; give --input such shapes, or export the model for others")
 
 
+class NotForGraphs(ProfileError):
+    def __init__(self, convention: str, model: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"convention {convention} is about a model's code, and {model} is a graph without it; "
+            f"choose one of {', '.join(known)}"
+        )
+
+
+class GraphIsFixed(ProfileError):
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path} is an exported graph, which cannot be run {what}; name the model itself")
+
+
 class OpenDimension(ProfileError):
     def __init__(self, model: str, name: str, dimension: str) -> None:
         super().__init__(
@@ -417,8 +430,8 @@ class PeerDoesNotFit(ProfileError):
 
 
 class NothingToRun(ProfileError):
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is a saved trace, and other counters run a model; name the model itself")
+    def __init__(self, path: str, what: str = "a saved trace") -> None:
+        super().__init__(f"{path} is {what}, and other counters run a model; name the model itself")
 
 
 class CannotBeCopied(ProfileError):

@@ -83,6 +83,8 @@ class Profile(Shown):
         self.convention = conventions.named(convention)
         if trace.phases and not isinstance(self.convention, Price):
             raise errors.NotForTraining(convention, OURS)
+        if convention not in conventions.applicable(trace):
+            raise errors.NotForGraphs(convention, trace.model, conventions.of_graphs())
 
     # What it holds ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 SCHEMA = 1
+# Sources of graphs without the model's code: its modules' settings, and how it came to an operator, are not known.
+GRAPHS = ("exported", "onnx")
 
 # Bits one element takes in memory, by torch's name of the dtype without "torch.".
 DTYPE_BITS: Mapping[str, int] = {
@@ -247,7 +249,8 @@ class Trace:
     """Everything recorded about one forward pass, or one training step. See the module's opening text.
 
     `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
-    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ...
+    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `notes` are
+    sentences about what was found: what an exporter did to the model, which shapes are not known.
     """
 
     model: str
@@ -268,3 +271,9 @@ class Trace:
     schema: int = SCHEMA
     phases: tuple[Phase, ...] = ()
     asked: Mapping[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether it is of a graph alone, without the model's code."""
+        return self.source in GRAPHS

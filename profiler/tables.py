@@ -318,6 +318,7 @@ def _notes(profile: Profile) -> Iterator[str]:
     yield from uncounted(profile)
     yield unit_note(profile)
     yield run_note(profile.trace)
+    yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
 
 

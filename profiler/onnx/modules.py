@@ -6,8 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from profiler.records import Call, Module, ModuleCall, Signature, Storage, Tensor, tensors
+from profiler.settings import settings
 
 _ROOT, _NOT_TOLD = "onnx.Graph", "onnx.Module"
+# What stands beside the operator that a layer is called by: a bias, and changes of shape.
+_BESIDE = frozenset(
+    {"Add", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Cast", "Constant"}
+)
 
 
 class Tree:
@@ -17,24 +22,17 @@ class Tree:
         self._classes = classes
         self._children: dict[str, dict[str, None]] = {"": {}}
         self._ops: dict[str, list[str]] = {}
+        self._signatures: dict[str, list[Signature]] = {}
         self._rows: dict[str, int] = {}
 
     def add(self, path: str) -> None:
-        while path not in self._children:
-            self._children[path] = {}
-            parent = path.rpartition(".")[0]
-            self._children.setdefault(parent, {})[path] = None
-            if parent:
-                self._ensure(parent)
-                self._children[parent][path] = None
-            path = parent
-
-    def _ensure(self, path: str) -> None:
-        """A parent that was met as such only has to be its own parent's child, too."""
-        grand = path.rpartition(".")[0]
-        self._children.setdefault(grand, {}).setdefault(path, None)
-        if grand:
-            self._ensure(grand)
+        """A module, and those around it that are not there yet."""
+        if path in self._children:
+            return
+        parent = path.rpartition(".")[0]
+        self.add(parent)
+        self._children[parent][path] = None
+        self._children[path] = {}
 
     def follow(self, path: tuple[str, ...], op: str) -> None:
         """A call of an operator in these modules."""
@@ -42,10 +40,19 @@ class Tree:
             self.add(entry.partition("@")[0])
         self._ops.setdefault(path[-1].partition("@")[0] if path else "", []).append(op)
 
+    def call(self, path: str, signature: Signature) -> None:
+        """What a node of a module amounts to."""
+        self._signatures.setdefault(path, []).append(signature)
+
     def modules(self) -> tuple[Module, ...]:
         paths = list(self._preorder(""))
         self._rows = {path: row for row, path in enumerate(paths)}
-        return tuple(Module(path, (self._class(path),), ()) for path in paths)
+        return tuple(self._module(path) for path in paths)
+
+    def _module(self, path: str) -> Module:
+        cls = self._class(path)
+        told = (settings(cls, s.op, s.args) for s in self._signatures.get(path, ()))
+        return Module(path, (cls,), tuple(next(filter(None, told), {}).items()))
 
     def row(self, path: str) -> int:
         return self._rows[path]
@@ -59,7 +66,10 @@ class Tree:
         """As it is told; else by the only operator that computes in a module without others, such as `onnx.Conv`."""
         if path in self._classes:
             return self._classes[path]
-        return _ROOT if not path else _NOT_TOLD
+        ops = {op for op in self._ops.get(path, ()) if op not in _BESIDE}
+        if path and len(ops) == 1 and not self._children[path]:
+            return f"onnx.{ops.pop().rpartition('.')[2]}"
+        return _NOT_TOLD if path else _ROOT
 
 
 def module_calls(
@@ -92,6 +102,8 @@ def module_calls(
         return ModuleCall(module, first, end, inputs, results[0] if len(results) == 1 else results)
 
     enter(range(len(calls)), 0)
+    if calls:
+        found.append(_module_call(0, range(len(calls))))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class Recording:
         self._last_use: dict[int, int] = {}
         self._uses: dict[str, _Use] = {}
         self._aliases: dict[str, str] = {}  # a value that an Identity makes of an initialiser, by name
+        self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
         self.notes: list[str] = []
 
     def trace(self, name: str, versions: Mapping[str, str]) -> Trace:
@@ -119,7 +120,7 @@ class Recording:
         for given in row.node.input:
             name = self._resolved(given)
             whose = weights.get(name)
-            if whose is not None and is_named(name):
+            if whose is not None and is_named(name) and len(self._uses[name].nodes) == 1:
                 here = path[-1].partition("@")[0] if path else ""
                 return path if here == whose.path else _around(whose.path)
         return path
@@ -128,6 +129,7 @@ class Recording:
 
     def _emit(self, row: Inferred, path: tuple[str, ...]) -> None:
         node = self._given(row)
+        self._followed.append((path, row.op))
         found = None if row.failure else parts(node)
         if found is None:
             if row.failure:
@@ -209,11 +211,13 @@ class Recording:
     def _finished(
         self, name: str, versions: Mapping[str, str], weights: Mapping[str, Held], tree: Tree, outputs: tuple[int, ...]
     ) -> Trace:
-        for held_ in weights.values():
-            tree.add(held_.path)
         signatures = tuple(self._signatures)
+        for path, op in self._followed:
+            tree.follow(path, op)
+        for whose in weights.values():
+            tree.add(whose.path)
         for number, path, *_ in self._calls:
-            tree.follow(path, signatures[number].op)
+            tree.call(path[-1].partition("@")[0] if path else "", signatures[number])
         modules = tree.modules()
         calls = [
             Call(number, tree.row(path[-1].partition("@")[0] if path else ""), reads, writes)
@@ -237,7 +241,26 @@ class Recording:
             storages=tuple(self._storages),
             outputs=outputs,
             versions=versions,
+            notes=tuple(self._notes(weights)),
         )
+
+    def _notes(self, weights: Mapping[str, Held]) -> Iterator[str]:
+        folded = sum(_is_folded(row.node, self._resolved) for row, _ in self._rows)
+        if folded:
+            yield (
+                f"{folded} batch normalisations are part of the convolutions before them, by the file's own account: "
+                "the exporter multiplied their scales into the weights, and what they added is the bias."
+            )
+        shared = [name for name in weights if len({path for *_, path in self._uses[name].nodes}) > 1]
+        aliases = sum(source in weights for source in self._aliases.values())
+        if shared or aliases:
+            yield (
+                f"{len(shared) or aliases} weights are used in several places: exporters store equal tensors once, "
+                "and each is counted once."
+            )
+        yield from self.notes[:_MOST_NOTES]
+        if len(self.notes) > _MOST_NOTES:
+            yield f"And {len(self.notes) - _MOST_NOTES} more nodes whose shapes are not known."
 
     def _listed(self, weights: Mapping[str, Held], tree: Tree, buffers: bool) -> list[Weight]:
         found: list[Weight] = []
@@ -255,9 +278,19 @@ _PRODUCTS = frozenset(
         "Conv", "ConvTranspose", "com.microsoft.FusedConv", "ConvInteger", "QLinearConv", "Gemm", "MatMul",
         "MatMulInteger", "QLinearMatMul", "com.microsoft.FusedMatMul", "com.microsoft.QGemm", "LSTM", "GRU", "RNN",
         "com.microsoft.MatMulNBits", "com.microsoft.DynamicQuantizeMatMul", "com.microsoft.MatMulIntegerToFloat",
-        "LayerNormalization", "BatchNormalization",
     }
 )  # fmt: skip
+
+
+_MOST_NOTES = 5
+_RULE = "pkg.onnxscript.rewriter.rule_name"
+
+
+def _is_folded(node: NodeProto, resolved: Callable[[str], str]) -> bool:
+    """The rewriter of the newer exporter says so; the older one renames the weights that it computes."""
+    if any(entry.key == _RULE and "FuseBatchNorm" in entry.value for entry in node.metadata_props):
+        return True
+    return node.op_type == "Conv" and len(node.input) == 3 and resolved(node.input[1]).startswith("onnx::Conv_")
 
 
 def _around(path: str) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Scopes:
             if not part:
                 continue
             walked = _below(walked, part)
-            plain, walked = self._plain(walked), walked
+            plain = self._plain(walked)
             walked = plain.partition("@")[0]
             self._paths.add(walked)
             found.append(plain)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
 from profiler.sources.pt2_file import Frame, Graph, Held, Node, Program
-from profiler.sources.pt2_settings import settings
+from profiler.sources.pt2_settings import told
 from profiler.sources.pt2_sizes import Unsolved, evaluated
 from profiler.sources.pt2_values import is_check, names, resolve, size_function, value
 from profiler.trace.layouts import META
@@ -75,7 +75,7 @@ def model(program: Program, symbols: Mapping[str, int], load: Loader) -> Exporte
     for held in program.held:
         key = held.value if held.record is None else (held.record, held.meta, held.kind)
         _register(root, held, tied.setdefault(key, load(held)), frames)
-    for path, found in settings(program).items():
+    for path, found in told(program).items():
         module = _module(root, path, frames)
         for name, setting in found.items():
             setattr(module, name, setting)
