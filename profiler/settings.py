@@ -1,8 +1,8 @@
 """Settings of a layer, as far as the arguments of its operator tell them.
 
-A graph without the model's code has no module's settings. What an operator was called with says the same for torch's own
-layers: a convolution's stride, the width of a linear layer. Nothing is guessed: a layer whose operator does not tell, or
-that never ran, has none.
+A graph without the model's code has no module's settings. What an operator was called with says the same for torch's
+own layers: a convolution's stride, the width of a linear layer. Nothing is guessed: a layer whose operator does not
+tell, or that never ran, has none.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from profiler.records import Call, Module, ModuleCall, Signature, Storage, Tensor, tensors
+from profiler.records import Call, Module, ModuleCall, Signature, Storage, Tensor
 from profiler.settings import settings
 
 _ROOT, _NOT_TOLD = "onnx.Graph", "onnx.Module"
@@ -75,13 +75,18 @@ class Tree:
 def module_calls(
     paths: Sequence[tuple[str, ...]],
     calls: Sequence[Call],
-    signatures: Sequence[Signature],
+    results: Mapping[tuple[int, int], Tensor],
     storages: Sequence[Storage],
     tree: Tree,
 ) -> tuple[ModuleCall, ...]:
-    """A stretch of calls in one module is one call of it; the root's is the whole."""
-    made = _made(calls, signatures)
-    last = _last_reads(calls)
+    """A stretch of calls in one module is one call of it; the root's is the whole.
+
+    `paths` are the modules around each call, `results` what nodes gave, by their last call and the memory.
+    """
+    last = {storage: row for row, call in enumerate(calls) for storage in call.reads}
+    made: dict[int, list[tuple[int, Tensor]]] = {}
+    for (row, storage), tensor in results.items():
+        made.setdefault(storage, []).append((row, tensor))
     found: list[ModuleCall] = []
 
     def enter(rows: Sequence[int], depth: int) -> None:
@@ -89,37 +94,23 @@ def module_calls(
             inside = list(several)
             if entry is not None:
                 enter(inside, depth + 1)
-                found.append(_module_call(tree.row(entry.partition("@")[0]), inside))
+                found.append(called(tree.row(entry.partition("@")[0]), inside[0], inside[-1] + 1))
 
-    def _module_call(module: int, inside: Sequence[int]) -> ModuleCall:
-        first, end = inside[0], inside[-1] + 1
-        own = {storage for row in inside for storage in calls[row].writes}
-        read = dict.fromkeys(storage for row in inside for storage in calls[row].reads)
-        given = [s for s in read if storages[s].role in ("activation", "input") and storages[s].born < first]
-        outs = [s for s in dict.fromkeys(made) if s in own and last.get(s, len(calls)) >= end]
-        inputs = tuple(found_ for s in given if (found_ := _at(s, first, calls, signatures)) is not None)
-        results = tuple(found_ for s in outs if (found_ := _at(s, end, calls, signatures)) is not None)
+    def called(module: int, first: int, end: int) -> ModuleCall:
+        read = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].reads)
+        written = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].writes)
+        given = [s for s in read if storages[s].role == "activation" and storages[s].born < first]
+        gone = [s for s in written if last.get(s, len(calls)) >= end or storages[s].died is None]
+        inputs = tuple(tensor for s in given if (tensor := _before(made.get(s, ()), first)) is not None)
+        results = tuple(tensor for s in gone if (tensor := _before(made.get(s, ()), end)) is not None)
         return ModuleCall(module, first, end, inputs, results[0] if len(results) == 1 else results)
 
     enter(range(len(calls)), 0)
     if calls:
-        found.append(_module_call(0, range(len(calls))))
+        found.append(called(0, 0, len(calls)))
     return tuple(found)
 
 
-def _made(calls: Sequence[Call], signatures: Sequence[Signature]) -> list[int]:
-    return [storage for call in calls for storage in call.writes]
-
-
-def _last_reads(calls: Sequence[Call]) -> dict[int, int]:
-    return {storage: row for row, call in enumerate(calls) for storage in call.reads}
-
-
-def _at(storage: int, before: int, calls: Sequence[Call], signatures: Sequence[Signature]) -> Tensor | None:
-    """The tensor that was last made in some memory."""
-    for row in range(before - 1, -1, -1):
-        call = calls[row]
-        if storage in call.writes:
-            returned = list(tensors(signatures[call.signature].output))
-            return returned[call.writes.index(storage)] if len(returned) == len(call.writes) else None
-    return None
+def _before(made: Sequence[tuple[int, Tensor]], end: int) -> Tensor | None:
+    """What was last made in some memory before a call."""
+    return next((tensor for row, tensor in reversed(made) if row < end), None)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import AttributeProto, ModelProto, NodeProto, helper
 
 from profiler.onnx import attention, elementwise, movement, norms, products, quantised, recurrent  # noqa: F401
-from profiler.onnx.modules import Tree
+from profiler.onnx.modules import Tree, module_calls
 from profiler.onnx.rules import Given, Operand, Part, operands, parts
 from profiler.onnx.scopes import Scopes
 from profiler.onnx.shapes import Inferred, Shapes
@@ -33,7 +33,7 @@ class Recording:
         self._model = model
         self._fed = fed
         self._shapes = Shapes(model, fed)
-        self._initializers = {i.name: i for i in _initializers(model)}
+        self._initializers = self._shapes.initializers
         self._scopes = Scopes(sorted(holding(self._initializers)))
         self._rows: list[tuple[Inferred, tuple[str, ...]]] = []
         self._storages: list[Storage] = []
@@ -44,6 +44,7 @@ class Recording:
         self._uses: dict[str, _Use] = {}
         self._aliases: dict[str, str] = {}  # a value that an Identity makes of an initialiser, by name
         self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
+        self._results: dict[tuple[int, int], Tensor] = {}  # of a node, by its last call and the memory
         self.notes: list[str] = []
 
     def trace(self, name: str, versions: Mapping[str, str]) -> Trace:
@@ -84,14 +85,14 @@ class Recording:
     def _weights(self) -> dict[str, Held]:
         found = {}
         for name, use in self._uses.items():
-            whose = held(name, use.tensor, use.nodes)
+            whose = held(name, use.tensor, use.nodes, name in self._shapes.literals)
             if whose is not None:
                 found[name] = whose
         return self._beside(found)
 
     def _beside(self, found: dict[str, Held]) -> dict[str, Held]:
         """A weight without a name of its own belongs where another weight of the same node has one."""
-        named = {name for name in found if is_named(name)}
+        named = {name for name, whose in found.items() if is_named(name) and not whose.is_computed}
         owners = {
             id(node): found[name].path for name in named for node, op, *_ in self._uses[name].nodes if op in _PRODUCTS
         }
@@ -122,7 +123,8 @@ class Recording:
             whose = weights.get(name)
             if whose is not None and is_named(name) and len(self._uses[name].nodes) == 1:
                 here = path[-1].partition("@")[0] if path else ""
-                return path if here == whose.path else _around(whose.path)
+                around = tuple(p for p in path if _is_around(p.partition("@")[0], whose.path))
+                return path if here == whose.path else (*around, whose.path)
         return path
 
     # Then: what is called ------------------------------------------------------------------------------------------
@@ -143,7 +145,10 @@ class Recording:
             self._call(part, path, places)
         for index, value in enumerate(row.node.output):
             if value:
-                self._homes[value] = self._home_of(found, index, places)
+                home = self._homes[value] = self._home_of(found, index, places)
+                tensor = self._shapes.tensor(value)
+                if tensor is not None:
+                    self._results[len(self._calls) - 1, home] = tensor
 
     def _home_of(self, found: Sequence[Part], index: int, places: dict[tuple[str, int], int]) -> int:
         """The memory of a node's output: its own, or that of what it is a view of."""
@@ -223,8 +228,6 @@ class Recording:
             Call(number, tree.row(path[-1].partition("@")[0] if path else ""), reads, writes)
             for number, path, reads, writes in self._calls
         ]
-        from profiler.onnx.modules import module_calls
-
         return Trace(
             model=name,
             source="onnx",
@@ -237,7 +240,9 @@ class Recording:
             calls=tuple(calls),
             callers=(Caller((), False),),
             composites=(),
-            module_calls=module_calls([path for _, path, *_ in self._calls], calls, signatures, self._storages, tree),
+            module_calls=module_calls(
+                [path for _, path, *_ in self._calls], calls, self._results, self._storages, tree
+            ),
             storages=tuple(self._storages),
             outputs=outputs,
             versions=versions,
@@ -245,18 +250,31 @@ class Recording:
         )
 
     def _notes(self, weights: Mapping[str, Held]) -> Iterator[str]:
-        folded = sum(_is_folded(row.node, self._resolved) for row, _ in self._rows)
-        if folded:
+        fused = sum(_is_fused(row.node) for row, _ in self._rows)
+        if fused:
             yield (
-                f"{folded} batch normalisations are part of the convolutions before them, by the file's own account: "
-                "the exporter multiplied their scales into the weights, and what they added is the bias."
+                f"{_count(fused, 'batch normalisation')} made part of the convolutions before them, as the file records: "
+                "their scales are in the weights, and what they add is the bias."
+            )
+        computed = sum(_is_computed(row.node, self._resolved) for row, _ in self._rows)
+        if computed:
+            yield (
+                f"{_count(computed, 'convolution')} with weights and a bias that the exporter computed (onnx::Conv_...), "
+                "as it does to make batch normalisations part of them."
+            )
+        made = [name for name, whose in weights.items() if whose.is_computed]
+        if made:
+            count = sum(self._uses[name].tensor.numel for name in made)
+            yield (
+                f"Parameters include {count:,} numbers in {_count(len(made), 'tensor')} that the exporter computed from "
+                f"others ({', '.join(made[:3])}{', ...' if len(made) > 3 else ''})."
             )
         shared = [name for name in weights if len({path for *_, path in self._uses[name].nodes}) > 1]
         aliases = sum(source in weights for source in self._aliases.values())
         if shared or aliases:
             yield (
-                f"{len(shared) or aliases} weights are used in several places: exporters store equal tensors once, "
-                "and each is counted once."
+                f"{_count(len(shared) or aliases, 'weight')} stored once and used in several places, and counted once: "
+                "exporters do so with tensors that are equal."
             )
         yield from self.notes[:_MOST_NOTES]
         if len(self.notes) > _MOST_NOTES:
@@ -282,21 +300,26 @@ _PRODUCTS = frozenset(
 )  # fmt: skip
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
+
+
 _MOST_NOTES = 5
 _RULE = "pkg.onnxscript.rewriter.rule_name"
 
 
-def _is_folded(node: NodeProto, resolved: Callable[[str], str]) -> bool:
-    """The rewriter of the newer exporter says so; the older one renames the weights that it computes."""
-    if any(entry.key == _RULE and "FuseBatchNorm" in entry.value for entry in node.metadata_props):
-        return True
+def _is_fused(node: NodeProto) -> bool:
+    """The newer exporter's rewriter says what it did."""
+    return any(entry.key == _RULE and "FuseBatchNorm" in entry.value for entry in node.metadata_props)
+
+
+def _is_computed(node: NodeProto, resolved: Callable[[str], str]) -> bool:
+    """The older exporter gives names of its own to the weights that it computes."""
     return node.op_type == "Conv" and len(node.input) == 3 and resolved(node.input[1]).startswith("onnx::Conv_")
 
 
-def _around(path: str) -> tuple[str, ...]:
-    """The modules around a path, and itself."""
-    words = path.split(".") if path else []
-    return tuple(".".join(words[: count + 1]) for count in range(len(words)))
+def _is_around(outer: str, inner: str) -> bool:
+    return inner.startswith(f"{outer}.")
 
 
 def _unknown(node: Given, op: str) -> Part:
@@ -323,16 +346,3 @@ def _attribute(attribute: AttributeProto) -> Any:
     if attribute.type == AttributeProto.STRINGS:
         return [item.decode(errors="replace") for item in value]
     return list(value) if attribute.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
-
-
-def _initializers(model: ModelProto) -> Iterable[TensorProto]:
-    """Those of the graph, and large constants, which are nodes to some exporters."""
-    yield from model.graph.initializer
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    found = TensorProto()
-                    found.CopyFrom(attribute.t)
-                    found.name = node.output[0]
-                    yield found

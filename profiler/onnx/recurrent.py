@@ -1,6 +1,6 @@
-"""Recurrent layers. ONNX stacks the gates' weights by direction: W is D × gates·H × in, R D × gates·H × H, B D × 2·gates·H.
+"""Recurrent layers, each a node of its own.
 
-Each layer is a node of its own.
+ONNX stacks the gates' weights by direction: W is D × gates·H × in, R is D × gates·H × H and B is D × 2·gates·H.
 """
 
 from __future__ import annotations

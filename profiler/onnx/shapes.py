@@ -6,13 +6,14 @@ behind nodes that read a shape and make another of it. Such a node is `folded`: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, numpy_helper
 from onnx import shape_inference as inference
 
+from profiler.onnx.control import Unrolled, unrolled
 from profiler.onnx.values import DTYPES, constant_of, is_small, stored, tensor_of, type_of
 from profiler.records import Tensor
 
@@ -83,11 +84,14 @@ class Shapes:
 
     def __init__(self, model: ModelProto, fed: Mapping[str, Tensor]) -> None:
         self.constants: dict[str, Any] = {}
+        self.initializers: dict[str, TensorProto] = {}
+        self.literals: set[str] = set()  # constants that are nodes
         self.opsets = {entry.domain or "": int(entry.version) for entry in model.opset_import}
         self._types: dict[str, TypeProto] = {}
         self._said: dict[str, TypeProto] = {}  # what the file says of values, for operators without inference
         self._imports = list(model.opset_import)
         self._version = model.ir_version
+        self._hold(model.graph.initializer)
         self._graph(model.graph)
         for name, tensor in fed.items():
             self._types[name] = type_of(tensor)
@@ -100,13 +104,6 @@ class Shapes:
         return tensor_of(self._types.get(name))
 
     def _graph(self, graph: GraphProto) -> None:
-        for initializer in graph.initializer:
-            kind = stored(initializer)
-            if kind is not None:
-                self._types[initializer.name] = type_of(kind)
-            value = constant_of(initializer)
-            if value is not None:
-                self.constants[initializer.name] = value
         for sparse in graph.sparse_initializer:
             dtype = DTYPES.get(sparse.values.data_type)
             if dtype is not None:
@@ -114,12 +111,43 @@ class Shapes:
         for value in (*graph.value_info, *graph.output):
             self._said[value.name] = value.type
 
+    def _hold(self, initializers: Iterable[TensorProto]) -> None:
+        for initializer in initializers:
+            self.initializers[initializer.name] = initializer
+            kind = stored(initializer)
+            if kind is not None:
+                self._types[initializer.name] = type_of(kind)
+            value = constant_of(initializer)
+            if value is not None:
+                self.constants[initializer.name] = value
+
+    def _literal(self, node: NodeProto) -> None:
+        """A constant that is a node is as good as an initialiser."""
+        for attribute in node.attribute:
+            if attribute.name == "value":
+                found = TensorProto()
+                found.CopyFrom(attribute.t)
+                found.name = node.output[0]
+                self.literals.add(found.name)
+                self._hold([found])
+
     def walk(self, nodes: Sequence[NodeProto]) -> Iterator[Inferred]:
         """The nodes in order. When one is given out, its values are known as far as they can be."""
         for node in nodes:
             op = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+            if op == "Constant":
+                self._literal(node)
+            if op in ("If", "Loop", "Scan") and (taken := self._taken(node)) is not None:
+                self._hold(taken.initializers)
+                yield from self.walk(taken.nodes)
+                continue
             failure = self._infer(node)
             yield Inferred(node, op, not failure and self._fold(node), failure)
+
+    def _taken(self, node: NodeProto) -> Unrolled | None:
+        """The nodes that a node of control flow comes to, where that is known."""
+        shapes = {name: found.shape for name in node.input if (found := self.tensor(name)) is not None}
+        return unrolled(node, self.constants, {name: shape[0] for name, shape in shapes.items() if shape})
 
     def _infer(self, node: NodeProto) -> str:
         try:

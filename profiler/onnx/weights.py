@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from onnx import NodeProto
 
+from profiler.ops import free_reason, is_known
 from profiler.records import Packing, Tensor
 
 # The inputs of operators that hold weights, by their positions; statistics of a batch norm are buffers.
@@ -33,15 +34,24 @@ _WEIGHTS: Mapping[str, tuple[int, ...]] = {
 _STATISTICS = {"BatchNormalization": (3, 4)}
 # What exporters call values that were no parameters of the model.
 _MADE = re.compile(r"onnx::|/|val_\d+$|Constant|_val_|const|\d+$")
-_BESIDE_PRODUCTS = ("Add", "Mul", "Sub", "Div", "com.microsoft.QLinearAdd")
+# Inputs that say how to compute something, and are no data, from this position on (default: all are data).
+_SETTINGS_FROM: Mapping[str, int] = {
+    "Clip": 1, "Pow": 1, "Resize": 1, "Upsample": 1, "Pad": 1, "QuantizeLinear": 1, "DequantizeLinear": 1,
+    "com.microsoft.QuantizeLinear": 1, "com.microsoft.DequantizeLinear": 1, "LSTM": 4, "GRU": 4, "RNN": 4,
+    "QLinearConv": 6, "Dropout": 1, "OneHot": 1, "NonMaxSuppression": 2, "Trilu": 0, "Range": 0, "Expand": 1,
+}  # fmt: skip
 
 
 class Held(NamedTuple):
-    """An initialiser that is a weight: the module's path, its name there, and whether it is a buffer."""
+    """An initialiser that is a weight: the module's path, its name there, and whether it is a buffer.
+
+    `is_computed` is whether an exporter made it of other weights, such as a table of positions of an embedding.
+    """
 
     path: str
     name: str
     is_buffer: bool
+    is_computed: bool = False
 
 
 def is_named(name: str) -> bool:
@@ -60,25 +70,30 @@ def holding(names: Iterable[str]) -> set[str]:
     return found
 
 
-def held(name: str, tensor: Tensor, uses: Iterable[tuple[NodeProto, str, int, str]]) -> Held | None:
-    """Whose weight an initialiser is; None for a constant. `uses` are node, operator, position, and the node's path."""
+def held(name: str, tensor: Tensor, uses: Iterable[tuple[NodeProto, str, int, str]], literal: bool) -> Held | None:
+    """Whose weight an initialiser is; None for a constant. `uses` are node, operator, position, and the node's path.
+
+    A `literal` is a constant that the model's code wrote down; it is a weight only where an operator has its weights.
+    """
     several = list(uses)
-    is_float = tensor.is_float or any(position in _WEIGHTS.get(op, ()) for _, op, position, _ in several)
-    statistics = any(position in _STATISTICS.get(op, ()) for _, op, position, _ in several)
-    if is_named(name) and tensor.ndim and several:
+    is_weight = any(position in _WEIGHTS.get(op, ()) for _, op, position, _ in several)
+    is_statistic = any(position in _STATISTICS.get(op, ()) for _, op, position, _ in several)
+    is_parameters = is_named(name) and not _is_value(name)
+    if is_parameters and tensor.ndim and several:
         path, _, last = name.rpartition(".")
-        return Held(path, last, statistics or not is_float)
+        return Held(path, last, is_statistic or not (tensor.is_float or is_weight))
     for _, op, position, path in several:
-        if position in _STATISTICS.get(op, ()):
-            return Held(path, name, True)
-        if position in _WEIGHTS.get(op, ()) or (op in _BESIDE_PRODUCTS and _is_vector(tensor)):
-            return Held(path, name, False)
+        if is_weight or is_statistic:
+            return Held(path, name, is_statistic)
+        if tensor.is_float and tensor.numel > 1 and not literal and position < _SETTINGS_FROM.get(op, position + 1):
+            return Held(path, name, False, is_computed=True)
     return None
 
 
-def _is_vector(tensor: Tensor) -> bool:
-    """One number a channel, as a bias or a scale that stands beside a product: `Add` after `MatMul`."""
-    return tensor.is_float and tensor.numel > 1 and tensor.numel == max(tensor.shape)
+def _is_value(name: str) -> bool:
+    """Whether a name is that of a value in a graph of torch's, which is called after its operator: `unsqueeze_3`."""
+    operator = re.sub(r"_\d+$", "", name)
+    return "." not in name and (is_known(f"aten.{operator}") or free_reason(f"aten.{operator}") is not None)
 
 
 def packed(tensor: Tensor) -> tuple[Tensor, Packing | None]:

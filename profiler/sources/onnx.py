@@ -35,13 +35,12 @@ def load(spec: Spec, feed: Feed) -> Trace:
 
 def _model(path: str) -> Any:
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
-    except (DecodeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # protobuf's, whose packages have no types
         raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
     if not model.graph.node or not model.opset_import:
         raise errors.UnreadableModelFile(path, "it holds no graph")

@@ -43,7 +43,7 @@ def evaluated(size: Size, symbols: Mapping[str, int]) -> int:
     if size.expression is None:
         assert size.number is not None
         return size.number
-    return round(_value(ast.parse(size.expression, mode="eval").body, symbols))
+    return int(_value(ast.parse(size.expression, mode="eval").body, symbols))
 
 
 def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
