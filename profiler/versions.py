@@ -16,7 +16,9 @@ def _python() -> str:
 def versions(model: type) -> dict[str, str]:
     """Of this package, of Python, of torch, and of the library that a model's class comes from."""
     found = {"profile-model": __version__, "python": _python()}
-    for name in ("torch", model.__module__.partition(".")[0]):
+    for name in dict.fromkeys(("torch", model.__module__.partition(".")[0])):
+        if name == __package__:  # a model that was made of a file
+            continue
         version = getattr(sys.modules.get(name), "__version__", None)
         if version is not None:
             found[name] = str(version)

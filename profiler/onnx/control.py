@@ -112,8 +112,9 @@ def _goes_on(graph: GraphProto) -> bool:
     while name in makers and makers[name].op_type in ("Identity", "Cast"):
         name = makers[name].input[0]
     if name in makers and makers[name].op_type == "Constant":
-        return bool(numpy_helper.to_array(makers[name].attribute[0].t).all())
-    return str(name) == graph.input[1].name
+        return bool(numpy.all(numpy_helper.to_array(makers[name].attribute[0].t)))
+    known: bool = name == graph.input[1].name
+    return known
 
 
 def _scan(node: NodeProto, graph: GraphProto, lengths: Mapping[str, int]) -> Unrolled | None:

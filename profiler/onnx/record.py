@@ -232,7 +232,7 @@ class Recording:
             model=name,
             source="onnx",
             engine="onnx",
-            inputs=tuple(Input(value, tensor.shape, tensor.dtype) for value, tensor in self._fed.items()),
+            inputs=tuple(self._inputs()),
             modules=modules,
             parameters=tuple(self._listed(weights, tree, False)),
             buffers=tuple(self._listed(weights, tree, True)),
@@ -249,36 +249,41 @@ class Recording:
             notes=tuple(self._notes(weights)),
         )
 
+    def _inputs(self) -> Iterator[Input]:
+        """A lone input goes without a name, as one that is passed by position."""
+        for name, tensor in self._fed.items():
+            yield Input(name if len(self._fed) > 1 else None, tensor.shape, tensor.dtype)
+
     def _notes(self, weights: Mapping[str, Held]) -> Iterator[str]:
-        fused = sum(_is_fused(row.node) for row, _ in self._rows)
+        """What an exporter did to the model, and what is not known of it."""
+        nodes = [row.node for row, _ in self._rows]
+        fused = sum(map(_is_fused, nodes))
         if fused:
             yield (
-                f"{_count(fused, 'batch normalisation')} made part of the convolutions before them, as the file records: "
-                "their scales are in the weights, and what they add is the bias."
+                f"Part of the convolutions before them, as the file records: {_count(fused, 'batch normalisation')}. "
+                "Their scales are in the weights, and what they add is the bias."
             )
-        computed = sum(_is_computed(row.node, self._resolved) for row, _ in self._rows)
-        if computed:
+        renamed = sum(_is_computed(node, self._resolved) for node in nodes)
+        if renamed:
             yield (
-                f"{_count(computed, 'convolution')} with weights and a bias that the exporter computed (onnx::Conv_...), "
-                "as it does to make batch normalisations part of them."
+                f"With weights and a bias that the exporter computed (onnx::Conv_...): {_count(renamed, 'convolution')}."
+                " It does so to make batch normalisations part of them."
             )
         made = [name for name, whose in weights.items() if whose.is_computed]
         if made:
-            count = sum(self._uses[name].tensor.numel for name in made)
-            yield (
-                f"Parameters include {count:,} numbers in {_count(len(made), 'tensor')} that the exporter computed from "
-                f"others ({', '.join(made[:3])}{', ...' if len(made) > 3 else ''})."
-            )
+            yield f"Among the parameters, computed from others by the exporter: {self._sizes(made)}."
         shared = [name for name in weights if len({path for *_, path in self._uses[name].nodes}) > 1]
-        aliases = sum(source in weights for source in self._aliases.values())
-        if shared or aliases:
-            yield (
-                f"{_count(len(shared) or aliases, 'weight')} stored once and used in several places, and counted once: "
-                "exporters do so with tensors that are equal."
-            )
+        shared += sorted({name for name in self._aliases.values() if name in weights} - set(shared))
+        if shared:
+            yield f"Stored once, used in several places, and counted once: {self._sizes(shared)}."
         yield from self.notes[:_MOST_NOTES]
         if len(self.notes) > _MOST_NOTES:
-            yield f"And {len(self.notes) - _MOST_NOTES} more nodes whose shapes are not known."
+            yield f"And {_count(len(self.notes) - _MOST_NOTES, 'node')} more whose shapes are not known."
+
+    def _sizes(self, names: Sequence[str]) -> str:
+        elements = sum(self._uses[name].tensor.numel for name in names)
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        return f"{_count(len(names), 'tensor')} with {elements:,} elements ({listed})"
 
     def _listed(self, weights: Mapping[str, Held], tree: Tree, buffers: bool) -> list[Weight]:
         found: list[Weight] = []

@@ -79,6 +79,10 @@ class Inferred(NamedTuple):
     failure: str = ""
 
 
+class Malformed(Exception):
+    """The graph is none that could run; the text says why."""
+
+
 class Shapes:
     """What is known of every value by its name, so far."""
 
@@ -91,8 +95,9 @@ class Shapes:
         self._said: dict[str, TypeProto] = {}  # what the file says of values, for operators without inference
         self._imports = list(model.opset_import)
         self._version = model.ir_version
-        self._hold(model.graph.initializer)
+        self._met = set(fed) | {value.name for value in model.graph.input}
         self._graph(model.graph)
+        self._hold(model.graph.initializer)
         for name, tensor in fed.items():
             self._types[name] = type_of(tensor)
 
@@ -105,6 +110,7 @@ class Shapes:
 
     def _graph(self, graph: GraphProto) -> None:
         for sparse in graph.sparse_initializer:
+            self._met.add(sparse.values.name)
             dtype = DTYPES.get(sparse.values.data_type)
             if dtype is not None:
                 self._types[sparse.values.name] = type_of(Tensor(tuple(sparse.dims), dtype))
@@ -114,6 +120,7 @@ class Shapes:
     def _hold(self, initializers: Iterable[TensorProto]) -> None:
         for initializer in initializers:
             self.initializers[initializer.name] = initializer
+            self._met.add(initializer.name)
             kind = stored(initializer)
             if kind is not None:
                 self._types[initializer.name] = type_of(kind)
@@ -135,6 +142,7 @@ class Shapes:
         """The nodes in order. When one is given out, its values are known as far as they can be."""
         for node in nodes:
             op = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+            self._check(node)
             if op == "Constant":
                 self._literal(node)
             if op in ("If", "Loop", "Scan") and (taken := self._taken(node)) is not None:
@@ -143,6 +151,14 @@ class Shapes:
                 continue
             failure = self._infer(node)
             yield Inferred(node, op, not failure and self._fold(node), failure)
+
+    def _check(self, node: NodeProto) -> None:
+        """A node comes after those whose values it takes."""
+        missing = next((name for name in node.input if name and name not in self._met), None)
+        if missing is not None:
+            what = node.name or node.op_type
+            raise Malformed(f"node {what} takes {missing}, which nothing before it gives")
+        self._met.update(node.output)
 
     def _taken(self, node: NodeProto) -> Unrolled | None:
         """The nodes that a node of control flow comes to, where that is known."""

@@ -22,6 +22,7 @@ def load(spec: Spec, feed: Feed) -> Trace:
     except ImportError as error:
         raise errors.MissingPackage("onnx", "'profile-model[onnx]'", error) from None
     from profiler.onnx.record import Recording
+    from profiler.onnx.shapes import Malformed
 
     model = _model(spec.target)
     fed = _fed(model, feed, spec.text)
@@ -29,6 +30,8 @@ def load(spec: Spec, feed: Feed) -> Trace:
         return Recording(model, fed).trace(spec.text, _versions(model))
     except errors.ProfileError:
         raise
+    except Malformed as error:
+        raise errors.UnreadableModelFile(spec.text, str(error)) from None
     except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableModelFile(spec.text, f"{type(error).__name__}: {errors.first_line(error)}") from error
 

@@ -45,6 +45,8 @@ class Part(nn.Module):
 class Exported(Part):
     """The whole program. It takes what the exported model took: tensors by position, or by keyword."""
 
+    exported_by: str  # a setting, and recorded as such
+
     def __init__(self, program: Program, symbols: Mapping[str, int]) -> None:
         super().__init__()
         self._program = program
@@ -75,6 +77,7 @@ def model(program: Program, symbols: Mapping[str, int], load: Loader) -> Exporte
     for held in program.held:
         key = held.value if held.record is None else (held.record, held.meta, held.kind)
         _register(root, held, tied.setdefault(key, load(held)), frames)
+    root.exported_by = f"torch {program.torch_version}"
     for path, found in told(program).items():
         module = _module(root, path, frames)
         for name, setting in found.items():
