@@ -266,8 +266,8 @@ class Recording:
         renamed = sum(_is_computed(node, self._resolved) for node in nodes)
         if renamed:
             yield (
-                f"With weights and a bias that the exporter computed (onnx::Conv_...): {_count(renamed, 'convolution')}."
-                " It does so to make batch normalisations part of them."
+                f"With weights and a bias that the exporter computed: {_count(renamed, 'convolution')} "
+                "(onnx::Conv_...). It does so to make batch normalisations part of them."
             )
         made = [name for name, whose in weights.items() if whose.is_computed]
         if made:

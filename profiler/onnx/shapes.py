@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
 from onnx import shape_inference as inference
 
+from profiler import errors
 from profiler.onnx.control import Unrolled, unrolled
+from profiler.onnx.unschemed import shaped
 from profiler.onnx.values import DTYPES, constant_of, is_small, stored, tensor_of, type_of
 from profiler.records import Tensor
 
@@ -79,6 +81,10 @@ class Inferred(NamedTuple):
     failure: str = ""
 
 
+def _full_name(node: NodeProto) -> str:
+    return node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+
+
 class Malformed(Exception):
     """The graph is none that could run; the text says why."""
 
@@ -141,7 +147,7 @@ class Shapes:
     def walk(self, nodes: Sequence[NodeProto]) -> Iterator[Inferred]:
         """The nodes in order. When one is given out, its values are known as far as they can be."""
         for node in nodes:
-            op = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+            op = _full_name(node)
             self._check(node)
             if op == "Constant":
                 self._literal(node)
@@ -175,13 +181,20 @@ class Shapes:
             )
         except onnx.defs.SchemaError:
             found, failure = {}, f"{node.op_type} is not an operator of ONNX's"
-        except (inference.InferenceError, ValueError, TypeError, RuntimeError) as error:
-            found, failure = {}, (str(error).strip().splitlines() or ["no reason"])[0]
+        except Exception as error:  # whatever the checks of ONNX's own C++ code say
+            found, failure = {}, errors.first_line(error)
         else:
             failure = ""
         for name in node.output:
             self._learn(name, found.get(name))
+        if node.output and self.tensor(node.output[0]) is None:
+            self._learn(node.output[0], self._unschemed(node))
         return "" if all(self.tensor(name) for name in node.output if name) else failure or "a shape is not known"
+
+    def _unschemed(self, node: NodeProto) -> TypeProto | None:
+        attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        made = shaped(_full_name(node), [self.tensor(name) for name in node.input], attributes)
+        return None if made is None else type_of(made)
 
     def _learn(self, name: str, kind: TypeProto | None) -> None:
         """A type that inference gives, or what the file says, where that is more."""
