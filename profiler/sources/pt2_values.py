@@ -22,8 +22,7 @@ _MEMORY_FORMATS = {
     4: torch.preserve_format,
 }
 _PLAIN = {
-    "as_int", "as_ints", "as_float", "as_floats", "as_string", "as_strings", "as_bool", "as_bools", "as_int_lists",
-    "as_float_lists",
+    "as_int", "as_ints", "as_string", "as_strings", "as_bool", "as_bools", "as_int_lists",
 }  # fmt: skip
 _LIBRARIES = {"aten", "prims", "torchvision"}
 _KEPT_OUT = {"from_file"}  # opens a file by its name
@@ -109,6 +108,8 @@ def _dtype(said: Any, known: Mapping[str, Any]) -> torch.dtype:
 
 _READERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "as_none": lambda said, known: None,
+    "as_float": lambda said, known: float(said),  # "Infinity" is a string
+    "as_floats": lambda said, known: [float(item) for item in said],
     "as_tensor": _named,
     "as_optional_tensor": _named,
     "as_sym_int": _named,
