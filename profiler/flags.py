@@ -72,8 +72,8 @@ Specs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL",
-        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class, saved.json, or a "
-        "list of models, list.toml",
+        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class, saved.json, "
+        "exported.pt2, model.onnx, or a list of models, list.toml",
         show_default=False,
     ),
 ]

@@ -30,8 +30,10 @@ NAMES = ["resnet34", "vit_b_16", "mobilenet_v3_small", "encoder", "decoder", "re
 def rows(found: Profile) -> list[tuple[Any, ...]]:
     """What a table shows of each layer that ran or holds something, and more."""
     return [
-        (layer.path, layer.macs, layer.flops, layer.params, layer.trainable_params, layer.own.buffers, layer.calls)
-        + (tuple(w.name for w in layer.weights), layer.own.activation_bytes)
+        (
+            *(layer.path, layer.macs, layer.flops, layer.params, layer.trainable_params, layer.own.buffers),
+            *(layer.calls, tuple(w.name for w in layer.weights), layer.own.activation_bytes),
+        )
         for layer in found.layers
     ]
 
@@ -270,7 +272,7 @@ def test_related_dimensions_have_to_agree(tmp_path: Path) -> None:
 def test_expressions_of_sizes_are_read_and_not_run() -> None:
     text = "Add(Mul(Integer(2), Symbol('s0', positive=True, integer=True)), Integer(1))"
     assert evaluated(pt2_file.Size(None, text), {"s0": 5}) == 2 * 5 + 1
-    with pytest.raises(Exception, match=""):  # noqa: B017  any but a run
+    with pytest.raises(Exception, match=""):
         evaluated(pt2_file.Size(None, "__import__('os').system('true')"), {})
 
 
@@ -381,7 +383,9 @@ def test_an_operator_of_another_library_is_unknown_and_nothing_is_run(odd: str, 
 def test_functions_that_reach_outside_are_never_called(odd: str, tmp_path: Path, target: str) -> None:
     other = tmp_path / "other.pt2"
     old = b'"torch.ops.aten.embedding.default"'
-    _copied(odd, other, lambda name, content: content.replace(old, f'"{target}"'.encode()) if "models/" in name else content)
+    _copied(
+        odd, other, lambda name, content: content.replace(old, f'"{target}"'.encode()) if "models/" in name else content
+    )
     assert list(profile(str(other)).unknown_ops) == [target.removeprefix("torch.ops.")]
 
 
@@ -413,7 +417,7 @@ def test_what_is_no_program_is_refused_in_one_line(
     assert err.count("\n") == 1
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_program_that_was_tampered_with_is_a_profile_or_an_error(
     data: st.DataObject, odd: str, tmp_path_factory: pytest.TempPathFactory
@@ -435,9 +439,11 @@ def test_a_program_that_was_tampered_with_is_a_profile_or_an_error(
     path = tmp_path_factory.mktemp("tampered") / "m.pt2"
     _copied(odd, path, lambda n, c: json.dumps(content) if "models/" in n else (c if n.endswith(".json") else None))
     try:
-        profile(str(path)).layers  # noqa: B018
+        found = profile(str(path))
     except ProfileError as error:
-        assert "\n" not in str(error)
+        assert "\n" not in str(error)  # noqa: PT017  either will do
+    else:
+        assert found.layers
 
 
 def test_arguments_are_for_builders(odd: str, capsys: pytest.CaptureFixture[str]) -> None:

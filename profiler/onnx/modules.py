@@ -100,7 +100,8 @@ def module_calls(
         read = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].reads)
         written = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].writes)
         given = [s for s in read if storages[s].role == "activation" and storages[s].born < first]
-        gone = [s for s in written if last.get(s, len(calls)) >= end or storages[s].died is None]
+        kept = (s for s in written if storages[s].role in ("activation", "input"))
+        gone = [s for s in kept if last.get(s, len(calls)) >= end or storages[s].died is None]
         inputs = tuple(tensor for s in given if (tensor := _before(made.get(s, ()), first)) is not None)
         results = tuple(tensor for s in gone if (tensor := _before(made.get(s, ()), end)) is not None)
         return ModuleCall(module, first, end, inputs, results[0] if len(results) == 1 else results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, helper
@@ -11,10 +12,11 @@ from onnx import AttributeProto, ModelProto, NodeProto, helper
 from profiler.onnx import attention, elementwise, movement, norms, products, quantised, recurrent  # noqa: F401
 from profiler.onnx.modules import Tree, module_calls
 from profiler.onnx.rules import Given, Operand, Part, operands, parts
-from profiler.onnx.scopes import Scopes
+from profiler.onnx.scopes import Scopes, is_told
 from profiler.onnx.shapes import Inferred, Shapes
 from profiler.onnx.values import stored
 from profiler.onnx.weights import Held, held, holding, is_named, packed
+from profiler.ops import cost
 from profiler.records import Call, Caller, Input, Signature, Storage, Tensor, Trace, Value, Weight
 
 
@@ -52,6 +54,7 @@ class Recording:
             self._homes[value] = self._storage(tensor.size_bytes, "input")
         for row in self._shapes.walk(self._model.graph.node):
             self._meet(row)
+        self._rows = list(_scoped(self._rows))
         weights = self._weights()
         self._place(weights)
         for row, path in self._rows:
@@ -133,6 +136,8 @@ class Recording:
         node = self._given(row)
         self._followed.append((path, row.op))
         found = None if row.failure else parts(node)
+        if found is not None and not all(map(_has_price, found)):
+            found = None
         if found is None:
             if row.failure:
                 self.notes.append(f"{row.node.name or row.op}: {row.failure}")
@@ -182,8 +187,7 @@ class Recording:
         now = len(self._calls)
         reads = tuple(self._at(operand, places, now) for operand in operands(part.args))
         writes = tuple(self._at(operand, places, now) for operand in operands((part.out,)))
-        kwargs = tuple((name, _plain(value)) for name, value in part.kwargs)
-        signature = Signature(part.op, tuple(map(_plain, part.args)), kwargs, _plain(part.out))
+        signature = _signature(part)
         number = self._signatures.setdefault(signature, len(self._signatures))
         self._calls.append((number, path, reads, writes))
         for storage in (*reads, *writes):
@@ -325,6 +329,37 @@ def _is_computed(node: NodeProto, resolved: Callable[[str], str]) -> bool:
 
 def _is_around(outer: str, inner: str) -> bool:
     return inner.startswith(f"{outer}.")
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _scoped(rows: Sequence[tuple[Inferred, tuple[str, ...]]]) -> Iterator[tuple[Inferred, tuple[str, ...]]]:
+    """A node that nothing is told of is in the modules that both of its neighbours are in."""
+    after: list[tuple[str, ...]] = []
+    following: tuple[str, ...] = ()
+    for row, path in reversed(rows):
+        after.append(following)
+        following = path if is_told(row.node) else following
+    before: tuple[str, ...] = ()
+    for (row, path), next_ in zip(rows, reversed(after), strict=True):
+        before = path if is_told(row.node) else _common(before, next_)
+        yield row, before
+
+
+def _has_price(part: Part) -> bool:
+    """Whether the operator's formula can take the arguments, which a node that its schema forbids may not have."""
+    try:
+        cost(_signature(part))
+    except Exception:  # whatever a formula does with what it does not expect
+        return False
+    return True
+
+
+def _signature(part: Part) -> Signature:
+    kwargs = tuple((name, _plain(value)) for name, value in part.kwargs)
+    return Signature(part.op, tuple(map(_plain, part.args)), kwargs, _plain(part.out))
 
 
 def _unknown(node: Given, op: str) -> Part:

@@ -59,6 +59,11 @@ class Scopes:
         return f"{again['path']}@{path.rpartition('_')[2]}"
 
 
+def is_told(node: NodeProto) -> bool:
+    """Whether a node says where it was, be it in no module."""
+    return "/" in node.name or any(entry.key == _SCOPES for entry in node.metadata_props)
+
+
 def _names(text: str) -> list[str]:
     """A list of strings, as Python writes it."""
     try:
