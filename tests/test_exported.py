@@ -18,7 +18,7 @@ from torch import nn
 
 from profiler import Profile, ProfileError, conventions, diff, errors, profile
 from profiler.sources import pt2_file
-from profiler.sources.pt2_sizes import evaluated
+from profiler.sources.pt2_sizes import Unsolved, evaluated
 from tests import exporting
 from tests.exporting import to_pt2
 from tests.shell import run
@@ -272,7 +272,7 @@ def test_related_dimensions_have_to_agree(tmp_path: Path) -> None:
 def test_expressions_of_sizes_are_read_and_not_run() -> None:
     text = "Add(Mul(Integer(2), Symbol('s0', positive=True, integer=True)), Integer(1))"
     assert evaluated(pt2_file.Size(None, text), {"s0": 5}) == 2 * 5 + 1
-    with pytest.raises(Exception, match=""):
+    with pytest.raises(Unsolved, match=r"^$"):
         evaluated(pt2_file.Size(None, "__import__('os').system('true')"), {})
 
 
@@ -306,6 +306,46 @@ def test_what_needs_the_models_code_is_refused(
     assert (status, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1
+
+
+class Counting(nn.Module):
+    """How many elements are positive decides how many there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.layer(x) > 0).nonzero().float().sum()
+
+
+class Mixed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.layer(x)
+
+
+@pytest.mark.parametrize("network", [Counting(), Mixed()], ids=["nonzero", "autocast"])
+def test_where_values_are_needed_weights_are_read_as_plain_bytes(network: nn.Module, tmp_path: Path) -> None:
+    path = to_pt2(network, (torch.rand(2, 4),), tmp_path / "m.pt2")
+    found, live = profile(str(path)), profile(network, (2, 4))
+    assert found.trace.engine == live.trace.engine == "cpu"
+    assert [s.op for s in found.trace.signatures] == [s.op for s in live.trace.signatures]
+    assert (found.totals.macs, found.totals.params) == (live.totals.macs, live.totals.params)
+
+
+class Choosing(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cond(x.sum() > 0, lambda y: y * 2, lambda y: y + 1, (x,))
+
+
+def test_a_branch_that_depends_on_data_is_unknown(tmp_path: Path) -> None:
+    path = to_pt2(Choosing(), (torch.rand(2, 4),), tmp_path / "m.pt2")
+    assert profile(str(path)).unknown_ops == {"higher_order.cond": 1}
 
 
 # What a file may hold -------------------------------------------------------------------------------------------------

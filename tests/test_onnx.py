@@ -13,7 +13,7 @@ import numpy
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 from torch import nn
@@ -23,6 +23,7 @@ from tests import exporting
 from tests.exporting import to_onnx
 from tests.onnx.graphs import INT64, constant, counts, model, one_node, profiled, value, weight
 from tests.shell import run
+from tests.strategies import trees
 
 BOTH = pytest.mark.parametrize("dynamo", [True, False], ids=["new exporter", "old exporter"])
 SMALL = [(name, dynamo) for name in ("encoder", "decoder", "recurrent") for dynamo in (True, False)]
@@ -151,6 +152,26 @@ def test_weights_that_are_equal_are_stored_and_counted_once(dynamo: bool, tmp_pa
     assert [layer.path for layer in found.layers] == ["", "0", "1"]
     assert found["1"].flops == found["0"].flops
     assert any("Stored once, used in several places" in note for note in found.trace.notes)
+
+
+@settings(max_examples=25)
+@given(built=trees())
+def test_random_models_have_the_same_macs_exported(
+    tmp_path_factory: pytest.TempPathFactory, built: tuple[nn.Module, tuple[int, ...]]
+) -> None:
+    """Convolutions, norms, residuals, and modules that are held twice and called several times."""
+    network, shape = exporting.as_if_trained(built[0].eval()), built[1]
+    path = to_onnx(network, (torch.rand(shape),), tmp_path_factory.mktemp("random") / "m.onnx", dynamo=False)
+    perms = [a.ints for node in onnx.load(path).graph.node for a in node.attribute if a.name == "perm"]
+    assume(all(axis >= 0 for perm in perms for axis in perm))  # the exporter leaves `movedim(-1, 1)` as it is: invalid
+    found, live = profile(str(path)), profile(network, shape)
+    assert (found.unknown_ops, found.totals.macs) == ({}, live.totals.macs)
+
+
+def test_an_invalid_permutation_is_unknown_with_a_note(tmp_path: Path) -> None:
+    found = profiled(one_node("Transpose", [value("x", (2, 3, 4))], perm=[0, -1, 1]), tmp_path)
+    assert found.unknown_ops == {"onnx.Transpose": 1}
+    assert any("perm" in note for note in found.trace.notes)
 
 
 # Shapes ---------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ SUFFIXES = (".json",)
 SCHEMA = 1
 _KEYS = (
     "schema", "model", "source", "engine", "inputs", "convention", "versions", "asked", "totals", "training", "layers",
-    "unknown_ops", "coverage",
+    "unknown_ops", "coverage", "notes",
 )  # fmt: skip
 
 
@@ -192,6 +192,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "layers": [_layer(layer) for layer in profile.layers],
         "unknown_ops": profile.unknown_ops,
         "coverage": dataclasses.asdict(profile.coverage),
+        "notes": list(profile.trace.notes),
     }
 
 

@@ -292,6 +292,8 @@ class _Run:
         if position == 1:
             return inner.outputs(planned(graph))
         kind, dtype, enabled, cached = before
+        if enabled and any(isinstance(one, Tensor) and one.is_meta for one in inner.known.values()):
+            raise RuntimeError("autocast casts no meta tensors")  # so it is run on real ones
         with torch.autocast("cpu" if kind == "cuda" else kind, dtype, bool(enabled), cached):
             return inner.outputs(planned(graph))
 
