@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, helper
 
-from profiler.onnx import attention, elementwise, movement, norms, products, quantised, recurrent  # noqa: F401
+from profiler.onnx import attention, elementwise, movement, norms, notes, products, quantised, recurrent  # noqa: F401
 from profiler.onnx.modules import Tree, module_calls
 from profiler.onnx.rules import Given, Operand, Part, operands, parts
-from profiler.onnx.scopes import Scopes, is_told
+from profiler.onnx.scopes import Scopes, with_neighbours
 from profiler.onnx.shapes import Inferred, Shapes
 from profiler.onnx.values import stored
 from profiler.onnx.weights import Held, held, holding, is_named, packed
@@ -47,14 +46,14 @@ class Recording:
         self._aliases: dict[str, str] = {}  # a value that an Identity makes of an initialiser, by name
         self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
         self._results: dict[tuple[int, int], Tensor] = {}  # of a node, by its last call and the memory
-        self.notes: list[str] = []
+        self._failures: list[str] = []
 
     def trace(self, name: str, versions: Mapping[str, str]) -> Trace:
         for value, tensor in self._fed.items():
             self._homes[value] = self._storage(tensor.size_bytes, "input")
         for row in self._shapes.walk(self._model.graph.node):
             self._meet(row)
-        self._rows = list(_scoped(self._rows))
+        self._rows = list(with_neighbours(self._rows))
         weights = self._weights()
         self._place(weights)
         for row, path in self._rows:
@@ -140,7 +139,7 @@ class Recording:
             found = None
         if found is None:
             if row.failure:
-                self.notes.append(f"{row.node.name or row.op}: {row.failure}")
+                self._failures.append(f"{row.node.name or row.op}: {row.failure}")
             found = [_unknown(node, row.op)]
         places: dict[tuple[str, int], int] = {}
         for index, value in enumerate(row.node.input):
@@ -250,7 +249,7 @@ class Recording:
             storages=tuple(self._storages),
             outputs=outputs,
             versions=versions,
-            notes=tuple(self._notes(weights)),
+            notes=tuple(self._said(weights)),
         )
 
     def _inputs(self) -> Iterator[Input]:
@@ -258,36 +257,15 @@ class Recording:
         for name, tensor in self._fed.items():
             yield Input(name if len(self._fed) > 1 else None, tensor.shape, tensor.dtype)
 
-    def _notes(self, weights: Mapping[str, Held]) -> Iterator[str]:
-        """What an exporter did to the model, and what is not known of it."""
+    def _said(self, weights: Mapping[str, Held]) -> Iterator[str]:
         nodes = [row.node for row, _ in self._rows]
-        fused = sum(map(_is_fused, nodes))
-        if fused:
-            yield (
-                f"Part of the convolutions before them, as the file records: {_count(fused, 'batch normalisation')}. "
-                "Their scales are in the weights, and what they add is the bias."
-            )
-        renamed = sum(_is_computed(node, self._resolved) for node in nodes)
-        if renamed:
-            yield (
-                f"With weights and a bias that the exporter computed: {_count(renamed, 'convolution')} "
-                "(onnx::Conv_...). It does so to make batch normalisations part of them."
-            )
-        made = [name for name, whose in weights.items() if whose.is_computed]
-        if made:
-            yield f"Among the parameters, computed from others by the exporter: {self._sizes(made)}."
+        tensors = {name: use.tensor for name, use in self._uses.items()}
         shared = [name for name in weights if len({path for *_, path in self._uses[name].nodes}) > 1]
         shared += sorted({name for name in self._aliases.values() if name in weights} - set(shared))
-        if shared:
-            yield f"Stored once, used in several places, and counted once: {self._sizes(shared)}."
-        yield from self.notes[:_MOST_NOTES]
-        if len(self.notes) > _MOST_NOTES:
-            yield f"And {_count(len(self.notes) - _MOST_NOTES, 'node')} more whose shapes are not known."
-
-    def _sizes(self, names: Sequence[str]) -> str:
-        elements = sum(self._uses[name].tensor.numel for name in names)
-        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        return f"{_count(len(names), 'tensor')} with {elements:,} elements ({listed})"
+        made = [name for name, whose in weights.items() if whose.is_computed]
+        yield from notes.folded(nodes, self._resolved)
+        yield from notes.stored(made, shared, tensors)
+        yield from notes.unknown(self._failures)
 
     def _listed(self, weights: Mapping[str, Held], tree: Tree, buffers: bool) -> list[Weight]:
         found: list[Weight] = []
@@ -309,43 +287,8 @@ _PRODUCTS = frozenset(
 )  # fmt: skip
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + "s" * (number != 1)
-
-
-_MOST_NOTES = 5
-_RULE = "pkg.onnxscript.rewriter.rule_name"
-
-
-def _is_fused(node: NodeProto) -> bool:
-    """The newer exporter's rewriter says what it did."""
-    return any(entry.key == _RULE and "FuseBatchNorm" in entry.value for entry in node.metadata_props)
-
-
-def _is_computed(node: NodeProto, resolved: Callable[[str], str]) -> bool:
-    """The older exporter gives names of its own to the weights that it computes."""
-    return node.op_type == "Conv" and len(node.input) == 3 and resolved(node.input[1]).startswith("onnx::Conv_")
-
-
 def _is_around(outer: str, inner: str) -> bool:
     return inner.startswith(f"{outer}.")
-
-
-def _common(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
-
-
-def _scoped(rows: Sequence[tuple[Inferred, tuple[str, ...]]]) -> Iterator[tuple[Inferred, tuple[str, ...]]]:
-    """A node that nothing is told of is in the modules that both of its neighbours are in."""
-    after: list[tuple[str, ...]] = []
-    following: tuple[str, ...] = ()
-    for row, path in reversed(rows):
-        after.append(following)
-        following = path if is_told(row.node) else following
-    before: tuple[str, ...] = ()
-    for (row, path), next_ in zip(rows, reversed(after), strict=True):
-        before = path if is_told(row.node) else _common(before, next_)
-        yield row, before
 
 
 def _has_price(part: Part) -> bool:

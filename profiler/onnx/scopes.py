@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import TypeAlias
 
 from onnx import NodeProto
+
+from profiler.onnx.shapes import Inferred
+
+Path: TypeAlias = "tuple[str, ...]"
 
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _AGAIN = re.compile(r"(?P<path>.+)_\d+")
@@ -62,6 +68,23 @@ class Scopes:
 def is_told(node: NodeProto) -> bool:
     """Whether a node says where it was, be it in no module."""
     return "/" in node.name or any(entry.key == _SCOPES for entry in node.metadata_props)
+
+
+def with_neighbours(rows: Sequence[tuple[Inferred, Path]]) -> Iterator[tuple[Inferred, Path]]:
+    """Nodes with their modules; one that nothing is told of is in the modules that both of its neighbours are in."""
+    after: list[Path] = []
+    following: Path = ()
+    for row, path in reversed(rows):
+        after.append(following)
+        following = path if is_told(row.node) else following
+    before: Path = ()
+    for (row, path), next_ in zip(rows, reversed(after), strict=True):
+        before = path if is_told(row.node) else _common(before, next_)
+        yield row, before
+
+
+def _common(one: Path, other: Path) -> Path:
+    return tuple(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _names(text: str) -> list[str]:
