@@ -348,6 +348,18 @@ def test_a_branch_that_depends_on_data_is_unknown(tmp_path: Path) -> None:
     assert profile(str(path)).unknown_ops == {"higher_order.cond": 1}
 
 
+class Literal(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.tensor([1.0, 2.0, 3.0])
+
+
+def test_a_constant_in_the_code_is_copied_and_costs_nothing(tmp_path: Path) -> None:
+    found = profile(str(to_pt2(Literal(), (torch.rand(2, 3),), tmp_path / "m.pt2")))
+    assert found.unknown_ops == {}
+    assert found.totals.flops == 2 * 3
+    assert found.totals.buffers == 0
+
+
 # What a file may hold -------------------------------------------------------------------------------------------------
 
 
