@@ -157,7 +157,7 @@ class _Table:
 
 def _weight(weight: Weight, table: _Table) -> list[Any]:
     tensor = table.put(weight.tensor)
-    rest = weight.same_as, weight.gradient, weight.packing
+    rest = weight.same_as, weight.gradient, weight.packing, weight.registered, weight.zeros
     return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, *rest]
 
 
@@ -209,7 +209,7 @@ def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> 
 
 
 def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:
-    """The last, how it is packed, is not in archives of before it was known."""
+    """The last three, from how it is packed on, are not in archives of before they were known."""
     weight = Weight(module, name, tensor, *rest)
     if weight.packing is None:
         return weight

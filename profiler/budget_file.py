@@ -150,6 +150,7 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "label": (_is_text, "a text"),
     "input": (_is_texts, "a text or a list of texts"),
     "batch": (lambda value: type(value) is int and value > 0, "a whole number from 1"),
+    "seq": (lambda value: type(value) is int and value > 0, "a whole number from 1"),
     "convention": (_is_text, "a text"),
 }
 
@@ -191,7 +192,7 @@ class _Reader:
         return Budgeted(
             row["model"],
             row.get("label", row["model"]),
-            Feed(*inputs.arguments(specs, row.get("batch")), row.get("batch")),
+            Feed(*inputs.arguments(specs, row.get("batch")), row.get("batch"), row.get("seq")),
             convention,
             tuple(self._limit(key, value, (*at, key)) for key, value in row.items() if key in _FIGURES),
             self._line((*at, "model")) or 1,

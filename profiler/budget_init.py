@@ -107,6 +107,8 @@ def _keys(model: Budgeted) -> Iterator[str]:
         given["input"] = shapes[0] if len(shapes) == 1 else shapes
     elif model.feed.batch is not None:
         given["batch"] = model.feed.batch
+    if model.feed.seq is not None:
+        given["seq"] = model.feed.seq
     if model.convention != conventions.DEFAULT:
         given["convention"] = model.convention
     return (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items())

@@ -25,6 +25,7 @@ from profiler.metrics import published
 from profiler.options import Checking, Diffing, Fitting, Options, Scanning, options
 from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
+from profiler.sources.spec import Feed
 from profiler.tables import uncounted
 from profiler.which import Number, Search, candidates, search, which_table
 
@@ -71,6 +72,8 @@ def _command(
     specs: flags.Specs = None,
     input: flags.Shapes = None,
     batch: flags.Batch = None,
+    seq: flags.Seq = None,
+    trust_remote_code: flags.TrustRemoteCode = False,
     convention: flags.Convention = conventions.DEFAULT,
     columns: flags.Columns = None,
     depth: flags.Depth = None,
@@ -91,6 +94,7 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    zeros: flags.Zeros = False,
     weights: flags.Weights = None,
     scan: flags.Scan = None,
     largest: flags.Largest = None,
@@ -132,7 +136,7 @@ def _command(
         options(
             specs or (),
             shapes=input or (),
-            batch=batch,
+            feed=Feed(batch=batch, seq=seq, trusts_code=trust_remote_code),
             convention=convention,
             columns=columns,
             depth=depth,
@@ -156,6 +160,7 @@ def _command(
                 "amp": amp,
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
+                "zeros": zeros or None,
             },
             what_if={"weights": weights, "scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
             cross_check=cross_check,

@@ -100,6 +100,61 @@ class MissingPackage(ProfileError):
         super().__init__(f"{package} cannot be imported ({first_line(error)}); pip install {extra}")
 
 
+class NoSuchSetting(ProfileError):
+    def __init__(self, config: str, name: str, known: Iterable[str]) -> None:
+        near = nearest(name, known)
+        hint = f"did you mean {', '.join(near)}?" if near else "see its documentation for what it has"
+        super().__init__(f"{config} has no setting {name!r}; {hint}")
+
+
+class BadConfig(ProfileError):
+    def __init__(self, spec: str, error: Exception) -> None:
+        super().__init__(f"{spec} is no configuration of a model ({first_line(error)}); mend it")
+
+
+class NotInHub(ProfileError):
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(
+            f"{name} is no folder here, and neither in the hub's cache nor to be fetched ({first_line(error)}); "
+            "give a folder with a config.json, or a class such as hf:LlamaConfig(num_hidden_layers=2)"
+        )
+
+
+class NeedsTrust(ProfileError):
+    def __init__(self, spec: str) -> None:
+        super().__init__(
+            f"{spec} comes with code of its own, which is not run; read it, and add --trust-remote-code if you trust it"
+        )
+
+
+class NoSuchArchitecture(ProfileError):
+    def __init__(self, spec: str, name: str | None, kind: str) -> None:
+        what = f"names the architecture {name!r}" if name else f"is of the kind {kind!r}"
+        super().__init__(
+            f"{spec} {what}, which this version of transformers does not have; "
+            "name one it has, like (architectures=['LlamaForCausalLM'])"
+        )
+
+
+class UnknownFeed(ProfileError):
+    def __init__(self, model: str, names: Iterable[str]) -> None:
+        first, *rest = names
+        more = "".join(f", {name}" for name in rest)
+        super().__init__(
+            f"{model} needs {first}{more}, whose shape is not known here; give it with --input {first}=SHAPE"
+        )
+
+
+class OnlyTransformers(ProfileError):
+    def __init__(self, spec: str, option: str) -> None:
+        super().__init__(f"{option} is for models of transformers, such as hf:FOLDER, and {spec} is none; leave it out")
+
+
+class NoText(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} takes no tokens, so --seq says nothing about it; give shapes with --input")
+
+
 class NoSuchFile(ProfileError):
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} is not a file; give the path of one that exists")
@@ -198,6 +253,14 @@ class CannotWrite(ProfileError):
 class NewerTrace(ProfileError):
     def __init__(self, path: str, found: object, known: int) -> None:
         super().__init__(f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model")
+
+
+class ZerosNeedWeights(ProfileError):
+    def __init__(self, model: str, why: str) -> None:
+        super().__init__(
+            f"{model}: its zeros cannot be counted, for {why}; profile a model that has its weights, from Python or by "
+            "FILE.py:CALLABLE"
+        )
 
 
 class SavedIsFixed(ProfileError):

@@ -72,8 +72,8 @@ Specs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL",
-        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', model.py:build, package.module:Class, saved.json, "
-        "exported.pt2, model.onnx, or a list of models, list.toml",
+        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
+        "model.py:build, package.module:Class, saved.json, exported.pt2, model.onnx, or a list of models, list.toml",
         show_default=False,
     ),
 ]
@@ -82,6 +82,8 @@ Shapes = Annotated[
     _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
 ]
 Batch = Annotated[int | None, _option("Batch size.", least=1)]
+Seq = Annotated[int | None, _option("Tokens of text, for hf: models.", least=1)]
+TrustRemoteCode = Annotated[bool, _option("Run the code that an hf: model's files bring along.", "--trust-remote-code")]
 Convention = Annotated[
     str,
     _option(
@@ -208,6 +210,10 @@ Checkpoint = Annotated[
         panel=_MEMORY,
     ),
 ]
+Zeros = Annotated[
+    bool,
+    typer.Option("--zeros", help="Count the weights that are zero, as pruning makes them.", rich_help_panel=_MEMORY),
+]
 
 
 # What if --------------------------------------------------------------------------------------------------------------
@@ -223,7 +229,7 @@ Weights = Annotated[
 Scan = Annotated[
     list[str] | None,
     _option(
-        "A row for each value of batch, size, {n} of --input or a builder's keyword, and exact polynomials of it.",
+        "A row for each value of batch, size, seq, {n} of --input or a builder's keyword, and exact polynomials of it.",
         "--scan",
         metavar="NAME=1,8..32",
         panel=_WHAT_IF,

@@ -24,7 +24,8 @@ class Figures:
     """What a layer costs. `unknown_calls` operator calls have no formula, and are missing from `cost`.
 
     `params` are weights as a user counts them; `stored_params` elements of the tensors that hold them, which are fewer
-    where several weights are packed into one element.
+    where several weights are packed into one element. `zeros` are those among the `zeros_of` weights that were looked
+    at which are zero.
     """
 
     params: int = 0
@@ -36,6 +37,8 @@ class Figures:
     activation_bytes: int = 0
     cost: Cost = NO_TRAFFIC
     unknown_calls: int = 0
+    zeros: int = 0
+    zeros_of: int = 0
 
     @property
     def frozen_params(self) -> int:
@@ -52,6 +55,8 @@ class Figures:
             self.activation_bytes + other.activation_bytes,
             self.cost + other.cost,
             self.unknown_calls + other.unknown_calls,
+            self.zeros + other.zeros,
+            self.zeros_of + other.zeros_of,
         )
 
 
@@ -227,6 +232,8 @@ def _weighed(parameters: Iterable[Weight], buffers: Iterable[Weight]) -> dict[st
         "buffers": sum(w.tensor.numel for w in buffers),
         "param_bytes": sum(w.tensor.size_bytes for w in parameters),
         "buffer_bytes": sum(w.tensor.size_bytes for w in buffers),
+        "zeros": sum(w.zeros for w in parameters if w.zeros is not None),
+        "zeros_of": sum(w.numel for w in parameters if w.zeros is not None),
     }
 
 

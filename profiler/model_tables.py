@@ -35,6 +35,7 @@ def _input(entry: Entry, reference: Entry) -> Value:
 
 _COSTS = (  # the less, the better; each also as a multiple of another model's
     Column("params", "Params", Unit.COUNT, lambda entry, _: entry.totals.params),
+    Column("active", "Active params", Unit.COUNT, lambda entry, _: entry.totals.active_params, 4),
     Column("trainable", "Trainable", Unit.COUNT, lambda entry, _: entry.totals.trainable_params, 4),
     Column("macs", "MACs", Unit.AMOUNT, lambda entry, _: entry.totals.macs),
     Column("flops", "FLOPs", Unit.AMOUNT, lambda entry, _: entry.totals.flops, 1),
@@ -60,6 +61,8 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         Column("spec", "Spec", Unit.TEXT, lambda entry, _: entry.model, 5, 40),
         *(replace(column, better="min") for column in _COSTS),
         *map(_times, _COSTS),
+        Column("stored", "Stored", Unit.COUNT, lambda entry, _: entry.totals.stored_params, 4),
+        Column("zeros", "Zeros", Unit.COUNT, lambda entry, _: entry.totals.zeros, 4),
         Column("frozen", "Frozen", Unit.COUNT, lambda entry, _: entry.totals.frozen_params, 4),
         Column("buffers", "Buffers", Unit.EXACT, lambda entry, _: entry.totals.buffers, 4),
         Column("input", "Input", Unit.SHAPE, _input, 6, 24),

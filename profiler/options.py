@@ -51,8 +51,8 @@ EVERYTHING = "*"  # --bold without columns
 NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
-_FED = ("--input", "--batch")
-_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint")
+_FED = ("--input", "--batch", "--seq", "--trust-remote-code")
+_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint", "--zeros")
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
@@ -166,7 +166,7 @@ def options(
     specs: Sequence[str],
     *,
     shapes: Sequence[str],
-    batch: int | None,
+    feed: Feed,
     convention: str,
     columns: str | None,
     depth: int | None,
@@ -219,7 +219,7 @@ def options(
     lists = [_list(spec) for spec in specs]
     said = {key: value for found in lists for key, value in found.settings.items()}
     said |= {key: value for key, value in given.items() if value not in (None, ())}
-    models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), batch)
+    models = _models([model for found in lists for model in found.models], labels, shapes, said.get("input", ()), feed)
     reasons = _reasons(specs, labels, said)
     diffing = _diffing(len(models), baseline, diff, max_increase, top, _names(columns))
     if diffing is None and what_if["weights"] is None and (len(models) > 1 or reasons):
@@ -248,7 +248,9 @@ def options(
         "--init-budgets": init_budgets or None,
         "--label": tuple(labels) or None,
         "--input": tuple(shapes) or None,
-        "--batch": batch,
+        "--batch": feed.batch,
+        "--seq": feed.seq,
+        "--trust-remote-code": feed.trusts_code or None,
     }
     schemes = _schemes(what_if["weights"])
     scanned = _scanned(what_if["scan"])
@@ -297,25 +299,25 @@ def _list(spec: str) -> ModelList:
 
 
 def _models(
-    listed: Sequence[Listed], labels: Sequence[str], shapes: Sequence[str], default: Sequence[str], batch: int | None
+    listed: Sequence[Listed], labels: Sequence[str], shapes: Sequence[str], default: Sequence[str], feed: Feed
 ) -> tuple[Wanted, ...]:
     """`shapes` are those of the command line, and `default` those of models that have none of their own."""
     if labels and len(labels) != len(listed):
         raise errors.LabelCount(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
     return tuple(
-        _wanted(model, label, tuple(shapes or model.inputs or default), batch)
+        _wanted(model, label, tuple(shapes or model.inputs or default), feed)
         for model, label in zip(listed, named, strict=True)
     )
 
 
-def _wanted(model: Listed, label: str, shapes: tuple[str, ...], batch: int | None) -> Wanted:
-    feed = Feed(batch=batch) if dimensions(shapes) else _feed(shapes, batch)
-    return Wanted(model.spec, label, feed, shapes, model.metrics)
+def _wanted(model: Listed, label: str, shapes: tuple[str, ...], feed: Feed) -> Wanted:
+    return Wanted(model.spec, label, feed if dimensions(shapes) else _feed(shapes, feed), shapes, model.metrics)
 
 
-def _feed(shapes: Sequence[str], batch: int | None) -> Feed:
-    return Feed(*inputs.arguments([inputs.parse(shape) for shape in shapes], batch), batch)
+def _feed(shapes: Sequence[str], feed: Feed) -> Feed:
+    args, kwargs = inputs.arguments([inputs.parse(shape) for shape in shapes], feed.batch)
+    return replace(feed, args=args, kwargs=kwargs)
 
 
 def _reasons(specs: Sequence[str], labels: Sequence[str], said: Mapping[str, Any]) -> list[str]:
@@ -429,7 +431,16 @@ def _varying(
     (model,) = models
     if model.spec.endswith(archive.SUFFIXES):
         raise errors.SavedIsFixed(model.spec, option)
-    return Varying(model.spec, name, model.shapes or None, {}, model.feed.batch, convention, under)
+    return Varying(
+        model.spec,
+        name,
+        model.shapes or None,
+        {},
+        model.feed.batch,
+        convention,
+        under,
+        replace(model.feed, args=(), kwargs={}),
+    )
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

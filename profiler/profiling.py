@@ -136,8 +136,10 @@ def _profile(found: Any, convention: str, under: Conditions) -> Profile:
         if under != AS_IT_IS and found.is_graph:
             raise errors.GraphIsFixed(found.model, "in another dtype")
         if under != AS_IT_IS:
-            raise errors.SavedIsFixed(found.model, "another dtype or a training step")
+            raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)
+    if under.zeros and found.source in sources.PREFIXES:
+        raise errors.ZerosNeedWeights(found.name, "its weights are not fetched")
     from profiler.trace import trace
 
     return Profile(trace(found, under), convention)

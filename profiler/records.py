@@ -186,7 +186,9 @@ class Weight(NamedTuple):
 
     `storage` indexes `Trace.storages`, and so does `gradient`, which a training step made for it. `same_as` is the
     index, in the same list, of the first name of a tied tensor. `persistent` is whether a state_dict holds it.
-    `tensor` is what is stored; where that is packed, `packing` says what it stands for.
+    `tensor` is what is stored; where that is packed, `packing` says what it stands for. `registered` is whether it is
+    a parameter to torch as well: weights in packed objects, and packed ones among buffers, are not. `zeros` is how many
+    of its weights are zero, where somebody asked.
     """
 
     module: int
@@ -198,6 +200,8 @@ class Weight(NamedTuple):
     same_as: int | None = None
     gradient: int | None = None
     packing: Packing | None = None
+    registered: bool = True
+    zeros: int | None = None
 
     @property
     def numel(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -9,8 +10,9 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from profiler import errors
+from profiler import errors, stored
 from profiler.describe import describe
+from profiler.experts import mixtures
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Input, Tensor, Trace, Value, tensors
@@ -153,6 +155,11 @@ def _of_step(get: Callable[[Trained], int]) -> Callable[[Layer, Profile], int | 
     return lambda layer, profile: None if layer.trained is None else get(layer.trained)
 
 
+def _zeros(layer: Layer, profile: Profile) -> int | None:
+    """Not known of weights that nobody looked at, or that cannot be."""
+    return layer.total.zeros if layer.total.zeros_of or not layer.params else None
+
+
 def _words(layer: Layer, profile: Profile) -> str:
     if layer.shared_with is not None:
         return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
@@ -170,6 +177,9 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
         Column("output", "Output", Unit.SHAPE, lambda layer, profile: _shape(layer.output), 3, 18),
         Column("params", "Parameters", Unit.EXACT, lambda layer, profile: layer.params, 1),
+        Column("stored", "Stored", Unit.EXACT, lambda layer, profile: layer.total.stored_params, 4),
+        Column("zeros", "Zeros", Unit.EXACT, _zeros, 2),
+        Column("sparsity", "Zeros %", Unit.SHARE, lambda layer, profile: stored.sparsity(layer.total), 2),
         Column("trainable", "Trainable", Unit.EXACT, lambda layer, profile: layer.total.trainable_params, 4),
         Column("frozen", "Frozen", Unit.EXACT, lambda layer, profile: layer.total.frozen_params, 4),
         Column("buffers", "Buffers", Unit.EXACT, lambda layer, profile: layer.total.buffers, 4),
@@ -190,8 +200,10 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("gradients", "Grad. MB", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 2),
     )
 }
+ZERO_COLUMNS = ("zeros", "sparsity")  # where zeros were counted alone
 STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
 TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
+ZEROS_LAYER_COLUMNS = ("layer", "kind", "output", "params", "zeros", "sparsity", "macs", "size")
 DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
 
 
@@ -212,12 +224,15 @@ def chosen_columns(names: Sequence[str], known: Mapping[str, Column]) -> tuple[C
 def layer_table(profile: Profile, view: View | None = None) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = view or View()
-    usual = TRAINING_LAYER_COLUMNS if profile.trace.phases else DEFAULT_LAYER_COLUMNS
+    usual = DEFAULT_LAYER_COLUMNS if profile.totals.zeros is None else ZEROS_LAYER_COLUMNS
+    usual = TRAINING_LAYER_COLUMNS if profile.trace.phases else usual
     default = [view.key if name == "layer" else name for name in usual]
     columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
     for column in columns:
         if column.name in STEP_COLUMNS and not profile.trace.phases:
             raise errors.OnlyWith(f"--columns {column.name}", "--train")
+        if column.name in ZERO_COLUMNS and profile.totals.zeros is None:
+            raise errors.OnlyWith(f"--columns {column.name}", "--zeros")
     shown = _shown(profile, view)
     rows = tuple(
         Row(tuple(column.get(layer, profile) for column in columns), 0 if view.is_flat else layer.depth)
@@ -253,6 +268,7 @@ def _order(value: Any) -> Any:
     return value
 
 
+_DENSE = "dense kernels compute with zeros too, so MACs are those of all"
 _ALLOCATED = ("all that the forward pass allocates", "all that the step allocates, without gradients")
 
 
@@ -265,10 +281,12 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
             Unit.EXACT,
             f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}",
         ),
+        *_expert_facts(profile),
         ("Buffers", totals.buffers, Unit.EXACT, ""),
         ("MACs", totals.macs, Unit.EXACT, ""),
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
         ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
+        *_stored_facts(profile),
         ("Activations, MB", totals.activation_bytes, Unit.BYTES, _ALLOCATED[bool(profile.trace.phases)]),
         ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
         *_training_facts(profile),
@@ -279,6 +297,28 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
             f"{coverage.known} with a formula, {coverage.free} free, {coverage.unknown} unknown",
         ),
     )
+
+
+def _expert_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    kinds = Counter((mixture.chosen, mixture.experts) for mixture in mixtures(profile.trace))
+    if kinds:
+        words = ", ".join(
+            f"{chosen} of {experts} experts in {times} layers" for (chosen, experts), times in kinds.items()
+        )
+        yield "Active parameters", profile.totals.active_params, Unit.EXACT, f"that a token meets: {words}"
+
+
+def _stored_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    """What is packed, masked or zero."""
+    for form in stored.formats(profile.trace):
+        yield f"of it {form.name}, MB", form.size_bytes, Unit.BYTES, f"{form.params:,} parameters and what unpacks them"
+    masks = stored.masks(profile.trace)
+    if masks.tensors:
+        yield "Masks, MB", masks.size_bytes, Unit.BYTES, f"{masks.tensors} of pruning, among the buffers; {_DENSE}"
+    if profile.totals.zeros is not None:
+        among = profile.figures.zeros_of
+        share = f"{100 * profile.totals.zeros / among:.1f} % of {among:,} parameters; {_DENSE}"
+        yield "Zeros", profile.totals.zeros, Unit.EXACT, share
 
 
 def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:

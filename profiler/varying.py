@@ -1,7 +1,8 @@
 """What is a model at another batch size, image size, width? One thing varies, and the rest stays as it was said.
 
 What can vary: a dimension that an input names, as in "1x{n}:int64"; else `batch`, the first dimension of every input;
-`size`, the height and width of images; else a keyword argument of the builder that a spec names.
+`size`, the height and width of images; `seq`, the tokens of text that an `hf:` model reads; else a keyword argument of
+the builder that a spec names.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from profiler.sources.spec import Feed, Spec, parse, written
 if TYPE_CHECKING:
     from torch import nn
 
-BATCH, SIZE = "batch", "size"
+BATCH, SIZE, SEQ = "batch", "size", "seq"
 _DIMENSION = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 _SIZED = ("image_size", "img_size")  # how builders call it, of models that are made for one size
 _Fed: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
@@ -40,7 +41,10 @@ def dimensions(inputs: Any) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Varying:
-    """A model, as a spec or live, of which `name` varies. `batch` is the batch size where something else does."""
+    """A model, as a spec or live, of which `name` varies.
+
+    batch: the batch size where something else varies. feed: what else is said of what a spec's model is fed.
+    """
 
     model: nn.Module | str
     name: str
@@ -49,6 +53,7 @@ class Varying:
     batch: int | None = None
     convention: str = DEFAULT
     conditions: Conditions = AS_IT_IS
+    feed: Feed = field(default_factory=Feed)
 
     def __post_init__(self) -> None:
         named = dimensions([self.inputs, self.kwargs])
@@ -70,7 +75,7 @@ class Varying:
     @property
     def is_a_size(self) -> bool:
         """Whether it is a number of things, and so from 1 up."""
-        return self.is_a_dimension or self.name in (BATCH, SIZE)
+        return self.is_a_dimension or self.name in (BATCH, SIZE, SEQ)
 
     def at(self, value: Any) -> Profile:
         """The model's profile where the name has this value; raises `errors.ProfileError`."""
@@ -80,6 +85,8 @@ class Varying:
             return self._run(self.model, _sized(self._fed(), _with_batch(value)), value)
         if self.name == SIZE:
             return self._at_size(value)
+        if self.name == SEQ:
+            return self._run(self.model, self._fed(), self.batch, value)
         if not isinstance(self.model, str):
             raise errors.LiveHasNoBuilder(self.label, self.name)
         return self._run(_with_argument(self.model, self.name, value), self._fed(), self.batch)
@@ -119,19 +126,22 @@ class Varying:
 
         if not isinstance(self.model, str):
             raise errors.InputsNeeded(self.label)
-        subject = sources.load(self.model, Feed(batch=self.batch))
+        subject = sources.load(self.model, replace(self.feed, batch=self.batch))
         if isinstance(subject, Trace):
             raise errors.SavedIsFixed(self.model, f"another {self.name}")
         return subject.args, dict(subject.kwargs)
 
-    def _run(self, model: nn.Module | str, fed: _Fed, batch: int | None) -> Profile:
+    def _run(self, model: nn.Module | str, fed: _Fed, batch: int | None, seq: int | None = None) -> Profile:
         from profiler.profiling import profile_live, profile_spec
 
         if not isinstance(model, str):
+            if seq is not None:
+                raise errors.NoText(self.label)
             return profile_live(model, *fed, self.convention, self.conditions)
         if fed[0] or fed[1]:
             fed = fed if batch is None else _sized(fed, _with_batch(batch))
-        return profile_spec(model, Feed(*fed, batch=batch), self.convention, self.conditions)
+        feed = Feed(*fed, batch, self.feed.seq if seq is None else seq, self.feed.trusts_code)
+        return profile_spec(model, feed, self.convention, self.conditions)
 
 
 def _with_argument(text: str, name: str, value: Any) -> str:

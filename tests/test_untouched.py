@@ -26,6 +26,7 @@ class Model(nn.Module):
         self.narrow, self.wide = nn.Linear(4, 4), nn.Linear(4, 100)
         self.norm = nn.BatchNorm1d(4)
         self.norm.running_mean.fill_(0.5)
+        self.norm.register_forward_hook(lambda *_: None)
         self.register_buffer("count", torch.zeros(3))
         self.register_buffer("mask", torch.zeros(8, dtype=torch.bool))
         self.scratch = torch.empty(0)
@@ -41,7 +42,9 @@ class Model(nn.Module):
     def state(self) -> list[Any]:
         weights = [(v.clone(), v.shape, v.requires_grad, v.grad) for v in [*self.parameters(), *self.buffers()]]
         kept = [dict(self._cache), dict(self.ordered), list(self.recent), list(self.nested["seen"])]
-        return [*weights, *kept, self.array.tolist(), list(self.scratch.shape), [m.training for m in self.modules()]]
+        hooks = [[*m._forward_hooks, *m._forward_pre_hooks, *m._backward_hooks] for m in self.modules()]
+        modes = [m.training for m in self.modules()]
+        return [*weights, *kept, self.array.tolist(), list(self.scratch.shape), modes, hooks]
 
 
 def _counted(function: Callable[[Any, torch.Tensor], Any]) -> Profile:
@@ -167,6 +170,14 @@ def _freezes(m: Any, x: torch.Tensor) -> torch.Tensor:
     return m.narrow(x)
 
 
+def _hooks_itself(m: Any, x: torch.Tensor) -> torch.Tensor:
+    """As transformers' models do when they are first asked for their hidden states."""
+    m.narrow.register_forward_hook(lambda *_: None)
+    m.norm._forward_hooks.clear()
+    m.register_forward_pre_hook(lambda *_: None)
+    return m.narrow(x)
+
+
 def _updates_statistics(m: Any, x: torch.Tensor) -> torch.Tensor:
     m.norm.train()
     return m.narrow(m.norm(x))
@@ -179,7 +190,15 @@ def _updates_statistics_unasked(m: Any, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("real", [False, True], ids=["meta", "cpu"])
 @pytest.mark.parametrize(
     "function",
-    [_keeps_tensors, _reshapes_buffers, _swaps_data, _freezes, _updates_statistics, _updates_statistics_unasked],
+    [
+        _keeps_tensors,
+        _reshapes_buffers,
+        _swaps_data,
+        _freezes,
+        _hooks_itself,
+        _updates_statistics,
+        _updates_statistics_unasked,
+    ],
 )
 def test_nothing_stays(function: Callable[..., Any], real: bool) -> None:
     def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
@@ -194,7 +213,7 @@ def test_nothing_stays(function: Callable[..., Any], real: bool) -> None:
 
 def test_these_do_stay_without_a_profile() -> None:
     """The comparison can tell."""
-    for function in (_keeps_tensors, _reshapes_buffers, _swaps_data, _freezes, _updates_statistics):
+    for function in (_keeps_tensors, _reshapes_buffers, _swaps_data, _freezes, _hooks_itself, _updates_statistics):
         model = Model(function)
         before = model.state()
         with torch.no_grad():

@@ -29,10 +29,14 @@ def bmm(a: Tensor, b: Tensor, *_: object, out: Tensor) -> Cost:
 def grouped_mm(
     a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, *_: object, out: Tensor
 ) -> Cost:
-    """The mixture of experts: each row meets the matrix of one group, b is groups × K × N."""
-    if a.ndim != 2 or b.ndim != 3:
-        raise Uncovered("groups of another dimension than the rows")
-    (m, k), n = a.shape, b.shape[2]
+    """The mixture of experts: each row of a meets the matrix of one group, b is groups × K × N.
+
+    In the backward pass the columns of b (a is groups × M × K) or what is contracted (both are matrices) are what the
+    groups share among them. A product of two batches is one of each group's own.
+    """
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    if a.ndim == b.ndim == 3:
+        return bmm(a, b, out=out) + bias_cost(bias, out)
     return Cost(macs=mac("M K N", m, k, n, of=a)) + bias_cost(bias, out)
 
 

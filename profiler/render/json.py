@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from profiler import stored
 from profiler.accounts import Account, Statement
 from profiler.answers import Answer
 from profiler.budget import BudgetCheck, Checked, Verdict
@@ -224,6 +225,8 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "kind": layer.kind,
         "depth": layer.depth,
         "params": layer.params,
+        "stored_params": total.stored_params,
+        "zeros": stored.zeros(total),
         "trainable_params": total.trainable_params,
         "buffers": total.buffers,
         "macs": layer.macs,

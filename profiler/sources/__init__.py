@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
 
-_ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+# Sources of architectures, whose weights are not there; by their prefix.
+PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, "hf": "huggingface"}
 # Kinds of files, by how their names end.
 _OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved", ".pt2": "exported", ".onnx": "onnx"}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
@@ -29,17 +31,17 @@ _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     """Find what a spec names: a model with its inputs, or a trace that was saved."""
     spec, feed = parse(text), feed or Feed()
+    if spec.prefix != "hf" and (feed.seq is not None or feed.trusts_code):
+        raise errors.OnlyTransformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
     kind = _of_file(spec)
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
-    if spec.prefix in _ZOOS:
-        return _source(spec.prefix).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
-        return _source("python").load(spec, feed)  # type: ignore[no-any-return]
+        return _source(PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
         raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
     missing: errors.MissingPackage | None = None
-    for zoo in _ZOOS:
+    for zoo in ZOOS:
         source = _source(zoo)
         try:
             if source.has(spec.target):
@@ -65,7 +67,7 @@ def names(pattern: str) -> list[str]:
 def _all_names() -> Iterator[str]:
     """Of the zoos that are installed; a name that an earlier zoo has comes with its prefix."""
     seen: set[str] = set()
-    for zoo in _ZOOS:
+    for zoo in ZOOS:
         with suppress(errors.MissingPackage):
             for name in _source(zoo).names():
                 yield f"{zoo}:{name}" if name in seen else name

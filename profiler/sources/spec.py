@@ -29,11 +29,15 @@ class Feed:
 
     args, kwargs: what the forward pass takes; `TensorSpec`s among them stand for tensors.
     batch: takes the place of the first dimension of every tensor.
+    seq: how many tokens of text, for models that take some.
+    trusts_code: whether code that comes with a model's files may be run.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch: int | None = None
+    seq: int | None = None
+    trusts_code: bool = False
 
     @property
     def is_given(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from profiler import errors
 from profiler.inputs import TensorSpec
 from profiler.records import Input
+from profiler.trace.constants import LARGEST
 from profiler.trace.layouts import META, layout_of
 
 
@@ -66,6 +68,20 @@ def on_meta(leaf: Any) -> torch.Tensor:
     if isinstance(leaf, TensorSpec):
         return placeholder(leaf)
     return leaf if leaf.is_meta else layout_of(leaf).empty()
+
+
+def beside_meta(leaf: Any) -> torch.Tensor:
+    """What a run on meta is fed: integers and flags keep their values, which models ask for; the rest has none."""
+    if isinstance(leaf, TensorSpec):
+        dtype = _dtype(leaf)
+        if dtype.is_floating_point or dtype.is_complex or prod(leaf.shape) > LARGEST:
+            return placeholder(leaf)
+        return torch.zeros(leaf.shape, dtype=dtype)
+    is_constant = type(leaf) is torch.Tensor and not (leaf.is_floating_point() or leaf.is_complex())
+    if not is_constant or leaf.is_meta or leaf.layout is not torch.strided or leaf.numel() > LARGEST:
+        return on_meta(leaf)
+    kept: torch.Tensor = leaf.cpu()
+    return kept
 
 
 def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> torch.Tensor:

@@ -19,16 +19,21 @@ from profiler.trace.lifetimes import has_storage
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 _TORCHS_OWN = set(vars(nn.Module()))
+_HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in _REGISTRIES]
+_NONE: dict[Any, Any] = {}
 _DEPTH = 4  # how far collections inside collections are followed
 
 
 class Guard:
     """Remembers a model's state when it is made and brings it back in `restore`.
 
-    Of each module: its attributes, what it has registered, and the collections and numpy arrays among its attributes.
+    Of each module: its attributes, what it has registered, its hooks (which some models register amid their forward
+    pass), and the collections and numpy arrays among its attributes.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self._modules = modules
+        self._hooks: dict[int, dict[Any, Any]] = {}  # id(registry) -> what was in it, where that was something
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
         self._others: list[tuple[Any, Any]] = []
         self._arrays: list[tuple[Any, Any]] = []
@@ -72,6 +77,10 @@ class Guard:
             registry = own.get(name)
             if registry and isinstance(registry, dict):  # a scripted module keeps its own elsewhere
                 self._dicts.append((registry, registry.copy()))
+        for name in _HOOKS:
+            hooks = own.get(name)
+            if hooks:
+                self._hooks[id(hooks)] = dict(hooks)
         if not type(module).__module__.startswith("torch.nn.modules"):
             for name, value in own.items():
                 if name not in _TORCHS_OWN:
@@ -96,18 +105,8 @@ class Guard:
                     self._keep_collection(item, depth - 1)
 
     def restore(self) -> None:
-        for live, saved in self._dicts:
-            if len(live) != len(saved) or not (
-                all(map(is_, live.values(), saved.values())) and all(map(is_, live, saved))
-            ):
-                live.clear()
-                live.update(saved)
-        for collection, items in self._others:
-            if len(collection) != len(items) or not all(map(is_, collection, items)):
-                collection.clear()
-                (collection.update if isinstance(collection, set) else collection.extend)(items)
-        for array, contents in self._arrays:
-            array[...] = contents
+        self._restore_dicts()
+        self._restore_collections()
         for storage, values in self._values.values():
             if storage.nbytes() != values.nbytes():
                 storage.resize_(values.nbytes())
@@ -115,6 +114,34 @@ class Guard:
         for held in self._held.values():
             held.restore()
         self._restore_globals()
+
+    def _restore_dicts(self) -> None:
+        for live, saved in self._dicts:
+            if len(live) != len(saved) or not (
+                all(map(is_, live.values(), saved.values())) and all(map(is_, live, saved))
+            ):
+                live.clear()
+                live.update(saved)
+        self._restore_hooks()
+
+    def _restore_hooks(self) -> None:
+        for module in self._modules:
+            own = module.__dict__
+            for name in _HOOKS:
+                hooks: dict[Any, Any] = own.get(name, _NONE)
+                if hooks or id(hooks) in self._hooks:
+                    saved = self._hooks.get(id(hooks), _NONE)
+                    if list(hooks) != list(saved):
+                        hooks.clear()
+                        hooks.update(saved)
+
+    def _restore_collections(self) -> None:
+        for collection, items in self._others:
+            if len(collection) != len(items) or not all(map(is_, collection, items)):
+                collection.clear()
+                (collection.update if isinstance(collection, set) else collection.extend)(items)
+        for array, contents in self._arrays:
+            array[...] = contents
 
     def _restore_globals(self) -> None:
         python_state, numpy_state, torch_state = self._random

@@ -119,6 +119,26 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layout | No
     return contiguous((*x.shape[:-1], weight.shape[0]), x.dtype)
 
 
+@_rule(_aten._grouped_mm.default)
+def grouped_mm(
+    a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, out_dtype: Any = None
+) -> Layout | None:
+    """Kernels take float32 as well, which torch's metadata function refuses. Rows are multiples of 16 bytes."""
+    rows, columns = a.shape[-2], b.shape[-1]
+    fits = a.dim() in (2, 3) and b.dim() in (2, 3) and a.shape[-1] == b.shape[-2] and a.dtype is b.dtype
+    aligned = all(size * a.element_size() % 16 == 0 for size in (a.shape[-1], columns))
+    if not fits or not aligned or a.dtype not in _GROUPED or bias is not None or out_dtype is not None:
+        return None
+    if a.dim() != b.dim():
+        return contiguous((rows, columns), a.dtype)
+    if a.dim() == 3:
+        return contiguous((a.shape[0], rows, columns), a.dtype) if a.shape[0] == b.shape[0] else None
+    return None if offsets is None else contiguous((offsets.shape[0], rows, columns), a.dtype)
+
+
+_GROUPED = (torch.float32, torch.float16, torch.bfloat16)
+
+
 @_rule(_aten.batch_norm.default)
 def batch_norm(
     x: Tensor,

@@ -1,0 +1,110 @@
+"""Which configuration does a spec name? A folder's `config.json`, a model of the hub, or a class with its arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from profiler import errors
+from profiler.sources.spec import Spec
+
+FILE = "config.json"
+# Which code computes attention and experts: settings of every class that are no fields.
+_IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
+_CLASS = re.compile(r"[A-Za-z]\w*Config")
+
+
+def transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise errors.MissingPackage("transformers", "'profile-model[hf]'", error) from None
+    return transformers
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the library says of weights that are not there, and of settings that are unusual."""
+    logging = transformers().logging
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def config_of(spec: Spec, trusts_code: bool) -> Any:
+    """The configuration that a spec names, with the spec's arguments put in. Raises `errors.ProfileError`."""
+    if _CLASS.fullmatch(spec.target):
+        return _of_class(spec)
+    return _of_folder(spec, trusts_code) if _is_folder(spec.target) else _of_hub(spec, trusts_code)
+
+
+def _is_folder(target: str) -> bool:
+    """A path, or a name that is one; `ORGANISATION/NAME` is of the hub unless there is such a folder."""
+    return Path(target).is_dir() or target.startswith((".", "/", "~")) or target.endswith(FILE)
+
+
+def _of_class(spec: Spec) -> Any:
+    cls = getattr(transformers(), spec.target, None)
+    if cls is None:
+        raise errors.NoSuchModel(spec.target, _class_names(), "transformers")
+    names = _settings(cls)
+    for name in spec.kwargs:
+        if name not in names:
+            raise errors.NoSuchSetting(spec.target, name, names)
+    try:
+        return cls(**spec.kwargs)
+    except Exception as error:  # each class checks its settings in its own way
+        raise errors.BadConfig(spec.text, error) from error
+
+
+def _class_names() -> list[str]:
+    return [cls.__name__ for cls in transformers().CONFIG_MAPPING.values()]
+
+
+def _settings(cls: Any) -> set[str]:
+    """What a configuration can be told: its fields, and other names of them."""
+    named = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(vars(cls()))
+    return named | set(getattr(cls, "attribute_map", {})) | _IMPLEMENTATIONS
+
+
+def _of_folder(spec: Spec, trusts_code: bool) -> Any:
+    folder = Path(spec.target.removesuffix(FILE) or ".").expanduser()
+    if not (folder / FILE).is_file():
+        raise errors.NoSuchFile(str(folder / FILE))
+    return _read(spec, str(folder), trusts_code)
+
+
+def _of_hub(spec: Spec, trusts_code: bool) -> Any:
+    """Through the cache that the hub's own client keeps; it fetches `config.json` where that is not there."""
+    try:
+        return _read(spec, spec.target, trusts_code)
+    except errors.BadConfig as error:
+        if isinstance(error.__cause__, OSError):
+            raise errors.NotInHub(spec.target, error.__cause__) from error
+        raise
+
+
+def _read(spec: Spec, where: str, trusts_code: bool) -> Any:
+    """Without a word on whether code may be run, the library would ask on the terminal."""
+    try:
+        config, unused = transformers().AutoConfig.from_pretrained(
+            where, trust_remote_code=trusts_code, return_unused_kwargs=True, **spec.kwargs
+        )
+    except Exception as error:  # the file can hold anything
+        if not trusts_code and "trust_remote_code" in str(error):
+            raise errors.NeedsTrust(spec.text) from None
+        raise errors.BadConfig(spec.text, error) from error
+    for name in unused:
+        if name != "trust_remote_code":
+            raise errors.NoSuchSetting(type(config).__name__, name, _settings(type(config)))
+    return config

@@ -1,0 +1,46 @@
+"""Which of an architecture's classes is built? What its configuration names, else what it is mostly used for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from profiler import errors
+from profiler.sources.huggingface.configs import transformers
+from profiler.sources.spec import Spec
+
+# The tasks in the order in which an architecture is looked up, by the library's own tables. BERT can be used to write
+# text from left to right, and CLIP to classify images; neither is what it is for, so what is more particular is first.
+_TASKS = (
+    "SEQ_TO_SEQ_CAUSAL_LM",
+    "SPEECH_SEQ_2_SEQ",
+    "IMAGE_TEXT_TO_TEXT",
+    "MASKED_LM",
+    "CAUSAL_LM",
+    "ZERO_SHOT_IMAGE_CLASSIFICATION",
+    "OBJECT_DETECTION",
+    "IMAGE_CLASSIFICATION",
+    "VIDEO_CLASSIFICATION",
+    "SEMANTIC_SEGMENTATION",
+    "CTC",
+    "AUDIO_CLASSIFICATION",
+)
+
+
+def head(config: Any, spec: Spec) -> Any:
+    """The class of `config.architectures`, which a spec can say too: `hf:BertConfig(architectures=["BertModel"])`."""
+    named = (config.architectures or [None])[0] or _usual(config.model_type)
+    found = getattr(transformers(), named, None) if named else None
+    if found is None:
+        raise errors.NoSuchArchitecture(spec.text, named, config.model_type)
+    return found
+
+
+def _usual(kind: str) -> str | None:
+    from transformers.models.auto import modeling_auto
+
+    tables = [getattr(modeling_auto, f"MODEL_FOR_{task}_MAPPING_NAMES") for task in _TASKS]
+    for table in (*tables, modeling_auto.MODEL_MAPPING_NAMES):
+        if kind in table:
+            found = table[kind]
+            return str(found if isinstance(found, str) else found[0])
+    return None
