@@ -121,6 +121,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "outputs": trace.outputs,
         "phases": trace.phases,
         "asked": dict(trace.asked),
+        "notes": trace.notes,
     }
     return {
         "format": FORMAT,
@@ -204,6 +205,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
         header=_header(data["header"]) if "header" in data else None,
+        notes=tuple(map(str, data.get("notes", ()))),
     )
 
 

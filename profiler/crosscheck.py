@@ -88,6 +88,8 @@ def cross_check(
     chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
     positional, named = arguments(inputs, kwargs)
     found = profile(model, inputs, kwargs=kwargs)
+    if found.trace.is_graph:
+        raise errors.NothingToRun(found.model, "an exported graph")
     return _checked(found, Job(model, Feed(positional, named)), chosen, time_limit_s, None)
 
 
@@ -101,7 +103,10 @@ def cross_check_spec(
     """The cross-check of what a spec names."""
     if spec.endswith(archive.SUFFIXES):
         raise errors.NothingToRun(spec)
-    return _checked(profile_spec(spec, feed, DEFAULT), Job(spec, feed), tools, time_limit_s, progress)
+    found = profile_spec(spec, feed, DEFAULT)
+    if found.trace.is_graph:
+        raise errors.NothingToRun(spec, "an exported graph")
+    return _checked(found, Job(spec, feed), tools, time_limit_s, progress)
 
 
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:

@@ -208,7 +208,8 @@ class Diff(Shown):
 
     @cached_property
     def _matching(self) -> Matching:
-        return matching(self.before.layers, self.after.layers)
+        with_settings = not (self.before.trace.is_graph or self.after.trace.is_graph)
+        return matching(self.before.layers, self.after.layers, with_settings)
 
     def _weight(self, change: Change) -> tuple[float, ...]:
         """How much a change matters: its part of the MACs or parameters, then of the rest."""
@@ -301,7 +302,7 @@ def _own(layer: Layer) -> Amounts:
 def _reasons(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
     old, new = before.layer, after.layer
     if old.was_run and new.was_run:
-        yield from _reasons_of_class(old, new)
+        yield from _reasons_of_class(found, old, new)
     for held in ((old.weights, new.weights), (old.buffers, new.buffers)):
         yield from _items(*map(_tensors, held))
         yield from _shared_items(*map(_flags, held))
@@ -309,10 +310,11 @@ def _reasons(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
         yield from _reasons_of_run(found, before, after)
 
 
-def _reasons_of_class(old: Layer, new: Layer) -> Iterator[Reason]:
+def _reasons_of_class(found: Matching, old: Layer, new: Layer) -> Iterator[Reason]:
     if old.kind != new.kind:
         yield Reason("kind", old.kind, new.kind)
-    yield from _items(dict(old.module.attributes), dict(new.module.attributes))
+    settings = dict(old.module.attributes), dict(new.module.attributes)
+    yield from _items(*settings) if found.with_settings else _known_to_both(*settings)
 
 
 def _reasons_of_run(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
@@ -344,6 +346,14 @@ def _shared_items(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
     yield from _items(
         {name: old[name] for name in old if name in new}, {name: new[name] for name in new if name in old}
     )
+
+
+def _known_to_both(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
+    """Of settings that both have: `3` is `(3, 3)` to an operator."""
+    for reason in _shared_items(old, new):
+        before, after = (value if isinstance(value, tuple) else (value,) for value in (reason.before, reason.after))
+        if set(before) != set(after) or 1 not in (len(before), len(after)):
+            yield reason
 
 
 def _tensors(weights: Iterable[Weight]) -> dict[str, Any]:

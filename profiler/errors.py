@@ -179,6 +179,54 @@ class BuilderFailed(ProfileError):
         super().__init__(f"{text} cannot be built ({type(error).__name__}: {first_line(error)}); check its arguments")
 
 
+# Files of other makers ------------------------------------------------------------------------------------------------
+
+
+class UnreadableModelFile(ProfileError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be read as a model ({why}); export the model again")
+
+
+class NotExportedFor(ProfileError):
+    """`what` is what the input has in the file, and not what was given: "has dimension 1 fixed at 3, not 4"."""
+
+    def __init__(self, model: str, name: str, what: str) -> None:
+        super().__init__(f"{model}: its input {name} {what}; give --input such shapes, or export the model for others")
+
+
+class NotForGraphs(ProfileError):
+    def __init__(self, convention: str, model: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"convention {convention} is about a model's code, and {model} is a graph without it; "
+            f"choose one of {', '.join(known)}"
+        )
+
+
+class GraphIsFixed(ProfileError):
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path} is an exported graph, which cannot be run {what}; name the model itself")
+
+
+class OpenDimension(ProfileError):
+    def __init__(self, model: str, name: str, dimension: str) -> None:
+        super().__init__(
+            f"{model}: its input {name} leaves {dimension} open; say how large it is with --input {name}=1x3x224x224"
+        )
+
+
+class InputCount(ProfileError):
+    def __init__(self, model: str, names: Sequence[str], given: int) -> None:
+        takes = f"{len(names)} tensor{'s' if len(names) != 1 else ''}"
+        super().__init__(
+            f"{model} takes {takes} ({', '.join(names)}), and {given} are given; give --input one for each"
+        )
+
+
+class NoSuchInput(ProfileError):
+    def __init__(self, model: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"{model} has no input called {name!r}; it has {', '.join(known)}")
+
+
 # Saved traces ---------------------------------------------------------------------------------------------------------
 
 
@@ -512,8 +560,8 @@ class PeerDoesNotFit(ProfileError):
 
 
 class NothingToRun(ProfileError):
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is a saved trace, and other counters run a model; name the model itself")
+    def __init__(self, path: str, what: str = "a saved trace") -> None:
+        super().__init__(f"{path} is {what}, and other counters run a model; name the model itself")
 
 
 class CannotBeCopied(ProfileError):

@@ -27,8 +27,12 @@ class Node:
 
 @dataclass(slots=True)
 class Fingerprints:
-    """Numbers what it has not seen before; models that are compared share one, so that equal numbers mean alike."""
+    """Numbers what it has not seen before; models that are compared share one, so that equal numbers mean alike.
 
+    `with_settings` is whether modules' settings count, which not every source of models knows.
+    """
+
+    with_settings: bool = True
     _numbers: dict[Hashable, int] = field(default_factory=dict)
 
     def nodes(self, layers: Sequence[Layer]) -> list[Node]:
@@ -46,7 +50,7 @@ class Fingerprints:
         return [node for node in found if node is not None]
 
     def _node(self, layer: Layer, parent: int | None, rows: tuple[int, ...], inside: Sequence[Node]) -> Node:
-        what, did = _is(layer), _did(layer)
+        what, did = _is(layer, self.with_settings), _did(layer)
         structure = self._number((what, tuple(node.structure for node in inside)))
         whole = self._number((what, did, tuple(node.whole for node in inside)))
         return Node(layer, parent, rows, 1 + sum(node.size for node in inside), structure, whole)
@@ -55,9 +59,9 @@ class Fingerprints:
         return self._numbers.setdefault(content, len(self._numbers))
 
 
-def _is(layer: Layer) -> Hashable:
+def _is(layer: Layer, with_settings: bool) -> Hashable:
     held = tuple(map(_weight, layer.weights)), tuple(map(_weight, layer.buffers))
-    return layer.kind, layer.module.attributes, held, layer.shared_with is not None
+    return layer.kind, layer.module.attributes if with_settings else (), held, layer.shared_with is not None
 
 
 def _weight(weight: Weight) -> Hashable:

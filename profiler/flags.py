@@ -76,8 +76,8 @@ Specs = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
-        "model.py:build, package.module:Class, saved.json, weights.safetensors (or .pt, .gguf, an index or a folder), "
-        "or a list of models, list.toml",
+        "model.py:build, package.module:Class, saved.json, exported.pt2, model.onnx, weights.safetensors (or .pt, "
+        ".gguf, an index or a folder), or a list of models, list.toml",
         show_default=False,
     ),
 ]

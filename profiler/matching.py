@@ -40,12 +40,13 @@ class Matching:
     after: list[Node]
     partners: dict[int, int] = field(default_factory=dict)
     origins: dict[int, int] = field(default_factory=dict)
+    with_settings: bool = True
 
 
-def matching(before: Sequence[Layer], after: Sequence[Layer]) -> Matching:
-    """Pair the layers of two models, each given in preorder."""
-    numbered = Fingerprints()
-    found = Matching(numbered.nodes(before), numbered.nodes(after))
+def matching(before: Sequence[Layer], after: Sequence[Layer], with_settings: bool = True) -> Matching:
+    """Pair the layers of two models, each given in preorder; `with_settings`: both know all settings of modules."""
+    numbered = Fingerprints(with_settings)
+    found = Matching(numbered.nodes(before), numbered.nodes(after), with_settings=with_settings)
     _pair_alike(found)
     _align_all(found)
     _pair_containers(found)

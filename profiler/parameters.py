@@ -122,7 +122,8 @@ def count(module: Module, own: Sequence[Weight]) -> Counted:
     try:
         formula = function(Settings(dict(module.attributes)), _textbook_names(own))
     except SettingError as setting:
-        return Counted(module.kind, None, actual, f"its setting {setting} is no plain value: counted from its tensors")
+        state = "no plain value" if str(setting) in dict(module.attributes) else "not recorded"
+        return Counted(module.kind, None, actual, f"its setting {setting} is {state}: counted from its tensors")
     if formula is None:
         return Counted(module.kind, None, actual, _without_formula(module, actual))
     return Counted(kind, formula, actual, _remark(kind, formula, actual, module, own))

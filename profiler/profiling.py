@@ -15,7 +15,7 @@ from profiler.metrics import Metrics, check_some_match, published, read
 from profiler.metrics import given as metrics_given
 from profiler.model_tables import check_layout
 from profiler.profiles import Profile
-from profiler.records import Trace
+from profiler.records import GRAPHS, Trace
 from profiler.sources.spec import Feed
 from profiler.tables import Better
 
@@ -130,9 +130,13 @@ def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, 
 
 
 def _profile(found: Any, convention: str, under: Conditions) -> Profile:
+    if under.training is not None and found.source in GRAPHS:
+        raise errors.GraphIsFixed(_name(found), "as a training step")
     if isinstance(found, Trace):
         if under != AS_IT_IS and not found.was_run:
             raise errors.NothingRan(found.model, "another dtype or a training step has no effect")
+        if under != AS_IT_IS and found.is_graph:
+            raise errors.GraphIsFixed(found.model, "in another dtype")
         if under != AS_IT_IS:
             raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)
@@ -141,6 +145,10 @@ def _profile(found: Any, convention: str, under: Conditions) -> Profile:
     from profiler.trace import trace
 
     return Profile(trace(found, under), convention)
+
+
+def _name(found: Any) -> str:
+    return str(found.model if isinstance(found, Trace) else found.name)
 
 
 def _live(model: Any, inputs: Any, kwargs: Mapping[str, Any] | None) -> Any:

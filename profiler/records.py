@@ -13,6 +13,8 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 SCHEMA = 1
+# Sources of graphs without the model's code: its modules' settings, and how it came to an operator, are not known.
+GRAPHS = ("exported", "onnx")
 
 # Bits one element takes in memory, by torch's name of the dtype without "torch.".
 DTYPE_BITS: Mapping[str, int] = {
@@ -280,7 +282,8 @@ class Trace:
 
     `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
     none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `header` is
-    there where a file was read that holds no code: then nothing ran, and what a run would tell is not known.
+    there where a file was read that holds no code: then nothing ran, and what a run would tell is not known. `notes`
+    are sentences about what was found: what an exporter did to the model, which shapes are not known.
     """
 
     model: str
@@ -302,7 +305,13 @@ class Trace:
     phases: tuple[Phase, ...] = ()
     asked: Mapping[str, Value] = field(default_factory=dict)
     header: Header | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def was_run(self) -> bool:
         return self.engine != NOT_RUN
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether it is of a graph alone, without the model's code."""
+        return self.source in GRAPHS

@@ -457,6 +457,7 @@ def _notes(profile: Profile) -> Iterator[str]:
         yield from _file_notes(profile.trace)
     yield unit_note(profile)
     yield run_note(profile.trace)
+    yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
 
 

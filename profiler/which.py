@@ -78,7 +78,10 @@ def candidates(spec: str, feed: Feed) -> list[Candidate]:
     found = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
     for profile in profiles:
         fed = fed_shape(profile.trace.inputs)
-        found += [Candidate(name, fed, known(profile.under(name).totals.flops)) for name in conventions.names()]
+        found += [
+            Candidate(name, fed, known(profile.under(name).totals.flops))
+            for name in conventions.applicable(profile.trace)
+        ]
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from profiler import conventions, describe, model_tables, parameters, tables
+from profiler.onnx import rules
 from profiler.ops import registry
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -17,7 +18,7 @@ settings.load_profile("default")
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
     (parameters, "_walkers"), (describe, "_shapes"), (tables, "LAYER_COLUMNS"),
-    (model_tables, "MODEL_COLUMNS"), (conventions, "_added"),
+    (model_tables, "MODEL_COLUMNS"), (conventions, "_added"), (rules, "_rules"),
 )  # fmt: skip
 
 

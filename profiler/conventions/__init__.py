@@ -13,10 +13,12 @@ from pathlib import Path
 from profiler import errors
 from profiler.conventions.convention import Charge, Convention, Replica, Weighing
 from profiler.conventions.ours import OURS
+from profiler.records import Trace
 
-__all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "add", "named", "names", "replicas"]
+__all__ = ["DEFAULT", "Charge", "Convention", "Replica", "Weighing", "add", "applicable", "named", "names", "replicas"]
 
 DEFAULT = "flops"
+_OF_OPERATORS = ("fvcore", "torchprofile")  # the other counters look at modules, or at the functions of torch
 _NO_REPLICAS = (
     "__init__",
     "convention",
@@ -52,6 +54,16 @@ def replicas() -> tuple[str, ...]:
     """The tools that there is a replica of."""
     found = (path.stem for path in Path(__file__).parent.glob("*.py"))
     return tuple(sorted(name.replace("_", "-") for name in found if name not in _NO_REPLICAS))
+
+
+def of_graphs() -> tuple[str, ...]:
+    """The conventions that need nothing but a graph: our own, and replicas of counters that see operators alone."""
+    return (*OURS, *(name for name in replicas() if name in _OF_OPERATORS), *_added)
+
+
+def applicable(trace: Trace) -> tuple[str, ...]:
+    """The conventions that a trace has all facts for."""
+    return of_graphs() if trace.is_graph else names()
 
 
 def named(name: str) -> Convention:

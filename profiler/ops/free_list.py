@@ -17,7 +17,7 @@ COPIES = """
     concatenate stack hstack vstack dstack column_stack block_diag repeat repeat_interleave tile roll flip fliplr
     flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter as_strided_scatter one_hot
     combinations cartesian_prod complex unfold_copy permute_copy view_copy expand_copy slice_copy select_copy
-    transpose_copy squeeze_copy unsqueeze_copy im2col _pack_padded_sequence _pad_packed_sequence
+    lift_fresh_copy transpose_copy squeeze_copy unsqueeze_copy im2col _pack_padded_sequence _pad_packed_sequence
 """
 
 PADDING = """

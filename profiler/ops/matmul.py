@@ -155,3 +155,17 @@ def _contraction(sizes: dict[int, int], over: frozenset[int], summed: frozenset[
         return each(Cost(muls=prod(factors)), like, 1)
     names = " ".join(f"axis{axis}" for axis in sizes if axis in over)
     return Cost(macs=mac(names, *factors, of=like))
+
+
+@formula("aten.linalg_solve_triangular")
+def solve_triangular(
+    a: Tensor, b: Tensor, *, out: Tensor, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Cost:
+    """Substitution: of n unknowns, each takes away the products of those before it, and is divided by its own factor.
+
+    Golub and Van Loan, Matrix Computations, section 3.1: n² operations for each right-hand side.
+    """
+    n = a.shape[-1]
+    columns = out.numel // n if n else 0
+    products = n * (n - 1) // 2 * columns
+    return Cost(adds=products, muls=products, divs=0 if unitriangular else n * columns)

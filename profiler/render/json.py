@@ -26,7 +26,7 @@ SUFFIXES = (".json",)
 SCHEMA = 1
 _KEYS = (
     "schema", "model", "source", "engine", "inputs", "convention", "versions", "asked", "totals", "training", "layers",
-    "unknown_ops", "coverage", "file",
+    "unknown_ops", "coverage", "file", "notes",
 )  # fmt: skip
 
 
@@ -194,6 +194,7 @@ def data(profile: Profile) -> dict[str, Any]:
         "unknown_ops": profile.unknown_ops if profile.trace.was_run else None,
         "coverage": dataclasses.asdict(profile.coverage) if profile.trace.was_run else None,
         "file": None if profile.trace.header is None else _file(profile.trace.header),
+        "notes": list(profile.trace.notes),
     }
 
 

@@ -30,6 +30,8 @@ _OF_FILES: Mapping[str, str] = {
     checkpoints.INDEX: "checkpoint",  # which ends in .json too
     ".json": "saved",
     ".json.gz": "saved",
+    ".pt2": "exported",
+    ".onnx": "onnx",
 }
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 

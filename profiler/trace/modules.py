@@ -7,6 +7,7 @@ torch's global ones, registered for the time of the run: nothing is written on t
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import get_ident
@@ -80,6 +81,16 @@ def _classes(cls: type) -> tuple[str, ...]:
 
 
 _class_names: dict[type, tuple[str, ...]] = {}
+
+
+def is_called(cls: type, name: str) -> None:
+    """Record a class, made to stand for one whose code is not there, by that one's qualified name.
+
+    Its ancestors are known where it is one of torch's own.
+    """
+    file, _, last = name.rpartition(".")
+    found = getattr(sys.modules.get(file), last, None) if file.startswith("torch.nn.") else None
+    _class_names[cls] = _classes(found) if isinstance(found, type) else (name,)
 
 
 def _attributes(module: nn.Module) -> Attributes:

@@ -164,6 +164,14 @@ class Recorder(LeanDispatchMode):
         found = [self.lifetimes.find(tensor) for tensor in tensors]
         return tuple(dict.fromkeys(index for index in found if index is not None))
 
+    def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor]) -> None:
+        """Write down a call of an operator that cannot be run here, and what it is known to return."""
+        infos = [self._info(tensor) for tensor in each_tensor(args)]
+        writes = self._adopt(out, infos, real=False)
+        returned = self._values(out)
+        signature = memo.signature(op, self._values(args), (), returned[0] if len(returned) == 1 else returned)
+        self._record(signature, infos, writes)
+
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,0 +1,161 @@
+"""Control flow with a known way: a branch that is taken for sure, a loop that runs a known number of times.
+
+Both become the nodes that will run, values renamed so that each has a name of its own. What depends on data stays one
+node, which is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+_MOST_NODES = 100_000  # that a loop may become
+
+
+class Unrolled:
+    """Nodes, and the constants that they need."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
+
+    def add(self, op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
+        self.nodes.append(helper.make_node(op, list(inputs), list(outputs), **attributes))
+
+    def constant(self, name: str, value: Any) -> str:
+        self.initializers.append(numpy_helper.from_array(numpy.array(value), name))
+        return name
+
+    def body(self, graph: GraphProto, mark: str, bound: Mapping[str, str]) -> Mapping[str, str]:
+        """A body once; `bound` are its inputs by what they stand for. Returns the new names of all its values."""
+        own = [output for node in graph.node for output in node.output] + [i.name for i in graph.initializer]
+        renamed = {name: f"{name}{mark}" for name in own if name} | dict(bound)
+        for initializer in graph.initializer:
+            copy = TensorProto()
+            copy.CopyFrom(initializer)
+            copy.name = renamed[initializer.name]
+            self.initializers.append(copy)
+        for node in graph.node:
+            self.nodes.append(_renamed(node, renamed))
+        return renamed
+
+
+def _renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
+    """Bodies of nodes inside refer to values by name as well."""
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.input[:] = [names.get(name, name) for name in node.input]
+    copy.output[:] = [names.get(name, name) for name in node.output]
+    for attribute in copy.attribute:
+        if attribute.HasField("g"):
+            inner = [_renamed(inside, names) for inside in attribute.g.node]
+            del attribute.g.node[:]
+            attribute.g.node.extend(inner)
+            for output in attribute.g.output:
+                output.name = names.get(output.name, output.name)
+    return copy
+
+
+def unrolled(node: NodeProto, constants: Mapping[str, Any], lengths: Mapping[str, int]) -> Unrolled | None:
+    """What a node of control flow comes to; None where that depends on data. `lengths` are values' first dimensions."""
+    graphs = {attribute.name: attribute.g for attribute in node.attribute if attribute.HasField("g")}
+    if node.op_type == "If" and node.input[0] in constants:
+        return _branch(node, graphs["then_branch" if bool(constants[node.input[0]]) else "else_branch"])
+    if node.op_type == "Loop":
+        return _loop(node, graphs["body"], constants)
+    if node.op_type == "Scan":
+        return _scan(node, graphs["body"], lengths)
+    return None
+
+
+def _mark(node: NodeProto, step: int = 0) -> str:
+    return f"@{next(iter(node.output), '')}.{step}"
+
+
+def _branch(node: NodeProto, graph: GraphProto) -> Unrolled:
+    found = Unrolled()
+    names = found.body(graph, _mark(node), {})
+    for output, inner in zip(node.output, graph.output, strict=False):
+        found.add("Identity", [names.get(inner.name, inner.name)], [output])
+    return found
+
+
+def _loop(node: NodeProto, graph: GraphProto, constants: Mapping[str, Any]) -> Unrolled | None:
+    """Inputs are the number of steps, a condition, and what is carried from step to step."""
+    trips, condition = constants.get(node.input[0]), node.input[1] if len(node.input) > 1 else ""
+    if trips is None or (condition and not bool(constants.get(condition, False))) or not _goes_on(graph):
+        return None
+    steps, carried = int(trips), list(node.input[2:])
+    if steps * max(len(graph.node), 1) > _MOST_NODES or steps < 1:
+        return None
+    found = Unrolled()
+    collected: list[list[str]] = [[] for _ in graph.output[1 + len(carried) :]]
+    always = found.constant(f"true{_mark(node)}", True)
+    for step in range(steps):
+        number = found.constant(f"step{_mark(node, step)}", numpy.int64(step))
+        bound = dict(zip([value.name for value in graph.input], [number, always, *carried], strict=True))
+        names = found.body(graph, _mark(node, step), bound)
+        results = [names.get(value.name, value.name) for value in graph.output]
+        carried = results[1 : 1 + len(carried)]
+        for gathered, result in zip(collected, results[1 + len(carried) :], strict=True):
+            gathered.append(result)
+    return _closed(found, node, carried, collected)
+
+
+def _goes_on(graph: GraphProto) -> bool:
+    """Whether no step says that it is the last: the condition comes out as it went in, or is always true."""
+    name = graph.output[0].name
+    makers = {output: node for node in graph.node for output in node.output}
+    while name in makers and makers[name].op_type in ("Identity", "Cast"):
+        name = makers[name].input[0]
+    if name in makers and makers[name].op_type == "Constant":
+        return bool(numpy.all(numpy_helper.to_array(makers[name].attribute[0].t)))
+    known: bool = name == graph.input[1].name
+    return known
+
+
+def _scan(node: NodeProto, graph: GraphProto, lengths: Mapping[str, int]) -> Unrolled | None:
+    """Inputs are what is carried, and what is gone through along the first dimension, from the front."""
+    scanned = next((a.i for a in node.attribute if a.name == "num_scan_inputs"), 0)
+    if any(a.name.startswith("scan_") and any(a.ints) for a in node.attribute) or not scanned:
+        return None
+    carried, sequences = list(node.input[:-scanned]), list(node.input[-scanned:])
+    steps = lengths.get(sequences[0])
+    if steps is None or not 1 <= steps * max(len(graph.node), 1) <= _MOST_NODES:
+        return None
+    found = Unrolled()
+    collected: list[list[str]] = [[] for _ in graph.output[len(carried) :]]
+    for step in range(steps):
+        mark = _mark(node, step)
+        number = found.constant(f"step{mark}", numpy.int64(step))
+        slices = [f"{name}{mark}.{at}" for at, name in enumerate(sequences)]
+        for name, part in zip(sequences, slices, strict=True):
+            found.add("Gather", [name, number], [part], axis=0)
+        names = found.body(graph, mark, dict(zip([v.name for v in graph.input], [*carried, *slices], strict=True)))
+        results = [names.get(value.name, value.name) for value in graph.output]
+        carried = results[: len(carried)]
+        for gathered, result in zip(collected, results[len(carried) :], strict=True):
+            gathered.append(result)
+    return _closed(found, node, carried, collected)
+
+
+def _closed(found: Unrolled, node: NodeProto, carried: Sequence[str], collected: Sequence[Sequence[str]]) -> Unrolled:
+    """The last values that were carried, and those of all steps one after the other, as the node's outputs."""
+    for output, name in zip(node.output, carried, strict=False):
+        if output:
+            found.add("Identity", [name], [output])
+    axes = found.constant(f"axes{_mark(node)}", numpy.array([0], dtype=numpy.int64))
+    for output, several in zip(list(node.output)[len(carried) :], collected, strict=False):
+        rows = list(_rows(found, several, axes))
+        if output:
+            found.add("Concat", rows, [output], axis=0)
+    return found
+
+
+def _rows(found: Unrolled, several: Sequence[str], axes: str) -> Iterator[str]:
+    for at, name in enumerate(several):
+        found.add("Unsqueeze", [name, axes], [f"{name}.row{at}"])
+        yield f"{name}.row{at}"

@@ -1,0 +1,77 @@
+"""ONNX's types and constants in this package's words. Names of dtypes are torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from onnx import TensorProto, TypeProto, helper, numpy_helper
+
+from profiler.records import Tensor
+
+DTYPES: Mapping[int, str] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.UINT8: "uint8",
+    TensorProto.INT8: "int8",
+    TensorProto.UINT16: "uint16",
+    TensorProto.INT16: "int16",
+    TensorProto.INT32: "int32",
+    TensorProto.INT64: "int64",
+    TensorProto.BOOL: "bool",
+    TensorProto.FLOAT16: "float16",
+    TensorProto.DOUBLE: "float64",
+    TensorProto.UINT32: "uint32",
+    TensorProto.UINT64: "uint64",
+    TensorProto.COMPLEX64: "complex64",
+    TensorProto.COMPLEX128: "complex128",
+    TensorProto.BFLOAT16: "bfloat16",
+    TensorProto.FLOAT8E4M3FN: "float8_e4m3fn",
+    TensorProto.FLOAT8E4M3FNUZ: "float8_e4m3fnuz",
+    TensorProto.FLOAT8E5M2: "float8_e5m2",
+    TensorProto.FLOAT8E5M2FNUZ: "float8_e5m2fnuz",
+    TensorProto.UINT4: "uint4",
+    TensorProto.INT4: "int4",
+}
+NUMBERS: Mapping[str, int] = {name: number for number, name in DTYPES.items()}
+NIBBLES = ("uint4", "int4")  # a file keeps two of them in a byte
+_SMALL = 1024  # elements of a constant that shapes may be computed from
+
+
+def tensor_of(kind: TypeProto | None) -> Tensor | None:
+    """A type as a tensor; None where the dtype or a dimension is not known."""
+    if kind is None or not kind.HasField("tensor_type"):
+        return None
+    found = kind.tensor_type
+    if found.elem_type not in DTYPES or not found.HasField("shape"):
+        return None
+    if any(not dim.HasField("dim_value") or dim.dim_value < 0 for dim in found.shape.dim):
+        return None
+    return Tensor(tuple(int(dim.dim_value) for dim in found.shape.dim), DTYPES[found.elem_type])
+
+
+def type_of(tensor: Tensor) -> TypeProto:
+    return helper.make_tensor_type_proto(NUMBERS[tensor.dtype], list(tensor.shape))
+
+
+def stored(initializer: TensorProto) -> Tensor | None:
+    """The tensor that an initialiser is; None for strings."""
+    dtype = DTYPES.get(initializer.data_type)
+    return None if dtype is None else Tensor(tuple(map(int, initializer.dims)), dtype)
+
+
+def constant_of(initializer: TensorProto) -> Any:
+    """The values of a small initialiser that shapes may depend on; None for weights, and for what is kept elsewhere.
+
+    A weight's values are never looked at: floating-point ones are constants where they hold a single element.
+    """
+    if initializer.data_location == TensorProto.EXTERNAL or initializer.data_type not in DTYPES:
+        return None
+    count, dtype = prod(initializer.dims), DTYPES[initializer.data_type]
+    if count > (_SMALL if dtype in ("int64", "int32", "bool") else 1):
+        return None
+    return numpy_helper.to_array(initializer)
+
+
+def is_small(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.numel <= _SMALL

@@ -1,0 +1,103 @@
+"""Which initialisers are weights, and whose? By their names, and by what they are used for.
+
+Exporters of PyTorch models keep a parameter's name (`layer1.0.conv1.weight`). What they compute, such as a transposed
+weight or a convolution with a batch norm in it, has a name of its own (`onnx::Conv_193`, `val_7`), and belongs to the
+module of the node that uses it. Initialisers that only say how to compute something (shapes, bounds, a scale) are no
+weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from onnx import NodeProto
+
+from profiler.ops import free_reason, is_known
+from profiler.records import Packing, Tensor
+
+# The inputs of operators that hold weights, by their positions; statistics of a batch norm are buffers.
+_WEIGHTS: Mapping[str, tuple[int, ...]] = {
+    "Conv": (1, 2), "ConvTranspose": (1, 2), "com.microsoft.FusedConv": (1, 2), "ConvInteger": (1,),
+    "QLinearConv": (3, 8), "Gemm": (1, 2), "MatMul": (0, 1), "MatMulInteger": (1,), "QLinearMatMul": (3,),
+    "com.microsoft.FusedMatMul": (0, 1), "com.microsoft.QGemm": (3, 6), "com.microsoft.MatMulNBits": (1, 5),
+    "com.microsoft.DynamicQuantizeMatMul": (1, 4), "com.microsoft.MatMulIntegerToFloat": (1, 6),
+    "BatchNormalization": (1, 2), "InstanceNormalization": (1, 2), "GroupNormalization": (1, 2),
+    "LayerNormalization": (1, 2), "RMSNormalization": (1,), "SimplifiedLayerNormalization": (1,),
+    "com.microsoft.LayerNormalization": (1, 2), "com.microsoft.SimplifiedLayerNormalization": (1,),
+    "com.microsoft.SkipLayerNormalization": (2, 3, 4), "com.microsoft.SkipSimplifiedLayerNormalization": (2, 3),
+    "com.microsoft.Attention": (1, 2), "com.microsoft.MultiHeadAttention": (3,), "com.microsoft.BiasGelu": (1,),
+    "com.microsoft.FastGelu": (1,), "LSTM": (1, 2, 3), "GRU": (1, 2, 3), "RNN": (1, 2, 3), "PRelu": (1,),
+    "Gather": (0,), "DequantizeLinear": (0,), "com.microsoft.DequantizeLinear": (0,), "Einsum": (0, 1),
+}  # fmt: skip
+_STATISTICS = {"BatchNormalization": (3, 4)}
+# What exporters call values that were no parameters of the model.
+_MADE = re.compile(r"onnx::|/|val_\d+$|Constant|_val_|const|\d+$")
+# Inputs that say how to compute something, and are no data, from this position on (default: all are data).
+_SETTINGS_FROM: Mapping[str, int] = {
+    "Clip": 1, "Pow": 1, "Resize": 1, "Upsample": 1, "Pad": 1, "QuantizeLinear": 1, "DequantizeLinear": 1,
+    "com.microsoft.QuantizeLinear": 1, "com.microsoft.DequantizeLinear": 1, "LSTM": 4, "GRU": 4, "RNN": 4,
+    "QLinearConv": 6, "Dropout": 1, "OneHot": 1, "NonMaxSuppression": 2, "Trilu": 0, "Range": 0, "Expand": 1,
+}  # fmt: skip
+
+
+class Held(NamedTuple):
+    """An initialiser that is a weight: the module's path, its name there, and whether it is a buffer.
+
+    `is_computed` is whether an exporter made it of other weights, such as a table of positions of an embedding.
+    """
+
+    path: str
+    name: str
+    is_buffer: bool
+    is_computed: bool = False
+
+
+def is_named(name: str) -> bool:
+    """Whether an initialiser's name is that of a parameter: a path of words."""
+    return not _MADE.match(name) and re.fullmatch(r"\w+(\.\w+)*", name) is not None
+
+
+def holding(names: Iterable[str]) -> set[str]:
+    """The modules that weights of these names are in, and those around them."""
+    found: set[str] = set()
+    for name in names:
+        path = name.rpartition(".")[0] if is_named(name) else ""
+        while path:
+            found.add(path)
+            path = path.rpartition(".")[0]
+    return found
+
+
+def held(name: str, tensor: Tensor, uses: Iterable[tuple[NodeProto, str, int, str]], literal: bool) -> Held | None:
+    """Whose weight an initialiser is; None for a constant. `uses` are node, operator, position, and the node's path.
+
+    A `literal` is a constant that the model's code wrote down; it is a weight only where an operator has its weights.
+    """
+    several = list(uses)
+    is_weight = any(position in _WEIGHTS.get(op, ()) for _, op, position, _ in several)
+    is_statistic = any(position in _STATISTICS.get(op, ()) for _, op, position, _ in several)
+    is_parameters = is_named(name) and not _is_value(name)
+    if is_parameters and tensor.ndim and several:
+        path, _, last = name.rpartition(".")
+        return Held(path, last, is_statistic or not (tensor.is_float or is_weight))
+    for _, op, position, path in several:
+        if is_weight or is_statistic:
+            return Held(path, name, is_statistic)
+        if tensor.is_float and tensor.numel > 1 and not literal and position < _SETTINGS_FROM.get(op, position + 1):
+            return Held(path, name, False, is_computed=True)
+    return None
+
+
+def _is_value(name: str) -> bool:
+    """Whether a name is that of a value in a graph of torch's, which is called after its operator: `unsqueeze_3`."""
+    operator = re.sub(r"_\d+$", "", name)
+    return "." not in name and (is_known(f"aten.{operator}") or free_reason(f"aten.{operator}") is not None)
+
+
+def packed(tensor: Tensor) -> tuple[Tensor, Packing | None]:
+    """What is stored: two of four bits in a byte."""
+    if tensor.dtype not in ("int4", "uint4"):
+        return tensor, None
+    return Tensor((-(-tensor.numel // 2),), "uint8"), Packing(f"onnx-{tensor.dtype}", tensor.shape)

@@ -1,0 +1,299 @@
+"""What a `.pt2` archive says, read without torch: the graph and the names and shapes of its weights, which are JSON.
+
+The format is that of `torch.export.save`: a zip archive with `archive_format`, `models/model.json`, and configurations
+of weights and constants that say in which record each is (the schema is torch/_export/serde/schema.py). Records of
+weights and constants are not read here, and pickled ones nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from profiler import errors
+from profiler.records import Tensor
+
+_SCHEMA_MAJOR = 8
+_LARGEST_JSON = 1 << 30  # bytes; the graph of a model with 100,000 operators takes a fifth of this
+# By torch's numbers of dtypes in this schema.
+DTYPES: Mapping[int, str] = {
+    1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
+    9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16",
+    29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz", 33: "float8_e8m0fnu",
+    34: "uint32", 35: "uint64",
+}  # fmt: skip
+_STRIDED = 7
+
+
+class Size(NamedTuple):
+    """A dimension: its number, or the one that the example input had (None: not told) and an expression of symbols."""
+
+    number: int | None
+    expression: str | None = None
+
+
+class Meta(NamedTuple):
+    """What is known of a tensor of the graph."""
+
+    sizes: tuple[Size, ...]
+    strides: tuple[Size, ...]
+    dtype: str
+    trainable: bool
+
+    @property
+    def tensor(self) -> Tensor:
+        """As the example input made it; raises `ValueError` where that is not told."""
+        return Tensor(tuple(map(_number, self.sizes)), self.dtype, tuple(map(_number, self.strides)))
+
+
+def _number(size: Size) -> int:
+    if size.number is None:
+        raise ValueError(f"the size {size.expression} has no number")
+    return size.number
+
+
+class Frame(NamedTuple):
+    """A module call around an operator: which call of the module (`relu@1`), its path and its class."""
+
+    key: str
+    path: str
+    cls: str
+
+
+class Node(NamedTuple):
+    """An operator of the graph. Arguments are (name, tagged value, whether it is passed by keyword)."""
+
+    target: str
+    inputs: tuple[tuple[str, Mapping[str, Any], bool], ...]
+    outputs: tuple[Mapping[str, Any], ...]
+    frames: tuple[Frame, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Operators in order; `inputs` and `outputs` are tagged values."""
+
+    inputs: tuple[Mapping[str, Any], ...]
+    outputs: tuple[Mapping[str, Any], ...]
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, Meta]
+
+
+class Held(NamedTuple):
+    """A parameter, buffer or constant: its name in the graph, its path in the model, and where its values are.
+
+    `kind` is "parameter", "buffer" or "constant"; `record` is None for one that the archive does not hold.
+    """
+
+    value: str
+    path: str
+    kind: str
+    persistent: bool
+    meta: Meta
+    record: str | None
+    is_pickled: bool
+
+
+class Fed(NamedTuple):
+    """What the model takes: its name in the graph, its keyword, and its shape or its fixed value."""
+
+    value: str
+    keyword: str | None
+    meta: Meta | None
+    constant: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A whole exported program. `ranges` are the least and the greatest of each symbol."""
+
+    path: str
+    graph: Graph
+    held: tuple[Held, ...]
+    fed: tuple[Fed, ...]
+    is_output: tuple[bool, ...]
+    modules: tuple[str, ...]
+    ranges: Mapping[str, tuple[int | None, int | None]]
+    torch_version: str
+
+
+def read(path: str) -> Program:
+    """Raises `errors.UnreadableModelFile`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _program(path, archive)
+    except errors.ProfileError:
+        raise
+    except OSError as error:
+        raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
+    except zipfile.BadZipFile as error:
+        raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
+    except Exception as error:  # there is no end to what a file can say
+        raise errors.UnreadableModelFile(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
+
+
+def content(path: str, record: str) -> bytes:
+    """The bytes of one record."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(record)
+
+
+def _program(path: str, archive: zipfile.ZipFile) -> Program:
+    names = archive.namelist()
+    models = [name for name in names if re.fullmatch(r"[^/]+/models/[^/]+\.json", name)]
+    if len(models) != 1:
+        why = "an archive of an older or another kind" if not models else f"it holds {len(models)} models"
+        raise errors.UnreadableModelFile(path, f"{why}; torch.export.save makes one with one model")
+    found = _json(archive, models[0])
+    if found["schema_version"]["major"] != _SCHEMA_MAJOR:
+        major = found["schema_version"]["major"]
+        raise errors.UnreadableModelFile(path, f"its schema is {major}, and {_SCHEMA_MAJOR} is known; export it again")
+    root, name = models[0].split("/models/")
+    records = _records(archive, names, root, name.removesuffix(".json"))
+    module = found["graph_module"]
+    graph = _graph(module["graph"])
+    specs = module["signature"]["input_specs"]
+    return Program(
+        path,
+        graph,
+        tuple(_held(graph, specs, records)),
+        tuple(_fed(graph, specs, module["module_call_graph"])),
+        tuple("user_output" in spec for spec in module["signature"]["output_specs"]),
+        tuple(str(entry["fqn"]) for entry in module["module_call_graph"]),
+        {name: (r["min_val"], r["max_val"]) for name, r in found["range_constraints"].items()},
+        str(found.get("torch_version", "")),
+    )
+
+
+def _json(archive: zipfile.ZipFile, name: str) -> Any:
+    if archive.getinfo(name).file_size > _LARGEST_JSON:
+        raise ValueError(f"{name} is larger than any graph")
+    return json.loads(archive.read(name))
+
+
+# The graph ------------------------------------------------------------------------------------------------------------
+
+
+def _graph(raw: Mapping[str, Any]) -> Graph:
+    return Graph(
+        tuple(raw["inputs"]),
+        tuple(raw["outputs"]),
+        tuple(map(_node, raw["nodes"])),
+        {name: _meta(meta) for name, meta in raw["tensor_values"].items()},
+    )
+
+
+def _node(raw: Mapping[str, Any]) -> Node:
+    inputs = tuple((str(i["name"]), _argument(i["arg"]), i.get("kind") == 2) for i in raw["inputs"])
+    return Node(str(raw["target"]), inputs, tuple(raw["outputs"]), _frames(raw["metadata"].get("nn_module_stack")))
+
+
+def _argument(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tagged value; graphs inside are read as well."""
+    if "as_graph" in raw:
+        return {"as_graph": _graph(raw["as_graph"]["graph"])}
+    return raw
+
+
+def _frames(stack: str | None) -> tuple[Frame, ...] | None:
+    """From `key,path,class;...`, outermost first; None where no module is told."""
+    if not stack:
+        return None
+    rows = [entry.split(",") for entry in stack.split(";")]
+    if any(len(row) != 3 or row[0].startswith("_empty_nn_module_stack") for row in rows):
+        return None
+    return tuple(Frame(key, path.partition("@")[0], cls) for key, path, cls in rows)
+
+
+def _meta(raw: Mapping[str, Any]) -> Meta:
+    if raw["layout"] != _STRIDED:
+        raise ValueError("it has sparse tensors")
+    sizes, strides = (tuple(map(_size, raw[name])) for name in ("sizes", "strides"))
+    return Meta(sizes, strides, DTYPES[raw["dtype"]], bool(raw["requires_grad"]))
+
+
+def _size(raw: Mapping[str, Any]) -> Size:
+    if "as_int" in raw:
+        return Size(int(raw["as_int"]))
+    expression = raw["as_expr"]
+    hint = (expression.get("hint") or {}).get("as_int")
+    return Size(None if hint is None else int(hint), str(expression["expr_str"]))
+
+
+# What it holds and takes ----------------------------------------------------------------------------------------------
+
+
+def _records(archive: zipfile.ZipFile, names: Sequence[str], root: str, model: str) -> dict[str, tuple[str, bool]]:
+    """By path in the model: the record with its values, and whether that is pickled."""
+    found: dict[str, tuple[str, bool]] = {}
+    for folder in ("weights", "constants"):
+        config = f"{root}/data/{folder}/{model}_{folder}_config.json"
+        if config in names:
+            for path, payload in _json(archive, config)["config"].items():
+                found[str(path)] = f"{root}/data/{folder}/{payload['path_name']}", bool(payload["use_pickle"])
+    return found
+
+
+_KINDS = {
+    "parameter": ("parameter", "parameter_name"),
+    "buffer": ("buffer", "buffer_name"),
+    "tensor_constant": ("constant", "tensor_constant_name"),
+}
+
+
+def _held(graph: Graph, specs: Sequence[Any], records: Mapping[str, tuple[str, bool]]) -> Iterator[Held]:
+    for spec in specs:
+        ((tag, said),) = spec.items()
+        if tag in _KINDS:
+            kind, path = _KINDS[tag]
+            name = said["arg"]["name"]
+            record, is_pickled = records.get(said[path], (None, False))
+            persistent = bool(said.get("persistent", True))
+            yield Held(name, str(said[path]), kind, persistent, graph.tensors[name], record, is_pickled)
+        elif tag not in ("user_input", "constant_input"):
+            raise ValueError(f"it takes an input of the kind {tag}, which is not a tensor")
+
+
+def _fed(graph: Graph, specs: Sequence[Any], calls: Sequence[Any]) -> Iterator[Fed]:
+    taken = [spec for spec in specs if "user_input" in spec or "constant_input" in spec]
+    keywords = _keywords(calls, len(taken))
+    for spec, keyword in zip(taken, keywords, strict=True):
+        if "constant_input" in spec:
+            said = spec["constant_input"]
+            yield Fed(said["name"], keyword, None, _constant(said["value"]))
+            continue
+        argument = spec["user_input"]["arg"]
+        if "as_tensor" in argument:
+            name = argument["as_tensor"]["name"]
+            yield Fed(name, keyword, graph.tensors[name], None)
+        else:
+            raise ValueError("it takes a number that may vary as an input, which is not supported")
+
+
+def _constant(value: Mapping[str, Any]) -> Any:
+    ((tag, said),) = value.items()
+    return None if tag == "as_none" else said
+
+
+def _keywords(calls: Sequence[Any], count: int) -> list[str | None]:
+    """By which keyword each input is passed; None: by position.
+
+    The root's call tells it by the structure of its arguments: a tuple of positional ones and a dict of the others.
+    """
+    signature = next((call["signature"] for call in calls if call["fqn"] == "" and call["signature"]), None)
+    if signature is None:
+        return [None] * count
+    positional, named = json.loads(signature["in_spec"])[1]["children_spec"]
+    names: list[str | None] = [None] * _leaves(positional)
+    for name, spec in zip(json.loads(named["context"]), named["children_spec"], strict=True):
+        names += [str(name)] * _leaves(spec)
+    return names if len(names) == count else [None] * count
+
+
+def _leaves(spec: Mapping[str, Any]) -> int:
+    children = spec["children_spec"]
+    return 1 if spec["type"] is None else sum(map(_leaves, children))

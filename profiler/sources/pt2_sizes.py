@@ -1,0 +1,154 @@
+"""Which shapes does an exported program take? Its sizes are numbers, or expressions of symbols that have a range.
+
+Expressions are written as sympy writes its own (`Mul(Integer(2), Symbol('s0', integer=True))`); they are read as a
+syntax tree and never evaluated as code.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from profiler import errors
+from profiler.inputs import TensorSpec
+from profiler.sources.pt2_file import Fed, Meta, Program, Size
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "Add": lambda *terms: sum(terms),
+    "Mul": lambda *factors: math.prod(factors),
+    "Pow": lambda base, exponent: base**exponent,
+    "Max": max,
+    "Min": min,
+    "Mod": lambda a, b: a % b,
+    "PythonMod": lambda a, b: a % b,
+    "FloorDiv": lambda a, b: a // b,
+    "CleanDiv": lambda a, b: a // b,
+    "CeilDiv": lambda a, b: -(-a // b),
+    "Rational": lambda a, b: a / b,
+    "Integer": int,
+    "ToFloat": float,
+    "FloorToInt": math.floor,
+    "CeilToInt": math.ceil,
+}
+
+
+class Unsolved(Exception):
+    """An expression with a symbol that has no value, or with a function that is not known here."""
+
+
+def evaluated(size: Size, symbols: Mapping[str, int]) -> int:
+    """A size's number for these values of its symbols."""
+    if size.expression is None:
+        assert size.number is not None
+        return size.number
+    return int(_value(ast.parse(size.expression, mode="eval").body, symbols))
+
+
+def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand, symbols)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.Attribute)):
+        raise Unsolved
+    name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+    if name == "Symbol":
+        found = symbols.get(_symbol(node) or "")
+        if found is None:
+            raise Unsolved
+        return found
+    if name not in _FUNCTIONS:
+        raise Unsolved
+    return _FUNCTIONS[name](*(_value(argument, symbols) for argument in node.args))
+
+
+def _symbol(node: ast.expr) -> str | None:
+    """The name of a lone symbol."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Symbol" and node.args:
+        name = node.args[0]
+        return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
+    return None
+
+
+def _lone(size: Size) -> str | None:
+    return None if size.expression is None else _symbol(ast.parse(size.expression, mode="eval").body)
+
+
+# What is fed ----------------------------------------------------------------------------------------------------------
+
+
+def solved(program: Program, given: Sequence[TensorSpec], model: str) -> dict[str, int]:
+    """The symbols' values that these shapes stand for; raises `errors.NotExportedFor` where the program takes others.
+
+    `given` are the shapes of the tensors among `program.fed`, in order.
+    """
+    fed = [one for one in program.fed if one.meta is not None]
+    symbols: dict[str, int] = {}
+    for one, spec in zip(fed, given, strict=True):
+        _match(one, spec, symbols, program, model)
+    for one, spec in zip(fed, given, strict=True):
+        _check(one, spec, symbols, model)
+    return symbols
+
+
+def _match(fed: Fed, spec: TensorSpec, symbols: dict[str, int], program: Program, model: str) -> None:
+    meta = _meta(fed)
+    if len(spec.shape) != len(meta.sizes):
+        raise errors.NotExportedFor(model, fed.value, f"has {len(meta.sizes)} dimensions, not {len(spec.shape)}")
+    if spec.dtype != meta.dtype:
+        raise errors.NotExportedFor(model, fed.value, f"is {meta.dtype}, not {spec.dtype}")
+    for dimension, (size, number) in enumerate(zip(meta.sizes, spec.shape, strict=True)):
+        name = _lone(size)
+        if name is None:
+            continue
+        known = symbols.setdefault(name, number)
+        least, most = program.ranges.get(name, (None, None))
+        if known != number:
+            raise errors.NotExportedFor(model, fed.value, f"has {number} in dimension {dimension}, and {known} before")
+        if number < (least or 0) or (most is not None and number > most):
+            allowed = f"at least {least or 0}" if most is None else f"{least or 0} to {most}"
+            raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} of {allowed}, not {number}")
+
+
+def _check(fed: Fed, spec: TensorSpec, symbols: Mapping[str, int], model: str) -> None:
+    for dimension, (size, number) in enumerate(zip(_meta(fed).sizes, spec.shape, strict=True)):
+        try:
+            wanted = evaluated(size, symbols)
+        except Unsolved:
+            continue
+        if wanted != number:
+            how = "fixed at" if size.expression is None else "here"
+            raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} {how} {wanted}, not {number}")
+
+
+def _meta(fed: Fed) -> Meta:
+    assert fed.meta is not None
+    return fed.meta
+
+
+# By itself ------------------------------------------------------------------------------------------------------------
+
+
+def example(program: Program, batch: int | None) -> list[TensorSpec]:
+    """The shapes of the inputs it was exported with; `batch` takes the place of the first dimension of each.
+
+    A dimension whose size was not kept has the least that is allowed.
+    """
+    fed = [_meta(one) for one in program.fed if one.meta is not None]
+    return [_sized(meta, program, batch) for meta in fed]
+
+
+def _sized(meta: Meta, program: Program, batch: int | None) -> TensorSpec:
+    shape = [_or_least(size, program) for size in meta.sizes]
+    if batch is not None and shape:
+        shape[0] = batch
+    return TensorSpec(tuple(shape), meta.dtype)
+
+
+def _or_least(size: Size, program: Program) -> int:
+    if size.number is not None:
+        return size.number
+    least = program.ranges.get(_lone(size) or "", (None, None))[0]
+    return 2 if least is None else int(least)
