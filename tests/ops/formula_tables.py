@@ -43,7 +43,8 @@ MATMUL = [
     ),
     row(
         "aten.linalg_solve_triangular.default", f(5, 5), f(3, 5),
-        kwargs={"upper": True, "left": False, "unitriangular": True}, out=f(3, 5), muls=3 * (4 + 3 + 2 + 1), adds=3 * (4 + 3 + 2 + 1),
+        kwargs={"upper": True, "left": False, "unitriangular": True}, out=f(3, 5),
+        muls=3 * (4 + 3 + 2 + 1), adds=3 * (4 + 3 + 2 + 1),
     ),
     row("aten.kron.default", f(2, 3), f(4, 5), out=f(8, 15), muls=2 * 4 * 3 * 5),
     # FC 78400 -> 4096 with bias
