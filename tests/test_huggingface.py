@@ -242,6 +242,15 @@ def test_a_configurations_dtype_is_the_models(tmp_path: Path) -> None:
     assert found.totals.param_bytes == 2 * found.totals.params
 
 
+def test_a_quantised_configuration_is_said(tmp_path: Path) -> None:
+    quantised = {"quant_method": "gptq", "bits": 4, "group_size": 128}
+    found = profile(_folder(tmp_path / "m", dtype="float16", quantization_config=quantised, **_TINY))
+    (note,) = found.trace.notes
+    assert "quantised (gptq, 4 bits); here they are the float16 weights" in note
+    assert note in str(found)
+    assert profile(_LLAMA).trace.notes == ()
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -184,6 +184,7 @@ class _Run:
             versions=versions(type(self._model)),
             phases=() if self._step is None else self._step.phases(len(recorder.calls)),
             asked=self._under.said(),
+            notes=self._subject.notes,
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -19,15 +19,29 @@ PREFIX = "hf"
 
 def load(spec: Spec, feed: Feed) -> Subject:
     with quiet():
-        builder = _builder(spec, feed.trusts_code)
+        config = config_of(spec, feed.trusts_code)
+        builder = _builder(config, spec, feed.trusts_code)
         model = as_model(build(builder, {}, spec.text, is_small=False), spec.text)
         args, kwargs = fed(model, feed, spec.text)
-    return Subject(model, spec.text, PREFIX, args, kwargs, partial(build_real, builder, {}, spec.text))
+    rebuild = partial(build_real, builder, {}, spec.text)
+    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config)))
 
 
-def _builder(spec: Spec, trusts_code: bool) -> Callable[[], Any]:
+def _notes(model: Any, config: Any) -> Iterator[str]:
+    said = getattr(config, "quantization_config", None)
+    if said:
+        get = said.get if isinstance(said, dict) else partial(getattr, said)
+        bits = get("bits", None)
+        words = f"{get('quant_method', 'some method')}{f', {bits} bits' if bits else ''}"
+        dtype = str(model.dtype).removeprefix("torch.")
+        yield (
+            f"Its configuration says that its weights are quantised ({words}); here they are the {dtype} weights before "
+            "that. What the quantised ones take, a profile of the checkpoint tells."
+        )
+
+
+def _builder(config: Any, spec: Spec, trusts_code: bool) -> Callable[[], Any]:
     """What makes the model; configurations are changed by the models that are made of them, so each gets its own."""
-    config = config_of(spec, trusts_code)
     remote = (getattr(config, "auto_map", None) or {}) if trusts_code else {}
     cls = _remote_class(config, remote, spec) or head(config, spec)
     return lambda: cls._from_config(deepcopy(config))
