@@ -35,8 +35,8 @@ def _notes(model: Any, config: Any) -> Iterator[str]:
         words = f"{get('quant_method', 'some method')}{f', {bits} bits' if bits else ''}"
         dtype = str(model.dtype).removeprefix("torch.")
         yield (
-            f"Its configuration says that its weights are quantised ({words}); here they are the {dtype} weights before "
-            "that. What the quantised ones take, a profile of the checkpoint tells."
+            f"Its configuration says that its weights are quantised ({words}); here they are the {dtype} weights "
+            "before that. What the quantised ones take, a profile of the checkpoint tells."
         )
 
 
