@@ -147,17 +147,38 @@ def _on_meta(value: Any) -> torch.Tensor:
 def _report(rows: Sequence[Row]) -> Iterator[str]:
     good = [row for row in rows if row.failure is None]
     counted = [row for row in good if isinstance(row.torch_macs, int)]
-    yield f"{len(good)} of {len(rows)} default configurations profile, {sum(r.engine == 'meta' for r in good)} on meta."
-    yield f"Parameters equal `num_parameters()` in {sum(r.params == r.num_parameters for r in good)} of {len(good)}."
-    yield f"No unknown operator in {sum(not r.unknown for r in good)} of {len(good)}."
+    on_meta = sum(row.engine == "meta" for row in good)
+    yield f"- {len(good)} of {len(rows)} default configurations profile, {on_meta} on meta."
+    yield f"- Parameters equal `num_parameters()` in {sum(r.params == r.num_parameters for r in good)} of {len(good)}."
+    yield f"- No unknown operator in {sum(not r.unknown for r in good)} of {len(good)}."
     yield (
-        f"FlopCounterMode runs on {len(counted)} and counts twice our MACs on "
+        f"- FlopCounterMode runs on {len(counted)} and counts twice our MACs on "
         f"{sum(r.torch_macs == r.macs for r in counted)}."
     )
     yield ""
     yield tabulate([_cells(row) for row in good], _HEADERS, tablefmt="github", disable_numparse=True)
     yield ""
-    yield tabulate([(row.config, row.failure) for row in rows if row.failure], ["not profiled", "why"], "github")
+    yield from _not_profiled([row for row in rows if row.failure])
+
+
+# What a sentence about a failure has in it, and what that means.
+_WHY = {
+    "whose shape is not known": "Inputs that nothing here knows the shapes of",
+    "cannot be built": "The default configuration cannot be built",
+    "fails on input": "Fails on what it is fed: parts of the default configuration that do not fit each other, or "
+    "inputs that a processor has to prepare",
+    "": "Memory, time, other reasons",
+}
+
+
+def _not_profiled(rows: Sequence[Row]) -> Iterator[str]:
+    by_why: dict[str, list[str]] = {words: [] for words in _WHY.values()}
+    for row in rows:
+        by_why[next(words for part, words in _WHY.items() if part in str(row.failure))].append(row.config)
+    for words, names in by_why.items():
+        if names:
+            yield f"{words} ({len(names)}): {', '.join(names)}."
+            yield ""
 
 
 _HEADERS = ["architecture", "modalities", "fed", "parameters", "MACs", "FlopCounterMode / 2", "engine"]
@@ -165,6 +186,8 @@ _HEADERS = ["architecture", "modalities", "fed", "parameters", "MACs", "FlopCoun
 
 def _cells(row: Row) -> list[str]:
     counted = "the same" if row.torch_macs == row.macs else row.torch_macs
+    if isinstance(counted, str) and counted != "the same":
+        counted = f"fails: {counted.partition(': ')[2][:60]}"
     if isinstance(counted, int):
         counted = f"{counted:,}"
     name = f"{row.cls}{' (mixture of experts)' if row.experts else ''}"

@@ -33,19 +33,19 @@ _AUDIO = _Kind("get_audio_features", ("audio_token_id", "audio_token_index"), 3)
 _KINDS: Mapping[str, _Kind] = {"pixel_values": _IMAGE, "input_features": _AUDIO, "input_values": _AUDIO}
 
 
-def rows(model: Any, found: Mapping[str, Any], batch: int) -> Iterator[tuple[Place, int]]:
+def rows(model: Any, found: Mapping[str, Any], batch: int, name: str) -> Iterator[tuple[Place, int]]:
     """The token of each of these inputs, and how often it stands in each text."""
-    for name, (method, tokens, number) in _KINDS.items():
+    for fed, (method, tokens, number) in _KINDS.items():
         token = next((t for t in (getattr(model.config, t, None) for t in tokens) if isinstance(t, int)), None)
-        if name in found and token is not None and callable(getattr(model, method, None)):
+        if fed in found and token is not None and callable(getattr(model, method, None)):
             takes = inspect.signature(getattr(model, method)).parameters
             given = {key: value for key, value in found.items() if key in takes}
-            yield Place(token, number), _features(model, method, given) // batch
+            yield Place(token, number), _features(model, method, given, name) // batch
 
 
-def _features(model: Any, method: str, given: Mapping[str, Any]) -> int:
+def _features(model: Any, method: str, given: Mapping[str, Any], name: str) -> int:
     """How many vectors it makes."""
-    found = trace(Subject(_Only(model, method), method, "hf", (), given))
+    found = trace(Subject(_Only(model, method), f"{method} of {name}", "hf", (), given))
     return sum(prod(tensor.shape[:-1]) for tensor in tensors(found.module_calls[-1].output))
 
 

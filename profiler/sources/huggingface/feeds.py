@@ -105,7 +105,7 @@ def _embedded(tensor: str) -> str:
 
 def _ids(needs: Needs, found: Mapping[str, Any]) -> dict[str, Any]:
     """Text, behind the places of what the other tensors hold."""
-    held = [(*place, count) for place, count in rows(needs.model, found, needs.batch)]
+    held = [(*place, count) for place, count in rows(needs.model, found, needs.batch, needs.name)]
     words = _length(needs)
     ids = [token for token, _, count in held for _ in range(count)] + [_word(needs)] * words
     made = {"input_ids": torch.tensor([ids] * needs.batch)}
