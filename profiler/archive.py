@@ -19,6 +19,7 @@ from typing import Any
 from profiler import conventions, errors, layers, memory
 from profiler.records import (
     SCHEMA,
+    Cached,
     Call,
     Caller,
     Composite,
@@ -118,6 +119,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "outputs": trace.outputs,
         "phases": trace.phases,
         "asked": dict(trace.asked),
+        "cache": [[c.path, c.owner, table.put(c.tensor), c.storage] for c in trace.cache],
     }
     return {
         "format": FORMAT,
@@ -199,6 +201,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         schema=data["schema"],
         phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
+        cache=tuple(Cached(str(p), str(o), value(tensor), int(s)) for p, o, tensor, s in data.get("cache", ())),
     )
 
 
@@ -244,6 +247,7 @@ def _checked(trace: Trace) -> Trace:
     _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
     _within([*trace.calls, None], [bound for p in trace.phases for bound in (p.first, p.last)])
     _within(trace.storages, [w.gradient for w in trace.parameters if w.gradient is not None])
+    _within(trace.storages, [cached.storage for cached in trace.cache])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
     layers.totals(trace)
     layers.tree(trace, conventions.named(conventions.DEFAULT))

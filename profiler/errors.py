@@ -367,6 +367,22 @@ class WeightsDoNotFit(ProfileError):
         )
 
 
+# Phases of a language model -------------------------------------------------------------------------------------------
+
+
+class NoDecode(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} returns no cache of the tokens it has read, so it has no decode steps; take --phase prefill, or a "
+            "model that generates text (use_cache=True)"
+        )
+
+
+class NoPhases(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} was recorded already, and one run has no other phase; name the model itself")
+
+
 # Other counters -------------------------------------------------------------------------------------------------------
 
 

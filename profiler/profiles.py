@@ -30,7 +30,8 @@ class Totals:
 
     `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
     activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
-    peak includes gradients, and an optimizer's state is there besides.
+    peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
+    given, beyond which `peak_activation_bytes` is counted.
     """
 
     params: int
@@ -103,7 +104,7 @@ class Profile(Shown):
             figures.param_bytes,
             figures.buffer_bytes,
             figures.activation_bytes,
-            peak,
+            peak - memory.cache_bytes(self.trace),
             figures.param_bytes + figures.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
             fed,
         )

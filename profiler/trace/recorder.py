@@ -120,6 +120,16 @@ class Recorder(LeanDispatchMode):
         self._kept.append(tensor)
         return info
 
+    def hand(self, tensor: Tensor, role: str) -> None:
+        """Make a tensor known that is the model's from now on, to keep or to release."""
+        layout, is_meta = layout_of(tensor), tensor.is_meta
+        index = self.lifetimes.handed(tensor, layout, role)
+        tensor.__dict__[_MARK] = Info(self._token, layout, index, self.run_real or not is_meta, is_meta)
+
+    def home(self, tensor: Tensor) -> int | None:
+        """The storage that a tensor lives in; None where no operator ever saw it."""
+        return self.lifetimes.find(tensor)
+
     def given(self) -> list[tuple[Tensor, Layout]]:
         """The tensors made known so far, as they were then."""
         return [(tensor, self._given[id(tensor)].layout) for tensor in self._kept]
@@ -135,7 +145,7 @@ class Recorder(LeanDispatchMode):
 
     def homes(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The storages that tensors live in; those that no operator ever saw are left out."""
-        found = [self.lifetimes.find(tensor) for tensor in tensors]
+        found = [self.home(tensor) for tensor in tensors]
         return tuple(dict.fromkeys(index for index in found if index is not None))
 
     # The mode -----------------------------------------------------------------------------------------------------

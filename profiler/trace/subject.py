@@ -13,7 +13,8 @@ from torch import nn
 class Subject:
     """A model and what to feed it. `TensorSpec`s among the arguments stand for tensors of that shape.
 
-    `rebuild` makes the model again with real weights, for models that were built without.
+    `rebuild` makes the model again with real weights, for models that were built without. `cache` is what an earlier
+    run returned for this one to go on from, by the names of arguments; a run is handed a copy of it.
     """
 
     model: nn.Module
@@ -22,3 +23,4 @@ class Subject:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     rebuild: Callable[[], nn.Module] | None = None
+    cache: Mapping[str, Any] = field(default_factory=dict)
