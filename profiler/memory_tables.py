@@ -98,6 +98,7 @@ def _facts(report: MemoryReport) -> Iterator[tuple[str, int, Unit, str]]:
     if training is not None and training.optimizer_bytes:
         yield "Optimizer state, MB", training.optimizer_bytes, Unit.BYTES, str(report.trace.asked["optimizer"])
     words = "activations" if training is None else "activations and gradients"
+    words += " beyond the cache" * bool(cache_bytes(report.trace))
     yield f"Peak {words}, MB", totals.peak_activation_bytes, Unit.BYTES, _where(report)
     yield "Peak memory, MB", totals.peak_memory_bytes, Unit.BYTES, "all of these"
     if training is None:

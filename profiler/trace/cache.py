@@ -71,7 +71,7 @@ def fresh(cache: Any) -> Any:
 
 
 def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
-    """Tensors that shared a storage share one again. A meta tensor is marked by the run that made it; its copy is not."""
+    """Tensors that shared a storage share one again. What the run that made a tensor noted on it is not copied."""
     if not has_storage(tensor):
         return tensor.clone()
     storage = tensor.untyped_storage()
@@ -80,5 +80,3 @@ def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor
         storages[storage._cdata] = made if tensor.is_meta else made.copy_(storage)
     empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
     return empty.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())
-
-

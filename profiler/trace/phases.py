@@ -6,6 +6,7 @@ may release what it replaces of it. Caches are the model's own objects; see `cac
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from profiler.trace.run import run
 from profiler.trace.subject import Subject
 
 _TOKENS = ("decoder_input_ids", "input_ids")  # the former is what a decoder is fed, where there are both
+_DECODED = ("decoder_input_ids", "decoder_attention_mask")
 _ENCODED, _ENCODER = "encoder_last_hidden_state", "encoder_outputs"  # what it returns, and takes again
 
 
@@ -53,14 +55,50 @@ class Phases:
         self.context += 1
         return self._known(found, {"phase": "decode", "context": self.context - 1})
 
+    def at(self, context: int) -> Phases:
+        """The same model with a prompt of another length: cut, or its last token again and again."""
+        other = copy.copy(self)
+        other._subject, other._next, other.context = _of_length(self._subject, context), None, 0
+        return other
+
     def _known(self, found: Trace, said: Mapping[str, Any]) -> Trace:
         return dataclasses.replace(found, asked={**found.asked, **self._said, **said})
+
+
+def length(subject: Subject) -> int:
+    """Tokens a sequence of the prompt."""
+    ids = _ids(subject)
+    if ids is None:
+        raise errors.NoTokens(subject.name)
+    return int(ids.shape[-1])
 
 
 def _ids(subject: Subject) -> Any:
     """The prompt's token ids, of one row a sequence; None where the model is fed none."""
     named = (subject.kwargs.get(name) for name in _TOKENS)
     return next((given for given in (*named, *subject.args) if _are_ids(given)), None)
+
+
+def _of_length(subject: Subject, context: int) -> Subject:
+    """Whatever says something of each token is as long as the tokens; an encoder's input stays as it is."""
+    ids = _ids(subject)
+    if ids is None:
+        raise errors.NoTokens(subject.name)
+    is_encoded = subject.kwargs.get(_TOKENS[0]) is ids
+
+    def sized(name: str, given: Any) -> Any:
+        is_of_tokens = _are_ids(given) and tuple(given.shape) == tuple(ids.shape)
+        return _with_length(given, context) if is_of_tokens and (not is_encoded or name in _DECODED) else given
+
+    kwargs = {name: sized(name, given) for name, given in subject.kwargs.items()}
+    return dataclasses.replace(subject, args=tuple(sized("", given) for given in subject.args), kwargs=kwargs)
+
+
+def _with_length(ids: Any, length: int) -> Any:
+    if isinstance(ids, TensorSpec):
+        return dataclasses.replace(ids, shape=(ids.shape[0], length))
+    more = max(0, length - int(ids.shape[1]))
+    return torch.cat([ids[:, :length], ids[:, -1:].expand(-1, more)], dim=1)
 
 
 def _are_ids(given: Any) -> bool:
