@@ -270,8 +270,8 @@ class Generation(Answer):
     @property
     def phases(self) -> list[Phase]:
         """Those that were asked for."""
-        wanted = {PREFILL: [self.prefill], DECODE: [self.decode], BOTH: [self.prefill, self.decode]}[self.phase]
-        return [phase for phase in wanted if phase is not None]
+        both = (self.prefill, self.decode)
+        return [phase for phase in both if phase is not None and self.phase in (phase.name, BOTH)]
 
     @property
     def first(self) -> Profile:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from profiler import errors
+from profiler.trace.guard import uncollected
 from profiler.trace.mode import LeanDispatchMode
 
 _META = torch.device("meta")
@@ -64,7 +65,8 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> 
     _check_arguments(builder, kwargs, name)
     state = torch.get_rng_state()
     try:
-        with torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
+        # Some thousand modules at once make the collector walk all that was imported, again and again.
+        with uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception:  # whatever a meta tensor may break; what breaks without them too is told
         return build_real(builder, kwargs, name)
