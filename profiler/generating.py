@@ -114,9 +114,10 @@ def generated(model: nn.Module | str, feed: Feed, wish: Wish) -> Generation:
 
 
 def _phases(model: nn.Module | str, feed: Feed, wish: Wish) -> Phases:
-    from profiler.trace.phases import Phases
+    from profiler.trace.phases import Phases, length
 
     subject = _subject(model, feed)
+    length(subject)  # else it reads no tokens
     if wish.cache is not None:
         subject = _with_cache(subject, wish)
     return Phases(subject, wish.under)
