@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from profiler import conventions, errors
@@ -37,7 +37,8 @@ class Wish:
     new_tokens: int | None = None
     cache: str | None = None
     convention: str = DEFAULT
-    under: Conditions = field(default=AS_IT_IS)
+    under: Conditions = AS_IT_IS
+    columns: tuple[str, ...] = ()
 
 
 class Asked(TypedDict, total=False):
@@ -103,11 +104,11 @@ def generated(model: nn.Module | str, feed: Feed, wish: Wish) -> Generation:
     phases = _phases(model, feed, wish)
     prefill = Phase(Profile(phases.prefill(), wish.convention))
     if wish.phase == PREFILL and wish.new_tokens is None:
-        return Generation(prefill, phase=PREFILL)
+        return Generation(prefill, phase=PREFILL, columns=wish.columns)
     runs = _Runs(phases, wish.convention)
     decode = runs.at(prefill.length)
     new = None if wish.new_tokens is None else _summed(runs, prefill.length, prefill.length + wish.new_tokens - 1)
-    return Generation(prefill, decode, new, wish.phase)
+    return Generation(prefill, decode, new, wish.phase, wish.columns)
 
 
 # What is run ----------------------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def of_rows(model: nn.Module | str, feed: Feed, rows: Sequence[Row], wish: Wish)
         first = rows[0].failure
         assert first is not None
         raise errors.NothingScanned(label, "seq", first)
-    return GenerationScan(label, tuple(rows), _probes(model, feed, good, wish), wish.phase)
+    return GenerationScan(label, tuple(rows), _probes(model, feed, good, wish), wish.phase, wish.columns)
 
 
 def _probes(model: nn.Module | str, feed: Feed, values: Sequence[int], wish: Wish) -> dict[int, Generation]:

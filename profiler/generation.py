@@ -266,6 +266,7 @@ class Generation(Answer):
     decode: Phase | None = None
     new: Steps | None = None
     phase: str = BOTH
+    columns: tuple[str, ...] = ()
 
     @property
     def phases(self) -> list[Phase]:

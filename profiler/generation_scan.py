@@ -44,6 +44,7 @@ class GenerationScan(Answer):
     rows: tuple[Row, ...]
     probes: Mapping[int, Generation]
     phase: str
+    columns: tuple[str, ...] = ()
 
     @property
     def found(self) -> dict[int, Generation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +12,15 @@ from profiler.generation_scan import FIGURES, GenerationScan
 from profiler.generation_scan import Row as Length
 from profiler.polynomial import HIGHEST, Polynomial
 from profiler.profiles import Profile
-from profiler.tables import Column, Row, Table, Unit, run_note, uncounted, unit_note, versions_note
+from profiler.tables import Column, Row, Table, Unit, chosen_columns, run_note, uncounted, unit_note, versions_note
 
 
 def _column(name: str, heading: str, unit: Unit, get: Callable[[Any], Any], rank: int = 0) -> Column:
     return Column(name, heading, unit, lambda found, _: get(found), rank)
+
+
+def named(*columns: Column) -> dict[str, Column]:
+    return {column.name: column for column in columns}
 
 
 def _moved(found: Phase | Steps) -> int:
@@ -36,7 +40,7 @@ def _words(found: Phase | Steps) -> str:
 
 
 _NAMES = {PREFILL: "prefill", DECODE: "decode step"}
-_PHASES = (
+PHASE_COLUMNS = named(
     _column("phase", "Phase", Unit.TEXT, _words),
     _column("context", "Read before", Unit.EXACT, lambda found: found.context, 3),
     _column("tokens", "Tokens", Unit.EXACT, lambda found: found.tokens),
@@ -49,7 +53,7 @@ _PHASES = (
     _column("cache", "Cache MB", Unit.BYTES, lambda found: found.cache_bytes),
     _column("memory", "Peak memory MB", Unit.BYTES, lambda found: found.peak_memory_bytes),
 )
-_PARTS = (
+_PARTS = named(
     _column("kind", "Kind", Unit.TEXT, lambda part: part.kind),
     _column("name", "Tensor", Unit.TEXT, lambda part: part.name),
     _column("shape", "Shape", Unit.TEXT, lambda part: "×".join(map(str, part.shape)) or "scalar"),
@@ -71,14 +75,22 @@ def _table(columns: Iterable[Column], subjects: Iterable[Any], **said: Any) -> T
 def generation_tables(found: Generation) -> Iterator[Table]:
     """The phases with the weights under them, and the cache as it is after the last of them."""
     notes = tuple(_notes(found))
-    yield _table(_PHASES, _rows(found), facts=tuple(_facts(found)), notes=notes, caption=f"Phases of {_model(found)}")
+    columns, caption = _shown(found.columns, PHASE_COLUMNS), f"Phases of {_model(found)}"
+    is_chosen = bool(found.columns)
+    yield _table(columns, _rows(found), facts=tuple(_facts(found)), notes=notes, caption=caption, chosen=is_chosen)
     last = found.phases[-1]
     if last.trace.cache:
-        yield _table(_PARTS, parts(last.trace), notes=tuple(_cache_notes(found, last)), caption=_of_cache(last))
+        yield _table(
+            _PARTS.values(), parts(last.trace), notes=tuple(_cache_notes(found, last)), caption=_of_cache(last)
+        )
 
 
 def raw_generation_table(found: Generation) -> Table:
-    return _table(_PHASES, _rows(found), chosen=True)
+    return _table(_shown(found.columns, PHASE_COLUMNS), _rows(found), chosen=True)
+
+
+def _shown(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
+    return chosen_columns(names or tuple(known), known)
 
 
 def _rows(found: Generation) -> Iterator[Phase | Steps]:
@@ -160,7 +172,6 @@ def _of(phase: str, get: Callable[[Phase], Any]) -> Callable[[Generation], Any]:
     return found
 
 
-_CONTEXT = "context"
 _LENGTHS: Mapping[str, tuple[Column, ...]] = {
     PREFILL: (
         _column("prefill_macs", "Prefill MACs", Unit.AMOUNT, _of(PREFILL, lambda phase: phase.macs)),
@@ -175,31 +186,37 @@ _LENGTHS: Mapping[str, tuple[Column, ...]] = {
         _column("decode_memory", "Decode peak MB", Unit.BYTES, _of(DECODE, lambda phase: phase.peak_memory_bytes)),
     ),
 }
-_CACHE = _column("cache", "Cache MB", Unit.BYTES, lambda found: found.prefill.cache_bytes)
+_EVERY = (
+    _column("context", "Context", Unit.EXACT, lambda found: found.context),
+    _column("cache", "Cache MB", Unit.BYTES, lambda found: found.prefill.cache_bytes),
+)
 
 
-def _length_columns(found: GenerationScan) -> tuple[Column, ...]:
-    wanted = (PREFILL, DECODE) if found.phase == BOTH else (found.phase,)
-    context = _column(_CONTEXT, "Context", Unit.EXACT, lambda generation: generation.context)
-    return (context, *(column for phase in wanted for column in _LENGTHS[phase]), _CACHE)
+def length_columns(phase: str) -> dict[str, Column]:
+    """What there is to be shown of each length."""
+    wanted = (PREFILL, DECODE) if phase == BOTH else (phase,)
+    return named(*_EVERY, *(column for name in wanted for column in _LENGTHS[name]))
 
 
 def length_table(found: GenerationScan) -> Table:
     """A row a length, and under them what is the same in all of them, and polynomials."""
-    columns = _length_columns(found)
+    columns = _shown(found.columns, length_columns(found.phase))
     facts = [fact for fact in _facts(found.first) if not fact[0].startswith("Cache") and "in all" not in fact[0]]
     rows = tuple(_length_row(row, columns) for row in found.rows)
-    return Table(columns, rows, tuple(facts), tuple(_length_notes(found)), f"{found.model} over the context")
+    caption, is_chosen = f"{found.model} over the context", bool(found.columns)
+    return Table(columns, rows, tuple(facts), tuple(_length_notes(found)), caption, chosen=is_chosen)
 
 
 def raw_length_table(found: GenerationScan) -> Table:
-    columns = _length_columns(found)
+    columns = _shown(found.columns, length_columns(found.phase))
     return Table(columns, tuple(_length_row(row, columns) for row in found.rows), chosen=True)
 
 
 def _length_row(row: Length, columns: tuple[Column, ...]) -> Row:
     if row.found is None:
-        return Row((row.value, *[None] * (len(columns) - 1)), failure=str(row.failure))
+        is_named = columns[0].name == "context"
+        values = (row.value if is_named else None, *[None] * (len(columns) - 1))
+        return Row(values, failure=str(row.failure) if is_named else f"{row.value}: {row.failure}")
     return Row(tuple(column.get(row.found, None) for column in columns))
 
 
@@ -215,7 +232,8 @@ def _length_notes(found: GenerationScan) -> Iterator[str]:
     engines = ", ".join(dict.fromkeys(p.trace.engine for g in found.found.values() for p in g.phases))
     said = {k: v for k, v in first.first.trace.asked.items() if k not in ("phase", "context")}
     asked = ", ".join(f"{key} {value}" for key, value in said.items())
-    yield f"{first.prefill.sequences} sequences. Engine {engines}." + f" Asked for: {asked}." * bool(asked)
+    many = first.prefill.sequences
+    yield f"{many} sequence{'s' * (many > 1)}. Engine {engines}." + f" Asked for: {asked}." * bool(asked)
     yield versions_note(first.first.trace.versions.items())
 
 

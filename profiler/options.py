@@ -33,6 +33,7 @@ from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
 from profiler.generating import Wish, wished
 from profiler.generation import BOTH
+from profiler.generation_tables import PHASE_COLUMNS, length_columns
 from profiler.increase import Limits, limits
 from profiler.largest import limit
 from profiler.metrics import Metric, Metrics
@@ -55,7 +56,7 @@ HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 _FED = ("--input", "--batch", "--seq", "--trust-remote-code")
 _RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint")
-_GENERATED = (*_FED, "--dtype", "--strict", "--convention")
+_GENERATED = (*_FED, "--dtype", "--strict", "--convention", "--columns")
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
@@ -277,7 +278,8 @@ def options(
     if memory and len(models) > 1:
         raise errors.OneModelOnly("--memory", len(models))
     under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
-    generating = _generating(models, what_if, scanned, under, convention)
+    shaped = {**what_if, "columns": said.get("columns", ())}
+    generating = _generating(models, shaped, scanned, under, convention)
     if generating is not None:
         _check_one_phase(generating, **{"--save": save, "--memory": memory or None})
         scanned = None
@@ -482,6 +484,8 @@ def _generating(
     if len(models) != 1:
         raise errors.VariesOne(option, len(models))
     wish = wished(phase=phase or BOTH, new_tokens=new_tokens, cache=cache, dtype=under.dtype, convention=convention)
+    chosen_columns(said["columns"], PHASE_COLUMNS if scanned is None else length_columns(wish.phase))
+    wish = replace(wish, columns=tuple(said["columns"]))
     if scanned is None:
         return Generating(wish, ())
     name, values = scanned

@@ -20,7 +20,7 @@ from profiler.profiling import profile_spec
 from profiler.sources import load
 from profiler.sources.spec import Feed
 from profiler.trace.phases import Phases
-from tests.shell import run
+from tests.shell import rows, run
 
 transformers = pytest.importorskip("transformers")
 
@@ -47,6 +47,7 @@ DEEPSEEK = (
 )
 T5 = f"hf:T5Config(d_model={WIDTH}, d_kv=16, d_ff={INNER}, num_layers={LAYERS}, num_heads=4, vocab_size={WORDS})"
 STATE, CONV = 16, 4  # Mamba's own defaults, as is an inner width of twice the width
+RWKV = f"hf:RwkvConfig(hidden_size={WIDTH}, num_hidden_layers={LAYERS}, vocab_size={WORDS})"
 MAMBA = f"hf:MambaConfig(hidden_size={WIDTH}, num_hidden_layers={LAYERS}, vocab_size={WORDS})"
 QWEN = (  # three layers with a state, one with keys and values
     f"hf:Qwen3NextConfig(hidden_size={WIDTH}, intermediate_size={INNER}, moe_intermediate_size=32, "
@@ -92,6 +93,7 @@ CACHES = [  # after a prompt of SEQ tokens; after one token more
         {"full": LAYERS * 2 * WIDTH * (SEQ + 1), "cross": LAYERS * 2 * WIDTH * SEQ},
     ),
     (MAMBA, {"state": LAYERS * 2 * WIDTH * (STATE + CONV)}, {"state": LAYERS * 2 * WIDTH * (STATE + CONV)}),
+    (RWKV, {"state": LAYERS * 5 * WIDTH}, {"state": LAYERS * 5 * WIDTH}),
     (
         QWEN,
         {"state": 3 * (CONV_STATE + 4 * 16 * 16), "full": 2 * 2 * 16 * SEQ},
@@ -414,8 +416,8 @@ def test_the_command_shows_phases_and_new_tokens(capsys: pytest.CaptureFixture[s
 def test_the_command_over_the_context(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, LLAMA, "--phase", "both", "--scan", "seq=16,64", "--format", "json")
     assert status == 0
-    rows = json.loads(out)["rows"]
-    assert [row["phases"][0]["cache_bytes"] for row in rows] == [FLOAT * LAYERS * 2 * KV * HEAD * n for n in (16, 64)]
+    found = json.loads(out)["rows"]
+    assert [row["phases"][0]["cache_bytes"] for row in found] == [FLOAT * LAYERS * 2 * KV * HEAD * n for n in (16, 64)]
 
 
 def test_the_command_saves_a_step_and_shows_its_memory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -428,9 +430,17 @@ def test_the_command_saves_a_step_and_shows_its_memory(capsys: pytest.CaptureFix
     assert f"phase decode, context {SEQ}" in out
 
 
+def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    over_context = ("--phase", "decode", "--scan", "seq=16,64", "--columns", "decode_macs,context")
+    assert [tuple(row) for row in rows(capsys, LLAMA, *over_context)] == [("decode_macs", "context")] * 2
+    (row,) = rows(capsys, LLAMA, "--seq", "16", "--phase", "decode", "--columns", "macs")
+    assert row == {"macs": str(LINEAR + SCORES * (SEQ + 1))}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ((LLAMA, "--phase", "decode", "--columns", "prefill_macs"), "prefill_macs"),
         ((BERT, "--phase", "decode"), "returns no cache"),
         ((LLAMA, "--phase", "both", "--save", "x.json"), "--save has no effect on --phase both"),
         ((LLAMA, "--phase", "both", "--train"), "--train has no effect on --phase"),

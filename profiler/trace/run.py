@@ -282,10 +282,13 @@ class _TrainingRun(_Run):
 def cached(output: Any, recorder: Recorder) -> Iterator[Cached]:
     """The tensors of the cache that a model returned, where it returned one."""
     found = cache.returned(output)
-    for path, owner, tensor in () if found is None else cache.held(found[1]):
+    if found is None:
+        return
+    name, kept = found
+    for path, owner, tensor in cache.held(kept):
         home = recorder.home(tensor)
         if home is not None:
-            yield Cached(path, owner, recorder.record_of(tensor), home)
+            yield Cached(f"{name}.{path}", owner, recorder.record_of(tensor), home)
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
