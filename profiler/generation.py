@@ -286,9 +286,14 @@ class Generation(Answer):
     @property
     def growth_bytes(self) -> int | None:
         """How much the cache of one sequence grew by with one token; not known where no step was run."""
+        return None if self.growth_by_kind is None else sum(self.growth_by_kind.values())
+
+    @property
+    def growth_by_kind(self) -> dict[str, int] | None:
         if self.decode is None:
             return None
-        return (self.decode.cache_bytes - self.prefill.cache_bytes) // self.prefill.sequences
+        before, sequences = by_kind(self.prefill.trace), self.prefill.sequences
+        return {kind: (size - before.get(kind, 0)) // sequences for kind, size in by_kind(self.decode.trace).items()}
 
     @property
     def weight_bytes(self) -> dict[str, int]:

@@ -151,14 +151,19 @@ def _of_cache(phase: Phase) -> str:
 
 
 def _cache_notes(found: Generation, last: Phase) -> Iterator[str]:
-    kinds = by_kind(last.trace)
+    kinds, growth = by_kind(last.trace), found.growth_by_kind or {}
     if len(kinds) > 1:
-        yield "By kind: " + ", ".join(f"{kind} {size:,} bytes" for kind, size in kinds.items()) + "."
+        each = (f"{kind} {size:,} bytes" + _growing(growth.get(kind)) for kind, size in kinds.items())
+        yield f"By kind: {', '.join(each)}."
     if last.held_bytes > last.cache_bytes:
         yield (
             f"It holds on to storages of {last.held_bytes:,} bytes for {last.cache_bytes:,}: some of its tensors are "
             "views of more than they show."
         )
+
+
+def _growing(growth: int | None) -> str:
+    return "" if growth is None else f" ({growth:,} more with a token)"
 
 
 # Several lengths ------------------------------------------------------------------------------------------------------
@@ -266,6 +271,7 @@ def generation_data(found: Generation) -> dict[str, Any]:
         "phases": [_phase_data(phase) for phase in found.phases],
         "new_tokens": None if found.new is None else _steps_data(found.new),
         "cache_bytes_per_token": found.growth_bytes,
+        "cache_bytes_per_token_by_kind": found.growth_by_kind,
         "asked": {k: v for k, v in first.trace.asked.items() if k not in ("phase", "context")},
         "engine": first.trace.engine,
         "versions": dict(first.trace.versions),

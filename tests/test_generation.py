@@ -110,6 +110,12 @@ def test_what_the_cache_holds_by_kind(model: str, after_prefill: dict[str, int],
     assert prefill.cache_bytes == FLOAT * sum(after_prefill.values())
 
 
+def test_growth_is_told_by_kind() -> None:
+    found = one(GEMMA, seq=SEQ, batch=2)
+    assert found.growth_by_kind == {"sliding": 0, "full": FLOAT * 2 * 2 * 16}
+    assert "full 4,352 bytes (256 more with a token)" in str(one(GEMMA, seq=SEQ))
+
+
 def test_a_cache_grows_with_batch_and_shrinks_with_the_dtype() -> None:
     found = one(LLAMA, seq=SEQ, batch=3, dtype="bfloat16")
     assert found.prefill.cache_bytes == 2 * 3 * LAYERS * 2 * KV * HEAD * SEQ
@@ -374,6 +380,18 @@ def test_any_model_that_returns_a_cache() -> None:
 def test_lengths_of_a_live_model_whose_prompt_is_a_shape() -> None:
     found: Any = generation(Toy(), "1x5:int64", seq=(4, 8))
     assert [one.prefill.tokens for one in found.found.values()] == [4, 8]
+
+
+class Returns(Toy):
+    """Something like a cache, which it does not take again."""
+
+    def forward(self, ids: Tensor) -> Any:
+        return super().forward(ids)
+
+
+def test_a_cache_that_is_not_taken_again_is_none() -> None:
+    with pytest.raises(ProfileError, match="returns no cache"):
+        generation(Returns(), "1x5:int64")
 
 
 @pytest.mark.parametrize(

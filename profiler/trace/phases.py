@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
@@ -109,9 +111,9 @@ def _are_ids(given: Any) -> bool:
 
 
 def _following(subject: Subject, ids: Any, output: Any) -> Subject | None:
-    """The model with what one more token is read with; None where it returned no cache."""
+    """The model with what one more token is read with; None where it returned no cache, or takes none."""
     kept = cache.returned(output)
-    if kept is None:
+    if kept is None or not _takes(subject.model, kept[0]):
         return None
     token = _one_of(ids)
     name = next((name for name in _TOKENS if subject.kwargs.get(name) is ids), None)
@@ -119,6 +121,11 @@ def _following(subject: Subject, ids: Any, output: Any) -> Subject | None:
     encoded = dict(_encoded(output)) if name == _TOKENS[0] else {}
     args = (token,) if name is None else ()
     return dataclasses.replace(subject, args=args, kwargs={**given, **encoded}, cache=dict([kept]))
+
+
+def _takes(model: nn.Module, name: str) -> bool:
+    found = inspect.signature(model.forward).parameters
+    return name in found or any(parameter.kind is parameter.VAR_KEYWORD for parameter in found.values())
 
 
 def _one_of(ids: Any) -> Any:
