@@ -9,8 +9,9 @@ import typer
 
 from profiler import budget_file, conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
-from profiler.generation import CACHES, PHASES
+from profiler.generation import CACHES
 from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
+from profiler.phases import PHASES
 from profiler.render import FORMATS
 from profiler.schemes import SCHEMES
 from profiler.versions import __version__

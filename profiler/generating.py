@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from profiler import conventions, errors
 from profiler.conditions import AS_IT_IS, Conditions, conditions
 from profiler.conventions import DEFAULT
-from profiler.generation import BOTH, CACHES, PHASES, PREFILL, SUMMED, Generation, Phase, Steps, Stretch
+from profiler.decode_steps import Runs, summed
+from profiler.generation import CACHES, Generation
 from profiler.generation_scan import GenerationScan, Row
 from profiler.inputs import TensorSpec
-from profiler.polynomial import Polynomial, through
+from profiler.phases import BOTH, PHASES, PREFILL, Phase
 from profiler.profiles import Profile
 from profiler.records import Trace
 from profiler.scans import between_and_beyond
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from profiler.trace import Subject
     from profiler.trace.phases import Phases
 
-_FEW = 8  # decode steps, from which on not each one is run
 _ENOUGH = 5  # contexts: a quadratic in them is confirmed by two
-_STEPS = 4  # decode steps that are run before a prompt of another length is
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,9 @@ def generated(model: nn.Module | str, feed: Feed, wish: Wish) -> Generation:
     prefill = Phase(Profile(phases.prefill(), wish.convention))
     if wish.phase == PREFILL and wish.new_tokens is None:
         return Generation(prefill, phase=PREFILL, columns=wish.columns)
-    runs = _Runs(phases, wish.convention)
+    runs = Runs(phases, wish.convention)
     decode = runs.at(prefill.length)
-    new = None if wish.new_tokens is None else _summed(runs, prefill.length, prefill.length + wish.new_tokens - 1)
+    new = None if wish.new_tokens is None else summed(runs, prefill.length, prefill.length + wish.new_tokens - 1)
     return Generation(prefill, decode, new, wish.phase, wish.columns)
 
 
@@ -160,75 +159,6 @@ def _with_cache(subject: Subject, wish: Wish) -> Subject:
 
     room = length(subject) + (wish.new_tokens or 1)
     return replace(subject, cache={"past_key_values": empty_cache(subject.model, wish.cache, room, subject.name)})
-
-
-class _Runs:
-    """Decode steps at any context from that of the prompt on, each run once."""
-
-    def __init__(self, phases: Phases, convention: str) -> None:
-        self._phases = self._latest = phases
-        self._convention = convention
-        self._found: dict[int, Phase] = {}
-
-    def at(self, context: int) -> Phase:
-        if context not in self._found:
-            self._go_to(context)
-            self._found[context] = Phase(Profile(self._latest.decode(), self._convention))
-        return self._found[context]
-
-    def _go_to(self, context: int) -> None:
-        """Step by step where it is near; else with a prompt of that length."""
-        if not 0 <= context - self._latest.context <= _STEPS:
-            self._latest = self._phases.at(context)
-            self._latest.prefill()
-        while self._latest.context < context:
-            self._latest.decode()
-
-
-# Sums -----------------------------------------------------------------------------------------------------------------
-
-
-def _summed(runs: _Runs, first: int, last: int) -> Steps:
-    return Steps(tuple(_stretches(runs, first, last)))
-
-
-def _stretches(runs: _Runs, first: int, last: int) -> list[Stretch]:
-    """Where the figures are no polynomials of the context, the stretch is cut in two, down to a few steps."""
-    if last - first < _FEW:
-        return [Stretch(first, last, {context: runs.at(context) for context in range(first, last + 1)}, None)]
-    some = {context: runs.at(context) for context in _some(first, last)}
-    polynomials = {figure: through({c: getattr(p, figure) for c, p in some.items()}) for figure in SUMMED}
-    confirmed = {figure: p for figure, p in polynomials.items() if p is not None}
-    if len(confirmed) == len(SUMMED):
-        return [Stretch(first, last, some, confirmed)]
-    cut = _bend(some, first, last)
-    return [*_stretches(runs, first, cut), *_stretches(runs, cut + 1, last)]
-
-
-def _some(first: int, last: int) -> tuple[int, ...]:
-    """Both ends with their neighbours, and two between at no regular distance."""
-    span = last - first
-    return tuple(sorted({first, first + 1, first + span * 3 // 7, first + span * 5 // 8, last - 1, last}))
-
-
-def _bend(some: Mapping[int, Phase], first: int, last: int) -> int:
-    """Where the lines through both ends meet, as they do where a window has been filled; else the middle."""
-    left = _line(some, first, first + 1)
-    right = _line(some, last - 1, last)
-    slope = left.coefficients[1] - right.coefficients[1]
-    if slope:
-        cut = int((right.coefficients[0] - left.coefficients[0]) // slope)
-        if first < cut < last:
-            return cut
-    return (first + last) // 2
-
-
-def _line(some: Mapping[int, Phase], a: int, b: int) -> Polynomial:
-    """Through two neighbours."""
-    from fractions import Fraction
-
-    rise = Fraction(some[b].macs - some[a].macs)
-    return Polynomial((some[a].macs - rise * a, rise), (a, b))
 
 
 # Several lengths ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers import Answer
-from profiler.generation import Generation, Phase
+from profiler.generation import Generation
+from profiler.phases import Phase
 from profiler.polynomial import Polynomial, through
 from profiler.tables import Table
 

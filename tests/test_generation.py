@@ -15,10 +15,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, archive, generation, memory, profile
-from profiler.generation import Generation, by_kind, parts
+from profiler.attention import attention_macs
+from profiler.cached import by_kind, parts
+from profiler.generation import Generation
 from profiler.profiling import profile_spec
 from profiler.sources import load
 from profiler.sources.spec import Feed
+from profiler.trace.cache import held
 from profiler.trace.phases import Phases
 from tests.shell import rows, run
 
@@ -138,6 +141,18 @@ def test_a_quantised_cache_has_a_byte_an_element_and_a_scale_a_tensor() -> None:
     assert {part.dtype for part in parts(prefill.trace)} == {"float8_e4m3fn", "float32"}
 
 
+def test_a_cache_of_packed_integers_is_as_large_as_what_it_is_packed_into() -> None:
+    """Of a real run: its kernels do not run on meta. Four bits an element, a scale and a shift a group of 64."""
+    pytest.importorskip("optimum.quanto")
+    model = real(LLAMA)
+    given = transformers.QuantizedCache(backend="quanto", config=model.config, nbits=4, q_group_size=64)
+    with torch.no_grad():
+        filled = model(torch.zeros(1, SEQ, dtype=torch.long), past_key_values=given).past_key_values
+    elements = KV * HEAD * SEQ
+    each = elements * 4 // 8 + 2 * FLOAT * elements // 64
+    assert sum(item.tensor.nbytes for item in held(filled)) == LAYERS * 2 * each
+
+
 def real(spec: str) -> Any:
     """The model with weights, and with attention that torch's counter sees into."""
     subject = load(spec, Feed(seq=SEQ))
@@ -154,10 +169,9 @@ def test_the_cache_is_as_large_as_that_of_a_real_run(spec: str) -> None:
     with torch.no_grad():
         cache = model(torch.zeros(1, SEQ, dtype=torch.long)).past_key_values
         assert prefill.cache_bytes == sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-        held = {layer.keys.untyped_storage() for layer in cache.layers} | {
-            layer.values.untyped_storage() for layer in cache.layers
-        }
-        assert prefill.held_bytes == sum(storage.nbytes() for storage in held)
+        tensors = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}
+        assert prefill.held_bytes == sum(storages.values())
         model(torch.zeros(1, 1, dtype=torch.long), past_key_values=cache)
         assert decode.cache_bytes == sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
 
@@ -185,6 +199,25 @@ def test_experts_are_weights() -> None:
     prefill, decode = both(MIXTRAL, seq=SEQ)
     assert prefill.attention_macs == SCORES * SEQ * SEQ
     assert decode.attention_macs == SCORES * (SEQ + 1)
+
+
+class Weighed(nn.Module):
+    """Products with a weight that was cast, one that was picked out of several, and a buffer; and one of none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cast, self.several = nn.Parameter(torch.ones(8, 8)), nn.Parameter(torch.ones(4, 8, 8))
+        self.register_buffer("held", torch.ones(8, 8))
+
+    def forward(self, x: Tensor, which: Tensor) -> Tensor:
+        x = (x @ self.cast.double().float()) @ self.held
+        return (x @ self.several[which]) @ x.transpose(1, 2)
+
+
+def test_attention_has_no_weight_for_a_factor() -> None:
+    found = profile(Weighed(), ((3, 5, 8), torch.zeros(3, dtype=torch.long)))
+    assert found.totals.macs == 3 * 5 * 8 * 8 * 3 + 3 * 5 * 8 * 5
+    assert attention_macs(found.trace) == 3 * 5 * 8 * 5
 
 
 def test_an_encoder_runs_once() -> None:

@@ -44,7 +44,7 @@ def held(cache: Any) -> Iterator[Held]:
 def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[Held]:
     if id(value) in seen or len(path) > _DEPTH:
         return
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and not _is_wrapper(value):
         seen.add(id(value))
         yield Held(".".join(path), owner, value)
         return
@@ -54,7 +54,14 @@ def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iter
             yield from _walk(item, (*path, name), owned_by, seen)
 
 
+def _is_wrapper(tensor: Tensor) -> bool:
+    """Whether it is made of others, as packed ones are: those are what takes memory."""
+    return type(tensor) is not Tensor and hasattr(tensor, "__tensor_flatten__")
+
+
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, Any, str]]:
+    if isinstance(value, Tensor):
+        return [(name, getattr(value, name), owner) for name in value.__tensor_flatten__()[0]]  # type: ignore[attr-defined]
     if isinstance(value, Mapping):
         return [(str(name), item, owner) for name, item in value.items()]
     if isinstance(value, (list, tuple)):
