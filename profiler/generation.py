@@ -1,4 +1,4 @@
-"""What does a language model cost where it generates text? The prefill of a prompt, a decode step, so many new tokens."""
+"""What does a language model cost where it generates text? A prompt, a token more, and so many new tokens."""
 
 from __future__ import annotations
 
