@@ -230,16 +230,22 @@ def _is_same(expected: int | Fraction, found: int | float) -> bool:
 # Parameters -----------------------------------------------------------------------------------------------------------
 
 
+_PACKED = "quantised weights are counted as they are stored in registered parameters, packed ones elsewhere not at all"
+
+
 def _parameters(trace: Trace, replica: Replica, reading: Reading) -> Statement | None:
     if replica.weighings is None:
         return None
     ours, theirs, reasons = Counter[int](), Counter[int](), dict[int, str]()
     for weight in trace.parameters:
-        ours[weight.module] += weight.tensor.numel if weight.same_as is None else 0
+        ours[weight.module] += weight.numel if weight.same_as is None else 0
     for weighing in replica.weighings(trace):
         theirs[weighing.module] += weighing.amount
         if weighing.why:
             reasons.setdefault(weighing.module, weighing.why)
+    for weight in trace.parameters:
+        if weight.packing is not None or not weight.registered:
+            reasons.setdefault(weight.module, _PACKED)
     terms: _Reasons = defaultdict(lambda: defaultdict(Fraction))
     suspects = []
     for row in sorted({*ours, *theirs}):

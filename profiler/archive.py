@@ -13,16 +13,19 @@ import math
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from profiler import conventions, errors, layers, memory
 from profiler.records import (
     SCHEMA,
+    Besides,
     Cached,
     Call,
     Caller,
     Composite,
+    Header,
     Input,
     Module,
     ModuleCall,
@@ -131,6 +134,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "inputs": [[i.name, list(i.shape), i.dtype] for i in trace.inputs],
         "tensors": table.rows,
         **body,
+        **({} if trace.header is None else {"header": asdict(trace.header)}),
     }
 
 
@@ -158,7 +162,7 @@ class _Table:
 
 def _weight(weight: Weight, table: _Table) -> list[Any]:
     tensor = table.put(weight.tensor)
-    rest = weight.same_as, weight.gradient, weight.packing
+    rest = weight.same_as, weight.gradient, weight.packing, weight.registered, weight.zeros
     return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, *rest]
 
 
@@ -202,6 +206,16 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
         cache=tuple(Cached(str(p), str(o), value(tensor), int(s)) for p, o, tensor, s in data.get("cache", ())),
+        header=_header(data["header"]) if "header" in data else None,
+    )
+
+
+def _header(raw: Mapping[str, Any]) -> Header:
+    besides = tuple(Besides(str(what), *map(int, figures)) for what, *figures in raw["besides"])
+    metadata = {str(key): str(value) for key, value in raw["metadata"].items()}
+    wrapper = tuple(map(str, raw["wrapper"]))
+    return Header(
+        str(raw["format"]), int(raw["files"]), int(raw["size_bytes"]), wrapper, besides, metadata, bool(raw["is_ema"])
     )
 
 
@@ -210,7 +224,7 @@ def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> 
 
 
 def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:
-    """The last, how it is packed, is not in archives of before it was known."""
+    """The last three, from how it is packed on, are not in archives of before they were known."""
     weight = Weight(module, name, tensor, *rest)
     if weight.packing is None:
         return weight

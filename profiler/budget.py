@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors, memory, units
+from profiler.profiles import known
 from profiler.render import numbers
 from profiler.shown import Shown
 from profiler.tables import Unit
@@ -27,6 +28,7 @@ _MOST_LAYERS, _NAMED = 5, 3  # kept, and named in a sentence
 class Figure:
     """What can be limited: its name in options and files, its words, its unit, and how it is got from a profile.
 
+    of: None where nothing ran that tells.
     own: each layer's part of it, not that of the layers inside.
     needs_formulas: whether an operator without a formula leaves it incomplete.
     """
@@ -34,7 +36,7 @@ class Figure:
     name: str
     words: str
     unit: Unit
-    of: Callable[[Profile], int]
+    of: Callable[[Profile], int | None]
     own: Callable[[Layer], int]
     needs_formulas: bool = False
 
@@ -77,7 +79,7 @@ FIGURES: Mapping[str, Figure] = {
             UNKNOWN,
             "calls without a formula",
             Unit.EXACT,
-            lambda p: p.coverage.unknown,
+            lambda p: p.coverage.unknown if p.trace.was_run else None,
             lambda layer: layer.own.unknown_calls,
         ),
     )
@@ -107,18 +109,19 @@ class Part:
 class Verdict:
     """A figure against its limit. `parts` are the layers that it is most in.
 
+    measured: None where nothing ran, and only a run would tell.
     unknown_ops: the operators that it lacks for want of a formula, where that is not allowed; or that are too many.
     """
 
     model: str
     limit: Limit
-    measured: int
+    measured: int | None
     parts: tuple[Part, ...] = ()
     unknown_ops: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def over(self) -> int:
-        return max(0, self.measured - self.limit.most)
+        return 0 if self.measured is None else max(0, self.measured - self.limit.most)
 
     @property
     def is_incomplete(self) -> bool:
@@ -126,17 +129,20 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        return not self.over and not self.is_incomplete
+        return self.measured is not None and not self.over and not self.is_incomplete
 
     @property
     def used(self) -> float | None:
         """The share of the limit; None of a limit of 0, and where the figure is incomplete."""
-        return None if self.is_incomplete or not self.limit.most else self.measured / self.limit.most
+        is_known = self.measured is not None and not self.is_incomplete
+        return known(self.measured) / self.limit.most if is_known and self.limit.most else None
 
-    def failure(self) -> errors.CheckFailed | None:
+    def failure(self) -> errors.ProfileError | None:
         limit, figure = self.limit, self.limit.figure
+        if self.measured is None:
+            return errors.NotKnown(self.model, figure.words, limit.words, limit.place)
         if self.over:
-            measured, most, over = self._words()
+            measured, most, over = self._words(self.measured)
             measured = f"at least {measured}" if self.is_incomplete else measured
             layers = [self._part(part) for part in self.parts[:_NAMED]]
             if figure.name == UNKNOWN:
@@ -146,19 +152,19 @@ class Verdict:
             return errors.NotCountable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
         return None
 
-    def _words(self) -> tuple[str, str, str]:
+    def _words(self, amount: int) -> tuple[str, str, str]:
         """Measured, limit and the difference; all their digits where rounding would hide how much that is."""
         unit, most = self.limit.figure.unit, self.limit.most
-        if numbers.is_told_apart(self.measured, most, unit):
-            return numbers.quantity((self.measured, unit)), self.limit.words, numbers.quantity((self.over, unit))
-        measured, limit = numbers.in_full(self.measured, unit), numbers.in_full(most, unit)
+        if numbers.is_told_apart(amount, most, unit):
+            return numbers.quantity((amount, unit)), self.limit.words, numbers.quantity((self.over, unit))
+        measured, limit = numbers.in_full(amount, unit), numbers.in_full(most, unit)
         limit = limit if limit == self.limit.words else f"{self.limit.words}, which is {limit}"
         return measured, limit, numbers.in_full(self.over, unit)
 
     def _part(self, part: Part) -> str:
         path = part.words or part.path or "the model itself"
         amount = numbers.quantity((part.amount, self.limit.figure.unit))
-        return f"{path} ({amount}, {numbers.share(part.amount / self.measured)} %)"
+        return f"{path} ({amount}, {numbers.share(part.amount / known(self.measured))} %)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +247,7 @@ def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Ver
     figure = limit.figure
     measured = figure.of(profile)
     lacking = figure.name == UNKNOWN or (figure.needs_formulas and not is_judged)
-    parts = largest(profile, figure) if measured > limit.most else ()
+    parts = largest(profile, figure) if measured is not None and measured > limit.most else ()
     return Verdict(label, limit, measured, tuple(parts), profile.unknown_ops if lacking else {})
 
 

@@ -91,9 +91,11 @@ def limits(profile: Profile, head_room: Decimal) -> Iterator[str]:
     for name in LIMITED:
         figure = FIGURES[name]
         value = figure.of(profile)
+        if value is None:
+            continue
         most = (units.size_up if figure.unit is Unit.BYTES else units.count_up)(value * (1 + head_room))
         yield f'{figure.key} = "{most}"  # measured {numbers.quantity((value, figure.unit))}'
-    if profile.coverage.unknown:
+    if profile.coverage.unknown:  # none where nothing ran
         yield f"max-unknown = {profile.coverage.unknown}  # calls without a formula: {', '.join(profile.unknown_ops)}"
 
 

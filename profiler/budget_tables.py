@@ -34,12 +34,13 @@ def _rows(check: BudgetCheck) -> Iterator[Row]:
 
 def _values(verdict: Verdict) -> tuple[object, ...]:
     limit, unit = verdict.limit, verdict.limit.figure.unit
-    over = verdict.over or (None if verdict.is_incomplete else 0)
+    is_known = verdict.measured is not None and not verdict.is_incomplete
+    over = verdict.over or (0 if is_known else None)
     return (
         limit.figure.words,
         Quantity(verdict.measured, unit),
         Quantity(limit.most, unit),
-        verdict.used if limit.most or verdict.is_incomplete else _NOTHING,
+        verdict.used if limit.most or not is_known else _NOTHING,
         _NOTHING if over == 0 else Quantity(over, unit),
         limit.place,
     )
@@ -80,7 +81,8 @@ def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
             layers = " ".join(f"{_place(part)}:{part.amount}" for part in verdict.parts)
             passed = "yes" if verdict.passed else "no"
             uncounted = sum(verdict.unknown_ops.values()) if verdict.is_incomplete else 0
-            figures = (verdict.measured, limit.most, verdict.over, uncounted)
+            over = None if verdict.measured is None else verdict.over
+            figures = (verdict.measured, limit.most, over, uncounted)
             yield Row((model.model, limit.figure.name, *figures, passed, limit.place, layers))
 
 

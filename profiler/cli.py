@@ -94,10 +94,12 @@ def _command(
     amp: flags.Amp = None,
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
+    zeros: flags.Zeros = False,
     phase: flags.Phase = None,
     new_tokens: flags.NewTokens = None,
     cache: flags.Cache = None,
     weights: flags.Weights = None,
+    check_values: flags.CheckValues = False,
     scan: flags.Scan = None,
     largest: flags.Largest = None,
     fits: flags.Fits = None,
@@ -162,7 +164,9 @@ def _command(
                 "amp": amp,
                 "freeze": tuple(freeze or ()) or None,
                 "checkpoint": tuple(checkpoint or ()) or None,
+                "zeros": zeros or None,
             },
+            check_values=check_values,
             what_if={
                 "weights": weights,
                 "scan": tuple(scan or ()) or None,
@@ -328,9 +332,13 @@ def _which(chosen: Options, wanted: Number) -> int:
 
 
 def _what_if(chosen: Options) -> int | None:
-    """What it would be otherwise; None where that is not asked."""
+    """What it would be otherwise, or what weights are worth; None where that is not asked."""
+    if chosen.check_values:
+        return _check_values(chosen)
     if chosen.generating is not None:
         return _generation(chosen, chosen.generating)
+    if chosen.checkpoint is not None:
+        return _fits(chosen, chosen.checkpoint)
     if chosen.schemes is not None:
         return _weights(chosen, chosen.schemes)
     if chosen.scanning is not None:
@@ -351,6 +359,37 @@ def _weights(chosen: Options, schemes: tuple[str, ...]) -> int:
             if len(schemes) == len(chosen.models) == 1:
                 found = quantised(profiles[0], schemes[0], chosen.view.top)
             print(renderer(chosen.format).answer(found), file=file)
+    return _tell(failures, chosen)
+
+
+def _fits(chosen: Options, path: str) -> int:
+    """Build the model, hold a checkpoint against it, render; 1 when it does not fit."""
+    from profiler.fits import fit
+
+    (model,) = chosen.models
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr):  # whatever the model's own code prints
+            found = fit(model.spec, path, chosen.view.top, model.feed)
+        print(renderer(chosen.format).answer(found), file=file)
+    failure = found.failure()
+    return _tell([] if failure is None else [failure], chosen)
+
+
+def _check_values(chosen: Options) -> int:
+    """Read the values of each checkpoint, render; 1 when some are not finite."""
+    from profiler.non_finite import check_values
+
+    failures: list[errors.ProfileError] = []
+    with _opened(chosen) as file:
+        for model in shown(chosen.models, [model.label for model in chosen.models]):
+            try:
+                found = check_values(model.spec)
+            except errors.ProfileError as error:
+                failures.append(error)
+                continue
+            print(renderer(chosen.format).answer(found), file=file)
+            failure = found.failure()
+            failures += [] if failure is None else [failure]
     return _tell(failures, chosen)
 
 

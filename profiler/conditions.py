@@ -58,10 +58,19 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """dtype: what floating-point weights and inputs are cast to first. training: None in inference."""
+    """dtype: what floating-point weights and inputs are cast to first. training: None in inference.
+
+    zeros: whether the weights that are zero are counted, which takes their values.
+    """
 
     dtype: str | None = None
     training: Training | None = None
+    zeros: bool = False
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether what is run is not the model as it is."""
+        return self.dtype is not None or self.training is not None
 
     def said(self) -> dict[str, Value]:
         """What differs from an ordinary run, by name."""
@@ -84,6 +93,7 @@ class Asked(TypedDict, total=False):
     freeze: patterns of layers' paths, such as "layer1*", whose parameters get no gradients.
     checkpoint: patterns of layers that are run again in the backward pass instead of being kept
         (`torch.utils.checkpoint`).
+    zeros: count the weights that are zero, which takes a model with real weights.
     """
 
     dtype: str | None
@@ -92,6 +102,7 @@ class Asked(TypedDict, total=False):
     amp: str | None
     freeze: str | Sequence[str]
     checkpoint: str | Sequence[str]
+    zeros: bool
 
 
 def conditions(**asked: Unpack[Asked]) -> Conditions:
@@ -108,13 +119,14 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     if optimizer is not None and not _is_known(optimizer):
         raise errors.NoSuchOptimizer(str(optimizer), OPTIMIZERS)
     freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
+    zeros = bool(asked.get("zeros"))
     if asked.get("train"):
-        return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint))
+        return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint), zeros)
     given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
     needing = [name for name, value in given.items() if value]
     if needing:
         raise errors.OnlyWith(f"--{needing[0]}", "--train")
-    return Conditions(dtype)
+    return Conditions(dtype, zeros=zeros)
 
 
 def _name(dtype: object) -> str | None:

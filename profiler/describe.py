@@ -12,7 +12,7 @@ from math import prod
 from typing import TypeAlias
 
 from profiler.ops.cost import Count, Factors
-from profiler.parameters import SettingError, Settings, torch_nn
+from profiler.parameters import SettingError, Settings, textbook_classes, torch_nn
 from profiler.records import Module, Value, Weight
 
 # Takes a layer's settings and the name of the textbook kind it is or extends ("MaxPool2d").
@@ -44,7 +44,7 @@ def describe(module: Module, own: Sequence[Weight] = ()) -> str:
 
 
 def _shape(module: Module) -> str:
-    name = next((name for name in module.classes if name in _shapes), None)
+    name = next((name for name in textbook_classes(module) if name in _shapes), None)
     if name is None:
         return ""
     try:

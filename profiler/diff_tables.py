@@ -16,7 +16,9 @@ from profiler.tables import (
     Table,
     Unit,
     chosen_columns,
+    held,
     inputs_words,
+    run_note,
     run_words,
     uncounted,
     unit_note,
@@ -53,6 +55,7 @@ CHANGE_COLUMNS: Mapping[str, Column] = {
     )
 }
 DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", "activations")
+_WEIGHTS_CHANGE_COLUMNS = ("change", "layer", "what", "params", "buffers", "size")
 
 
 def diff_tables(found: Diff) -> Iterator[Table]:
@@ -61,12 +64,13 @@ def diff_tables(found: Diff) -> Iterator[Table]:
     totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in found.totals)
     yield Table(_TOTALS, totals, notes=tuple(diff_notes(found)), caption=title, chosen=True)
     if found.blocks:
-        columns = chosen_columns(found.columns or DEFAULT_CHANGE_COLUMNS, CHANGE_COLUMNS)
+        usual = _WEIGHTS_CHANGE_COLUMNS if found.is_of_weights else DEFAULT_CHANGE_COLUMNS
+        columns = chosen_columns(found.columns or usual, CHANGE_COLUMNS)
         rows = tuple(_change_rows(found, columns))
         yield Table(columns, rows, caption=f"Layers: {_counted(found.blocks)}", chosen=bool(found.columns))
 
 
-def _growth(before: int, growth: float | None) -> float | str:
+def _growth(before: int | None, growth: float | None) -> float | str:
     """There is no percentage of nothing."""
     return _NOTHING if growth is None else growth
 
@@ -92,7 +96,8 @@ def _rest(rest: Sequence[Change], column: Column, found: Diff) -> Any:
     """What is not shown, in one row: how many they are, and their amounts together."""
     if column.unit is Unit.TEXT:
         return f"… and {len(rest)} more" if column.name == "layer" else _NOTHING
-    return sum(column.get(block, found) for block in rest)
+    amounts = [column.get(block, found) for block in rest]
+    return None if None in amounts else sum(amounts)
 
 
 def place(change: Change) -> str:
@@ -112,16 +117,16 @@ def words(change: Change) -> str:
     """What was added or removed, or in what it differs."""
     size = f", {change.layers} layers" if change.layers > 1 else ""
     if change.before is None or change.after is None:
-        return _described(change.now) + size
+        return (_described(change.now) + size).removeprefix(", ")
     old, new = _described(change.before), _described(change.after)
     if old != new:
         return f"{old} became {new}{size}"
     said = ", ".join(dict.fromkeys([*map(_reason, change.reasons), *_costs(change)]))
-    return new + size + (f": {said}" if said else "")
+    return (new + size).removeprefix(", ") + (f": {said}" if said else "")
 
 
 def _described(layer: Layer) -> str:
-    return describe(layer.module, layer.weights)
+    return describe(layer.module, layer.weights) if layer.was_run else held(layer)
 
 
 def _reason(reason: Reason) -> str:
@@ -163,11 +168,13 @@ def diff_notes(found: Diff) -> Iterator[str]:
     yield unit_note(after)
     if found.given.convention.name != after.convention.name:
         yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
-    if before.trace.engine == after.trace.engine:
+    if found.is_of_weights:
+        yield f"{found.not_run.model}: {run_note(found.not_run.trace)}"
+    elif before.trace.engine == after.trace.engine:
         yield f"Engine {after.trace.engine}."
     else:
         yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
-    if not _is_fed_otherwise(before, after):
+    if not found.is_of_weights and not _is_fed_otherwise(before, after):
         yield f"Input {inputs_words(after.trace.inputs)}."
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
@@ -179,6 +186,8 @@ def warnings(found: Diff) -> Iterator[str]:
     before, after = found.before, found.after
     yield from uncounted(before, "Before: ")
     yield from uncounted(after, "After: ")
+    if found.is_of_weights:
+        return
     if _is_fed_otherwise(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
         yield f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them."

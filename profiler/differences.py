@@ -23,24 +23,29 @@ TOP = 20
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much more of each figure there is; sizes are bytes."""
+    """How much more of each figure there is; sizes are bytes. None: not known, for one of the models was not run."""
 
     params: int = 0
     trainable: int = 0
     buffers: int = 0
-    macs: int = 0
-    flops: int = 0
+    macs: int | None = 0
+    flops: int | None = 0
     size: int = 0
-    activations: int = 0
+    activations: int | None = 0
 
     def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(*(a + b for a, b in zip(self.all, other.all, strict=True)))
+        return self._with(other, 1)
 
     def __sub__(self, other: Amounts) -> Amounts:
-        return Amounts(*(a - b for a, b in zip(self.all, other.all, strict=True)))
+        return self._with(other, -1)
+
+    def _with(self, other: Amounts, sign: int) -> Amounts:
+        pairs = zip(self.all, other.all, strict=True)
+        sums: list[Any] = [None if a is None or b is None else a + sign * b for a, b in pairs]
+        return Amounts(*sums)
 
     @property
-    def all(self) -> tuple[int, ...]:
+    def all(self) -> tuple[int | None, ...]:
         return self.params, self.trainable, self.buffers, self.macs, self.flops, self.size, self.activations
 
 
@@ -88,17 +93,17 @@ class Total:
 
     name: str
     heading: str
-    before: int
-    after: int
+    before: int | None
+    after: int | None
 
     @property
-    def difference(self) -> int:
-        return self.after - self.before
+    def difference(self) -> int | None:
+        return None if self.after is None or self.before is None else self.after - self.before
 
     @property
     def growth(self) -> float | None:
-        """As a share of what it was; None where that was nothing."""
-        return self.difference / self.before if self.before else None
+        """As a share of what it was; None where that was nothing, or is not known."""
+        return self.difference / self.before if self.before and self.difference is not None else None
 
 
 _TOTALS = (
@@ -140,7 +145,10 @@ class Diff(Shown):
 
         The amounts add up to the differences of the totals. What is in a renamed or moved layer is not named again.
         """
-        return tuple(sorted(_changes(self._matching), key=self._weight, reverse=True))
+        found = _changes(self._matching)
+        if self.is_of_weights:
+            found = filter(_is_of_weights, found)
+        return tuple(sorted(found, key=self._weight, reverse=True))
 
     @cached_property
     def blocks(self) -> tuple[Change, ...]:
@@ -149,17 +157,22 @@ class Diff(Shown):
 
     @property
     def is_empty(self) -> bool:
-        return not self.layers and all(total.difference == 0 for total in self.totals)
+        return not self.layers and not any(total.difference for total in self.totals)
 
     def check(self, max_increase: str | Limits) -> None:
         """Raise `errors.CheckFailed` where a total grew by more than this, as `"2%"`, `"0"` or `"params=0,macs=5%"`."""
         for failure in self.failures(max_increase):
             raise failure
 
-    def failures(self, max_increase: str | Limits) -> Iterator[errors.CheckFailed]:
-        """One for each total that grew by more than is allowed."""
+    def failures(self, max_increase: str | Limits) -> Iterator[errors.ProfileError]:
+        """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known."""
         allowed = limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
-        for growth in growths(allowed, {total.name: (total.before, total.after) for total in self.totals}):
+        known = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}
+        for total in self.totals:
+            if total.name in allowed.named and total.name not in known:
+                limit = f"{allowed.named[total.name]} % more"
+                yield errors.NotKnown(self.not_run.model, total.heading, limit, "--max-increase")
+        for growth in growths(allowed, known):
             yield self._grew(growth)
         if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
             yield errors.GrewUnknown(self.after.model, unknown)
@@ -175,9 +188,19 @@ class Diff(Shown):
         """The blocks that a figure grew by most."""
         if growth.name not in _OF_LAYERS:
             return []
-        grown = [block for block in self.blocks if getattr(block.amounts, growth.name) > 0]
+        grown = [block for block in self.blocks if (getattr(block.amounts, growth.name) or 0) > 0]
         grown.sort(key=lambda block: -getattr(block.amounts, growth.name))
         return [block.path for block in grown]
+
+    @property
+    def not_run(self) -> Profile:
+        """The model that was read from a file alone, where one was."""
+        return self.after if not self.after.trace.was_run else self.before
+
+    @property
+    def is_of_weights(self) -> bool:
+        """Whether weights alone can be compared, for a model was not run."""
+        return not (self.before.trace.was_run and self.after.trace.was_run)
 
     def _newly_unknown(self) -> dict[str, int]:
         known = self.before.unknown_ops
@@ -189,8 +212,9 @@ class Diff(Shown):
 
     def _weight(self, change: Change) -> tuple[float, ...]:
         """How much a change matters: its part of the MACs or parameters, then of the rest."""
-        whole = (max(total.before, total.after, 1) for total in self.totals if total.name in _OF_LAYERS)
-        parts = dict(zip(FIGURES, (abs(a) / w for a, w in zip(change.amounts.all, whole, strict=True)), strict=False))
+        whole = (max(total.before or 0, total.after or 0, 1) for total in self.totals if total.name in _OF_LAYERS)
+        shares = (abs(a or 0) / w for a, w in zip(change.amounts.all, whole, strict=True))
+        parts = dict(zip(FIGURES, shares, strict=False))
         return max(parts["macs"], parts["params"]), max(parts.values())
 
     def _written(self, renderer: Any) -> str:
@@ -218,7 +242,13 @@ def _profiled(model: Any) -> Profile:
     return profiled(model)
 
 
-def _both(found: Diff, field: str) -> tuple[int, int]:
+def _is_of_weights(change: Change) -> bool:
+    """A checkpoint has no layers that hold no weights."""
+    now = change.now.total
+    return change.status not in ("added", "removed") or bool(now.stored_params or now.buffers)
+
+
+def _both(found: Diff, field: str) -> tuple[int | None, int | None]:
     totals: tuple[Totals, Totals] = found.before.totals, found.after.totals
     return getattr(totals[0], field), getattr(totals[1], field)
 
@@ -261,21 +291,32 @@ def _own(layer: Layer) -> Amounts:
         own.params,
         own.trainable_params,
         own.buffers,
-        int(own.cost.macs),
-        layer.own_flops,
+        int(own.cost.macs) if layer.was_run else None,
+        layer.own_flops if layer.was_run else None,
         own.param_bytes,
-        own.activation_bytes,
+        own.activation_bytes if layer.was_run else None,
     )
 
 
 def _reasons(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
     old, new = before.layer, after.layer
-    if old.kind != new.kind:
-        yield Reason("kind", old.kind, new.kind)
-    yield from _items(dict(old.module.attributes), dict(new.module.attributes))
+    if old.was_run and new.was_run:
+        yield from _reasons_of_class(old, new)
     for held in ((old.weights, new.weights), (old.buffers, new.buffers)):
         yield from _items(*map(_tensors, held))
         yield from _shared_items(*map(_flags, held))
+    if old.was_run and new.was_run:
+        yield from _reasons_of_run(found, before, after)
+
+
+def _reasons_of_class(old: Layer, new: Layer) -> Iterator[Reason]:
+    if old.kind != new.kind:
+        yield Reason("kind", old.kind, new.kind)
+    yield from _items(dict(old.module.attributes), dict(new.module.attributes))
+
+
+def _reasons_of_run(found: Matching, before: Node, after: Node) -> Iterator[Reason]:
+    old, new = before.layer, after.layer
     if not before.children and not after.children and _shapes(old.output) != _shapes(new.output):
         yield Reason("output", _shapes(old.output), _shapes(new.output))
     if old.calls != new.calls:

@@ -207,9 +207,84 @@ class NewerTrace(ProfileError):
         super().__init__(f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model")
 
 
+class ZerosNeedWeights(ProfileError):
+    def __init__(self, model: str, why: str) -> None:
+        super().__init__(
+            f"{model}: its zeros cannot be counted, for {why}; profile a model that has its weights, from Python or by "
+            "FILE.py:CALLABLE"
+        )
+
+
 class SavedIsFixed(ProfileError):
     def __init__(self, path: str, what: str = "--input and --batch") -> None:
         super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")
+
+
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+class UnreadableCheckpoint(ProfileError):
+    """`why` is about the file, as "it is truncated", and has the remedy where there is one."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be read as a checkpoint: {why}")
+
+
+class MissingShard(ProfileError):
+    def __init__(self, path: str, missing: Sequence[str], shards: int) -> None:
+        super().__init__(
+            f"{path} is in {shards} files, of which {len(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
+            f"{_some(missing)}; put {'it' if len(missing) == 1 else 'them'} beside it"
+        )
+
+
+class NothingRan(ProfileError):
+    """`so` is what that means for what was asked for."""
+
+    def __init__(self, model: str, so: str) -> None:
+        super().__init__(f"{model} was read from a file's header and nothing ran, so {so}; name the model itself")
+
+
+class NeedsARun(ProfileError):
+    def __init__(self, option: str, spec: str) -> None:
+        super().__init__(
+            f"{option} is about a run, and {spec} holds weights without code, which nothing can run; name the model "
+            "itself"
+        )
+
+
+class NotACheckpoint(ProfileError):
+    def __init__(self, option: str, spec: str) -> None:
+        super().__init__(f"{option} reads the values of a checkpoint, and {spec} is none; name a file of weights")
+
+
+class NotFinite(CheckFailed):
+    """`named` are the first of the tensors, with what is in them."""
+
+    def __init__(self, path: str, tensors: int, named: Sequence[str]) -> None:
+        which = ", ".join(named) + ", ..." * (tensors > len(named))
+        super().__init__(f"{path}: {tensors:,} tensor{'s have' if tensors > 1 else ' has'} values not finite: {which}")
+
+
+class DoesNotFitModel(CheckFailed):
+    """`why` are the kinds of differences with some names."""
+
+    def __init__(self, path: str, model: str, why: str, remedy: str) -> None:
+        super().__init__(f"{path} does not fit {model}: {why}" + (f"; {remedy}" if remedy else ""))
+
+
+class NotKnown(ProfileError):
+    def __init__(self, model: str, figure: str, limit: str, place: str) -> None:
+        super().__init__(
+            f"{model}, {figure}: cannot be held to {limit} ({place}); the model was read from a file's header and "
+            f"nothing ran, so its {figure} are not known"
+        )
+
+
+class NoCheckpoint(ProfileError):
+    def __init__(self, folder: str, found: Sequence[str]) -> None:
+        held = f"it has several, {_some(found)}" if found else "it has none"
+        super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {held}; name a file")
 
 
 # Several models -------------------------------------------------------------------------------------------------------
@@ -752,6 +827,7 @@ class BudgetFailed(CheckFailed):
     def __init__(self, failures: Sequence[ProfileError]) -> None:
         super().__init__("; and ".join(map(str, failures)))
         self.failures = tuple(failures)
+        self.status = max((failure.status for failure in failures), default=1)
 
 
 class NoSuchBudgetFile(ProfileError):

@@ -13,7 +13,8 @@ from profiler.ops import cost, free_reason
 from profiler.ops.cost import Cost, Count
 from profiler.parameters import count
 from profiler.profiles import Profile
-from profiler.records import Trace
+from profiler.records import Trace, Weight
+from profiler.tables import run_note
 
 _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisions"), ("specials", "special functions"))
 
@@ -51,12 +52,18 @@ def _parameters(layer: Layer) -> Iterator[str]:
         return
     counted = count(layer.module, layer.weights)
     if counted.formula is None:
-        held = " + ".join(f"{w.name} {'·'.join(map(str, w.tensor.shape)) or '1'}" for w in layer.weights)
+        held = " + ".join(_factors(weight) for weight in layer.weights)
         yield f"  parameters  {held} = {counted.actual:,}"
     else:
         yield f"  parameters  {render_formula(counted.formula)}"
     if counted.remark:
         yield f"              {counted.remark}"
+
+
+def _factors(weight: Weight) -> str:
+    packing, shape = weight.packing, weight.tensor.shape
+    held = packing.shape if packing is not None else shape
+    return f"{weight.name} {('·'.join(map(str, held)) or '1') if held is not None else '0'}"
 
 
 def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:
@@ -82,6 +89,8 @@ def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
 
 def _sum(profile: Profile) -> str:
     totals = profile.totals
+    if not profile.trace.was_run:
+        return f"{profile.model}: {totals.params:,} parameters\n{run_note(profile.trace)}"
     return (
         f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs\n"
         f"{profile.convention.name}: {profile.convention.says}"

@@ -62,7 +62,15 @@ def _is(layer: Layer) -> Hashable:
 
 def _weight(weight: Weight) -> Hashable:
     tied = weight.same_as is not None
-    return weight.name, weight.tensor.shape, weight.tensor.dtype, weight.trainable, weight.persistent, tied
+    return (
+        weight.name,
+        weight.tensor.shape,
+        weight.tensor.dtype,
+        weight.trainable,
+        weight.persistent,
+        tied,
+        weight.packing,
+    )
 
 
 def _did(layer: Layer) -> Hashable:

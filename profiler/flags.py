@@ -14,6 +14,7 @@ from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
 from profiler.phases import PHASES
 from profiler.render import FORMATS
 from profiler.schemes import SCHEMES
+from profiler.sources import holds_weights_alone
 from profiler.versions import __version__
 
 
@@ -24,8 +25,10 @@ def _names_tools(word: str) -> bool:
     return has_commas or word in known or bool(errors.nearest(word, known, most=1, cutoff=0.75))
 
 
-def _names_schemes(word: str) -> bool:
-    """Schemes and not a model: every name is one, or nearly one."""
+def _names_weights(word: str) -> bool:
+    """Schemes or a checkpoint, and not a model: every name is one, or nearly one; or a file of weights."""
+    if holds_weights_alone(word):
+        return True
     names = [name.strip() for name in word.split(",") if name.strip()]
     return bool(names) and all(errors.nearest(name, SCHEMES, most=1, cutoff=0.7) for name in names)
 
@@ -36,7 +39,7 @@ _DEFAULTS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "--metrics": (PUBLISHED, lambda word: word.lower().endswith(metrics.SUFFIXES)),
     "--bold": (EVERYTHING, lambda word: not word.startswith("-")),
     "--cross-check": (COMMON, _names_tools),
-    "--weights": (EVERYTHING, _names_schemes),
+    "--weights": (EVERYTHING, _names_weights),
     "--check": (NEAREST, lambda word: word.endswith(budget_file.SUFFIX)),
 }
 
@@ -76,7 +79,8 @@ Specs = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
-        "model.py:build, package.module:Class, saved.json, or a list of models, list.toml",
+        "model.py:build, package.module:Class, saved.json, weights.safetensors (or .pt, .gguf, an index or a folder), "
+        "or a list of models, list.toml",
         show_default=False,
     ),
 ]
@@ -213,6 +217,10 @@ Checkpoint = Annotated[
         panel=_MEMORY,
     ),
 ]
+Zeros = Annotated[
+    bool,
+    typer.Option("--zeros", help="Count the weights that are zero, as pruning makes them.", rich_help_panel=_MEMORY),
+]
 
 
 # Language models ------------------------------------------------------------------------------------------------------
@@ -237,9 +245,18 @@ Cache = Annotated[
 Weights = Annotated[
     str | None,
     _option(
-        f"How large the weights are in other formats: {', '.join(SCHEMES)}. Default: all of them, a row each.",
-        metavar="[NAME,...]",
+        f"How large the weights are in other formats: {', '.join(SCHEMES)}. Default: all of them, a row each. Or "
+        "whether a checkpoint fits the model: FILE.safetensors, FILE.pt; exit with 1 when not.",
+        metavar="[NAME,...|FILE]",
         panel=_WHAT_IF,
+    ),
+]
+CheckValues = Annotated[
+    bool,
+    typer.Option(
+        "--check-values",
+        help="Read a checkpoint's values; exit with 1 when some are NaN or infinite.",
+        rich_help_panel=_WHAT_IF,
     ),
 ]
 Scan = Annotated[

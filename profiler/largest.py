@@ -11,7 +11,7 @@ from profiler import errors, units
 from profiler.answers import Answer
 from profiler.conditions import Asked, conditions
 from profiler.conventions import DEFAULT
-from profiler.profiles import Profile
+from profiler.profiles import Profile, known
 from profiler.render import numbers
 from profiler.tables import Table, Unit
 from profiler.varying import BATCH, Varying
@@ -205,9 +205,9 @@ def peak(value: int, profile: Profile) -> Peak:
     totals, training = profile.totals, profile.training
     return Peak(
         value,
-        totals.peak_memory_bytes,
+        known(totals.peak_memory_bytes),
         totals.param_bytes,
         totals.buffer_bytes,
-        totals.input_bytes,
+        known(totals.input_bytes),
         training.optimizer_bytes if training is not None else 0,
     )

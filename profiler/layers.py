@@ -24,7 +24,8 @@ class Figures:
     """What a layer costs. `unknown_calls` operator calls have no formula, and are missing from `cost`.
 
     `params` are weights as a user counts them; `stored_params` elements of the tensors that hold them, which are fewer
-    where several weights are packed into one element.
+    where several weights are packed into one element. `zeros` are those among the `zeros_of` weights that were looked
+    at which are zero.
     """
 
     params: int = 0
@@ -36,6 +37,8 @@ class Figures:
     activation_bytes: int = 0
     cost: Cost = NO_TRAFFIC
     unknown_calls: int = 0
+    zeros: int = 0
+    zeros_of: int = 0
 
     @property
     def frozen_params(self) -> int:
@@ -52,6 +55,8 @@ class Figures:
             self.activation_bytes + other.activation_bytes,
             self.cost + other.cost,
             self.unknown_calls + other.unknown_calls,
+            self.zeros + other.zeros,
+            self.zeros_of + other.zeros_of,
         )
 
 
@@ -64,8 +69,9 @@ class Layer:
 
     `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
     `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
-    anything in it ran. `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its
-    part of a training step, with that of what is in it (None in inference).
+    anything in it ran, and `was_run` whether the model was, or read from a file alone.
+    `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its part of a training
+    step, with that of what is in it (None in inference).
     """
 
     index: int
@@ -83,6 +89,7 @@ class Layer:
     own_flops: int
     total_flops: int
     trained: Trained | None = None
+    was_run: bool = True
 
     def __repr__(self) -> str:
         macs = "unknown" if self.macs is None else f"{self.macs:,}"
@@ -101,6 +108,10 @@ class Layer:
         return self.total.param_bytes
 
     @property
+    def activation_bytes(self) -> int | None:
+        return self.total.activation_bytes if self.was_run else None
+
+    @property
     def macs(self) -> int | None:
         return self._known(self.total.cost.macs)
 
@@ -109,8 +120,8 @@ class Layer:
         return self._known(self.total_flops)
 
     def _known(self, amount: int) -> int | None:
-        """None where nothing but unknown operators ran: that is not zero."""
-        return None if amount == 0 and self.total.unknown_calls else int(amount)
+        """None where nothing but unknown operators ran, or the model did not: that is not zero."""
+        return None if not self.was_run or (amount == 0 and self.total.unknown_calls) else int(amount)
 
     @property
     def path(self) -> str:
@@ -174,6 +185,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 own_flops=own_flops[index],
                 total_flops=total_flops[index],
                 trained=None if trained is None else trained[index],
+                was_run=trace.was_run,
             )
         )
     return found
@@ -227,6 +239,8 @@ def _weighed(parameters: Iterable[Weight], buffers: Iterable[Weight]) -> dict[st
         "buffers": sum(w.tensor.numel for w in buffers),
         "param_bytes": sum(w.tensor.size_bytes for w in parameters),
         "buffer_bytes": sum(w.tensor.size_bytes for w in buffers),
+        "zeros": sum(w.zeros for w in parameters if w.zeros is not None),
+        "zeros_of": sum(w.numel for w in parameters if w.zeros is not None),
     }
 
 

@@ -88,7 +88,7 @@ def _timeline(report: MemoryReport) -> Table:
     return Table(tuple(columns), tuple(rows), caption="The most alive in each stretch of calls")
 
 
-def _facts(report: MemoryReport) -> Iterator[tuple[str, int, Unit, str]]:
+def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     totals, training = report.profile.totals, report.profile.training
     yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
     yield "Buffers, MB", totals.buffer_bytes, Unit.BYTES, ""

@@ -33,8 +33,13 @@ def _input(entry: Entry, reference: Entry) -> Value:
     return fed_shape(entry.trace.inputs)
 
 
+def _unknown(entry: Entry, reference: Entry) -> int | None:
+    return entry.profile.coverage.unknown if entry.profile is not None and entry.trace.was_run else None
+
+
 _COSTS = (  # the less, the better; each also as a multiple of another model's
     Column("params", "Params", Unit.COUNT, lambda entry, _: entry.totals.params),
+    Column("active", "Active params", Unit.COUNT, lambda entry, _: entry.totals.active_params, 4),
     Column("trainable", "Trainable", Unit.COUNT, lambda entry, _: entry.totals.trainable_params, 4),
     Column("macs", "MACs", Unit.AMOUNT, lambda entry, _: entry.totals.macs),
     Column("flops", "FLOPs", Unit.AMOUNT, lambda entry, _: entry.totals.flops, 1),
@@ -48,7 +53,8 @@ _COSTS = (  # the less, the better; each also as a multiple of another model's
 def _times(column: Column) -> Column:
     def get(entry: Entry, reference: Entry) -> float | None:
         one = column.get(reference, reference) if reference.profile is not None else None
-        return column.get(entry, reference) / one if one else None
+        own = column.get(entry, reference)
+        return own / one if one and own is not None else None
 
     return Column(f"rel_{column.name}", f"Rel. {column.heading}", Unit.TIMES, get, column.rank, better="min")
 
@@ -60,10 +66,12 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         Column("spec", "Spec", Unit.TEXT, lambda entry, _: entry.model, 5, 40),
         *(replace(column, better="min") for column in _COSTS),
         *map(_times, _COSTS),
+        Column("stored", "Stored", Unit.COUNT, lambda entry, _: entry.totals.stored_params, 4),
+        Column("zeros", "Zeros", Unit.COUNT, lambda entry, _: entry.totals.zeros, 4),
         Column("frozen", "Frozen", Unit.COUNT, lambda entry, _: entry.totals.frozen_params, 4),
         Column("buffers", "Buffers", Unit.EXACT, lambda entry, _: entry.totals.buffers, 4),
         Column("input", "Input", Unit.SHAPE, _input, 6, 24),
-        Column("unknown", "Unknown", Unit.EXACT, lambda entry, _: entry.profile.coverage.unknown, 4, better="min"),
+        Column("unknown", "Unknown", Unit.EXACT, _unknown, 4, better="min"),
     )
 }
 _OF_OPERATORS = ("macs", "flops", "rel_macs", "rel_flops")  # too low where an operator has no formula
@@ -167,7 +175,8 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
     profiles = [entry.profile for entry in entries if entry.profile is not None]
     for entry, profile in zip(entries, profiles, strict=True):
         yield from uncounted(profile, f"{entry.label}: ")
-    yield from dict.fromkeys(unit_note(profile) for profile in profiles)
+    ran = [profile for profile in profiles if profile.trace.was_run]
+    yield from dict.fromkeys(unit_note(profile) for profile in ran or profiles)
     if any(column.unit is Unit.TIMES for column in columns):
         nothing = "" if comparison.reference.profile else ", which could not be profiled"
         yield f"Rel.: times as much as {comparison.reference.label}{nothing}."
@@ -176,7 +185,9 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
     yield from comparison.remarks
     yield from _inputs(entries)
     for entry, profile in zip(entries, profiles, strict=True):
-        if profile.trace.engine != "meta":
+        if not profile.trace.was_run:
+            yield f"{entry.label}: read from a file's header; nothing ran."
+        elif profile.trace.engine != "meta":
             yield f"{entry.label}: engine {profile.trace.engine}."
     versions = [item for profile in profiles for item in profile.trace.versions.items()]
     yield from dict.fromkeys([versions_note(versions)])
@@ -202,6 +213,8 @@ def _inputs(entries: Sequence[Entry]) -> Iterator[str]:
     """What the models were fed; whose it was, where they were not fed alike."""
     by_input: dict[str, list[str]] = {}
     for entry in entries:
+        if not entry.trace.was_run:
+            continue
         otherwise = run_words(entry.trace)
         words = inputs_words(entry.trace.inputs) + f", {otherwise}" * bool(otherwise)
         by_input.setdefault(words, []).append(entry.label)

@@ -43,6 +43,7 @@ from profiler.phases import BOTH
 from profiler.render import format_of, renderer
 from profiler.scan_tables import SCAN_COLUMNS
 from profiler.schemes import SCHEMES, named
+from profiler.sources import holds_weights_alone
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
 from profiler.varying import BATCH, SEQ, Varying, dimensions
@@ -55,8 +56,12 @@ NEAREST = ""  # --check without a file
 HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 _FED = ("--input", "--batch", "--seq", "--trust-remote-code")
-_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint")
+_RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint", "--zeros")
 _GENERATED = (*_FED, "--dtype", "--strict", "--convention", "--columns")
+_OF_RUNS = (
+    *_FED, *_RUN, "--memory", "--scan", "--largest", "--cross-check", "--which", "--convention", "--strict",
+    "--phase", "--new-tokens", "--cache",
+)  # fmt: skip
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
@@ -67,6 +72,7 @@ _ALONE: Mapping[str, tuple[str, ...]] = {
     "--phase": ("--new-tokens", "--cache", "--scan", "--memory", "--top", *_GENERATED, "--save"),
     "--new-tokens": ("--phase", "--cache", *_GENERATED, "--save"),
     "--weights": (*_FED, "--dtype", "--label", "--top"),
+    "--check-values": ("--label",),
     "--scan": (*_FED, *_RUN, "--phase", "--cache", "--strict", "--convention", "--columns", "--caption", "--tex-label"),
     "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
@@ -169,6 +175,8 @@ class Options:
     which: Number | None
     diffing: Diffing | None
     schemes: tuple[str, ...] | None
+    checkpoint: str | None
+    check_values: bool
     scanning: Scanning | None
     fitting: Fitting | None
     generating: Generating | None
@@ -199,6 +207,7 @@ def options(
     explain: str | None,
     memory: bool,
     run: Mapping[str, Any],
+    check_values: bool,
     what_if: Mapping[str, Any],
     cross_check: str | None,
     time_limit: float | None,
@@ -250,6 +259,7 @@ def options(
         "--memory": memory or None,
         **{f"--{name}": value for name, value in run.items()},
         **{f"--{name}": value for name, value in what_if.items()},
+        "--check-values": check_values or None,
         "--save": save,
         "--strict": strict or None,
         "--convention": None if convention == conventions.DEFAULT else convention,
@@ -267,7 +277,8 @@ def options(
         "--seq": feed.seq,
         "--trust-remote-code": feed.trusts_code or None,
     }
-    schemes = _schemes(what_if["weights"])
+    checkpoint = _checkpoint(models, what_if["weights"])
+    schemes = _schemes(None if checkpoint is not None else what_if["weights"])
     scanned = _scanned(what_if["scan"])
     _check_dimensions(models, scanned, what_if["largest"])
     if head_room is not None and not init_budgets:
@@ -275,6 +286,8 @@ def options(
     if check is not None and specs:
         raise errors.CheckTakesNone(specs[0])
     _check_alone(asked, bool(specs))
+    if diffing is None:
+        _check_run(models, asked)
     if memory and len(models) > 1:
         raise errors.OneModelOnly("--memory", len(models))
     under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
@@ -303,6 +316,8 @@ def options(
         which=None if which is None else number(which),
         diffing=diffing,
         schemes=schemes,
+        checkpoint=checkpoint,
+        check_values=check_values,
         scanning=None if scanned is None else _scanning(models, *scanned, under, convention, said.get("columns", ())),
         fitting=_fitting(models, what_if, under),
         generating=generating,
@@ -383,12 +398,34 @@ def _diffing(
 def _before_and_after(models: Sequence[Wanted], baseline: str | None) -> tuple[Wanted, ...]:
     """What is fed is for the one that is run, where the other was saved."""
     both = [*([Wanted(baseline, baseline, models[0].feed)] if baseline is not None else ()), *models]
-    saved = [model.spec.endswith(archive.SUFFIXES) for model in both]
+    saved = [model.spec.endswith(archive.SUFFIXES) or holds_weights_alone(model.spec) for model in both]
     if all(saved):
         return tuple(both)
     return tuple(
         replace(model, feed=Feed(), is_saved=True) if was else model for model, was in zip(both, saved, strict=True)
     )
+
+
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+def _check_run(models: Sequence[Wanted], asked: Mapping[str, object]) -> None:
+    """Nothing can be asked of a checkpoint that only a run tells."""
+    for model in models:
+        wanted = [option for option in _OF_RUNS if asked[option] is not None]
+        if wanted and holds_weights_alone(model.spec):
+            raise errors.NeedsARun(wanted[0], model.spec)
+        if asked["--check-values"] is not None and not holds_weights_alone(model.spec):
+            raise errors.NotACheckpoint("--check-values", model.spec)
+
+
+def _checkpoint(models: Sequence[Wanted], weights: str | None) -> str | None:
+    """`--weights FILE` is about whether the file fits the model."""
+    if weights is None or not holds_weights_alone(weights):
+        return None
+    if len(models) != 1:
+        raise errors.VariesOne(f"--weights {weights}", len(models))
+    return weights
 
 
 # What if --------------------------------------------------------------------------------------------------------------

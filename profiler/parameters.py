@@ -130,11 +130,25 @@ def count(module: Module, own: Sequence[Weight]) -> Counted:
 
 def _textbook(module: Module) -> tuple[str, Walker]:
     """The nearest known kind among a module's class and its ancestors, and its formula."""
-    for name in module.classes:
+    for name in textbook_classes(module):
         file, _, kind = name.rpartition(".")
         if function := _walkers.get(name) or _files.get(file):
             return kind, function
     return module.kind, unknown
+
+
+_QUANTISED = re.compile(r"torch\.ao\.nn\.quantized\.(?:dynamic\.)?modules\.(\w+)\.(\w+)")
+_FLOAT_FILES = {"embedding_ops": "sparse"}
+
+
+def textbook_classes(module: Module) -> tuple[str, ...]:
+    """A module's class and its ancestors; torch.ao's quantised layers, which extend none, as their float twins."""
+    return tuple(_float_twin(name) for name in module.classes)
+
+
+def _float_twin(name: str) -> str:
+    found = _QUANTISED.fullmatch(name)
+    return f"torch.nn.modules.{_FLOAT_FILES.get(found[1], found[1])}.{found[2]}" if found else name
 
 
 def _textbook_names(own: Sequence[Weight]) -> Names:
@@ -246,7 +260,7 @@ def recurrent(a: Settings, names: Names) -> Count:
     mode = a.values.get("mode")
     if not isinstance(mode, str) or mode not in GATES:
         raise SettingError("mode")
-    hidden, projection = ("H", a.number("hidden_size")), a.number("proj_size")
+    hidden, projection = ("H", a.number("hidden_size")), a.number("proj_size") if "proj_size" in a.values else 0
     state = ("R", projection) if projection else hidden
     directions: Factors = (("D", 2),) if a.flag("bidirectional") else ()
     deeper: Factors = (("(L-1)", a.number("num_layers") - 1), *directions)

@@ -13,7 +13,7 @@ from functools import cached_property
 from profiler.attention import attention_macs
 from profiler.cached import contents
 from profiler.polynomial import Polynomial
-from profiler.profiles import Profile
+from profiler.profiles import Profile, known
 from profiler.records import Input, Trace
 
 PREFILL, DECODE, BOTH = "prefill", "decode", "both"
@@ -55,11 +55,11 @@ class Phase:
 
     @property
     def macs(self) -> int:
-        return self.profile.totals.macs
+        return known(self.profile.totals.macs)
 
     @property
     def flops(self) -> int:
-        return self.profile.totals.flops
+        return known(self.profile.totals.flops)
 
     @cached_property
     def attention_macs(self) -> int:
@@ -85,7 +85,7 @@ class Phase:
 
     @property
     def peak_memory_bytes(self) -> int:
-        return self.profile.totals.peak_memory_bytes
+        return known(self.profile.totals.peak_memory_bytes)
 
 
 def _ids(inputs: Sequence[Input]) -> Input:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from profiler import archive, conventions, errors, layers, memory
+from profiler import archive, conventions, errors, experts, layers, memory, stored
 from profiler.conventions.convention import Price
 from profiler.conventions.ours import OURS
 from profiler.layers import Figures, Layer
@@ -20,6 +20,7 @@ from profiler.shown import Shown
 if TYPE_CHECKING:
     from profiler.budget import BudgetCheck, Given
     from profiler.differences import Diff
+    from profiler.fits import Fit
     from profiler.memory_report import MemoryReport
     from profiler.quantised import Quantised
 
@@ -28,24 +29,39 @@ if TYPE_CHECKING:
 class Totals:
     """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
 
+    What only a run tells is None where nothing ran, and the model was read from a checkpoint.
+
     `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
     activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
     peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
-    given, beyond which `peak_activation_bytes` is counted.
+    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token meets:
+    all of them, but for the experts of a mixture that it is not sent to. `stored_params` are the elements that the
+    parameters are stored in, scales and the like included; `bytes_by_dtype` are the bytes of `param_bytes` by these
+    elements' dtype. `zeros` are parameters that are zero; None unless somebody asked.
     """
 
     params: int
     trainable_params: int
     frozen_params: int
     buffers: int
-    macs: int
-    flops: int
+    macs: int | None
+    flops: int | None
     param_bytes: int
     buffer_bytes: int
-    activation_bytes: int
-    peak_activation_bytes: int
-    peak_memory_bytes: int
-    input_bytes: int
+    activation_bytes: int | None
+    peak_activation_bytes: int | None
+    peak_memory_bytes: int | None
+    input_bytes: int | None
+    active_params: int | None
+    stored_params: int
+    bytes_by_dtype: Mapping[str, int]
+    zeros: int | None
+
+
+def known(figure: int | None) -> int:
+    """A figure of a model that was run."""
+    assert figure is not None, "nothing ran"
+    return figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,8 @@ class Profile(Shown):
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
         self.trace = trace
         self.convention = conventions.named(convention)
+        if not trace.was_run and convention != conventions.DEFAULT:
+            raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")
         if trace.phases and not isinstance(self.convention, Price):
             raise errors.NotForTraining(convention, OURS)
 
@@ -93,21 +111,30 @@ class Profile(Shown):
 
     @cached_property
     def totals(self) -> Totals:
-        figures, peak, fed = self.figures, memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
+        held, weights = self.figures, self._of_weights
+        as_stored = (held.stored_params, stored.bytes_by_dtype(self.trace), stored.zeros(held))
+        if not self.trace.was_run:
+            unknown = (None,) * 5
+            return Totals(*weights, None, None, held.param_bytes, held.buffer_bytes, *unknown, *as_stored)
+        peak, fed = memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
         return Totals(
-            figures.params,
-            figures.trainable_params,
-            figures.frozen_params,
-            figures.buffers,
-            int(figures.cost.macs),
-            self.convention.total(self.trace, figures.cost),
-            figures.param_bytes,
-            figures.buffer_bytes,
-            figures.activation_bytes,
+            *weights,
+            int(held.cost.macs),
+            self.convention.total(self.trace, held.cost),
+            held.param_bytes,
+            held.buffer_bytes,
+            held.activation_bytes,
             peak - memory.cache_bytes(self.trace),
-            figures.param_bytes + figures.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
+            held.param_bytes + held.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
             fed,
+            experts.active_params(self.trace),
+            *as_stored,
         )
+
+    @property
+    def _of_weights(self) -> tuple[int, int, int, int]:
+        held = self.figures
+        return held.params, held.trainable_params, held.frozen_params, held.buffers
 
     @cached_property
     def training(self) -> StepTotals | None:
@@ -134,6 +161,8 @@ class Profile(Shown):
         """What is alive when most is, and how it got there; print it."""
         from profiler.memory_report import MemoryReport  # which is about profiles
 
+        if not self.trace.was_run:
+            raise errors.NothingRan(self.model, "its peak memory is not known")
         return MemoryReport(self)
 
     def weights(self, scheme: str) -> Quantised:
@@ -141,6 +170,12 @@ class Profile(Shown):
         from profiler.quantised import quantised  # which is about profiles
 
         return quantised(self, scheme)
+
+    def fits(self, path: str | os.PathLike[str]) -> Fit:
+        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
+        from profiler.fits import fit_trace  # which is about profiles
+
+        return fit_trace(self.trace, str(path))
 
     @cached_property
     def figures(self) -> Figures:
@@ -240,4 +275,5 @@ class Profile(Shown):
         return str(renderer.layers(self))
 
     def __repr__(self) -> str:
-        return f"<Profile {self.model}: {self.totals.params:,} parameters, {self.totals.macs:,} MACs>"
+        macs = "unknown" if self.totals.macs is None else f"{self.totals.macs:,}"
+        return f"<Profile {self.model}: {self.totals.params:,} parameters, {macs} MACs>"

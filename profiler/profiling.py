@@ -131,9 +131,13 @@ def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, 
 
 def _profile(found: Any, convention: str, under: Conditions) -> Profile:
     if isinstance(found, Trace):
+        if under != AS_IT_IS and not found.was_run:
+            raise errors.NothingRan(found.model, "another dtype or a training step has no effect")
         if under != AS_IT_IS:
-            raise errors.SavedIsFixed(found.model, "another dtype or a training step")
+            raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)
+    if under.zeros and found.source in sources.PREFIXES:
+        raise errors.ZerosNeedWeights(found.name, "its weights are not fetched")
     from profiler.trace import trace
 
     return Profile(trace(found, under), convention)

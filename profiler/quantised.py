@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from profiler.answers import Answer
+from profiler.parameters import textbook_classes
 from profiler.profiles import Profile
 from profiler.records import Module, Weight
 from profiler.schemes import (
@@ -27,6 +28,7 @@ from profiler.tables import Table
 _NOT_REPLACED = "nn.MultiheadAttention reads it itself"
 NO_LAYER = "not among the layers that are quantised"
 _NO_WEIGHT = "not a weight"
+_NO_CLASS = "a file does not say of which kind its layer is"
 
 _FAMILIES = {
     "torch.nn.modules.linear.NonDynamicallyQuantizableLinear": ATTENTION,
@@ -165,7 +167,7 @@ def overview(profiles: Sequence[Profile], labels: Sequence[str], schemes: Sequen
 def _stored(weight: Weight, module: Module, scheme: Scheme) -> Stored:
     rows, columns = _matrix(weight, module)
     why = _why_not(weight, module, scheme) or (refusal(scheme, rows, columns) if scheme.layers else None)
-    now, params = weight.tensor.size_bytes, weight.tensor.numel
+    now, params = weight.tensor.size_bytes, weight.numel
     sizes = (now, 0) if why else (value_bytes(scheme, rows, columns), _scales(scheme, rows, columns))
     return Stored(module.path, module.kind, weight.name, params, now, *sizes, why)
 
@@ -177,17 +179,32 @@ def _scales(scheme: Scheme, rows: int, columns: int) -> int:
 def _matrix(weight: Weight, module: Module) -> tuple[int, int]:
     """Output channels, and how many weights each has."""
     shape = weight.tensor.shape
-    outputs_second = any(cls.startswith(_OUTPUTS_SECOND) for cls in module.classes)
+    outputs_second = any(cls.startswith(_OUTPUTS_SECOND) for cls in textbook_classes(module))
     rows = shape[1] if outputs_second and len(shape) > 1 else shape[0] if shape else 1
     return (rows, prod(shape) // rows) if rows else (0, 0)
 
 
+def _why_not_without_class(weight: Weight, scheme: Scheme, layers: tuple[str, ...]) -> str | None:
+    """A matrix is a linear layer's or an embedding's, which is enough where a scheme is for both."""
+    if weight.name not in _WEIGHTS or weight.tensor.ndim < 2:
+        return _NO_WEIGHT
+    kinds = {LINEAR, EMBEDDING} if weight.tensor.ndim == 2 else {CONVOLUTION}
+    if not kinds & set(layers):
+        return NO_LAYER
+    by_channel = scheme.groups == "channel" and CONVOLUTION in kinds  # the second dimension of a transposed one
+    return None if kinds <= set(layers) and not by_channel else _NO_CLASS
+
+
 def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
+    if weight.packing is not None:
+        return f"is stored as {weight.packing.format} already"
     if not weight.tensor.is_float or weight.tensor.is_complex:
         return f"its dtype is {weight.tensor.dtype}"
     if scheme.layers is None:
         return None
-    family = next((_FAMILIES[cls] for cls in module.classes if cls in _FAMILIES), None)
+    if not module.kind:
+        return _why_not_without_class(weight, scheme, scheme.layers)
+    family = next((_FAMILIES[cls] for cls in textbook_classes(module) if cls in _FAMILIES), None)
     if family is not None and weight.name not in _WEIGHTS:
         return _NO_WEIGHT
     if family in scheme.layers:

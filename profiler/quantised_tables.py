@@ -140,12 +140,24 @@ def _words(found: Quantised) -> str:
 
 def overview_table(found: Overview) -> Table:
     """One row a model and scheme; the first of a model says what it takes as it is."""
-    notes = [*dict.fromkeys(map(_words, found.found)), "1 MB = 1024·1024 bytes. Buffers are not included."]
+    notes = [*dict.fromkeys(map(_words, found.found)), *_untouched(found)]
+    notes.append("1 MB = 1024·1024 bytes. Buffers are not included.")
     items = [item for one in found.found for item in one.profile.trace.versions.items()]
     columns = _OVERVIEW if len(set(found.labels)) > 1 else _OVERVIEW[1:]
     rows = tuple(Row(row[-len(columns) :]) for row in _overview_rows(found))
     caption = "" if len(set(found.labels)) > 1 else found.labels[0]
     return Table(columns, rows, notes=(*notes, versions_note(items)), caption=caption)
+
+
+def _untouched(found: Overview) -> Iterator[str]:
+    """Schemes that reach nothing, with why most is left alone."""
+    by_why: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one, label in zip(found.found, found.labels, strict=True):
+        if one.left_alone and not one.quantised:
+            largest = max(one.left_alone, key=lambda stored: stored.now_bytes)
+            by_why[label, largest.why or ""].append(one.scheme.name)
+    for (label, why), schemes in by_why.items():
+        yield f"Nothing of {label} is stored as {', '.join(schemes)}: {why}."
 
 
 def _overview_rows(found: Overview) -> Iterator[tuple[Any, ...]]:

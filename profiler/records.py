@@ -185,7 +185,9 @@ class Weight(NamedTuple):
 
     `storage` indexes `Trace.storages`, and so does `gradient`, which a training step made for it. `same_as` is the
     index, in the same list, of the first name of a tied tensor. `persistent` is whether a state_dict holds it.
-    `tensor` is what is stored; where that is packed, `packing` says what it stands for.
+    `tensor` is what is stored; where that is packed, `packing` says what it stands for. `registered` is whether it is
+    a parameter to torch as well: weights in packed objects, and packed ones among buffers, are not. `zeros` is how many
+    of its weights are zero, where somebody asked.
     """
 
     module: int
@@ -197,6 +199,8 @@ class Weight(NamedTuple):
     same_as: int | None = None
     gradient: int | None = None
     packing: Packing | None = None
+    registered: bool = True
+    zeros: int | None = None
 
     @property
     def numel(self) -> int:
@@ -233,6 +237,34 @@ class ModuleCall(NamedTuple):
     keywords: tuple[str, ...] = ()
 
 
+class Besides(NamedTuple):
+    """Tensors of a file that are no weights of the model: `what` they are ("optimizer state"), and how many."""
+
+    what: str
+    tensors: int
+    numel: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file without code says of itself beside its weights.
+
+    `wrapper` is what stands before the weights' names in the file ("state_dict", "module."), outermost first. `is_ema`
+    is whether they are a moving average of the weights, which are not there themselves.
+    `size_bytes` is that of all its `files`.
+    """
+
+    format: str
+    files: int
+    size_bytes: int
+    wrapper: tuple[str, ...] = ()
+    besides: tuple[Besides, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    is_ema: bool = False
+
+
+NOT_RUN = "none"  # the engine of what was read and not run
 FORWARD, BACKWARD, RECOMPUTE, UPDATE = "forward", "backward", "recompute", "update"
 
 
@@ -262,7 +294,8 @@ class Trace:
 
     `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
     none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `cache` is what
-    the model returned for the next run to go on from.
+    the model returned for the next run to go on from. `header` is there where a file was read that holds no code: then
+    nothing ran, and what a run would tell is not known.
     """
 
     model: str
@@ -284,3 +317,8 @@ class Trace:
     phases: tuple[Phase, ...] = ()
     asked: Mapping[str, Value] = field(default_factory=dict)
     cache: tuple[Cached, ...] = ()
+    header: Header | None = None
+
+    @property
+    def was_run(self) -> bool:
+        return self.engine != NOT_RUN

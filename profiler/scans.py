@@ -15,7 +15,7 @@ from profiler.answers import Answer
 from profiler.conditions import Asked, conditions
 from profiler.conventions import DEFAULT
 from profiler.polynomial import HIGHEST, Polynomial, through
-from profiler.profiles import Profile
+from profiler.profiles import Profile, known
 from profiler.records import Tensor
 from profiler.tables import Table
 from profiler.varying import Varying
@@ -33,10 +33,10 @@ _ATTENTION = "scaled_dot_product"
 # What may be a polynomial of what varies: its name, its words, and how it is got.
 FIGURES: Mapping[str, tuple[str, Callable[[Profile], int]]] = {
     "params": ("Parameters", lambda profile: profile.totals.params),
-    "macs": ("MACs", lambda profile: profile.totals.macs),
-    "flops": ("FLOPs", lambda profile: profile.totals.flops),
-    "activation_bytes": ("Activations in bytes", lambda profile: profile.totals.activation_bytes),
-    "peak_memory_bytes": ("Peak memory in bytes", lambda profile: profile.totals.peak_memory_bytes),
+    "macs": ("MACs", lambda profile: known(profile.totals.macs)),
+    "flops": ("FLOPs", lambda profile: known(profile.totals.flops)),
+    "activation_bytes": ("Activations in bytes", lambda profile: known(profile.totals.activation_bytes)),
+    "peak_memory_bytes": ("Peak memory in bytes", lambda profile: known(profile.totals.peak_memory_bytes)),
 }
 
 

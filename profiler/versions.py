@@ -13,9 +13,14 @@ def _python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
 
+def own() -> dict[str, str]:
+    """Of this package and of Python."""
+    return {"profile-model": __version__, "python": _python()}
+
+
 def versions(model: type) -> dict[str, str]:
     """Of this package, of Python, of torch, and of the library that a model's class comes from."""
-    found = {"profile-model": __version__, "python": _python()}
+    found = own()
     for name in ("torch", model.__module__.partition(".")[0]):
         version = getattr(sys.modules.get(name), "__version__", None)
         if version is not None:

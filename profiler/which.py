@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from profiler import conventions, errors
 from profiler.inputs import TensorSpec
-from profiler.profiles import Profile
+from profiler.profiles import Profile, known
 from profiler.records import Value
 from profiler.sources.spec import Feed
 from profiler.tables import Column, Row, Table, Unit, fed_shape
@@ -78,7 +78,7 @@ def candidates(spec: str, feed: Feed) -> list[Candidate]:
     found = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
     for profile in profiles:
         fed = fed_shape(profile.trace.inputs)
-        found += [Candidate(name, fed, profile.under(name).totals.flops) for name in conventions.names()]
+        found += [Candidate(name, fed, known(profile.under(name).totals.flops)) for name in conventions.names()]
     return found
 
 

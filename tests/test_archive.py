@@ -17,9 +17,11 @@ from torch import nn
 from profiler import Profile, archive, errors, profile
 from profiler.records import (
     SCHEMA,
+    Besides,
     Call,
     Caller,
     Composite,
+    Header,
     Input,
     Module,
     ModuleCall,
@@ -37,6 +39,19 @@ floats = st.floats(allow_nan=False) | st.just(math.inf) | st.just(-math.inf)
 scalars = st.none() | st.booleans() | st.integers() | floats | st.text() | st.complex_numbers(allow_nan=False)
 values = st.recursive(scalars | tensors, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)
 pairs = st.lists(st.tuples(st.text(), values), max_size=2).map(tuple)
+
+
+besides = st.builds(Besides, st.text(), st.integers(0), st.integers(0), st.integers(0))
+headers = st.builds(
+    Header,
+    st.text(),
+    st.integers(1),
+    st.integers(0),
+    st.lists(st.text(), max_size=2).map(tuple),
+    st.lists(besides, max_size=2).map(tuple),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+    st.booleans(),
+)
 
 
 @st.composite
@@ -61,6 +76,7 @@ def traces(draw: Any) -> Trace:
         storages=(Storage(draw(st.integers(0)), "activation", 0, draw(st.none() | st.integers(0, 9))),),
         outputs=(0,),
         versions={"torch": "2"},
+        header=draw(st.none() | headers),
     )
 
 

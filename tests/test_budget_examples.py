@@ -1,4 +1,4 @@
-"""What `examples/ci` says about budgets is run: the workflow's commands, and the test that one is to copy."""
+"""What `examples/ci` says about budgets is run: the workflows' commands, and the test that one is to copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 
 from profiler.cli import main
 
@@ -38,6 +40,27 @@ def test_the_workflow_passes_and_fails(
     (tmp_path / "nets.py").write_text(MODEL.replace("width=4", "width=5"))
     assert main(argv) == 1
     assert f"nets.py:net, parameters: {4 * 5 + 5} against 22 (profile-model.toml:4), 3 over" in capsys.readouterr().err
+
+
+def test_the_gate_for_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of its commands passes weights that are right, and stops others."""
+    lines = [shlex.split(line) for line in commands((CI / "checkpoint.yml").read_text())]
+    assert [program for program, *_ in lines] == ["profile-model"] * 3
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(MODEL)
+
+    def statuses(weights: dict[str, torch.Tensor]) -> list[int]:
+        save_file(weights, "model.safetensors")
+        found = [main(argv) for _, *argv in lines]
+        capsys.readouterr()
+        return found
+
+    right = {"weight": torch.zeros(4, 4), "bias": torch.zeros(4)}
+    assert statuses(right) == [0, 0, 0]
+    assert statuses(right | {"more": torch.zeros(25_000_001, dtype=torch.float16)}) == [1, 1, 0]
+    assert statuses(right | {"bias": torch.tensor([0.0, 1.0, float("nan"), 2.0])}) == [0, 0, 1]
 
 
 def git(folder: Path, *arguments: str) -> None:

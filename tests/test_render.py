@@ -15,7 +15,7 @@ from torch import nn
 
 from profiler import Profile, ProfileError, compare, diff, profile
 from profiler.render import FORMATS, markdown, numbers, renderer, text
-from profiler.tables import LAYER_COLUMNS, STEP_COLUMNS, Unit, View, layer_table
+from profiler.tables import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, Unit, View, layer_table
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -70,6 +70,12 @@ def trained() -> Profile:
     return profile(nn.Sequential(OrderedDict(stem=Odd().stem)), (2, 3, 17, 17), train=True)
 
 
+@pytest.fixture(scope="module")
+def weighed() -> Profile:
+    """The same, with its zeros counted."""
+    return profile(Odd(), (2, 3, 17, 17), zeros=True)
+
+
 def _comparable(output: str) -> str:
     """Without the versions, which are not ours to keep."""
     output = re.sub(r"(Versions: ).*?(?=$|</p>)", r"\1...", output, flags=re.MULTILINE)
@@ -111,12 +117,14 @@ def test_a_wider_screen_shows_more() -> None:
 
 @pytest.mark.parametrize("name", LAYER_COLUMNS)
 @pytest.mark.parametrize("format", ["text", "markdown", "csv", "latex", "html"])
-def test_every_column_in_every_format(odd: Profile, trained: Profile, format: str, name: str) -> None:
+def test_every_column_in_every_format(odd: Profile, trained: Profile, weighed: Profile, format: str, name: str) -> None:
     view = View(columns=("path", name))
-    if name in STEP_COLUMNS:
-        with pytest.raises(ProfileError, match=f"--columns {name} means something with --train alone"):
+    special = {"--train": (STEP_COLUMNS, trained), "--zeros": (ZERO_COLUMNS, weighed)}
+    option = next((option for option, (names, _) in special.items() if name in names), None)
+    if option is not None:
+        with pytest.raises(ProfileError, match=f"--columns {name} means something with {option} alone"):
             renderer(format).layers(odd, view)
-        assert "stem.0" in renderer(format).layers(trained, view)
+        assert "stem.0" in renderer(format).layers(special[option][1], view)
     else:
         assert "stem.0" in renderer(format).layers(odd, view)
 

@@ -202,3 +202,35 @@ def test_attention_is_laid_out_as_the_cpu_kernel_does(
 
 def test_every_rule_belongs_to_an_operator_that_makes_or_overwrites_tensors() -> None:
     assert {manner(func) for func in SHAPES} == {Manner.FRESH, Manner.INPLACE}
+
+
+@given(
+    rows=st.integers(1, 12),
+    width=st.integers(1, 6),
+    out=st.integers(1, 6),
+    form=st.sampled_from(["rows by stack", "stack by columns", "shared", "stacks"]),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
+)
+def test_grouped_mm_is_laid_out_as_the_cpu_kernel_does(
+    rows: int, width: int, out: int, form: str, dtype: torch.dtype
+) -> None:
+    """Sizes are multiples of four: rows of 16 bytes in float32, and in the others where they are of eight."""
+    k, n, groups = 4 * width, 4 * out, 3
+    shapes = {
+        "rows by stack": ((rows, k), (groups, k, n), rows),
+        "stack by columns": ((groups, rows, k), (k, n), n),
+        "shared": ((4 * rows, k), (k, n), k),
+        "stacks": ((groups, rows, k), (groups, k, n), None),
+    }
+    first, second, total = shapes[form]
+    a, b = torch.zeros(first, dtype=dtype), torch.zeros(second, dtype=dtype)
+    offsets = None if total is None else torch.full((groups,), total, dtype=torch.int32)
+    given_offsets = () if offsets is None else (offsets,)
+    func = _aten._grouped_mm.default
+    found = SHAPES[func](a, b, *given_offsets)
+    try:
+        expected = func(a, b, *given_offsets)
+    except RuntimeError:
+        return
+    assert found is None or found is layout_of(expected)
+    assert found is not None or dtype is not torch.float32

@@ -121,10 +121,15 @@ def running_modules(trace: Trace) -> list[int]:
     return running
 
 
+def registered(trace: Trace) -> list[Weight]:
+    """The parameters that a counter sees, which asks torch: not those in packed objects, or among buffers."""
+    return [weight for weight in trace.parameters if weight.registered]
+
+
 def module_calls(trace: Trace) -> Iterator[Made]:
     """In the order in which they ended, as forward hooks run."""
     held: dict[int, dict[str, Weight]] = {}
-    for weight in trace.parameters:
+    for weight in registered(trace):
         held.setdefault(weight.module, {})[weight.name] = weight
     for call in trace.module_calls:
         module = trace.modules[call.module]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from profiler.conventions.convention import Charge, Weighing
-from profiler.conventions.events import Made, Operator, module_calls, operators
+from profiler.conventions.events import Made, Operator, module_calls, operators, registered
 from profiler.records import Tensor, Trace, Value, tensors
 
 
@@ -226,14 +226,14 @@ def attention(op: Operator) -> int:
 
 def own_parameters(trace: Trace) -> Iterator[Weighing]:
     """Every parameter once, where it is first registered."""
-    for weight in trace.parameters:
+    for weight in registered(trace):
         if weight.same_as is None:
             yield Weighing(weight.tensor.numel, weight.module)
 
 
 def trainable_parameters(trace: Trace) -> Iterator[Weighing]:
     """Every trainable parameter once."""
-    for weight in trace.parameters:
+    for weight in registered(trace):
         if weight.same_as is None:
             amount, why = (weight.tensor.numel, "") if weight.trainable else (0, "only what is trainable is counted")
             yield Weighing(amount, weight.module, why)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.conventions.convention import Charge, Replica, Weighing
-from profiler.conventions.events import Made
+from profiler.conventions.events import Made, registered
 from profiler.conventions.hooks import visits
 from profiler.conventions.rules import by_module, in_ranks, kernel, layer_kind, layers
 from profiler.records import Trace, tensors
@@ -158,7 +158,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     called = {call.module for call in trace.module_calls}
     counted = Counter(visits(trace, _hides))
     held: Counter[int] = Counter()
-    for weight in trace.parameters:
+    for weight in registered(trace):
         held[weight.module] += weight.tensor.numel
     for row, size in held.items():
         kind = layer_kind(trace.modules[row].classes[0])

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.conventions.convention import Charge, Replica, Weighing
-from profiler.conventions.events import Made, module_calls
+from profiler.conventions.events import Made, module_calls, registered
 from profiler.conventions.hooks import children
 from profiler.conventions.rules import in_ranks, kernel, layer_kind, remade
 from profiler.conventions.summary_lines import Line, lines
@@ -143,7 +143,7 @@ _MORE = "with what is inside and never called, and with what another module hold
 
 def _weighings(trace: Trace) -> Iterator[Weighing]:
     own, theirs = Counter[int](), Counter[int]()
-    for weight in trace.parameters:
+    for weight in registered(trace):
         if weight.same_as is None:
             own[weight.module] += weight.tensor.numel
     for row, amount in _of_lines(trace, lines(trace)):
@@ -174,7 +174,8 @@ def _sizes(trace: Trace) -> list[int]:
     """The parameters of each module and of all inside it, each once."""
     held: list[set[int]] = [set() for _ in trace.modules]
     for index, weight in enumerate(trace.parameters):
-        held[weight.module].add(index if weight.same_as is None else weight.same_as)
+        if weight.registered:
+            held[weight.module].add(index if weight.same_as is None else weight.same_as)
     inside = children(trace)
 
     def hold(row: int) -> set[int]:

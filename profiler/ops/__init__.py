@@ -17,6 +17,7 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     norm,
     optimizer,
     pooling,
+    quantized,
     recurrent,
     reduction,
     resample,

@@ -36,7 +36,7 @@ def _weight_macs(rows: Rows, *factors: tuple[str, int]) -> Count:
     return product(" ".join(name for name, _ in named), *(size for _, size in named))
 
 
-def _layer(kind: str, rows: Rows, w_ih: Tensor, w_hh: Tensor, biases: int, w_hr: Tensor | None = None) -> Cost:
+def recurrent_cell(kind: str, rows: Rows, w_ih: Tensor, w_hh: Tensor, biases: int, w_hr: Tensor | None = None) -> Cost:
     """One layer in one direction."""
     gates = GATES[kind]
     wide = f"{gates}H" if gates > 1 else "H", w_ih.shape[0]
@@ -49,7 +49,7 @@ def _layer(kind: str, rows: Rows, w_ih: Tensor, w_hh: Tensor, biases: int, w_hr:
     return Cost(macs=macs, adds=biases * gates * units) + CELL[kind] * units
 
 
-def _layers(
+def recurrent_layers(
     kind: str, rows: Rows, params: tuple[Tensor, ...], has_biases: bool, num_layers: int, dropout: float, train: bool,
     bidirectional: bool,
 ) -> Cost:  # fmt: skip
@@ -62,7 +62,7 @@ def _layers(
     cost = NOTHING
     for i in range(0, len(params), width):
         w_ih, w_hh, *rest = params[i : i + width]
-        cost += _layer(kind, rows, w_ih, w_hh, biases, *rest[biases:])
+        cost += recurrent_cell(kind, rows, w_ih, w_hh, biases, *rest[biases:])
     if train and dropout:
         output = _steps(rows) * directions * params[1].shape[1]
         cost += Cost(muls=2 * output * (num_layers - 1))
@@ -76,14 +76,16 @@ def _register(kind: str) -> None:
         train: bool, bidirectional: bool, batch_first: bool, *, out: Value,
     ) -> Cost:  # fmt: skip
         rows = tuple(zip(("N", "T") if batch_first else ("T", "N"), x.shape[:2], strict=True))
-        return _layers(kind, rows, params, has_biases, num_layers, dropout, train, bidirectional)
+        return recurrent_layers(kind, rows, params, has_biases, num_layers, dropout, train, bidirectional)
 
     @formula(f"aten.{kind}.data")
     def packed(
         x: Tensor, batch_sizes: Tensor, hx: Value, params: tuple[Tensor, ...], has_biases: bool, num_layers: int,
         dropout: float, train: bool, bidirectional: bool, *, out: Value,
     ) -> Cost:  # fmt: skip
-        return _layers(kind, (("ΣT", x.shape[0]),), params, has_biases, num_layers, dropout, train, bidirectional)
+        return recurrent_layers(
+            kind, (("ΣT", x.shape[0]),), params, has_biases, num_layers, dropout, train, bidirectional
+        )
 
     @formula(f"aten.{kind}_cell")
     def cell(
@@ -91,7 +93,7 @@ def _register(kind: str) -> None:
         *, out: Value,
     ) -> Cost:  # fmt: skip
         biases = int(b_ih is not None) + int(b_hh is not None)
-        return _layer(kind, (("N", x.shape[0]),), w_ih, w_hh, biases)
+        return recurrent_cell(kind, (("N", x.shape[0]),), w_ih, w_hh, biases)
 
 
 for _kind in CELL:
@@ -107,7 +109,7 @@ def mkldnn_rnn_layer(
     if mode != 2:
         raise Uncovered("a recurrent layer other than LSTM")
     length, batch, _width = x.shape
-    return _layer("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 2 if has_biases else 0)
+    return recurrent_cell("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 2 if has_biases else 0)
 
 
 def _fused_cell(kind: str) -> None:
@@ -164,7 +166,7 @@ def mkldnn_rnn_layer_backward(
     if mode != 2:
         raise Uncovered("a recurrent layer other than LSTM")
     length, batch, _width = x.shape
-    forward = _layer("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 0).macs
+    forward = recurrent_cell("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 0).macs
     steps = length * batch
     biases = Cost(adds=4 * hidden_size * (steps - 1) if has_biases else 0)
     return Cost(macs=forward + forward) + CELL_GRADIENT["lstm"] * (steps * hidden_size) + biases

@@ -37,7 +37,7 @@ def write(table: Table) -> str:
 
 def layers(profile: Profile, view: View | None = None) -> str:
     """Layers are told apart by their whole path."""
-    usual = _LAYER_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ())
+    usual = _LAYER_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
     columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else usual)]
     return write(layer_table(profile, replace(view or View(), columns=columns)))
 

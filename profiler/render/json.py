@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from profiler import stored
 from profiler.accounts import Account, Statement
 from profiler.answers import Answer
 from profiler.budget import BudgetCheck, Checked, Verdict
@@ -16,7 +17,7 @@ from profiler.diff_tables import diff_notes
 from profiler.differences import Change, Diff
 from profiler.layers import Layer
 from profiler.profiles import Profile
-from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Tensor, Value, tensors
+from profiler.records import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Header, Tensor, Value, tensors
 from profiler.render.csv import key
 from profiler.tables import Table, Unit, View
 from profiler.training import Trained
@@ -25,7 +26,7 @@ SUFFIXES = (".json",)
 SCHEMA = 1
 _KEYS = (
     "schema", "model", "source", "engine", "inputs", "convention", "versions", "asked", "totals", "training", "layers",
-    "unknown_ops", "coverage",
+    "unknown_ops", "coverage", "file",
 )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "unit": "bytes" if verdict.limit.figure.unit is Unit.BYTES else None,
         "measured": verdict.measured,
         "limit": verdict.limit.most,
-        "over": verdict.over,
+        "over": None if verdict.measured is None else verdict.over,
         "passed": verdict.passed,
         "place": verdict.limit.place,
         "layers": [{"path": part.path, "amount": part.amount} for part in verdict.parts],
@@ -187,12 +188,19 @@ def data(profile: Profile) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **_model(profile),
-        "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost)},
+        "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost, profile.trace.was_run)},
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "layers": [_layer(layer) for layer in profile.layers],
-        "unknown_ops": profile.unknown_ops,
-        "coverage": dataclasses.asdict(profile.coverage),
+        "unknown_ops": profile.unknown_ops if profile.trace.was_run else None,
+        "coverage": dataclasses.asdict(profile.coverage) if profile.trace.was_run else None,
+        "file": None if profile.trace.header is None else _file(profile.trace.header),
     }
+
+
+def _file(header: Header) -> dict[str, Any]:
+    """What a checkpoint says beside its weights."""
+    found = dataclasses.asdict(header)
+    return found | {"besides": [besides._asdict() for besides in header.besides]}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -223,13 +231,16 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "kind": layer.kind,
         "depth": layer.depth,
         "params": layer.params,
+        "stored_params": total.stored_params,
+        "zeros": stored.zeros(total),
         "trainable_params": total.trainable_params,
         "buffers": total.buffers,
         "macs": layer.macs,
         "flops": layer.flops,
         "param_bytes": total.param_bytes,
-        "activation_bytes": total.activation_bytes,
-        "calls": layer.calls,
+        "buffer_bytes": total.buffer_bytes,
+        "activation_bytes": layer.activation_bytes,
+        "calls": layer.calls if layer.was_run else None,
         "ran": layer.ran,
         "unknown_calls": total.unknown_calls,
         "shared_with": layer.shared_with,
@@ -237,10 +248,10 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "output_shapes": _shapes(layer.output),
         "own": {
             "params": own.params,
-            "macs": int(own.cost.macs),
-            "flops": layer.own_flops,
-            "activation_bytes": own.activation_bytes,
-            "cost": _cost(own.cost),
+            "macs": int(own.cost.macs) if layer.was_run else None,
+            "flops": layer.own_flops if layer.was_run else None,
+            "activation_bytes": own.activation_bytes if layer.was_run else None,
+            "cost": _cost(own.cost, layer.was_run),
         },
         "training": None if layer.trained is None else _trained(layer.trained),
     }
@@ -257,8 +268,8 @@ def _trained(step: Trained) -> dict[str, Any]:
     }
 
 
-def _cost(cost: Any) -> dict[str, int]:
-    return {field.name: int(getattr(cost, field.name)) for field in dataclasses.fields(cost)}
+def _cost(cost: Any, is_known: bool = True) -> dict[str, int] | None:
+    return {field.name: int(getattr(cost, field.name)) for field in dataclasses.fields(cost)} if is_known else None
 
 
 def _shapes(value: Value) -> list[list[int]] | None:

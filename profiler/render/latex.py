@@ -20,6 +20,7 @@ from profiler.tables import Column, Row, Table, View, layer_table
 SUFFIXES = (".tex",)
 _LONG = 40  # rows that a page can still hold, with a caption and notes
 _COLUMNS = ("layer", "kind", "output", "params", "macs")  # of layers; there is no room for more
+_FILE_COLUMNS = ("layer", "dtype", "params", "size", "size_share")  # of a checkpoint's
 
 
 def write(table: Table) -> str:
@@ -39,7 +40,8 @@ def write(table: Table) -> str:
 def layers(profile: Profile, view: View | None = None) -> str:
     view = view or View()
     counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
-    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in _COLUMNS]
+    usual = _COLUMNS if profile.trace.was_run else _FILE_COLUMNS
+    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in usual]
     return write(layer_table(profile, view if view.columns else replace(view, columns=default)))
 
 

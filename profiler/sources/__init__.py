@@ -5,25 +5,32 @@ One file a kind of source; each has `PREFIX`, the name before the colon, and `lo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from profiler import errors
+from profiler import checkpoints, errors
 from profiler.records import Trace
 from profiler.sources.spec import Feed, Published, Spec, parse
 
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-__all__ = ["Feed", "Published", "Spec", "load", "names", "parse", "published"]
+__all__ = ["Feed", "Published", "Spec", "holds_weights_alone", "load", "names", "parse", "published"]
 
-_ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
-_PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in _ZOOS}, "hf": "huggingface"}
+ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+# Sources of architectures, whose weights are not there; by their prefix.
+PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, "hf": "huggingface"}
 # Kinds of files, by how their names end.
-_OF_FILES: Mapping[str, str] = {".json": "saved", ".json.gz": "saved"}
+_OF_FILES: Mapping[str, str] = {
+    **dict.fromkeys(checkpoints.SUFFIXES, "checkpoint"),
+    checkpoints.INDEX: "checkpoint",  # which ends in .json too
+    ".json": "saved",
+    ".json.gz": "saved",
+}
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
@@ -36,11 +43,11 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
-        return _source(_PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
+        return _source(PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
         raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
     missing: errors.MissingPackage | None = None
-    for zoo in _ZOOS:
+    for zoo in ZOOS:
         source = _source(zoo)
         try:
             if source.has(spec.target):
@@ -48,6 +55,14 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
         except errors.MissingPackage as error:
             missing = error
     raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
+
+
+def holds_weights_alone(text: str) -> bool:
+    """Whether a spec names a checkpoint, which is read and cannot be run."""
+    try:
+        return _of_file(parse(text)) == "checkpoint"
+    except errors.BadSpec:
+        return False
 
 
 def published(trace: Trace) -> Published | None:
@@ -66,7 +81,7 @@ def names(pattern: str) -> list[str]:
 def _all_names() -> Iterator[str]:
     """Of the zoos that are installed; a name that an earlier zoo has comes with its prefix."""
     seen: set[str] = set()
-    for zoo in _ZOOS:
+    for zoo in ZOOS:
         with suppress(errors.MissingPackage):
             for name in _source(zoo).names():
                 yield f"{zoo}:{name}" if name in seen else name
@@ -74,7 +89,12 @@ def _all_names() -> Iterator[str]:
 
 
 def _of_file(spec: Spec) -> str | None:
-    return next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
+    """By a name's end; a folder is one of checkpoints, if it is written as a path: a model may be called like it."""
+    kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
+    if spec.prefix is not None:
+        return None if kind == "checkpoint" else kind
+    is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
+    return "checkpoint" if kind is None and is_path and os.path.isdir(spec.target) else kind
 
 
 def _source(name: str) -> Any:

@@ -17,6 +17,7 @@ from torch import nn
 from profiler import errors
 from profiler.trace.guard import uncollected
 from profiler.trace.mode import LeanDispatchMode
+from profiler.trace.recorder import misses_values
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
@@ -60,15 +61,21 @@ def _to_meta(value: Any) -> Any:
     return _META if isinstance(value, torch.device) else value
 
 
-def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
-    """Call a model's builder without allocating or initialising its weights, and without moving the random state."""
+def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_small: bool = True) -> Any:
+    """Call a model's builder without allocating or initialising its weights, and without moving the random state.
+
+    is_small: whether there is memory for its weights whatever they are. Where not, it is built with them only if what
+    it raises without them says that they are missing.
+    """
     _check_arguments(builder, kwargs, name)
     state = torch.get_rng_state()
     try:
         # Some thousand modules at once make the collector walk all that was imported, again and again.
         with uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
-    except Exception:  # whatever a meta tensor may break; what breaks without them too is told
+    except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
+        if not is_small and not misses_values(error):
+            raise errors.BuilderFailed(name, error) from error
         return build_real(builder, kwargs, name)
     finally:
         torch.set_rng_state(state)

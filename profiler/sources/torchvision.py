@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from profiler import errors
@@ -40,13 +43,17 @@ def has(name: str) -> bool:
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
-    """`NAME(weights="DEFAULT")` is the architecture that those weights are for; they are not fetched."""
+    """`NAME(weights="DEFAULT")` is the architecture that those weights are for; they are not fetched.
+
+    `quantized_NAME` is quantised, as its name and its weights are; with `quantize=False` it is the float model.
+    """
     if not has(spec.target):
         raise errors.NoSuchModel(spec.target, names(), "torchvision")
     entry = _entry(spec)
     builder = partial(_without_fetching, _models().get_model_builder(spec.target))
-    kwargs = {**_no_weights(builder.args[0]), **spec.kwargs}
-    model = as_model(build(builder, kwargs, spec.text), spec.text)
+    kwargs = {**_no_weights(builder.args[0]), **_quantised(builder.args[0]), **spec.kwargs}
+    make = build_real if kwargs.get("quantize") else build  # packing looks into the weights
+    model = as_model(make(builder, kwargs, spec.text), spec.text)
     args, named = _inputs(entry, spec.kwargs, feed)
     if not feed.is_given and (size := _other_size(model, args)) is not None:
         kwargs["image_size"] = size
@@ -65,6 +72,11 @@ def _no_weights(builder: Callable[..., Any]) -> dict[str, Any]:
     """Detectors and segmentation models fetch their backbone's weights unless told not to."""
     known = ("weights", "weights_backbone")
     return {name: None for name in known if name in inspect.signature(builder).parameters}
+
+
+def _quantised(builder: Callable[..., Any]) -> dict[str, Any]:
+    """The builders of quantised models give float ones, which are prepared for it, unless told otherwise."""
+    return {"quantize": True} if "quantize" in inspect.signature(builder).parameters else {}
 
 
 def _entry(spec: Spec) -> Any:
@@ -102,6 +114,20 @@ def _flat(args: Iterable[Any]) -> Iterator[TensorSpec]:
             yield from _flat(given)
 
 
+@contextmanager
+def _engine_kept() -> Iterator[None]:
+    """Quantising sets torch's quantised engine for the whole process. Packed weights know their own."""
+    engine = torch.backends.quantized.engine
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that torch.ao has successors, and that random weights were observed
+            yield
+    finally:
+        if torch.backends.quantized.engine != engine:
+            torch.backends.quantized.engine = engine
+
+
+@_engine_kept()
 def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:
     """Call a builder whose weights are not there: what it would load is left out, what it sets for them is kept."""
     if kwargs.get("weights") is None and kwargs.get("weights_backbone") is None:

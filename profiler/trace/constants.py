@@ -10,11 +10,46 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from profiler.trace.layouts import META
 from profiler.trace.operators import each_tensor
 
 LARGEST = 1 << 22  # elements
+
+
+# What makes constants: all else that is made on a device that computes nothing has no values.
+_MAKERS = {
+    "arange",
+    "eye",
+    "full",
+    "linspace",
+    "logspace",
+    "ones",
+    "scalar_tensor",
+    "tril_indices",
+    "triu_indices",
+    "zeros",
+}
+_CPU = torch.device("cpu")
+
+
+def asks_for_meta(args: Any, kwargs: Any) -> bool:
+    """Whether something is to be made on the device that the model believes to run on."""
+    return kwargs.get("device") == META or any(value == META for value in args if type(value) is torch.device)
+
+
+def beside_meta(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The arguments, so that what is made of constants alone has values, on whatever device it is asked for."""
+    if not asks_for_meta(args, kwargs) or not _makes_constants(func, args):
+        return args, kwargs
+    args = [_CPU if type(value) is torch.device else value for value in args]
+    return args, {**kwargs, "device": _CPU} if "device" in kwargs else kwargs
+
+
+def _makes_constants(func: Any, args: Any) -> bool:
+    return func._opname in _MAKERS or next(each_tensor(args), None) is not None
 
 
 def is_large(func: Any, args: Any, kwargs: Any, on_meta: Callable[[Any], Any]) -> bool:

@@ -41,6 +41,11 @@ class Lifetimes:
             self.storages.append(Storage(size_bytes, role, -1))
         return index
 
+    def held(self, size_bytes: int, role: str) -> int:
+        """Memory that was there before the run, and that no tensor gives access to."""
+        self.storages.append(Storage(size_bytes, role, -1))
+        return len(self.storages) - 1
+
     def born(self, held: Any, size_bytes: int) -> int:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
         return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))

@@ -17,6 +17,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from profiler.records import Module, ModuleCall, Value, Weight
+from profiler.trace.held import weights
+from profiler.trace.packed import is_holder
 from profiler.trace.recorder import Recorder
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
@@ -43,7 +45,7 @@ class Structure:
         if is_new and module._modules:
             prefix = f"{path}." if path else ""
             for name, child in module._modules.items():
-                if child is not None:
+                if child is not None and not is_holder(child):
                     self._walk(child, prefix + name)
 
     def firsts(self) -> list[tuple[int, nn.Module]]:
@@ -64,32 +66,7 @@ class Structure:
 
     def weights(self, recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
         """Parameters and buffers, made known to the recorder."""
-        return self._collect("parameter", recorder), self._collect("buffer", recorder)
-
-    def _collect(self, role: str, recorder: Recorder) -> list[Weight]:
-        found: list[Weight] = []
-        firsts: dict[int, int] = {}
-        owners: dict[int, list[int]] = {}
-        is_buffer = role == "buffer"
-        for row, module in self.firsts():
-            held = module._buffers if is_buffer else module._parameters
-            if not held:
-                continue
-            passing = module._non_persistent_buffers_set if is_buffer else ()
-            for name, tensor in held.items():
-                if tensor is None:
-                    continue
-                key = id(tensor)
-                same_as = firsts.get(key)
-                if same_as is None:
-                    firsts[key], owners[key] = len(found), [row]
-                    info = recorder.give(tensor, role, owners[key])
-                else:
-                    owners[key].append(row)
-                    info = recorder.known(tensor)
-                record, persistent = info.layout.tensor, name not in passing
-                found.append(Weight(row, name, record, info.storage, tensor.requires_grad, persistent, same_as))
-        return found
+        return weights(self.firsts(), recorder)
 
 
 def _classes(cls: type) -> tuple[str, ...]:

@@ -14,23 +14,25 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import ScriptObject, Tensor
 from torch.nn.parameter import Parameter
 
 from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.constants import is_large
+from profiler.trace.constants import asks_for_meta, beside_meta, is_large
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import ANSWERS, Manner, each_tensor, manner
+from profiler.trace.packed import Part, class_name, is_packed, parts
+from profiler.trace.packed import value as packed_value
 from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
 from profiler.trace.step import Step
 
@@ -63,6 +65,14 @@ class Info:
         self.real = real
         self.is_meta = is_meta
         self.owners = owners
+
+
+class _Unpacked(NamedTuple):
+    """A packed object, which stays alive so that no other takes its hash, and what it holds."""
+
+    held: Any
+    parts: tuple[Part, ...]
+    infos: list[Info]
 
 
 _MARK = "_profiler_info"  # the attribute of a tensor made during a run that holds its Info
@@ -108,6 +118,7 @@ class Recorder(LeanDispatchMode):
         self._kept: list[Tensor] = []  # given tensors stay alive, so that no other tensor takes their id
         self._stand_ins: dict[int, Tensor] = {}
         self._tainted: set[int] = set()  # real storages that were written from meta tensors
+        self._packed: dict[int, _Unpacked] = {}  # by the hash of a packed object, which is that of what is inside
 
     # Tensors that were there before -------------------------------------------------------------------------------
 
@@ -129,6 +140,21 @@ class Recorder(LeanDispatchMode):
     def home(self, tensor: Tensor) -> int | None:
         """The storage that a tensor lives in; None where no operator ever saw it."""
         return self.lifetimes.find(tensor)
+
+    def give_packed(self, held: Any, role: str, owners: Sequence[int] = ()) -> list[tuple[Part, int]]:
+        """Make the tensors known that a packed object holds; each is given with its storage."""
+        found = self._packed.get(hash(held))
+        if found is None:
+            known = parts(held)
+            infos = [self._of_part(part, role, owners) for part in known]
+            found = self._packed[hash(held)] = _Unpacked(held, known, infos)
+            if isinstance(held, Tensor):
+                self._given[id(held)] = infos[0]
+        return [(part, info.storage) for part, info in zip(found.parts, found.infos, strict=True)]
+
+    def _of_part(self, part: Part, role: str, owners: Sequence[int]) -> Info:
+        storage = self.lifetimes.held(part.layout.tensor.size_bytes, role)
+        return Info(self._token, part.layout, storage, self.run_real, False, owners)
 
     def given(self) -> list[tuple[Tensor, Layout]]:
         """The tensors made known so far, as they were then."""
@@ -223,6 +249,9 @@ class Recorder(LeanDispatchMode):
                 else:
                     key.append(len(value))
                     self._scan(value, key, infos)
+            elif kind is ScriptObject:
+                key.append(hash(value))
+                infos.extend(self._packed_infos(value))
             else:  # 1, 1.0 and True are equal, and give results of different dtypes
                 key.append((kind, value if value.__hash__ else repr(value)))
 
@@ -260,6 +289,12 @@ class Recorder(LeanDispatchMode):
             return self.give(tensor, "parameter" if is_parameter else "buffer")
         return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
+    def _packed_infos(self, held: Any) -> list[Info]:
+        if hash(held) not in self._packed and is_packed(held):
+            self.give_packed(held, "buffer")
+        found = self._packed.get(hash(held))
+        return [] if found is None else found.infos
+
     def _all_real(self, infos: list[Info]) -> bool:
         for info in infos:  # noqa: SIM110  a loop is left at once, and this runs for every call
             if not info.real or info.storage in self._tainted:
@@ -268,6 +303,8 @@ class Recorder(LeanDispatchMode):
 
     def _is_large(self, func: Any, how: Manner, args: Any, kwargs: Any) -> bool:
         """A constant that is not computed: it becomes a meta tensor."""
+        if self.step is not None and self.step.is_after and asks_for_meta(args, kwargs):
+            return True  # autograd wants gradients on the device of what they are of
         return how is Manner.FRESH and is_large(func, args, kwargs, self._to_meta)
 
     # Answering from memory ----------------------------------------------------------------------------------------
@@ -372,6 +409,8 @@ class Recorder(LeanDispatchMode):
         if how is Manner.INPLACE or how is Manner.RUN:
             self._save_values((args, tuple(kwargs.values())))
         given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        if not self.run_real:
+            args, kwargs = beside_meta(func, args, kwargs)
         with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
             out = func(*args, **kwargs)
         if how is Manner.RUN:
@@ -530,6 +569,10 @@ class Recorder(LeanDispatchMode):
             return self._values(value)
         if value is None or isinstance(value, (bool, int, float, complex, str)):
             return value
+        if isinstance(value, ScriptObject):
+            self._packed_infos(value)
+            found = self._packed.get(hash(value))
+            return class_name(value) if found is None else packed_value(found.parts)
         return str(value).removeprefix("torch.")
 
 

@@ -22,6 +22,7 @@ from profiler.trace import cache, memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
 from profiler.trace.guard import Guard, in_mode, uncollected
+from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
@@ -31,6 +32,7 @@ from profiler.trace.prepare import prepared
 from profiler.trace.recorder import NeedsValues, Recorder, misses_values
 from profiler.trace.step import Step, backward, recomputing
 from profiler.trace.subject import Subject
+from profiler.trace.zeros import check_values, with_zeros
 from profiler.versions import versions
 
 # One model runs at a time: a run sets module modes and global hooks, and Python would not run two at once anyway.
@@ -51,13 +53,29 @@ def run(subject: Subject, under: Conditions = AS_IT_IS) -> tuple[Trace, Any]:
         if any(waits_for_input(module) for module in structure.objects):
             subject = dataclasses.replace(subject, model=initialized(subject))
             structure = Structure(subject.model)
-        if under != AS_IT_IS:
+        weighed = _weighed(subject) if under.zeros else None
+        if under.needs_copy:
             subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
-            return _attempt(subject, structure, under, real=False)
+            found, output = _attempt(subject, structure, under, real=False)
         except NeedsValues as reason:
-            return _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
+            found, output = _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
+        return found if weighed is None else _with_zeros(found, weighed), output
+
+
+def _weighed(subject: Subject) -> nn.Module:
+    """The model that has the weights: made again where it was built without; raises `errors.ZerosNeedWeights`."""
+    model = subject.model
+    if subject.rebuild is not None and any(weight.is_meta for weight in model.parameters()):
+        model = subject.rebuild()
+    check_values(model, subject.name)
+    return model
+
+
+def _with_zeros(found: Trace, model: nn.Module) -> Trace:
+    modules = dict(Structure(model).firsts())
+    return dataclasses.replace(found, parameters=tuple(with_zeros(list(found.parameters), modules)))
 
 
 def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> tuple[Trace, Any]:
@@ -181,7 +199,7 @@ class _Run:
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:
-        held = self._structure.objects[weight.module]._parameters[weight.name]
+        held = registered(self._structure.objects[weight.module]._parameters, weight.name)
         return weight._replace(gradient=self._gradients.get(id(held)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:

@@ -39,6 +39,11 @@ class Step:
         self._starts: list[tuple[str, int]] = []
         self.is_again = False  # whether what is under way is known to be run again
 
+    @property
+    def is_after(self) -> bool:
+        """Whether the forward pass is over, and is not being made again: the backward pass itself makes no graph."""
+        return self.kind != FORWARD and not torch.is_grad_enabled()
+
     def charged(self, module: int, position: int) -> int:
         """Whose the call at a position is, where `module` is running as far as hooks can tell."""
         node = torch._C._current_autograd_node() if self.kind == BACKWARD else None

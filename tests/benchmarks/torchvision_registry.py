@@ -1,4 +1,4 @@
-"""Every model of torchvision, and every published float weight entry, against torchvision's own figures.
+"""Every model of torchvision, and every published weight entry, against torchvision's own figures.
 
 Each of `list_models()` is profiled by its bare name, as a user types it, and once for each weight entry, as
 `NAME(weights="ENTRY")`, which is the published architecture at the size that the entry's transforms say. Two figures
@@ -83,6 +83,35 @@ class FrozenNorms:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldedNorms:
+    """What is left of batch norms in a quantised model: of a scale and a shift for each channel, one bias.
+
+    `without` are paths that are not in the published model, and accounted for by themselves.
+    """
+
+    without: tuple[str, ...] = ()
+
+    def __call__(self, found: Profile) -> tuple[int, int]:
+        plain = _in_float(found)
+        inside = [layer for layer in plain.layers if not layer.path.startswith(self.without or ("(none)",))]
+        return sum(layer.own.params for layer in inside if layer.kind == "BatchNorm2d") // 2, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Layers of the float model, that do not run outside of training and that the quantised one is built without."""
+
+    path: str
+
+    def __call__(self, found: Profile) -> tuple[int, int]:
+        return _in_float(found)[self.path].params, 0
+
+
+def _in_float(found: Profile) -> Profile:
+    return profile(f"{found.model.partition('(')[0]}(quantize=False)")
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why figures differ from torchvision's. Together, the corrections must explain all of the difference."""
 
@@ -91,6 +120,14 @@ class Reason:
 
     def __and__(self, other: Reason) -> Reason:
         return Reason(f"{self.text}; and {other.text}", self.corrections + other.corrections)
+
+
+def _spec(name: str, entry: Any) -> str:
+    return f'{name}(weights="{entry.name}")'
+
+
+def _entries(name: str) -> list[str]:
+    return [_spec(name, entry) for entry in get_model_weights(name)]
 
 
 def _found(ours: str, theirs: str, regions: Regions) -> Reason:
@@ -121,6 +158,22 @@ _AUXILIARY = Reason(
     (Surplus(("aux1", "aux2")),),
 )
 
+_FOLDED_WORDS = (
+    "num_params is the float model's; quantised, each batch norm is folded into the convolution before it, which "
+    "leaves one bias a channel of its scale and shift"
+)
+_DROPPED = Reason(
+    "the auxiliary classifier, for training, is counted, and with weights the quantised model is built without it",
+    (Dropped("AuxLogits"),),
+)
+
+
+def _folded(*without: str) -> Reason:
+    return Reason(_FOLDED_WORDS, (FoldedNorms(without),))
+
+
+_QUANTISED = [name for name in list_models() if any("backend" in entry.meta for entry in get_model_weights(name))]
+
 # Each spec that shows what its weight entry does not say. A bare name is compared with its default entry.
 DOCUMENTED: Mapping[str, Reason] = {
     'fasterrcnn_mobilenet_v3_large_320_fpn(weights="COCO_V1")': _PROPOSED_NONE,
@@ -140,7 +193,10 @@ DOCUMENTED: Mapping[str, Reason] = {
     "googlenet": _AUXILIARY,
     "keypointrcnn_resnet50_fpn": _FROZEN,
     "maskrcnn_resnet50_fpn": _FROZEN & _NO_MASKS,
-    "quantized_googlenet": _AUXILIARY,
+    **{spec: _folded() for name in _QUANTISED for spec in (name, *_entries(name))},
+    "quantized_googlenet": _AUXILIARY & _folded("aux1", "aux2"),
+    'quantized_googlenet(weights="IMAGENET1K_FBGEMM_V1")': _folded("aux1", "aux2"),
+    'quantized_inception_v3(weights="IMAGENET1K_FBGEMM_V1")': _folded("AuxLogits") & _DROPPED,
     "retinanet_resnet50_fpn": _FROZEN,
 }
 
@@ -237,8 +293,7 @@ def _cases(name: str) -> Iterator[Case]:
     entries = get_model_weights(name)
     yield Case(name, entries.DEFAULT)
     for entry in entries:
-        if "backend" not in entry.meta:  # which only quantized entries have
-            yield Case(f'{name}(weights="{entry.name}")', entry)
+        yield Case(_spec(name, entry), entry)
 
 
 def _find(case: Case) -> Finding:

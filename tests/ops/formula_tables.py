@@ -3,40 +3,12 @@
 A count that a row leaves out must be 0; bytes that it leaves out must be each input and each output once.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from profiler.records import Signature, Tensor, Value
+from formula_rows import b, c, f, i, row
+from quantized_rows import QUANTIZED, REFUSED_QUANTIZED
 
-
-@dataclass(frozen=True)
-class Row:
-    signature: Signature
-    counts: dict[str, int] = field(hash=False)
-
-    def __str__(self) -> str:
-        return self.signature.op
-
-
-def row(op: str, *args: Value, out: Value, kwargs: dict[str, Value] | None = None, **counts: int) -> Row:
-    return Row(Signature(op, args, tuple((kwargs or {}).items()), out), counts)
-
-
-def f(*shape: int) -> Tensor:
-    return Tensor(shape, "float32")
-
-
-def i(*shape: int) -> Tensor:
-    return Tensor(shape, "int64")
-
-
-def b(*shape: int) -> Tensor:
-    return Tensor(shape, "bool")
-
-
-def c(*shape: int) -> Tensor:
-    return Tensor(shape, "complex64")
-
+from profiler.records import Tensor, Value
 
 MATMUL = [
     row("aten.mm.default", f(5, 7), f(7, 3), out=f(5, 3), macs=5 * 7 * 3),
@@ -1441,10 +1413,11 @@ TABLES = {
     "vision backward": VISION_BACKWARD,
     "loss backward": LOSS_BACKWARD,
     "optimizer": OPTIMIZER,
+    "quantized": QUANTIZED,
 }
 
 # Cases that a formula does not cover, and must refuse instead of guessing.
-REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = {
+REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = REFUSED_QUANTIZED | {
     "box-sized sampling": (
         "torchvision.roi_align.default", (f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, -1, True), f(5, 4, 3, 3)
     ),

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from formula_tables import TABLES, Row
+from formula_rows import Row
+from formula_tables import TABLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_witnesses import convolutions

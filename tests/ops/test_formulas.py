@@ -3,7 +3,8 @@
 from dataclasses import fields
 
 import pytest
-from formula_tables import REFUSED, TABLES, Row
+from formula_rows import Row
+from formula_tables import REFUSED, TABLES
 
 from profiler.ops import Cost, cost, is_known, registry
 from profiler.ops.cost import Count

@@ -20,7 +20,7 @@ PREFIX = "hf"
 def load(spec: Spec, feed: Feed) -> Subject:
     with quiet():
         builder = _builder(spec, feed.trusts_code)
-        model = as_model(build(builder, {}, spec.text), spec.text)
+        model = as_model(build(builder, {}, spec.text, is_small=False), spec.text)
         args, kwargs = fed(model, feed, spec.text)
     return Subject(model, spec.text, PREFIX, args, kwargs, partial(build_real, builder, {}, spec.text))
 

@@ -14,6 +14,8 @@ from profiler import errors
 from profiler.sources.spec import Spec
 
 FILE = "config.json"
+# Which code computes attention and experts: settings of every class that are no fields.
+_IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
 _CLASS = re.compile(r"[A-Za-z]\w*Config")
 
 
@@ -72,7 +74,7 @@ def _class_names() -> list[str]:
 def _settings(cls: Any) -> set[str]:
     """What a configuration can be told: its fields, and other names of them."""
     named = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(vars(cls()))
-    return named | set(getattr(cls, "attribute_map", {}))
+    return named | set(getattr(cls, "attribute_map", {})) | _IMPLEMENTATIONS
 
 
 def _of_folder(spec: Spec, trusts_code: bool) -> Any:

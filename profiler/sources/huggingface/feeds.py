@@ -128,9 +128,10 @@ def _length(needs: Needs) -> int:
 
 def _word(needs: Needs) -> int:
     """A token that means nothing in particular."""
-    config, special = needs.model.config, set()
-    for part in (config, needs.text):
-        special |= {value for name, value in vars(part).items() if name.endswith(("_token_id", "_token_index"))}
+    special: set[int] = set()
+    for part in (needs.model.config, needs.text):
+        named = [value for name, value in vars(part).items() if name.endswith(("_token_id", "_token_index"))]
+        special |= {token for value in named for token in (value if isinstance(value, list) else [value])}
     return next(token for token in range(len(special) + 1) if token not in special)
 
 
@@ -138,6 +139,8 @@ def _pixels(needs: Needs, found: Mapping[str, Any]) -> dict[str, Any]:
     channels, height, width = _image(needs)
     if "image_grid_thw" in needs.takes:
         return _patches(needs, channels, height, width)
+    if "image_sizes" in needs.takes and (grids := needs.setting("image_grid_pinpoints")):
+        return _tiles(needs, channels, height, width, grids)
     shape: tuple[int, ...] = (needs.batch, channels, height, width)
     if "video" in needs.modalities and "image" not in needs.modalities:
         frames = needs.setting("num_frames", default=_FRAMES)
@@ -161,6 +164,16 @@ def _patches(needs: Needs, channels: int, height: int, width: int) -> dict[str, 
     down, across = (max(1, size // unit) * unit // patch for size in (height, width))
     pixels = _floats(needs, needs.batch * down * across, channels * frames * patch**2)
     return {"pixel_values": pixels, "image_grid_thw": torch.tensor([[1, down, across]] * needs.batch)}
+
+
+def _tiles(needs: Needs, channels: int, height: int, width: int, grids: Any) -> dict[str, Any]:
+    """An image of the encoder's own size: whole, and cut into tiles of that size after it was enlarged to a grid."""
+    from transformers.image_processing_utils import select_best_resolution
+
+    tall, wide = select_best_resolution((height, width), grids)
+    tiles = 1 + (tall // height) * (wide // width)
+    pixels = _floats(needs, needs.batch, tiles, channels, height, width)
+    return {"pixel_values": pixels, "image_sizes": torch.tensor([[height, width]] * needs.batch)}
 
 
 def _video(needs: Needs, found: Mapping[str, Any]) -> dict[str, Any]:

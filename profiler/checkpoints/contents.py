@@ -1,0 +1,84 @@
+"""What a checkpoint holds, as its headers say: tensors by name, and where their bytes lie. No values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+from profiler.records import DTYPE_BITS, Packing, Tensor
+
+Keys: TypeAlias = tuple["str | int", ...]
+LARGEST = 1 << 62  # bytes: no tensor is larger
+
+
+class Malformed(Exception):
+    """Why a file is not what it should be; the reader that knows its path makes an `UnreadableCheckpoint` of it."""
+
+
+class Place(NamedTuple):
+    """A storage's bytes: from `offset` on in a file, or, `in_zip`, behind the local header of a record there."""
+
+    path: str
+    offset: int
+    size_bytes: int
+    in_zip: bool = False
+
+
+class Entry(NamedTuple):
+    """One tensor. `keys` lead to it through the dicts and lists of the file; a flat file has one key a tensor.
+
+    `storage` indexes `Contents.storages` (None: it has none), in which the tensor begins at `start_bytes`.
+    """
+
+    keys: Keys
+    tensor: Tensor
+    storage: int | None
+    start_bytes: int = 0
+    packing: Packing | None = None
+
+    @property
+    def name(self) -> str:
+        return ".".join(map(str, self.keys))
+
+
+class Contents(NamedTuple):
+    """One checkpoint, however many files it is in; `paths` are those that hold tensors.
+
+    `order` is that of a number's bytes, as `struct` has it.
+    """
+
+    format: str
+    paths: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    storages: tuple[Place, ...]
+    metadata: Mapping[str, str] = {}
+    order: str = "<"
+
+
+def size_bytes(shape: tuple[int, ...], bits: int) -> int:
+    """Of a tensor with these bits an element; raises `Malformed` where there can be no such tensor."""
+    numel = 1
+    for size in shape:
+        numel *= size
+        if numel > LARGEST:
+            raise Malformed(f"a shape of {_by(shape)} is larger than any tensor can be")
+    return (numel * bits + 7) // 8
+
+
+def tensor(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...] | None = None) -> Tensor:
+    """A tensor whose shape a file claims; raises `Malformed`."""
+    if len(shape) > 64 or any(size < 0 for size in shape):
+        raise Malformed(f"{_by(shape)} is no shape")
+    size_bytes(tuple(max(size, 1) for size in shape), DTYPE_BITS[dtype])
+    return Tensor(shape, dtype, strides)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) if abs(size) < LARGEST else "…" for size in shape[:8]) + ", …" * (len(shape) > 8)
+
+
+def quoted(name: object) -> str:
+    """A name out of a file, short enough for a sentence of one line; of what is no name, what it is instead."""
+    if not isinstance(name, (str, int, float)):
+        return f"a {type(name).__name__}"
+    return repr(name if isinstance(name, str) and len(name) <= 80 else f"{str(name)[:76]}…"[:77])
