@@ -3,6 +3,7 @@
 from profiler.crosscheck import CrossCheck, cross_check
 from profiler.differences import Diff, diff
 from profiler.errors import CheckFailed, ProfileError
+from profiler.generating import generation
 from profiler.largest import largest_batch
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
@@ -24,6 +25,7 @@ __all__ = [
     "diff",
     "formula",
     "free",
+    "generation",
     "largest_batch",
     "product",
     "profile",

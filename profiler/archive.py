@@ -21,6 +21,7 @@ from profiler import conventions, errors, layers, memory
 from profiler.records import (
     SCHEMA,
     Besides,
+    Cached,
     Call,
     Caller,
     Composite,
@@ -122,6 +123,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "phases": trace.phases,
         "asked": dict(trace.asked),
         "notes": trace.notes,
+        "cache": [[c.path, c.owner, table.put(c.tensor), c.storage] for c in trace.cache],
     }
     return {
         "format": FORMAT,
@@ -204,6 +206,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         schema=data["schema"],
         phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
+        cache=tuple(Cached(str(p), str(o), value(tensor), int(s)) for p, o, tensor, s in data.get("cache", ())),
         header=_header(data["header"]) if "header" in data else None,
         notes=tuple(map(str, data.get("notes", ()))),
     )
@@ -260,6 +263,7 @@ def _checked(trace: Trace) -> Trace:
     _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
     _within([*trace.calls, None], [bound for p in trace.phases for bound in (p.first, p.last)])
     _within(trace.storages, [w.gradient for w in trace.parameters if w.gradient is not None])
+    _within(trace.storages, [cached.storage for cached in trace.cache])
     _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
     layers.totals(trace)
     layers.tree(trace, conventions.named(conventions.DEFAULT))

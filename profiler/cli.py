@@ -22,7 +22,7 @@ from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
 from profiler.metrics import published
-from profiler.options import Checking, Diffing, Fitting, Options, Scanning, options
+from profiler.options import Checking, Diffing, Fitting, Generating, Options, Scanning, options
 from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.sources.spec import Feed
@@ -95,6 +95,9 @@ def _command(
     freeze: flags.Freeze = None,
     checkpoint: flags.Checkpoint = None,
     zeros: flags.Zeros = False,
+    phase: flags.Phase = None,
+    new_tokens: flags.NewTokens = None,
+    cache: flags.Cache = None,
     weights: flags.Weights = None,
     check_values: flags.CheckValues = False,
     scan: flags.Scan = None,
@@ -164,7 +167,15 @@ def _command(
                 "zeros": zeros or None,
             },
             check_values=check_values,
-            what_if={"weights": weights, "scan": tuple(scan or ()) or None, "largest": largest, "fits": fits},
+            what_if={
+                "weights": weights,
+                "scan": tuple(scan or ()) or None,
+                "largest": largest,
+                "fits": fits,
+                "phase": phase,
+                "new-tokens": new_tokens,
+                "cache": cache,
+            },
             cross_check=cross_check,
             time_limit=time_limit,
             verbose=verbose,
@@ -275,8 +286,7 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
     if chosen.memory:
-        report = profiles[0].memory
-        return str(dress.answer(replace(report, top=chosen.view.top or report.top)))
+        return str(dress.answer(_memory(profiles[0], chosen)))
     if chosen.comparing is None:
         return str(dress.layers(profiles[0], chosen.view))
     comparing = chosen.comparing
@@ -325,6 +335,8 @@ def _what_if(chosen: Options) -> int | None:
     """What it would be otherwise, or what weights are worth; None where that is not asked."""
     if chosen.check_values:
         return _check_values(chosen)
+    if chosen.generating is not None:
+        return _generation(chosen, chosen.generating)
     if chosen.checkpoint is not None:
         return _fits(chosen, chosen.checkpoint)
     if chosen.schemes is not None:
@@ -393,6 +405,43 @@ def _scan(chosen: Options, scanning: Scanning) -> int:
             found = of_points(varying, points, view.columns, caption=view.caption, anchor=view.anchor)
         print(renderer(chosen.format).answer(found), file=file)
     return _tell([*found.failures, *(_unknown(found.profiles[:1]) if chosen.strict else ())], chosen)
+
+
+def _generation(chosen: Options, generating: Generating) -> int:
+    """Run the phases of a language model, at one length of its prompt or at several; render."""
+    if generating.lengths:
+        return _lengths(chosen, generating)
+    from profiler.generating import generated
+
+    (model,) = chosen.models
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr):
+            found = generated(model.spec, model.feed, generating.wish)
+        answer: Answer = _memory(found.first, chosen) if chosen.memory else found
+        print(renderer(chosen.format).answer(answer), file=file)
+    if chosen.save is not None:
+        found.first.save(chosen.save)
+    return _tell(_unknown([phase.profile for phase in found.phases]) if chosen.strict else [], chosen)
+
+
+def _lengths(chosen: Options, generating: Generating) -> int:
+    """A row for each length; one that fails keeps its row."""
+    from profiler.generating import at_length, of_rows
+
+    (model,), wish = chosen.models, generating.wish
+    with _opened(chosen) as file:
+        with redirect_stdout(sys.stderr):
+            names = [f"{model.label}, seq {value}" for value in generating.lengths]
+            rows = [at_length(model.spec, model.feed, value, wish) for value in shown(generating.lengths, names)]
+            found = of_rows(model.spec, model.feed, rows, wish)
+        print(renderer(chosen.format).answer(found), file=file)
+    profiles = [phase.profile for phase in found.first.phases]
+    return _tell([*found.failures, *(_unknown(profiles) if chosen.strict else ())], chosen)
+
+
+def _memory(profile: Profile, chosen: Options) -> Answer:
+    report = profile.memory
+    return replace(report, top=chosen.view.top or report.top)
 
 
 def _largest(chosen: Options, fitting: Fitting) -> int:

@@ -490,6 +490,52 @@ class WeightsDoNotFit(ProfileError):
         )
 
 
+# Phases of a language model -------------------------------------------------------------------------------------------
+
+
+class NoDecode(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} returns no cache of the tokens it has read, so it has no decode steps; take --phase prefill, or "
+            "a model that generates text (use_cache=True)"
+        )
+
+
+class NoTokens(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} is not fed token ids of shape BATCHxLENGTH, so it has no phases of text generation")
+
+
+class NoSuchChoice(ProfileError):
+    def __init__(self, option: str, given: str, known: Sequence[str]) -> None:
+        super().__init__(f"{option} {given} is not known; known are {', '.join(known)}")
+
+
+class NoNewTokens(ProfileError):
+    def __init__(self, given: int) -> None:
+        super().__init__(f"--new-tokens {given} are none; give a number from 1 up")
+
+
+class ScansSeqAlone(ProfileError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"--scan {name} has no table of phases; scan seq, or leave out --phase")
+
+
+class NoSuchCache(ProfileError):
+    def __init__(self, model: str, kind: str, error: Exception) -> None:
+        super().__init__(f"{model} cannot be given a {kind} cache: {first_line(error)}; leave out --cache")
+
+
+class CacheNeedsTransformers(ProfileError):
+    def __init__(self, model: str, kind: str) -> None:
+        super().__init__(f"a {kind} cache is made for models of transformers, and {model} is none; leave out --cache")
+
+
+class NoPhases(ProfileError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} was recorded already, and one run has no other phase; name the model itself")
+
+
 # Other counters -------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ import typer
 
 from profiler import budget_file, conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
+from profiler.generation import CACHES
 from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
+from profiler.phases import PHASES
 from profiler.render import FORMATS
 from profiler.schemes import SCHEMES
 from profiler.sources import holds_weights_alone
@@ -63,6 +65,7 @@ def _print_version(wanted: bool) -> None:
 _LAYERS, _TABLES = "The table of one model's layers", "Columns, and tables of several models"
 _COUNTERS, _RESULTS, _BUDGETS = "Other counters", "The result", "Budgets: exit with 1 when a model is over a limit"
 _CHANGES, _MEMORY, _WHAT_IF = "Before and after", "Memory and training", "What if"
+_GENERATION = "Language models: prefill, decode steps and the cache"
 
 
 def _option(
@@ -217,6 +220,23 @@ Checkpoint = Annotated[
 Zeros = Annotated[
     bool,
     typer.Option("--zeros", help="Count the weights that are zero, as pruning makes them.", rich_help_panel=_MEMORY),
+]
+
+
+# Language models ------------------------------------------------------------------------------------------------------
+
+Phase = Annotated[
+    str | None,
+    _option(f"What each phase costs: {', '.join(PHASES)}. With --scan seq=...: over the context.", panel=_GENERATION),
+]
+NewTokens = Annotated[
+    int | None, _option("Sum up so many decode steps, from --seq on.", "--new-tokens", least=1, panel=_GENERATION)
+]
+Cache = Annotated[
+    str | None,
+    _option(
+        f"The kind of cache: {', '.join(CACHES)}. Default: what the model makes.", metavar="KIND", panel=_GENERATION
+    ),
 ]
 
 

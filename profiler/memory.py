@@ -2,7 +2,8 @@
 
 These are the tensors' own storages, and what operators that were kept whole have alive inside. Scratch memory that a
 kernel takes for itself is not a tensor and is not included. Neither is what was there before: parameters, buffers,
-inputs, and the state of an optimizer, which is there from its first update on.
+inputs, and the state of an optimizer, which is there from its first update on. A cache of tokens that the run was given
+is included, since the model replaces it piece by piece.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import NamedTuple
 
 from profiler.records import BACKWARD, Storage, Tensor, Trace, tensors
 
-ACTIVATION, GRADIENT, STATE, INSIDE = "activation", "gradient", "state", "inside"
+ACTIVATION, GRADIENT, STATE, CACHE, INSIDE = "activation", "gradient", "state", "cache", "inside"
 
 
 class Piece(NamedTuple):
-    """Something alive: its bytes, its role, the call that made it, and its tensor where that is known.
+    """Something alive: its bytes, its role, the call that made it (-1: none), and its tensor where that is known.
 
     The role "inside" is for what an operator that was kept whole has alive beside what it returns.
     """
@@ -47,7 +48,7 @@ def live_bytes(trace: Trace) -> Sequence[int]:
     """What is allocated at each call, after it has allocated its outputs and before anything is released."""
     change = [0] * (len(trace.calls) + 1)
     for storage in _moving(trace):
-        change[storage.born] += storage.size_bytes
+        change[max(storage.born, 0)] += storage.size_bytes
         if storage.died is not None:
             change[max(storage.died, storage.born + 1)] -= storage.size_bytes
     live = list(accumulate(change))[: len(trace.calls)]
@@ -55,15 +56,19 @@ def live_bytes(trace: Trace) -> Sequence[int]:
 
 
 def _moving(trace: Trace) -> list[Storage]:
-    """What comes and goes in a step like this one."""
-    return [storage for storage in trace.storages if storage.born >= 0 and storage.role != STATE]
+    """What comes and goes in a run like this one."""
+    return [storage for storage in trace.storages if _moves(storage)]
+
+
+def _moves(storage: Storage) -> bool:
+    return storage.role == CACHE or (storage.born >= 0 and storage.role != STATE)
 
 
 def _inside(trace: Trace) -> list[int]:
     """What each call has alive inside it, at its fullest, in excess of what it returns."""
     returned: Counter[int] = Counter()
     for storage in _moving(trace):
-        returned[storage.born] += storage.size_bytes
+        returned[storage.born] += storage.size_bytes  # at -1 what nobody asks for
     inside = [trace.signatures[call.signature].inside_bytes for call in trace.calls]
     return [max(0, most - returned[call]) if most else 0 for call, most in enumerate(inside)]
 
@@ -88,8 +93,8 @@ def alive_at_peak(trace: Trace) -> list[Piece]:
     found = [
         Piece(storage.size_bytes, storage.role, storage.born, made.get(index))
         for index, storage in enumerate(trace.storages)
-        if 0 <= storage.born <= call
-        and storage.role != STATE
+        if storage.born <= call
+        and _moves(storage)
         and (storage.died is None or call < max(storage.died, storage.born + 1))
     ]
     inside = _inside(trace)[call]
@@ -127,6 +132,11 @@ def timeline(trace: Trace, stretches: int) -> list[Stretch]:
 def input_bytes(trace: Trace) -> int:
     """What the tensors take that the model is fed."""
     return sum(storage.size_bytes for storage in trace.storages if storage.role == "input")
+
+
+def cache_bytes(trace: Trace) -> int:
+    """The cache of tokens that the run was given."""
+    return sum(storage.size_bytes for storage in trace.storages if storage.role == CACHE)
 
 
 def state_bytes(trace: Trace) -> int:

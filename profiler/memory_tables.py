@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from profiler.memory import INSIDE
+from profiler.memory import INSIDE, Piece, cache_bytes
 from profiler.memory_report import MemoryReport
-from profiler.profiles import known
 from profiler.tables import Column, Row, Table, Unit, run_note, versions_note
 
 _ALIVE = (
@@ -47,15 +46,24 @@ def raw_memory_table(report: MemoryReport) -> Table:
 
 
 def _alive(report: MemoryReport, top: int) -> Iterator[Row]:
-    whole = known(report.profile.totals.peak_activation_bytes)
+    whole = sum(piece.size_bytes for piece in report.pieces)
     for piece in report.pieces[:top]:
         dtype = piece.tensor.dtype if piece.tensor is not None else ""
-        made = report.operator(piece.call), piece.tensor or "", dtype, _role(piece.role)
-        yield Row((report.layer(piece.call) or _MODEL, *made, piece.size_bytes, piece.size_bytes / whole))
+        made = _operator(report, piece), piece.tensor or "", dtype, _role(piece.role)
+        yield Row((_layer(report, piece), *made, piece.size_bytes, piece.size_bytes / whole))
     rest = report.pieces[top:]
     if rest:
         size = sum(piece.size_bytes for piece in rest)
         yield Row((f"{len(rest)} more", "", "", "", "", size, size / whole))
+
+
+def _operator(report: MemoryReport, piece: Piece) -> str:
+    return report.operator(piece.call) if piece.call >= 0 else ""
+
+
+def _layer(report: MemoryReport, piece: Piece) -> str:
+    """What was there before the run belongs to no layer."""
+    return report.layer(piece.call) or _MODEL if piece.call >= 0 else "given"
 
 
 def _role(role: str) -> str:
@@ -85,9 +93,12 @@ def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
     yield "Buffers, MB", totals.buffer_bytes, Unit.BYTES, ""
     yield "Inputs, MB", totals.input_bytes, Unit.BYTES, "which the caller keeps"
+    if cache_bytes(report.trace):
+        yield "Cache, MB", cache_bytes(report.trace), Unit.BYTES, "of the tokens that were read before"
     if training is not None and training.optimizer_bytes:
         yield "Optimizer state, MB", training.optimizer_bytes, Unit.BYTES, str(report.trace.asked["optimizer"])
     words = "activations" if training is None else "activations and gradients"
+    words += " beyond the cache" * bool(cache_bytes(report.trace))
     yield f"Peak {words}, MB", totals.peak_activation_bytes, Unit.BYTES, _where(report)
     yield "Peak memory, MB", totals.peak_memory_bytes, Unit.BYTES, "all of these"
     if training is None:
@@ -131,8 +142,8 @@ def _peak_data(report: MemoryReport) -> dict[str, Any]:
         "peak_phase": None if call is None else report.phase(call),
         "alive": [
             {
-                "layer": report.layer(piece.call),
-                "operator": report.operator(piece.call),
+                "layer": report.layer(piece.call) if piece.call >= 0 else None,
+                "operator": _operator(report, piece) or None,
                 "call": piece.call,
                 "role": piece.role,
                 "shape": None if piece.tensor is None else list(piece.tensor.shape),

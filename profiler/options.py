@@ -31,19 +31,22 @@ from profiler.conditions import Conditions
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
+from profiler.generating import Wish, wished
+from profiler.generation_tables import PHASE_COLUMNS, length_columns
 from profiler.increase import Limits, limits
 from profiler.largest import limit
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
+from profiler.phases import BOTH
 from profiler.render import format_of, renderer
 from profiler.scan_tables import SCAN_COLUMNS
 from profiler.schemes import SCHEMES, named
 from profiler.sources import holds_weights_alone
 from profiler.sources.spec import Feed
 from profiler.tables import Better, View, chosen_columns
-from profiler.varying import BATCH, Varying, dimensions
+from profiler.varying import BATCH, SEQ, Varying, dimensions
 from profiler.which import Number, number
 
 PUBLISHED = "published"  # --metrics without a file
@@ -54,19 +57,23 @@ HEAD_ROOM = "10%"
 _LIMITS = tuple(f"--max-{name}" for name in budget.FIGURES)
 _FED = ("--input", "--batch", "--seq", "--trust-remote-code")
 _RUN = ("--dtype", "--train", "--optimizer", "--amp", "--freeze", "--checkpoint", "--zeros")
+_GENERATED = (*_FED, "--dtype", "--strict", "--convention", "--columns")
 _OF_RUNS = (
     *_FED, *_RUN, "--memory", "--scan", "--largest", "--cross-check", "--which", "--convention", "--strict",
+    "--phase", "--new-tokens", "--cache",
 )  # fmt: skip
 # What has a table of its own, and which options mean something with it all the same.
 _ALONE: Mapping[str, tuple[str, ...]] = {
     "--cross-check": (*_FED, "--label"),
     "--which": (*_FED, "--label"),
-    "--memory": (*_FED, *_RUN, "--save", "--strict", "--convention", "--top", *_LIMITS),
+    "--memory": (*_FED, *_RUN, "--phase", "--cache", "--save", "--strict", "--convention", "--top", *_LIMITS),
     "--baseline": (*_FED, *_RUN, "--save", "--strict", "--convention", "--columns", "--top", *_LIMITS),
     "--diff": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--top", *_LIMITS),
+    "--phase": ("--new-tokens", "--cache", "--scan", "--memory", "--top", *_GENERATED, "--save"),
+    "--new-tokens": ("--phase", "--cache", *_GENERATED, "--save"),
     "--weights": (*_FED, "--dtype", "--label", "--top"),
     "--check-values": ("--label",),
-    "--scan": (*_FED, *_RUN, "--strict", "--convention", "--columns", "--caption", "--tex-label"),
+    "--scan": (*_FED, *_RUN, "--phase", "--cache", "--strict", "--convention", "--columns", "--caption", "--tex-label"),
     "--largest": ("--fits", *_FED, *_RUN),
     "--check": (),
     "--init-budgets": (*_FED, "--label", "--convention"),  # which are written with the limits
@@ -135,6 +142,14 @@ class Scanning:
 
 
 @dataclass(frozen=True, slots=True)
+class Generating:
+    """What is asked about a language model's phases, and at which lengths of its prompt where there are several."""
+
+    wish: Wish
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitting:
     """How much of a model fits into a memory: what varies of it, and the memory in bytes and as it was written."""
 
@@ -164,6 +179,7 @@ class Options:
     check_values: bool
     scanning: Scanning | None
     fitting: Fitting | None
+    generating: Generating | None
     save: str | None
     strict: bool
     budgets: Budgets
@@ -274,12 +290,17 @@ def options(
         _check_run(models, asked)
     if memory and len(models) > 1:
         raise errors.OneModelOnly("--memory", len(models))
+    under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
+    shaped = {**what_if, "columns": said.get("columns", ())}
+    generating = _generating(models, shaped, scanned, under, convention)
+    if generating is not None:
+        _check_one_phase(generating, **{"--save": save, "--memory": memory or None})
+        scanned = None
     budgets = Budgets(
         _limits(limits),
         None if check is None else budget_file.limited(check),
         _plan(models, convention, head_room) if init_budgets else None,
     )
-    under = conditions.conditions(**{name: value for name, value in run.items() if value is not None})
     view = View(said.get("columns", ()), depth, sort, top, filter, said.get("caption", ""), _anchor(said))
     return Options(
         models=models if diffing is None else _before_and_after(models, baseline),
@@ -299,6 +320,7 @@ def options(
         check_values=check_values,
         scanning=None if scanned is None else _scanning(models, *scanned, under, convention, said.get("columns", ())),
         fitting=_fitting(models, what_if, under),
+        generating=generating,
         save=save,
         strict=strict,
         budgets=budgets,
@@ -477,6 +499,45 @@ def _varying(
         under,
         replace(model.feed, args=(), kwargs={}),
     )
+
+
+# Language models ------------------------------------------------------------------------------------------------------
+
+
+def _generating(
+    models: Sequence[Wanted],
+    said: Mapping[str, Any],
+    scanned: tuple[str, tuple[Any, ...]] | None,
+    under: Conditions,
+    convention: str,
+) -> Generating | None:
+    """The phases of one model; a scan of another thing than the prompt's length is none of theirs."""
+    phase, new_tokens, cache = said["phase"], said["new-tokens"], said["cache"]
+    if phase is None and new_tokens is None:
+        if cache is not None:
+            raise errors.OnlyWith("--cache", "--phase or --new-tokens")
+        return None
+    option = "--new-tokens" if phase is None else "--phase"
+    if len(models) != 1:
+        raise errors.VariesOne(option, len(models))
+    wish = wished(phase=phase or BOTH, new_tokens=new_tokens, cache=cache, dtype=under.dtype, convention=convention)
+    chosen_columns(said["columns"], PHASE_COLUMNS if scanned is None else length_columns(wish.phase))
+    wish = replace(wish, columns=tuple(said["columns"]))
+    if scanned is None:
+        return Generating(wish, ())
+    name, values = scanned
+    if name != SEQ:
+        raise errors.ScansSeqAlone(name)
+    return Generating(wish, scans.checked(_varying("--scan", models, name, under, convention), values))
+
+
+def _check_one_phase(generating: Generating, **given: object) -> None:
+    """A trace is saved, or its memory shown, of one phase."""
+    for option, value in given.items():
+        if value is not None and generating.wish.phase == BOTH:
+            raise errors.NotTogether("--phase both", option)
+        if value is not None and generating.lengths:
+            raise errors.NotTogether("--scan", option)
 
 
 # Other counters -------------------------------------------------------------------------------------------------------

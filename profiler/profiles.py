@@ -33,7 +33,8 @@ class Totals:
 
     `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
     activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
-    peak includes gradients, and an optimizer's state is there besides. `active_params` are those that one token meets:
+    peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
+    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token meets:
     all of them, but for the experts of a mixture that it is not sent to. `stored_params` are the elements that the
     parameters are stored in, scales and the like included; `bytes_by_dtype` are the bytes of `param_bytes` by these
     elements' dtype. `zeros` are parameters that are zero; None unless somebody asked.
@@ -125,7 +126,7 @@ class Profile(Shown):
             held.param_bytes,
             held.buffer_bytes,
             held.activation_bytes,
-            peak,
+            peak - memory.cache_bytes(self.trace),
             held.param_bytes + held.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
             fed,
             experts.active_params(self.trace),

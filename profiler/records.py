@@ -144,7 +144,8 @@ class Storage:
 
     `born` is the call that allocated it (-1: it was there before). `died` is the number of calls that had been made
     when it was released (None: it outlived the forward pass). `role` is "parameter", "buffer", "input",
-    "gradient" (of a parameter), "state" (of an optimizer) or "activation", which is whatever else is allocated.
+    "gradient" (of a parameter), "state" (of an optimizer), "cache" (of the tokens that were read before the run) or
+    "activation", which is whatever else is allocated. A cache is the model's own to replace, so it may die in the run.
     """
 
     size_bytes: int
@@ -209,6 +210,19 @@ class Weight(NamedTuple):
         if self.packing is None:
             return self.tensor.numel
         return 0 if self.packing.shape is None else prod(self.packing.shape)
+
+
+class Cached(NamedTuple):
+    """A tensor in the cache of tokens that the run returned: keys, values, a state.
+
+    `path` is where it is ("past_key_values.layers.3.keys"), `owner` the class of the object that has it; `storage`
+    indexes `Trace.storages`, and may hold more than the tensor.
+    """
+
+    path: str
+    owner: str
+    tensor: Tensor
+    storage: int
 
 
 class ModuleCall(NamedTuple):
@@ -280,10 +294,11 @@ class Input:
 class Trace:
     """Everything recorded about one forward pass, or one training step. See the module's opening text.
 
-    `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
-    none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `header` is
-    there where a file was read that holds no code: then nothing ran, and what a run would tell is not known. `notes`
-    are sentences about what was found: what an exporter did to the model, which shapes are not known.
+        `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
+        none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ... `cache` is what
+    the model returned for the next run to go on from. `header` is there where a file was read that holds no code: then
+    nothing ran, and what a run would tell is not known. `notes` are sentences about what was found: what an exporter did
+    to the model, which shapes are not known.
     """
 
     model: str
@@ -304,6 +319,7 @@ class Trace:
     schema: int = SCHEMA
     phases: tuple[Phase, ...] = ()
     asked: Mapping[str, Value] = field(default_factory=dict)
+    cache: tuple[Cached, ...] = ()
     header: Header | None = None
     notes: tuple[str, ...] = ()
 

@@ -189,7 +189,7 @@ def probed(varying: Varying, points: Sequence[Point]) -> dict[int, Profile]:
     if len(values) < 2 or any(type(point.value) is not int for point in points):
         return {}
     found: dict[int, Profile] = {}
-    for value in _between_and_beyond(values):
+    for value in between_and_beyond(values):
         if len(values) + len(found) >= _ENOUGH:
             break
         one = at(varying, value)
@@ -198,7 +198,7 @@ def probed(varying: Varying, points: Sequence[Point]) -> dict[int, Profile]:
     return found
 
 
-def _between_and_beyond(values: Sequence[int]) -> Iterator[int]:
+def between_and_beyond(values: Sequence[int]) -> Iterator[int]:
     """In steps from the least value on."""
     least, step = min(values), gcd(*(value - min(values) for value in values))
     for steps in range(_ATTEMPTS):

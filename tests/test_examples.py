@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+NEEDS = {"ensemble": "timm", "kv_cache": "transformers"}
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MB = 1024 * 1024
 
@@ -53,6 +54,17 @@ EACH = 4 * (3 * 224 * 224 + 2 * BN1)  # an image, and what is alive of it where 
 WHOLE = 4 * (RESNET34 + NORMS) + 8 * 36  # parameters, running statistics, and how many batches they are of
 BATCH = (256 * MB - WHOLE) // EACH
 
+LLAMA = 32 * (4096 * 4096 * 2 + 3 * 4096 * 14336) + 4096 * 128256  # weights in products, without keys' and values'
+ATTENDS = 32 * 2 * 32 * 128  # MACs for each token that was read: 32 layers, scores and values, 32 heads of 128
+
+
+def _cached(heads: int, context: int) -> str:
+    """A row's first words: 32 layers, keys and values of so many heads of 128, in 2 bytes each; attention's share."""
+    attention = ATTENDS * (context + 1)
+    share = attention / (attention + LLAMA + 32 * 2 * 4096 * heads * 128)
+    return f"{heads} {context:,} {2 * 2 * 32 * heads * 128 * context / MB:,.2f} {share:.1%}"
+
+
 # What must be printed, each as the words of one line in their order.
 PROMISED = {
     "what_fits": [
@@ -61,6 +73,11 @@ PROMISED = {
         f"MACs = {(3_663_761_408 - 512 * 1000) // 224**2:,}·size² + {512 * 1000:,}",
         f"at 256, which was not scanned: {(3_663_761_408 - 512 * 1000) // 7**2 * 8**2 + 512 * 1000:,}",
         f"batch: {BATCH}, {256 * MB - WHOLE - BATCH * EACH:,} bytes are left, and {BATCH + 1} do not fit",
+    ],
+    "kv_cache": [
+        *(_cached(heads, context) for heads in (32, 8) for context in (1024, 8192, 131072)),
+        f"cache = {2 * 2 * 32 * 32 * 128:,}·context bytes",
+        f"cache = {2 * 2 * 32 * 8 * 128:,}·context bytes",
     ],
     "resnet34": [
         f"{RESNET34:,} parameters, {RESNET34 * 4 / MB:.2f} MB",
@@ -153,8 +170,8 @@ def missing(promised: list[str], lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("name", PROMISED)
 def test_example(name, restored_registries) -> None:
-    if name == "ensemble":
-        pytest.importorskip("timm")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     lines = run(name)
     assert missing(PROMISED[name], lines) == [], lines
 

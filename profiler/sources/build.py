@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from profiler import errors
+from profiler.trace.guard import uncollected
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.recorder import misses_values
 
@@ -69,7 +70,8 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
     _check_arguments(builder, kwargs, name)
     state = torch.get_rng_state()
     try:
-        with torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
+        # Some thousand modules at once make the collector walk all that was imported, again and again.
+        with uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
         if not is_small and not misses_values(error):

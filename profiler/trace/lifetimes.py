@@ -48,8 +48,19 @@ class Lifetimes:
 
     def born(self, held: Any, size_bytes: int) -> int:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
+        return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))
+
+    def handed(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+        """A storage that was there before the run, and that the model may release."""
+        known = self.find(tensor)
+        if known is not None:
+            return known
+        held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
+        return self._followed(held, Storage(layout.storage_bytes if held is tensor else held.nbytes(), role, -1))
+
+    def _followed(self, held: Any, storage: Storage) -> int:
         index = len(self.storages)
-        self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
+        self.storages.append(storage)
         watch = _Watch(held, self._released)
         watch.index = index
         watch.address = address = held._cdata

@@ -131,6 +131,16 @@ class Recorder(LeanDispatchMode):
         self._kept.append(tensor)
         return info
 
+    def hand(self, tensor: Tensor, role: str) -> None:
+        """Make a tensor known that is the model's from now on, to keep or to release."""
+        layout, is_meta = layout_of(tensor), tensor.is_meta
+        index = self.lifetimes.handed(tensor, layout, role)
+        tensor.__dict__[_MARK] = Info(self._token, layout, index, self.run_real or not is_meta, is_meta)
+
+    def home(self, tensor: Tensor) -> int | None:
+        """The storage that a tensor lives in; None where no operator ever saw it."""
+        return self.lifetimes.find(tensor)
+
     def give_packed(self, held: Any, role: str, owners: Sequence[int] = ()) -> list[tuple[Part, int]]:
         """Make the tensors known that a packed object holds; each is given with its storage."""
         found = self._packed.get(hash(held))
@@ -161,7 +171,7 @@ class Recorder(LeanDispatchMode):
 
     def homes(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The storages that tensors live in; those that no operator ever saw are left out."""
-        found = [self.lifetimes.find(tensor) for tensor in tensors]
+        found = [self.home(tensor) for tensor in tensors]
         return tuple(dict.fromkeys(index for index in found if index is not None))
 
     def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor]) -> None:

@@ -17,8 +17,8 @@ from torch import nn
 
 from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
-from profiler.records import BACKWARD, UPDATE, Caller, Trace, Weight
-from profiler.trace import memo, operators
+from profiler.records import BACKWARD, UPDATE, Cached, Caller, Trace, Weight
+from profiler.trace import cache, memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
 from profiler.trace.guard import Guard, in_mode, uncollected
@@ -41,6 +41,11 @@ _one_at_a_time = threading.RLock()
 
 def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
     """Run the subject once and record it. The model comes back as it was, also when it raises."""
+    return run(subject, under)[0]
+
+
+def run(subject: Subject, under: Conditions = AS_IT_IS) -> tuple[Trace, Any]:
+    """The same, with what the model returned: tensors as the engine had them."""
     with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False):  # whatever the caller is in
         operators.keep_up()
         memo.keep_up()
@@ -53,10 +58,10 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
             subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
-            found = _attempt(subject, structure, under, real=False)
+            found, output = _attempt(subject, structure, under, real=False)
         except NeedsValues as reason:
-            found = _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
-        return found if weighed is None else _with_zeros(found, weighed)
+            found, output = _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
+        return found if weighed is None else _with_zeros(found, weighed), output
 
 
 def _weighed(subject: Subject) -> nn.Module:
@@ -73,7 +78,7 @@ def _with_zeros(found: Trace, model: nn.Module) -> Trace:
     return dataclasses.replace(found, parameters=tuple(with_zeros(list(found.parameters), modules)))
 
 
-def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
+def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bool) -> tuple[Trace, Any]:
     """A run in the midst of which something was imported is made again.
 
     What importing leaves behind for the garbage collector holds on to the frames of the run, and so to its tensors.
@@ -84,16 +89,16 @@ def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bo
     return found if len(sys.modules) == before else _run(subject, structure, under, real)
 
 
-def _run(subject: Subject, structure: Structure, under: Conditions, real: bool) -> Trace:
+def _run(subject: Subject, structure: Structure, under: Conditions, real: bool) -> tuple[Trace, Any]:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
     if under.training is not None:
-        return _TrainingRun(subject, structure, under, real, _with_graph(real)).trace()
+        return _TrainingRun(subject, structure, under, real, _with_graph(real)).made()
     try:
-        return _Run(subject, structure, under, real, torch.inference_mode()).trace()
+        return _Run(subject, structure, under, real, torch.inference_mode()).made()
     except errors.ModelFailed as failure:
         if not _wants_autograd(failure.__cause__):
             raise
-        return _Run(subject, structure, under, real, torch.no_grad()).trace()
+        return _Run(subject, structure, under, real, torch.no_grad()).made()
 
 
 def _wants_autograd(error: BaseException | None) -> bool:
@@ -151,6 +156,12 @@ class _Run:
         self._device = _device(self._model) if real else META
         self._step = None if under.training is None else Step(structure.owner)
         self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
+        self._output: Any = None
+        self._cache: tuple[Cached, ...] = ()
+
+    def made(self) -> tuple[Trace, Any]:
+        """The record, and what the model returned."""
+        return self.trace(), self._output
 
     def trace(self) -> Trace:
         structure = self._structure
@@ -185,6 +196,7 @@ class _Run:
             phases=() if self._step is None else self._step.phases(len(recorder.calls)),
             asked=self._under.said(),
             notes=self._subject.notes,
+            cache=self._cache,
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:
@@ -201,7 +213,11 @@ class _Run:
             return tensor
 
         made = once(ready)
-        return map_leaves(made, self._subject.args), map_leaves(made, dict(self._subject.kwargs))
+        caches = {name: cache.fresh(kept) for name, kept in self._subject.cache.items()}
+        for kept in caches.values():
+            for item in list(cache.held(kept)):
+                recorder.hand(item.tensor, "cache")
+        return map_leaves(made, self._subject.args), {**map_leaves(made, dict(self._subject.kwargs)), **caches}
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
         """The forward pass, and what follows it; returns the storages of its output.
@@ -225,6 +241,7 @@ class _Run:
         if recorder.asked is not None:  # the model caught it, and took another way than it does with values
             raise recorder.asked
         recorder.lifetimes.settle()
+        self._output, self._cache = output, tuple(cached(output, recorder))
         return recorder.homes(leaves(output))
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -279,6 +296,18 @@ class _TrainingRun(_Run):
             assert self._under.training is not None
             assert self._under.training.optimizer is not None
             raise errors.OptimizerFailed(self._under.training.optimizer, error) from error
+
+
+def cached(output: Any, recorder: Recorder) -> Iterator[Cached]:
+    """The tensors of the cache that a model returned, where it returned one."""
+    found = cache.returned(output)
+    if found is None:
+        return
+    name, kept = found
+    for path, owner, tensor in cache.held(kept):
+        home = recorder.home(tensor)
+        if home is not None:
+            yield Cached(f"{name}.{path}", owner, recorder.record_of(tensor), home)
 
 
 def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:

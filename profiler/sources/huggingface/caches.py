@@ -1,0 +1,25 @@
+"""Caches of another kind than the one that a model makes for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from profiler import errors
+from profiler.sources.huggingface.configs import transformers
+
+# By name: a configuration and how many tokens a sequence there will be, to the library's own object. Its caches of
+# packed integers ("quanto", "hqq") are not among them: their kernels do not run on meta tensors.
+_CACHES: Mapping[str, Callable[[Any, int], Any]] = {
+    "dynamic": lambda config, tokens: transformers().DynamicCache(config=config),
+    "static": lambda config, tokens: transformers().StaticCache(config=config, max_cache_len=tokens),
+    "fp8": lambda config, tokens: transformers().QuantizedCache(backend="fp8", config=config),
+}
+
+
+def empty_cache(model: Any, kind: str, tokens: int, name: str) -> Any:
+    """An empty cache for a model; raises `errors.NoSuchCache` where the library has none such for it."""
+    try:
+        return _CACHES[kind](model.config, tokens)
+    except Exception as error:  # each kind has its own conditions, and a package that it needs
+        raise errors.NoSuchCache(name, kind, error) from error
