@@ -14,8 +14,8 @@ class Subject:
     """A model and what to feed it. `TensorSpec`s among the arguments stand for tensors of that shape.
 
     `rebuild` makes the model again with real weights, for models that were built without. `notes` are sentences about
-    the model that a report has to have. `cache` is what an earlier run returned for this one to go on from, by the names
-    of arguments; a run is handed a copy of it.
+    the model that a report has to have. `cache` is what an earlier run returned for this one to go on from, by the
+    names of arguments; a run is handed a copy of it.
     """
 
     model: nn.Module
