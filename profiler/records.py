@@ -294,7 +294,7 @@ class Input:
 class Trace:
     """Everything recorded about one forward pass, or one training step. See the module's opening text.
 
-        `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
+    `outputs` are the storages of the tensors that the model returned. `phases` are those of a training step, in order;
     none in inference. `asked` is what the user wanted otherwise than usual: a dtype, an optimizer, ...
     `cache` is what the model returned for the next run to go on from. `header` is there where a file was read that
     holds no code: then nothing ran, and what a run would tell is not known. `notes` are sentences about what was found:
