@@ -3,8 +3,8 @@
 from profiler.crosscheck import CrossCheck, cross_check
 from profiler.differences import Diff, diff
 from profiler.errors import CheckFailed, ProfileError
-from profiler.generating import generation
 from profiler.largest import largest_batch
+from profiler.llm.generating import generation
 from profiler.ops import Cost, formula, free, product
 from profiler.profiles import Profile
 from profiler.profiling import compare, profile

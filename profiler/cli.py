@@ -411,7 +411,7 @@ def _generation(chosen: Options, generating: Generating) -> int:
     """Run the phases of a language model, at one length of its prompt or at several; render."""
     if generating.lengths:
         return _lengths(chosen, generating)
-    from profiler.generating import generated
+    from profiler.llm.generating import generated
 
     (model,) = chosen.models
     with _opened(chosen) as file:
@@ -426,7 +426,7 @@ def _generation(chosen: Options, generating: Generating) -> int:
 
 def _lengths(chosen: Options, generating: Generating) -> int:
     """A row for each length; one that fails keeps its row."""
-    from profiler.generating import at_length, of_rows
+    from profiler.llm.generating import at_length, of_rows
 
     (model,), wish = chosen.models, generating.wish
     with _opened(chosen) as file:

@@ -9,9 +9,9 @@ import typer
 
 from profiler import budget_file, conventions, errors, metrics, peers
 from profiler.crosscheck import ALL
-from profiler.generation import CACHES
+from profiler.llm.generation import CACHES
+from profiler.llm.phases import PHASES
 from profiler.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
-from profiler.phases import PHASES
 from profiler.render import FORMATS
 from profiler.schemes import SCHEMES
 from profiler.sources import holds_weights_alone

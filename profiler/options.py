@@ -31,15 +31,15 @@ from profiler.conditions import Conditions
 from profiler.crosscheck import DEFAULT_TOOLS, tool_names
 from profiler.diff_tables import CHANGE_COLUMNS
 from profiler.differences import FIGURES, TOP
-from profiler.generating import Wish, wished
-from profiler.generation_tables import PHASE_COLUMNS, length_columns
 from profiler.increase import Limits, limits
 from profiler.largest import limit
+from profiler.llm.generating import Wish, wished
+from profiler.llm.phases import BOTH
+from profiler.llm.tables import PHASE_COLUMNS, length_columns
 from profiler.metrics import Metric, Metrics
 from profiler.model_list import Listed, ModelList
 from profiler.model_tables import check_layout
 from profiler.peers.run import TIME_LIMIT_S
-from profiler.phases import BOTH
 from profiler.render import format_of, renderer
 from profiler.scan_tables import SCAN_COLUMNS
 from profiler.schemes import SCHEMES, named

@@ -15,9 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, archive, generation, memory, profile
-from profiler.attention import attention_macs
-from profiler.cached import by_kind, parts
-from profiler.generation import Generation
+from profiler.llm.attention import attention_macs
+from profiler.llm.cached import by_kind, parts
+from profiler.llm.generation import Generation
 from profiler.profiling import profile_spec
 from profiler.sources import load
 from profiler.sources.spec import Feed

@@ -56,7 +56,7 @@ def _measured(layers: int, seq: int) -> dict[str, float]:
     warnings.simplefilter("ignore")
     from transformers.models.llama import modeling_llama  # noqa: F401  what building imports
 
-    from profiler.phases import Phase
+    from profiler.llm.phases import Phase
     from profiler.profiles import Profile
     from profiler.sources import load
     from profiler.sources.spec import Feed

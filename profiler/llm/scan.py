@@ -9,8 +9,8 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers import Answer
-from profiler.generation import Generation
-from profiler.phases import Phase
+from profiler.llm.generation import Generation
+from profiler.llm.phases import Phase
 from profiler.polynomial import Polynomial, through
 from profiler.tables import Table
 
@@ -76,16 +76,16 @@ class GenerationScan(Answer):
         }
 
     def tables(self) -> Iterator[Table]:
-        from profiler.generation_tables import length_table  # which is about this
+        from profiler.llm.tables import length_table  # which is about this
 
         yield length_table(self)
 
     def raw_table(self) -> Table:
-        from profiler.generation_tables import raw_length_table
+        from profiler.llm.tables import raw_length_table
 
         return raw_length_table(self)
 
     def data(self) -> dict[str, Any]:
-        from profiler.generation_tables import length_data
+        from profiler.llm.tables import length_data
 
         return length_data(self)

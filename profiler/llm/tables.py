@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from profiler.cached import Part, by_kind, parts
-from profiler.generation import Generation
-from profiler.generation_scan import FIGURES, GenerationScan
-from profiler.generation_scan import Row as Length
-from profiler.phases import BOTH, DECODE, PREFILL, Phase, Steps
+from profiler.llm.cached import Part, by_kind, parts
+from profiler.llm.generation import Generation
+from profiler.llm.phases import BOTH, DECODE, PREFILL, Phase, Steps
+from profiler.llm.scan import FIGURES, GenerationScan
+from profiler.llm.scan import Row as Length
 from profiler.polynomial import HIGHEST, Polynomial
 from profiler.profiles import Profile
 from profiler.tables import Column, Row, Table, Unit, chosen_columns, run_note, uncounted, unit_note, versions_note

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiler.answers import Answer
-from profiler.cached import by_kind
-from profiler.phases import BOTH, Phase, Steps
+from profiler.llm.cached import by_kind
+from profiler.llm.phases import BOTH, Phase, Steps
 from profiler.profiles import Profile
 from profiler.tables import Table
 
@@ -63,16 +63,16 @@ class Generation(Answer):
         return dict(found)
 
     def tables(self) -> Iterator[Table]:
-        from profiler.generation_tables import generation_tables  # which is about this
+        from profiler.llm.tables import generation_tables  # which is about this
 
         return generation_tables(self)
 
     def raw_table(self) -> Table:
-        from profiler.generation_tables import raw_generation_table
+        from profiler.llm.tables import raw_generation_table
 
         return raw_generation_table(self)
 
     def data(self) -> dict[str, Any]:
-        from profiler.generation_tables import generation_data
+        from profiler.llm.tables import generation_data
 
         return generation_data(self)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from profiler import conventions, errors
 from profiler.conditions import AS_IT_IS, Conditions, conditions
 from profiler.conventions import DEFAULT
-from profiler.decode_steps import Runs, summed
-from profiler.generation import CACHES, Generation
-from profiler.generation_scan import GenerationScan, Row
 from profiler.inputs import TensorSpec
-from profiler.phases import BOTH, PHASES, PREFILL, Phase
+from profiler.llm.decode_steps import Runs, summed
+from profiler.llm.generation import CACHES, Generation
+from profiler.llm.phases import BOTH, PHASES, PREFILL, Phase
+from profiler.llm.scan import GenerationScan, Row
 from profiler.profiles import Profile
 from profiler.records import Trace
 from profiler.scans import between_and_beyond

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from profiler.phases import SUMMED, Phase, Steps, Stretch
+from profiler.llm.phases import SUMMED, Phase, Steps, Stretch
 from profiler.polynomial import Polynomial, through
 from profiler.profiles import Profile
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from profiler.attention import attention_macs
-from profiler.cached import contents
+from profiler.llm.attention import attention_macs
+from profiler.llm.cached import contents
 from profiler.polynomial import Polynomial
 from profiler.profiles import Profile, known
 from profiler.records import Input, Trace

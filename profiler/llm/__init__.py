@@ -1,0 +1,1 @@
+"""Language models: what reading a prompt and writing each token cost, and the cache in between."""
