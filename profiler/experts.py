@@ -46,11 +46,12 @@ def _resting(weight: Weight, mixture: Mixture | None) -> int:
 
 def _found(trace: Trace) -> Iterator[Mixture]:
     """By the products of the forward pass, whose right factor is a stack of matrices."""
-    calls = _calls_by_module(trace)
-    for position, call in enumerate(trace.calls):
-        signature = trace.signatures[call.signature]
-        if signature.op not in _GROUPED:
+    grouped = {index for index, signature in enumerate(trace.signatures) if signature.op in _GROUPED}
+    calls = _calls_by_module(trace) if grouped else {}
+    for position, call in enumerate(trace.calls if grouped else ()):
+        if call.signature not in grouped:
             continue
+        signature = trace.signatures[call.signature]
         rows, stack, *_ = signature.args
         tokens = _tokens(calls[call.module], position)
         if isinstance(rows, Tensor) and isinstance(stack, Tensor) and rows.ndim == 2 and stack.ndim == 3 and tokens:
