@@ -109,7 +109,13 @@ class NoSuchSetting(ProfileError):
 
 class BadConfig(ProfileError):
     def __init__(self, spec: str, error: Exception) -> None:
-        super().__init__(f"{spec} is no configuration of a model ({first_line(error)}); mend it")
+        said = " ".join(str(error).split())
+        super().__init__(
+            f"{spec} is no configuration of a model ({said[:_LONGEST]}{'...' * (len(said) > _LONGEST)}); mend it"
+        )
+
+
+_LONGEST = 300  # characters: the library's reasons stand on several lines
 
 
 class NotInHub(ProfileError):
@@ -312,6 +318,14 @@ class NotFinite(CheckFailed):
     def __init__(self, path: str, tensors: int, named: Sequence[str]) -> None:
         which = ", ".join(named) + ", ..." * (tensors > len(named))
         super().__init__(f"{path}: {tensors:,} tensor{'s have' if tensors > 1 else ' has'} values not finite: {which}")
+
+
+class ConvertedWhenLoaded(ProfileError):
+    def __init__(self, path: str, model: str) -> None:
+        super().__init__(
+            f"{path} does not have the tensors of {model}, and transformers merges or splits those of such a model "
+            "while it loads them: whether it fits cannot be told from names and shapes; load it, and look at its report"
+        )
 
 
 class DoesNotFitModel(CheckFailed):

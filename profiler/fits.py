@@ -114,7 +114,11 @@ _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "
 def fit(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Fit:
     """Build what a spec names, without running it, and hold a checkpoint against it; raises `errors.ProfileError`."""
     found = naming.told_apart(checkpoints.read(path))
-    return _fit(model, path, _expected(model, feed or sources.Feed()), found, top)
+    feed = feed or sources.Feed()
+    made = _fit(model, path, _expected(model, feed), found, top)
+    if not made.passed and sources.converts(model, feed):
+        raise errors.ConvertedWhenLoaded(path, model)
+    return made
 
 
 def fit_trace(trace: Trace, path: str) -> Fit:

@@ -79,4 +79,4 @@ def _words(one: NonFinite) -> str:
 
 def check_values(path: str, done: Callable[[], None] = lambda: None) -> CheckedValues:
     """Read every value of a checkpoint; raises what `checkpoints.read` raises."""
-    return CheckedValues(path, values(checkpoints.read(path), done))
+    return CheckedValues(path, values(checkpoints.with_tensors(path), done))

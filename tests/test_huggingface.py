@@ -396,3 +396,33 @@ def test_a_live_model_comes_back_untouched() -> None:
     first = profile(model, kwargs=dict(subject.kwargs))
     assert before == ([list(m._forward_hooks) for m in model.modules()], set(vars(model.model.vision_tower)))
     assert profile(model, kwargs=dict(subject.kwargs)).totals == first.totals
+
+
+def test_more_tokens_than_positions_are_said() -> None:
+    subject = _loaded("hf:GPT2Config(n_layer=1, n_positions=40)", Feed(seq=41))
+    assert subject.notes == ("41 tokens are more than the 40 positions that its configuration has.",)
+    assert _loaded("hf:GPT2Config(n_layer=1, n_positions=40)", Feed(seq=40)).notes == ()
+
+
+def test_code_that_is_not_needed_is_said_not_to_be_run(tmp_path: Path) -> None:
+    spec = _folder(tmp_path / "m", auto_map={"AutoModelForCausalLM": "modeling_own.Own"}, **_TINY)
+    (note,) = profile(spec).trace.notes
+    assert "was not run: this is the library's LlamaForCausalLM" in note
+
+
+def test_an_architecture_may_stand_alone(tmp_path: Path) -> None:
+    assert profile(_folder(tmp_path / "m", architectures="LlamaModel", **_TINY)).layers[0].kind == "LlamaModel"
+
+
+def test_experts_that_are_stacked_when_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files keep them apart."""
+    loaded: Any = _loaded(_MIXTRAL).rebuild()  # type: ignore[misc]
+    loaded.save_pretrained(tmp_path / "m")
+    status, _, err = run(capsys, f"hf:{tmp_path / 'm'}", "--weights", str(tmp_path / "m"))
+    assert status == 2
+    assert "merges or splits" in err
+    dense: Any = _loaded(_LLAMA).rebuild()  # type: ignore[misc]
+    dense.save_pretrained(tmp_path / "d")
+    status, out, _ = run(capsys, f"hf:{tmp_path / 'd'}", "--weights", str(tmp_path / "d"))
+    assert status == 0
+    assert "yes" in out

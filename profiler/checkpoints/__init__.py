@@ -57,6 +57,14 @@ def in_folder(folder: str) -> str:
     raise errors.NoCheckpoint(folder, [])
 
 
+def with_tensors(path: str) -> Contents:
+    """The same of a file that holds some: for what says something about each of them."""
+    found = read(path)
+    if not found.entries:
+        raise errors.UnreadableCheckpoint(path, "it holds no tensor")
+    return found
+
+
 def _file(path: str) -> Contents:
     """By what it begins with, whatever it is called."""
     with opened(path) as data:

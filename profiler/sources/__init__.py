@@ -67,6 +67,14 @@ def holds_weights_alone(text: str) -> bool:
         return False
 
 
+def converts(text: str, feed: Feed) -> bool:
+    """Whether a library merges or splits the tensors of a spec's model while it loads them from a checkpoint."""
+    if parse(text).prefix != "hf":
+        return False
+    found: bool = _source("huggingface").converts(load(text, feed))
+    return found
+
+
 def published(trace: Trace) -> Published | None:
     """What is published about how good a model's weights are; None where that does not hold for what was run."""
     if trace.source not in _PUBLISHING:

@@ -34,7 +34,7 @@ def load(spec: Spec, feed: Feed) -> Trace:
         raise errors.NothingRan(spec.text, "--input and --batch have no effect")
     if spec.kwargs:
         raise errors.BadSpec(spec.text, "a file takes no arguments")
-    contents = checkpoints.read(spec.target)
+    contents = checkpoints.with_tensors(spec.target)
     return as_trace(spec.text, contents, naming.told_apart(contents))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.huggingface.configs import config_of, quiet
-from profiler.sources.huggingface.feeds import fed
+from profiler.sources.huggingface.feeds import fed, most_tokens
 from profiler.sources.huggingface.heads import head
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
@@ -24,10 +24,23 @@ def load(spec: Spec, feed: Feed) -> Subject:
         model = as_model(build(builder, {}, spec.text, is_small=False), spec.text)
         args, kwargs = fed(model, feed, spec.text)
     rebuild = partial(build_real, builder, {}, spec.text)
-    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config)))
+    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config, feed)))
 
 
-def _notes(model: Any, config: Any) -> Iterator[str]:
+def converts(subject: Subject) -> bool:
+    """Whether the library has more to do than to rename: it stacks the experts of a mixture, which files keep apart."""
+    from transformers.conversion_mapping import get_model_conversion_mapping
+
+    model: Any = subject.model
+    return any(type(step).__name__ == "WeightConverter" for step in get_model_conversion_mapping(model))
+
+
+def _notes(model: Any, config: Any, feed: Feed) -> Iterator[str]:
+    if getattr(config, "auto_map", None) and not feed.trusts_code:
+        yield f"Its files bring code of their own, which was not run: this is the library's {type(model).__name__}."
+    positions = most_tokens(model)
+    if feed.seq is not None and positions is not None and feed.seq > positions:
+        yield f"{feed.seq:,} tokens are more than the {positions:,} positions that its configuration has."
     said = getattr(config, "quantization_config", None)
     if said:
         get = said.get if isinstance(said, dict) else partial(getattr, said)

@@ -122,8 +122,14 @@ def _decoder_ids(needs: Needs, found: Mapping[str, Any]) -> dict[str, Any]:
 def _length(needs: Needs) -> int:
     if needs.seq is not None:
         return needs.seq
-    positions = [_get(needs.text, name) for name in ("max_position_embeddings", "max_target_positions")]
-    return min([_SEQ, *(most for most in positions if isinstance(most, int) and most > 0)])
+    return min(_SEQ, most_tokens(needs.model) or _SEQ)
+
+
+def most_tokens(model: Any) -> int | None:
+    """How many tokens of text its configuration has positions for; None where it does not say."""
+    text = model.config.get_text_config()
+    positions = [_get(text, name) for name in ("max_position_embeddings", "max_target_positions")]
+    return min((most for most in positions if isinstance(most, int) and most > 0), default=None)
 
 
 def _word(needs: Needs) -> int:

@@ -28,7 +28,8 @@ _TASKS = (
 
 def head(config: Any, spec: Spec) -> Any:
     """The class of `config.architectures`, which a spec can say too: `hf:BertConfig(architectures=["BertModel"])`."""
-    named = (config.architectures or [None])[0] or _usual(config.model_type)
+    said = config.architectures or [None]
+    named = (said if isinstance(said, str) else said[0]) or _usual(config.model_type)
     found = getattr(transformers(), named, None) if named else None
     if found is None:
         raise errors.NoSuchArchitecture(spec.text, named, config.model_type)
