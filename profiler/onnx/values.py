@@ -34,7 +34,6 @@ DTYPES: Mapping[int, str] = {
     TensorProto.INT4: "int4",
 }
 NUMBERS: Mapping[str, int] = {name: number for number, name in DTYPES.items()}
-NIBBLES = ("uint4", "int4")  # a file keeps two of them in a byte
 _SMALL = 1024  # elements of a constant that shapes may be computed from
 
 

@@ -19,11 +19,12 @@ from profiler.sources.spec import Feed, Published, Spec, parse
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-__all__ = ["Feed", "Published", "Spec", "holds_weights_alone", "load", "names", "parse", "published"]
+__all__ = ["Feed", "Published", "Spec", "converts", "holds_weights_alone", "load", "names", "parse", "published"]
 
 ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
+_TRANSFORMERS = "hf"  # the prefix of those that --seq and --trust-remote-code are about
 # Sources of architectures, whose weights are not there; by their prefix.
-PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, "hf": "huggingface"}
+PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, _TRANSFORMERS: "huggingface"}
 # Kinds of files, by how their names end.
 _OF_FILES: Mapping[str, str] = {
     **dict.fromkeys(checkpoints.SUFFIXES, "checkpoint"),
@@ -39,7 +40,7 @@ _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     """Find what a spec names: a model with its inputs, or a trace that was saved."""
     spec, feed = parse(text), feed or Feed()
-    if spec.prefix != "hf" and (feed.seq is not None or feed.trusts_code):
+    if spec.prefix != _TRANSFORMERS and (feed.seq is not None or feed.trusts_code):
         raise errors.OnlyTransformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
     kind = _of_file(spec)
     if kind is not None:
@@ -69,7 +70,7 @@ def holds_weights_alone(text: str) -> bool:
 
 def converts(text: str, feed: Feed) -> bool:
     """Whether a library merges or splits the tensors of a spec's model while it loads them from a checkpoint."""
-    if parse(text).prefix != "hf":
+    if parse(text).prefix != _TRANSFORMERS:
         return False
     found: bool = _source("huggingface").converts(load(text, feed))
     return found

@@ -17,21 +17,10 @@ from profiler.trace.layouts import META
 from profiler.trace.operators import each_tensor
 
 LARGEST = 1 << 22  # elements
-
-
 # What makes constants: all else that is made on a device that computes nothing has no values.
 _MAKERS = {
-    "arange",
-    "eye",
-    "full",
-    "linspace",
-    "logspace",
-    "ones",
-    "scalar_tensor",
-    "tril_indices",
-    "triu_indices",
-    "zeros",
-}
+    "arange", "eye", "full", "linspace", "logspace", "ones", "scalar_tensor", "tril_indices", "triu_indices", "zeros",
+}  # fmt: skip
 _CPU = torch.device("cpu")
 
 
@@ -40,7 +29,7 @@ def asks_for_meta(args: Any, kwargs: Any) -> bool:
     return kwargs.get("device") == META or any(value == META for value in args if type(value) is torch.device)
 
 
-def beside_meta(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+def with_values(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The arguments, so that what is made of constants alone has values, on whatever device it is asked for."""
     if not asks_for_meta(args, kwargs) or not _makes_constants(func, args):
         return args, kwargs

@@ -24,7 +24,7 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.constants import asks_for_meta, beside_meta, is_large
+from profiler.trace.constants import asks_for_meta, is_large, with_values
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
@@ -418,7 +418,7 @@ class Recorder(LeanDispatchMode):
             self._save_values((args, tuple(kwargs.values())))
         given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
         if not self.run_real:
-            args, kwargs = beside_meta(func, args, kwargs)
+            args, kwargs = with_values(func, args, kwargs)
         with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
             out = func(*args, **kwargs)
         if how is Manner.RUN:
