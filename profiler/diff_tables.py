@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from profiler.checkpoint_tables import held
 from profiler.describe import describe
 from profiler.differences import Change, Diff, Reason
 from profiler.layers import Layer
@@ -16,7 +17,6 @@ from profiler.tables import (
     Table,
     Unit,
     chosen_columns,
-    held,
     inputs_words,
     run_note,
     run_words,

@@ -12,8 +12,8 @@ from profiler.records import Trace, Weight
 _ORIGINAL, _MASK = "_orig", "_mask"  # of torch.nn.utils.prune
 
 
-class Format(NamedTuple):
-    """What is packed in one format: the parameters it stands for, and its bytes with what it takes to unpack them."""
+class Kind(NamedTuple):
+    """What is stored alike: the parameters it stands for, and its bytes with what it takes to unpack them."""
 
     name: str
     params: int
@@ -35,14 +35,27 @@ def bytes_by_dtype(trace: Trace) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def formats(trace: Trace) -> list[Format]:
-    """The formats of packed parameters, the largest first."""
+def kind(weight: Weight) -> str:
+    """The format of a packed weight, and the dtype of another."""
+    return weight.tensor.dtype if weight.packing is None else weight.packing.format
+
+
+def kinds(trace: Trace) -> list[Kind]:
+    """The kinds of all parameters, the largest first."""
+    return _kinds(_each_once(trace.parameters))
+
+
+def formats(trace: Trace) -> list[Kind]:
+    """Those of packed parameters alone."""
+    return _kinds([weight for weight in _each_once(trace.parameters) if weight.packing is not None])
+
+
+def _kinds(weights: Iterable[Weight]) -> list[Kind]:
     params, sizes = Counter[str](), Counter[str]()
-    for weight in _each_once(trace.parameters):
-        if weight.packing is not None:
-            params[weight.packing.format] += weight.numel
-            sizes[weight.packing.format] += weight.tensor.size_bytes
-    return [Format(name, params[name], size) for name, size in sizes.most_common()]
+    for weight in weights:
+        params[kind(weight)] += weight.numel
+        sizes[kind(weight)] += weight.tensor.size_bytes
+    return [Kind(name, params[name], size) for name, size in sizes.most_common()]
 
 
 def masks(trace: Trace) -> Masks:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from profiler import conventions, describe, model_tables, parameters, tables
+from profiler import conventions, describe, layer_tables, model_tables, parameters
 from profiler.onnx import rules
 from profiler.ops import registry
 
@@ -17,7 +17,7 @@ settings.load_profile("default")
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
-    (parameters, "_walkers"), (describe, "_shapes"), (tables, "LAYER_COLUMNS"),
+    (parameters, "_walkers"), (describe, "_shapes"), (layer_tables, "LAYER_COLUMNS"),
     (model_tables, "MODEL_COLUMNS"), (conventions, "_added"), (rules, "_rules"),
 )  # fmt: skip
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, compare, diff, profile
+from profiler.layer_tables import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
 from profiler.render import FORMATS, markdown, numbers, renderer, text
-from profiler.tables import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, Unit, View, layer_table
+from profiler.tables import Unit, View
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -16,10 +16,11 @@ from profiler.budget_tables import raw_budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import raw_diff_table
 from profiler.differences import Diff
+from profiler.layer_tables import STEP_COLUMNS, layer_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import STEP_COLUMNS, Column, Table, Unit, View, layer_table
+from profiler.tables import Column, Table, Unit, View
 
 SUFFIXES = (".csv",)
 

@@ -17,10 +17,11 @@ from profiler.budget_tables import budget_table
 from profiler.comparison import Comparison
 from profiler.diff_tables import diff_tables
 from profiler.differences import Diff
+from profiler.layer_tables import layer_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
-from profiler.tables import Column, Table, Unit, View, layer_table
+from profiler.tables import Column, Table, Unit, View
 
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]

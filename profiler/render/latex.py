@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from profiler.comparison import Comparison
 from profiler.conventions import DEFAULT
+from profiler.layer_tables import layer_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import grid, numbers
 from profiler.render.page import INDENT, SEPARATION, Page, fitted, plain
 from profiler.render.tex import breakable, escaped
-from profiler.tables import Column, Row, Table, View, layer_table
+from profiler.tables import Column, Row, Table, View
 
 SUFFIXES = (".tex",)
 _LONG = 40  # rows that a page can still hold, with a caption and notes
