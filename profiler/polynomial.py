@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 HIGHEST = 4  # of degrees: with a higher one, anything goes through few points
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -47,6 +48,16 @@ class Polynomial:
             term = _term(abs(coefficient), power, name)
             text += f" {sign} {term}" if text else ("−" * (coefficient < 0) + term)
         return text
+
+    def data(self, name: str) -> dict[str, Any]:
+        """For programs: whole coefficients as numbers, others as text ("1/256")."""
+        return {
+            "text": self.written(name),
+            "degree": self.degree,
+            "coefficients": [c.numerator if c.denominator == 1 else str(c) for c in self.coefficients],
+            "points": list(self.points),
+            "confirmations": self.confirmations,
+        }
 
 
 def through(values: Mapping[int, int], highest: int = HIGHEST) -> Polynomial | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from profiler.polynomial import HIGHEST, Polynomial
@@ -171,7 +170,7 @@ def scan_data(found: Scan) -> dict[str, Any]:
     if found.in_tokens and found.tokens is not None:
         tokens = {
             "symbol": token_symbol(found),
-            "number": _polynomial(found.tokens, found.varying.name),
+            "number": found.tokens.data(found.varying.name),
             "polynomials": _all(found.in_tokens, token_symbol(found)),
         }
     return {
@@ -188,21 +187,7 @@ def scan_data(found: Scan) -> dict[str, Any]:
 
 
 def _all(polynomials: Mapping[str, Polynomial | None], name: str) -> dict[str, Any]:
-    return {figure: None if p is None else _polynomial(p, name) for figure, p in polynomials.items()}
-
-
-def _polynomial(polynomial: Polynomial, name: str) -> dict[str, Any]:
-    return {
-        "text": polynomial.written(name),
-        "degree": polynomial.degree,
-        "coefficients": [_coefficient(c) for c in polynomial.coefficients],
-        "points": list(polynomial.points),
-        "confirmations": polynomial.confirmations,
-    }
-
-
-def _coefficient(value: Fraction) -> int | str:
-    return value.numerator if value.denominator == 1 else str(value)
+    return {figure: p and p.data(name) for figure, p in polynomials.items()}
 
 
 def _point(point: Point) -> dict[str, Any]:

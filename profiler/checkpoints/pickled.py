@@ -10,6 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from profiler import errors
@@ -166,7 +167,8 @@ def _contents(format: str, path: str, made: Any, places: Mapping[str, Place], le
 
 
 def _entry(keys: Keys, ref: TensorRef, places: Mapping[str, Place], indices: dict[str, int]) -> Entry:
-    held = tensor(ref.shape, ref.dtype, None if _is_row_major(ref) else ref.strides)
+    held = tensor(ref.shape, ref.dtype, ref.strides)
+    held = replace(held, strides=None) if held.is_contiguous else held
     name = quoted(".".join(map(str, keys)))
     if ref.storage is None:
         return Entry(keys, held, None)
@@ -180,15 +182,6 @@ def _entry(keys: Keys, ref: TensorRef, places: Mapping[str, Place], indices: dic
         raise Malformed(f"{name} takes {claimed:,} bytes of its storage, which has {place.size_bytes:,}")
     index = indices.setdefault(ref.storage.key, len(indices))
     return Entry(keys, held, index, ref.offset * bits // 8)
-
-
-def _is_row_major(ref: TensorRef) -> bool:
-    expected = 1
-    for size, stride in zip(reversed(ref.shape), reversed(ref.strides), strict=True):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True
 
 
 def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:

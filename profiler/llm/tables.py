@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from profiler.llm.cached import Part, by_kind, parts
@@ -12,7 +11,7 @@ from profiler.llm.generation import Generation
 from profiler.llm.phases import BOTH, DECODE, PREFILL, Phase, Steps
 from profiler.llm.scan import FIGURES, GenerationScan
 from profiler.llm.scan import Row as Length
-from profiler.polynomial import HIGHEST, Polynomial
+from profiler.polynomial import HIGHEST
 from profiler.profiles import Profile
 from profiler.tables import Column, Row, Table, Unit, chosen_columns, run_note, uncounted, unit_note, versions_note
 
@@ -329,7 +328,7 @@ def length_data(found: GenerationScan) -> dict[str, Any]:
         "weight_bytes": first.weight_bytes,
         "rows": [_length_data(row) for row in found.rows],
         "polynomials": {
-            phase: {figure: _polynomial(p) for (name, figure), p in found.polynomials.items() if name == phase}
+            phase: {figure: p and p.data("n") for (name, figure), p in found.polynomials.items() if name == phase}
             for phase in dict.fromkeys(name for name, _ in found.polynomials)
         },
         "probes": sorted(found.probes),
@@ -341,19 +340,3 @@ def _length_data(row: Length) -> dict[str, Any]:
     if row.found is None:
         return {"context": row.value, "phases": None, "error": str(row.failure)}
     return {"context": row.value, "phases": [_phase_data(phase) for phase in row.found.phases]}
-
-
-def _polynomial(polynomial: Polynomial | None) -> dict[str, Any] | None:
-    if polynomial is None:
-        return None
-    return {
-        "text": polynomial.written("n"),
-        "degree": polynomial.degree,
-        "coefficients": [_coefficient(value) for value in polynomial.coefficients],
-        "points": list(polynomial.points),
-        "confirmations": polynomial.confirmations,
-    }
-
-
-def _coefficient(value: Fraction) -> int | str:
-    return value.numerator if value.denominator == 1 else str(value)

@@ -93,34 +93,24 @@ for _onnx, _aten in (*_FOLDS.items(), ("ReduceLogSumExp", "logsumexp")):
     _register(_onnx, _aten)
 
 
-def _reduced(node: Given, before: str, after: str = "") -> Iterator[Part]:
-    """A sum of something of each element, and something of the sum."""
+# What is done to each element before the sum, and to the sum.
+_REDUCED = {
+    "ReduceL1": ("abs", ""),
+    "ReduceL2": ("square", "sqrt"),
+    "ReduceSumSquare": ("square", ""),
+    "ReduceLogSum": ("", "log"),
+}
+
+
+@rule(*_REDUCED)
+def reduced(node: Given) -> Iterator[Part]:
+    before, after = _REDUCED[node.op]
     between = node.like(node.x) if before else node.x
     if before:
         yield Part(f"aten.{before}", (node.x,), between)
     yield Part("aten.sum", (between, _axes(node)), node.out)
     if after:
         yield Part(f"aten.{after}_", (node.out,), node.out)
-
-
-@rule("ReduceL1")
-def reduce_l1(node: Given) -> Iterator[Part]:
-    yield from _reduced(node, "abs")
-
-
-@rule("ReduceL2")
-def reduce_l2(node: Given) -> Iterator[Part]:
-    yield from _reduced(node, "square", "sqrt")
-
-
-@rule("ReduceSumSquare")
-def reduce_sum_square(node: Given) -> Iterator[Part]:
-    yield from _reduced(node, "square")
-
-
-@rule("ReduceLogSum")
-def reduce_log_sum(node: Given) -> Iterator[Part]:
-    yield from _reduced(node, "", "log")
 
 
 @rule("LpNormalization")
