@@ -433,3 +433,14 @@ def test_a_file_without_tensors_is_no_checkpoint(
     status, out, err = run(capsys, str(tmp_path / "empty.pt"), *option)
     assert (status, out) == (2, "")
     assert "it holds no tensor" in err
+
+
+def test_a_file_of_any_name_is_told_by_its_beginning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"a": torch.zeros(3, 5)}, tmp_path / "weights")
+    status, out, _ = run(capsys, str(tmp_path / "weights"))
+    assert status == 0
+    assert "a 3×5" in out
+    (tmp_path / "notes").write_text("no weights")
+    status, _, err = run(capsys, str(tmp_path / "notes"))
+    assert status == 2
+    assert "begins with b'no weigh'" in err

@@ -100,12 +100,13 @@ def _all_names() -> Iterator[str]:
 
 
 def _of_file(spec: Spec) -> str | None:
-    """By a name's end; a folder is one of checkpoints, if it is written as a path: a model may be called like it."""
+    """By a name's end; what else is written as a path is a checkpoint, if it is there: models may be called like it."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
     if spec.prefix is not None:
         return None if kind == "checkpoint" else kind
     is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
-    return "checkpoint" if kind is None and is_path and os.path.isdir(spec.target) else kind
+    is_code = spec.target.endswith(".py")
+    return "checkpoint" if kind is None and is_path and not is_code and os.path.exists(spec.target) else kind
 
 
 def _source(name: str) -> Any:
