@@ -456,7 +456,8 @@ class BadAmp(ProfileError):
 class InputsNeeded(ProfileError):
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"{model} does not say what it takes; give it shapes like 1x3x224x224, on the command line with --input"
+            f"{model} does not say what it takes; give it shapes like 1x3x224x224 or ids=1x128:int64, "
+            "on the command line with --input"
         )
 
 
