@@ -15,12 +15,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, profile
-from profiler.conditions import AS_IT_IS
 from profiler.ops import cost
 from profiler.ops.cost import Cost
-from profiler.trace import Subject
-from profiler.trace.modules import Structure
-from profiler.trace.run import _Run
+from profiler.trace import Subject, trace
 from tests.strategies import trees
 
 a_thousand = settings(max_examples=1000)
@@ -63,10 +60,7 @@ def test_macs_are_half_of_torchs_own_counter(tree: Tree) -> None:
 def test_meta_and_cpu_agree(tree: Tree) -> None:
     model, shape = tree
     subject = Subject(model, "model", "live", (torch.rand(shape),))
-    dry, wet = (
-        Profile(_Run(subject, Structure(model), AS_IT_IS, real, torch.inference_mode()).trace())
-        for real in (False, True)
-    )
+    dry, wet = (Profile(trace(subject, real=real)) for real in (False, True))
     assert (dry.trace.engine, wet.trace.engine) == ("meta", "cpu")
     assert [layer.total for layer in dry.layers] == [layer.total for layer in wet.layers]
     assert dry.totals == wet.totals

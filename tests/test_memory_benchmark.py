@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from profiler import profile
+from tests.benchmarks import memory_findings, memory_training
 from tests.benchmarks.allocations import Recording, alive_at_peak, peak_bytes, record
 from tests.benchmarks.isolated import Lost, each
 from tests.benchmarks.memory_findings import Group, differences
@@ -210,3 +211,17 @@ def _behave(how: str) -> str:
 class _Chain(nn.Module):
     def forward(self, x):
         return _two_steps(x)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_the_tracker_on_real_tensors_says_what_was_predicted(train: bool) -> None:
+    model, inputs = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)), (torch.rand(4, 16),)
+    tracked = (memory_training if train else memory_findings).tracked_on_cpu(model, inputs)
+    assert tracked == profile(model, inputs, train=train).totals.peak_activation_bytes > 0
+
+
+def test_a_benchmark_finding_is_whole() -> None:
+    """Nothing that should have been measured is a note instead."""
+    found = memory_training.find("gru, head only")
+    assert found.notes == ()
+    assert found.tracked == found.tensors == found.predicted

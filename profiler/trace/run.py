@@ -39,12 +39,15 @@ from profiler.versions import versions
 _one_at_a_time = threading.RLock()
 
 
-def trace(subject: Subject, under: Conditions = AS_IT_IS) -> Trace:
-    """Run the subject once and record it. The model comes back as it was, also when it raises."""
-    return run(subject, under)[0]
+def trace(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> Trace:
+    """Run the subject once and record it. The model comes back as it was, also when it raises.
+
+    real: run it on real tensors at once, and not on meta tensors first.
+    """
+    return run(subject, under, real)[0]
 
 
-def run(subject: Subject, under: Conditions = AS_IT_IS) -> tuple[Trace, Any]:
+def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> tuple[Trace, Any]:
     """The same, with what the model returned: tensors as the engine had them."""
     with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False):  # whatever the caller is in
         operators.keep_up()
@@ -58,6 +61,8 @@ def run(subject: Subject, under: Conditions = AS_IT_IS) -> tuple[Trace, Any]:
             subject = prepared(subject, under)
             structure = Structure(subject.model)
         try:
+            if real:
+                raise NeedsValues("a run on real tensors was asked for")
             found, output = _attempt(subject, structure, under, real=False)
         except NeedsValues as reason:
             found, output = _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)

@@ -11,12 +11,9 @@ import torch
 from torch import nn
 
 from profiler import Profile, memory, profile, sources
-from profiler.conditions import AS_IT_IS
 from profiler.records import Storage, Trace
-from profiler.trace import Subject
+from profiler.trace import Subject, trace
 from profiler.trace.feed import map_leaves, random_values
-from profiler.trace.modules import Structure
-from profiler.trace.run import _attempt
 from tests.benchmarks.allocations import Recording, alive_at_peak, peak_bytes, plain_kernels, record, uncollected
 
 MOST_BYTES = 4 * 1024**3  # of weights and activations together, since models are run for real
@@ -126,7 +123,7 @@ def tracked_on_cpu(model: nn.Module, inputs: tuple[Any, ...]) -> int:
     """The peak by the lifetimes of storages, as predicted, but of real ones."""
     subject = Subject(model, type(model).__name__, "live", inputs)
     with plain_kernels(), uncollected():
-        return memory.peak_bytes(_attempt(subject, Structure(model), AS_IT_IS, real=True))
+        return memory.peak_bytes(trace(subject, real=True))
 
 
 # Comparing ------------------------------------------------------------------------------------------------------------

@@ -13,10 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from profiler import Profile, memory, profile
 from profiler.conditions import conditions
 from profiler.inputs import parse
-from profiler.trace import Subject
+from profiler.trace import Subject, trace
 from profiler.trace.feed import leaves, placeholder, random_values
-from profiler.trace.modules import Structure
-from profiler.trace.run import _attempt
 from tests.benchmarks.allocations import plain_kernels, record, uncollected
 from tests.benchmarks.memory_findings import Finding, Tracked, compared
 from tests.benchmarks.memory_training_models import TRAINING
@@ -62,7 +60,7 @@ def tracked_on_cpu(model: nn.Module, inputs: tuple[Any, ...]) -> int:
     """The peak by the lifetimes of storages, as predicted, but of real ones."""
     subject = Subject(model, type(model).__name__, "live", inputs)
     with plain_kernels(), uncollected():
-        return memory.peak_bytes(_attempt(subject, Structure(model), conditions(train=True), real=True))
+        return memory.peak_bytes(trace(subject, conditions(train=True), real=True))
 
 
 def torch_macs(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> int:
