@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen.output.write_text(text + "\n", encoding="utf-8")
     else:
         print(text)
-    return 0 if findings and all(finding.is_equal for finding in findings) else 1
+    return 0 if findings and all(finding.is_equal and finding.tracked is not None for finding in findings) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

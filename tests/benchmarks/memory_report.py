@@ -47,10 +47,9 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     yield f"- {len(findings)} models, of which {len(ran)} were measured"
     yield f"- no workspace at the peak: {_share(without)} are predicted to the byte"
     yield f"- workspace at the peak: {_share(with_)} are equal to the tensors"
-    tracked = [f for f in ran if f.tracked is not None]
-    agreeing = sum(f.tracked == f.tensors for f in tracked)
-    yield f"- the tracker on real tensors is equal to the tensors on {agreeing} of {len(tracked)}"
-    yield f"- and to the prediction on {sum(f.tracked == f.predicted for f in tracked)} of {len(tracked)}"
+    agreeing = sum(f.tracked == f.tensors for f in ran)
+    yield f"- the tracker on real tensors is equal to the tensors on {agreeing} of {len(ran)}"
+    yield f"- and to the prediction on {sum(f.tracked == f.predicted for f in ran)} of {len(ran)}"
 
 
 def _counted(findings: Sequence[Finding]) -> Iterator[str]:
