@@ -37,7 +37,8 @@ def profile(
 
     model: a `torch.nn.Module`, which comes back untouched, or a spec such as "resnet34" or "timm:dpn92".
     inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
-        passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own.
+        passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own, and so has
+        a model of transformers.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
     asked: the conditions of the run: dtype, train, optimizer, amp, freeze, checkpoint; see `conditions.Asked`.
@@ -48,7 +49,7 @@ def profile(
     if isinstance(model, str):
         positional, named = arguments(inputs, kwargs)
         return profile_spec(model, Feed(positional, named), convention, under)
-    return _profile(_live(model, inputs, kwargs), convention, under)
+    return _profile(sources.subject_of(model, Feed(*arguments(inputs, kwargs))), convention, under)
 
 
 def profile_spec(spec: str, feed: Feed, convention: str, under: Conditions = AS_IT_IS) -> Profile:
@@ -60,7 +61,7 @@ def profile_live(
     model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], convention: str, under: Conditions = AS_IT_IS
 ) -> Profile:
     """The profile of a model that is there, fed with these arguments."""
-    return _profile(_subject(model, args, kwargs), convention, under)
+    return _profile(sources.subject_of(model, Feed(args, kwargs)), convention, under)
 
 
 def compare(
@@ -149,21 +150,6 @@ def _profile(found: Any, convention: str, under: Conditions) -> Profile:
 
 def _name(found: Any) -> str:
     return str(found.model if isinstance(found, Trace) else found.name)
-
-
-def _live(model: Any, inputs: Any, kwargs: Mapping[str, Any] | None) -> Any:
-    return _subject(model, *arguments(inputs, kwargs))
-
-
-def _subject(model: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-    from profiler.trace import Subject
-
-    name = type(model).__name__
-    if not callable(getattr(model, "named_modules", None)):
-        raise errors.NotAModel("the object given", name)
-    if not positional and not named:
-        raise errors.InputsNeeded(name)
-    return Subject(model, name, "live", positional, named)
 
 
 def arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:

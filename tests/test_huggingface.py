@@ -426,3 +426,11 @@ def test_experts_that_are_stacked_when_loaded(tmp_path: Path, capsys: pytest.Cap
     status, out, _ = run(capsys, f"hf:{tmp_path / 'd'}", "--weights", str(tmp_path / "d"))
     assert status == 0
     assert "yes" in out
+
+
+def test_a_live_model_is_fed_as_its_configuration_says() -> None:
+    model: Any = _loaded(_LLAMA).rebuild()  # type: ignore[misc]
+    assert profile(model).totals == profile(_LLAMA).totals
+    assert profile(model, "input_ids=1x16:int64").trace.inputs[0].shape == (1, 16)
+    (account,) = cross_check(model, tools="thop").accounts
+    assert account.closes

@@ -127,25 +127,11 @@ def _subject(model: nn.Module | str, feed: Feed) -> Subject:
     from profiler import sources
 
     if not isinstance(model, str):
-        return _live(model, feed)
+        return sources.subject_of(model, feed)
     found = sources.load(model, feed)
     if isinstance(found, Trace):
         raise errors.NoPhases(model)
     return found
-
-
-def _live(model: nn.Module, feed: Feed) -> Subject:
-    """A model of transformers is fed as its configuration says, any other one with what the user gives."""
-    from profiler.trace import Subject
-
-    name = type(model).__name__
-    if hasattr(model, "input_modalities") and hasattr(model, "config"):
-        from profiler.sources.huggingface.feeds import fed
-
-        return Subject(model, name, "live", *fed(model, feed, name))
-    if not feed.is_given:
-        raise errors.InputsNeeded(name)
-    return Subject(model, name, "live", feed.args, feed.kwargs)
 
 
 def _with_cache(subject: Subject, wish: Wish) -> Subject:

@@ -73,7 +73,7 @@ class Job:
         from profiler.trace import Subject
 
         if not isinstance(self.model, str):
-            return Subject(self.model, self.name, "live", self.feed.args, self.feed.kwargs)
+            return sources.subject_of(self.model, self.feed)
         found = sources.load(self.model, self.feed)
         if not isinstance(found, Subject):
             raise errors.NothingToRun(self.model)

@@ -19,7 +19,18 @@ from profiler.sources.spec import Feed, Published, Spec, parse
 if TYPE_CHECKING:
     from profiler.trace import Subject
 
-__all__ = ["Feed", "Published", "Spec", "converts", "holds_weights_alone", "load", "names", "parse", "published"]
+__all__ = [
+    "Feed",
+    "Published",
+    "Spec",
+    "converts",
+    "holds_weights_alone",
+    "load",
+    "names",
+    "parse",
+    "published",
+    "subject_of",
+]
 
 ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
 _TRANSFORMERS = "hf"  # the prefix of those that --seq and --trust-remote-code are about
@@ -58,6 +69,11 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
         except errors.MissingPackage as error:
             missing = error
     raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
+
+
+def subject_of(model: Any, feed: Feed) -> Subject:
+    """A model that is there, with its inputs."""
+    return _source("live").load(model, feed)  # type: ignore[no-any-return]
 
 
 def holds_weights_alone(text: str) -> bool:

@@ -1,0 +1,29 @@
+"""A model that is there, and what it is fed: what the user gives, or what a configuration of transformers says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from profiler import errors
+from profiler.sources.spec import Feed
+from profiler.trace import Subject
+
+SOURCE = "live"
+
+
+def load(model: Any, feed: Feed) -> Subject:
+    """Raises `errors.NotAModel`, and `errors.InputsNeeded` where nothing says what the model takes."""
+    name = type(model).__name__
+    if not callable(getattr(model, "named_modules", None)):
+        raise errors.NotAModel("the object given", name)
+    if feed.is_given:
+        return Subject(model, name, SOURCE, feed.args, feed.kwargs)
+    if not _is_of_transformers(model):
+        raise errors.InputsNeeded(name)
+    from profiler.sources.huggingface.feeds import fed
+
+    return Subject(model, name, SOURCE, *fed(model, feed, name))
+
+
+def _is_of_transformers(model: Any) -> bool:
+    return hasattr(model, "input_modalities") and hasattr(model, "config")
