@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, conventions, diff, errors, profile
-from profiler.sources import pt2_file
-from profiler.sources.pt2_sizes import Unsolved, evaluated
+from profiler.sources.exported import archive
+from profiler.sources.exported.sizes import Unsolved, evaluated
 from tests import exporting
 from tests.exporting import to_pt2
 from tests.shell import run
@@ -271,9 +271,9 @@ def test_related_dimensions_have_to_agree(tmp_path: Path) -> None:
 
 def test_expressions_of_sizes_are_read_and_not_run() -> None:
     text = "Add(Mul(Integer(2), Symbol('s0', positive=True, integer=True)), Integer(1))"
-    assert evaluated(pt2_file.Size(None, text), {"s0": 5}) == 2 * 5 + 1
+    assert evaluated(archive.Size(None, text), {"s0": 5}) == 2 * 5 + 1
     with pytest.raises(Unsolved, match=r"^$"):
-        evaluated(pt2_file.Size(None, "__import__('os').system('true')"), {})
+        evaluated(archive.Size(None, "__import__('os').system('true')"), {})
 
 
 # Under which conditions -----------------------------------------------------------------------------------------------
@@ -378,13 +378,13 @@ def test_no_weight_is_read(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _is_buffer(path: str, record: str) -> bool:
-    return any(held.record == record and held.kind != "parameter" for held in pt2_file.read(path).held)
+    return any(held.record == record and held.kind != "parameter" for held in archive.read(path).held)
 
 
 def test_weights_that_are_not_there_are_not_missed(odd: str, tmp_path: Path) -> None:
     """A file of which nothing but JSON and buffers is left."""
     bare = tmp_path / "bare.pt2"
-    kept = {held.record for held in pt2_file.read(odd).held if held.kind != "parameter"}
+    kept = {held.record for held in archive.read(odd).held if held.kind != "parameter"}
     _copied(odd, bare, lambda name, content: content if name.endswith(".json") or name in kept else None)
     assert profile(str(bare)).totals == profile(odd).totals
 

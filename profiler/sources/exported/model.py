@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
-from profiler.sources.pt2_file import Graph, Held, Node, Program
-from profiler.sources.pt2_plan import ModuleCall, Plan, Step, planned
-from profiler.sources.pt2_settings import told
-from profiler.sources.pt2_sizes import Unsolved, evaluated
-from profiler.sources.pt2_values import is_check, names, resolve, size_function, value
+from profiler.sources.exported.archive import Graph, Held, Node, Program
+from profiler.sources.exported.plan import ModuleCall, Plan, Step, planned
+from profiler.sources.exported.settings import told
+from profiler.sources.exported.sizes import Unsolved, evaluated
+from profiler.sources.exported.values import is_check, names, resolve, size_function, value
 from profiler.trace.layouts import META
 from profiler.trace.modules import is_called
 from profiler.trace.recorder import Recorder

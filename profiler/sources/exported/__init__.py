@@ -1,6 +1,6 @@
 """A model that `torch.export.save` wrote: `FILE.pt2`. Its graph is run again on meta tensors; no weight is read.
 
-`torch.export.load` is not used: it reads every weight, and unpickles what is pickled. See `pt2_file` for what is read
+`torch.export.load` is not used: it reads every weight, and unpickles what is pickled. See `archive` for what is read
 instead. Where the graph asks for values, weights are read, as plain bytes.
 """
 
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from profiler import errors
 from profiler.inputs import TensorSpec
-from profiler.sources import pt2_file
-from profiler.sources.pt2_file import Held, Program
-from profiler.sources.pt2_model import model, without_values
-from profiler.sources.pt2_sizes import example, solved
+from profiler.sources.exported import archive
+from profiler.sources.exported.archive import Held, Program
+from profiler.sources.exported.model import model, without_values
+from profiler.sources.exported.sizes import example, solved
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
 
@@ -29,7 +29,7 @@ _SMALL = 1 << 16  # bytes of a buffer or constant whose values are read at once:
 def load(spec: Spec, feed: Feed) -> Subject:
     if spec.kwargs:
         raise errors.BadSpec(spec.text, f"{spec.target} is built already and takes no arguments")
-    program = pt2_file.read(spec.target)
+    program = archive.read(spec.target)
     given = _given(program, feed, spec.text) if feed.is_given else example(program, feed.batch)
     symbols = solved(program, given, spec.text)
     names = [fed.keyword for fed in program.fed if fed.meta is not None]
@@ -89,7 +89,7 @@ def _read(program: Program, held: Held) -> Tensor:
 
 def _values(program: Program, held: Held) -> Tensor:
     """From plain bytes."""
-    tensor, content = held.meta.tensor, bytearray(pt2_file.content(program.path, str(held.record)))
+    tensor, content = held.meta.tensor, bytearray(archive.content(program.path, str(held.record)))
     dtype = getattr(torch, tensor.dtype)
     if not content:
         return torch.empty(tensor.shape, dtype=dtype)

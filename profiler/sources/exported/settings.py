@@ -7,7 +7,7 @@ from typing import Any
 
 from profiler.records import Value
 from profiler.settings import Settings, settings
-from profiler.sources.pt2_file import Graph, Node, Program
+from profiler.sources.exported.archive import Graph, Node, Program
 
 _PLAIN = {"as_int", "as_ints", "as_float", "as_bool", "as_string", "as_floats"}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from profiler.sources.pt2_file import DTYPES
+from profiler.sources.exported.archive import DTYPES
 
 _MEMORY_FORMATS = {
     1: torch.contiguous_format,

@@ -13,7 +13,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.inputs import TensorSpec
-from profiler.sources.pt2_file import Fed, Meta, Program, Size
+from profiler.sources.exported.archive import Fed, Meta, Program, Size
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "Add": lambda *terms: sum(terms),

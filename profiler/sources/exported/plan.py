@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from profiler.sources.pt2_file import Frame, Graph, Node
-from profiler.sources.pt2_values import names
+from profiler.sources.exported.archive import Frame, Graph, Node
+from profiler.sources.exported.values import names
 
 
 @dataclass(slots=True)
