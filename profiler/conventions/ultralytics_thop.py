@@ -36,6 +36,7 @@ from profiler.conventions.rules import (
     remade,
     tensor,
 )
+from profiler.ops.lattice import adaptive_taps, window_taps
 from profiler.records import Tensor, Trace, Value, tensors
 
 
@@ -122,22 +123,14 @@ def _average_pool(made: Made) -> Iterator[_Term]:
     x, y = _x(made), made.y
     windows = 1
     for size, outputs, k, step, pad in zip(x.shape[-rank:], y.shape[-rank:], kernel, steps, pads, strict=True):
-        lowest, highest = (-pad, size + pad) if made.settings["count_include_pad"] else (0, size)
-        starts = range(-pad, outputs * step - pad, step)
-        windows *= sum(max(min(start + k, highest) - max(start, lowest), 0) for start in starts)
+        inside, before = (size + 2 * pad, 0) if made.settings["count_include_pad"] else (size, pad)
+        windows *= window_taps(inside, outputs, k, step, before, dilation=1)
     yield _Term(prod(x.shape[:-rank]) * windows + y.numel, "average pooling", "1 per element of a window, and 1 more")
 
 
 def _adaptive_pool(made: Made) -> Iterator[_Term]:
-    windows = prod(_covered(size, outputs) for size, outputs in zip(_x(made).shape, made.y.shape, strict=True))
+    windows = prod(adaptive_taps(size, outputs) for size, outputs in zip(_x(made).shape, made.y.shape, strict=True))
     yield _Term(windows + made.y.numel, "adaptive average pooling", "1 per element of a window, and 1 more")
-
-
-def _covered(size: int, outputs: int) -> int:
-    """The sum of the windows' lengths; they overlap where the sizes do not divide."""
-    if size == outputs:
-        return outputs
-    return sum(-(-(place + 1) * size // outputs) - place * size // outputs for place in range(outputs))
 
 
 _MODES = {"linear": 5, "bilinear": 11, "trilinear": 31, "bicubic": 259}

@@ -9,6 +9,7 @@ from math import prod
 
 from profiler.ops.cost import Cost
 from profiler.ops.elements import first, from_gradient
+from profiler.ops.lattice import adaptive_taps, window_taps
 from profiler.ops.registry import formula
 from profiler.records import Tensor, Value
 
@@ -29,20 +30,12 @@ def _visited(
         x.shape[-rank:], out.shape[-rank:], kernels, _per_axis(stride, rank, kernels), _per_axis(padding, rank),
         _per_axis(dilation, rank), strict=True,
     )  # fmt: skip
-    return prod(out.shape[:-rank]) * prod(_visited_along(*axis) for axis in settings)
-
-
-def _visited_along(size: int, windows: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    starts = (window * stride - padding for window in range(windows))
-    return sum(sum(0 <= start + tap * dilation < size for tap in range(kernel)) for start in starts)
+    return prod(out.shape[:-rank]) * prod(window_taps(*axis) for axis in settings)
 
 
 def _adaptive_visited(x: Tensor, out: Tensor, rank: int) -> int:
-    """Window o of O over I elements reaches from floor(o·I/O) to ceil((o+1)·I/O)."""
-    return prod(out.shape[:-rank]) * prod(
-        sum(-(-(o + 1) * size // windows) - o * size // windows for o in range(windows))
-        for size, windows in zip(x.shape[-rank:], out.shape[-rank:], strict=True)
-    )
+    axes = zip(x.shape[-rank:], out.shape[-rank:], strict=True)
+    return prod(out.shape[:-rank]) * prod(adaptive_taps(size, windows) for size, windows in axes)
 
 
 def _maximum(visited: int, out: Tensor) -> Cost:

@@ -6,10 +6,11 @@ left out, like all index arithmetic. In grid sampling they are computed for ever
 
 from __future__ import annotations
 
-from math import floor, prod
+from math import prod
 
 from profiler.ops.cost import Cost
 from profiler.ops.elements import each, from_gradient, mac
+from profiler.ops.lattice import clamped_floor_sum
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
 
@@ -63,10 +64,13 @@ def _antialiased_taps(size: int, target: int, width: int, align_corners: bool) -
 
     As in aten/src/ATen/native/cpu/UpSampleKernel.cpp, _compute_indices_weights_aa, which follows Pillow.
     """
-    scale = (size - 1) / max(target - 1, 1) if align_corners else size / target
-    support = width / 2 * max(scale, 1.0)
-    centers = (scale * (o + 0.5) for o in range(target))
-    return sum(min(floor(c + support + 0.5), size) - max(floor(c - support + 0.5), 0) for c in centers)
+    # Centre scale·(o + ½); from ⌊centre - support + ½⌋ to ⌊centre + support + ½⌋, in units of half a step
+    step, steps = (size - 1, max(target - 1, 1)) if align_corners else (size, target)
+    support = width * max(step, steps)
+    ends, starts = (
+        clamped_floor_sum(target, 2 * step, step + reach + steps, 2 * steps, size) for reach in (support, -support)
+    )
+    return ends - starts
 
 
 def _antialias(name: str, width: int) -> None:
