@@ -25,6 +25,7 @@ from profiler.records import (
     Call,
     Caller,
     Composite,
+    Doubt,
     Header,
     Input,
     Module,
@@ -216,8 +217,16 @@ def _header(raw: Mapping[str, Any]) -> Header:
     besides = tuple(Besides(str(what), *map(int, figures)) for what, *figures in raw["besides"])
     metadata = {str(key): str(value) for key, value in raw["metadata"].items()}
     wrapper = tuple(map(str, raw["wrapper"]))
+    doubts = raw.get("doubts", ())  # not in archives of before they were known
     return Header(
-        str(raw["format"]), int(raw["files"]), int(raw["size_bytes"]), wrapper, besides, metadata, bool(raw["is_ema"])
+        str(raw["format"]),
+        int(raw["files"]),
+        int(raw["size_bytes"]),
+        wrapper,
+        besides,
+        metadata,
+        bool(raw["is_ema"]),
+        tuple(Doubt(str(name), str(says), None if more is None else int(more)) for name, says, more in doubts),
     )
 
 

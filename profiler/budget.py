@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors, memory, units
 from profiler.profiles import known
+from profiler.records import Doubt
 from profiler.render import numbers
 from profiler.shown import Shown
 from profiler.tables import Unit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Given: TypeAlias = "int | float | str"
 UNKNOWN, PEAK_MEMORY = "unknown", "peak-memory"
+_COUNTS = ("params", "trainable")
 _MOST_LAYERS, _NAMED = 5, 3  # kept, and named in a sentence
 
 
@@ -111,6 +113,7 @@ class Verdict:
 
     measured: None where nothing ran, and only a run would tell.
     unknown_ops: the operators that it lacks for want of a formula, where that is not allowed; or that are too many.
+    doubt: of a file whose header allows another reading that is over the limit, the weight that this is about.
     """
 
     model: str
@@ -118,6 +121,7 @@ class Verdict:
     measured: int | None
     parts: tuple[Part, ...] = ()
     unknown_ops: Mapping[str, int] = field(default_factory=dict)
+    doubt: Doubt | None = None
 
     @property
     def over(self) -> int:
@@ -125,7 +129,7 @@ class Verdict:
 
     @property
     def is_incomplete(self) -> bool:
-        return self.limit.figure.needs_formulas and bool(self.unknown_ops)
+        return self.doubt is not None or (self.limit.figure.needs_formulas and bool(self.unknown_ops))
 
     @property
     def passed(self) -> bool:
@@ -143,11 +147,13 @@ class Verdict:
             return errors.NotKnown(self.model, figure.words, limit.words, limit.place)
         if self.over:
             measured, most, over = self._words(self.measured)
-            measured = f"at least {measured}" if self.is_incomplete else measured
+            measured = f"at least {measured}" if self.is_incomplete and self.doubt is None else measured
             layers = [self._part(part) for part in self.parts[:_NAMED]]
             if figure.name == UNKNOWN:
                 layers = [f"{op} ×{times}" for op, times in self.unknown_ops.items()]
             return errors.OverBudget(self.model, figure.words, measured, most, over, limit.place, layers)
+        if self.doubt is not None:
+            return errors.NotSure(self.model, figure.words, limit.words, limit.place, self.doubt)
         if self.is_incomplete:
             return errors.NotCountable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
         return None
@@ -248,7 +254,17 @@ def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Ver
     measured = figure.of(profile)
     lacking = figure.name == UNKNOWN or (figure.needs_formulas and not is_judged)
     parts = largest(profile, figure) if measured is not None and measured > limit.most else ()
-    return Verdict(label, limit, measured, tuple(parts), profile.unknown_ops if lacking else {})
+    unknown = profile.unknown_ops if lacking else {}
+    return Verdict(label, limit, measured, tuple(parts), unknown, _doubt(profile, limit, measured))
+
+
+def _doubt(profile: Profile, limit: Limit, measured: int | None) -> Doubt | None:
+    """Whether a file's parameters may be over a limit that they are under as they were read."""
+    header = profile.trace.header
+    if header is None or not header.doubts or limit.figure.name not in _COUNTS or measured is None:
+        return None
+    more = header.most_more
+    return header.doubts[0] if more is None or measured <= limit.most < measured + more else None
 
 
 def largest(profile: Profile, figure: Figure, most: int = _MOST_LAYERS) -> Sequence[Part]:

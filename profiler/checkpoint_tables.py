@@ -10,7 +10,7 @@ from typing import Any
 from profiler import stored
 from profiler.layers import Layer
 from profiler.profiles import Profile
-from profiler.records import Header, Trace, Weight
+from profiler.records import Doubt, Header, Trace, Weight
 from profiler.tables import Unit
 
 _SHORT, _MOST_SAID = 60, 6  # characters of what is shown, and how much
@@ -91,4 +91,17 @@ def file_notes(trace: Trace) -> Iterator[str]:
     if said:
         rest = f", and {len(header.metadata) - _MOST_SAID:,} more" * (len(header.metadata) > _MOST_SAID)
         yield f"The file says: {', '.join(said[:_MOST_SAID])}{rest}."
+    yield from _doubts(header)
     yield _GUESSED
+
+
+def _doubts(header: Header) -> Iterator[str]:
+    """What several weights have in common is said once."""
+    by_words: dict[str, list[Doubt]] = {}
+    for doubt in header.doubts:
+        by_words.setdefault(doubt.says, []).append(doubt)
+    for says, doubts in list(by_words.items())[:_MOST_SAID]:
+        several = f" and {len(doubts) - 1:,} more" if len(doubts) > 1 else ""
+        more = [doubt.more for doubt in doubts]
+        known = f", which would be {sum(filter(None, more)):,} parameters more" if None not in more else ""
+        yield f"Not sure: {doubts[0].weight}{several}: {says}{known}."

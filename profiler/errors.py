@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from profiler.records import Input
+from profiler.records import Doubt, Input
 
 
 class ProfileError(Exception):
@@ -881,6 +881,17 @@ class NotCountable(CheckFailed):
         super().__init__(
             f"{model}, {figure}: cannot be held to {limit} ({place}), for operators without a formula are not counted: "
             f"{calls}; register one (docs/extending.md), or allow them with max-unknown {sum(ops.values())}"
+        )
+
+
+class NotSure(CheckFailed):
+    """What a header leaves open cannot be under a limit."""
+
+    def __init__(self, model: str, figure: str, limit: str, place: str, doubt: Doubt) -> None:
+        more = "" if doubt.more is None else f" ({doubt.more:,} more)"
+        super().__init__(
+            f"{model}, {figure}: cannot be held to {limit} ({place}), for {doubt.weight} is {doubt.says}{more}; put "
+            "the config.json that says how it was quantised beside the file"
         )
 
 

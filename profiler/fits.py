@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from profiler import checkpoints, errors, sources
 from profiler.answers import Answer
-from profiler.checkpoints import naming
-from profiler.checkpoints.naming import Found
-from profiler.packing import packings
+from profiler.checkpoints import naming, quantisation
+from profiler.checkpoints.contents import Contents
+from profiler.checkpoints.naming import Weight
 from profiler.records import Packing, Tensor, Trace
 from profiler.tables import Table
 
@@ -113,7 +113,7 @@ _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "
 
 def fit(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Fit:
     """Build what a spec names, without running it, and hold a checkpoint against it; raises `errors.ProfileError`."""
-    found = naming.told_apart(checkpoints.read(path))
+    found = checkpoints.read(path)
     feed = feed or sources.Feed()
     made = _fit(model, path, _expected(model, feed), found, top)
     if not made.passed and sources.converts(model, feed):
@@ -123,7 +123,7 @@ def fit(model: str, path: str, top: int | None = None, feed: sources.Feed | None
 
 def fit_trace(trace: Trace, path: str) -> Fit:
     """The same for a model that was run."""
-    return _fit(trace.model, path, expected(trace), naming.told_apart(checkpoints.read(path)), None)
+    return _fit(trace.model, path, expected(trace), checkpoints.read(path), None)
 
 
 def expected(trace: Trace) -> dict[str, Expected]:
@@ -158,10 +158,11 @@ def _expected(model: str, feed: sources.Feed) -> dict[str, Expected]:
     return {name: Expected(*one) for name, one in found.items()}
 
 
-def _fit(model: str, path: str, wanted: Mapping[str, Expected], found: Found, top: int | None) -> Fit:
+def _fit(model: str, path: str, wanted: Mapping[str, Expected], contents: Contents, top: int | None) -> Fit:
+    found = naming.told_apart(contents)
     tensors = {name: weight.entry for name, weight in found.named.items()}
-    packed = packings({name: entry.tensor for name, entry in tensors.items()})
-    given = {name: Given(entry.tensor, entry.packing or packed.get(name)) for name, entry in tensors.items()}
+    packed = quantisation.reading(contents, [Weight(name, entry) for name, entry in tensors.items()]).packings
+    given = {name: Given(entry.tensor, packed.get(name)) for name, entry in tensors.items()}
     differences = tuple(_differences(wanted, given))
     return Fit(
         model, path, len(wanted), len(given), differences, found.around, _remedy(wanted, given, differences), top

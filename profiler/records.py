@@ -248,13 +248,23 @@ class Besides(NamedTuple):
     size_bytes: int
 
 
+class Doubt(NamedTuple):
+    """A packed weight whose header allows several readings: what it `says`, and how many weights the largest has `more`
+    than are counted; None where nobody can tell.
+    """
+
+    weight: str
+    says: str
+    more: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a file without code says of itself beside its weights.
 
     `wrapper` is what stands before the weights' names in the file ("state_dict", "module."), outermost first. `is_ema`
     is whether they are a moving average of the weights, which are not there themselves.
-    `size_bytes` is that of all its `files`.
+    `size_bytes` is that of all its `files`. `doubts` are weights of which it does not say how many they are.
     """
 
     format: str
@@ -264,6 +274,13 @@ class Header:
     besides: tuple[Besides, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_ema: bool = False
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def most_more(self) -> int | None:
+        """How many parameters more than are counted there may be; None where nobody can tell."""
+        several = [doubt.more for doubt in self.doubts]
+        return None if None in several else sum(more for more in several if more is not None)
 
 
 NOT_RUN = "none"  # the engine of what was read and not run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from profiler.records import DTYPE_BITS, Packing, Tensor
 
@@ -44,7 +44,8 @@ class Entry(NamedTuple):
 class Contents(NamedTuple):
     """One checkpoint, however many files it is in; `paths` are those that hold tensors.
 
-    `order` is that of a number's bytes, as `struct` has it.
+    `order` is that of a number's bytes, as `struct` has it. `told` is the configuration that belongs to it; None where
+    that has to be looked for beside its files.
     """
 
     format: str
@@ -53,6 +54,7 @@ class Contents(NamedTuple):
     storages: tuple[Place, ...]
     metadata: Mapping[str, str] = {}
     order: str = "<"
+    told: Mapping[str, Any] | None = None
 
 
 def size_bytes(shape: tuple[int, ...], bits: int) -> int:

@@ -121,13 +121,13 @@ def _bits(entry: Entry, place: Place, data: Bytes, order: str) -> NDArray[Any]:
     parts = (2,) if tensor.dtype in _PARTS else ()
     shape, per = (*tensor.shape, *parts), size * (2 if parts else 1)
     strides = None if tensor.strides is None else (*(per * s for s in tensor.strides), *((size,) if parts else ()))
-    start = _start(place, data) + entry.start_bytes
-    if start + entry.tensor.size_bytes > len(data):
+    first = start(place, data) + entry.start_bytes
+    if first + entry.tensor.size_bytes > len(data):
         raise Malformed(f"it is truncated in {entry.name}")
-    return numpy.ndarray(shape, f"{order}u{size}", data, start, strides)
+    return numpy.ndarray(shape, f"{order}u{size}", data, first, strides)
 
 
-def _start(place: Place, data: Bytes) -> int:
+def start(place: Place, data: Bytes) -> int:
     """Where a storage begins: in a zip behind a header, which has a name and an extra field of lengths of their own."""
     if not place.in_zip:
         return place.offset

@@ -201,7 +201,8 @@ def data(profile: Profile) -> dict[str, Any]:
 def _file(header: Header) -> dict[str, Any]:
     """What a checkpoint says beside its weights."""
     found = dataclasses.asdict(header)
-    return found | {"besides": [besides._asdict() for besides in header.besides]}
+    doubts = [doubt._asdict() for doubt in header.doubts]
+    return found | {"besides": [besides._asdict() for besides in header.besides], "doubts": doubts}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

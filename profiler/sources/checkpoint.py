@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from profiler import checkpoints, errors
-from profiler.checkpoints import naming, safetensors
+from profiler.checkpoints import naming, quantisation, safetensors
 from profiler.checkpoints.contents import Contents, Entry
 from profiler.checkpoints.naming import Found
-from profiler.packing import packings
-from profiler.records import NOT_RUN, Header, Module, Packing, Storage, Trace, Weight
+from profiler.records import NOT_RUN, Doubt, Header, Module, Packing, Storage, Trace, Weight
 from profiler.sources.spec import Feed, Spec
 from profiler.versions import own
 
@@ -45,10 +44,10 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
     weights = sorted(found.weights, key=lambda weight: _natural(weight.name)) if is_sorted else list(found.weights)
     places = [tree.add(name) for name, _ in weights]
     rows = tree.rows()
-    packed = packings({name: entry.tensor for name, entry in weights})
+    packed = quantisation.reading(contents, weights)
     parameters, buffers = _Held(contents), _Held(contents)
     for (name, entry), (path, last) in zip(weights, places, strict=True):
-        packing = entry.packing or packed.get(name)
+        packing = packed.packings.get(name)
         held = buffers if _is_buffer(last, entry, packing) else parameters
         held.add(rows[path], last, entry, packing)
     return Trace(
@@ -67,14 +66,16 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
         storages=tuple(_storages(contents, parameters.weights, buffers.weights)),
         outputs=(),
         versions=own(),
-        header=_header(contents, found),
+        header=_header(contents, found, packed.doubts),
     )
 
 
-def _header(contents: Contents, found: Found) -> Header:
+def _header(contents: Contents, found: Found, doubts: tuple[Doubt, ...]) -> Header:
     size = sum(os.path.getsize(path) for path in contents.paths)
     wrapper = (*found.around, *([found.prefix] if found.prefix else []))
-    return Header(contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata, found.is_ema)
+    return Header(
+        contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata, found.is_ema, doubts
+    )
 
 
 def _is_buffer(name: str, entry: Entry, packing: Packing | None) -> bool:

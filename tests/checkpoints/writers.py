@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "I8": 1, "F8_E4M3": 1, "F64": 8, "BOOL": 1}
+BYTES = {
+    "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U32": 4, "U8": 1, "I8": 1, "I16": 2, "F8_E4M3": 1, "F8_E8M0": 1,
+    "F64": 8, "BOOL": 1,
+}  # fmt: skip
 Tensors = Mapping[str, tuple[str, Sequence[int]]]
 
 
