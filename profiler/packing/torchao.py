@@ -47,8 +47,9 @@ def _said(layer: Layer, stem: str) -> tuple[str, Any]:
     except (ValueError, RecursionError):
         found = None
     kind = found.get("_type") if isinstance(found, dict) else None
-    is_name = isinstance(kind, str) and kind.isidentifier() and kind.isascii() and len(kind) <= _LONGEST
-    return (kind, found.get("_data")) if isinstance(found, dict) and is_name else ("", None)
+    if not isinstance(kind, str) or not kind.isidentifier() or not kind.isascii() or len(kind) > _LONGEST:
+        return "", None
+    return kind, found.get("_data") if isinstance(found, dict) else None
 
 
 def _bits(kind: str, said: Any, dtype: str) -> int:
