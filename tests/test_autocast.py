@@ -97,7 +97,9 @@ def traced(trace: records.Trace, kind: str = "forward") -> list[tuple[str, list[
 
 @pytest.mark.parametrize(("amp", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
 @pytest.mark.parametrize(
-    ("build", "shape"), [(Several, (2, 3, 8, 8)), (encoder, (2, 5, 32)), (Disabled, (3, 4))], ids=str
+    ("build", "shape"),
+    [(Several, (2, 3, 8, 8)), (encoder, (2, 5, 32)), (Disabled, (3, 4))],
+    ids=["Several", "encoder", "Disabled"],
 )
 def test_dtypes_are_those_of_a_real_run(
     build: Callable[[], nn.Module], shape: tuple[int, ...], amp: str, dtype: torch.dtype
