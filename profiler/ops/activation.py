@@ -6,6 +6,7 @@ data. Sigmoid and tanh are special functions, one each, like exp.
 
 from __future__ import annotations
 
+from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NO_TRAFFIC, NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.registry import formula
@@ -72,7 +73,10 @@ GELU_GRADIENT = {
 def _register(name: str, unit: Cost) -> None:
     @formula(f"aten.{name}")
     def activation(x: Tensor, *_: Value, out: Value) -> Cost:
-        return each(unit, first(out))
+        result = first(out)
+        if name in COMPLEX and result.is_complex:
+            return COMPLEX[name] * result.numel
+        return each(unit, result)
 
 
 for _name, _unit in PER_ELEMENT.items():
@@ -129,9 +133,9 @@ def rrelu(x: Tensor, *_: Value, out: Tensor) -> Cost:
     return each(PER_ELEMENT["leaky_relu"], out)
 
 
-@formula("aten.rrelu_with_noise")
-def rrelu_with_noise(x: Tensor, noise: Tensor, *_: Value, out: Tensor) -> Cost:
-    return rrelu(x, out=out)
+@formula("aten.rrelu_with_noise", "aten.rrelu_with_noise_functional")
+def rrelu_with_noise(x: Tensor, noise: Tensor, *_: Value, out: Value) -> Cost:
+    return rrelu(x, out=first(out))
 
 
 @formula("aten.rrelu_with_noise_backward")
@@ -212,6 +216,17 @@ def log_softmax_backward(grad: Tensor, y: Tensor, dim: int, *_: Value, out: Tens
 @formula("aten.native_dropout_backward")
 def native_dropout_backward(grad: Tensor, mask: Tensor, scale: float, *, out: Tensor) -> Cost:
     """g·mask·1/(1-p)"""
+    return each(Cost(muls=2), out)
+
+
+@formula("aten._fused_dropout")
+def fused_dropout(x: Tensor, p: float, *_: Value, out: Value) -> Cost:
+    """x·mask·1/(1-p); only training calls it."""
+    return each(Cost(muls=2), x)
+
+
+@formula("aten._masked_scale")
+def masked_scale(x: Tensor, mask: Tensor, scale: float, *, out: Tensor) -> Cost:
     return each(Cost(muls=2), out)
 
 

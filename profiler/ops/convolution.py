@@ -76,6 +76,20 @@ def slow_conv_transpose(
     return convolution_macs(x, weight, out, transposed=True) + bias_cost(bias, out)
 
 
+@formula("aten.cudnn_convolution_relu", "aten.miopen_convolution_relu")
+def convolution_relu(x: Tensor, weight: Tensor, bias: Tensor | None, *_: object, out: Tensor) -> Cost:
+    return conv(x, weight, bias, out=out) + Cost(comparisons=out.numel)
+
+
+@formula("aten.cudnn_convolution_add_relu", "aten.miopen_convolution_add_relu")
+def convolution_add_relu(
+    x: Tensor, weight: Tensor, z: Tensor, alpha: complex | None, bias: Tensor | None, *_: object, out: Tensor
+) -> Cost:
+    """relu(x ∗ w + b + α·z)"""
+    scaled = int(alpha not in (None, 1))
+    return convolution_relu(x, weight, bias, out=out) + Cost(adds=1, muls=scaled) * out.numel
+
+
 @formula("aten.conv_tbc")
 def conv_tbc(x: Tensor, weight: Tensor, bias: Tensor, *_: object, out: Tensor) -> Cost:
     """Time × batch × channels, the weight k × Cin × Cout."""

@@ -6,6 +6,7 @@ bits is not floating-point, and nothing.
 
 from __future__ import annotations
 
+from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.registry import formula
@@ -13,6 +14,17 @@ from profiler.records import Tensor, Value
 
 ADD, MUL, DIV = Cost(adds=1), Cost(muls=1), Cost(divs=1)
 SPECIAL, COMPARE = Cost(specials=1), Cost(comparisons=1)
+
+# Functions that are computed by series and recurrences.
+SERIES = """
+    special_airy_ai special_bessel_y0 special_bessel_y1 special_spherical_bessel_j0 special_modified_bessel_i0
+    special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0
+    special_scaled_modified_bessel_k1 special_chebyshev_polynomial_t special_chebyshev_polynomial_u
+    special_chebyshev_polynomial_v special_chebyshev_polynomial_w special_shifted_chebyshev_polynomial_t
+    special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w
+    special_hermite_polynomial_h special_hermite_polynomial_he special_laguerre_polynomial_l
+    special_legendre_polynomial_p
+"""
 
 # One unit for all the operators on a line.
 ALIKE = (
@@ -29,9 +41,13 @@ ALIKE = (
     (SPECIAL, "sin cos tan asin acos atan arcsin arccos arctan sinh cosh asinh acosh atanh arcsinh arccosh arctanh"),
     (SPECIAL, "atan2 arctan2 hypot erf erfc erfinv special_erf special_erfc special_erfinv special_erfcx special_ndtr"),
     (SPECIAL, "lgamma digamma polygamma mvlgamma special_gammaln special_digamma special_ndtri special_log_ndtr i0"),
-    (SPECIAL, "special_i0 special_i0e special_i1 special_i1e special_bessel_j0 special_bessel_j1 special_zeta igamma"),
+    (
+        SPECIAL,
+        "special_i0 special_i0e special_i1 special_i1e special_bessel_j0 special_bessel_j1 special_zeta igamma igammac",
+    ),
     (SPECIAL, "floor ceil trunc fix nextafter frexp"),
     (SPECIAL, "special_expit"),
+    (SPECIAL, SERIES),
     (SPECIAL + MUL, "xlogy special_xlogy special_xlog1py special_entr"),
     (SPECIAL + MUL + DIV, "sinc special_sinc"),
     (SPECIAL + ADD, "frac"),  # x - trunc(x)
@@ -44,15 +60,6 @@ ALIKE = (
     (NOTHING, "__and__ __or__ __xor__ __iand__ __ior__ __ixor__"),
     (NOTHING, "bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ __ilshift__ __irshift__ gcd lcm"),
 )
-
-# Special functions of a complex number z = x + iy, in real operations: the complex rules cover plain arithmetic only.
-COMPLEX = {
-    "abs": Cost(muls=2, adds=1, specials=1),
-    "absolute": Cost(muls=2, adds=1, specials=1),
-    "angle": Cost(specials=1),  # atan2(y, x)
-    "exp": Cost(specials=3, muls=2),  # eˣ·(cos y + i·sin y)
-    "sgn": Cost(muls=2, adds=1, specials=1, divs=2),  # z / |z|
-}
 
 
 def _register(name: str, unit: Cost) -> None:
@@ -73,6 +80,11 @@ for _unit, _names in ALIKE:
 def add(x: Value, y: Value, alpha: complex = 1, *, out: Tensor) -> Cost:
     """x ± α·y. Some overloads take α by keyword."""
     return each(ADD if alpha == 1 else ADD + MUL, out)
+
+
+@formula("aten._add_relu")
+def add_relu(x: Value, y: Value, alpha: complex = 1, *, out: Tensor) -> Cost:
+    return add(x, y, alpha, out=out) + each(COMPARE, out)
 
 
 @formula("aten.div", "aten.divide")
@@ -110,6 +122,8 @@ POWERS = {0: NOTHING, 1: NOTHING, 2: MUL, 3: MUL * 2, -1: DIV, -2: MUL + DIV, 0.
 @formula("aten.pow", "aten.float_power")
 def power(base: Value, exponent: Value, *, out: Tensor) -> Cost:
     unit = POWERS.get(exponent, SPECIAL) if isinstance(exponent, int | float) else SPECIAL
+    if out.is_complex and unit == SPECIAL:
+        return COMPLEX["sqrt" if exponent == 0.5 else "rsqrt" if exponent == -0.5 else "pow"] * out.numel
     return each(unit, out)
 
 

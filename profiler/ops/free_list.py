@@ -18,6 +18,14 @@ COPIES = """
     flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter as_strided_scatter one_hot
     combinations cartesian_prod complex unfold_copy permute_copy view_copy expand_copy slice_copy select_copy
     lift_fresh_copy transpose_copy squeeze_copy unsqueeze_copy im2col _pack_padded_sequence _pad_packed_sequence
+    alias_copy as_strided_copy detach_copy diagonal_copy narrow_copy split_copy split_with_sizes_copy t_copy
+    unbind_copy view_as_complex_copy view_as_real_copy _conj_copy _neg_view_copy _reshape_copy _reshape_alias_copy
+    values_copy indices_copy _values_copy _indices_copy crow_indices_copy col_indices_copy ccol_indices_copy
+    row_indices_copy _chunk_cat _foreach_clone _lazy_clone _stack _pin_memory to_mkldnn mkldnn_reorder_conv2d_weight
+    mkldnn_reorder_conv3d_weight _mkldnn_reshape _mkldnn_transpose _unsafe_masked_index to_padded_tensor
+    _jagged_to_padded_dense_forward _padded_dense_to_jagged_forward _nested_from_padded _nested_tensor_from_mask
+    _nested_from_padded_tensor _nested_tensor_from_tensor_list _nested_get_values_copy _nested_view_from_buffer_copy
+    _nested_view_from_jagged_copy
 """
 
 PADDING = """
@@ -35,8 +43,18 @@ REPETITIONS = """
 # The gradient of a part: of a row, of a slice. The rest of the whole is zeros.
 PARTS = "select_backward slice_backward diagonal_backward"
 
-# A sparse tensor made of its two parts, and each of them again.
-SPARSE = "_sparse_coo_tensor_with_dims_and_tensors _indices _values"
+# A sparse tensor made of its parts, and each of them again.
+SPARSE = """
+    _sparse_coo_tensor_with_dims_and_tensors _indices _values indices values crow_indices col_indices ccol_indices
+    row_indices sparse_compressed_tensor _coalesced _nested_view_from_buffer _nested_view_from_jagged _nested_get_values
+    _nested_get_offsets _nested_get_lengths _nested_tensor_size _nested_tensor_strides _nested_tensor_storage_offsets
+"""
+
+# The same elements in another layout: those that are not zero are copied, and their places written down.
+LAYOUTS = """
+    _to_sparse _to_sparse_csr _to_sparse_csc _to_sparse_bsr _to_sparse_bsc _to_dense copy_sparse_to_sparse
+    _convert_indices_from_coo_to_csr _convert_indices_from_csr_to_coo _spdiags sparse_mask _sparse_mask_projection
+"""
 
 SELECTIONS = "where masked_fill masked_scatter masked_scatter_backward"
 
@@ -48,23 +66,19 @@ FACTORIES = """
     blackman_window hamming_window hann_window kaiser_window
 """
 
-RANDOM = """
-    rand rand_like randn randn_like randint randint_like randperm normal uniform exponential random cauchy geometric
-    log_normal bernoulli_
-"""
-
-SAMPLES = "bernoulli multinomial poisson binomial"
-
 QUERIES = """
     size stride sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous numel dim storage_offset
     is_same_size is_contiguous is_floating_point is_complex is_nonzero is_pinned result_type can_cast promote_types
     item _local_scalar_dense _has_compatible_shallow_copy_type is_set_to _has_same_storage_numel _is_all_true
-    _is_any_true
+    _is_any_true is_coalesced _nnz sparse_dim dense_dim _dimI _dimV is_non_overlapping_and_dense is_strides_like_format
+    _fused_sdp_choice _nested_get_ragged_idx _nested_get_min_seqlen _nested_get_max_seqlen _nested_get_jagged_dummy
+    _use_cudnn_ctc_loss _use_miopen_ctc_loss element_size
 """
 
 ASSERTIONS = """
     _assert_async _assert_scalar _assert_tensor_metadata _functional_assert_async _functional_assert_scalar
-    sym_constrain_range sym_constrain_range_for_size _linalg_check_errors _print
+    sym_constrain_range sym_constrain_range_for_size _linalg_check_errors _print _functional_sym_constrain_range
+    _functional_sym_constrain_range_for_size _validate_compressed_sparse_indices record_stream
 """
 
 
@@ -83,12 +97,11 @@ _declare("padding: data moves", PADDING, **COPY)
 _declare("a permutation of elements: data moves", REARRANGEMENTS, **COPY)
 _declare("repeats or places elements: data moves", REPETITIONS, **COPY)
 _declare("the gradient of a part, in a tensor of zeros: data moves", PARTS, **COPY)
-_declare("a sparse tensor's parts under another name", SPARSE)
+_declare("the parts of a sparse or nested tensor under another name", SPARSE)
+_declare("another layout of the same elements: data moves", LAYOUTS, **COPY)
 _declare("chooses between elements: data moves", SELECTIONS, **COPY)
 _declare("memory that nothing is written to yet", EMPTIES)
 _declare("a new tensor of numbers that need no input", FACTORIES, **FILL)
-_declare("draws random numbers", RANDOM, **FILL)
-_declare("draws random numbers from given distributions", SAMPLES, **COPY)
 _declare("asks about a tensor", QUERIES)
 _declare("checks an assumption", ASSERTIONS)
 free("asks about a tensor", "prim.device", "prim.dtype", "prim.layout")

@@ -104,7 +104,7 @@ def addr(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor, beta: complex = 1, 
     return outer(a, b, out=out) + _scaled_sum(out, beta, alpha)
 
 
-@formula("aten.linear")
+@formula("aten.linear", "aten.mkldnn_linear")
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor) -> Cost:
     rows = prod(x.shape[:-1])
     features_in, features_out = weight.shape[-1], prod(weight.shape[:-1])
@@ -155,17 +155,3 @@ def _contraction(sizes: dict[int, int], over: frozenset[int], summed: frozenset[
         return each(Cost(muls=prod(factors)), like, 1)
     names = " ".join(f"axis{axis}" for axis in sizes if axis in over)
     return Cost(macs=mac(names, *factors, of=like))
-
-
-@formula("aten.linalg_solve_triangular")
-def solve_triangular(
-    a: Tensor, b: Tensor, *, out: Tensor, upper: bool, left: bool = True, unitriangular: bool = False
-) -> Cost:
-    """Substitution: of n unknowns, each takes away the products of those before it, and is divided by its own factor.
-
-    Golub and Van Loan, Matrix Computations, section 3.1: n² operations for each right-hand side.
-    """
-    n = a.shape[-1]
-    columns = out.numel // n if n else 0
-    products = n * (n - 1) // 2 * columns
-    return Cost(adds=products, muls=products, divs=0 if unitriangular else n * columns)

@@ -81,6 +81,13 @@ def _register(in_place: bool) -> None:
         cost = _scatter(x, index.numel, (index, source), reduce, in_place)
         return replace(cost, divs=x.numel) if reduce == "mean" else cost
 
+    @formula(f"aten.index_reduce{twin}")
+    def index_reduce(
+        x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, out: Tensor, include_self: bool = True
+    ) -> Cost:
+        cost = _scatter(x, source.numel, (index, source), reduce, in_place)
+        return replace(cost, divs=x.numel) if reduce == "mean" else cost
+
     @formula(f"aten.index_copy{twin}")
     def index_copy(x: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor) -> Cost:
         return _scatter(x, source.numel, (index, source), None, in_place)
@@ -99,12 +106,20 @@ def _register(in_place: bool) -> None:
     def put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False, *, out: Tensor) -> Cost:
         return _scatter(x, index.numel, (index, source), "add" if accumulate else None, in_place)
 
-    @formula(f"aten.index_put{twin}", f"aten._index_put_impl{twin}")
+    @formula(f"aten.index_put{twin}", f"aten._index_put_impl{twin}", *([] if in_place else ["aten._unsafe_index_put"]))
     def index_put(
         x: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False, *_: Value, out: Tensor
     ) -> Cost:
         reduction = "add" if accumulate else None
         return _scatter(x, _indexed(x, indices), (indices, values), reduction, in_place)
+
+
+@formula("aten._unsafe_masked_index_put_accumulate")
+def masked_index_put(
+    x: Tensor, mask: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, *, out: Tensor
+) -> Cost:
+    """Every value is added, those outside of the mask as zeros."""
+    return _scatter(x, values.numel, (mask, indices, values), "add", in_place=False)
 
 
 def _indexed(x: Tensor, indices: tuple[Tensor | None, ...]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.registry import Uncovered, formula
 from profiler.records import Tensor, Value
@@ -225,6 +226,59 @@ def cudnn_batch_norm_backward(x: Tensor, grad: Tensor, weight: Tensor, *_: Value
     return _batch_norm_gradient(x, weight, True, (True, True, True))
 
 
+# SyncBatchNorm's kernels: a batch norm in pieces, between which its processes exchange sums ---------------------------
+
+
+@formula("aten.batch_norm_stats", "aten.batch_norm_update_stats")
+def batch_norm_stats(x: Tensor, *settings: Value, out: Value) -> Cost:
+    """Mean, and rsqrt(var + ε) or the running statistics."""
+    channels = x.shape[1]
+    cost = statistics_cost(channels, x.numel // channels if channels else 0)
+    running = len(settings) > 1 and settings[0] is not None
+    return cost + (Cost(muls=5, adds=2) if running else Cost(adds=1, specials=1)) * channels
+
+
+@formula("aten.batch_norm_elemt")
+def batch_norm_elemt(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, invstd: Tensor, eps: float, *, out: Tensor
+) -> Cost:
+    """x·scale + shift, both folded for each channel."""
+    folding = Cost(muls=1 + int(weight is not None), adds=int(bias is not None))
+    return folding * x.shape[1] + Cost(muls=1, adds=1) * x.numel
+
+
+@formula("aten.batch_norm_gather_stats", "aten.batch_norm_gather_stats_with_counts")
+def batch_norm_gather_stats(
+    x: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | None, *_: Value, out: Value
+) -> Cost:
+    """The statistics of W processes as one, pair by pair: Chan, Golub, LeVeque 1983, equation 2.1.
+
+    v = (1/r)² - ε; d = mean - m; the mean moves by d·n/N, the sum of squares by v·n + d·d·n·M/N.
+    """
+    channels = x.shape[1]
+    merged = Cost(muls=7, adds=5, divs=3) * mean.numel + Cost(divs=1, adds=1, specials=1) * channels
+    return merged + (Cost(muls=5, adds=2) * channels if running_mean is not None else NOTHING)
+
+
+@formula("aten.batch_norm_backward_reduce")
+def batch_norm_backward_reduce(
+    grad: Tensor, x: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | None, *wanted: bool, out: Value
+) -> Cost:
+    """Σ g and Σ g·(x - mean) of each channel; of γ it is the latter times r."""
+    n, channels = x.numel, x.shape[1]
+    sums = max(n - channels, 0)
+    return Cost(adds=2 * sums + n, muls=n + (channels if wanted[1] else 0))
+
+
+@formula("aten.batch_norm_backward_elemt")
+def batch_norm_backward_elemt(
+    grad: Tensor, x: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | None, *_: Value, out: Tensor
+) -> Cost:
+    """(g - s/m - (x - mean)·k)·(γ·r) with k = d·r·r/m, as `native_batch_norm_backward` has it."""
+    folding = Cost(muls=2 + int(weight is not None), divs=2)
+    return folding * x.shape[1] + Cost(adds=3, muls=2) * x.numel
+
+
 @formula("aten.instance_norm")
 def instance_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None,
@@ -270,9 +324,16 @@ def vector_norm(x: Tensor, p: float | str | None = 2, *_: Value, out: Tensor, **
     p = 2 if p is None else p
     if not x.is_complex:
         return vector_norm_cost(x.numel, out.numel, p)
-    if p != 2:
-        raise Uncovered(f"the {p}-norm of complex numbers")
-    return vector_norm_cost(2 * x.numel, out.numel, p)  # the squares of both parts
+    if p == 2:
+        return vector_norm_cost(2 * x.numel, out.numel, p)  # the squares of both parts
+    return COMPLEX["abs"] * x.numel + vector_norm_cost(x.numel, out.numel, p)
+
+
+@formula("aten.linalg__powsum")
+def power_sum(x: Tensor, p: float = 2, *_: Value, out: Tensor, **__: Value) -> Cost:
+    """A norm without its root."""
+    rooted = vector_norm(x, p, out=out)
+    return replace(rooted, specials=rooted.specials - (0 if p in (0, 1, float("inf"), float("-inf")) else out.numel))
 
 
 @formula("aten.frobenius_norm")

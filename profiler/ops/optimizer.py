@@ -60,6 +60,31 @@ def foreach_zero(x: Tensors, *, out: Tensors | None) -> Cost:
     return Cost(bytes_read=0, bytes_written=_size_bytes(x))
 
 
+@formula("aten._foreach_mm")
+def foreach_mm(x: Tensors, y: Tensors, *, out: Tensors) -> Cost:
+    products = (formula_of("aten.mm")(a, b, out=result) for a, b, result in zip(x, y, out, strict=True))
+    return sum(products, NOTHING)
+
+
+@formula("aten._foreach_powsum")
+def foreach_powsum(x: Tensors, p: float = 2, *_: Value, out: Tensors) -> Cost:
+    powers = (formula_of("aten.linalg__powsum")(tensor, p, out=result) for tensor, result in zip(x, out, strict=True))
+    return sum(powers, NOTHING)
+
+
+@formula("aten._amp_foreach_non_finite_check_and_unscale_")
+def unscale(grads: Tensors, found: Tensor, inverse: Tensor, *, out: Value) -> Cost:
+    """Each gradient times the inverse of the scale, and looked at: is it finite?"""
+    cost = Cost(muls=1, comparisons=1) * sum(grad.numel for grad in grads)
+    return replace(cost, bytes_written=_size_bytes(grads))
+
+
+@formula("aten._amp_update_scale_")
+def update_scale(scale: Tensor, *_: Value, out: Value) -> Cost:
+    """One number grows or falls by a factor."""
+    return Cost(muls=1, comparisons=2)
+
+
 def _fused(unit: Cost, parameters: Tensors, *states: Tensors) -> Cost:
     """A step of `unit` for each element; parameters and states are written."""
     cost = NOTHING

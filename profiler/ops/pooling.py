@@ -57,7 +57,10 @@ def _returned(grad: Tensor, indices: Tensor) -> Cost:
 
 
 def _register(rank: int) -> None:
-    @formula(f"aten.max_pool{rank}d", f"aten.max_pool{rank}d_with_indices")
+    @formula(
+        f"aten.max_pool{rank}d", f"aten.max_pool{rank}d_with_indices",
+        *([f"aten.mkldnn_max_pool{rank}d"] if rank > 1 else []),
+    )  # fmt: skip
     def max_pool(
         x: Tensor, kernel_size: Setting, stride: Setting = (), padding: Setting = 0, dilation: Setting = 1, *_: Value,
         out: Value,
@@ -76,7 +79,10 @@ def _register(rank: int) -> None:
         result = first(out)
         return _maximum(_adaptive_visited(x, result, rank), result)
 
-    @formula(f"aten.adaptive_avg_pool{rank}d", *([f"aten._adaptive_avg_pool{rank}d"] if rank > 1 else []))
+    @formula(
+        f"aten.adaptive_avg_pool{rank}d", *([f"aten._adaptive_avg_pool{rank}d"] if rank > 1 else []),
+        *(["aten.mkldnn_adaptive_avg_pool2d"] if rank == 2 else []),
+    )  # fmt: skip
     def adaptive_avg_pool(x: Tensor, *_: Value, out: Tensor) -> Cost:
         return _average(_adaptive_visited(x, out, rank), out)
 

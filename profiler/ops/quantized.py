@@ -61,6 +61,38 @@ def there_and_back(x: Tensor, *_: Value, out: Value) -> Cost:
     return (QUANTISE + DEQUANTISE) * x.numel
 
 
+@formula("aten._fake_quantize_learnable_per_tensor_affine", "aten._fake_quantize_learnable_per_channel_affine")
+def learnable(x: Tensor, *_: Value, out: Tensor) -> Cost:
+    return (QUANTISE + DEQUANTISE) * x.numel
+
+
+@formula(
+    "aten._fake_quantize_learnable_per_tensor_affine_backward",
+    "aten._fake_quantize_learnable_per_channel_affine_backward",
+)
+def learnable_backward(grad: Tensor, x: Tensor, scale: Tensor, *_: Value, out: Value) -> Cost:
+    """https://arxiv.org/abs/1902.08153, section 2.1. The number is quantised again, to see whether it was clamped.
+
+    Of x it is g or 0; of the scale g·(x̂ - x)/s or g·(bound - z); of the zero point 0 or -g·s. The last two are summed,
+    and times the factor of the gradient.
+    """
+    n, sums = x.numel, max(x.numel - scale.numel, 0)
+    unit = QUANTISE + DEQUANTISE + Cost(adds=1, divs=1, muls=1) + Cost(muls=1)
+    return unit * n + Cost(adds=2 * sums, muls=2 * scale.numel)
+
+
+@formula("aten._fused_moving_avg_obs_fq_helper", "aten._fused_moving_avg_obs_fq_helper_functional")
+def observed(x: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, *_: Value, out: Value) -> Cost:
+    """Both are on: the range of the batch moves the running one, that gives scale and zero point; there and back.
+
+    running + c·(batch - running), twice; s = (max - min)/levels, z = levels' least - round(min/s).
+    """
+    channels = max(running_min.numel, 1)
+    moving = Cost(adds=2, muls=1) * 2
+    chosen = Cost(adds=1, divs=1, comparisons=2) + Cost(adds=1, divs=1, specials=1, comparisons=2)
+    return (RANGE + QUANTISE + DEQUANTISE) * x.numel + (moving + chosen) * channels
+
+
 @formula("aten.quantize_per_tensor_dynamic")
 def quantise_dynamic(x: Tensor, *_: Value, out: Tensor) -> Cost:
     return (RANGE + QUANTISE) * x.numel
@@ -73,6 +105,16 @@ def dequantise(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
     return NOTHING if x.is_float else DEQUANTISE * x.numel
 
 
+PACKED = """
+    conv_prepack conv1d_prepack conv2d_prepack conv3d_prepack conv_transpose1d_prepack conv_transpose2d_prepack
+    conv_transpose3d_prepack linear_prepack linear_prepack_fp16 linear_unpack linear_unpack_fp16 embedding_bag_prepack
+    embedding_bag_unpack embedding_bag_byte_unpack embedding_bag_4bit_unpack embedding_bag_2bit_unpack
+    make_quantized_cell_params make_quantized_cell_params_dynamic
+"""
+free(
+    "weights as a kernel wants them, or as they were: data moves", *(f"quantized.{name}" for name in PACKED.split()),
+    reads=True, writes=True,
+)  # fmt: skip
 free("reads the stored integers, or the scales that belong to them", "aten.int_repr", reads=True, writes=True)
 free("a number that a tensor knows", "aten.q_scale", "aten.q_zero_point", "aten.q_per_channel_axis", "aten.qscheme")
 free("a tensor that a tensor knows", "aten.q_per_channel_scales", "aten.q_per_channel_zero_points", writes=True)
@@ -148,6 +190,31 @@ def _dynamic(name: str, behind: Cost) -> None:
 
 _dynamic("linear", NOTHING)
 _dynamic("linear_relu", RELU)
+
+
+def _activated(name: str, unit: Cost) -> None:
+    @formula(f"quantized.{name}")
+    def activated(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
+        """The activation stands between the product and requantising it."""
+        return linear(x, packed, out=out) + unit * out.numel
+
+
+_activated("linear_leaky_relu", Cost(comparisons=1, muls=1))
+_activated("linear_tanh", Cost(specials=1))
+
+
+def _round_trip(name: str, behind: Cost) -> None:
+    @formula(f"quantized.linear_with_input_q_dq_qweight_dq_{name}output_fp32")
+    def round_trip(x: Tensor, scale: Value, zero: Value, packed: Value, *_: Value, out: Tensor) -> Cost:
+        """A float layer whose input was quantised and is dequantised."""
+        weight, bias = unpacked(packed)
+        return (
+            Cost(macs=_product(x, weight)) + _biased(bias, out) + (QUANTISE + DEQUANTISE) * x.numel + behind * out.numel
+        )
+
+
+_round_trip("", NOTHING)
+_round_trip("relu_", RELU)
 
 
 @formula("quantized.matmul")
@@ -237,7 +304,9 @@ _like_float("quantized.layer_norm", "aten.layer_norm", 4)
 _like_float("quantized.group_norm", "aten.group_norm", 4)
 
 
-@formula("quantized.mul.Scalar", "quantized.mul_scalar", "quantized.mul_relu.Scalar", "quantized.mul_scalar_relu")
+@formula(
+    "quantized.mul.Scalar", "quantized.mul_scalar", "quantized.mul_relu.Scalar", "quantized.mul_scalar_relu",
+)  # fmt: skip
 def times_number(x: Tensor, *_: Value, out: Tensor) -> Cost:
     """The scale is multiplied, and the integers stay; a ReLU compares them."""
     return NOTHING
@@ -249,6 +318,15 @@ def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Val
     rows = x.shape[0] * x.shape[1]
     norm = layer_norm_cost(rows, x.numel // rows if rows else 0, scale=weight is not None, shift=bias is not None)
     return norm + (DEQUANTISE + QUANTISE) * x.numel
+
+
+@formula("quantized.threshold")
+def threshold(x: Tensor, *_: Value, out: Tensor) -> Cost:
+    """Compares integers."""
+    return RELU * out.numel
+
+
+free("the identity in inference", "quantized.dropout")
 
 
 @formula("quantized.relu6", "quantized.clamp")

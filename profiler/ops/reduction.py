@@ -10,15 +10,15 @@ from math import ceil, log2
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.norm import statistics_cost, vector_norm_cost
-from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.ops.registry import formula
+from profiler.records import Tensor, Value, tensors
 
 # What it costs to take one more element in.
 FOLDS = (
     (Cost(adds=1), "sum nansum cumsum"),
     (Cost(muls=1), "prod cumprod"),
     (Cost(comparisons=1), "max min amax amin argmax argmin cummax cummin"),
-    (Cost(comparisons=2), "aminmax"),
+    (Cost(comparisons=2), "aminmax _aminmax"),
     (NOTHING, "any all"),  # logic
 )
 
@@ -54,11 +54,10 @@ def mean(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
 
 @formula("aten.var", "aten.var_mean")
 def var(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
-    """The mean, then the mean of the squared distances to it."""
-    if x.is_complex:
-        raise Uncovered("the variance of complex numbers")
+    """The mean, then the mean of the squared distances to it; that of complex numbers is the sum of both parts'."""
     rows = first(out).numel
-    return statistics_cost(rows, x.numel // rows if rows else 0)
+    real = statistics_cost(rows, x.numel // rows if rows else 0)
+    return real * 2 + Cost(adds=rows) if x.is_complex else real
 
 
 @formula("aten.std", "aten.std_mean")
@@ -73,7 +72,7 @@ def logsumexp(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
     return Cost(comparisons=sums, adds=x.numel + sums + out.numel, specials=x.numel + out.numel)
 
 
-@formula("aten.logcumsumexp")
+@formula("aten.logcumsumexp", "aten._logcumsumexp")
 def logcumsumexp(x: Tensor, dim: int, *, out: Tensor) -> Cost:
     """logaddexp of the sum so far and the next: max + log1p(exp(-|x - y|))."""
     return Cost(comparisons=2, adds=3, specials=2) * (x.numel - _rows(x, dim))
@@ -108,11 +107,89 @@ def select(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
     return Cost(comparisons=x.numel)
 
 
+def _search(values: int, edges: int) -> Cost:
+    """A binary search for each value."""
+    return Cost(comparisons=values * ceil(log2(edges))) if edges > 1 else NOTHING
+
+
+@formula("aten.histogram.bin_ct", "aten._histogramdd_from_bin_cts")
+def histogram(x: Tensor, *_: Value, out: Value, density: bool = False, **__: Value) -> Cost:
+    """Bins of one width: (x - least)·bins/range, rounded down, for each coordinate; then a count or weight added."""
+    counts = first(out)
+    points = x.numel if counts.ndim == 1 else x.numel // x.shape[-1]
+    placing = Cost(adds=1, muls=1, specials=1) * x.numel
+    return placing + Cost(adds=points) + _density(counts, density)
+
+
+@formula("aten.histogram.bins_tensor", "aten._histogramdd_from_bin_tensors")
+def histogram_of_edges(x: Tensor, edges: Value, *_: Value, out: Value, density: bool = False, **__: Value) -> Cost:
+    """Bins of any width are searched for."""
+    counts = first(out)
+    axes = list(tensors(edges))
+    points = x.numel if len(axes) == 1 else x.numel // len(axes)
+    searching = sum((_search(points, axis.numel) for axis in axes), NOTHING)
+    return searching + Cost(adds=points) + _density(counts, density)
+
+
+def _density(counts: Tensor, wanted: bool) -> Cost:
+    """Divided by their sum, and by the volume of each bin."""
+    n = counts.numel
+    return Cost(adds=max(n - 1, 0), divs=2 * n) if wanted else NOTHING
+
+
+@formula("aten._histogramdd_bin_edges")
+def histogram_edges(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """The range of each coordinate, and its parts."""
+    return Cost(comparisons=2 * x.numel) + Cost(adds=1, muls=1) * sum(edges.numel for edges in tensors(out))
+
+
+# What a segment takes in, one element more.
+SEGMENTS = {
+    "sum": Cost(adds=1),
+    "mean": Cost(adds=1),
+    "prod": Cost(muls=1),
+    "max": Cost(comparisons=1),
+    "min": Cost(comparisons=1),
+}
+
+
+@formula("aten.segment_reduce")
+def segment_reduce(x: Tensor, reduce: str, *, out: Tensor, **_: Value) -> Cost:
+    """Segments of any length, none empty: together f - 1 operations for a segment of f."""
+    folds = each(SEGMENTS[reduce], x, max(x.numel - out.numel, 0))
+    return folds + (Cost(divs=out.numel) if reduce == "mean" else NOTHING)
+
+
+@formula("aten._segment_reduce_backward")
+def segment_reduce_backward(grad: Tensor, y: Tensor, x: Tensor, reduce: str, *, out: Tensor, **_: Value) -> Cost:
+    """A sum's is a copy; a mean's is divided by the length; a product's is g·y/x; a maximum's goes where it was."""
+    units = {"sum": NOTHING, "mean": Cost(divs=1), "prod": Cost(muls=1, divs=1), "max": Cost(comparisons=1)}
+    return units.get(reduce, Cost(comparisons=1)) * x.numel
+
+
 @formula(
     "aten.nonzero", "aten.nonzero_numpy", "aten.nonzero_static", "aten.argwhere", "aten.where.default",
     "aten.count_nonzero", "aten.equal",
 )  # fmt: skip
 def nonzero(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    return Cost(comparisons=x.numel)
+
+
+@formula("aten.allclose")
+def allclose(x: Tensor, y: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """|x - y| ≤ a + r·|y|"""
+    return Cost(adds=2, muls=1, comparisons=3) * max(x.numel, y.numel)
+
+
+@formula("aten.hash_tensor")
+def hash_tensor(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
+    """Exclusive ors of bits."""
+    return NOTHING
+
+
+@formula("aten.unique_dim_consecutive")
+def unique_dim_consecutive(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+    """Each slice with the one before."""
     return Cost(comparisons=x.numel)
 
 
@@ -130,9 +207,10 @@ def isin(x: Tensor | float, y: Tensor | float, *_: Value, out: Tensor, **__: Val
 
 @formula("aten.diff")
 def diff(x: Tensor, n: int = 1, *_: Value, out: Tensor) -> Cost:
-    if n != 1:
-        raise Uncovered("repeated differences")
-    return each(Cost(adds=1), out)
+    """Repeated, the first passes are longer, each by one a row."""
+    dim = next((d for d in _ if isinstance(d, int)), -1)
+    rows = _rows(out, dim) if out.numel else 0
+    return each(Cost(adds=1), out, n * out.numel + rows * (n * (n - 1) // 2))
 
 
 @formula("aten.searchsorted", "aten.bucketize")
@@ -194,6 +272,12 @@ def pairwise_distance(
     """The p-norm of x - y + ε."""
     length = max(x.shape[-1], y.shape[-1])
     return _distances(out.numel, length, p) + Cost(adds=out.numel * length)
+
+
+@formula("aten.dist")
+def dist(x: Tensor, y: Tensor, p: float = 2.0, *, out: Tensor) -> Cost:
+    """The p-norm of x - y, of all elements."""
+    return _distances(1, max(x.numel, y.numel), p)
 
 
 @formula("aten.cosine_similarity")

@@ -101,6 +101,7 @@ def _antialiased(x: Tensor, y: Tensor, width: int, align_corners: bool, *, backw
 
 _antialias("_upsample_bilinear2d_aa", 2)
 _antialias("_upsample_bicubic2d_aa", 4)
+_antialias("_upsample_lanczos2d_aa", 6)
 
 
 # The weights of four neighbours at distances 1+t, t, 1-t, 2-t (three additions), two on each branch of the cubic of

@@ -53,6 +53,21 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, *, out: Tensor) -> 
     return sorting + Cost(adds=2, muls=1) * n + iou * (n * (n - 1) // 2)
 
 
+@formula("torchvision.box_iou_rotated")
+def box_iou_rotated(a: Tensor, b: Tensor, *, out: Tensor) -> Cost:
+    """At most: all 16 pairs of edges cross, all 8 corners are looked for inside, and 24 points are put in order.
+
+    A pair of edges: two cross products for its parameters, each divided by a third. A corner: two scalar products with
+    the other's sides. The hull's area: a cross product for each point. The areas, and the ratio.
+    """
+    corners = Cost(specials=2, muls=6, adds=8) * 2
+    crossing = (Cost(muls=6, adds=7, divs=2, comparisons=4) + Cost(muls=2, adds=2)) * 16
+    inside = Cost(muls=4, adds=4, comparisons=4) * 8
+    hull = Cost(muls=2, adds=5) * 24 + Cost(comparisons=24 * 5)
+    ratio = Cost(muls=2, adds=2, divs=1)
+    return (corners + crossing + inside + hull + ratio) * out.numel
+
+
 @formula("torchvision.deform_conv2d")
 def deform_conv2d(
     x: Tensor, weight: Tensor, offset: Tensor, mask: Tensor, bias: Tensor, *settings: Value, out: Tensor

@@ -21,6 +21,7 @@ class Manner(Enum):
     INPLACE = auto()  # overwrites its first argument's values and returns it
     RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
     INDEX = auto()  # FRESH, after masks among its arguments are replaced by the indices they select
+    PACKED = auto()  # FRESH, but costs what the values of some arguments say: they are written down, if there are any
     READ = auto()  # asks a tensor for its values
     ANSWER = auto()  # is no computation: asks whether a shortcut may be taken, or marks a place in a timeline
     PARTS = auto()  # composed of other operators, and without a formula of its own: taken apart
@@ -33,6 +34,16 @@ _RESHAPING = {
 }  # fmt: skip
 # Whether padding allows nn.TransformerEncoder to go over to nested tensors. The cost told is that of the dense batch.
 ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
+# Attention over sequences that are packed end to end, and the arguments that say where each ends.
+PACKED = {
+    "torch_attn::_varlen_attn": (3, 4),
+    "torch_attn::_varlen_attn_backward": (6, 7),
+    "aten::_flash_attention_forward": (3, 4),
+    "aten::_flash_attention_backward": (6, 7),
+    "aten::_efficient_attention_forward": (4, 5),
+    "aten::_efficient_attention_backward": (6, 7),
+    "aten::_cudnn_attention_forward": (4, 5),
+}
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
@@ -67,6 +78,8 @@ def _decide(func: Any) -> Manner:
         return Manner.READ
     if func is torch.ops.aten.index.Tensor:
         return Manner.INDEX
+    if func._schema.name in PACKED:
+        return Manner.PACKED
     if is_composite(func) and not _has_entry(func):
         return Manner.PARTS
     return _by_schema(func, name)

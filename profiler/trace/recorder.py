@@ -30,7 +30,7 @@ from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import ANSWERS, Manner, each_tensor, manner
+from profiler.trace.operators import ANSWERS, PACKED, Manner, each_tensor, manner
 from profiler.trace.packed import Part, class_name, is_packed, parts
 from profiler.trace.packed import value as packed_value
 from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
@@ -207,6 +207,8 @@ class Recorder(LeanDispatchMode):
             return self._run_real(func, how, args, kwargs, infos)
         if how is Manner.READ:
             return self._read(func, args, kwargs, infos)
+        if how is Manner.PACKED:
+            key.append(self._packed_values(func, args))
         entry = memo.recall(found := tuple(key))
         if entry is None:
             return self._first_time(func, how, args, kwargs, infos, found)
@@ -373,7 +375,8 @@ class Recorder(LeanDispatchMode):
     # Running ------------------------------------------------------------------------------------------------------
 
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
-        given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
+        given = values, tuple((name, self._value(value)) for name, value in kwargs.items())
         if mixes_dtypes(func, args):
             raise self._ask(str(func)) if inside_autocast() else dtype_error(func, args)
         rule = SHAPES.get(func)
@@ -416,7 +419,8 @@ class Recorder(LeanDispatchMode):
     def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         if how is Manner.INPLACE or how is Manner.RUN:
             self._save_values((args, tuple(kwargs.values())))
-        given = self._values(args), tuple((name, self._value(value)) for name, value in kwargs.items())
+        values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
+        given = values, tuple((name, self._value(value)) for name, value in kwargs.items())
         if not self.run_real:
             args, kwargs = with_values(func, args, kwargs)
         with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
@@ -569,6 +573,15 @@ class Recorder(LeanDispatchMode):
     def _values(self, values: Iterable[Any]) -> tuple[Value, ...]:
         """Arguments as a signature holds them."""
         return tuple(self._value(value) for value in values)
+
+    def _packed_values(self, func: Any, args: Any) -> tuple[Value, ...]:
+        """The same, and with a tensor that says where sequences end its values, if it has any."""
+        values = list(self._values(args))
+        for position in PACKED[func._schema.name]:
+            tensor = args[position] if position < len(args) else None
+            if tensor is not None and self._all_real([self._info(tensor)]):
+                values[position] = values[position], tuple(tensor.tolist())
+        return tuple(values)
 
     def _value(self, value: Any) -> Value:
         if isinstance(value, Tensor):

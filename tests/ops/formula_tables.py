@@ -6,7 +6,10 @@ A count that a row leaves out must be 0; bytes that it leaves out must be each i
 from typing import Any
 
 from formula_rows import b, c, f, i, row
+from linalg_rows import LINALG
+from more_rows import COMPLEX, DRAWS, KERNELS, PIECES, REDUCTIONS, SEGMENTS, quantised
 from quantized_rows import QUANTIZED, REFUSED_QUANTIZED
+from scaled_rows import PRIMITIVES, RAGGED, REFUSED_PRODUCTS, SCALED
 
 from profiler.records import Tensor, Value
 
@@ -37,15 +40,6 @@ MATMUL = [
     row("aten.inner.default", f(2, 7), f(3, 7), out=f(2, 3), macs=2 * 7 * 3),
     row("aten.outer.default", f(5), f(7), out=f(5, 7), muls=5 * 7),
     row("aten.addr.default", f(5, 7), f(5), f(7), out=f(5, 7), muls=5 * 7, adds=5 * 7),
-    row(
-        "aten.linalg_solve_triangular.default", f(2, 5, 5), f(2, 5, 3), kwargs={"upper": False}, out=f(2, 5, 3),
-        muls=2 * 3 * (4 + 3 + 2 + 1), adds=2 * 3 * (4 + 3 + 2 + 1), divs=2 * 3 * 5,
-    ),
-    row(
-        "aten.linalg_solve_triangular.default", f(5, 5), f(3, 5),
-        kwargs={"upper": True, "left": False, "unitriangular": True}, out=f(3, 5),
-        muls=3 * (4 + 3 + 2 + 1), adds=3 * (4 + 3 + 2 + 1),
-    ),
     row("aten.kron.default", f(2, 3), f(4, 5), out=f(8, 15), muls=2 * 4 * 3 * 5),
     # FC 78400 -> 4096 with bias
     row(
@@ -1423,14 +1417,25 @@ TABLES = {
     "loss backward": LOSS_BACKWARD,
     "optimizer": OPTIMIZER,
     "quantized": QUANTIZED,
+    "linear algebra": LINALG,
+    "scaled": SCALED,
+    "ragged": RAGGED,
+    "primitives": PRIMITIVES,
+    "complex": COMPLEX,
+    "draws": DRAWS,
+    "segments": SEGMENTS,
+    "more reductions": REDUCTIONS,
+    "pieces of batch norm": PIECES,
+    "kernels": KERNELS,
+    "more quantized": quantised(),
 }
 
 # Cases that a formula does not cover, and must refuse instead of guessing.
-REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = REFUSED_QUANTIZED | {
+REFUSED: dict[str, tuple[str, tuple[Any, ...], Value]] = REFUSED_QUANTIZED | REFUSED_PRODUCTS | {
     "box-sized sampling": (
         "torchvision.roi_align.default", (f(1, 4, 8, 8), f(5, 5), 1.0, 3, 3, -1, True), f(5, 4, 3, 3)
     ),
-    "complex sine": ("aten.sin.default", (c(4),), c(4)),
+    "complex error function": ("aten.erf.default", (c(4),), c(4)),
     "nuclear norm": ("aten.norm.ScalarOpt_dim", (f(4, 4), "nuc", (0, 1)), f()),
     "a fourth interpolation": ("aten.grid_sampler.default", (f(1, 3, 8, 8), f(1, 4, 5, 2), 3, 0, False), f(1, 3, 4, 5)),
     "the gradient of box-sized sampling": (

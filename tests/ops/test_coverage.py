@@ -315,9 +315,20 @@ def test_every_layer_of_torch_nn_has_its_turn() -> None:
     assert exported - tried - set(CONTAINERS) == set()
 
 
-def test_an_unknown_operator_would_be_seen() -> None:
-    assert unknown(torch.linalg.inv, torch.eye(3)) == {"aten.linalg_inv_ex.default"}
-    assert unknown_in_training(Call(torch.linalg.inv), [torch.eye(3)]) == {"aten.linalg_inv_ex.default"}
+@pytest.fixture
+def custom():
+    """An operator that nobody has a formula for, with a gradient that has none either."""
+    library = torch.library.Library("coverage", "DEF")
+    library.define("mystery(Tensor x) -> Tensor")
+    library.impl("mystery", lambda x: x + 1, "CompositeExplicitAutograd")
+    torch.library.register_autograd("coverage::mystery", lambda _, grad: torch.ops.coverage.mystery(grad), lib=library)
+    yield torch.ops.coverage.mystery
+    library._destroy()
+
+
+def test_an_unknown_operator_would_be_seen(custom) -> None:
+    assert unknown(custom, torch.eye(3)) == {"coverage.mystery.default"}
+    assert unknown_in_training(Call(custom), [torch.eye(3)]) == {"coverage.mystery.default"}
     assert unknown(lambda x: ops.roi_align(x, torch.zeros(1, 5), 3), torch.randn(1, 4, 8, 8)) == {
         "torchvision.roi_align.default"
     }

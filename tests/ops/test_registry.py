@@ -112,7 +112,8 @@ def test_no_name_is_both_known_and_free() -> None:
 def test_every_name_is_an_operator_of_torch() -> None:
     """bitsandbytes has its own, which are looked up in tests/test_foreign_layers.py where it is installed."""
     known = (*registry._formulas, *registry._free)
-    importlib.import_module("torch.ao.quantization.fx._decomposed")  # which registers quantized_decomposed
+    for registering in ("torch.ao.quantization.fx._decomposed", "torch.nn.attention.varlen", "torch._prims"):
+        importlib.import_module(registering)
     names = [name for name in known if not name.startswith(("prim.", "bitsandbytes."))]
     assert [name for name in names if not exists(name)] == []
     assert not exists("aten.no_such_operator")
