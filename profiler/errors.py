@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from profiler.foreign_text import sentence
 from profiler.records import Doubt, Input
 
 
 class ProfileError(Exception):
-    """Anything this package refuses. Its text is one line."""
+    """Anything this package refuses. Its text is one line, whatever names and messages of others are in it."""
 
     status = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(sentence(text))
 
 
 class CheckFailed(ProfileError):

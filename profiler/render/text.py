@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from wcwidth import wcswidth
 
 from profiler.render import grid, numbers
+from profiler.render.safe import safe
 from profiler.tables import Column, Table, Unit
 
 SUFFIXES = (".txt",)
@@ -21,6 +22,7 @@ _LEAST = 10  # a text column is cut no further
 
 def write(table: Table, width: int | None = None) -> str:
     """The table in `width` columns (default: the terminal's; no limit when the output is not a terminal)."""
+    table = safe(table)
     limit = _screen() if width is None else width
     kept = grid.with_room(table, lambda some: limit is None or _least(table, some) <= limit)
     columns = [table.columns[i] for i in kept]
@@ -112,6 +114,7 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 def _shortened(cell: str, width: int) -> str:
     if wcswidth(cell) <= width:
         return cell
+    cell = cell[: 4 * width]  # so that a name without end takes no time
     while wcswidth(cell) > width - 1:
         cell = cell[:-1]
     return cell + "…"
