@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from wcwidth import wcswidth
 
+from profiler import writing
 from profiler.render import grid, numbers
 from profiler.render.safe import safe
 from profiler.tables import Column, Table, Unit
@@ -94,7 +94,8 @@ def _wrapped(note: str, limit: int | None) -> str:
 
 def _screen() -> int | None:
     """The terminal's width; None where the output goes to a file or a pipe."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None where the shell has closed it
+    stdout = writing.stdout()
+    is_terminal = stdout is not None and stdout.isatty()  # it is None where the shell has closed it
     if is_terminal or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return None
