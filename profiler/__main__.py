@@ -1,10 +1,16 @@
 """`python -m profiler`, and the entry point of the `profile-model` command."""
 
-import gc
-import io
 import sys
 
-from profiler.cli import main as run
+try:
+    import gc
+    import io
+    import os
+
+    from profiler import watching
+except KeyboardInterrupt:
+    sys.stderr.write("profile-model: interrupted\n")
+    raise SystemExit(130) from None
 
 _COLLECT_AFTER = 200_000  # allocations; importing torch alone passes Python's default some thousand times
 
@@ -14,11 +20,41 @@ def main() -> None:
 
     The process is short and imports much that stays, which the garbage collector would look through over and over.
     """
+    try:
+        _occupy_closed_descriptors()
+        watching.fork()
+    except KeyboardInterrupt:
+        sys.stderr.write("profile-model: interrupted\n")
+        sys.exit(watching.INTERRUPTED)
+    _work()
+
+
+def _work() -> None:
+    from profiler.cli import main as run
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no "×" is no reason to fail
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
-    sys.exit(run())
+    status = watching.CANNOT_RUN  # where our own code fails, with a traceback
+    try:
+        status = run()
+    finally:
+        if watching.board is not None:
+            watching.board.finish(status)
+    os.dup2(2, 1)  # what a model's code prints from here on is no result
+    sys.exit(status)
+
+
+def _occupy_closed_descriptors() -> None:
+    """Standard streams that the shell has closed: no file that is opened later shall be taken for one."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), encoding="utf-8")  # nowhere, by now
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ calls and storages are rows of numbers.
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
 import math
@@ -17,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from profiler import conventions, errors, layers, memory
+from profiler import conventions, errors, layers, memory, writing
 from profiler.records import (
     SCHEMA,
     Besides,
@@ -52,28 +51,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     content = json.dumps(to_json(trace), separators=(",", ":"), allow_nan=False).encode()
     if target.suffix == ".gz" or len(content) > _LARGE:
         content = gzip.compress(content, mtime=0)
-    replace(target, content)
-
-
-def replace(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise errors.CannotWrite(str(path), error) from None
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise what `save` would raise, before the work is done."""
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise errors.CannotWrite(str(path), FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    if not os.access(folder, os.W_OK) or Path(path).is_dir():
-        raise errors.CannotWrite(str(path), PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    writing.replace(target, content)
 
 
 def load(path: str | os.PathLike[str]) -> Trace:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from profiler import archive, budget_file, conventions, errors, inputs, units
+from profiler import budget_file, conventions, errors, inputs, units, writing
 from profiler.budget import FIGURES, BudgetCheck, Checked, verdicts
 from profiler.budget_file import Budgeted, BudgetFile
 from profiler.budget_run import measured
@@ -44,7 +44,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
         bare = tuple(model for model in file.models if not model.limits)
         if not bare:
             raise errors.NothingToLimit(budget_file.shown(file.path))
-        archive.check_writable(file.path)
+        writing.check_writable(file.path)
         return Plan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
     known = {model.label: model for model in file.models}
@@ -56,7 +56,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
             raise errors.LimitsExist(known[label].limits[0].place, label)
         if label in known:
             raise errors.ListedAlready(file.place(known[label].line), label)
-    archive.check_writable(file.path)
+    writing.check_writable(file.path)
     return Plan(file, tuple(named), True, head_room)
 
 
@@ -72,7 +72,7 @@ def write(plan: Plan) -> BudgetCheck:
     written = plan.file
     if lines:
         written = _with(plan, lines)
-        archive.replace(path, written.text.encode())
+        writing.replace(path, written.text.encode())
     return BudgetCheck(tuple(_checked(written, model, profile) for model, profile in found))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir
 from pathlib import Path
 
 from profiler import errors
 from profiler.budget import BudgetCheck, Checked, verdicts
 from profiler.budget_file import Budgeted, BudgetFile
+from profiler.foreign_code import at_work
 from profiler.profiles import Profile
 from profiler.progress import shown
 
@@ -38,7 +38,7 @@ def _measured(model: Budgeted, folder: Path) -> Profile | errors.ProfileError:
     from profiler.profiling import profile_spec  # behind --help, which shall not wait for it
 
     try:
-        with chdir(folder), redirect_stdout(sys.stderr):  # whatever the model's own code prints
+        with at_work(model.label), chdir(folder):
             return profile_spec(model.spec, model.feed, model.convention)
     except errors.ProfileError as error:
         return error

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from profiler import budget_init, budget_run, conventions, errors, flags
+from profiler import budget_init, budget_run, conventions, errors, flags, writing
 from profiler.budget import Limit, verdicts
 from profiler.budget_file import BudgetFile
 from profiler.budget_init import Plan
@@ -21,6 +19,7 @@ from profiler.conditions import AS_IT_IS
 from profiler.crosscheck import CrossCheck, cross_check_spec
 from profiler.diff_tables import warnings
 from profiler.differences import Diff
+from profiler.foreign_code import at_work, interruptible
 from profiler.metrics import published
 from profiler.options import Checking, Diffing, Fitting, Generating, Options, Scanning, options
 from profiler.progress import counted, shown, told
@@ -42,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 (fine), 1 (a check failed) or 2 (it could not run)."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        status = _app(args=flags.with_defaults(arguments), prog_name="profile-model", standalone_mode=False)
+        with interruptible():
+            status = _app(args=flags.with_defaults(arguments), prog_name="profile-model", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except errors.ProfileError as error:
@@ -52,8 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
+        writing.forget(sys.stdout)
         return 1  # as click has it
+    except SystemExit as error:  # click's, where nobody reads on; whoever else ends the command has not passed
+        return 1 if error.code == 1 else 2
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return _refuse(str(writing.lost(error)), 2)  # a disk that is full under the help, or a list of names
     return int(status or 0)
 
 
@@ -63,7 +69,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _refuse(sentence: str, status: int) -> int:
-    print(f"profile-model: {' '.join(sentence.split())}", file=sys.stderr)
+    writing.say(sentence)
     return status
 
 
@@ -133,7 +139,8 @@ def _command(
     Exit status: 0 fine, 1 a check failed, 2 it could not run.
     """
     if list_names is not None:
-        return _list(list_names)
+        with writing.apart():
+            return _list(list_names)
     if not specs and check is None and not init_budgets:
         raise errors.NoModelGiven()
     return run(
@@ -208,11 +215,17 @@ def _list(pattern: str) -> int:
     found = names(pattern)
     if not found:
         raise errors.NothingMatches(pattern)
-    print("\n".join(found))
+    writing.print_result("\n".join(found) + "\n")
     return 0
 
 
 def run(chosen: Options) -> int:
+    """Answer what was asked. What is printed meanwhile, by a model's code or a library, is no part of the answer."""
+    with writing.apart():
+        return _answer(chosen)
+
+
+def _answer(chosen: Options) -> int:
     """Profile, render, write, check."""
     if chosen.checking is not None:
         return _cross_check(chosen, chosen.checking)
@@ -269,7 +282,7 @@ def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
     for model in shown(chosen.models, [model.label for model in chosen.models]):
         found, failure = None, None
         try:
-            with redirect_stdout(sys.stderr):  # whatever the model's own code prints
+            with at_work(model.label):
                 under = AS_IT_IS if model.is_saved else chosen.conditions
                 found = profile_spec(model.spec, model.feed, chosen.convention, under)
         except errors.ProfileError as error:
@@ -302,7 +315,7 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
         for model in chosen.models:
             try:
                 with (
-                    redirect_stdout(sys.stderr),
+                    at_work(model.label),
                     counted(f"{model.label}: {', '.join(checking.tools)}", len(checking.tools)) as done,
                 ):
                     found.append(cross_check_spec(model.spec, model.feed, checking.tools, checking.time_limit_s, done))
@@ -321,7 +334,7 @@ def _which(chosen: Options, wanted: Number) -> int:
     with _opened(chosen) as file:
         for model in shown(chosen.models, [model.label for model in chosen.models]):
             try:
-                with redirect_stdout(sys.stderr):
+                with at_work(model.label):
                     searches.append(search(model.label, wanted, candidates(model.spec, model.feed)))
             except errors.ProfileError as error:
                 failures.append(error)
@@ -368,7 +381,7 @@ def _fits(chosen: Options, path: str) -> int:
 
     (model,) = chosen.models
     with _opened(chosen) as file:
-        with redirect_stdout(sys.stderr):  # whatever the model's own code prints
+        with at_work(model.label):
             found = fit(model.spec, path, chosen.view.top, model.feed)
         print(renderer(chosen.format).answer(found), file=file)
     failure = found.failure()
@@ -399,7 +412,7 @@ def _scan(chosen: Options, scanning: Scanning) -> int:
 
     varying, view = scanning.varying, chosen.view
     with _opened(chosen) as file:
-        with redirect_stdout(sys.stderr):
+        with at_work(varying.label):
             names = [f"{varying.label}, {varying.name} {value}" for value in scanning.values]
             points = [at(varying, value) for value in shown(scanning.values, names)]
             found = of_points(varying, points, view.columns, caption=view.caption, anchor=view.anchor)
@@ -415,7 +428,7 @@ def _generation(chosen: Options, generating: Generating) -> int:
 
     (model,) = chosen.models
     with _opened(chosen) as file:
-        with redirect_stdout(sys.stderr):
+        with at_work(model.label):
             found = generated(model.spec, model.feed, generating.wish)
         answer: Answer = _memory(found.first, chosen) if chosen.memory else found
         print(renderer(chosen.format).answer(answer), file=file)
@@ -430,7 +443,7 @@ def _lengths(chosen: Options, generating: Generating) -> int:
 
     (model,), wish = chosen.models, generating.wish
     with _opened(chosen) as file:
-        with redirect_stdout(sys.stderr):
+        with at_work(model.label):
             names = [f"{model.label}, seq {value}" for value in generating.lengths]
             rows = [at_length(model.spec, model.feed, value, wish) for value in shown(generating.lengths, names)]
             found = of_rows(model.spec, model.feed, rows, wish)
@@ -449,7 +462,7 @@ def _largest(chosen: Options, fitting: Fitting) -> int:
     from profiler.largest import largest
 
     with _opened(chosen) as file:
-        with redirect_stdout(sys.stderr), told(f"{fitting.varying.label}: {fitting.varying.name}") as tell:
+        with at_work(fitting.varying.label), told(f"{fitting.varying.label}: {fitting.varying.name}") as tell:
             found = largest(fitting.varying, fitting.limit_bytes, fitting.words, tell)
         print(renderer(chosen.format).answer(found), file=file)
     failure = found.failure()
@@ -485,56 +498,22 @@ def _warn(sentences: Iterable[str], chosen: Options) -> None:
     """Where a job's page is to show what a table says under it, say it there."""
     if chosen.format == github.NAME:
         for sentence in sentences:
-            print(github.annotation("warning", sentence))
+            writing.print_result(github.annotation("warning", sentence) + "\n")
 
 
 def _tell(failures: Sequence[errors.ProfileError], chosen: Options) -> int:
     """Say what went wrong, and what the worst of it is as an exit status."""
     for failure in failures:
         if chosen.format == github.NAME:
-            print(github.annotation("error", str(failure)))
+            writing.print_result(github.annotation("error", str(failure)) + "\n")
         else:
             _refuse(str(failure), failure.status)
     return max((failure.status for failure in failures), default=0)
 
 
-@contextmanager
-def _opened(chosen: Options) -> Iterator[TextIO]:
-    """Where the result goes. A file is opened before the work starts, and is not left behind empty when it fails."""
-    path = chosen.output
-    if path is None:
-        with _summary() if chosen.format == github.NAME else nullcontext(sys.stdout) as file:
-            yield file
-        return
-    partial = Path(f"{path}.part")
-    try:
-        file = partial.open("w", encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise errors.CannotWrite(path, error) from None
-    try:
-        with file:
-            yield file
-        if partial.stat().st_size:
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _summary() -> Iterator[TextIO]:
-    """The summary of the job on GitHub, at the end of what other steps wrote; stdout where there is no job."""
-    path = github.summary()
-    if path is None:
-        yield sys.stdout
-        return
-    whole = Path(path)
-    try:
-        file = whole.open("a", encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise errors.CannotWrite(path, error) from None
-    with file:
-        file.write("\n" * (file.tell() > 0))  # between what another step wrote and ours
-        yield file
+def _opened(chosen: Options) -> AbstractContextManager[TextIO]:
+    """Where the result goes, once the work is done."""
+    return writing.result(chosen.output, github.summary() if chosen.format == github.NAME else None)
 
 
 def _unknown(profiles: Sequence[Profile]) -> list[errors.ProfileError]:

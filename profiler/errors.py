@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from profiler.foreign_text import sentence
 from profiler.records import Doubt, Input
 
 
 class ProfileError(Exception):
-    """Anything this package refuses. Its text is one line."""
+    """Anything this package refuses. Its text is one line, whatever names and messages of others are in it."""
 
     status = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(sentence(text))
 
 
 class CheckFailed(ProfileError):
@@ -478,6 +484,18 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def place(error: BaseException) -> str:
+    """Where it was raised in somebody else's file, behind a comma; nothing where that is in a library or not known."""
+    ours = os.path.dirname(__file__)
+    foreign = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((ours, "<")) and f"{os.sep}site-packages{os.sep}" not in frame.filename
+    ]
+    foreign = [frame for frame in foreign if not frame.filename.startswith(os.path.dirname(os.__file__))]
+    return f", {os.path.basename(foreign[-1].filename)}, line {foreign[-1].lineno}" if foreign else ""
+
+
 class TooLarge(ProfileError):
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
@@ -487,6 +505,36 @@ class ModelFailed(ProfileError):
     def __init__(self, model: str, error: BaseException, inputs: Sequence[Input], layer: str = "") -> None:
         what = f"{f'in {layer}, ' if layer else ''}{type(error).__name__}: {first_line(error)}"
         super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); check the model and what it is fed")
+
+
+class ModelStopped(ProfileError):
+    """Its code raised what ends a program."""
+
+    def __init__(self, model: str, error: BaseException) -> None:
+        code = f"({error.code})" if isinstance(error, SystemExit) else f": {error}" if str(error) else ""
+        super().__init__(
+            f"{model} cannot be measured: its code ends the program with {type(error).__name__}{code}{place(error)}; "
+            "take that out of what is imported, built and run"
+        )
+
+
+class ModelTooMuch(ProfileError):
+    def __init__(self, model: str, error: MemoryError | RecursionError) -> None:
+        is_memory = isinstance(error, MemoryError)
+        what = "takes more memory than there is" if is_memory else "nests or calls itself deeper than Python allows"
+        said = f": {first_line(error)}" if str(error) else ""
+        super().__init__(f"{model} {what} ({type(error).__name__}{said}{place(error)}); make it or its input smaller")
+
+
+class ModelEnded(ProfileError):
+    """`how` its process ended, as "was killed by signal 9 (SIGKILL)"."""
+
+    def __init__(self, model: str, how: str) -> None:
+        hint = "; is there memory enough?" if "signal 9 " in how else ""
+        super().__init__(
+            f"{model} cannot be measured: the process that imported, built and ran it {how}; take what ends it out of "
+            f"the model's code{hint}"
+        )
 
 
 class WeightsWithoutValues(ProfileError):

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from profiler import errors
 from profiler.describe import describe, render_formula
+from profiler.foreign_text import shown
 from profiler.layers import Layer
 from profiler.ops import cost, free_reason
 from profiler.ops.cost import Cost, Count
@@ -40,11 +41,11 @@ def _calls(trace: Trace) -> dict[int, Counter[int]]:
 def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
     if layer.shared_with is not None:
         owner = layer.shared_with or "the model itself"
-        return f"{layer.path}  {layer.kind}\n  the same module as {owner}, and counted there"
+        return _lines(f"{layer.path}  {layer.kind}", f"  the same module as {owner}, and counted there")
     lines = [*_parameters(layer), *_operations(trace, calls)]
     if not lines:
         return ""
-    return "\n".join([f"{layer.path or trace.model}  {describe(layer.module, layer.weights)}", *lines])
+    return _lines(f"{layer.path or trace.model}  {describe(layer.module, layer.weights)}", *lines)
 
 
 def _parameters(layer: Layer) -> Iterator[str]:
@@ -90,8 +91,13 @@ def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
 def _sum(profile: Profile) -> str:
     totals = profile.totals
     if not profile.trace.was_run:
-        return f"{profile.model}: {totals.params:,} parameters\n{run_note(profile.trace)}"
-    return (
-        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs\n"
-        f"{profile.convention.name}: {profile.convention.says}"
+        return _lines(f"{profile.model}: {totals.params:,} parameters", run_note(profile.trace))
+    return _lines(
+        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs",
+        f"{profile.convention.name}: {profile.convention.says}",
     )
+
+
+def _lines(*lines: str) -> str:
+    """Names of layers are somebody else's, and stay on their line."""
+    return "\n".join(map(shown, lines))

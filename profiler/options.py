@@ -22,6 +22,7 @@ from profiler import (
     model_list,
     scans,
     units,
+    writing,
 )
 from profiler.budget import Limit
 from profiler.budget_file import Budgeted, BudgetFile
@@ -629,7 +630,7 @@ def _check_save(path: str, models: int) -> None:
         raise errors.SaveTakesOne(models)
     if not path.endswith(archive.SUFFIXES):
         raise errors.SaveNeedsJson(path)
-    archive.check_writable(path)
+    writing.check_writable(path)
 
 
 def _names(columns: str | None) -> tuple[str, ...]:

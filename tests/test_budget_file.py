@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler import archive, budget_file, budget_init, errors, inputs
+from profiler import budget_file, budget_init, errors, inputs, writing
 from profiler.budget_file import Budgeted
 from profiler.cli import main
 from profiler.progress import shown
@@ -488,4 +488,4 @@ def test_nothing_is_measured_where_nothing_can_be_written(
     assert (status, err.count("\n")) == (2, 1)
     assert "profile-model.toml cannot be written" in err
     with pytest.raises(errors.CannotWrite):
-        archive.replace("no/such/folder.toml", b"")
+        writing.replace("no/such/folder.toml", b"")

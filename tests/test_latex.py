@@ -41,7 +41,7 @@ needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdfla
         ("é e\u0301 Ž ï ł ß", r"""{\'{e}} {\'{e}} {\v{Z}} {\"{\i}} \l{} \ss{}"""),
         ("λ=Δ", r"$\lambda$=$\Delta$"),
         ("网络", r"\ifdefined\Umathchar 网络\else U+7F51 U+7EDC\fi{}"),
-        ("two\nlines", "two lines"),
+        ("two\nlines", r"two\textbackslash{}nlines"),
     ],
 )  # fmt: skip
 def test_escaped(text: str, written: str) -> None:

@@ -1,9 +1,14 @@
-"""CSV with raw values: counts as integers, sizes in bytes, shares from 0 to 1, nothing for what is not known."""
+"""CSV with raw values: counts as integers, sizes in bytes, shares from 0 to 1, nothing for what is not known.
+
+A text that a spreadsheet would take for a formula, or a job's log for a command, has an apostrophe before it, which a
+spreadsheet does not show (OWASP, "CSV Injection"). A text that is a number stays one.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,19 +25,21 @@ from profiler.layer_tables import STEP_COLUMNS, layer_table
 from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import numbers
+from profiler.render.safe import safe
 from profiler.tables import Column, Table, Unit, View
 
 SUFFIXES = (".csv",)
 
 
 def write(table: Table) -> str:
+    table = safe(table)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     failed = any(row.failure is not None for row in table.rows)
-    writer.writerow([key(column) for column in table.columns] + ["error"] * failed)
+    writer.writerow([_inert(key(column)) for column in table.columns] + ["error"] * failed)
     for row in table.rows:
         cells = [_raw(value, column.unit) for value, column in zip(row.values, table.columns, strict=True)]
-        writer.writerow(cells + [row.failure or ""] * failed)
+        writer.writerow([*map(_inert, cells), *[_inert(row.failure or "")] * failed])
     return file.getvalue().rstrip("\n")
 
 
@@ -80,3 +87,14 @@ def _raw(value: Any, unit: Unit) -> Any:
     if unit is Unit.SHAPE:
         return numbers.shape(value).replace("×", "x")
     return "" if value is None else value
+
+
+_FORMULA = re.compile(r"\s*(?:[=+\-@＝＋－＠]|::|\\[trn])")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)? ?%?", re.ASCII)
+
+
+def _inert(value: Any) -> Any:
+    """A cell that is a text and nothing else."""
+    if not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"

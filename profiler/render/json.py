@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from profiler import stored
+from profiler import foreign_text, stored
 from profiler.accounts import Account, Statement
 from profiler.answers import Answer
 from profiler.budget import BudgetCheck, Checked, Verdict
@@ -167,7 +167,8 @@ def write(table: Table) -> str:
 
 
 def _written(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """Letters of all languages as they are; what a terminal or a job's log would act on as JSON's own escapes."""
+    return foreign_text.printable(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _model(profile: Profile) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from profiler.model_tables import model_table
 from profiler.profiles import Profile
 from profiler.render import grid, numbers
 from profiler.render.page import INDENT, SEPARATION, Page, fitted, plain
+from profiler.render.safe import safe
 from profiler.render.tex import breakable, escaped
 from profiler.tables import Column, Row, Table, View
 
@@ -25,6 +26,7 @@ _FILE_COLUMNS = ("layer", "dtype", "params", "size", "size_share")  # of a check
 
 
 def write(table: Table) -> str:
+    table = safe(table)
     page = fitted(table)
     headings, rows = _cells(table, page)
     is_long = len(rows) > _LONG
@@ -35,7 +37,7 @@ def write(table: Table) -> str:
     ]
     remarks = [rf"In the preamble: \usepackage{packages}", *facts, *grid.dropped(table, page.kept)]
     body = (_longtable if is_long else _float)(table, page, headings, rows)
-    return "\n".join([*(f"% {numbers.one_line(remark)}" for remark in remarks), *body])
+    return "\n".join([*(f"% {remark}" for remark in remarks), *body])
 
 
 def layers(profile: Profile, view: View | None = None) -> str:

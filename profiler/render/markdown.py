@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from profiler.render import grid, numbers
-from profiler.tables import Row, Table
+from profiler.render.safe import safe
+from profiler.tables import Row, Table, Unit
 
 SUFFIXES = (".md", ".markdown")
 _INDENT = "&nbsp;&nbsp;"
@@ -11,16 +14,20 @@ _SPECIAL = "\\|_*<>`[]~$"  # $ begins a formula on GitHub, ~ strikes out
 
 
 def write(table: Table) -> str:
+    table = safe(table)
     headings = [_escaped(column.heading) for column in table.columns]
     rows = [_row(row, cells) for row, cells in zip(table.rows, grid.cells(table), strict=True)]
     lines = grid.tabulated(rows, table.columns, "pipe", headings)
-    facts = [
-        f"- {label}: {numbers.text(v, unit)}{f' ({remark})' if remark else ''}"
-        for label, v, unit, remark in table.facts
-    ]
-    caption = f"**{_escaped(numbers.one_line(table.caption))}**" if table.caption else ""
+    facts = [_fact(*fact) for fact in table.facts]
+    caption = f"**{_escaped(table.caption)}**" if table.caption else ""
     notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
     return "\n\n".join(part for part in [caption, lines, "\n".join(facts), notes] if part)
+
+
+def _fact(label: str, value: Any, unit: Unit, remark: str) -> str:
+    written = numbers.text(value, unit)
+    words = _escaped(written) if isinstance(value, str) else written
+    return f"- {_escaped(label)}: {words}" + (f" ({_escaped(remark)})" if remark else "")
 
 
 def _row(row: Row, cells: list[str]) -> list[str]:

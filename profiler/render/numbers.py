@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import floor, log10
 from typing import Any
 
+from profiler import foreign_text
 from profiler.records import Tensor
 from profiler.tables import Unit
 
@@ -26,8 +27,8 @@ def text(value: Any, unit: Unit) -> str:
 
 
 def one_line(value: Any) -> str:
-    """A text without line breaks and other control characters, which no table survives."""
-    return "".join(c if c.isprintable() else " " for c in str(value))
+    """A text with its line breaks and other control characters, which no table survives, as escapes."""
+    return foreign_text.shown(str(value))
 
 
 def figure(value: Any) -> str:

@@ -47,8 +47,9 @@ _SIGNS = re.compile(r"(?<=[,:;/._=(\-])(?=.)")
 
 
 def escaped(text: str) -> str:
-    """A text as LaTeX. Control characters are blanks."""
-    pieces = _pieces(unicodedata.normalize("NFC", one_line(text)))
+    """A text as LaTeX. Every kind of blank is one that every engine knows."""
+    blank = "".join(" " if c.isspace() else c for c in one_line(text))
+    pieces = _pieces(unicodedata.normalize("NFC", blank))
     return "".join(pieces).replace("--", "-{}-")
 
 

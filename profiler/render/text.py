@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from wcwidth import wcswidth
 
+from profiler import writing
 from profiler.render import grid, numbers
+from profiler.render.safe import safe
 from profiler.tables import Column, Table, Unit
 
 SUFFIXES = (".txt",)
@@ -21,6 +22,7 @@ _LEAST = 10  # a text column is cut no further
 
 def write(table: Table, width: int | None = None) -> str:
     """The table in `width` columns (default: the terminal's; no limit when the output is not a terminal)."""
+    table = safe(table)
     limit = _screen() if width is None else width
     kept = grid.with_room(table, lambda some: limit is None or _least(table, some) <= limit)
     columns = [table.columns[i] for i in kept]
@@ -92,7 +94,8 @@ def _wrapped(note: str, limit: int | None) -> str:
 
 def _screen() -> int | None:
     """The terminal's width; None where the output goes to a file or a pipe."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None where the shell has closed it
+    stdout = writing.stdout()
+    is_terminal = stdout is not None and stdout.isatty()  # it is None where the shell has closed it
     if is_terminal or "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     return None
@@ -112,6 +115,7 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 def _shortened(cell: str, width: int) -> str:
     if wcswidth(cell) <= width:
         return cell
+    cell = cell[: 4 * width]  # so that a name without end takes no time
     while wcswidth(cell) > width - 1:
         cell = cell[:-1]
     return cell + "…"
