@@ -501,6 +501,16 @@ class TooLarge(ProfileError):
         super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
 
 
+class NotRestored(ProfileError):
+    """What was changed by a run and could not be put back: each with the error that kept it from being."""
+
+    def __init__(self, failed: Sequence[tuple[str, BaseException]]) -> None:
+        parts = dict.fromkeys(f"{what} ({type(error).__name__}: {first_line(error)})" for what, error in failed)
+        super().__init__(
+            f"after the run, not all could be put back as it was: {', '.join(parts)}; load the model again before use"
+        )
+
+
 class ModelFailed(ProfileError):
     def __init__(self, model: str, error: BaseException, inputs: Sequence[Input], layer: str = "") -> None:
         what = f"{f'in {layer}, ' if layer else ''}{type(error).__name__}: {first_line(error)}"

@@ -1,0 +1,83 @@
+"""All that is kept of a model, and of what is around it, before a run: one step a kind of state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from profiler.trace.guard.classes import Classes, Program, own_classes
+from profiler.trace.guard.failures import Failures, uninterrupted
+from profiler.trace.guard.modules import Modules
+from profiler.trace.guard.objects import Objects
+from profiler.trace.guard.randomness import RandomStates
+from profiler.trace.guard.settings import Settings
+from profiler.trace.guard.stacks import Stacks
+from profiler.trace.guard.tensors import Tensors, Values
+from profiler.trace.layouts import Layout, layout_of
+
+
+class Step(Protocol):
+    """One kind of state, kept when it is made."""
+
+    what: str
+
+    def restore(self, failures: Failures) -> None:
+        """Put it back; each part of it by `failures.attempt`, so that one that fails stops no other."""
+
+
+class Guard:
+    """Remembers a model's state when it is made and brings it back in `restore`, as often as that is called."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        stacks = Stacks()
+        modules, objects = _with_hidden(modules)
+        classes = own_classes(modules)
+        self.program = Program(classes, objects.reached.functions)
+        self._tensors = Tensors()
+        self._values = Values(self._tensors)
+        self.before_write = self._values.before_write
+        # Modes first, since putting back a weight takes operators; then what holds the weights; then the weights.
+        self.steps: tuple[Step, ...] = (
+            stacks,
+            Modules(modules),
+            objects,
+            Classes(classes),
+            self._tensors,
+            self._values,
+            RandomStates(),
+            Settings(),
+        )
+        for tensor in objects.reached.tensors:
+            self._tensors.keep(tensor, layout_of(tensor))
+
+    def keep_tensors(self, tensors: Iterable[tuple[Tensor, Layout]], with_values: bool) -> None:
+        """Parameters, buffers and inputs.
+
+        with_values: also the values of what is no parameter, since some operators (batch norm in training) overwrite
+        running statistics without saying so.
+        """
+        for tensor, layout in tensors:
+            self._tensors.keep(tensor, layout)
+            if with_values and not isinstance(tensor, nn.Parameter):
+                self.before_write(tensor)
+
+    def restore(self) -> None:
+        """Raises `errors.NotRestored`, after all else is put back, where something could not be."""
+        failures = Failures()
+        with uninterrupted():
+            for step in self.steps:
+                failures.attempt(step.what, step.restore, failures)
+        failures.tell()
+
+
+def _with_hidden(modules: Sequence[nn.Module]) -> tuple[list[nn.Module], Objects]:
+    """Modules, with those that they hold in lists and the like, where torch does not see them."""
+    known = {id(module): module for module in modules}
+    objects = Objects(modules)
+    hidden = [module for found in objects.reached.modules for module in found.modules() if id(module) not in known]
+    if not hidden:
+        return list(modules), objects
+    known |= {id(module): module for module in hidden}
+    return list(known.values()), Objects(list(known.values()))
