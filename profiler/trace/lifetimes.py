@@ -28,6 +28,7 @@ class Lifetimes:
         self._clock = clock
         self._by_address: dict[int, int] = {}  # of living storages
         self._watches: list[_Watch] = []
+        self._holders: dict[int, int] = {}  # how many living storages stand for one that is followed
 
     def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """A storage that was there before the run, and that somebody else keeps alive."""
@@ -61,16 +62,22 @@ class Lifetimes:
     def _followed(self, held: Any, storage: Storage) -> int:
         index = len(self.storages)
         self.storages.append(storage)
+        self._holders[index] = 1
+        self._watch(held, index)
+        return index
+
+    def _watch(self, held: Any, index: int) -> None:
         watch = _Watch(held, self._released)
         watch.index = index
         watch.address = address = held._cdata
         self._by_address[address] = index
         self._watches.append(watch)
-        return index
 
     def stands_for(self, tensor: torch.Tensor, index: int) -> None:
-        """A stand-in's own storage is an alias of the storage of the tensor that it stands for."""
-        self._by_address[_address(tensor)] = index
+        """A stand-in's storage is an alias of the one that it stands for: that memory lives while either does."""
+        if index in self._holders:
+            self._holders[index] += 1
+        self._watch(tensor.untyped_storage() if has_storage(tensor) else tensor, index)
 
     def find(self, tensor: torch.Tensor) -> int | None:
         """The storage that a tensor lives in; None when it is a new one."""
@@ -88,9 +95,13 @@ class Lifetimes:
         self._watches.clear()
 
     def _released(self, watch: _Watch) -> None:
-        self.storages[watch.index].died = len(self._clock)
-        if self._by_address.get(watch.address) == watch.index:
+        index = watch.index
+        if self._by_address.get(watch.address) == index:
             del self._by_address[watch.address]
+        if index in self._holders:
+            self._holders[index] -= 1
+            if self._holders[index] == 0:
+                self.storages[index].died = len(self._clock)
 
 
 def has_storage(tensor: torch.Tensor) -> bool:

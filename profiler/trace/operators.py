@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum, auto
+from functools import cache
 from typing import Any
 
 import torch
@@ -28,10 +29,10 @@ class Manner(Enum):
 
 
 # In-place operators that change the shape, strides or storage of their first argument.
-_RESHAPING = {
-    "as_strided_", "resize_", "resize_as_", "set_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "t_",
-    "transpose_", "detach_",
+_STRIDES = {
+    "as_strided_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "detach_",
 }  # fmt: skip
+_RESHAPING = _STRIDES | {"resize_", "resize_as_", "set_"}
 # Whether padding allows nn.TransformerEncoder to go over to nested tensors. The cost told is that of the dense batch.
 ANSWERS = {"aten::_nested_tensor_from_mask_left_aligned": False}
 # Attention over sequences that are packed end to end, and the arguments that say where each ends.
@@ -95,6 +96,17 @@ def _by_schema(func: Any, name: str) -> Manner:
     if any(r.alias_info is not None for r in returns):
         return Manner.VIEW
     return Manner.FRESH
+
+
+def changes_strides(func: Any) -> bool:
+    """Whether an operator changes nothing but its first argument's shape and strides, in the same memory."""
+    return func._opname in _STRIDES
+
+
+@cache
+def is_written(func: Any) -> bool:
+    """Whether an operator overwrites one of its arguments."""
+    return any(a.alias_info is not None and a.alias_info.is_write for a in func._schema.arguments)
 
 
 def _is_tensor(argument: Any) -> bool:

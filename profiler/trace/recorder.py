@@ -26,11 +26,12 @@ from profiler.trace import memo
 from profiler.trace.callers import Callers
 from profiler.trace.constants import asks_for_meta, is_large, with_values
 from profiler.trace.insides import inside_bytes, taken_apart
+from profiler.trace.kernels import returned
 from profiler.trace.layouts import META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.operators import ANSWERS, PACKED, Manner, each_tensor, manner
+from profiler.trace.operators import ANSWERS, PACKED, Manner, changes_strides, each_tensor, is_written, manner
 from profiler.trace.packed import Part, class_name, is_packed, parts
 from profiler.trace.packed import value as packed_value
 from profiler.trace.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
@@ -51,10 +52,11 @@ class Info:
     """What the recorder knows of a tensor.
 
     `real` is whether its values may be used, `is_meta` whether it has none; a parameter of a live model is neither.
-    `owners` are the modules that hold the weight which the tensor is, or is a view of.
+    `owners` are the modules that hold the weight which the tensor is, or is a view of. `stand_in` is the meta tensor
+    that operators on meta tensors see in place of a real one, once one has.
     """
 
-    __slots__ = ("is_meta", "layout", "owners", "real", "recorder", "storage")
+    __slots__ = ("is_meta", "layout", "owners", "real", "recorder", "stand_in", "storage")
 
     def __init__(
         self, recorder: object, layout: Layout, storage: int, real: bool, is_meta: bool, owners: Sequence[int] = ()
@@ -65,6 +67,7 @@ class Info:
         self.real = real
         self.is_meta = is_meta
         self.owners = owners
+        self.stand_in: Tensor | None = None
 
 
 class _Unpacked(NamedTuple):
@@ -78,6 +81,8 @@ class _Unpacked(NamedTuple):
 _MARK = "_profiler_info"  # the attribute of a tensor made during a run that holds its Info
 _PLAIN = {int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format}
 _NO_KWARGS: dict[str, Any] = {}
+# What `torch.tensor` calls on what it has just made, unseen by any mode.
+_OF_CONSTANTS = {torch.ops.aten.lift_fresh.default, torch.ops.aten.detach_.default}
 
 
 class Recorder(LeanDispatchMode):
@@ -116,7 +121,6 @@ class Recorder(LeanDispatchMode):
         self._token = object()  # what the marks of this run are known by
         self._given: dict[int, Info] = {}
         self._kept: list[Tensor] = []  # given tensors stay alive, so that no other tensor takes their id
-        self._stand_ins: dict[int, Tensor] = {}
         self._tainted: set[int] = set()  # real storages that were written from meta tensors
         self._packed: dict[int, _Unpacked] = {}  # by the hash of a packed object, which is that of what is inside
 
@@ -197,13 +201,8 @@ class Recorder(LeanDispatchMode):
         if how is Manner.INDEX:
             args, how = self._with_index_lists(func, args), Manner.FRESH
         kwargs = kwargs or _NO_KWARGS
-        key: list[Any] = [id(func)]
-        infos: list[Info] = []
-        self._scan(args, key, infos)
-        if kwargs:
-            key.extend(kwargs)
-            self._scan(kwargs.values(), key, infos)
-        if self.run_real or (self._all_real(infos) and not self._is_large(func, how, args, kwargs)):
+        key, infos = self._scanned(func, args, kwargs)
+        if self.run_real or self._has_values(func, how, args, kwargs, infos):
             return self._run_real(func, how, args, kwargs, infos)
         if how is Manner.READ:
             return self._read(func, args, kwargs, infos)
@@ -232,13 +231,36 @@ class Recorder(LeanDispatchMode):
         return out
 
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
+        given = args, kwargs
+        if (
+            not self.run_real
+            and is_written(func)
+            and any(t.is_meta for t in each_tensor((args, tuple(kwargs.values()))))
+        ):
+            args, kwargs = self._all_on_meta(args, kwargs)
         with self:
             out = func.decompose(*args, **kwargs)
         if out is NotImplemented:
             raise NotImplementedError(f"{func} cannot be taken apart")
-        return out
+        if args is given[0]:
+            return out
+        self._taint_written(func, *given)
+        same = self._original(out, given)
+        return out if same is None else same
 
     # Arguments ----------------------------------------------------------------------------------------------------
+
+    def _scanned(self, func: Any, args: Any, kwargs: Any) -> tuple[list[Any], list[Info]]:
+        """What identifies a call, and what is known of its tensors."""
+        if func in _OF_CONSTANTS:
+            self._be_born(args[0])
+        key: list[Any] = [id(func)]
+        infos: list[Info] = []
+        self._scan(args, key, infos)
+        if kwargs:
+            key.extend(kwargs)
+            self._scan(kwargs.values(), key, infos)
+        return key, infos
 
     def _scan(self, values: Iterable[Any], key: list[Any], infos: list[Info]) -> None:
         """Append what identifies the values to `key`, and what is known of each tensor to `infos`."""
@@ -299,6 +321,11 @@ class Recorder(LeanDispatchMode):
             return self.give(tensor, "parameter" if is_parameter else "buffer")
         return Info(self._token, layout_of(tensor), index, self.run_real or not (is_parameter or is_meta), is_meta)
 
+    def _be_born(self, tensor: Tensor) -> None:
+        """A constant that was made from numbers a moment ago: it was not there before."""
+        if id(tensor) not in self._given and _MARK not in tensor.__dict__ and self.lifetimes.find(tensor) is None:
+            self._adopt(tensor, [], real=self.run_real or not tensor.is_meta)
+
     def _packed_infos(self, held: Any) -> list[Info]:
         if hash(held) not in self._packed and is_packed(held):
             self.give_packed(held, "buffer")
@@ -310,6 +337,12 @@ class Recorder(LeanDispatchMode):
             if not info.real or info.storage in self._tainted:
                 return False
         return True
+
+    def _has_values(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> bool:
+        """Whether an operator is run on constants. Strides may change also of those that have no values any more."""
+        if self._all_real(infos):
+            return not self._is_large(func, how, args, kwargs)
+        return how is Manner.RUN and changes_strides(func) and infos[0].real
 
     def _is_large(self, func: Any, how: Manner, args: Any, kwargs: Any) -> bool:
         """A constant that is not computed: it becomes a meta tensor."""
@@ -357,6 +390,10 @@ class Recorder(LeanDispatchMode):
         """A view is made anew, and known to live where its source does."""
         is_plain = entry.is_plain and infos[0].is_meta
         out = func(*args) if is_plain else self._run_meta(func, args, kwargs, infos)
+        same = None if is_plain else self._original(out, (args, kwargs))
+        if same is not None:
+            self._record(entry.signature, infos, (self._info(same).storage,))
+            return same
         if entry.source is None:
             writes = self._adopt(out, infos, real=False)
         else:
@@ -387,6 +424,8 @@ class Recorder(LeanDispatchMode):
             memo.remember(key, entry)
             return self._answer(entry, infos)
         out = args[0] if layout is not None else self._run_meta(func, args, kwargs, infos)
+        same = None if how is Manner.FRESH else self._original(out, (args, kwargs))
+        out = out if same is None else same
         if how is Manner.INPLACE:
             signature = memo.signature(str(func), *given, infos[0].layout.tensor)
             memo.remember(key, Entry(signature, None, None))
@@ -394,7 +433,7 @@ class Recorder(LeanDispatchMode):
         if how is Manner.RUN:
             self._look_again((args, tuple(kwargs.values())), real=False)
             self._taint_written(func, args, kwargs)
-        writes = self._adopt(out, infos, real=False)
+        writes = self._adopt(out, infos, real=False) if same is None else (self._info(same).storage,)
         inside = inside_bytes(func, args, kwargs) if how is Manner.FRESH else 0
         signature = memo.signature(str(func), *given, self._value(out), inside)
         if how is not Manner.RUN:
@@ -452,7 +491,14 @@ class Recorder(LeanDispatchMode):
     def _save_values(self, arguments: Any) -> None:
         for tensor in each_tensor(arguments):
             if self.lifetimes.storages[self._info(tensor).storage].born < 0:
-                self._before_write(tensor)
+                self._before_write(self._of_user(tensor))
+
+    def _of_user(self, tensor: Tensor) -> Tensor:
+        """The tensor whose memory a view that was made amid the run has: of a view of a weight torch may not tell more
+        than that once the weight is written (`view_as_real`, by an optimizer).
+        """
+        is_users = id(tensor) in self._given or _MARK not in tensor.__dict__
+        return tensor if is_users or tensor._base is None else tensor._base
 
     def _read(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         """Values of a parameter that really has some may be asked for; those of a meta tensor may not."""
@@ -464,10 +510,9 @@ class Recorder(LeanDispatchMode):
 
     def _run_meta(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
         if kwargs or not all(info.is_meta for info in infos) or any(type(a) is torch.device for a in args):
-            args = [self._to_meta(value) for value in args]
-            kwargs = {name: self._to_meta(value) for name, value in kwargs.items()}
+            args, kwargs = self._all_on_meta(args, kwargs)
         try:
-            return func(*args, **kwargs)
+            return returned(func, func(*args, **kwargs), args, kwargs)
         except NotImplementedError as error:
             raise self._ask(str(func)) from error
         except RuntimeError as error:
@@ -481,6 +526,9 @@ class Recorder(LeanDispatchMode):
         self.asked = NeedsValues(op)
         return self.asked
 
+    def _all_on_meta(self, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+        return [self._to_meta(value) for value in args], {name: self._to_meta(value) for name, value in kwargs.items()}
+
     def _to_meta(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             return value if value.is_meta else self._stand_in(value)
@@ -491,17 +539,25 @@ class Recorder(LeanDispatchMode):
         return value
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """A meta tensor with a real one's metadata. One for each given tensor, so that its views share one storage."""
-        known = self._stand_ins.get(id(tensor))
-        if known is None:
-            info = self._info(tensor)
+        """A meta tensor with a real one's metadata, whose storage counts as the real one's."""
+        info = self._info(tensor)
+        if info.stand_in is None:
             with torch.inference_mode(tensor.is_inference()):  # a view of an ordinary tensor must be an ordinary one
-                known = info.layout.empty()
-            known.__dict__[_MARK] = Info(self._token, info.layout, info.storage, False, True, info.owners)
-            if id(tensor) in self._given:
-                self._stand_ins[id(tensor)] = known
-                self.lifetimes.stands_for(known, info.storage)
-        return known
+                made = info.layout.empty()
+            made.__dict__[_MARK] = Info(self._token, info.layout, info.storage, False, True, info.owners)
+            if tensor.is_leaf and tensor.requires_grad:  # kernels ask
+                made.requires_grad_()
+            self.lifetimes.stands_for(made, info.storage)
+            info.stand_in = made
+        return info.stand_in
+
+    def _original(self, out: Any, arguments: tuple[Any, dict[str, Any]]) -> Tensor | None:
+        """The argument itself where an operator returned it, as `.to` does with nothing to change: not its stand-in."""
+        if not isinstance(out, Tensor):
+            return None
+        args, kwargs = arguments
+        given = each_tensor((args, tuple(kwargs.values())))
+        return next((tensor for tensor in given if self._info(tensor).stand_in is out), None)
 
     # Results ------------------------------------------------------------------------------------------------------
 
@@ -602,6 +658,10 @@ def _source(how: Manner, infos: list[Info], writes: tuple[int, ...], out: Any) -
     given = [info.storage for info in infos]
     shared = set(given) & set(writes)
     if not shared:
-        return FRESH if how is Manner.FRESH else None
+        return FRESH if how is Manner.FRESH and all(map(_fills_its_storage, each_tensor(out))) else None
     flat = isinstance(out, Tensor) or all(isinstance(item, Tensor) for item in out)
     return given.index(writes[0]) if flat and set(writes) == {writes[0]} else None
+
+
+def _fills_its_storage(tensor: Tensor) -> bool:
+    return has_storage(tensor) and tensor.untyped_storage().nbytes() == layout_of(tensor).storage_bytes

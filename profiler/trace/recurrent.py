@@ -197,7 +197,8 @@ def _run(
     weights = list(_gathered(params, has_biases, has_projections))
     hidden = list(zip(*(state.unbind(0) for state in hx), strict=True))
     out, ends = _stacked(layer, cell, x, hidden, weights, width, dropout if train else 0.0)
-    return (out, *(torch.stack(each, 0) for each in zip(*ends, strict=True)))
+    states = [torch.stack(each, 0) for each in reversed(list(zip(*ends, strict=True)))]  # as torch's builds evaluate
+    return (out, *reversed(states))
 
 
 def _of_input(cell: Cell, states: int) -> Operator:
@@ -210,7 +211,10 @@ def _of_input(cell: Cell, states: int) -> Operator:
             return None
         x = x.transpose(0, 1) if batch_first else x
         found = _run(_both_ways if bidirectional else _one_way, cell, x, hx, params, *settings, bidirectional)
-        return (found[0].transpose(0, 1), *found[1:]) if found and batch_first else found
+        if not found or not batch_first:
+            return found
+        out = found[0].transpose(0, 1) if states > 1 else found[0].transpose_(0, 1)  # in place but in an LSTM
+        return (out, *found[1:])
 
     return run
 

@@ -23,7 +23,7 @@ from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.inner import registered
-from profiler.trace.instead import as_on_cpu
+from profiler.trace.instead import as_on_cpu, as_unseen
 from profiler.trace.layouts import META
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
@@ -113,7 +113,7 @@ def _wants_autograd(error: BaseException | None) -> bool:
 @contextmanager
 def _with_graph(real: bool) -> Iterator[None]:
     """Autograd is on, also for what the backward pass runs again."""
-    with torch.enable_grad(), nullcontext() if real else as_on_cpu():
+    with torch.enable_grad(), as_unseen() if real else as_on_cpu():
         yield
 
 

@@ -67,7 +67,7 @@ class Step:
         if func is not _aten.add.Tensor or self.kind != BACKWARD or kwargs or torch.is_grad_enabled():
             return func
         node = torch._C._current_autograd_node()
-        if node is None or not _is_dense(args[0]) or args[0].shape != args[1].shape:
+        if node is None or not _are_gradients(*args):
             return func
         is_kept = hasattr(node, "variable")  # the gradient of a parameter, which has one already
         return _aten.add_.Tensor if is_kept or _is_last(args[0]) else func
@@ -84,6 +84,12 @@ class Step:
     def _of(self, node: Any) -> int:
         parameter = getattr(node, "variable", None)
         return self._modules.get(node._sequence_nr(), _ROOT) if parameter is None else self._owner(parameter)
+
+
+def _are_gradients(first: Any, second: Any) -> bool:
+    """Whether two arguments may be gradients that meet: what a function of the model's own adds may be a number."""
+    are_tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
+    return are_tensors and _is_dense(first) and first.shape == second.shape
 
 
 def _is_dense(tensor: Tensor) -> bool:
