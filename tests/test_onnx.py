@@ -375,10 +375,12 @@ def test_weights_of_four_bits_are_two_in_a_byte(tmp_path: Path) -> None:
     ]
     held = [packed, constant("s", 0.5, numpy.float32)]
     found = profiled(model(nodes, [value("x", (3, 5))], [onnx.ValueInfoProto(name="y")], held, opset=21), tmp_path)
-    (held_weight,) = found.trace.parameters
+    held_weight, scale = found.trace.parameters
     assert (held_weight.packing.format, held_weight.packing.shape) == ("onnx-int4", (5, 7))
     assert found.totals.params == 5 * 7
-    assert found.totals.param_bytes == -(-5 * 7 // 2)
+    assert scale.packing is not None
+    assert scale.packing.shape is None
+    assert found.totals.param_bytes == -(-5 * 7 // 2) + scale.tensor.size_bytes
     assert found.totals.macs == 3 * 5 * 7
 
 

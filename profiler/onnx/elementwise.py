@@ -17,7 +17,7 @@ SAME = """
     Add add   Sub sub   Mul mul   Div div   Equal eq   Greater gt   Less lt   GreaterOrEqual ge   LessOrEqual le
     And logical_and   Or logical_or   Xor logical_xor   BitwiseAnd bitwise_and   BitwiseOr bitwise_or
     BitwiseXor bitwise_xor   BitwiseNot bitwise_not   BitShift bitwise_left_shift   Where where
-    Swish silu   com.microsoft.QuickGelu silu
+    Swish silu   com.microsoft.QuickGelu silu   BitCast view   Det linalg_det
 """
 
 
@@ -136,6 +136,34 @@ def _gelu(x: Operand, out: Operand, approximate: str) -> Part:
     if approximate not in ("none", "tanh"):
         raise Uncovered(approximate)
     return Part("aten.gelu", (x,), out, (("approximate", approximate),))
+
+
+@rule("com.microsoft.BiasAdd")
+def bias_add(node: Given) -> Iterator[Part]:
+    """x + bias + skip"""
+    yield Part("aten.add", (node.x, node.input(1)), node.out)
+    yield Part("aten.add_", (node.out, node.input(2)), node.out)
+
+
+@rule("com.microsoft.BiasSplitGelu")
+def bias_split_gelu(node: Given) -> Iterator[Part]:
+    """One half of x + bias times GELU of the other."""
+    total = node.like(node.x)
+    yield Part("aten.add", (node.x, node.input(1)), total)
+    yield _gelu(total.as_(*node.out.shape), node.out, "none")
+    yield Part("aten.mul_", (node.out, total.as_(*node.out.shape)), node.out)
+
+
+@rule("com.microsoft.BiasSoftmax")
+def bias_softmax(node: Given) -> Iterator[Part]:
+    """Over all dimensions from the axis on."""
+    axis = node.axis(1)
+    yield Part("aten.add", (node.x, node.input(1)), node.out)
+    rows = node.x.tensor.numel
+    for size in node.x.shape[axis:]:
+        rows //= max(size, 1)
+    flat = node.out.as_(rows, node.x.tensor.numel // max(rows, 1))
+    yield Part("aten.softmax.int", (flat, 1), flat)
 
 
 @rule("Softmax", "LogSoftmax")

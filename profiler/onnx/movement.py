@@ -18,6 +18,7 @@ COPIES = """
     RandomNormalLike randn_like   RandomUniform rand   RandomUniformLike rand_like   Bernoulli bernoulli
     Multinomial multinomial   CenterCropPad constant_pad_nd   Constant full   GatherElements gather
     Compress masked_select   GatherND index   NonZero nonzero   ScatterElements scatter   ScatterND index_put
+    Scatter scatter   TensorScatter index_put
 """
 _SETTINGS_ARE_TENSORS = {"Concat", "GatherElements", "GatherND", "Compress"}  # all inputs are data
 
@@ -40,7 +41,7 @@ def _copy(onnx: str, aten: str) -> None:
         given = tuple(operand for operand in node.inputs if operand is not None)
         if onnx == "Concat":
             yield Part("aten.cat", (given, node.axis(0)), node.out)
-        elif onnx.startswith("Scatter"):
+        elif "Scatter" in onnx:
             yield from _scatter(node)
         else:
             data = given if onnx in _SETTINGS_ARE_TENSORS else given[:1]
@@ -60,8 +61,10 @@ _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 def _scatter(node: Given) -> Iterator[Part]:
     """A copy of the data in which some elements are replaced, or combined with what arrives."""
     reduction = str(node.attribute("reduction", "none"))
-    data, index, updates = node.x, node.input(1), node.input(2)
-    if node.op == "ScatterND":
+    data, index, updates = node.x, node.input(1), node.optional(2) or node.input(1)
+    if node.op == "TensorScatter":
+        yield Part("aten.copy", (data,), node.out)
+    elif node.op == "ScatterND":
         if reduction not in ("none", "add"):
             raise Uncovered(reduction)
         rows = index.as_(updates.tensor.numel)
@@ -80,7 +83,7 @@ def cast(node: Given) -> Iterator[Part]:
         yield Part("aten._to_copy", (node.x,), node.out)
 
 
-@rule("Trilu")
+@rule("Trilu", "com.microsoft.Trilu")
 def triangle(node: Given) -> Iterator[Part]:
     yield Part("aten.triu" if node.attribute("upper", 1) else "aten.tril", (node.x,), node.out)
 

@@ -41,6 +41,21 @@ def rms_norm(node: Given) -> Iterator[Part]:
     yield Part("aten.rms_norm.default", (node.x, node.x.shape[node.axis(-1) :], node.input(1)), node.out)
 
 
+@rule("com.microsoft.EmbedLayerNormalization")
+def embedded_norm(node: Given) -> Iterator[Part]:
+    """Inputs: ids, segments, tables of words, positions and segments, γ, β: the norm of the rows' sum."""
+    total = node.outputs[2] if len(node.outputs) > 2 and node.outputs[2] is not None else node.like(node.out)
+    yield Part("aten.embedding.default", (node.input(2), node.x), total)
+    for table, index in ((3, node.x), (4, node.optional(1))):
+        if node.optional(table) is not None and index is not None:
+            rows = node.like(total)
+            yield Part("aten.embedding.default", (node.input(table), index), rows)
+            yield Part("aten.add_", (total, rows), total)
+    yield Part("aten.layer_norm.default", (total, (total.shape[-1],), node.input(5), node.input(6)), node.out)
+    if len(node.outputs) > 1 and node.outputs[1] is not None:
+        yield Part("aten.full", (), node.outputs[1])
+
+
 @rule("com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization")
 def skip_layer_norm(node: Given) -> Iterator[Part]:
     """Of x + skip, plus a bias where there is one: inputs are x, skip, γ, β and bias, without β in the simplified."""
@@ -63,12 +78,6 @@ def mean_variance_norm(node: Given) -> Iterator[Part]:
     axes = [axis % node.x.ndim for axis in node.attribute("axes", (0, 2, 3))]
     shape = tuple(node.x.shape[axis] for axis in axes)
     yield Part("aten.layer_norm.default", (node.x, shape), node.out)
-
-
-@rule("LRN")
-def response_norm(node: Given) -> Iterator[Part]:
-    """x / (bias + α/size·Σ x²)^β, the sum over `size` neighbouring channels."""
-    raise Uncovered("no formula counts its windows")
 
 
 # Reductions -----------------------------------------------------------------------------------------------------------
@@ -131,12 +140,13 @@ def arg_max(node: Given) -> Iterator[Part]:
     yield Part("aten.argmax" if node.op == "ArgMax" else "aten.argmin", (node.x, node.axis(0)), node.out)
 
 
-@rule("CumSum")
-def cumulative_sum(node: Given) -> Iterator[Part]:
+@rule("CumSum", "CumProd")
+def cumulative(node: Given) -> Iterator[Part]:
     axis = node.constant(1)
     if axis is None:
         raise Uncovered("an axis that is computed")
-    yield Part("aten.cumsum", (node.x, int(axis.item()) % max(node.x.ndim, 1)), node.out)
+    name = "aten.cumsum" if node.op == "CumSum" else "aten.cumprod"
+    yield Part(name, (node.x, int(axis.item()) % max(node.x.ndim, 1)), node.out)
 
 
 @rule("TopK")
@@ -150,7 +160,7 @@ def top_k(node: Given) -> Iterator[Part]:
 # Pooling --------------------------------------------------------------------------------------------------------------
 
 
-def _window(node: Given) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def window(node: Given) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Rank, kernel, strides, and the padding before each axis."""
     kernel = tuple(int(size) for size in node.attribute("kernel_shape", ()))
     rank = len(kernel)
@@ -174,19 +184,19 @@ def _padding(node: Given, rank: int, kernel: tuple[int, ...], strides: tuple[int
 
 @rule("MaxPool")
 def max_pool(node: Given) -> Iterator[Part]:
-    rank, *window = _window(node)
+    rank, *settings = window(node)
     dilations = tuple(int(step) for step in node.attribute("dilations", (1,) * rank))
     outputs: Any = tuple(operand for operand in node.outputs if operand is not None)
     name = f"aten.max_pool{rank}d" + ("_with_indices" if len(outputs) > 1 else "")
-    yield Part(name, (node.x, *window, dilations), outputs if len(outputs) > 1 else node.out)
+    yield Part(name, (node.x, *settings, dilations), outputs if len(outputs) > 1 else node.out)
 
 
 @rule("AveragePool")
 def average_pool(node: Given) -> Iterator[Part]:
     if any(step != 1 for step in node.attribute("dilations", ())):
         raise Uncovered("dilation")
-    rank, *window = _window(node)
-    yield Part(f"aten.avg_pool{rank}d", (node.x, *window), node.out)
+    rank, *settings = window(node)
+    yield Part(f"aten.avg_pool{rank}d", (node.x, *settings), node.out)
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")

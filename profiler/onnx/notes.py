@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from onnx import NodeProto
 
@@ -37,10 +37,18 @@ def stored(made: Sequence[str], shared: Sequence[str], tensors: Mapping[str, Ten
 
 
 def unknown(failures: Sequence[str]) -> Iterator[str]:
-    """Nodes without shapes, and why."""
+    """Nodes that are unknown, and why."""
     yield from failures[:_MOST]
     if len(failures) > _MOST:
-        yield f"And {_count(len(failures) - _MOST, 'node')} more whose shapes are not known."
+        yield f"And {_count(len(failures) - _MOST, 'node')} more that are unknown."
+
+
+def several(said: Iterable[str]) -> Iterator[str]:
+    """What rules say of their counts: some of it, where there is much."""
+    listed = list(said)
+    yield from listed[:_MOST]
+    if len(listed) > _MOST:
+        yield f"And the same of {_count(len(listed) - _MOST, 'node')} more."
 
 
 def _is_fused(node: NodeProto) -> bool:

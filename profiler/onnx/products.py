@@ -51,6 +51,33 @@ def _activation(node: Given) -> Iterator[Part]:
     yield Part(f"aten.{_ACTIVATIONS[name]}_", (node.out,), node.out)
 
 
+@rule("com.microsoft.NhwcConv")
+def channels_last(node: Given) -> Iterator[Part]:
+    """Images have their channels last, and the weight has not."""
+
+    def first(operand: Operand) -> Operand:
+        batch, *image, channels = operand.shape
+        return operand.as_(batch, channels, *image)
+
+    yield convolve(node, first(node.x), node.input(1), node.optional(2), first(node.out))
+
+
+@rule("com.microsoft.FusedGemm")
+def fused_gemm(node: Given) -> Iterator[Part]:
+    yield from gemm(node)
+    yield from _activation(node)
+
+
+@rule("com.microsoft.GemmFastGelu")
+def gemm_gelu(node: Given) -> Iterator[Part]:
+    """A product, a bias where there is one, and GELU by tanh."""
+    yield product(node.x, node.input(1), node.out)
+    bias = node.optional(2)
+    if bias is not None:
+        yield Part("aten.add_", (node.out, bias), node.out)
+    yield Part("aten.gelu", (node.out,), node.out, (("approximate", "tanh"),))
+
+
 @rule("ConvInteger")
 def integer_convolution(node: Given) -> Iterator[Part]:
     yield convolve(node, node.x, node.input(1), None, node.out)

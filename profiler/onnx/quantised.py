@@ -143,17 +143,39 @@ def float_matmul(node: Given) -> Iterator[Part]:
         yield Part("aten.add_", (node.out, bias), node.out)
 
 
-@rule("com.microsoft.MatMulNBits")
+def unpacked(held: Operand, weight: Operand, has_zero: bool) -> Iterator[Part]:
+    """A weight of few bits as numbers: moved by its zero point, and scaled."""
+    yield Part("aten._to_copy", (held,), weight)
+    if has_zero:
+        yield Part("aten.sub_", (weight, 1.0), weight)
+    yield Part("aten.mul_", (weight, 1.0), weight)
+
+
+@rule("com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4")
 def packed_matmul(node: Given) -> Iterator[Part]:
     """x times the transpose of an N × K weight in blocks of few bits, unpacked on the way."""
     k, n = int(node.attribute("K")), int(node.attribute("N"))
-    weight = node.temporary(n, k)
-    yield Part("aten._to_copy", (node.input(1),), weight)
-    if node.optional(3) is not None:
-        yield Part("aten.sub_", (weight, 1.0), weight)
-    yield Part("aten.mul_", (weight, 1.0), weight)
+    weight, is_bits = node.temporary(n, k), node.op.endswith("NBits")
+    yield from unpacked(node.input(1), weight, is_bits and node.optional(3) is not None)
     rows = prod(node.x.shape[:-1])
     yield Part("aten.mm.default", (node.x.as_(rows, k), weight.as_(k, n)), node.out.as_(rows, n))
-    bias = node.optional(5)
+    bias = node.optional(5) if is_bits else None
     if bias is not None:
         yield Part("aten.add_", (node.out, bias), node.out)
+
+
+@rule("com.microsoft.QLinearSoftmax")
+def quantised_softmax(node: Given) -> Iterator[Part]:
+    plain = node.temporary(*node.x.shape, dtype="float32")
+    yield from dequantised(node.x, plain, True)
+    yield Part("aten.softmax.int", (plain, node.axis(-1)), plain)
+    yield from quantised(node, plain, node.out, True)
+
+
+@rule("com.microsoft.QLinearConcat")
+def quantised_concat(node: Given) -> Iterator[Part]:
+    """Inputs: scale and zero point of the result, and of each tensor itself, its scale and its zero point."""
+    for index in range(2, len(node.inputs), 3):
+        plain = node.like(node.input(index), "float32")
+        yield from dequantised(node.input(index), plain, True)
+        yield from quantised(node, plain, node.out.as_(*plain.shape), True)

@@ -8,15 +8,29 @@ from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, helper
 
-from profiler.onnx import attention, elementwise, movement, norms, notes, products, quantised, recurrent  # noqa: F401
+from profiler.onnx import (  # noqa: F401
+    attention,
+    elementwise,
+    experts,
+    images,
+    losses,
+    movement,
+    norms,
+    notes,
+    products,
+    quantised,
+    recurrent,
+    signal,
+)
+from profiler.onnx.control import inside
 from profiler.onnx.modules import Tree, module_calls
-from profiler.onnx.rules import Given, Operand, Part, operands, parts
+from profiler.onnx.rules import Given, Operand, Part, Uncovered, operands, parts
 from profiler.onnx.scopes import Scopes, with_neighbours
-from profiler.onnx.shapes import Inferred, Shapes
+from profiler.onnx.shapes import Inferred, Shapes, full_name
 from profiler.onnx.values import stored
-from profiler.onnx.weights import Held, held, holding, is_named, packed
+from profiler.onnx.weights import Held, held, helps, holding, is_named, packing_of, stored_as
 from profiler.ops import cost
-from profiler.records import Call, Caller, Input, Signature, Storage, Tensor, Trace, Value, Weight
+from profiler.records import Call, Caller, Input, Packing, Signature, Storage, Tensor, Trace, Value, Weight
 
 
 @dataclass(slots=True)
@@ -47,6 +61,7 @@ class Recording:
         self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
         self._results: dict[tuple[int, int], Tensor] = {}  # of a node, by its last call and the memory
         self._failures: list[str] = []
+        self._said_of: list[str] = []  # what rules have to say of their counts
 
     def trace(self, name: str, versions: Mapping[str, str]) -> Trace:
         for value, tensor in self._fed.items():
@@ -74,12 +89,17 @@ class Recording:
         if row.folded or node.op_type == "Constant":
             return
         self._rows.append((row, path))
+        here = path[-1].partition("@")[0] if path else ""
+        self._use(node, row.op, here)
+        for inner in inside(node):
+            self._use(inner, full_name(inner), here)
+
+    def _use(self, node: NodeProto, op: str, path: str) -> None:
         for position, given in enumerate(node.input):
             name = self._resolved(given)
             tensor = self._shapes.tensor(name)
             if name in self._initializers and tensor is not None:
-                use = self._uses.setdefault(name, _Use(tensor))
-                use.nodes.append((node, row.op, position, path[-1].partition("@")[0] if path else ""))
+                self._uses.setdefault(name, _Use(tensor)).nodes.append((node, op, position, path))
 
     def _resolved(self, name: str) -> str:
         return self._aliases.get(name, name)
@@ -88,9 +108,19 @@ class Recording:
         found = {}
         for name, use in self._uses.items():
             whose = held(name, use.tensor, use.nodes, name in self._shapes.literals)
-            if whose is not None:
-                found[name] = whose
+            weight = helps(use.nodes, lambda other: self._resolved(other) in self._initializers)
+            if weight:
+                path, _, last = name.rpartition(".") if is_named(name) else ("", "", name)
+                found[name] = Held(path, last, False, packing=Packing(self._form(self._resolved(weight))))
+            elif whose is not None:
+                found[name] = whose._replace(packing=packing_of(use.tensor, use.nodes))
         return self._beside(found)
+
+    def _form(self, name: str) -> str:
+        """How a weight is stored, in a word."""
+        use = self._uses[name]
+        packing = stored_as(use.tensor, self._shapes.sparse.get(name), packing_of(use.tensor, use.nodes))[1]
+        return use.tensor.dtype if packing is None else packing.format
 
     def _beside(self, found: dict[str, Held]) -> dict[str, Held]:
         """A weight without a name of its own belongs where another weight of the same node has one."""
@@ -111,10 +141,13 @@ class Recording:
             if kind is not None:
                 whose = weights.get(name)
                 role = "parameter" if whose is not None and not whose.is_buffer else "buffer"
-                self._homes[name] = self._storage(packed(kind)[0].size_bytes, role)
+                self._homes[name] = self._storage(self._stored(name, kind)[0].size_bytes, role)
         for alias, name in self._aliases.items():
             if name in self._homes:
                 self._homes[alias] = self._homes[name]
+
+    def _stored(self, name: str, tensor: Tensor, packing: Packing | None = None) -> tuple[Tensor, Packing | None]:
+        return stored_as(tensor, self._shapes.sparse.get(name), packing)
 
     def _owned(self, row: Inferred, path: tuple[str, ...], weights: Mapping[str, Held]) -> tuple[str, ...]:
         """A product belongs to the module whose named weight it uses, whatever was made of the operators around it."""
@@ -134,12 +167,11 @@ class Recording:
     def _emit(self, row: Inferred, path: tuple[str, ...]) -> None:
         node = self._given(row)
         self._followed.append((path, row.op))
-        found = None if row.failure else parts(node)
-        if found is not None and not all(map(_has_price, found)):
-            found = None
-        if found is None:
-            if row.failure:
-                self._failures.append(f"{row.node.name or row.op}: {row.failure}")
+        try:
+            found = self._priced(row, node)
+            self._said_of += [f"{row.node.name or row.op}: {note}" for note in node.notes]
+        except Uncovered as error:
+            self._failures.append(f"{row.node.name or row.op}: {error}")
             found = [_unknown(node, row.op)]
         places: dict[tuple[str, int], int] = {}
         for index, value in enumerate(row.node.input):
@@ -153,6 +185,14 @@ class Recording:
                 tensor = self._shapes.tensor(value)
                 if tensor is not None:
                     self._results[len(self._calls) - 1, home] = tensor
+
+    def _priced(self, row: Inferred, node: Given) -> list[Part]:
+        if row.failure:
+            raise Uncovered(row.failure)
+        found = parts(node)
+        if not all(map(_has_price, found)):
+            raise Uncovered("no formula covers its arguments")
+        return found
 
     def _home_of(self, found: Sequence[Part], index: int, places: dict[tuple[str, int], int]) -> int:
         """The memory of a node's output: its own, or that of what it is a view of."""
@@ -265,13 +305,14 @@ class Recording:
         made = [name for name, whose in weights.items() if whose.is_computed]
         yield from notes.folded(nodes, self._resolved)
         yield from notes.stored(made, shared, tensors)
+        yield from notes.several(dict.fromkeys(self._said_of))
         yield from notes.unknown(self._failures)
 
     def _listed(self, weights: Mapping[str, Held], tree: Tree, buffers: bool) -> list[Weight]:
         found: list[Weight] = []
         for name, whose in sorted(weights.items(), key=lambda item: tree.row(item[1].path)):
             if whose.is_buffer == buffers:
-                tensor, packing = packed(self._uses[name].tensor)
+                tensor, packing = self._stored(name, self._uses[name].tensor, whose.packing)
                 found.append(
                     Weight(tree.row(whose.path), whose.name, tensor, self._homes[name], not buffers, packing=packing)
                 )

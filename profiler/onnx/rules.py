@@ -62,6 +62,7 @@ class Given:
     attributes: Mapping[str, Any]
     constants: tuple[Any, ...]
     opset: int
+    notes: list[str] = field(default_factory=list)  # what a rule has to say of its count
     _temporary: int = field(default=0)
 
     def input(self, index: int) -> Operand:
@@ -111,6 +112,19 @@ Rule: TypeAlias = Callable[[Given], Iterable[Part]]
 R = TypeVar("R", bound=Rule)
 
 _rules: dict[str, Rule] = {}
+_SEQUENCES = "a sequence of tensors has no shape that is known"
+_TEXTS = "texts have no size that is known"
+# Why operators of ONNX's own have no rule.
+reasons: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength",
+         "SequenceMap", "SplitToSequence", "ConcatFromSequence"), _SEQUENCES),
+    **dict.fromkeys(("Optional", "OptionalGetElement", "OptionalHasElement"), "it may hold nothing"),
+    **dict.fromkeys(("RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"), _TEXTS),
+    "ImageDecoder": "an image in a file has no size that is known",
+    "NonMaxSuppression": "how many boxes it keeps depends on data",
+    "MelWeightMatrix": "a table that is filled once, with a formula of its own for each element",
+}  # fmt: skip
 
 
 def rule(*names: str) -> Callable[[R], R]:
@@ -126,15 +140,15 @@ def rule(*names: str) -> Callable[[R], R]:
     return register
 
 
-def parts(node: Given) -> list[Part] | None:
-    """The calls a node amounts to; None when it has no rule, or none that covers it."""
+def parts(node: Given) -> list[Part]:
+    """The calls a node amounts to; raises `Uncovered`, with the reason, when it has no rule, or none that covers it."""
     found = _rules.get(node.op)
     if found is None:
-        return None
+        raise Uncovered(reasons.get(node.op, "no rule is known for it"))
     try:
         return list(found(node))
-    except (Uncovered, IndexError, ValueError, TypeError, ZeroDivisionError):  # a node that its schema forbids
-        return None
+    except (IndexError, KeyError, ValueError, TypeError, ZeroDivisionError):  # a node that its schema forbids
+        raise Uncovered("its inputs or attributes are not those that it takes") from None
 
 
 def names() -> Iterator[str]:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, TypeProto, helper, numpy_helper
 from onnx import shape_inference as inference
 
 from profiler import errors
-from profiler.onnx.control import Unrolled, unrolled
+from profiler.onnx.control import Unrolled, kept, unrolled
 from profiler.onnx.unschemed import shaped
-from profiler.onnx.values import DTYPES, constant_of, is_small, stored, tensor_of, type_of
+from profiler.onnx.values import constant_of, dense, is_small, size_of, small_floats, stored, tensor_of, type_of
 from profiler.records import Tensor
 
 _FOLDED = frozenset(
@@ -67,9 +67,23 @@ _FOLDED = frozenset(
         "Split",
         "CastLike",
         "Flatten",
+        "ScatterND",
+        "GatherND",
+        "GatherElements",
+        "Round",
+        "Sign",
+        "CumSum",
+        "NonZero",
     ]
 )
 _OWN = ("", "ai.onnx")
+# Why a node of control flow stays one.
+CONTROL = {
+    "If": "which of its branches is taken depends on data",
+    "Loop": "how often it runs depends on data",
+    "Scan": "how often it runs is not known",
+}
+_SCALED = ("Resize", "Upsample")  # whose shapes depend on numbers that are no whole ones
 
 
 class Inferred(NamedTuple):
@@ -81,7 +95,7 @@ class Inferred(NamedTuple):
     failure: str = ""
 
 
-def _full_name(node: NodeProto) -> str:
+def full_name(node: NodeProto) -> str:
     return node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
 
 
@@ -96,6 +110,7 @@ class Shapes:
         self.constants: dict[str, Any] = {}
         self.initializers: dict[str, TensorProto] = {}
         self.literals: set[str] = set()  # constants that are nodes
+        self.sparse: dict[str, int] = {}  # initialisers that are kept sparse, and how many bytes they take
         self.opsets = {entry.domain or "": int(entry.version) for entry in model.opset_import}
         self._types: dict[str, TypeProto] = {}
         self._said: dict[str, TypeProto] = {}  # what the file says of values, for operators without inference
@@ -116,10 +131,7 @@ class Shapes:
 
     def _graph(self, graph: GraphProto) -> None:
         for sparse in graph.sparse_initializer:
-            self._met.add(sparse.values.name)
-            dtype = DTYPES.get(sparse.values.data_type)
-            if dtype is not None:
-                self._types[sparse.values.name] = type_of(Tensor(tuple(sparse.dims), dtype))
+            self._hold_sparse(sparse)
         for value in (*graph.value_info, *graph.output):
             self._said[value.name] = value.type
 
@@ -134,9 +146,31 @@ class Shapes:
             if value is not None:
                 self.constants[initializer.name] = value
 
+    def _hold_sparse(self, sparse: SparseTensorProto) -> None:
+        """As the dense tensor that it stands for."""
+        initializer = dense(sparse)
+        self.sparse[initializer.name] = size_of(sparse)
+        self._hold([initializer])
+
+    def _hold_all(self, found: Unrolled) -> None:
+        """The weights of bodies; shapes may depend on the constants among their nodes, as on others."""
+        self._hold(found.initializers)
+        for sparse in found.sparse:
+            self._hold_sparse(sparse)
+        self.literals |= found.literals
+        for initializer in found.initializers:
+            if initializer.name in found.literals and is_small(stored(initializer)):
+                self.constants[initializer.name] = numpy_helper.to_array(initializer)
+
     def _literal(self, node: NodeProto) -> None:
         """A constant that is a node is as good as an initialiser."""
         for attribute in node.attribute:
+            if attribute.name == "sparse_value":
+                copy = SparseTensorProto()
+                copy.CopyFrom(attribute.sparse_tensor)
+                copy.values.name = node.output[0]
+                self.literals.add(node.output[0])
+                self._hold_sparse(copy)
             if attribute.name == "value":
                 found = TensorProto()
                 found.CopyFrom(attribute.t)
@@ -147,16 +181,27 @@ class Shapes:
     def walk(self, nodes: Sequence[NodeProto]) -> Iterator[Inferred]:
         """The nodes in order. When one is given out, its values are known as far as they can be."""
         for node in nodes:
-            op = _full_name(node)
+            op = full_name(node)
             self._check(node)
             if op == "Constant":
                 self._literal(node)
-            if op in ("If", "Loop", "Scan") and (taken := self._taken(node)) is not None:
-                self._hold(taken.initializers)
-                yield from self.walk(taken.nodes)
+            if op in CONTROL:
+                yield from self._control(node, op)
                 continue
             failure = self._infer(node)
             yield Inferred(node, op, not failure and self._fold(node), failure)
+
+    def _control(self, node: NodeProto, op: str) -> Iterator[Inferred]:
+        """The nodes that it comes to; else itself, with the weights that its bodies hold."""
+        taken = self._taken(node)
+        if taken is not None:
+            self._hold_all(taken)
+            yield from self.walk(taken.nodes)
+            return
+        self._infer(node)
+        copy, held = kept(node, self._met)
+        self._hold_all(held)
+        yield Inferred(copy, op, False, CONTROL[op])
 
     def _check(self, node: NodeProto) -> None:
         """A node comes after those whose values it takes."""
@@ -169,13 +214,13 @@ class Shapes:
     def _taken(self, node: NodeProto) -> Unrolled | None:
         """The nodes that a node of control flow comes to, where that is known."""
         shapes = {name: found.shape for name in node.input if (found := self.tensor(name)) is not None}
-        return unrolled(node, self.constants, {name: shape[0] for name, shape in shapes.items() if shape})
+        return unrolled(node, self.constants, {name: shape[0] for name, shape in shapes.items() if shape}, self._met)
 
     def _infer(self, node: NodeProto) -> str:
         try:
             schema = onnx.defs.get_schema(node.op_type, self.opsets.get(node.domain, 1), node.domain)
             types = {name: self._types[name] for name in node.input if name in self._types}
-            data = {name: self._proto(name) for name in node.input if name in self.constants}
+            data = self._data(node)
             found = inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self._imports, ir_version=self._version
             )
@@ -187,14 +232,24 @@ class Shapes:
             failure = ""
         for name in node.output:
             self._learn(name, found.get(name))
-        if node.output and self.tensor(node.output[0]) is None:
-            self._learn(node.output[0], self._unschemed(node))
+        for name, made in zip(node.output, self._unschemed(node), strict=False):
+            if name and self.tensor(name) is None and made is not None:
+                self._learn(name, type_of(made))
         return "" if all(self.tensor(name) for name in node.output if name) else failure or "a shape is not known"
 
-    def _unschemed(self, node: NodeProto) -> TypeProto | None:
+    def _data(self, node: NodeProto) -> dict[str, TensorProto]:
+        """The values that a node's shapes may depend on."""
+        found = {name: self._proto(name) for name in node.input if name in self.constants}
+        for name in node.input[1:] if node.op_type in _SCALED else ():
+            initializer = self.initializers.get(name)
+            if name not in found and initializer is not None and (scales := small_floats(initializer)) is not None:
+                found[name] = scales
+        return found
+
+    def _unschemed(self, node: NodeProto) -> Sequence[Tensor | None]:
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        made = shaped(_full_name(node), [self.tensor(name) for name in node.input], attributes)
-        return None if made is None else type_of(made)
+        known = [self.constants.get(name) for name in node.input]
+        return shaped(full_name(node), [self.tensor(name) for name in node.input], attributes, known)
 
     def _learn(self, name: str, kind: TypeProto | None) -> None:
         """A type that inference gives, or what the file says, where that is more."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
 from profiler.records import Tensor
 
-Inputs = Sequence[Tensor | None]
+Inputs: TypeAlias = "Sequence[Tensor | None]"
+Results: TypeAlias = "Sequence[Tensor | None]"
+Known: TypeAlias = Sequence[Any]  # values of inputs
 _M = "com.microsoft."
 # The result is as the first input is.
 _LIKE_FIRST = {
@@ -18,8 +20,8 @@ _LIKE_FIRST = {
         f"{_M}{name}"
         for name in (
             "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "LayerNormalization", "SimplifiedLayerNormalization",
-            "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "RotaryEmbedding", "QLinearSigmoid",
-            "QLinearLeakyRelu", "MultiHeadAttention",
+            "RotaryEmbedding", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", "BiasAdd", "BiasSoftmax",
+            "Trilu", "GroupNorm", "SkipGroupNorm", "MoE", "QMoE",
         )
     ),
 }  # fmt: skip
@@ -55,10 +57,14 @@ def _quantised_gemm(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | No
     return made and Tensor(made.shape, zero.dtype if zero else "float32")
 
 
-def _packed_attention(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    """The weight holds three projections of equal width."""
-    x, weight = given[0], given[1]
-    return x and weight and Tensor((*x.shape[:-1], weight.shape[-1] // 3), x.dtype)
+def _concatenated(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    several, axis = given[2::3], int(attributes["axis"])
+    known = [tensor for tensor in several if tensor is not None]
+    if not known or len(known) < len(several):
+        return None
+    shape = list(known[0].shape)
+    shape[axis] = sum(tensor.shape[axis] for tensor in known)
+    return Tensor(tuple(shape), known[0].dtype)
 
 
 def _arithmetic(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
@@ -80,20 +86,142 @@ _SHAPES: Mapping[str, Callable[[Inputs, Mapping[str, Any]], Tensor | None]] = {
     f"{_M}DynamicQuantizeMatMul": _matmul,
     f"{_M}MatMulIntegerToFloat": _matmul,
     f"{_M}MatMulNBits": _packed_matmul,
+    f"{_M}MatMulBnb4": _packed_matmul,
     f"{_M}QGemm": _quantised_gemm,
-    f"{_M}Attention": _packed_attention,
     f"{_M}QLinearAdd": _arithmetic,
     f"{_M}QLinearMul": _arithmetic,
     f"{_M}QLinearGlobalAveragePool": _global_pool,
+    f"{_M}QLinearConcat": _concatenated,
 }
 
 
-def shaped(op: str, given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    """The operator's first result; None where that is not known."""
-    if op in _LIKE_FIRST:
-        return given[0] if given else None
-    found = _SHAPES.get(op)
+# Several results ------------------------------------------------------------------------------------------------------
+
+
+def cache_length(past: Tensor | None, new: int, total: Any = None) -> int:
+    """Of keys: as many as are told, else those of before and the new ones."""
+    if total is not None and numpy.size(total) == 1:
+        return int(numpy.max(total))
+    return new + (past.shape[-2] if past is not None else 0)
+
+
+def _group_query(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """Inputs: query, key, value, past of both, lengths, the total length. Without a key all three are in the query."""
+    query, past = given[0], _at(given, 3)
+    if query is None:
+        return ()
+    heads, shared = int(attributes["num_heads"]), int(attributes["kv_num_heads"])
+    is_packed = _at(given, 1) is None
+    width = query.shape[-1] // (heads + 2 * shared if is_packed else heads)
+    batch, length = query.shape[:2]
+    total = cache_length(past, length, known[6] if len(known) > 6 else None)
+    cache = Tensor((batch, shared, total, width), past.dtype if past is not None else query.dtype)
+    return Tensor((batch, length, heads * width), query.dtype), cache, cache
+
+
+def _multi_head(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """Inputs: query, key, value, bias, masks, past of both. Keys and values may be packed: B × L × heads × 3 × E."""
+    query, key, value, past = given[0], _at(given, 1), _at(given, 2), _at(given, 6)
+    if query is None:
+        return ()
+    heads = int(attributes["num_heads"])
+    if query.ndim == 5:
+        batch, length, _, _, width = query.shape
+        return (Tensor((batch, length, heads * width), query.dtype),)
+    width = value.shape[-1] * (heads if value.ndim == 4 else 1) if value is not None else query.shape[-1]
+    new = key.shape[2 if key.ndim == 4 else 1] if key is not None else 0
+    batch = query.shape[0]
+    caches = (
+        Tensor((batch, heads, cache_length(past, new), size // heads), query.dtype) for size in (query.shape[-1], width)
+    )
+    return Tensor((*query.shape[:2], width), query.dtype), *caches
+
+
+def _attention(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """The weight holds three projections, of equal width unless told; what is kept of before is keys, then values."""
+    x, weight, past = given[0], given[1], _at(given, 4)
+    if x is None or weight is None:
+        return ()
+    heads, sizes = int(attributes["num_heads"]), list(attributes.get("qkv_hidden_sizes", ()))
+    width = sizes[2] if sizes else weight.shape[-1] // 3
+    cache = Tensor((2, x.shape[0], heads, cache_length(past, x.shape[1]), width // heads), x.dtype)
+    return Tensor((*x.shape[:-1], width), x.dtype), cache
+
+
+def _embedded(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """Inputs: ids, segments, the three tables, γ, β. Results: embeddings, a mask's index, their sum."""
+    ids, table = given[0], given[2]
+    if ids is None or table is None:
+        return ()
+    made = Tensor((*ids.shape, table.shape[-1]), table.dtype)
+    return made, Tensor((ids.shape[0],), "int32"), made
+
+
+def _skipped(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """Results: the norm, its mean and deviation, and the sum that it is of."""
+    x = given[0]
+    rows = None if x is None else Tensor((*x.shape[:-1], 1), "float32")
+    return x, rows, rows, x
+
+
+def _gathered(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """Rows of a table of few bits, two in a byte where it is of bytes; in the dtype of their scales."""
+    data, index, scales = given[0], given[1], given[2]
+    if data is None or index is None or scales is None:
+        return ()
+    per = 8 // int(attributes.get("bits", 4)) if data.dtype == "uint8" else 1
+    axis = int(attributes.get("gather_axis", 0)) % data.ndim
+    shape = (*data.shape[:-1], per * data.shape[-1])
+    return (Tensor((*shape[:axis], *index.shape, *shape[axis + 1 :]), scales.dtype),)
+
+
+def _fused_gemm(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    return (_matmul(given, attributes),)
+
+
+def _split_gelu(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    x = given[0]
+    return (x and Tensor((*x.shape[:-1], x.shape[-1] // 2), x.dtype),)
+
+
+def _quantised_attention(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """As the one in floats, whose inputs stand elsewhere; the results are as the scales are."""
+    scale = _at(given, 3)
+    made = _attention([given[0], given[1], None, None, _at(given, 8)], attributes, known)
+    return tuple(each and Tensor(each.shape, scale.dtype if scale else "float32") for each in made)
+
+
+_SEVERAL: Mapping[str, Callable[[Inputs, Mapping[str, Any], Known], Results]] = {
+    f"{_M}GroupQueryAttention": _group_query,
+    f"{_M}MultiHeadAttention": _multi_head,
+    f"{_M}Attention": _attention,
+    f"{_M}QAttention": _quantised_attention,
+    f"{_M}EmbedLayerNormalization": _embedded,
+    f"{_M}SkipLayerNormalization": _skipped,
+    f"{_M}SkipSimplifiedLayerNormalization": _skipped,
+    f"{_M}GatherBlockQuantized": _gathered,
+    f"{_M}FusedGemm": _fused_gemm,
+    f"{_M}GemmFastGelu": _fused_gemm,
+    f"{_M}BiasSplitGelu": _split_gelu,
+}
+
+
+def shaped(op: str, given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+    """The operator's results, as far as they are known. `known` are the values of inputs, where those are."""
     try:
-        return None if found is None else found(given, attributes)
-    except (LookupError, TypeError, ValueError):  # inputs or attributes that it has to have are missing
-        return None
+        if op in _LIKE_FIRST:
+            return tuple(given[:1])
+        if op in _SEVERAL:
+            return _SEVERAL[op](given, attributes, known)
+        return (_SHAPES[op](given, attributes),) if op in _SHAPES else ()
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ):  # inputs or attributes that it has to have are missing
+        return ()
+
+
+def _at(given: Inputs, index: int) -> Tensor | None:
+    return given[index] if index < len(given) else None

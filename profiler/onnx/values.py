@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from onnx import TensorProto, TypeProto, helper, numpy_helper
+from onnx import SparseTensorProto, TensorProto, TypeProto, helper, numpy_helper
 
 from profiler.records import Tensor
 
-DTYPES: Mapping[int, str] = {
+DTYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.UINT8: "uint8",
     TensorProto.INT8: "int8",
@@ -33,8 +33,16 @@ DTYPES: Mapping[int, str] = {
     TensorProto.UINT4: "uint4",
     TensorProto.INT4: "int4",
 }
+# Those that not every version of ONNX has.
+_NEWER = {
+    "FLOAT8E8M0": "float8_e8m0fnu", "FLOAT4E2M1": "float4_e2m1fn_x2", "UINT2": "uint2", "INT2": "int2",
+}  # fmt: skip
+DTYPES.update({number: _NEWER[name] for name, number in TensorProto.DataType.items() if name in _NEWER})
+# Elements of which several are in a byte, by their bits.
+BITS: Mapping[str, int] = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2, "float4_e2m1fn_x2": 4}
 NUMBERS: Mapping[str, int] = {name: number for number, name in DTYPES.items()}
 _SMALL = 1024  # elements of a constant that shapes may be computed from
+_FEW = 16  # numbers: a scale for each of so many dimensions
 
 
 def tensor_of(kind: TypeProto | None) -> Tensor | None:
@@ -70,6 +78,26 @@ def constant_of(initializer: TensorProto) -> Any:
     if count > (_SMALL if dtype in ("int64", "int32", "bool") else 1):
         return None
     return numpy_helper.to_array(initializer)
+
+
+def small_floats(initializer: TensorProto) -> TensorProto | None:
+    """A few numbers that are scales of axes; None for what may be weights, and for what is kept elsewhere."""
+    is_here = initializer.data_location != TensorProto.EXTERNAL and initializer.data_type in DTYPES
+    return initializer if is_here and prod(initializer.dims) <= _FEW else None
+
+
+def dense(sparse: SparseTensorProto) -> TensorProto:
+    """What a sparse tensor stands for, without values."""
+    values = sparse.values
+    return TensorProto(
+        name=values.name, dims=sparse.dims, data_type=values.data_type, data_location=TensorProto.EXTERNAL
+    )
+
+
+def size_of(sparse: SparseTensorProto) -> int:
+    """The bytes of a sparse tensor: its values and their indices."""
+    several = [found for part in (sparse.values, sparse.indices) if (found := stored(part)) is not None]
+    return sum(found.size_bytes for found in several)
 
 
 def is_small(tensor: Tensor | None) -> bool:

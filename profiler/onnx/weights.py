@@ -9,11 +9,12 @@ weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from onnx import NodeProto
 
+from profiler.onnx.values import BITS
 from profiler.ops import free_reason, is_known
 from profiler.records import Packing, Tensor
 
@@ -28,8 +29,14 @@ _WEIGHTS: Mapping[str, tuple[int, ...]] = {
     "com.microsoft.LayerNormalization": (1, 2), "com.microsoft.SimplifiedLayerNormalization": (1,),
     "com.microsoft.SkipLayerNormalization": (2, 3, 4), "com.microsoft.SkipSimplifiedLayerNormalization": (2, 3),
     "com.microsoft.Attention": (1, 2), "com.microsoft.MultiHeadAttention": (3,), "com.microsoft.BiasGelu": (1,),
-    "com.microsoft.FastGelu": (1,), "LSTM": (1, 2, 3), "GRU": (1, 2, 3), "RNN": (1, 2, 3), "PRelu": (1,),
+    "com.microsoft.FastGelu": (1,), "LSTM": (1, 2, 3, 7), "GRU": (1, 2, 3), "RNN": (1, 2, 3), "PRelu": (1,),
     "Gather": (0,), "DequantizeLinear": (0,), "com.microsoft.DequantizeLinear": (0,), "Einsum": (0, 1),
+    "DeformConv": (1, 3), "com.microsoft.MatMulBnb4": (1,), "com.microsoft.GatherBlockQuantized": (0,),
+    "com.microsoft.QMoE": (2, 4, 5, 7, 8, 10), "com.microsoft.MoE": (2, 3, 4, 5, 6, 7),
+    "com.microsoft.NhwcConv": (1, 2),
+    "com.microsoft.QAttention": (1, 2), "com.microsoft.EmbedLayerNormalization": (2, 3, 4, 5, 6),
+    "com.microsoft.GroupNorm": (1, 2), "com.microsoft.FusedGemm": (1, 2), "com.microsoft.GemmFastGelu": (1, 2),
+    "com.microsoft.SkipGroupNorm": (1, 2, 4), "com.microsoft.BiasAdd": (1,),
 }  # fmt: skip
 _STATISTICS = {"BatchNormalization": (3, 4)}
 # What exporters call values that were no parameters of the model.
@@ -42,6 +49,22 @@ _SETTINGS_FROM: Mapping[str, int] = {
 }  # fmt: skip
 
 
+# Those that are unpacked by the operator; and the scales and zero points of a weight at some position.
+_UNPACKED: Mapping[str, tuple[int, ...]] = {
+    "com.microsoft.MatMulNBits": (1,), "com.microsoft.MatMulBnb4": (1,), "com.microsoft.GatherBlockQuantized": (0,),
+    "com.microsoft.QMoE": (2, 5, 8),
+}  # fmt: skip
+_HELPERS: Mapping[str, tuple[int, tuple[int, ...]]] = {
+    "DequantizeLinear": (0, (1, 2)), "com.microsoft.DequantizeLinear": (0, (1, 2)), "ConvInteger": (1, (3,)),
+    "MatMulInteger": (1, (3,)), "QLinearConv": (3, (4, 5)), "QLinearMatMul": (3, (4, 5)),
+    "com.microsoft.QGemm": (3, (4, 5)), "com.microsoft.MatMulNBits": (1, (2, 3, 4)),
+    "com.microsoft.MatMulBnb4": (1, (2,)), "com.microsoft.GatherBlockQuantized": (0, (2, 3)),
+    "com.microsoft.DynamicQuantizeMatMul": (1, (2, 3)), "com.microsoft.MatMulIntegerToFloat": (1, (3, 5)),
+    "com.microsoft.QMoE": (2, (3, 6, 9)), "com.microsoft.QAttention": (1, (4, 7)),
+}  # fmt: skip
+Use: TypeAlias = "tuple[NodeProto, str, int, str]"  # node, operator, position among its inputs, and the node's path
+
+
 class Held(NamedTuple):
     """An initialiser that is a weight: the module's path, its name there, and whether it is a buffer.
 
@@ -52,6 +75,7 @@ class Held(NamedTuple):
     name: str
     is_buffer: bool
     is_computed: bool = False
+    packing: Packing | None = None
 
 
 def is_named(name: str) -> bool:
@@ -70,7 +94,7 @@ def holding(names: Iterable[str]) -> set[str]:
     return found
 
 
-def held(name: str, tensor: Tensor, uses: Iterable[tuple[NodeProto, str, int, str]], literal: bool) -> Held | None:
+def held(name: str, tensor: Tensor, uses: Iterable[Use], literal: bool) -> Held | None:
     """Whose weight an initialiser is; None for a constant. `uses` are node, operator, position, and the node's path.
 
     A `literal` is a constant that the model's code wrote down; it is a weight only where an operator has its weights.
@@ -78,7 +102,10 @@ def held(name: str, tensor: Tensor, uses: Iterable[tuple[NodeProto, str, int, st
     several = list(uses)
     is_weight = any(position in _WEIGHTS.get(op, ()) for _, op, position, _ in several)
     is_statistic = any(position in _STATISTICS.get(op, ()) for _, op, position, _ in several)
-    is_parameters = is_named(name) and not _is_value(name)
+    is_setting = bool(several) and all(
+        position >= _SETTINGS_FROM.get(op, position + 1) for _, op, position, _ in several
+    )
+    is_parameters = is_named(name) and not _is_value(name) and not (is_setting and not is_weight)
     if is_parameters and tensor.ndim and several:
         path, _, last = name.rpartition(".")
         return Held(path, last, is_statistic or not (tensor.is_float or is_weight))
@@ -96,8 +123,51 @@ def _is_value(name: str) -> bool:
     return "." not in name and (is_known(f"aten.{operator}") or free_reason(f"aten.{operator}") is not None)
 
 
-def packed(tensor: Tensor) -> tuple[Tensor, Packing | None]:
-    """What is stored: two of four bits in a byte."""
-    if tensor.dtype not in ("int4", "uint4"):
-        return tensor, None
-    return Tensor((-(-tensor.numel // 2),), "uint8"), Packing(f"onnx-{tensor.dtype}", tensor.shape)
+def stored_as(tensor: Tensor, sparse: int | None, packing: Packing | None) -> tuple[Tensor, Packing | None]:
+    """What a file keeps of a tensor, and what that stands for. `sparse` is how many bytes a sparse one takes."""
+    if sparse is not None:
+        return Tensor((sparse,), "uint8"), Packing("onnx-sparse", tensor.shape)
+    if tensor.dtype not in BITS:
+        return tensor, packing
+    size = -(-tensor.numel * BITS[tensor.dtype] // 8)
+    return Tensor((size,), "uint8"), packing or Packing(f"onnx-{_short(tensor.dtype)}", tensor.shape)
+
+
+def _short(dtype: str) -> str:
+    return "float4" if dtype.startswith("float4") else dtype
+
+
+# Weights of few bits --------------------------------------------------------------------------------------------------
+
+
+def packing_of(tensor: Tensor, uses: Iterable[Use]) -> Packing | None:
+    """Of bytes that an operator unpacks: its attributes say how many weights they are; None for other tensors."""
+    for node, op, position, _ in uses:
+        if position in _UNPACKED.get(op, ()) and tensor.dtype in ("uint8", "int8", "int32"):
+            return _unpacked(tensor, op, {a.name: a.i for a in node.attribute})
+    return None
+
+
+def _unpacked(tensor: Tensor, op: str, attributes: Mapping[str, int]) -> Packing | None:
+    bits = attributes.get("bits", attributes.get("expert_weight_bits", 4))
+    if not 1 <= bits <= 8:
+        return None
+    form, every = f"onnx-{bits}bit", 8 * tensor.size_bytes // bits
+    if "K" in attributes and "N" in attributes:
+        k, n, block = attributes["K"], attributes["N"], max(attributes.get("block_size", 1), 1)
+        padded = -(-k // block) * block if op.endswith("NBits") else k
+        if n * k > 0 and n * padded * bits == 8 * tensor.size_bytes:
+            return Packing(form, (n, k))
+        return Packing(form, (every,))
+    if bits == 8:
+        return None
+    return Packing(form, (*tensor.shape[:-1], every * tensor.shape[-1] // max(tensor.numel, 1)) if tensor.ndim else ())
+
+
+def helps(uses: Iterable[Use], is_weight: Callable[[str], bool]) -> str:
+    """The name of the weight that a tensor is a scale or a zero point of; empty for others."""
+    for node, op, position, _ in uses:
+        whose, positions = _HELPERS.get(op, (0, ()))
+        if position in positions and whose < len(node.input) and is_weight(node.input[whose]):
+            return str(node.input[whose])
+    return ""

@@ -435,7 +435,7 @@ def test_a_rule_for_an_operator_that_has_one_is_an_error() -> None:
 
 
 UNCOVERED = [
-    row("LRN", {}, IMAGE, size=3),
+    row("MelWeightMatrix", {}, outputs=[value("y", (2, 3))]),
     row("AveragePool", {}, IMAGE, kernel_shape=[2, 2], dilations=[2, 2]),
     row("Einsum", {}, value("a", (3, 3)), equation="ii->i"),
     row("Resize", {}, IMAGE, held=(constant("sizes", [2, 6, 8, 8]),), takes=["x", "", "", "sizes"]),
