@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.sources.spec import Feed
@@ -32,7 +32,7 @@ class Job:
     def name(self) -> str:
         return self.model if isinstance(self.model, str) else type(self.model).__name__
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | IO[bytes]) -> None:
         """Write it to a file. A model's classes go along where another process could not import them."""
         import cloudpickle
         import torch
@@ -44,7 +44,7 @@ class Job:
             raise errors.CannotBeCopied(self.name, error) from error
 
     @classmethod
-    def load(cls, path: Path) -> Job:
+    def load(cls, path: Path | IO[bytes]) -> Job:
         """Read what `save` wrote, with every tensor on the CPU."""
         import torch
 

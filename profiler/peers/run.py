@@ -1,27 +1,33 @@
-"""Every counter in a process of its own, a few at a time, none for longer than its time."""
+"""Every counter in a process of its own, a few at a time, none for longer than its time.
+
+Nothing of it outlives this process, however that ends: each counter is watched by `profiler.supervising`, and what is
+sent to and fro is in files that have no name.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile, mkstemp
+from typing import IO
 
 from profiler import errors
 from profiler.peers import peer
 from profiler.peers.installed import missing
 from profiler.peers.job import Job
 from profiler.peers.reading import Reading
+from profiler.peers.worker import END
 
 TIME_LIMIT_S = 300.0
 _PAUSE_S = 0.02
+_PATIENCE_S = 8.0  # for a process that is told to stop, and clears away what it watched
 
 
 def read_all(
@@ -42,15 +48,14 @@ def read_all(
     readings = {tool: Reading(tool, missing=why) for tool, why in absent.items() if why is not None}
     for reading in readings.values():
         _tell(progress, reading)
-    with TemporaryDirectory(prefix="profile-model-") as folder:
-        waiting = [tool for tool in dict.fromkeys(tools) if tool not in readings]
-        if waiting:
-            job.save(Path(folder) / "job")
-        running: list[_Running] = []
+    waiting = [tool for tool in dict.fromkeys(tools) if tool not in readings]
+    running: list[_Running] = []
+    with ExitStack() as files:
+        copies = iter(_saved(job, len(waiting), files) if waiting else ())
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
-                    running.append(_start(waiting.pop(0), Path(folder), time_limit_s))
+                    running.append(_start(waiting.pop(0), next(copies), files, time_limit_s))
                 time.sleep(_PAUSE_S)
                 for ended in [one for one in running if one.has_ended()]:
                     running.remove(ended)
@@ -67,14 +72,26 @@ def _tell(progress: Callable[[Reading], None] | None, reading: Reading) -> None:
         progress(reading)
 
 
+def _saved(job: Job, readers: int, files: ExitStack) -> list[IO[bytes]]:
+    """The job in a file that has no name any more, opened once for each reader: it is gone with the last of them."""
+    descriptor, name = mkstemp(prefix="profile-model-")
+    try:
+        copies: list[IO[bytes]] = [files.enter_context(Path(name).open("rb")) for _ in range(readers)]  # noqa: SIM115
+    finally:
+        os.unlink(name)
+    with open(descriptor, "wb") as file:
+        job.save(file)
+    return copies
+
+
 @dataclass(slots=True)
 class _Running:
-    """A counter at work."""
+    """A counter at work. `process` watches it, and ends as it does; `result` is what it prints, `said` all else."""
 
     tool: str
     process: subprocess.Popen[bytes]
-    result: Path
-    said: Path
+    result: IO[bytes]
+    said: IO[bytes]
     deadline: float
     time_limit_s: float
     timed_out: bool = False
@@ -88,39 +105,34 @@ class _Running:
         return self.timed_out
 
     def kill(self) -> None:
-        """With whatever it has started."""
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        else:
+        """With whatever it has started, which the process that watches sees to."""
+        self.process.terminate()
+        try:
+            self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
     def reading(self) -> Reading:
-        if self.result.exists():
-            return Reading.from_dict(json.loads(self.result.read_text(encoding="utf-8")))
+        self.result.seek(0)
+        written = self.result.read()
+        if written.endswith(END):
+            return Reading.from_dict(json.loads(written))
         if self.timed_out:
             return Reading(self.tool, error=str(errors.PeerTimedOut(self.tool, self.time_limit_s)), timed_out=True)
         return Reading(self.tool, error=str(errors.PeerDied(self.tool, self.process.returncode, self._last_words())))
 
     def _last_words(self) -> str:
-        lines = self.said.read_text(encoding="utf-8", errors="replace").split("\n")
+        self.said.seek(0)
+        lines = self.said.read().decode("utf-8", errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _start(tool: str, folder: Path, time_limit_s: float) -> _Running:
-    """A process that imports from where this one does, and whose output is kept."""
-    result, said = folder / f"{tool}.json", folder / f"{tool}.stderr"
+def _start(tool: str, job: IO[bytes], files: ExitStack, time_limit_s: float) -> _Running:
+    """A process that imports from where this one does, and whose output is kept in files that have no name."""
+    result, said = (files.enter_context(output) for output in (TemporaryFile(), TemporaryFile()))  # noqa: SIM115
     # -P: the first entry of sys.path is what it is here, not always the current folder.
-    command = [sys.executable, "-P", "-m", "profiler.peers.worker", tool, str(folder / "job"), str(result)]
+    command = [sys.executable, "-P", "-m", "profiler.supervising", str(os.getpid()), "profiler.peers.worker", tool]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    process = subprocess.Popen(command, env=environment, stdin=job, stdout=result, stderr=said, start_new_session=True)
     return _Running(tool, process, result, said, time.monotonic() + time_limit_s, time_limit_s)

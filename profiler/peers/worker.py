@@ -1,7 +1,7 @@
-"""`python -m profiler.peers.worker TOOL JOBFILE RESULTFILE`: run one counter on one fresh model, and write its reading.
+"""`python -m profiler.peers.worker TOOL < JOB > READING`: run one counter on one fresh model, and write its reading.
 
 In a process of its own, since counters leave hooks, buffers, patched functions and modes behind, and some print.
-Whatever is printed goes to stderr. The result is a `Reading` as JSON; without a result file, the process died.
+Whatever they print goes to stderr. The result is a `Reading` as JSON and `END`; without that, the process died.
 """
 
 from __future__ import annotations
@@ -21,23 +21,29 @@ from profiler.peers.installed import missing, version
 from profiler.peers.job import Job
 from profiler.peers.reading import Reading
 
+END = b"\n"  # of a reading that is whole
+
 
 def main(argv: Sequence[str]) -> int:
     """Read, write, and leave."""
-    if len(argv) != 3:
-        print("usage: python -m profiler.peers.worker TOOL JOBFILE RESULTFILE", file=sys.stderr)
+    if len(argv) != 1:
+        print("usage: python -m profiler.peers.worker TOOL < JOB > READING", file=sys.stderr)
         return 2
-    tool, job, result = argv[0], Path(argv[1]), Path(argv[2])
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    write(read(tool, lambda: Job.load(job)), result)
+    job, result = _take(0, os.O_RDONLY), _take(1, os.O_WRONLY)
+    with open(job, "rb") as file:
+        reading = read(argv[0], lambda: Job.load(file))
+    with open(result, "wb") as whole:
+        whole.write(json.dumps(reading.to_dict()).encode() + END)
     return 0
 
 
-def write(reading: Reading, path: Path) -> None:
-    """All of it or nothing."""
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(reading.to_dict()), encoding="utf-8")
-    partial.replace(path)
+def _take(descriptor: int, flags: int) -> int:
+    """A copy of a standard stream, which the counter gets something else for: no input, or standard error."""
+    copy = os.dup(descriptor)
+    other = os.open(os.devnull, os.O_RDONLY) if flags == os.O_RDONLY else os.dup(2)
+    os.dup2(other, descriptor)
+    os.close(other)
+    return copy
 
 
 def read(tool: str, job: Callable[[], Job]) -> Reading:

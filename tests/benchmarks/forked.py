@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from profiler import writing
 from profiler.peers.job import Job
 from profiler.peers.reading import Reading
-from profiler.peers.worker import read, write
+from profiler.peers.worker import read
 from profiler.sources.spec import Feed
 from tests.benchmarks.small_models import SMALL
 
@@ -97,5 +98,5 @@ def _child(tool: str, model: str, result: Path) -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     torch.set_num_threads(1)
-    write(read(tool, lambda: job(model)), result)
+    writing.replace(result, json.dumps(read(tool, lambda: job(model)).to_dict()).encode())
     os._exit(0)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import suppress
+from typing import IO
 
 import psutil
 import pytest
@@ -153,26 +154,24 @@ def test_a_model_whose_class_is_in_the_main_script(tmp_path):
     assert done.stdout == f"{2 * macs} {{'': 0, 'layer': {2 * macs}}} None\n"
 
 
-def test_the_worker_writes_its_result_and_prints_nothing(tmp_path):
+def test_the_worker_writes_its_reading_and_nothing_else(tmp_path):
     Job(_model(), Feed((TensorSpec((3, 6)),))).save(tmp_path / "job")
-    done = _worker(f"{FAKES}.prints", str(tmp_path / "job"), str(tmp_path / "result.json"))
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "a table that nobody wants\nand more of it\n"
-    saved = json.loads((tmp_path / "result.json").read_text())
-    assert Reading.from_dict(saved).total == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["job", "result.json"]
+    with (tmp_path / "job").open("rb") as job:
+        done = _worker(f"{FAKES}.prints", stdin=job)
+    assert (done.returncode, done.stderr) == (0, "a table that nobody wants\nand more of it\n")
+    assert Reading.from_dict(json.loads(done.stdout)).total == 1
 
 
 def test_the_worker_says_how_it_is_called():
-    done = _worker("torch")
+    done = _worker()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "usage: python -m profiler.peers.worker TOOL JOBFILE RESULTFILE\n"
+    assert done.stderr == "usage: python -m profiler.peers.worker TOOL < JOB > READING\n"
 
 
-def _worker(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _worker(*arguments: str, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     command = [sys.executable, "-u", "-m", "profiler.peers.worker", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, check=False)
 
 
 def test_resnet34_by_fvcore_and_thop():
