@@ -129,7 +129,8 @@ class _Table:
         if isinstance(value, Tensor):
             index = self._index.setdefault(value, len(self.rows))
             if index == len(self.rows):
-                self.rows.append([value.shape, value.dtype, value.strides])
+                parts = [] if value.form is None else [value.form, [[part.shape, part.dtype] for part in value.parts]]
+                self.rows.append([value.shape, value.dtype, value.strides, *parts])
             return {"t": index}
         if isinstance(value, tuple):
             return [self.put(item) for item in value]
@@ -208,8 +209,13 @@ def _header(raw: Mapping[str, Any]) -> Header:
     )
 
 
-def _tensor(shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None) -> Tensor:
-    return Tensor(tuple(map(int, shape)), str(dtype), None if strides is None else tuple(map(int, strides)))
+def _tensor(
+    shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None = None, form: Any = None, parts: Sequence[Any] = ()
+) -> Tensor:
+    """The last two are there of sparse and nested tensors alone."""
+    kept = None if strides is None else tuple(map(int, strides))
+    inner = tuple(_tensor(*part) for part in parts)
+    return Tensor(tuple(map(int, shape)), str(dtype), kept, None if form is None else str(form), inner)
 
 
 def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:

@@ -28,17 +28,35 @@ DTYPE_BITS: Mapping[str, int] = {
 }  # fmt: skip
 
 
+NESTED = "nested"  # the form of tensors that consist of tensors of several shapes
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor's shape, dtype (`"float32"`) and strides (None: row-major); its values are never kept."""
+    """A tensor's shape, dtype (`"float32"`) and strides (None: row-major); its values are never kept.
+
+    `form` is how it is kept where that is not one block: "sparse_coo" and its like in the `parts` that hold its values
+    and indices, "nested" in the tensors that it consists of (its shape is then that which all of them fit in).
+    """
 
     shape: tuple[int, ...]
     dtype: str
     strides: tuple[int, ...] | None = None
+    form: str | None = None
+    parts: tuple[Tensor, ...] = ()
 
     @property
     def numel(self) -> int:
-        return prod(self.shape)
+        return sum(part.numel for part in self.parts) if self.form == NESTED else prod(self.shape)
+
+    @property
+    def stored(self) -> int:
+        """How many elements are there: of a sparse tensor those that are kept."""
+        return self.parts[0].numel if self.is_sparse else self.numel
+
+    @property
+    def is_sparse(self) -> bool:
+        return self.form is not None and self.form != NESTED
 
     @property
     def ndim(self) -> int:
@@ -58,6 +76,8 @@ class Tensor:
 
     @property
     def size_bytes(self) -> int:
+        if self.form is not None:
+            return sum(part.size_bytes for part in self.parts)
         return (self.numel * DTYPE_BITS[self.dtype] + 7) // 8
 
     @property

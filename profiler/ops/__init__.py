@@ -16,6 +16,7 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     loss,
     matmul,
     movement,
+    nested,
     norm,
     optimizer,
     pooling,
@@ -26,6 +27,7 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     reduction,
     resample,
     scaled,
+    sparse,
     spectral,
     vision,
 )

@@ -15,11 +15,11 @@ never silently zero. A formula that meets a case it does not cover raises `Uncov
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from profiler.ops.cost import Cost, weighted_sum
-from profiler.records import Signature, tensors
+from profiler.records import NESTED, Signature, Tensor, tensors
 
 Formula = Callable[..., Cost]
 F = TypeVar("F", bound=Formula)
@@ -36,6 +36,14 @@ class Free:
 
 _formulas: dict[str, Formula] = {}
 _free: dict[str, Free] = {}
+_sparse: dict[str, Formula] = {}
+_nested: dict[str, Formula] = {}
+# Functions of one element that leave zero zero, and those that go by the elements that two tensors share.
+_OF_VALUES = {
+    "abs", "add", "asin", "asinh", "atan", "atanh", "ceil", "conj_physical", "deg2rad", "div", "erf", "expm1", "floor",
+    "frac", "leaky_relu", "log1p", "mul", "neg", "positive", "pow", "rad2deg", "relu", "round", "sgn", "sign", "sin",
+    "sinh", "sqrt", "sub", "tan", "tanh", "trunc",
+}  # fmt: skip
 _costs: dict[int, tuple[Signature, Cost | None]] = {}  # by identity: comparing signatures is slow
 _COSTS_KEPT = 1 << 16
 _generation = 0
@@ -52,6 +60,25 @@ def formula(*names: str, replace: bool = False) -> Callable[[F], F]:
         for name in names:
             _claim(name, replace)
             _formulas[name] = function
+        _changed()
+        return function
+
+    return register
+
+
+def of_sparse(*names: str) -> Callable[[F], F]:
+    """Register what operators cost where sparse tensors are among their arguments."""
+    return _into(_sparse, names)
+
+
+def of_nested(*names: str) -> Callable[[F], F]:
+    """Register what operators cost on the parts of nested tensors, that are taken apart where there are none."""
+    return _into(_nested, names)
+
+
+def _into(table: dict[str, Formula], names: Sequence[str]) -> Callable[[F], F]:
+    def register(function: F) -> F:
+        table.update(dict.fromkeys(names, function))
         _changed()
         return function
 
@@ -139,7 +166,7 @@ def spent(signatures: Sequence[Signature], calls: Mapping[int, int]) -> tuple[Co
 
 
 def _compute(signature: Signature) -> Cost | None:
-    found = _find(signature.op)
+    found = _find(signature.op) or _of_form(signature)
     if found is None:
         return None
     if isinstance(found, Free):
@@ -148,10 +175,60 @@ def _compute(signature: Signature) -> Cost | None:
     kwargs: dict[str, Any] = dict(signature.kwargs)
     kwargs["out"] = signature.output
     try:
-        result = found(*signature.args, **kwargs)
+        result = _price(found, signature.op, signature.args, kwargs)
     except Uncovered:
         return None
     return _with_traffic(result, signature)
+
+
+def _of_form(signature: Signature) -> Formula | None:
+    """The formula that an operator has for sparse or nested tensors alone."""
+    forms = {tensor.form for tensor in tensors(signature.args)} - {None}
+    table = _nested if NESTED in forms else _sparse if forms else {}
+    return next((table[name] for name in _names(signature.op) if name in table), None)
+
+
+def _price(found: Formula, op: str, args: Any, kwargs: dict[str, Any]) -> Cost:
+    """What a formula says of a call; tensors that are not one block are looked at by what they are kept in."""
+    forms = {tensor.form for tensor in tensors((args, tuple(kwargs.values())))} - {None}
+    if NESTED in forms:
+        return _by_parts(found, args, kwargs)
+    if not forms:
+        return found(*args, **kwargs)
+    name = next((name for name in _names(op) if name in _sparse), None)
+    return (
+        found(*map(_values, args), **_on_values(op, args, kwargs)) if name is None else _sparse[name](*args, **kwargs)
+    )
+
+
+def _on_values(op: str, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """An elementwise function of sparse tensors is one of the values that they keep, if all keep as many."""
+    kept = {tensor.stored if tensor.is_sparse else None for tensor in tensors((args, kwargs["out"])) if tensor.ndim}
+    if _names(op)[-1].removeprefix("aten.") not in _OF_VALUES or len(kept) != 1 or None in kept:
+        raise Uncovered(f"{op} of sparse tensors")
+    return {name: _values(value) for name, value in kwargs.items()}
+
+
+def _values(value: Any) -> Any:
+    return value.parts[0] if isinstance(value, Tensor) and value.is_sparse else value
+
+
+def _by_parts(found: Formula, args: Any, kwargs: dict[str, Any]) -> Cost:
+    """An operator on nested tensors is that operator on each of the tensors that they consist of."""
+    counts = {len(tensor.parts) for tensor in tensors((args, tuple(kwargs.values()))) if tensor.form == NESTED}
+    if len(counts) != 1 or not all(tensor.form == NESTED for tensor in tensors(kwargs["out"])):
+        raise Uncovered("nested tensors that do not go together")
+    total = Cost()
+    for at in range(counts.pop()):
+        total += found(*(_part(arg, at) for arg in args), **{name: _part(arg, at) for name, arg in kwargs.items()})
+    return total
+
+
+def _part(value: Any, at: int) -> Any:
+    """A batch of one, so that dimensions keep their places."""
+    if isinstance(value, Tensor) and value.form == NESTED:
+        return replace(value.parts[at], shape=(1, *value.parts[at].shape))
+    return tuple(_part(item, at) for item in value) if isinstance(value, tuple) else value
 
 
 def _with_traffic(cost: Cost, signature: Signature) -> Cost:

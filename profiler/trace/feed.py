@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn.utils.rnn import PackedSequence
@@ -15,6 +15,7 @@ from profiler import errors
 from profiler.inputs import TensorSpec
 from profiler.records import Input
 from profiler.trace.constants import LARGEST
+from profiler.trace.forms import is_plain
 from profiler.trace.layouts import META, layout_of
 
 
@@ -77,6 +78,8 @@ def beside_meta(leaf: Any) -> torch.Tensor:
         if dtype.is_floating_point or dtype.is_complex or prod(leaf.shape) > LARGEST:
             return placeholder(leaf)
         return torch.zeros(leaf.shape, dtype=dtype)
+    if not is_plain(leaf):
+        return cast(torch.Tensor, leaf)  # the first operator that meets it asks for values
     is_constant = type(leaf) is torch.Tensor and not (leaf.is_floating_point() or leaf.is_complex())
     if not is_constant or leaf.is_meta or leaf.layout is not torch.strided or leaf.numel() > LARGEST:
         return on_meta(leaf)
@@ -115,7 +118,8 @@ def input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input,
 
     def walk(name: str | None, value: Any) -> None:
         if isinstance(value, torch.Tensor):
-            found.append(Input(name, tuple(value.shape), str(value.dtype).removeprefix("torch.")))
+            record = layout_of(value).tensor
+            found.append(Input(name, record.shape, record.dtype))
         elif isinstance(value, (list, tuple)):
             for item in value:
                 walk(name, item)

@@ -94,7 +94,8 @@ class _Found:
         self.weights[-1] = found._replace(tensor=record, packing=first.packing)
         for offset, part in enumerate(helpers, 1):
             tensor = layout_of(part.tensor).tensor
-            storage = self._recorder.lifetimes.held(tensor.size_bytes, self._role)
+            known = self._recorder.lifetimes.find(part.tensor)
+            storage = self._recorder.lifetimes.held(tensor.size_bytes, self._role) if known is None else known
             tied = None if found.same_as is None else found.same_as + offset
             self.weights.append(
                 Weight(found.module, part.name, tensor, storage, same_as=tied, packing=part.packing, registered=False)

@@ -20,15 +20,9 @@ from torch.nn.parameter import Parameter
 
 from profiler.packing import packings
 from profiler.records import Packing
+from profiler.trace.forms import INDICES, pieces
 from profiler.trace.layouts import layout_of
 
-_INDICES: Mapping[torch.layout, tuple[str, ...]] = {
-    torch.sparse_coo: ("_indices",),
-    torch.sparse_csr: ("crow_indices", "col_indices"),
-    torch.sparse_bsr: ("crow_indices", "col_indices"),
-    torch.sparse_csc: ("ccol_indices", "row_indices"),
-    torch.sparse_bsc: ("ccol_indices", "row_indices"),
-}
 _PLAIN_TYPES = (Tensor, Parameter)
 _PACKED_DTYPES = {torch.uint8, torch.int8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2}
 
@@ -48,7 +42,7 @@ def is_one_piece(tensor: Tensor) -> bool:
 
 def kept_in(name: str, tensor: Tensor) -> list[Kept]:
     """What a parameter is kept in; nothing where it is an ordinary tensor."""
-    if tensor.layout in _INDICES:
+    if tensor.layout in INDICES:
         return list(_sparse(name, tensor))
     if type(tensor) in _PLAIN_TYPES:
         return []
@@ -62,10 +56,10 @@ def kept_in(name: str, tensor: Tensor) -> list[Kept]:
 
 def _sparse(name: str, tensor: Tensor) -> Iterator[Kept]:
     form = str(tensor.layout).removeprefix("torch.")
-    values = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
-    yield Kept(name, values.detach(), Packing(form, tuple(tensor.shape)))
-    for part in _INDICES[tensor.layout]:
-        yield Kept(f"{name}.{part.strip('_')}", getattr(tensor.detach(), part)(), Packing(form))
+    values, *indices = pieces(tensor)
+    yield Kept(name, values, Packing(form, tuple(tensor.shape)))
+    for part, index in zip(INDICES[tensor.layout], indices, strict=True):
+        yield Kept(f"{name}.{part.strip('_')}", index, Packing(form))
 
 
 def _flattened(name: str, tensor: Tensor) -> list[Kept]:

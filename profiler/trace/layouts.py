@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from profiler.records import DTYPE_BITS, Tensor
+from profiler.trace.forms import record
 
 META: Final = torch.device("meta")
 
@@ -50,10 +51,23 @@ def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype)
 
 
 def layout_of(tensor: torch.Tensor) -> Layout:
-    if tensor.layout is not torch.strided:  # sparse and nested tensors have no strides
-        return layout(tuple(tensor.shape), contiguous_strides(tuple(tensor.shape)), tensor.dtype)
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return _of_form(tensor)
     key = (tensor.shape, tensor.stride(), tensor.dtype)
     return _layouts.get(key) or layout(*key)
+
+
+_forms: dict[Tensor, Layout] = {}
+
+
+def _of_form(tensor: torch.Tensor) -> Layout:
+    """Of a sparse or nested tensor, which has no strides, and which nothing on meta can stand for."""
+    kept = record(tensor)
+    found = _forms.get(kept)
+    if found is None:
+        found = _forms[kept] = Layout(kept.shape, contiguous_strides(kept.shape), tensor.dtype)
+        found.tensor, found.storage_bytes = kept, kept.size_bytes
+    return found
 
 
 def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from profiler.records import Storage
+from profiler.trace.forms import is_plain, pieces
 from profiler.trace.layouts import Layout
 
 
@@ -31,16 +32,14 @@ class Lifetimes:
         self._holders: dict[int, int] = {}  # how many living storages stand for one that is followed
 
     def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
-        """A storage that was there before the run, and that somebody else keeps alive."""
-        if has_storage(tensor):
-            storage = tensor.untyped_storage()
-            address, size_bytes = storage._cdata, storage.nbytes()
-        else:
-            address, size_bytes = tensor._cdata, layout.storage_bytes
-        index = self._by_address.setdefault(address, len(self.storages))
-        if index == len(self.storages):
-            self.storages.append(Storage(size_bytes, role, -1))
-        return index
+        """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
+        found = []
+        for held in memory(tensor):
+            index = self._by_address.setdefault(held._cdata, len(self.storages))
+            if index == len(self.storages):
+                self.storages.append(Storage(_bytes(held, layout), role, -1))
+            found.append(index)
+        return found[0]
 
     def held(self, size_bytes: int, role: str) -> int:
         """Memory that was there before the run, and that no tensor gives access to."""
@@ -51,13 +50,18 @@ class Lifetimes:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
         return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))
 
+    def homes(self, tensor: torch.Tensor, layout: Layout) -> list[int]:
+        """The storages that a tensor lives in; what is new, the call under way allocated."""
+        found = [(self._by_address.get(held._cdata), held) for held in memory(tensor)]
+        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in found]
+
     def handed(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""
         known = self.find(tensor)
         if known is not None:
             return known
-        held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
-        return self._followed(held, Storage(layout.storage_bytes if held is tensor else held.nbytes(), role, -1))
+        held = memory(tensor)[0]
+        return self._followed(held, Storage(_bytes(held, layout), role, -1))
 
     def _followed(self, held: Any, storage: Storage) -> int:
         index = len(self.storages)
@@ -77,7 +81,7 @@ class Lifetimes:
         """A stand-in's storage is an alias of the one that it stands for: that memory lives while either does."""
         if index in self._holders:
             self._holders[index] += 1
-        self._watch(tensor.untyped_storage() if has_storage(tensor) else tensor, index)
+        self._watch(memory(tensor)[0], index)
 
     def find(self, tensor: torch.Tensor) -> int | None:
         """The storage that a tensor lives in; None when it is a new one."""
@@ -105,8 +109,20 @@ class Lifetimes:
 
 
 def has_storage(tensor: torch.Tensor) -> bool:
-    return tensor.layout is torch.strided and not tensor.is_nested
+    return is_plain(tensor)
+
+
+def memory(tensor: torch.Tensor) -> list[Any]:
+    """The storages that a tensor is kept in; the tensor itself where it tells of none."""
+    kept = pieces(tensor)
+    if kept[0] is tensor and not is_plain(tensor):
+        return [tensor]
+    return [piece.untyped_storage() for piece in kept]
+
+
+def _bytes(held: Any, layout: Layout) -> int:
+    return layout.storage_bytes if isinstance(held, torch.Tensor) else int(held.nbytes())
 
 
 def _address(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata) if has_storage(tensor) else tensor._cdata
+    return int(memory(tensor)[0]._cdata)

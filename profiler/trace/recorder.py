@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +26,7 @@ from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
 from profiler.trace.constants import asks_for_meta, is_large, with_values
+from profiler.trace.forms import is_jagged
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.kernels import returned
 from profiler.trace.layouts import META, Layout, layout_of
@@ -189,11 +191,16 @@ class Recorder(LeanDispatchMode):
     # The mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if types and any(map(is_jagged, types)):
+            return self._by_its_rows()
+        return self._dispatched(func, sys._getframe(1), args, kwargs)
+
+    def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:
         if self.step is not None:
             func = self.step.really(func, args, kwargs)
-        how = manner(func)
+        how = self._manner(func, args)
         if not self._is_apart and self.step is None:
-            self._caller = self.callers.of(sys._getframe(1))
+            self._caller = self.callers.of(frame)
         if how is Manner.PARTS:
             return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
@@ -216,6 +223,18 @@ class Recorder(LeanDispatchMode):
         if entry.source == FRESH:
             return self._answer(entry, infos)
         return self._run_again(entry, func, args, kwargs, infos)
+
+    def _manner(self, func: Any, args: Any) -> Manner:
+        """Of nested tensors torch has kernels for what it takes apart of others."""
+        how = manner(func)
+        is_nested = how is Manner.PARTS and self.run_real and any(tensor.is_nested for tensor in each_tensor(args))
+        return Manner.FRESH if is_nested else how
+
+    def _by_its_rows(self) -> Any:
+        """Jagged tensors call operators on ordinary ones, which are then seen here; their lengths are values."""
+        if not self.run_real:
+            raise self._ask("a nested tensor")
+        return NotImplemented
 
     def _take_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
         if self._is_apart:
@@ -414,6 +433,8 @@ class Recorder(LeanDispatchMode):
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
         values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
         given = values, tuple((name, self._value(value)) for name, value in kwargs.items())
+        if any(info.layout.tensor.form is not None for info in infos):
+            raise self._ask(f"{func} of a sparse or nested tensor")
         if mixes_dtypes(func, args):
             raise self._ask(str(func)) if inside_autocast() else dtype_error(func, args)
         rule = SHAPES.get(func)
@@ -541,6 +562,8 @@ class Recorder(LeanDispatchMode):
     def _stand_in(self, tensor: Tensor) -> Tensor:
         """A meta tensor with a real one's metadata, whose storage counts as the real one's."""
         info = self._info(tensor)
+        if info.layout.tensor.form is not None:
+            raise self._ask(f"a {info.layout.tensor.form} tensor")
         if info.stand_in is None:
             with torch.inference_mode(tensor.is_inference()):  # a view of an ordinary tensor must be an ordinary one
                 made = info.layout.empty()
@@ -567,11 +590,9 @@ class Recorder(LeanDispatchMode):
         for tensor in each_tensor(out):
             layout, index = layout_of(tensor), self._home(tensor)
             owners: Sequence[int] = infos[0].owners if index is not None and len(infos) == 1 else ()
-            if index is None:
-                held: Any = tensor.untyped_storage() if has_storage(tensor) else tensor
-                index = self.lifetimes.born(held, layout.storage_bytes if held is tensor else held.nbytes())
-            self._mark(tensor, Info(self._token, layout, index, real, tensor.is_meta, owners))
-            writes.append(index)
+            homes = self.lifetimes.homes(tensor, layout) if index is None else [index]
+            self._mark(tensor, Info(self._token, layout, homes[0], real, tensor.is_meta, owners))
+            writes += homes
         return tuple(writes)
 
     def _mark(self, tensor: Tensor, info: Info) -> None:

@@ -24,7 +24,7 @@ from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, 
 from profiler.trace.guard import Guard, in_mode, uncollected
 from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu, as_unseen
-from profiler.trace.layouts import META
+from profiler.trace.layouts import META, layout_of
 from profiler.trace.lazy import initialized, waits_for_input
 from profiler.trace.modules import Stack, Structure
 from profiler.trace.optimizers import optimizer, state
@@ -324,7 +324,7 @@ def _with_values(subject: Subject, reason: NeedsValues) -> nn.Module:
         return subject.model
     if subject.rebuild is None:
         raise errors.WeightsWithoutValues(subject.name, str(reason))
-    needed, free = sum(weight.nbytes for weight in weights), psutil.virtual_memory().available
+    needed, free = sum(layout_of(weight).tensor.size_bytes for weight in weights), psutil.virtual_memory().available
     if needed > free:
         raise errors.WeightsDoNotFit(subject.name, str(reason), needed, free)
     with torch.random.fork_rng(devices=[]):
