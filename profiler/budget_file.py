@@ -23,6 +23,7 @@ from profiler import budget, conventions, errors, inputs, toml_lines
 from profiler.budget import Limit
 from profiler.sources.spec import Feed
 from profiler.tables import Unit
+from profiler.whole import MOST
 
 NAME, PROJECT = "profile-model.toml", "pyproject.toml"
 SUFFIX = ".toml"
@@ -145,12 +146,16 @@ def _is_texts(value: Any) -> bool:
     return _is_text(value) or (isinstance(value, list) and bool(value) and all(map(_is_text, value)))
 
 
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 < value <= MOST
+
+
 _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "model": (_is_text, "a text"),
     "label": (_is_text, "a text"),
     "input": (_is_texts, "a text or a list of texts"),
-    "batch": (lambda value: type(value) is int and value > 0, "a whole number from 1"),
-    "seq": (lambda value: type(value) is int and value > 0, "a whole number from 1"),
+    "batch": (_is_whole, f"a whole number from 1 to {MOST:,}"),
+    "seq": (_is_whole, f"a whole number from 1 to {MOST:,}"),
     "convention": (_is_text, "a text"),
 }
 

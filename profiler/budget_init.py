@@ -7,8 +7,8 @@ before it takes the file's place.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
     for label in labels:
         if labels.count(label) > 1:
             raise errors.SameLabel(label)
-        if label in known and known[label].limits:
-            raise errors.LimitsExist(known[label].limits[0].place, label)
-        if label in known:
-            raise errors.ListedAlready(file.place(known[label].line), label)
+        _check_missing(file, known.get(label), is_new=True)
     writing.check_writable(file.path)
     return Plan(file, tuple(named), True, head_room)
 
@@ -69,11 +66,49 @@ def write(plan: Plan) -> BudgetCheck:
         for model, profile in found
         if isinstance(profile, Profile)
     }
-    written = plan.file
-    if lines:
-        written = _with(plan, lines)
-        writing.replace(path, written.text.encode())
-    return BudgetCheck(tuple(_checked(written, model, profile) for model, profile in found))
+    if not lines:
+        return BudgetCheck(tuple(_checked(plan.file, model, profile) for model, profile in found))
+    with writing.alone_in(path.parent):
+        now = _as_it_is_now(plan)
+        taken = dict(_taken(now, lines))
+        written = _written(now, {label: lines[label] for label in lines if label not in taken})
+    return BudgetCheck(tuple(_checked(written, model, taken.get(model.label, profile)) for model, profile in found))
+
+
+def _as_it_is_now(plan: Plan) -> Plan:
+    """The plan for the file as somebody else may have left it meanwhile."""
+    path = plan.file.path
+    file = budget_file.read(path) if path.exists() else plan.file
+    known = {model.label: model for model in file.models}
+    models = plan.models if plan.are_new else tuple(known[m.label] for m in plan.models if m.label in known)
+    return replace(plan, file=file, models=models)
+
+
+def _taken(plan: Plan, labels: Iterable[str]) -> Iterator[tuple[str, errors.ProfileError]]:
+    """The models that somebody else has given limits meanwhile: those stay, as all do that stand in the file."""
+    known = {model.label: model for model in plan.file.models}
+    for label in labels:
+        try:
+            _check_missing(plan.file, known.get(label), plan.are_new)
+        except (errors.LimitsExist, errors.ListedAlready) as error:
+            yield label, error
+
+
+def _written(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
+    """The file with these lines of models, which has taken the place of the one that was there."""
+    if not lines:
+        return plan.file
+    file = _with(plan, lines)
+    writing.replace(file.path, file.text.encode())
+    return file
+
+
+def _check_missing(file: BudgetFile, model: Budgeted | None, is_new: bool) -> None:
+    """Raises where limits of a model are in the file already, or a model that is to be new."""
+    if model is not None and model.limits:
+        raise errors.LimitsExist(model.limits[0].place, model.label)
+    if model is not None and is_new:
+        raise errors.ListedAlready(file.place(model.line), model.label)
 
 
 def _checked(file: BudgetFile, model: Budgeted, profile: Profile | errors.ProfileError) -> Checked:

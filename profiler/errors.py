@@ -496,6 +496,11 @@ def place(error: BaseException) -> str:
     return f", {os.path.basename(foreign[-1].filename)}, line {foreign[-1].lineno}" if foreign else ""
 
 
+class NegativeSize(ProfileError):
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__(f"input {'x'.join(map(str, shape))} has a size below 0; give its real sizes, like 1x3x224x224")
+
+
 class TooLarge(ProfileError):
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from profiler import budget_file, conventions, errors, metrics, peers
+from profiler import budget_file, conventions, errors, metrics, peers, whole
 from profiler.crosscheck import ALL
 from profiler.llm.generation import CACHES
 from profiler.llm.phases import PHASES
@@ -16,6 +16,8 @@ from profiler.render import FORMATS
 from profiler.schemes import SCHEMES
 from profiler.sources import holds_weights_alone
 from profiler.versions import __version__
+
+T = TypeVar("T")
 
 
 def _names_tools(word: str) -> bool:
@@ -68,10 +70,28 @@ _CHANGES, _MEMORY, _WHAT_IF = "Before and after", "Memory and training", "What i
 _GENERATION = "Language models: prefill, decode steps and the cache"
 
 
-def _option(
-    help: str, *names: str, metavar: str | None = None, least: int | None = None, panel: str | None = None
-) -> Any:
-    return typer.Option(*names, help=help, metavar=metavar, min=least, show_default=False, rich_help_panel=panel)
+def _option(help: str, *names: str, metavar: str | None = None, panel: str | None = None, parser: Any = None) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, parser=parser, show_default=False, rich_help_panel=panel)
+
+
+def _number(help: str, *names: str, least: int, metavar: str = "INTEGER", panel: str | None = None) -> Any:
+    """A whole number from `least` up."""
+
+    def read(text: str) -> int:
+        return _read(text, lambda: whole.whole(text, least))
+
+    return _option(help, *names, metavar=metavar, panel=panel, parser=read)
+
+
+def _seconds(text: str) -> float:
+    return _read(text, lambda: whole.seconds(text))
+
+
+def _read(text: str, reader: Callable[[], T]) -> T:
+    try:
+        return reader()
+    except whole.Malformed as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 Specs = Annotated[
@@ -88,8 +108,8 @@ Shapes = Annotated[
     list[str] | None,
     _option("What to feed it: 1x3x224x224 or ids=1x128:int64. Once per tensor.", "--input", metavar="SHAPE"),
 ]
-Batch = Annotated[int | None, _option("Batch size.", least=1)]
-Seq = Annotated[int | None, _option("Tokens of text, for hf: models.", least=1)]
+Batch = Annotated[int | None, _number("Batch size.", least=1)]
+Seq = Annotated[int | None, _number("Tokens of text, for hf: models.", least=1)]
 TrustRemoteCode = Annotated[bool, _option("Run the code that an hf: model's files bring along.", "--trust-remote-code")]
 Convention = Annotated[
     str,
@@ -100,11 +120,11 @@ Convention = Annotated[
     ),
 ]
 Columns = Annotated[str | None, _option("Columns, in order.", metavar="NAME,...", panel=_TABLES)]
-Depth = Annotated[int | None, _option("How deep the tree is shown.", least=0, panel=_LAYERS)]
+Depth = Annotated[int | None, _number("How deep the tree is shown.", least=0, panel=_LAYERS)]
 Sort = Annotated[str | None, _option("Sort layers by a column.", metavar="COLUMN", panel=_LAYERS)]
 Top = Annotated[
     int | None,
-    _option(
+    _number(
         "Only the first N layers, by FLOPs or by --sort; or the first N changes.", metavar="N", least=1, panel=_LAYERS
     ),
 ]
@@ -161,7 +181,8 @@ CrossCheck = Annotated[
     ),
 ]
 TimeLimit = Annotated[
-    float | None, _option("How long a counter may take, 300 by default.", metavar="SECONDS", least=1, panel=_COUNTERS)
+    float | None,
+    _option("How long a counter may take, 300 by default.", metavar="SECONDS", panel=_COUNTERS, parser=_seconds),
 ]
 Verbose = Annotated[
     bool,
@@ -230,7 +251,7 @@ Phase = Annotated[
     _option(f"What each phase costs: {', '.join(PHASES)}. With --scan seq=...: over the context.", panel=_GENERATION),
 ]
 NewTokens = Annotated[
-    int | None, _option("Sum up so many decode steps, from --seq on.", "--new-tokens", least=1, panel=_GENERATION)
+    int | None, _number("Sum up so many decode steps, from --seq on.", "--new-tokens", least=1, panel=_GENERATION)
 ]
 Cache = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from profiler import errors
 
-_LIMIT = re.compile(r"(?:(?P<figure>[a-z]+)=)?(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)", re.ASCII)
+_LIMIT = re.compile(r"(?:(?P<figure>[a-z]+)=)?(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<percent>%?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

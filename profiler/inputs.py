@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from profiler import errors
 from profiler.records import DTYPE_BITS
 
-_PATTERN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*|scalar)(?::(?P<dtype>\w+))?")
+_PATTERN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*|scalar)(?::(?P<dtype>\w+))?", re.ASCII)
+_LONGEST = 4000  # characters; Python reads no number of more than 4,300 digits
+_MOST_BYTES = 2**63 - 1
 _SHORT = {"half": "float16", "float": "float32", "double": "float64", "int": "int32", "long": "int64"}
 
 
@@ -21,11 +24,17 @@ class TensorSpec:
     dtype: str = "float32"
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if any(size < 0 for size in self.shape):
+            raise errors.NegativeSize(self.shape)
+        if prod(self.shape) * DTYPE_BITS.get(self.dtype, 8) > 8 * _MOST_BYTES:
+            raise errors.TooLarge(self.shape)
+
 
 def parse(text: str) -> TensorSpec:
     """Read one `--input`: `[NAME=]DIMxDIMx...[:DTYPE]`, or `scalar` for a shape without dimensions."""
     match = _PATTERN.fullmatch(text.strip())
-    if match is None:
+    if match is None or len(text) > _LONGEST:
         raise errors.BadInputShape(text)
     dtype = match["dtype"] or "float32"
     dtype = _SHORT.get(dtype, dtype)

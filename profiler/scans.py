@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 MOST = 1000  # values
-_RANGE = re.compile(r"(\d+)\.\.(\d+)(?::(\d+))?")
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})(?::(\d{1,18}))?", re.ASCII)
 _NAMED = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*=(?P<values>.*)", re.DOTALL)
 _ENOUGH = HIGHEST + 3  # points: one more than confirms a polynomial of the highest degree
 _ATTEMPTS = 3 * _ENOUGH  # since some values may be refused
@@ -217,7 +217,7 @@ def read(text: str) -> tuple[str, tuple[Any, ...]]:
     written = ",".join(_listed(part, text) for part in match["values"].split(","))
     try:
         values = ast.literal_eval(f"[{written}]")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # a literal of any kind and depth
         raise errors.BadScan(text, "values are numbers, ranges, or other Python literals") from None
     if not values:
         raise errors.BadScan(text, "has no value")

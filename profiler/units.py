@@ -19,7 +19,8 @@ SIZES = {"B": 1} | {
 }
 _NUMBER = re.compile(r"(?P<digits>\d+(?:\.\d+)?(?:[eE]\+?\d{1,2})?) ?(?P<unit>[A-Za-z]*)", re.ASCII)
 _GROUPED = re.compile(r"(?P<digits>\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+) ?(?P<unit>[A-Za-z]*)", re.ASCII)
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,4}(?:\.\d{1,9})?) ?%", re.ASCII)  # a hundred times as much is no head-room
+_MOST = 10**30  # no model has more of anything
 _DIGITS = 3  # of a number that a person is to read, rounded up
 
 
@@ -61,7 +62,7 @@ def _read(text: str, units: dict[str, int]) -> int:
     is_grouped = any(mark in match["digits"] for mark in ",_")
     value = Decimal(re.sub("[,_]", "", match["digits"])) * unit
     is_fraction = value != int(value) and (units is COUNTS or unit == 1)
-    if is_fraction or (is_grouped and unit != 1):  # 2,500M is 2.5 M in half of the world
+    if is_fraction or value > _MOST or (is_grouped and unit != 1):  # 2,500M is 2.5 M in half of the world
         raise Malformed(text)
     return int(value)
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _PREFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12, "p": 15}
 _WORDS = r"(?:flops?|macs?|m-?adds?|mult-adds?|params?|parameters)"
 _NUMBER = re.compile(
-    rf"(?P<digits>\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?:e(?P<power>\d{{1,2}}))? ?(?P<prefix>[kmgbtp]?) ?{_WORDS}?",
-    re.IGNORECASE,
+    r"(?P<digits>\d{1,3}(?:,\d{3}){1,12}|\d{1,40}(?:\.\d{1,40})?)(?:e(?P<power>\d{1,2}))? ?"
+    rf"(?P<prefix>[kmgbtp]?) ?{_WORDS}?",
+    re.IGNORECASE | re.ASCII,
 )
 # Heights and widths that image models are published at.
 _SIZES = (96, 112, 128, 160, 176, 192, 208, 224, 240, 256, 260, 288, 299, 300, 320, 331, 336, 380, 384, 448, 456, 480,

@@ -184,6 +184,25 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
             _replace(os.path.realpath(text), content, there)
 
 
+@contextmanager
+def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """One command at a time, of those that ask for it, reads and replaces a file of a folder.
+
+    The folder itself is locked, so that no file is left behind. A file system that has no locks goes without.
+    """
+    descriptor = None
+    with suppress(OSError, ImportError):
+        import fcntl  # not everywhere
+
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def append(path: str, content: bytes) -> None:
     """Add to the end of a file, a blank line behind what stands there; raises `errors.CannotWrite`."""
     with _refusing(path), open(path, "ab", buffering=0) as file:

@@ -79,5 +79,5 @@ def _arguments(text: str, written: str | None) -> dict[str, Any]:
         if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
             raise errors.BadSpec(text, "an argument is given twice")
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # a literal of any kind and depth
         raise errors.BadSpec(text, "arguments are literals, like (num_classes=10, width_mult=0.5)") from None
