@@ -291,6 +291,29 @@ def test_settings_that_a_folder_cannot_be_told(tmp_path: Path) -> None:
         profile(f"{_folder(tmp_path / 'm', **_TINY)}(num_hiden_layers=1)")
 
 
+KERNELS: list[dict[str, Any]] = [
+    {"attn_implementation": "kernels-community/flash-attn"},
+    {"attn_implementation": "somebody/kernel@v1:forward"},
+    {"attn_implementation": "flash_attention_2"},
+    {"experts_implementation": "somebody/experts"},
+]
+
+
+@pytest.mark.parametrize("asked", KERNELS, ids=lambda asked: next(iter(asked.values())))
+def test_kernels_of_a_hub_are_not_fetched(asked: dict[str, Any], tmp_path: Path) -> None:
+    """Whether a file or the spec asks for them; what torch alone computes is counted, and it is said."""
+    plain = profile(_folder(tmp_path / "plain", **_TINY))
+    found = profile(_folder(tmp_path / "m", **_TINY, **asked))
+    assert (found.totals.macs, found.unknown_ops) == (plain.totals.macs, {})
+    assert any(next(iter(asked.values())) in note for note in found.trace.notes)
+
+
+def test_implementations_of_the_library_are_those_that_are_asked_for(tmp_path: Path) -> None:
+    found = profile(_folder(tmp_path / "m", **_TINY, attn_implementation="eager"))
+    assert not any("kernels" in note for note in found.trace.notes)
+    assert "aten.scaled_dot_product_attention.default" not in {s.op for s in found.trace.signatures}
+
+
 def test_a_name_of_the_hub_that_cannot_be_reached() -> None:
     command = [sys.executable, "-m", "profiler", "hf:nobody/nothing"]
     found = subprocess.run(command, capture_output=True, text=True, env={"HF_HUB_OFFLINE": "1"}, check=False)

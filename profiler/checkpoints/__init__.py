@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from profiler import errors
-from profiler.checkpoints import gguf, pickled, safetensors
+from profiler.checkpoints import gguf, hub, pickled, safetensors
 from profiler.checkpoints.contents import Contents, Entry, Malformed, Place, quoted
 from profiler.checkpoints.reading import LONGEST, Bytes, opened, shard
+
+
+class _Files(Protocol):
+    """Where files are: on the disk, or on the hub."""
+
+    formats: tuple[_Format, ...]
+
+    def opened(self, path: str) -> AbstractContextManager[Bytes]: ...
+
+    def is_file(self, path: str) -> bool: ...
+
+    def each(self, read: Callable[[str], Contents], paths: Sequence[str]) -> list[Contents]: ...
 
 
 class _Format(Protocol):
@@ -26,20 +39,36 @@ INDEX = ".index.json"
 SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin")
 # A header's length may begin with any byte, that of a pickle too; so what stands behind it is looked at first.
 _FORMATS: tuple[_Format, ...] = (gguf, safetensors, pickled)
+_REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a pickle's place is said at the end of its file
 _POINTER = b"version https://git-lfs"
 
 
 def read(path: str) -> Contents:
     """What a file holds, with all its shards; or the one checkpoint of a folder.
 
+    `hf:ORGANISATION/NAME/FILE` is one of the hub, of which the headers are fetched.
+
     Raises `UnreadableCheckpoint`, `MissingShard`, `NoCheckpoint` or `NoSuchFile`.
     """
-    if Path(path).is_dir():
-        path = in_folder(path)
+    place = hub.place(path)
+    if place is not None:
+        return _remote(path, place)
+    return _whole(in_folder(path) if Path(path).is_dir() else path, _LOCAL)
+
+
+def is_remote(path: str) -> bool:
+    """Whether this names weights on the hub, `hf:ORGANISATION/NAME/` or a file there, and no folder that is here."""
+    place = hub.place(path)
+    if place is None or Path(path.removeprefix(hub.PREFIX)).exists():
+        return False
+    return not place.name or place.name.endswith(("/", INDEX, *SUFFIXES))
+
+
+def _whole(path: str, files: _Files) -> Contents:
     if path.endswith(INDEX):
-        return _indexed(path)
+        return _indexed(path, files)
     shards = gguf.shards(path)
-    return _joined(path, shards) if len(shards) > 1 else _file(path)
+    return _joined(path, shards, files) if len(shards) > 1 else _file(path, files)
 
 
 def in_folder(folder: str) -> str:
@@ -48,12 +77,17 @@ def in_folder(folder: str) -> str:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise errors.UnreadableCheckpoint(folder, error.strerror or errors.first_line(error)) from None
+    return str(Path(folder) / chosen(folder, names))
+
+
+def chosen(folder: str, names: Sequence[str]) -> str:
+    """Of a folder's names that of its checkpoint; the parts of a GGUF model are one."""
     for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin"):
         found = [name for name in names if name.endswith(suffix)]
-        if len(found) > 1:
+        if found and len(found) > len(gguf.shards(found[0])):
             raise errors.NoCheckpoint(folder, found)
         if found:
-            return str(Path(folder) / found[0])
+            return found[0]
     raise errors.NoCheckpoint(folder, [])
 
 
@@ -65,10 +99,10 @@ def with_tensors(path: str) -> Contents:
     return found
 
 
-def _file(path: str) -> Contents:
+def _file(path: str, files: _Files) -> Contents:
     """By what it begins with, whatever it is called."""
-    with opened(path) as data:
-        for form in _FORMATS:
+    with files.opened(path) as data:
+        for form in files.formats:
             if form.looks_like(data):
                 return form.read(path, data)
         raise Malformed(_otherwise(path, data))
@@ -82,20 +116,47 @@ def _otherwise(path: str, data: Bytes) -> str:
     return f"it begins with {data[:8]!r}, as no format does that is known here: safetensors, torch.save's, GGUF"
 
 
+class _Disk:
+    """The files that are here."""
+
+    formats = _FORMATS
+
+    def opened(self, path: str) -> AbstractContextManager[Bytes]:
+        return opened(path)
+
+    def is_file(self, path: str) -> bool:
+        return Path(path).is_file()
+
+    def each(self, read: Callable[[str], Contents], paths: Sequence[str]) -> list[Contents]:
+        return [read(path) for path in paths]
+
+
+_LOCAL = _Disk()
+
+
+def _remote(path: str, place: hub.Place) -> Contents:
+    """One of the hub, with the configuration that is beside it there."""
+    files = hub.Files(hub.Hub(), _REMOTE)
+    if not place.name or place.name.endswith("/"):
+        place = place._replace(name=place.name + chosen(path, files.names(place)))
+    found = _whole(place.text, files)
+    return found._replace(size_bytes=sum(files.sizes[name] for name in found.paths), told=files.configuration(place))
+
+
 # Several files --------------------------------------------------------------------------------------------------------
 
 
-def _indexed(path: str) -> Contents:
+def _indexed(path: str, files: _Files) -> Contents:
     """An index has the file of each tensor by its name."""
-    with opened(path) as data:
+    with files.opened(path) as data:
         if len(data) > LONGEST:
             raise Malformed(f"it has {len(data):,} bytes, and {LONGEST:,} are the most that is read")
         weights = safetensors.parsed(bytes(data[:]), "index").get("weight_map")
         if not isinstance(weights, dict) or not weights:
             raise Malformed("it has no weight_map, which says where each tensor is")
-        files = {name: shard(path, name) for name in dict.fromkeys(map(_text, weights.values()))}
-    found = _joined(path, list(files.values()))
-    by_path = {place: name for name, place in files.items()}
+        shards = {name: shard(path, name) for name in dict.fromkeys(map(_text, weights.values()))}
+    found = _joined(path, list(shards.values()), files)
+    by_path = {place: name for name, place in shards.items()}
     held = {
         (entry.name, by_path[found.storages[entry.storage].path])
         for entry in found.entries
@@ -113,11 +174,11 @@ def _text(name: object) -> str:
     return name
 
 
-def _joined(path: str, shards: Sequence[str]) -> Contents:
-    missing = [Path(name).name for name in shards if not Path(name).is_file()]
+def _joined(path: str, shards: Sequence[str], files: _Files) -> Contents:
+    missing = [Path(name).name for name in shards if not files.is_file(name)]
     if missing:
         raise errors.MissingShard(path, missing, len(shards))
-    found = [_file(name) for name in shards]
+    found = files.each(lambda name: _file(name, files), shards)
     entries: list[Entry] = []
     storages: list[Place] = []
     for one in found:

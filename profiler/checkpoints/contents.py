@@ -45,7 +45,7 @@ class Contents(NamedTuple):
     """One checkpoint, however many files it is in; `paths` are those that hold tensors.
 
     `order` is that of a number's bytes, as `struct` has it. `told` is the configuration that belongs to it; None where
-    that has to be looked for beside its files.
+    that has to be looked for beside its files. `size_bytes` is that of all files; None where they are on the disk.
     """
 
     format: str
@@ -55,6 +55,7 @@ class Contents(NamedTuple):
     metadata: Mapping[str, str] = {}
     order: str = "<"
     told: Mapping[str, Any] | None = None
+    size_bytes: int | None = None
 
 
 def size_bytes(shape: tuple[int, ...], bits: int) -> int:

@@ -158,12 +158,12 @@ class _Fields:
 
     def _skip_texts(self, count: int) -> None:
         """A vocabulary has hundreds of thousands."""
-        reader, length = self.reader, struct.Struct(f"{self.order}Q")
-        position, data, last = reader.position, reader.data, reader.limit - length.size
-        for _ in self.times(count, length.size, "array of texts"):
+        reader, order = self.reader, "little" if self.order == "<" else "big"
+        position, data, last = reader.position, reader.data, reader.limit - 8
+        for _ in self.times(count, 8, "array of texts"):
             if position > last:
                 raise Malformed("it is truncated in its array of texts")
-            position += length.size + length.unpack_from(data, position)[0]
+            position += 8 + int.from_bytes(data[position : position + 8], order)  # type: ignore[arg-type]
         reader.skip(position - reader.position, "array of texts")
 
 

@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from profiler import errors
 from profiler.checkpoints.contents import Malformed
 
-Bytes: TypeAlias = "bytes | mmap.mmap"
+if TYPE_CHECKING:
+    from profiler.checkpoints.hub import RemoteBytes
+
+Bytes: TypeAlias = "bytes | mmap.mmap | RemoteBytes"
 LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is known to have
 
 

@@ -112,7 +112,7 @@ def _counted(entry: Entry, place: Place, data: Bytes, order: str) -> tuple[int, 
     return nans, infinities
 
 
-def _bits(entry: Entry, place: Place, data: Bytes, order: str) -> NDArray[Any]:
+def _bits(entry: Entry, place: Place, data: Any, order: str) -> NDArray[Any]:
     """A tensor's elements as whole numbers, where they lie in the file; a complex one has two an element."""
     import numpy  # when values are asked for
 

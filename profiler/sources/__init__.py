@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
     kind = _of_file(spec)
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
+    if spec.prefix == _TRANSFORMERS and _is_weights_alone(spec):
+        return _source("checkpoint").load(replace(spec, text=f"{spec.text}/"), feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
         return _source(PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
@@ -118,11 +121,27 @@ def _all_names() -> Iterator[str]:
 def _of_file(spec: Spec) -> str | None:
     """By a name's end; what else is written as a path is a checkpoint, if it is there: models may be called like it."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
+    if spec.prefix == _TRANSFORMERS:
+        return "checkpoint" if checkpoints.is_remote(spec.text) else None
     if spec.prefix is not None:
         return None if kind == "checkpoint" else kind
     is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
     is_code = spec.target.endswith(".py")
     return "checkpoint" if kind is None and is_path and not is_code and os.path.exists(spec.target) else kind
+
+
+def _is_weights_alone(spec: Spec) -> bool:
+    """A model of the hub that has no configuration, such as one in GGUF, is the weights there."""
+    hub = _source("hub")
+    if not hub.is_name(spec.target):
+        return False
+    try:
+        hub.reaches(spec.target)
+    except hub.NoConfiguration:
+        if spec.kwargs or not hub.is_weights_alone(spec.text):
+            raise
+        return True
+    return False
 
 
 def _source(name: str) -> Any:

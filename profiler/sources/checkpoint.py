@@ -33,7 +33,7 @@ def load(spec: Spec, feed: Feed) -> Trace:
         raise errors.NothingRan(spec.text, "--input and --batch have no effect")
     if spec.kwargs:
         raise errors.BadSpec(spec.text, "a file takes no arguments")
-    contents = checkpoints.with_tensors(spec.target)
+    contents = checkpoints.with_tensors(spec.target if spec.prefix is None else spec.text)
     return as_trace(spec.text, contents, naming.told_apart(contents))
 
 
@@ -71,7 +71,9 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
 
 
 def _header(contents: Contents, found: Found, doubts: tuple[Doubt, ...]) -> Header:
-    size = sum(os.path.getsize(path) for path in contents.paths)
+    size = contents.size_bytes
+    if size is None:
+        size = sum(os.path.getsize(path) for path in contents.paths)
     wrapper = (*found.around, *([found.prefix] if found.prefix else []))
     return Header(
         contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata, found.is_ema, doubts

@@ -11,6 +11,7 @@ from profiler.sources.build import as_model, build, build_real
 from profiler.sources.huggingface.configs import config_of, quiet
 from profiler.sources.huggingface.feeds import fed, most_tokens
 from profiler.sources.huggingface.heads import head
+from profiler.sources.huggingface.kernels import without_kernels
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
 
@@ -20,11 +21,12 @@ PREFIX = "hf"
 def load(spec: Spec, feed: Feed) -> Subject:
     with quiet():
         config = config_of(spec, feed.trusts_code)
+        left_out = () if feed.trusts_code else without_kernels(config)
         builder = _builder(config, spec, feed.trusts_code)
         model = as_model(build(builder, {}, spec.text, is_small=False), spec.text)
         args, kwargs = fed(model, feed, spec.text)
     rebuild = partial(build_real, builder, {}, spec.text)
-    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config, feed)))
+    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config, feed, left_out)))
 
 
 def converts(subject: Subject) -> bool:
@@ -35,7 +37,12 @@ def converts(subject: Subject) -> bool:
     return any(type(step).__name__ == "WeightConverter" for step in get_model_conversion_mapping(model))
 
 
-def _notes(model: Any, config: Any, feed: Feed) -> Iterator[str]:
+def _notes(model: Any, config: Any, feed: Feed, left_out: tuple[str, ...]) -> Iterator[str]:
+    if left_out:
+        yield (
+            f"Its configuration asks for kernels that are code of their own, which was neither fetched nor run "
+            f"({_some(left_out)}): what the library does with torch alone is counted."
+        )
     if getattr(config, "auto_map", None) and not feed.trusts_code:
         yield f"Its files bring code of their own, which was not run: this is the library's {type(model).__name__}."
     positions = most_tokens(model)
@@ -68,3 +75,7 @@ def _remote_class(config: Any, remote: dict[str, str], spec: Spec) -> Any:
     from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
     return get_class_from_dynamic_module(name, spec.target)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(repr(name[:60]) for name in names[:3]) + ", ..." * (len(names) > 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from profiler import errors
+from profiler.sources.hub import CLASS, FILE, is_folder, reaches
 from profiler.sources.spec import Spec
 
-FILE = "config.json"
 # Which code computes attention and experts: settings of every class that are no fields.
 _IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
-_CLASS = re.compile(r"[A-Za-z]\w*Config")
 
 
 def transformers() -> Any:
@@ -43,14 +41,9 @@ def quiet() -> Iterator[None]:
 
 def config_of(spec: Spec, trusts_code: bool) -> Any:
     """The configuration that a spec names, with the spec's arguments put in. Raises `errors.ProfileError`."""
-    if _CLASS.fullmatch(spec.target):
+    if CLASS.fullmatch(spec.target):
         return _of_class(spec)
-    return _of_folder(spec, trusts_code) if _is_folder(spec.target) else _of_hub(spec, trusts_code)
-
-
-def _is_folder(target: str) -> bool:
-    """A path, or a name that is one; `ORGANISATION/NAME` is of the hub unless there is such a folder."""
-    return Path(target).is_dir() or target.startswith((".", "/", "~")) or target.endswith(FILE)
+    return _of_folder(spec, trusts_code) if is_folder(spec.target) else _of_hub(spec, trusts_code)
 
 
 def _of_class(spec: Spec) -> Any:
@@ -85,7 +78,12 @@ def _of_folder(spec: Spec, trusts_code: bool) -> Any:
 
 
 def _of_hub(spec: Spec, trusts_code: bool) -> Any:
-    """Through the cache that the hub's own client keeps; it fetches `config.json` where that is not there."""
+    """Through the cache that the hub's own client keeps; it fetches `config.json` where that is not there.
+
+    That client asks an unreachable hub over and over for most of a minute, so the hub is asked once, before.
+    """
+    if not reaches(spec.target):
+        return _read(spec, spec.target, trusts_code, local_files_only=True)
     try:
         return _read(spec, spec.target, trusts_code)
     except errors.BadConfig as error:
@@ -94,17 +92,17 @@ def _of_hub(spec: Spec, trusts_code: bool) -> Any:
         raise
 
 
-def _read(spec: Spec, where: str, trusts_code: bool) -> Any:
+def _read(spec: Spec, where: str, trusts_code: bool, **more: bool) -> Any:
     """Without a word on whether code may be run, the library would ask on the terminal."""
     try:
         config, unused = transformers().AutoConfig.from_pretrained(
-            where, trust_remote_code=trusts_code, return_unused_kwargs=True, **spec.kwargs
+            where, trust_remote_code=trusts_code, return_unused_kwargs=True, **more, **spec.kwargs
         )
     except Exception as error:  # the file can hold anything
         if not trusts_code and "trust_remote_code" in str(error):
             raise errors.NeedsTrust(spec.text) from None
         raise errors.BadConfig(spec.text, error) from error
     for name in unused:
-        if name != "trust_remote_code":
+        if name not in ("trust_remote_code", *more):
             raise errors.NoSuchSetting(type(config).__name__, name, _settings(type(config)))
     return config
