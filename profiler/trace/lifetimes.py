@@ -87,6 +87,14 @@ class Lifetimes:
         """The storage that a tensor lives in; None when it is a new one."""
         return self._by_address.get(_address(tensor))
 
+    def is_alive(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor lives in a storage that is known, and was not released: no other can have its address.
+
+        Inputs on a real device may have been, which is not followed.
+        """
+        index = self.find(tensor)
+        return index is not None and (tensor.is_meta or self.storages[index].role != "input")
+
     def becomes(self, tensor: torch.Tensor | None, role: str) -> int | None:
         """What an allocated storage turned out to be for; returns it."""
         index = None if tensor is None else self.find(tensor)

@@ -143,6 +143,20 @@ class Recorder(LeanDispatchMode):
         index = self.lifetimes.handed(tensor, layout, role)
         tensor.__dict__[_MARK] = Info(self._token, layout, index, self.run_real or not is_meta, is_meta)
 
+    def own(self, tensor: Tensor) -> None:
+        """Mark a tensor that was made known, and that was made for this run."""
+        tensor.__dict__[_MARK] = self._given[id(tensor)]
+
+    def mine(self) -> Callable[[Tensor], bool]:
+        """Says whether a tensor was made by this run; it holds on to none, and outlives the recorder."""
+        token, lifetimes = self._token, self.lifetimes
+
+        def is_mine(tensor: Tensor) -> bool:
+            mark = tensor.__dict__.get(_MARK)
+            return (mark is not None and mark.recorder is token) or lifetimes.is_alive(tensor)
+
+        return is_mine
+
     def home(self, tensor: Tensor) -> int | None:
         """The storage that a tensor lives in; None where no operator ever saw it."""
         return self.lifetimes.find(tensor)

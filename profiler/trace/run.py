@@ -7,8 +7,9 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -21,7 +22,7 @@ from profiler.records import BACKWARD, UPDATE, Cached, Caller, Trace, Weight
 from profiler.trace import cache, memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
-from profiler.trace.guard import Guard, in_mode, uncollected
+from profiler.trace.guard import Guard, Program, cleared, in_mode, uncollected
 from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu, as_unseen
 from profiler.trace.layouts import META, layout_of
@@ -44,11 +45,15 @@ def trace(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) ->
 
     real: run it on real tensors at once, and not on meta tensors first.
     """
-    return run(subject, under, real)[0]
+    return _alone(subject, under, real)[0]
 
 
 def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> tuple[Trace, Any]:
     """The same, with what the model returned: tensors as the engine had them."""
+    return _alone(dataclasses.replace(subject, keeps_output=True), under, real)
+
+
+def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
     with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False):  # whatever the caller is in
         operators.keep_up()
         memo.keep_up()
@@ -97,13 +102,18 @@ def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bo
 def _run(subject: Subject, structure: Structure, under: Conditions, real: bool) -> tuple[Trace, Any]:
     """In inference mode, where composite operators arrive whole; without it for a model that differentiates inside."""
     if under.training is not None:
-        return _TrainingRun(subject, structure, under, real, _with_graph(real)).made()
+        return _made(partial(_TrainingRun, subject, structure, under, real, _with_graph(real)))
     try:
-        return _Run(subject, structure, under, real, torch.inference_mode()).made()
+        return _made(partial(_Run, subject, structure, under, real, torch.inference_mode()))
     except errors.ModelFailed as failure:
         if not _wants_autograd(failure.__cause__):
             raise
-        return _Run(subject, structure, under, real, torch.no_grad()).made()
+        return _made(partial(_Run, subject, structure, under, real, torch.no_grad()))
+
+
+def _made(begin: Callable[[], _Run]) -> tuple[Trace, Any]:
+    found: tuple[Trace, Any] = cleared(begin)
+    return found
 
 
 def _wants_autograd(error: BaseException | None) -> bool:
@@ -163,16 +173,20 @@ class _Run:
         self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
         self._output: Any = None
         self._cache: tuple[Cached, ...] = ()
+        self.clearing: tuple[Program, Callable[[torch.Tensor], bool]] | None = None
 
     def made(self) -> tuple[Trace, Any]:
-        """The record, and what the model returned."""
-        return self.trace(), self._output
+        """The record, and what the model returned where that is wanted."""
+        found, output = self.trace(), self._output
+        self._output = None
+        return found, output if self._subject.keeps_output else None
 
     def trace(self) -> Trace:
         structure = self._structure
         modules = [module for _, module in structure.firsts()]
         guard = Guard(modules)
         recorder = Recorder(self._real, guard.before_write, structure.is_inside, self._step)
+        self.clearing = guard.program, recorder.mine()
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
         guard.keep_tensors(recorder.given(), with_values=self._real)
@@ -215,6 +229,8 @@ class _Run:
         def ready(leaf: Any) -> Any:
             tensor = on_device(leaf, self._device, generator) if generator else beside_meta(leaf)
             recorder.give(tensor, "input")
+            if tensor is not leaf:
+                recorder.own(tensor)
             return tensor
 
         made = once(ready)

@@ -15,7 +15,8 @@ class Subject:
 
     `rebuild` makes the model again with real weights, for models that were built without. `notes` are sentences about
     the model that a report has to have. `cache` is what an earlier run returned for this one to go on from, by the
-    names of arguments; a run is handed a copy of it.
+    names of arguments; a run is handed a copy of it. `keeps_output` is whether what the model returns is wanted too,
+    and not only what it costs.
     """
 
     model: nn.Module
@@ -26,3 +27,4 @@ class Subject:
     rebuild: Callable[[], nn.Module] | None = None
     notes: tuple[str, ...] = ()
     cache: Mapping[str, Any] = field(default_factory=dict)
+    keeps_output: bool = False

@@ -100,6 +100,10 @@ class Program:
             reached.from_values([contents], 2)
         reached.from_values(function.__defaults__ or (), 2)
 
+    def knows(self, holder: Any) -> bool:
+        """Whether what a holder held was noted."""
+        return id(holder) in self._noted
+
     def before(self, holder: Any) -> Any:
         """What a holder held; None where it was not noted."""
         return self._noted.get(id(holder), (None, None))[1]
@@ -129,8 +133,18 @@ def _globals(classes: Iterable[type]) -> Iterator[dict[str, Any]]:
 def _functions(classes: Iterable[type]) -> Iterator[types.FunctionType]:
     """Methods that close over something."""
     for cls in classes:
-        for value in vars(cls).values():
-            function = getattr(value, "__func__", value)
-            function = getattr(function, "fget", function)
-            if isinstance(function, types.FunctionType) and function.__closure__:
-                yield function
+        known = _closures.get(cls)
+        if known is None:
+            known = _closures[cls] = tuple(_closing(vars(cls).values()))
+        yield from known
+
+
+def _closing(values: Iterable[Any]) -> Iterator[types.FunctionType]:
+    for value in values:
+        function = getattr(value, "__func__", value)
+        function = getattr(function, "fget", function)
+        if isinstance(function, types.FunctionType) and function.__closure__:
+            yield function
+
+
+_closures: dict[type, tuple[types.FunctionType, ...]] = {}

@@ -32,6 +32,8 @@ def _set_modes(modules: Sequence[nn.Module], training: bool) -> None:
 def uncollected() -> Iterator[None]:
     """No garbage collection: tensors are released when the model lets go of them, not at a collector's whim."""
     enabled = gc.isenabled()
+    if enabled:
+        gc.collect(0)  # what is young to it from here on was made in the block
     gc.disable()
     try:
         yield

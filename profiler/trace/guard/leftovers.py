@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import functools
 import gc
+import traceback
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
 from profiler.trace.guard.classes import Program
 from profiler.trace.guard.contents import restore_list
-from profiler.trace.guard.failures import Failures
+from profiler.trace.guard.failures import Failures, uninterrupted
 from profiler.trace.guard.walk import EMPTY, has_dict, look, slots
 
 Ids: TypeAlias = "set[int]"
@@ -34,21 +35,56 @@ _Cache: Any = type(functools.lru_cache(lambda: None))
 _MISSING = object()
 
 
+class Attempt(Protocol):
+    """What is run. `clearing` are, once it has begun, what was noted before and what is the run's own."""
+
+    clearing: tuple[Program, Callable[[Tensor], bool]] | None
+
+    def made(self) -> Any:
+        """Run it; whatever outlives what this returns is cleared away."""
+
+
+def cleared(begin: Callable[[], Attempt]) -> Any:
+    """What an attempt makes; none of its tensors stays, also where it fails."""
+    leftovers, failures = Leftovers(), Failures()
+    attempt = begin()
+    try:
+        return attempt.made()
+    except BaseException as error:
+        _forget_frames(error)
+        raise
+    finally:
+        clearing = attempt.clearing
+        del attempt
+        if clearing is not None:
+            with uninterrupted():
+                failures.attempt("tensors of the run", leftovers.clear, *clearing, failures)
+            failures.tell()
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """What an exception leads to, through the frames it came by, would live as long as the exception."""
+    seen: Ids = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 class Leftovers:
-    """Made before a run; `clear` after it, when the run's output is gone."""
+    """Made before a run, when what is young to the collector is little; `clear` after it."""
 
     def __init__(self) -> None:
-        if gc.isenabled():
-            gc.collect(0)  # what is young from here on was made by the run
         self._earlier = set(map(id, gc.get_objects(0)))
 
-    def clear(self, is_ours: Callable[[Tensor], bool], program: Program, failures: Failures) -> None:
+    def clear(self, program: Program, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
         """Take the run's tensors from whoever keeps them.
 
         is_ours: whether a tensor was made by the run; other threads make tensors too.
         """
         young = gc.get_objects(0)
-        kept = [weakref.ref(o) for o in young if isinstance(o, Tensor) and is_ours(o)]
+        kinds = {kind for kind in set(map(type, young)) if issubclass(kind, Tensor)}
+        kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)] if kinds else []
         if not kept:
             return
         new = set(map(id, young)) - self._earlier
@@ -60,49 +96,67 @@ class Leftovers:
 
 
 class _Clearing:
+    """From the run's tensors up to what was there before, through what is new: that is ours as well."""
+
     def __init__(self, new: Ids, program: Program, failures: Failures) -> None:
         self._new = new
         self._program = program
         self._failures = failures
-        self._seen: Ids = set()
+        self._ours: Ids = set()
+        self._others: Ids = set()  # what looks new, and was there before
 
     def clear(self, tensors: list[Tensor]) -> None:
         level: list[Any] = tensors
-        self._seen.update(map(id, tensors))
         for _ in range(_FARTHEST):
+            self._ours.update(map(id, level))
             holders = [h for h in gc.get_referrers(*level) if h is not level and not isinstance(h, _FRAMES)]
-            above = []
+            above = [h for h in holders if self._is_new(h)]
             for holder in holders:
-                if id(holder) in self._seen or holder is self.__dict__:
-                    continue
-                self._seen.add(id(holder))
-                if id(holder) in self._new or isinstance(holder, _UNCHANGING):
-                    above.append(holder)
-                else:
-                    self._failures.attempt(f"what a {type(holder).__name__} holds", self._take, holder, level)
+                if not self._is_new(holder) and id(holder) not in self._ours:
+                    self._failures.attempt(f"what a {type(holder).__name__} holds", self._take, holder)
             if not above:
                 return
             del holders
             level = above
 
-    def _take(self, holder: Any, level: Sequence[Any]) -> None:
+    def _is_new(self, holder: Any) -> bool:
+        is_new = id(holder) in self._new or isinstance(holder, _UNCHANGING)
+        return is_new and id(holder) not in self._ours | self._others and not self._program.knows(holder)
+
+    def _take(self, holder: Any) -> None:
         """Take from what was there before the run whatever of the run it holds."""
-        ours = set(map(id, level))
+        for inner in gc.get_referents(holder):
+            if type(inner) is dict and id(inner) in self._ours and self._was_there(inner, holder):
+                self._ours.discard(id(inner))
+                self._others.add(id(inner))
+                self._take(inner)
         if isinstance(holder, _Cache):
             holder.cache_clear()
         elif isinstance(holder, dict):
-            self._take_from_dict(holder, ours)
+            self._take_from_dict(holder, self._ours)
         elif isinstance(holder, (list, deque)):
             before = self._program.before(holder)
-            restore_list(holder, [h for h in holder if id(h) not in ours] if before is None else before)
+            restore_list(holder, [h for h in holder if id(h) not in self._ours] if before is None else before)
         elif isinstance(holder, set):
-            before = self._program.before(holder)
-            holder.difference_update([h for h in holder if id(h) in ours])
-            holder.update(before or ())
+            holder.difference_update([h for h in holder if id(h) in self._ours])
+            holder.update(self._program.before(holder) or ())
         elif isinstance(holder, types.CellType):
-            holder.cell_contents = self._program.before(holder)
+            if id(holder.cell_contents) in self._ours:
+                holder.cell_contents = self._program.before(holder)
         else:
-            _take_from_object(holder, ours, self._program)
+            _take_from_object(holder, self._ours, self._program)
+
+    def _was_there(self, inner: dict[Any, Any], holder: Any) -> bool:
+        """Whether a dict that looks new is old: the collector does not know of a dict before it holds containers.
+
+        What holds it may have been noted. Where not, a variable or an attribute is likely to have had it all along,
+        and a collection to have been given it.
+        """
+        if self._program.knows(holder):
+            before = self._program.before(holder)
+            held = before.values() if isinstance(before, dict) else before if isinstance(before, list) else (before,)
+            return any(value is inner for value in held)
+        return not isinstance(holder, (dict, list, deque, set))
 
     def _take_from_dict(self, holder: dict[Any, Any], ours: Ids) -> None:
         """The dict may be a class's, which wants to be told, or a cache's, which wants to be emptied."""

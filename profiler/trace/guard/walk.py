@@ -54,9 +54,10 @@ class Reached:
     def from_module(self, module: nn.Module) -> None:
         """Everything among a module's attributes that is not every module's."""
         own = module.__dict__
-        names = _names(type(module), own)
+        known = _layers.get(type(module))
+        names = known[1] if known is not None and known[0] == len(own) else _names(type(module), own)
         if names:
-            self._walk([own[name] for name in names], 0)
+            self._walk([own[name] for name in names if name in own], 0)
 
     def from_values(self, values: Iterable[Any], depth: int = _DEPTH) -> None:
         """Everything among values, and what is in them as far as `depth` goes."""
@@ -153,15 +154,11 @@ def look(value: Any, name: str) -> Any:
 
 def _names(cls: type, own: Attributes) -> Iterable[str]:
     """The attributes that may hold something. Those of torch's own layers are the same in every instance."""
-    if not cls.__module__.startswith("torch.nn.modules"):
+    if not cls.__module__.startswith("torch.nn.modules") or cls in _layers:  # or somebody gave it another attribute
         return [name for name, value in own.items() if type(value) not in ATOMS and name not in TORCHS_OWN]
-    known = _layers.get(cls)
-    if known is None or known[0] != len(own):
-        if known is not None:  # an instance that somebody gave another attribute
-            return [name for name, value in own.items() if type(value) not in ATOMS and name not in TORCHS_OWN]
-        names = [n for n, value in own.items() if isinstance(value, (*_MUTABLE, Tensor)) and n not in TORCHS_OWN]
-        known = _layers[cls] = len(own), tuple(names)
-    return known[1]
+    names = [n for n, value in own.items() if isinstance(value, (*_MUTABLE, Tensor)) and n not in TORCHS_OWN]
+    _layers[cls] = len(own), tuple(names)
+    return names
 
 
 _layers: dict[type, tuple[int, tuple[str, ...]]] = {}
