@@ -18,7 +18,7 @@ from profiler.limits import MODULES, Budget
 from profiler.sources.exported import constants, real
 from profiler.sources.exported.archive import Graph, Held, Node, Program
 from profiler.sources.exported.arithmetic import size_function
-from profiler.sources.exported.operators import check_pieces, is_check, is_maker, resolve
+from profiler.sources.exported.operators import check_call, is_check, is_maker, resolve
 from profiler.sources.exported.plan import ModuleCall, Plan, Step, planned
 from profiler.sources.exported.settings import told
 from profiler.sources.exported.sizes import Unsolved, evaluated
@@ -250,7 +250,7 @@ class _Run:
         operator = resolve(node.target)
         if operator is None:
             return self._unknown(node, graph, args)
-        check_pieces(operator, args, kwargs, sum(1 for _ in names(list(node.outputs))))
+        check_call(operator, args, kwargs, sum(1 for _ in names(list(node.outputs))))
         if self.is_real:
             return self._really(operator, args, kwargs)
         return self._checked(self._on_meta(node, operator, args, kwargs))

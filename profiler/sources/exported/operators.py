@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from profiler.files import quoted
+
 _LIBRARIES = {"aten", "prims", "torchvision"}
 _PRIVATE = {
     "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_cdist_forward", "_conj", "_conj_physical", "_convolution",
@@ -92,22 +94,46 @@ def is_maker(operator: Any) -> bool:
     return any(argument.name == "device" for argument in operator._schema.arguments)
 
 
+# What a call is given ------------------------------------------------------------------------------------------------
+
+_REPEATED, _MOST_TIMES = {"aten::diff", "aten::matrix_power", "aten::linalg_matrix_power"}, 1000
+_ENUMERATIONS: Mapping[str, type] = {
+    "ScalarType": torch.dtype,
+    "MemoryFormat": torch.memory_format,
+    "Layout": torch.layout,
+}
+
+
+def check_call(operator: Any, args: Sequence[Any], named: Mapping[str, Any], expected: int) -> None:
+    """Raise `ValueError` before an operator is given what its schema lets pass, and its kernel does not look at.
+
+    expected: as many tensors as the graph has names for.
+    """
+    arguments = operator._schema.arguments
+    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | dict(named)
+    for argument in arguments:
+        kind = _ENUMERATIONS.get(str(argument.real_type).removeprefix("Optional[").removesuffix("]"))
+        value = given.get(argument.name)
+        if kind is not None and value is not None and not isinstance(value, kind):
+            raise ValueError(f"{operator} is given {quoted(value)} for its {argument.name}")
+    times = given.get("n")
+    if operator._schema.name in _REPEATED and type(times) is int and abs(times) > _MOST_TIMES:
+        raise ValueError(f"{operator} is asked to go over its tensor {times:,} times")
+    _check_pieces(operator, given, expected)
+
+
 # Operators that take a tensor apart -----------------------------------------------------------------------------------
 
 _MOST_DIMENSIONS = 64
 _AS_MANY_AS_GIVEN = {"atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "meshgrid"}
 
 
-def check_pieces(operator: Any, args: Sequence[Any], named: Mapping[str, Any], expected: int) -> None:
-    """Raise `ValueError` before an operator gives more tensors than the graph has names for: a view for each element.
-
-    expected: as many as the graph has.
-    """
+def _check_pieces(operator: Any, given: Mapping[str, Any], expected: int) -> None:
+    """No more tensors than the graph has names for: there may be a view for each element."""
     if all(str(result.type) != "List[Tensor]" for result in operator._schema.returns):
         return
-    given = {argument.name: value for argument, value in zip(operator._schema.arguments, args, strict=False)}
     name = operator._schema.name.partition("::")[2]
-    found = _pieces(name, given | dict(named))
+    found = _pieces(name, given)
     if found > max(expected, 1):
         raise ValueError(f"{name} gives {found:,} tensors, and the graph has names for {expected:,}")
 
