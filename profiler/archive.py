@@ -10,13 +10,14 @@ import gzip
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from profiler import conventions, errors, layers, memory, writing
+from profiler import errors, files, writing
+from profiler.archive_checks import checked, tensor
+from profiler.limits import Budget
 from profiler.records import (
     SCHEMA,
     Besides,
@@ -43,6 +44,7 @@ FORMAT = "profile-model trace"
 SUFFIXES = (".json", ".json.gz")
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGE = 1 << 20  # bytes of JSON from which a file is compressed
+_LONGEST = 1 << 30  # bytes of a file: of a model with 15,000 layers it has half a million
 
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
@@ -57,22 +59,31 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Trace:
     """Read a saved trace. Raises `UnreadableTrace` or `NewerTrace`."""
     try:
-        content = Path(path).read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-        data = json.loads(content)
+        data = _json(path)
     except OSError as error:
         raise errors.UnreadableTrace(str(path), error.strerror or errors.first_line(error)) from None
-    except (EOFError, ValueError, zlib.error) as error:
+    except ValueError as error:
         raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise errors.UnreadableTrace(str(path), "it is JSON of another kind")
     if type(data.get("schema")) is not int or not 1 <= data["schema"] <= SCHEMA:
         raise errors.NewerTrace(str(path), data.get("schema"), SCHEMA)
     try:
-        return _checked(from_json(data))
+        return checked(from_json(data))
+    except KeyError as error:
+        raise errors.UnreadableTrace(str(path), f"it has no {errors.first_line(error)}") from None
+    except ValueError as error:
+        raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
     except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableTrace(str(path), f"{type(error).__name__}: {errors.first_line(error)}") from None
+
+
+def _json(path: str | os.PathLike[str]) -> Any:
+    content = files.content(path, _LONGEST)
+    cost = Budget(str(path), len(content))
+    if content.startswith(_GZIP_MAGIC):
+        content = files.gunzipped(content, cost)
+    return files.parsed(content, cost)
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
@@ -151,7 +162,7 @@ def _weight(weight: Weight, table: _Table) -> list[Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Trace:
-    tensors = [_tensor(*row) for row in data["tensors"]]
+    tensors = [tensor(*row) for row in data["tensors"]]
 
     def value(raw: Any) -> Any:
         return _value(raw, tensors)
@@ -160,7 +171,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         return tuple((str(name), value(item)) for name, item in raw)
 
     def weights(raw: Iterable[Sequence[Any]]) -> tuple[Weight, ...]:
-        return tuple(_read_weight(module, name, value(tensor), *rest) for module, name, tensor, *rest in raw)
+        return tuple(_read_weight(module, name, value(held), *rest) for module, name, held, *rest in raw)
 
     return Trace(
         model=data["model"],
@@ -175,7 +186,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         ),
         calls=tuple(Call(s, m, tuple(reads), tuple(writes), by) for s, m, reads, writes, by in data["calls"]),
         callers=tuple(_caller(*found) for found in data["callers"]),
-        composites=tuple(Composite(*map(int, row)) for row in data["composites"]),
+        composites=tuple(Composite(*row) for row in data["composites"]),
         module_calls=tuple(
             ModuleCall(m, i, j, value(given), value(out), tuple(map(str, keywords)))
             for m, i, j, given, out, keywords in data["module_calls"]
@@ -184,38 +195,29 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         outputs=tuple(data["outputs"]),
         versions=dict(data["versions"]),
         schema=data["schema"],
-        phases=tuple(Phase(str(kind), int(first), int(last)) for kind, first, last in data.get("phases", ())),
+        phases=tuple(Phase(str(kind), first, last) for kind, first, last in data.get("phases", ())),
         asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
-        cache=tuple(Cached(str(p), str(o), value(tensor), int(s)) for p, o, tensor, s in data.get("cache", ())),
+        cache=tuple(Cached(str(p), str(o), value(held), s) for p, o, held, s in data.get("cache", ())),
         header=_header(data["header"]) if "header" in data else None,
         notes=tuple(map(str, data.get("notes", ()))),
     )
 
 
 def _header(raw: Mapping[str, Any]) -> Header:
-    besides = tuple(Besides(str(what), *map(int, figures)) for what, *figures in raw["besides"])
+    besides = tuple(Besides(*row) for row in raw["besides"])
     metadata = {str(key): str(value) for key, value in raw["metadata"].items()}
     wrapper = tuple(map(str, raw["wrapper"]))
     doubts = raw.get("doubts", ())  # not in archives of before they were known
     return Header(
         str(raw["format"]),
-        int(raw["files"]),
-        int(raw["size_bytes"]),
+        raw["files"],
+        raw["size_bytes"],
         wrapper,
         besides,
         metadata,
         bool(raw["is_ema"]),
-        tuple(Doubt(str(name), str(says), None if more is None else int(more)) for name, says, more in doubts),
+        tuple(Doubt(str(name), str(says), more) for name, says, more in doubts),
     )
-
-
-def _tensor(
-    shape: Sequence[Any], dtype: str, strides: Sequence[Any] | None = None, form: Any = None, parts: Sequence[Any] = ()
-) -> Tensor:
-    """The last two are there of sparse and nested tensors alone."""
-    kept = None if strides is None else tuple(map(int, strides))
-    inner = tuple(_tensor(*part) for part in parts)
-    return Tensor(tuple(map(int, shape)), str(dtype), kept, None if form is None else str(form), inner)
 
 
 def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:
@@ -244,26 +246,3 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
         return complex(float(real), float(imaginary))
     scalar: Value = raw
     return scalar
-
-
-def _checked(trace: Trace) -> Trace:
-    """Every index points into its list, and every figure can be derived."""
-    _within(trace.modules, [c.module for c in trace.calls] + [c.module for c in trace.module_calls])
-    _within(trace.modules, [w.module for w in trace.parameters + trace.buffers])
-    _within(trace.modules, [c.module for c in trace.composites])
-    _within([*trace.calls, None], [bound for c in trace.composites for bound in (c.first, c.last)])
-    _within(trace.signatures, [c.signature for c in trace.calls] + [c.signature for c in trace.composites])
-    _within(trace.callers, [c.caller for c in trace.calls] + [c.caller for c in trace.composites])
-    _within([*trace.calls, None], [bound for p in trace.phases for bound in (p.first, p.last)])
-    _within(trace.storages, [w.gradient for w in trace.parameters if w.gradient is not None])
-    _within(trace.storages, [cached.storage for cached in trace.cache])
-    _within(trace.storages, [s for c in trace.calls for s in c.reads + c.writes] + list(trace.outputs))
-    layers.totals(trace)
-    layers.tree(trace, conventions.named(conventions.DEFAULT))
-    memory.live_bytes(trace)
-    return trace
-
-
-def _within(rows: Sequence[object], indices: Sequence[int]) -> None:
-    if indices and not 0 <= min(indices) <= max(indices) < len(rows):
-        raise ValueError("an index points past the end of its list")

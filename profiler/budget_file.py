@@ -12,14 +12,12 @@ a check means the same wherever in the project it is started.
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from profiler import budget, conventions, errors, inputs, toml_lines
+from profiler import budget, conventions, errors, inputs, toml_files, toml_lines
 from profiler.budget import Limit
 from profiler.sources.spec import Feed
 from profiler.tables import Unit
@@ -113,20 +111,18 @@ def shown(path: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")  # with the line ends it has
+        return toml_files.text(path)
     except OSError as error:
         raise errors.NoSuchBudgetFile(shown(path), error) from None
-    except UnicodeDecodeError as error:
-        raise errors.BadBudgetFile(shown(path), None, errors.first_line(error)) from None
+    except toml_files.Malformed as error:
+        raise errors.BadBudgetFile(shown(path), None, str(error)) from None
 
 
 def _load(text: str, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        why = errors.first_line(error)
-        line = re.search(r"at line (\d+)", why)
-        raise errors.BadBudgetFile(shown(path), int(line[1]) if line else None, why) from None
+        return toml_files.parsed(text)
+    except toml_files.Malformed as error:
+        raise errors.BadBudgetFile(shown(path), error.line, str(error)) from None
 
 
 def _has(data: Any, at: tuple[str, ...]) -> bool:

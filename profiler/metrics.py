@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from profiler import errors
+from profiler import errors, files
 from profiler.tables import Better
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 Metric: TypeAlias = Decimal | str
 
 SUFFIXES = (".csv", ".tsv")
+_LONGEST = 64 << 20  # bytes of a file: two hundred figures of each of timm's models have one of them
+_LONGEST_NUMBER = 400  # characters, written out
+_MOST_COLUMNS = 1000
 _DELIMITERS = ",;\t"
 _LESS_IS_BETTER = {
     "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
@@ -47,10 +49,16 @@ def metric(value: Any) -> Metric | None:
     """A number or a text, as it was written; None for nothing. What is no finite number stays a text."""
     text = str(value).strip()
     try:
-        number = Decimal(text)
+        number = Decimal(text) if len(text) <= _LONGEST_NUMBER else None
     except InvalidOperation:
-        return text or None
-    return number if number.is_finite() and isfinite(float(number)) and "_" not in text else text
+        number = None
+    is_number = number is not None and _can_be_written(number) and "_" not in text
+    return number if is_number else text or None
+
+
+def _can_be_written(number: Decimal) -> bool:
+    """In digits, without an exponent."""
+    return number.is_finite() and abs(number.adjusted()) <= _LONGEST_NUMBER and isfinite(float(number))
 
 
 def better(name: str) -> Better:
@@ -90,9 +98,11 @@ def read(path: str) -> Metrics:
     named = {i: name for i, name in enumerate(header) if name and i != key}
     if not named:
         raise errors.BadMetrics(path, "it has no column beside the models'")
-    twice = [name for name in named.values() if list(named.values()).count(name) > 1]
-    if twice:
-        raise errors.BadMetrics(path, f"two of its columns are called {twice[0]!r}")
+    if len(named) > _MOST_COLUMNS:
+        raise errors.BadMetrics(path, f"it has {len(named):,} columns, and {_MOST_COLUMNS:,} are the most")
+    ((name, times),) = Counter(named.values()).most_common(1)
+    if times > 1:
+        raise errors.BadMetrics(path, f"two of its columns are called {files.quoted(name)}")
     found: dict[Profile | str, Mapping[str, Metric]] = {}
     lines: dict[str, int] = {}
     for line, cells in rows:
@@ -100,7 +110,7 @@ def read(path: str) -> Metrics:
             raise errors.BadMetrics(path, f"line {line} has {len(cells)} cells and the header {len(header)}")
         model = cells[key].strip() if key < len(cells) else ""
         if model in lines:
-            raise errors.BadMetrics(path, f"lines {lines[model]} and {line} are both for {model!r}")
+            raise errors.BadMetrics(path, f"lines {lines[model]} and {line} are both for {files.quoted(model)}")
         lines[model] = line
         found[model] = _known((name, cells[i]) for i, name in named.items() if i < len(cells))
     return Metrics(tuple(named.values()), found)
@@ -109,7 +119,7 @@ def read(path: str) -> Metrics:
 def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and the rows that are not empty with their line numbers."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = files.content(path, _LONGEST).decode("utf-8-sig")
         delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
         reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
@@ -119,7 +129,7 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise errors.BadMetrics(path, errors.first_line(error)) from None
     if len(lines) < 2:
         raise errors.BadMetrics(path, "it has no row under its header" if lines else "it is empty")
-    return [cell.strip() for cell in lines[0][1]], lines[1:]
+    return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
 
 
 def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:

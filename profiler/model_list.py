@@ -13,14 +13,12 @@ Every key that is not known is refused. Files are named as on the command line, 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from profiler import errors
+from profiler import errors, toml_files
 from profiler.metrics import Metric, metric
 
 SUFFIX = ".toml"
@@ -62,11 +60,11 @@ _MODEL = {"model": _TEXT, "label": _TEXT, "input": _TEXTS, "metrics": _TABLE}
 def read(path: str) -> ModelList:
     """Read a list; raises `BadModelList`."""
     try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"), parse_float=Decimal)
+        data = toml_files.parsed(toml_files.text(path), decimals=True)
     except OSError as error:
         raise errors.BadModelList(path, error.strerror or errors.first_line(error)) from None
-    except ValueError as error:  # bad TOML, bad UTF-8
-        raise errors.BadModelList(path, errors.first_line(error)) from None
+    except toml_files.Malformed as error:
+        raise errors.BadModelList(path, str(error)) from None
     _check(path, data, _SETTINGS, "")
     rows = data.pop("models", ())
     if not rows:

@@ -1,17 +1,31 @@
 """On which line of a TOML file does a key stand? The standard library's reader does not say.
 
-A TOML file is a list of statements: a table's header, or a key with its value. No statement is complete before its last
-line, so lines are put together until the reader accepts them; what it then reads is what begins on the first of them.
+A TOML file is a list of statements: a table's header, or a key with its value. A statement goes on over lines as long
+as a bracket or a text of several lines is open; so the file is gone through once, and each statement is read alone.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
+# A text, a comment, or a sign that opens, closes or ends something.
+_TOKEN = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}\n,=]|[^\s\[\]{},=#"\']+',
+    re.DOTALL,
+)
+
+
+class _Statement(NamedTuple):
+    """Its text and first line, and the lines, from its first, on which the elements of its outermost list begin."""
+
+    text: str
+    line: int
+    elements: list[int]
 
 
 def lines(text: str) -> Mapping[Path, int]:
@@ -22,32 +36,55 @@ def lines(text: str) -> Mapping[Path, int]:
     found: dict[Path, int] = {}
     arrays: Counter[Path] = Counter()  # how many tables each [[array]] has so far
     table: Path = ()
-    for line, statement in _statements(text.replace("\r\n", "\n").split("\n")):
-        data = tomllib.loads("\n".join(statement))
-        if statement[0].lstrip().startswith("["):
+    for statement in _statements(text.replace("\r\n", "\n")):
+        data = tomllib.loads(statement.text)
+        if statement.text.lstrip().startswith("["):
             table = _entered(data, arrays)
             for end in range(1, len(table) + 1):
-                found.setdefault(table[:end], line)
+                found.setdefault(table[:end], statement.line)
         else:
-            for path, offset in _offsets(statement, data):
-                found.setdefault(table + path, line + offset)
+            for path, offset in _offsets(data, statement.elements):
+                found.setdefault(table + path, statement.line + offset)
     return found
 
 
-def _statements(rows: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Each statement's lines, with the number of the first; blank lines and comments are statements of nothing."""
-    first = 0
-    for end in range(1, len(rows) + 1):
-        if _reads("\n".join(rows[first:end])) is not None:
-            yield first + 1, rows[first:end]
-            first = end
+def _statements(text: str) -> Iterator[_Statement]:
+    """Each statement, without blank lines and comments around it."""
+    first, line, depth, elements = 0, 1, 0, _Elements()
+    begins: int | None = None  # the line of the statement's first token
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign == "\n" and not depth:
+            if begins is not None:
+                yield _Statement(text[first : token.start()], begins, elements.offsets)
+            first, begins, elements = token.end(), None, _Elements()
+        elif sign[0] not in "\n#":
+            begins = line if begins is None else begins
+            elements.meet(sign, depth, line - begins)
+        depth += (sign in ("[", "{")) - (sign in ("]", "}"))
+        line += sign.count("\n")
+    if begins is not None:
+        yield _Statement(text[first:], begins, elements.offsets)
 
 
-def _reads(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+class _Elements:
+    """Where the elements of the list begin that is a statement's value."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self._is_value = self._is_list = self._is_next = False
+
+    def meet(self, sign: str, depth: int, offset: int) -> None:
+        """A token outside of comments; depth: how many brackets are open before it."""
+        if not self._is_value:
+            self._is_value = sign == "=" and not depth
+        elif not depth and not self._is_list:
+            self._is_list = self._is_next = sign == "["
+        elif self._is_list and depth == 1 and sign in (",", "]"):
+            self._is_next = sign == ","
+        elif self._is_list and self._is_next:
+            self._is_next = False
+            self.offsets.append(offset)
 
 
 def _entered(header: dict[str, Any], arrays: Counter[Path]) -> Path:
@@ -64,15 +101,20 @@ def _entered(header: dict[str, Any], arrays: Counter[Path]) -> Path:
     return path
 
 
-def _offsets(statement: list[str], data: dict[str, Any]) -> Iterator[tuple[Path, int]]:
+def _offsets(data: dict[str, Any], elements: list[int]) -> Iterator[tuple[Path, int]]:
     """All that a key with its value holds. In a list over several lines, each element has a line of its own."""
-    before = 0  # lines that hold whole elements
-    for end in range(1, len(statement)):
-        part = _reads("\n".join([*statement[:end], "]"]))
-        if part is not None:
-            yield from ((path, before) for path in _paths(part))
-            before = end
-    yield from ((path, before) for path in _paths(data))
+    path: Path = ()
+    node: Any = data
+    while isinstance(node, dict) and len(node) == 1 and not isinstance(node, list):
+        ((name, node),) = node.items()
+        path += (name,)
+        yield path, 0
+    if isinstance(node, list) and len(node) == len(elements):
+        for index, (child, offset) in enumerate(zip(node, elements, strict=True)):
+            yield (*path, index), offset
+            yield from (((*path, index, *below), offset) for below in _paths(child))
+    else:
+        yield from (((*path, *below), 0) for below in _paths(node))
 
 
 def _paths(node: Any) -> Iterator[Path]:

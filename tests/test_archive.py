@@ -34,7 +34,13 @@ from profiler.records import (
 )
 
 sizes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
-tensors = st.builds(Tensor, sizes, st.sampled_from(["float32", "int64", "bool"]), st.none() | sizes)
+shapes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4)  # sizes and strides
+tensors = st.builds(
+    lambda dims, dtype, strided: Tensor(
+        tuple(size for size, _ in dims), dtype, tuple(stride for _, stride in dims) if strided else None
+    ),
+    shapes, st.sampled_from(["float32", "int64", "bool"]), st.booleans(),
+)  # fmt: skip
 floats = st.floats(allow_nan=False) | st.just(math.inf) | st.just(-math.inf)
 scalars = st.none() | st.booleans() | st.integers() | floats | st.text() | st.complex_numbers(allow_nan=False)
 values = st.recursive(scalars | tensors, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)

@@ -335,7 +335,7 @@ def test_other_files_that_are_wrong(capsys: pytest.CaptureFixture[str], folder: 
         in run(capsys, "--check", "pyproject.toml")[2]
     )
     (folder / "latin.toml").write_bytes("# é".encode("latin-1"))
-    assert "latin.toml: 'utf-8' codec can't decode" in run(capsys, "--check", "latin.toml")[2]
+    assert "latin.toml: it is not UTF-8" in run(capsys, "--check", "latin.toml")[2]
     (folder / "pyproject.toml").write_text("[project\n")
     status, _, err = run(capsys, "--check")
     assert (status, err.count("\n")) == (2, 1)

@@ -445,7 +445,7 @@ def test_a_list_stands_among_other_models(capsys: pytest.CaptureFixture[str]) ->
         ("relative-to = 'b'\n[[models]]\nmodel = 'a'", "--relative-to b: no row is called so; choose from a"),
         ("a = ", "list.toml is not a list of models: Invalid value"),
         (None, "list.toml is not a list of models: No such file"),
-        (b"\xff", "can't decode byte"),
+        (b"\xff", "it is not UTF-8"),
     ],
 )  # fmt: skip
 def test_a_bad_list_is_one_line(capsys: pytest.CaptureFixture[str], text: str | bytes | None, says: str) -> None:

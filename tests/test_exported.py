@@ -365,13 +365,13 @@ def test_a_constant_in_the_code_is_copied_and_costs_nothing(tmp_path: Path) -> N
 
 def test_no_weight_is_read(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    original = zipfile.ZipFile.read
+    original = zipfile.ZipFile.open
 
-    def noted(self: zipfile.ZipFile, name: Any, *rest: Any) -> bytes:
-        read.append(str(name))
-        return original(self, name, *rest)
+    def noted(self: zipfile.ZipFile, record: Any, *rest: Any) -> Any:
+        read.append(getattr(record, "filename", record))
+        return original(self, record, *rest)
 
-    monkeypatch.setattr(zipfile.ZipFile, "read", noted)
+    monkeypatch.setattr(zipfile.ZipFile, "open", noted)
     profile(odd)
     assert not [name for name in read if "/weights/weight_" in name and not _is_buffer(odd, name)]
     assert [name for name in read if name.endswith("models/model.json")]

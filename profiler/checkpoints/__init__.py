@@ -11,8 +11,10 @@ from typing import Protocol
 
 from profiler import errors
 from profiler.checkpoints import gguf, hub, pickled, safetensors
-from profiler.checkpoints.contents import Contents, Entry, Malformed, Place, quoted
-from profiler.checkpoints.reading import LONGEST, Bytes, opened, shard
+from profiler.checkpoints.contents import Contents, Entry, Malformed, Place
+from profiler.checkpoints.reading import LONGEST, Bytes, inside, opened, shard
+from profiler.files import is_file, quoted
+from profiler.limits import Budget
 
 
 class _Files(Protocol):
@@ -53,13 +55,13 @@ def read(path: str) -> Contents:
     place = hub.place(path)
     if place is not None:
         return _remote(path, place)
-    return _whole(in_folder(path) if Path(path).is_dir() else path, _LOCAL)
+    return _whole(in_folder(path) if os.path.isdir(path) else path, _LOCAL)
 
 
 def is_remote(path: str) -> bool:
     """Whether this names weights on the hub, `hf:ORGANISATION/NAME/` or a file there, and no folder that is here."""
     place = hub.place(path)
-    if place is None or Path(path.removeprefix(hub.PREFIX)).exists():
+    if place is None or os.path.exists(path.removeprefix(hub.PREFIX)):
         return False
     return not place.name or place.name.endswith(("/", INDEX, *SUFFIXES))
 
@@ -68,7 +70,15 @@ def _whole(path: str, files: _Files) -> Contents:
     if path.endswith(INDEX):
         return _indexed(path, files)
     shards = gguf.shards(path)
-    return _joined(path, shards, files) if len(shards) > 1 else _file(path, files)
+    return _joined(path, _beside(path, shards), files) if len(shards) > 1 else _file(path, files)
+
+
+def _beside(path: str, shards: Sequence[str]) -> list[str]:
+    """The files of a model that was split, none of which is a link out of the folder."""
+    try:
+        return [inside(path, name) for name in shards]
+    except Malformed as error:
+        raise errors.UnreadableCheckpoint(path, str(error)) from None
 
 
 def in_folder(folder: str) -> str:
@@ -125,7 +135,7 @@ class _Disk:
         return opened(path)
 
     def is_file(self, path: str) -> bool:
-        return Path(path).is_file()
+        return is_file(path)
 
     def each(self, read: Callable[[str], Contents], paths: Sequence[str]) -> list[Contents]:
         return [read(path) for path in paths]
@@ -151,7 +161,7 @@ def _indexed(path: str, files: _Files) -> Contents:
     with files.opened(path) as data:
         if len(data) > LONGEST:
             raise Malformed(f"it has {len(data):,} bytes, and {LONGEST:,} are the most that is read")
-        weights = safetensors.parsed(bytes(data[:]), "index").get("weight_map")
+        weights = safetensors.parsed(bytes(data[:]), "index", Budget(path, len(data))).get("weight_map")
         if not isinstance(weights, dict) or not weights:
             raise Malformed("it has no weight_map, which says where each tensor is")
         shards = {name: shard(path, name) for name in dict.fromkeys(map(_text, weights.values()))}

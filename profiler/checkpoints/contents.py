@@ -78,10 +78,3 @@ def tensor(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...] | None =
 
 def _by(shape: tuple[int, ...]) -> str:
     return "×".join(str(size) if abs(size) < LARGEST else "…" for size in shape[:8]) + ", …" * (len(shape) > 8)
-
-
-def quoted(name: object) -> str:
-    """A name out of a file, short enough for a sentence of one line; of what is no name, what it is instead."""
-    if not isinstance(name, (str, int, float)):
-        return f"a {type(name).__name__}"
-    return repr(name if isinstance(name, str) and len(name) <= 80 else f"{str(name)[:76]}…"[:77])

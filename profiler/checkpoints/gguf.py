@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from profiler.checkpoints.contents import LARGEST, Contents, Entry, Malformed, Place, quoted, size_bytes, tensor
+from profiler.checkpoints.contents import LARGEST, Contents, Entry, Malformed, Place, size_bytes, tensor
 from profiler.checkpoints.reading import Bytes, Reader
+from profiler.files import quoted
 from profiler.records import Packing
 
 FORMAT = "gguf"

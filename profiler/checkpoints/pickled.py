@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from profiler import errors
-from profiler.checkpoints.contents import Contents, Entry, Keys, Malformed, Place, quoted, tensor
+from profiler import errors, zips
+from profiler.checkpoints.contents import Contents, Entry, Keys, Malformed, Place, tensor
 from profiler.checkpoints.pickles import read as unpickled
 from profiler.checkpoints.reading import Bytes, Reader
 from profiler.checkpoints.rebuilding import StorageRef, TensorRef
+from profiler.files import quoted
+from profiler.limits import Budget
 from profiler.records import DTYPE_BITS
 
 FORMAT, OLD_FORMAT = "torch", "torch before 1.6"
@@ -43,11 +45,12 @@ def read(path: str, data: Bytes) -> Contents:
 
 
 def _zipped(path: str, data: Bytes) -> Contents:
+    cost = Budget(path, len(data))
     with _archive(path) as archive:
         records = _records(archive, len(data))
         root = _root(records)
-        made, length = _pickle(archive, records[f"{root}data.pkl"])
-        order = _order(archive, records.get(f"{root}byteorder"))
+        made, length = _pickle(archive, records[f"{root}data.pkl"], cost)
+        order = _order(archive, records.get(f"{root}byteorder"), cost)
     sizes = {
         name.removeprefix(f"{root}data/"): Place(path, record.header_offset, record.file_size, in_zip=True)
         for name, record in records.items()
@@ -65,15 +68,10 @@ def _archive(path: str) -> zipfile.ZipFile:
 
 def _records(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     """By name. Their sizes are those of the directory, and together no more than the file."""
-    found: dict[str, zipfile.ZipInfo] = {}
-    for record in archive.infolist():
-        if record.filename in found:
-            raise Malformed(f"{quoted(record.filename)} is in its zip directory twice")
-        found[record.filename] = record
-    claimed = sum(record.compress_size for record in found.values())
-    if claimed > size:
-        raise Malformed(f"its zip directory claims {claimed:,} bytes, and the file has {size:,}")
-    return found
+    try:
+        return zips.records(archive, size)
+    except ValueError as error:
+        raise Malformed(str(error)) from None
 
 
 def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
@@ -88,8 +86,7 @@ def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
     if f"{root}constants.pkl" in records or any(name.startswith(f"{root}code/") for name in records):
         raise Malformed("it is a TorchScript archive, which holds code; save model.state_dict() with torch.save")
     for name, record in records.items():
-        is_stored = record.compress_type == zipfile.ZIP_STORED and record.compress_size == record.file_size
-        if name.startswith(f"{root}data/") and not is_stored:
+        if name.startswith((f"{root}data/", f"{root}data.pkl")) and not zips.is_stored(record):
             raise Malformed(
                 f"{quoted(name)} in it is compressed, from {record.file_size:,} to {record.compress_size:,} bytes, "
                 "which torch.save does not do; unzip it and save it again"
@@ -97,42 +94,41 @@ def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
     return root
 
 
-def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> tuple[Any, int]:
+def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo, cost: Budget) -> tuple[Any, int]:
     """What was saved, and how long its pickle is."""
     if record.file_size > _LONGEST:
         raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {_LONGEST:,} are the most that is read")
-    content = _content(archive, record)
-    return unpickled(Reader(content)), len(content)
+    content = _content(archive, record, cost)
+    return unpickled(Reader(content), Budget(cost.path, len(content))), len(content)
 
 
-def _content(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> bytes:
+def _content(archive: zipfile.ZipFile, record: zipfile.ZipInfo, cost: Budget) -> bytes:
     try:
-        with archive.open(record) as file:
-            return file.read(record.file_size + 1)
-    except Exception as error:  # what decompressors raise
-        raise Malformed(f"{quoted(record.filename)} in it cannot be read ({errors.first_line(error)})") from None
+        return zips.unpacked(archive, record, cost)
+    except ValueError as error:
+        raise Malformed(str(error)) from None
 
 
-def _order(archive: zipfile.ZipFile, record: zipfile.ZipInfo | None) -> str:
+def _order(archive: zipfile.ZipFile, record: zipfile.ZipInfo | None, cost: Budget) -> str:
     if record is None or record.file_size > len("little"):
         return "<"
-    return ">" if _content(archive, record) == b"big" else "<"
+    return ">" if _content(archive, record, cost) == b"big" else "<"
 
 
 # A stream -------------------------------------------------------------------------------------------------------------
 
 
 def _stream(path: str, data: Bytes) -> Contents:
-    reader = Reader(data, longest=_LONGEST)
-    if unpickled(reader) != _OLD_MAGIC:
+    reader, cost = Reader(data, longest=_LONGEST), Budget(path, min(len(data), _LONGEST))
+    if unpickled(reader, cost) != _OLD_MAGIC:
         raise Malformed("it is a pickle, and not by torch.save; save tensors with torch.save or as safetensors")
-    if unpickled(reader) != _OLD_VERSION:
+    if unpickled(reader, cost) != _OLD_VERSION:
         raise Malformed(f"it is of an old version of torch's format that is not {_OLD_VERSION}")
-    unpickled(reader)  # byte order and sizes of C's types
+    unpickled(reader, cost)  # byte order and sizes of C's types
     start = reader.position
-    made = unpickled(reader)
+    made = unpickled(reader, cost)
     length = reader.position - start
-    keys = unpickled(reader)
+    keys = unpickled(reader, cost)
     found = {storage.key: storage for _, ref in _tensors(made, length) if (storage := ref.storage) is not None}
     return _contents(OLD_FORMAT, path, made, _following(path, data, reader.position, keys, found), length)
 

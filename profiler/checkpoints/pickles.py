@@ -6,7 +6,8 @@ imported and nothing is called: the names that torch's tensors are rebuilt by ar
 `torch.load(weights_only=True)` allows, and so are the opcodes, with those of protocol 4 besides.
 
 Every opcode makes a bounded amount of values, keys are texts and small numbers (whose hashes are cheap), and memory is
-never asked for before the bytes are there, so a pickle costs no more than in proportion to its length.
+never asked for before the bytes are there. The file's `Budget` counts values and steps, so that even of a pickle of
+nothing but empty lists not each byte becomes one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from profiler.checkpoints.contents import Malformed, quoted
+from profiler.checkpoints.contents import Malformed
 from profiler.checkpoints.reading import Reader
 from profiler.checkpoints.rebuilding import (
     NAMES,
@@ -28,6 +29,8 @@ from profiler.checkpoints.rebuilding import (
     checked,
     made,
 )
+from profiler.files import quoted
+from profiler.limits import OPCODES, VALUES, Budget, FileTooCostly
 
 _MARK = object()
 
@@ -35,8 +38,9 @@ _MARK = object()
 class _Machine:
     """A stack, where lists begin on it, and what was put aside by number."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, cost: Budget) -> None:
         self.reader = reader
+        self.cost = cost
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -71,7 +75,14 @@ class _Machine:
     def text(self, form: str) -> str:
         return self.bytes(form).decode("utf-8", "backslashreplace")
 
+    def push(self, value: Any) -> None:
+        """Something new, which takes memory of its own."""
+        self.cost.charge(VALUES)
+        self.stack.append(value)
+
     def put(self, index: int) -> None:
+        if index not in self.memo:
+            self.cost.charge(VALUES)
         self.memo[index] = self.top()
 
     def get(self, index: int) -> None:
@@ -86,11 +97,11 @@ class _Machine:
                 f"its pickle asks for {quoted(full)}, which is code and was not run; save tensors alone, as "
                 "torch.save(model.state_dict(), ...) does"
             )
-        self.stack.append(Known(full))
+        self.push(Known(full))
 
     def make(self) -> None:
         args, function = self.pop(), self.pop()
-        self.stack.append(made(function, args))
+        self.push(made(function, args))
 
     def append(self, items: list[Any]) -> None:
         held = self.top()
@@ -111,10 +122,10 @@ class _Machine:
             raise Malformed("its pickle takes from an empty stack")
         items = self.stack[len(self.stack) - count :] if count else []
         del self.stack[len(self.stack) - count :]
-        self.stack.append(tuple(items))
+        self.push(tuple(items))
 
     def persistent(self) -> None:
-        self.stack.append(_storage(self.pop()))
+        self.push(_storage(self.pop()))
 
 
 def _storage(said: Any) -> StorageRef:
@@ -144,7 +155,7 @@ def _push(value: Any) -> Step:
 
 
 def _new(make: Callable[[], Any]) -> Step:
-    return lambda m: m.stack.append(make())
+    return lambda m: m.push(make())
 
 
 def _reading(read: Callable[[_Machine], Any]) -> Step:
@@ -205,11 +216,11 @@ _STEPS: Mapping[int, Step] = {
         "B": _reading(lambda m: m.bytes("<I")),
         "C": _reading(lambda m: m.reader.take(m.byte(), "pickle")),
         "\x8e": _reading(lambda m: m.bytes("<Q")),
-        "t": lambda m: m.stack.append(tuple(m.items())),
+        "t": lambda m: m.push(tuple(m.items())),
         "\x85": lambda m: m.tuple(1),
         "\x86": lambda m: m.tuple(2),
         "\x87": lambda m: m.tuple(3),
-        "l": lambda m: m.stack.append(m.items()),
+        "l": lambda m: m.push(m.items()),
         "0": lambda m: m.pop(),
         "2": lambda m: m.stack.append(m.top()),
         "1": lambda m: m.items(),
@@ -233,15 +244,20 @@ _STEPS: Mapping[int, Step] = {
 _STOP = ord(".")
 
 
-def read(reader: Reader) -> Any:
-    """The value that the next pickle makes; raises `Malformed`, also for one that would make more than plain values."""
-    machine = _Machine(reader)
-    while True:
+def read(reader: Reader, cost: Budget) -> Any:
+    """The value that the next pickle makes; raises `Malformed`, also for one that would make more than plain values.
+
+    cost: of the file; raises `FileTooCostly` where the pickle makes or does more than one of its size may.
+    """
+    machine, most = _Machine(reader, cost), cost.left(OPCODES)
+    for done in range(1, most + 1):
         code = reader.byte("pickle")
         step = _STEPS.get(code)
         if step is not None:
             step(machine)
         elif code == _STOP:
+            cost.charge(OPCODES, done)
             return machine.pop()
         else:
             raise Malformed(f"its pickle has the opcode {code:#04x}, which torch does not write")
+    raise FileTooCostly(cost.path, OPCODES, cost.size_bytes)

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from profiler import files
 from profiler.checkpoints import values
 from profiler.checkpoints.contents import Contents, Entry, Malformed
 from profiler.checkpoints.naming import Weight
 from profiler.checkpoints.reading import opened
 from profiler.checkpoints.safetensors import parsed
+from profiler.limits import Budget
 from profiler.packing import Reading, Told, read
 from profiler.packing.told import NOTHING, told
 from profiler.records import DTYPE_BITS
@@ -43,23 +45,25 @@ def told_of(contents: Contents) -> Told:
         found = told(configuration(Path(contents.paths[0]).with_name(name)), contents.metadata)
         if found.method or found.modules or found.all != NOTHING.all:
             return found
-    inside = {key: _parsed(contents.metadata[key].encode()) for key in _IN_METADATA if key in contents.metadata}
+    inside = {
+        key: _parsed(contents.metadata[key].encode(), contents.paths[0])
+        for key in _IN_METADATA
+        if key in contents.metadata
+    }
     return told(inside.get("config") or inside, contents.metadata)
 
 
 def configuration(path: Path) -> Mapping[str, Any]:
     """A JSON object in a file; an empty one where there is none, for it is not the file that was asked for."""
     try:
-        if not path.is_file() or path.stat().st_size > LONGEST:
-            return {}
-        return _parsed(path.read_bytes())
+        return _parsed(files.content(path, LONGEST), str(path))
     except OSError:
         return {}
 
 
-def _parsed(text: bytes) -> Mapping[str, Any]:
+def _parsed(text: bytes, path: str) -> Mapping[str, Any]:
     try:
-        return parsed(text, "configuration")
+        return parsed(text, "configuration", Budget(path, len(text)))
     except Malformed:
         return {}
 

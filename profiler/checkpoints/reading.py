@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from profiler import errors
+from profiler import errors, files
 from profiler.checkpoints.contents import Malformed
 
 if TYPE_CHECKING:
     from profiler.checkpoints.hub import RemoteBytes
 
 Bytes: TypeAlias = "bytes | mmap.mmap | RemoteBytes"
+_LONGEST_PATH = 1024  # characters of a shard's name
 LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is known to have
 
 
@@ -66,7 +67,7 @@ class Reader:
 def opened(path: str) -> Iterator[Bytes]:
     """A file's bytes, mapped and not read. Raises what the user is told, for all that may be wrong with the file."""
     try:
-        with open(path, "rb") as file, _mapped(file.fileno()) as data:
+        with files.opened(path) as file, _mapped(file.fileno()) as data:
             yield data
     except (FileNotFoundError, IsADirectoryError):
         raise errors.NoSuchFile(path) from None
@@ -84,8 +85,27 @@ def _mapped(file: int) -> mmap.mmap:
 
 def shard(index: str, name: object) -> str:
     """The path of a file that an index names beside itself; nothing else on the disk is opened for it."""
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise Malformed("it names a shard by something that is no file name")
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > _LONGEST_PATH:
+        raise Malformed(f"it names a shard by something that is no file name, {files.quoted(name)}")
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise Malformed(f"it names a shard outside of its own folder, {name!r}")
-    return str(Path(index).parent / name)
+        raise Malformed(f"it names a shard outside of its own folder, {files.quoted(name)}")
+    return inside(index, str(Path(index).parent / name))
+
+
+def inside(index: str, path: str) -> str:
+    """The path of a shard, which a symbolic link may not lead out of the folder of its index.
+
+    In the cache of huggingface_hub every file is a link, from `snapshots/REVISION` to `blobs` beside `snapshots`.
+    """
+    folder = Path(index).parent
+    allowed = [os.path.realpath(folder)]
+    if "snapshots" in folder.absolute().parts:
+        above = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.name == "snapshots")
+        allowed.append(os.path.realpath(above.with_name("blobs")))
+    real = os.path.realpath(path)
+    if not any(real.startswith(os.path.join(place, "")) for place in allowed):
+        raise Malformed(
+            f"its shard {files.quoted(Path(path).name)} is a link out of its folder, and is not opened; put the file "
+            "itself there, or name it alone"
+        )
+    return path

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from profiler.checkpoints.contents import Malformed, quoted
+from profiler.checkpoints.contents import Malformed
+from profiler.files import quoted
 
 _SMALL = 1 << 60  # whole numbers below are their own hashes
 _MOST_DIMENSIONS = 64

@@ -6,13 +6,15 @@ leave no gaps and do not overlap, and a header has 100 MB at most.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from profiler.checkpoints.contents import Contents, Entry, Malformed, Place, quoted, size_bytes, tensor
+from profiler import files
+from profiler.checkpoints.contents import Contents, Entry, Malformed, Place, size_bytes, tensor
 from profiler.checkpoints.reading import Bytes, Reader
+from profiler.files import quoted
+from profiler.limits import Budget
 from profiler.records import Packing, Tensor
 
 FORMAT = "safetensors"
@@ -36,7 +38,7 @@ def looks_like(data: Bytes) -> bool:
 
 def read(path: str, data: Bytes) -> Contents:
     """Raises `Malformed`."""
-    header, start = _header(data)
+    header, start = _header(data, Budget(path, len(data)))
     metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise Malformed(f"its {_METADATA} is not made of texts")
@@ -51,7 +53,7 @@ def read(path: str, data: Bytes) -> Contents:
     return Contents(FORMAT, (path,), tuple(entries), storages, metadata)
 
 
-def _header(data: Bytes) -> tuple[dict[str, Any], int]:
+def _header(data: Bytes, cost: Budget) -> tuple[dict[str, Any], int]:
     """What it says, and where the tensors' bytes begin."""
     reader = Reader(data)
     length = int.from_bytes(reader.take(8, "header's length"), "little")
@@ -59,20 +61,16 @@ def _header(data: Bytes) -> tuple[dict[str, Any], int]:
         raise Malformed(f"its header claims {length:,} bytes, and a header has {LONGEST_HEADER:,} at most")
     if length > len(data) - 8:
         raise Malformed(f"its header claims {length:,} bytes, and the file has {len(data) - 8:,} more")
-    found = parsed(reader.take(length, "header"), "header")
+    found = parsed(reader.take(length, "header"), "header", cost)
     return found, reader.position
 
 
-def parsed(text: bytes, what: str) -> dict[str, Any]:
+def parsed(text: bytes, what: str, cost: Budget) -> dict[str, Any]:
     """A JSON object in which no key is there twice; raises `Malformed`."""
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once)
-    except UnicodeDecodeError:
-        raise Malformed(f"its {what} is not UTF-8") from None
-    except RecursionError:
-        raise Malformed(f"its {what} is nested too deeply") from None
+        found = files.parsed(text, cost, object_pairs_hook=_once)
     except ValueError as error:
-        raise Malformed(f"its {what} is not JSON ({error})") from None
+        raise Malformed(f"its {what} is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise Malformed(f"its {what} is not a JSON object")
     return found

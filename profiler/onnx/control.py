@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
-_MOST_NODES = 100_000  # that a loop may become
+MOST_NODES = 100_000  # that a loop may become
 
 
 class Unrolled:
@@ -119,17 +119,24 @@ def _renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
 
 
 def unrolled(
-    node: NodeProto, constants: Mapping[str, Any], lengths: Mapping[str, int], taken: Set[str] = frozenset()
+    node: NodeProto,
+    constants: Mapping[str, Any],
+    lengths: Mapping[str, int],
+    taken: Set[str] = frozenset(),
+    most: int = MOST_NODES,
 ) -> Unrolled | None:
-    """What a node of control flow comes to; None where that depends on data. `lengths` are values' first dimensions."""
+    """What a node of control flow comes to; None where that depends on data, or is more than `most` nodes.
+
+    lengths: values' first dimensions.
+    """
     graphs = {attribute.name: attribute.g for attribute in node.attribute if attribute.HasField("g")}
     found = Unrolled(taken)
     if node.op_type == "If" and node.input[0] in constants:
         return _branch(found, node, graphs["then_branch" if bool(constants[node.input[0]]) else "else_branch"])
     if node.op_type == "Loop":
-        return _loop(found, node, graphs["body"], constants)
+        return _loop(found, node, graphs["body"], constants, most)
     if node.op_type == "Scan":
-        return _scan(found, node, graphs["body"], lengths)
+        return _scan(found, node, graphs["body"], lengths, most)
     return None
 
 
@@ -163,13 +170,15 @@ def _branch(found: Unrolled, node: NodeProto, graph: GraphProto) -> Unrolled:
     return found
 
 
-def _loop(found: Unrolled, node: NodeProto, graph: GraphProto, constants: Mapping[str, Any]) -> Unrolled | None:
+def _loop(
+    found: Unrolled, node: NodeProto, graph: GraphProto, constants: Mapping[str, Any], most: int
+) -> Unrolled | None:
     """Inputs are the number of steps, a condition, and what is carried from step to step."""
     trips, condition = constants.get(node.input[0]), node.input[1] if len(node.input) > 1 else ""
     if trips is None or (condition and not bool(constants.get(condition, False))) or not _goes_on(graph):
         return None
     steps, carried = int(trips), list(node.input[2:])
-    if steps * max(len(graph.node), 1) > _MOST_NODES or steps < 1:
+    if steps < 1 or steps * _of_a_step(graph) > most:
         return None
     graph = found.lifted(graph)
     collected: list[list[str]] = [[] for _ in graph.output[1 + len(carried) :]]
@@ -185,26 +194,34 @@ def _loop(found: Unrolled, node: NodeProto, graph: GraphProto, constants: Mappin
     return _closed(found, node, carried, collected)
 
 
+def _of_a_step(graph: GraphProto) -> int:
+    """How many nodes one step becomes: the body's own, and those that bring slices there and results back."""
+    own = sum(1 + sum(1 for _ in inside(node)) for node in graph.node)
+    return own + len(graph.input) + len(graph.output)
+
+
 def _goes_on(graph: GraphProto) -> bool:
     """Whether no step says that it is the last: the condition comes out as it went in, or is always true."""
     name = graph.output[0].name
     makers = {output: node for node in graph.node for output in node.output}
     while name in makers and makers[name].op_type in ("Identity", "Cast"):
-        name = makers[name].input[0]
+        name = makers.pop(name).input[0]  # which a graph that goes in a circle comes back to
     if name in makers and makers[name].op_type == "Constant":
         return bool(numpy.all(numpy_helper.to_array(makers[name].attribute[0].t)))
     known: bool = name == graph.input[1].name
     return known
 
 
-def _scan(found: Unrolled, node: NodeProto, graph: GraphProto, lengths: Mapping[str, int]) -> Unrolled | None:
+def _scan(
+    found: Unrolled, node: NodeProto, graph: GraphProto, lengths: Mapping[str, int], most: int
+) -> Unrolled | None:
     """Inputs are what is carried, and what is gone through along the first dimension, from the front."""
     scanned = next((a.i for a in node.attribute if a.name == "num_scan_inputs"), 0)
     if any(a.name.startswith("scan_") and any(a.ints) for a in node.attribute) or not scanned:
         return None
     carried, sequences = list(node.input[:-scanned]), list(node.input[-scanned:])
     steps = lengths.get(sequences[0])
-    if steps is None or not 1 <= steps * max(len(graph.node), 1) <= _MOST_NODES:
+    if steps is None or not 1 <= steps * _of_a_step(graph) <= most:
         return None
     graph = found.lifted(graph)
     collected: list[list[str]] = [[] for _ in graph.output[len(carried) :]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, helper
 
+from profiler.limits import Budget
 from profiler.onnx import (  # noqa: F401
     attention,
     elementwise,
@@ -44,12 +45,12 @@ class _Use:
 class Recording:
     """A trace in the making."""
 
-    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor]) -> None:
+    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor], cost: Budget) -> None:
         self._model = model
         self._fed = fed
-        self._shapes = Shapes(model, fed)
+        self._shapes = Shapes(model, fed, cost)
         self._initializers = self._shapes.initializers
-        self._scopes = Scopes(sorted(holding(self._initializers)))
+        self._scopes = Scopes(sorted(holding(self._initializers)), cost)
         self._rows: list[tuple[Inferred, tuple[str, ...]]] = []
         self._storages: list[Storage] = []
         self._homes: dict[str, int] = {}  # value -> storage

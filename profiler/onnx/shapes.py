@@ -14,6 +14,8 @@ from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorPro
 from onnx import shape_inference as inference
 
 from profiler import errors
+from profiler.files import quoted
+from profiler.limits import LARGEST_INTEGER, NODES, Budget
 from profiler.onnx.control import Unrolled, kept, unrolled
 from profiler.onnx.unschemed import shaped
 from profiler.onnx.values import constant_of, dense, is_small, size_of, small_floats, stored, tensor_of, type_of
@@ -103,10 +105,16 @@ class Malformed(Exception):
     """The graph is none that could run; the text says why."""
 
 
+def _check_size(name: str, tensor: Tensor | None) -> None:
+    if tensor is not None and not 0 <= tensor.numel <= LARGEST_INTEGER:
+        raise Malformed(f"its value {quoted(name)} is larger than any tensor can be")
+
+
 class Shapes:
     """What is known of every value by its name, so far."""
 
-    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor]) -> None:
+    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor], cost: Budget) -> None:
+        self._cost = cost
         self.constants: dict[str, Any] = {}
         self.initializers: dict[str, TensorProto] = {}
         self.literals: set[str] = set()  # constants that are nodes
@@ -120,6 +128,7 @@ class Shapes:
         self._graph(model.graph)
         self._hold(model.graph.initializer)
         for name, tensor in fed.items():
+            _check_size(name, tensor)
             self._types[name] = type_of(tensor)
 
     @property
@@ -140,6 +149,7 @@ class Shapes:
             self.initializers[initializer.name] = initializer
             self._met.add(initializer.name)
             kind = stored(initializer)
+            _check_size(initializer.name, kind)
             if kind is not None:
                 self._types[initializer.name] = type_of(kind)
             value = constant_of(initializer)
@@ -214,7 +224,11 @@ class Shapes:
     def _taken(self, node: NodeProto) -> Unrolled | None:
         """The nodes that a node of control flow comes to, where that is known."""
         shapes = {name: found.shape for name in node.input if (found := self.tensor(name)) is not None}
-        return unrolled(node, self.constants, {name: shape[0] for name, shape in shapes.items() if shape}, self._met)
+        lengths = {name: shape[0] for name, shape in shapes.items() if shape}
+        taken = unrolled(node, self.constants, lengths, self._met, self._cost.left(NODES))
+        if taken is not None and node.op_type != "If":
+            self._cost.charge(NODES, len(taken.nodes))
+        return taken
 
     def _infer(self, node: NodeProto) -> str:
         try:
@@ -259,6 +273,7 @@ class Shapes:
             kind = self._said[name]
         if kind is not None:
             self._types[name] = kind
+            _check_size(name, tensor_of(kind))
 
     def _proto(self, name: str) -> TensorProto:
         return numpy_helper.from_array(self.constants[name], name)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from profiler import errors
+from profiler import errors, files
 from profiler.inputs import TensorSpec
+from profiler.limits import NODES, Budget
 from profiler.records import Tensor, Trace
 from profiler.sources.spec import Feed, Spec
 from profiler.versions import __version__
 
 SOURCE = "onnx"
+_LONGEST = (1 << 31) - 1  # bytes of a file: protobuf has no longer ones; weights beyond are in files beside it
 
 
 def load(spec: Spec, feed: Feed) -> Trace:
@@ -24,36 +26,46 @@ def load(spec: Spec, feed: Feed) -> Trace:
     from profiler.onnx.record import Recording
     from profiler.onnx.shapes import Malformed
 
-    model = _model(spec.target)
+    model, size_bytes = _model(spec.target)
     fed = _fed(model, feed, spec.text)
     try:
-        return Recording(model, fed).trace(spec.text, _versions(model))
+        return Recording(model, fed, Budget(spec.target, size_bytes)).trace(spec.text, _versions(model))
     except errors.ProfileError:
         raise
     except Malformed as error:
         raise errors.UnreadableModelFile(spec.text, str(error)) from None
+    except RecursionError:
+        raise errors.UnreadableModelFile(spec.text, "it is nested too deeply") from None
     except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableModelFile(spec.text, f"{type(error).__name__}: {errors.first_line(error)}") from error
 
 
-def _model(path: str) -> Any:
+def _model(path: str) -> tuple[Any, int]:
+    """What a file holds, and how many bytes it has."""
     import onnx
 
     try:
-        model = onnx.load(path, load_external_data=False)
+        content = files.content(path, _LONGEST)
+        model = onnx.load_model_from_string(content)
     except OSError as error:
         raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
     except Exception as error:  # protobuf's, whose packages have no types
         raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
     if not model.graph.node or not model.opset_import:
         raise errors.UnreadableModelFile(path, "it holds no graph")
-    return _inlined(model, path)
+    return _inlined(model, path, Budget(path, len(content))), len(content)
 
 
-def _inlined(model: Any, path: str) -> Any:
+def _inlined(model: Any, path: str, cost: Budget) -> Any:
     """Functions that the file defines become the nodes they consist of."""
     if not model.functions:
         return model
+    from profiler.onnx.functions import Endless, size
+
+    try:
+        cost.charge(NODES, size(model))
+    except Endless as error:
+        raise errors.UnreadableModelFile(path, f"its functions: {error}") from None
     from onnx import inliner
 
     try:

@@ -105,6 +105,7 @@ class Recorder(LeanDispatchMode):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_real = run_real
+        self.computes_constants = True  # a file's are never computed: its numbers may be anything
         self.step = step
         self.module = 0
         self.asked: NeedsValues | None = None
@@ -193,6 +194,10 @@ class Recorder(LeanDispatchMode):
         """The storages that tensors live in; those that no operator ever saw are left out."""
         found = [self.home(tensor) for tensor in tensors]
         return tuple(dict.fromkeys(index for index in found if index is not None))
+
+    def on_meta(self, tensor: Tensor) -> Tensor:
+        """What stands for a tensor amid those without values."""
+        return tensor if tensor.is_meta else self._stand_in(tensor)
 
     def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor]) -> None:
         """Write down a call of an operator that cannot be run here, and what it is known to return."""
@@ -373,6 +378,8 @@ class Recorder(LeanDispatchMode):
 
     def _has_values(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> bool:
         """Whether an operator is run on constants. Strides may change also of those that have no values any more."""
+        if not self.computes_constants:
+            return False
         if self._all_real(infos):
             return not self._is_large(func, how, args, kwargs)
         return how is Manner.RUN and changes_strides(func) and infos[0].real

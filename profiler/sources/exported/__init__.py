@@ -6,21 +6,28 @@ instead. Where the graph asks for values, weights are read, as plain bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from profiler import errors
 from profiler.inputs import TensorSpec
+from profiler.limits import REAL_BYTES, TENSOR_BYTES, Budget
+from profiler.records import Tensor as TensorRecord
 from profiler.sources.exported import archive
 from profiler.sources.exported.archive import Held, Program
-from profiler.sources.exported.model import model, without_values
+from profiler.sources.exported.constants import array_of
+from profiler.sources.exported.model import model
 from profiler.sources.exported.sizes import example, solved
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SOURCE = "exported"
 _SMALL = 1 << 16  # bytes of a buffer or constant whose values are read at once: masks and tables of positions
@@ -30,19 +37,36 @@ def load(spec: Spec, feed: Feed) -> Subject:
     if spec.kwargs:
         raise errors.BadSpec(spec.text, f"{spec.target} is built already and takes no arguments")
     program = archive.read(spec.target)
+    try:
+        return _subject(program, spec, feed)
+    except errors.ProfileError:
+        raise
+    except ValueError as error:
+        raise errors.UnreadableModelFile(spec.text, errors.first_line(error)) from error
+    except Exception as error:  # there is no end to what a file can say
+        why = f"{type(error).__name__}: {errors.first_line(error)}"
+        raise errors.UnreadableModelFile(spec.text, why) from error
+
+
+def _subject(program: Program, spec: Spec, feed: Feed) -> Subject:
     given = _given(program, feed, spec.text) if feed.is_given else example(program, feed.batch)
     symbols = solved(program, given, spec.text)
     names = [fed.keyword for fed in program.fed if fed.meta is not None]
     args = tuple(one for one, name in zip(given, names, strict=True) if name is None)
     kwargs = {name: one for one, name in zip(given, names, strict=True) if name is not None}
+    arrays = dict(_arrays(program, Budget(program.path, program.size_bytes)))
+    built = model(program, symbols, arrays, _reader(program), is_real=False)
+    return Subject(built, spec.text, SOURCE, args, kwargs, partial(_rebuilt, program, symbols, given))
+
+
+def _rebuilt(program: Program, symbols: Mapping[str, int], given: Sequence[TensorSpec]) -> nn.Module:
+    """With its weights' values, for a run on real tensors."""
+    cost = Budget(program.path, program.size_bytes)
+    cost.charge(REAL_BYTES, sum(TensorRecord(spec.shape, spec.dtype).size_bytes for spec in given))
     try:
-        built = model(program, symbols, partial(_light, program))
-    except errors.ProfileError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {errors.first_line(error)}"
-        raise errors.UnreadableModelFile(spec.text, why) from error
-    return Subject(built, spec.text, SOURCE, args, kwargs, lambda: model(program, symbols, partial(_read, program)))
+        return model(program, symbols, {}, _reader(program), is_real=True)
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise errors.UnreadableModelFile(program.path, errors.first_line(error)) from error
 
 
 def _given(program: Program, feed: Feed, name: str) -> list[TensorSpec]:
@@ -73,24 +97,44 @@ def _spec(value: Any) -> Any:
 # Weights --------------------------------------------------------------------------------------------------------------
 
 
-def _light(program: Program, held: Held) -> Tensor:
-    """Values only of what is small, and no parameter, as a live model's masks have theirs."""
-    is_small = held.meta.tensor.size_bytes <= _SMALL and held.kind != "parameter"
-    return _values(program, held) if is_small and held.record and not held.is_pickled else without_values(held)
+def _arrays(program: Program, cost: Budget) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Values of what is small, and no parameter: masks, and tables of positions."""
+    for held in program.held:
+        tensor = held.meta.tensor
+        if held.kind != "parameter" and held.record and not held.is_pickled and tensor.size_bytes <= _SMALL:
+            content = archive.content(program.path, held.record, tensor.size_bytes, cost)
+            is_plain = tensor.is_contiguous and len(content) == tensor.size_bytes
+            found = array_of(content, tensor.dtype, tensor.shape) if is_plain else None
+            if found is not None:
+                yield held.value, found
 
 
-def _read(program: Program, held: Held) -> Tensor:
-    if held.record is None or held.is_pickled:
-        why = f"its values are needed, and those of {held.path} are pickled or not there"
-        raise errors.UnreadableModelFile(program.path, why)
-    values = _values(program, held)
-    return nn.Parameter(values, held.meta.trainable) if held.kind == "parameter" else values
+def _reader(program: Program) -> Callable[[Held], Tensor]:
+    cost = Budget(program.path, program.size_bytes)
+
+    def read(held: Held) -> Tensor:
+        if held.record is None or held.is_pickled:
+            why = f"its values are needed, and those of {held.path} are pickled or not there"
+            raise errors.UnreadableModelFile(program.path, why)
+        values = _values(program, held, cost)
+        return nn.Parameter(values, held.meta.trainable) if held.kind == "parameter" else values
+
+    return read
 
 
-def _values(program: Program, held: Held) -> Tensor:
+def _values(program: Program, held: Held, cost: Budget) -> Tensor:
     """From plain bytes."""
-    tensor, content = held.meta.tensor, bytearray(archive.content(program.path, str(held.record)))
+    tensor = held.meta.tensor
+    content = bytearray(archive.content(program.path, str(held.record), _least(tensor), cost))
+    cost.charge(TENSOR_BYTES, tensor.size_bytes)
     dtype = getattr(torch, tensor.dtype)
     if not content:
         return torch.empty(tensor.shape, dtype=dtype)
     return torch.frombuffer(content, dtype=dtype).as_strided(tensor.shape, tensor.strides or ()).clone()
+
+
+def _least(tensor: TensorRecord) -> int:
+    """The bytes from a tensor's first element to its last."""
+    strides = tensor.strides or ()
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, strides, strict=True))
+    return (last + 1) * TensorRecord((), tensor.dtype).size_bytes if tensor.numel else 0

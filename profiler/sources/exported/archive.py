@@ -8,17 +8,19 @@ weights and constants are not read here, and pickled ones nowhere.
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from profiler import errors
+from profiler import errors, files, zips
+from profiler.limits import LARGEST_INTEGER, TENSOR_BYTES, Budget
 from profiler.records import Tensor
 
 _SCHEMA_MAJOR = 8
-_LARGEST_JSON = 1 << 30  # bytes; the graph of a model with 100,000 operators takes a fifth of this
+_DEEPEST = 100  # modules in modules
 # By torch's numbers of dtypes in this schema.
 DTYPES: Mapping[int, str] = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -112,6 +114,7 @@ class Program:
     """A whole exported program. `ranges` are the least and the greatest of each symbol."""
 
     path: str
+    size_bytes: int  # of the file
     graph: Graph
     held: tuple[Held, ...]
     fed: tuple[Fed, ...]
@@ -122,57 +125,84 @@ class Program:
 
 
 def read(path: str) -> Program:
-    """Raises `errors.UnreadableModelFile`."""
+    """Raises `errors.UnreadableModelFile`, or `FileTooCostly`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _program(path, archive)
+        with files.opened(path) as file, zipfile.ZipFile(file) as archive:
+            size = os.fstat(file.fileno()).st_size
+            return _program(path, _Records(archive, zips.records(archive, size), Budget(path, size)))
     except errors.ProfileError:
         raise
     except OSError as error:
         raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
-    except zipfile.BadZipFile as error:
+    except (ValueError, zipfile.BadZipFile) as error:
         raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
+    except KeyError as error:
+        raise errors.UnreadableModelFile(path, f"its JSON has no {errors.first_line(error)}") from None
     except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableModelFile(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
 
 
-def content(path: str, record: str) -> bytes:
-    """The bytes of one record."""
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(record)
+def content(path: str, record: str, size_bytes: int, cost: Budget) -> bytes:
+    """The bytes of one record, which is stored as it is; raises `ValueError` where it is not there, or of another size.
+
+    size_bytes: what the tensor takes that is read from it.
+    """
+    with files.opened(path) as file, zipfile.ZipFile(file) as archive:
+        found = zips.records(archive, cost.size_bytes).get(record)
+        if found is None:
+            raise ValueError(f"it has no record {files.quoted(record)}")
+        if not zips.is_stored(found):
+            raise ValueError(f"{files.quoted(record)} in it is compressed, which torch.export.save does not do")
+        if found.file_size < size_bytes:
+            raise ValueError(f"{files.quoted(record)} has {found.file_size:,} bytes, and {size_bytes:,} are needed")
+        cost.charge(TENSOR_BYTES, found.file_size)
+        return zips.unpacked(archive, found, cost)
 
 
-def _program(path: str, archive: zipfile.ZipFile) -> Program:
-    names = archive.namelist()
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """The records of an archive, and what reading them may cost."""
+
+    archive: zipfile.ZipFile
+    by_name: Mapping[str, zipfile.ZipInfo]
+    cost: Budget
+
+    def json(self, name: str) -> Any:
+        return files.parsed(zips.unpacked(self.archive, self.by_name[name], self.cost), self.cost)
+
+
+def _program(path: str, archive: _Records) -> Program:
+    names = archive.by_name
     models = [name for name in names if re.fullmatch(r"[^/]+/models/[^/]+\.json", name)]
     if len(models) != 1:
         why = "an archive of an older or another kind" if not models else f"it holds {len(models)} models"
         raise errors.UnreadableModelFile(path, f"{why}; torch.export.save makes one with one model")
-    found = _json(archive, models[0])
+    found = archive.json(models[0])
     if found["schema_version"]["major"] != _SCHEMA_MAJOR:
         major = found["schema_version"]["major"]
         raise errors.UnreadableModelFile(path, f"its schema is {major}, and {_SCHEMA_MAJOR} is known; export it again")
     root, name = models[0].split("/models/")
-    records = _records(archive, names, root, name.removesuffix(".json"))
+    records = _records(archive, root, name.removesuffix(".json"))
     module = found["graph_module"]
     graph = _graph(module["graph"])
     specs = module["signature"]["input_specs"]
     return Program(
         path,
+        archive.cost.size_bytes,
         graph,
         tuple(_held(graph, specs, records)),
         tuple(_fed(graph, specs, module["module_call_graph"])),
         tuple("user_output" in spec for spec in module["signature"]["output_specs"]),
-        tuple(str(entry["fqn"]) for entry in module["module_call_graph"]),
-        {name: (r["min_val"], r["max_val"]) for name, r in found["range_constraints"].items()},
+        tuple(_path(entry["fqn"]) for entry in module["module_call_graph"]),
+        {name: (_bound(r["min_val"]), _bound(r["max_val"])) for name, r in found["range_constraints"].items()},
         str(found.get("torch_version", "")),
     )
 
 
-def _json(archive: zipfile.ZipFile, name: str) -> Any:
-    if archive.getinfo(name).file_size > _LARGEST_JSON:
-        raise ValueError(f"{name} is larger than any graph")
-    return json.loads(archive.read(name))
+def _bound(value: Any) -> int | None:
+    if value is not None and type(value) is not int:
+        raise ValueError("the range of a symbol has a bound that is no whole number")
+    return value
 
 
 # The graph ------------------------------------------------------------------------------------------------------------
@@ -206,7 +236,14 @@ def _frames(stack: str | None) -> tuple[Frame, ...] | None:
     rows = [entry.split(",") for entry in stack.split(";")]
     if any(len(row) != 3 or row[0].startswith("_empty_nn_module_stack") for row in rows):
         return None
-    return tuple(Frame(key, path.partition("@")[0], cls) for key, path, cls in rows)
+    return tuple(Frame(key, _path(path.partition("@")[0]), cls) for key, path, cls in rows)
+
+
+def _path(path: Any) -> str:
+    """Of a module, or of what one holds."""
+    if not isinstance(path, str) or path.count(".") >= _DEEPEST:
+        raise ValueError(f"it has modules nested more than {_DEEPEST} deep, or one whose path is no text")
+    return path
 
 
 def _meta(raw: Mapping[str, Any]) -> Meta:
@@ -218,22 +255,28 @@ def _meta(raw: Mapping[str, Any]) -> Meta:
 
 def _size(raw: Mapping[str, Any]) -> Size:
     if "as_int" in raw:
-        return Size(int(raw["as_int"]))
+        return Size(_whole(raw["as_int"]))
     expression = raw["as_expr"]
     hint = (expression.get("hint") or {}).get("as_int")
-    return Size(None if hint is None else int(hint), str(expression["expr_str"]))
+    return Size(None if hint is None else _whole(hint), str(expression["expr_str"]))
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST_INTEGER:
+        raise ValueError(f"a tensor has a size or a stride of {files.quoted(value)}")
+    return value
 
 
 # What it holds and takes ----------------------------------------------------------------------------------------------
 
 
-def _records(archive: zipfile.ZipFile, names: Sequence[str], root: str, model: str) -> dict[str, tuple[str, bool]]:
+def _records(archive: _Records, root: str, model: str) -> dict[str, tuple[str, bool]]:
     """By path in the model: the record with its values, and whether that is pickled."""
     found: dict[str, tuple[str, bool]] = {}
     for folder in ("weights", "constants"):
         config = f"{root}/data/{folder}/{model}_{folder}_config.json"
-        if config in names:
-            for path, payload in _json(archive, config)["config"].items():
+        if config in archive.by_name:
+            for path, payload in archive.json(config)["config"].items():
                 found[str(path)] = f"{root}/data/{folder}/{payload['path_name']}", bool(payload["use_pickle"])
     return found
 
@@ -253,7 +296,7 @@ def _held(graph: Graph, specs: Sequence[Any], records: Mapping[str, tuple[str, b
             name = said["arg"]["name"]
             record, is_pickled = records.get(said[path], (None, False))
             persistent = bool(said.get("persistent", True))
-            yield Held(name, str(said[path]), kind, persistent, graph.tensors[name], record, is_pickled)
+            yield Held(name, _path(said[path]), kind, persistent, graph.tensors[name], record, is_pickled)
         elif tag not in ("user_input", "constant_input"):
             raise ValueError(f"it takes an input of the kind {tag}, which is not a tensor")
 

@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
+from profiler.limits import MODULES, Budget
+from profiler.sources.exported import constants, real
 from profiler.sources.exported.archive import Graph, Held, Node, Program
+from profiler.sources.exported.arithmetic import size_function
+from profiler.sources.exported.operators import check_call, is_check, is_maker, resolve
 from profiler.sources.exported.plan import ModuleCall, Plan, Step, planned
 from profiler.sources.exported.settings import told
 from profiler.sources.exported.sizes import Unsolved, evaluated
-from profiler.sources.exported.values import is_check, names, resolve, size_function, value
+from profiler.sources.exported.values import names, value
 from profiler.trace.layouts import META
 from profiler.trace.modules import is_called
+from profiler.trace.operators import each_tensor
 from profiler.trace.recorder import Recorder
 
 _NOT_TOLD = "torch.nn.modules.module.Module"
@@ -27,7 +33,11 @@ _INLINE = {
     "torch.ops.higher_order.wrap_with_set_grad_enabled": 1,  # the position of the graph among its arguments
     "torch.ops.higher_order.wrap_with_autocast": 4,
 }
+_READING = {"_local_scalar_dense", "item"}
+_MOST_DIMENSIONS = 64
+_AS_IT_IS = object()
 Loader: TypeAlias = Callable[[Held], Tensor]
+Arrays: TypeAlias = Mapping[str, Any]  # of numpy
 
 
 class Part(nn.Module):
@@ -45,34 +55,62 @@ class Exported(Part):
 
     exported_by: str  # a setting, and recorded as such
 
-    def __init__(self, program: Program, symbols: Mapping[str, int]) -> None:
+    def __init__(self, program: Program, symbols: Mapping[str, int], arrays: Arrays, read: Loader) -> None:
         super().__init__()
         self._program = program
         self._symbols = symbols
+        self._arrays = arrays
+        self._read = read
         self._plan = planned(program.graph, {held.value for held in program.held})
         self._constants: dict[str, Tensor] = {}
 
     def forward(self, *given: Any, **named: Any) -> Any:
-        program = self._program
-        run = _Run(self, self._symbols)
+        """On tensors without values, unless the recorder runs everything on real ones."""
+        program, recorder = self._program, _recorder()
+        recorder.computes_constants = False
+        run = _Run(self, self._symbols, recorder.run_real)
         fed = iter((*given, *named.values()))
         for one in program.fed:
-            run.known[one.value] = one.constant if one.meta is None else next(fed)
+            run.known[one.value] = one.constant if one.meta is None else run.feed(one.value, next(fed))
         for held in program.held:
-            run.known[held.value] = self._constants[held.path] if held.kind == "constant" else _get(self, held.path)
+            run.known[held.value] = self._constant(held, run) if held.kind == "constant" else _get(self, held.path)
+            if held.value in self._arrays:
+                run.arrays[held.value] = self._arrays[held.value]
         del given, named, fed
         return run.outputs(self._plan, program.is_output)
 
+    def _constant(self, held: Held, run: _Run) -> Tensor:
+        found = self._constants[held.path]
+        if run.is_real and found.is_meta:
+            with _pop_mode_temporarily():
+                found = self._constants[held.path] = self._read(held)
+        return found
 
-def model(program: Program, symbols: Mapping[str, int], load: Loader) -> Exported:
-    """The program as a module, with weights as `load` gives them."""
+
+def _recorder() -> Recorder:
+    """The one that is active."""
+    with _pop_mode_temporarily() as recorder:
+        assert isinstance(recorder, Recorder)
+        return recorder
+
+
+def model(program: Program, symbols: Mapping[str, int], arrays: Arrays, read: Loader, is_real: bool) -> Exported:
+    """The program as a module.
+
+    arrays: values of small constants, by name. read: a weight with its values; without `is_real`, none has any.
+    """
+    cost = Budget(program.path, program.size_bytes)
     frames = {frame.path: frame.cls for node in _nodes(program.graph) for frame in node.frames or ()}
-    root = Exported(program, symbols)
+    root = Exported(program, symbols, arrays, read)
     root.__class__ = _class(frames.get("", _NOT_TOLD), Exported)
+    for path in dict.fromkeys((*program.modules, *frames)):
+        cost.charge(MODULES, path.count(".") + 1)
     for path in program.modules:
         _module(root, path, frames)
     tied: dict[Any, Tensor] = {}
+    load = read if is_real else without_values
     for held in program.held:
+        cost.charge(MODULES, held.path.count(".") + 1)
         key = held.value if held.record is None else (held.record, held.meta, held.kind)
         _register(root, held, tied.setdefault(key, load(held)), frames)
     root.exported_by = f"torch {program.torch_version}"
@@ -147,12 +185,24 @@ def _get(root: nn.Module, path: str) -> Any:
 
 
 class _Run:
-    """One run of the program: the values that are alive, by name."""
+    """One run of the program: the values that are alive, by name, and arrays of those that are known besides."""
 
-    def __init__(self, root: nn.Module, symbols: Mapping[str, int], known: dict[str, Any] | None = None) -> None:
-        self.known: dict[str, Any] = {} if known is None else known
+    def __init__(self, root: Exported, symbols: Mapping[str, int], is_real: bool) -> None:
+        self.known: dict[str, Any] = {}
+        self.arrays: dict[str, Any] = {}
+        self.is_real = is_real
         self._root = root
         self._symbols = symbols
+        self._cost = Budget(root._program.path, root._program.size_bytes)
+
+    def feed(self, name: str, tensor: Any) -> Any:
+        """An input: integers have values, which the graph may ask for, and none of its operators sees."""
+        if self.is_real or tensor.is_meta:
+            return tensor
+        with _pop_mode_temporarily() as recorder:
+            assert isinstance(recorder, Recorder)
+            self.arrays[name] = tensor.numpy()
+            return recorder.on_meta(tensor)
 
     def outputs(self, plan: Plan, wanted: Sequence[bool] = ()) -> Any:
         """Runs everything; returns what the graph returns, without the buffers that it updates."""
@@ -171,6 +221,7 @@ class _Run:
         del out
         for name in part.dying:
             self.known.pop(name, None)
+            self.arrays.pop(name, None)
 
     def _call_module(self, call: ModuleCall, graph: Graph) -> None:
         module = self._root.get_submodule(call.path)
@@ -189,21 +240,78 @@ class _Run:
             return None
         if node.target in _INLINE:
             return self._inline(node, _INLINE[node.target])
-        function = size_function(node.target) or resolve(node.target)
         args = [
             value(tagged, self.known) for _, tagged, by_name in node.inputs if not by_name and "as_graph" not in tagged
         ]
         kwargs = {name: value(tagged, self.known) for name, tagged, by_name in node.inputs if by_name}
-        if function is None:
+        function = size_function(node.target)
+        if function is not None:
+            return function(*args, **kwargs)
+        operator = resolve(node.target)
+        if operator is None:
             return self._unknown(node, graph, args)
-        return function(*args, **kwargs)
+        check_call(operator, args, kwargs, sum(1 for _ in names(list(node.outputs))))
+        if self.is_real:
+            return self._really(operator, args, kwargs)
+        return self._checked(self._on_meta(node, operator, args, kwargs))
+
+    def _really(self, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        with _pop_mode_temporarily():
+            real.check(operator, args, kwargs, self._cost)
+        return operator(*args, **kwargs)
+
+    def _on_meta(self, node: Node, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result without values; where the operator is one of a few, and those of its arguments are known, with."""
+        if is_maker(operator):
+            kwargs = {**kwargs, "device": META}
+        known = [self._array(tagged) for _, tagged, by_name in node.inputs if not by_name]
+        name = operator._schema.name.partition("::")[2]
+        if name in _READING and known and isinstance(known[0], numpy.ndarray) and known[0].size == 1:
+            _recorder().foreign(str(operator), args, ())
+            return known[0].item()
+        out = operator(*self._selecting(node, args), **kwargs) if name == "index" else operator(*args, **kwargs)
+        if isinstance(out, Tensor) and all(array is not None for array in known):
+            plain = [arg if array is _AS_IT_IS else array for array, arg in zip(known, args, strict=True)]
+            self._keep(node, constants.computed(name, plain, out, self._cost))
+        return out
+
+    def _array(self, tagged: Mapping[str, Any]) -> Any:
+        """A tensor's known values; None where they are not known, and `_AS_IT_IS` for what is no tensor."""
+        if "as_tensor" in tagged:
+            return self.arrays.get(tagged["as_tensor"]["name"])
+        return None if "as_tensors" in tagged or "as_optional_tensors" in tagged else _AS_IT_IS
+
+    def _keep(self, node: Node, array: Any) -> None:
+        made = list(names(list(node.outputs)))
+        if array is not None and len(made) == 1:
+            self.arrays[made[0]] = array
+
+    def _selecting(self, node: Node, args: list[Any]) -> list[Any]:
+        """Of `x[mask]`, where the mask is known, how many it selects is as well."""
+        tagged = [one for name, one, _ in node.inputs if name == "indices"]
+        listed = [*names(tagged)]
+        arrays = [self.arrays.get(name) for name in listed]
+        if len(args) != 2 or not isinstance(args[1], list) or len(args[1]) != len(listed):
+            return args
+        with _pop_mode_temporarily():
+            masks = [
+                torch.from_numpy(array.copy()) if array is not None and array.dtype == bool else index
+                for array, index in zip(arrays, args[1], strict=True)
+            ]
+        return [args[0], masks]
+
+    def _checked(self, out: Any) -> Any:
+        for tensor in each_tensor(out):
+            if tensor.dim() > _MOST_DIMENSIONS:
+                raise ValueError(f"a tensor of {tensor.dim():,} dimensions, and {_MOST_DIMENSIONS} are the most")
+        return out
 
     def _inline(self, node: Node, position: int) -> Any:
         """A graph that is run in place, with gradients on or off, or in mixed precision."""
         before = [value(tagged, self.known) for _, tagged, _ in node.inputs[:position]]
         graph: Graph = node.inputs[position][1]["as_graph"]
         given = [value(tagged, self.known) for _, tagged, _ in node.inputs[position + 1 :]]
-        inner = _Run(self._root, self._symbols, dict(zip(names(list(graph.inputs)), given, strict=True)))
+        inner = self._inner(dict(zip(names(list(graph.inputs)), given, strict=True)))
         del given
         if position == 1:
             return inner.outputs(planned(graph))
@@ -212,6 +320,11 @@ class _Run:
             raise RuntimeError("autocast casts no meta tensors")  # so it is run on real ones
         with torch.autocast("cpu" if kind == "cuda" else kind, dtype, bool(enabled), cached):
             return inner.outputs(planned(graph))
+
+    def _inner(self, known: dict[str, Any]) -> _Run:
+        inner = _Run(self._root, self._symbols, self.is_real)
+        inner.known, inner._cost = known, self._cost
+        return inner
 
     def _unknown(self, node: Node, graph: Graph, args: list[Any]) -> Any:
         """An operator that is not torch's own: what it returned is in the file, and what it costs is not known."""

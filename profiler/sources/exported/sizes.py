@@ -9,16 +9,43 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from profiler import errors
+from profiler.files import quoted
 from profiler.inputs import TensorSpec
+from profiler.limits import LARGEST_INTEGER
 from profiler.sources.exported.archive import Fed, Meta, Program, Size
+
+_LONGEST = 4096  # characters of an expression
+
+
+def _bounded(number: Any) -> Any:
+    """A number that a size may be computed from: none is larger than a tensor, nor has it more decimals than that."""
+    exact = Fraction(number)
+    if abs(exact) > LARGEST_INTEGER or exact.denominator > LARGEST_INTEGER:
+        raise ValueError("a number in it is larger than any tensor")
+    return number
+
+
+def _product(*factors: Any) -> Any:
+    result = Fraction(1)
+    for factor in factors:
+        result = _bounded(result * factor)
+    return result
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if exponent != int(exponent) or abs(exponent) > LARGEST_INTEGER.bit_length():
+        raise ValueError("a power in it is no whole number, or too large")
+    return Fraction(base) ** int(exponent)
+
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "Add": lambda *terms: sum(terms),
-    "Mul": lambda *factors: math.prod(factors),
-    "Pow": lambda base, exponent: base**exponent,
+    "Mul": _product,
+    "Pow": _power,
     "Max": max,
     "Min": min,
     "Mod": lambda a, b: a % b,
@@ -26,9 +53,9 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "FloorDiv": lambda a, b: a // b,
     "CleanDiv": lambda a, b: a // b,
     "CeilDiv": lambda a, b: -(-a // b),
-    "Rational": lambda a, b: a / b,
+    "Rational": lambda a, b: Fraction(a) / Fraction(b),
     "Integer": int,
-    "ToFloat": float,
+    "ToFloat": lambda a: a,
     "FloorToInt": math.floor,
     "CeilToInt": math.ceil,
 }
@@ -38,17 +65,34 @@ class Unsolved(Exception):
     """An expression with a symbol that has no value, or with a function that is not known here."""
 
 
+class Nonsense(ValueError):
+    """An expression that is none, or whose number is no size."""
+
+
 def evaluated(size: Size, symbols: Mapping[str, int]) -> int:
-    """A size's number for these values of its symbols."""
+    """A size's number for these values of its symbols; raises `Nonsense`, or `Unsolved`."""
     if size.expression is None:
         assert size.number is not None
         return size.number
-    return int(_value(ast.parse(size.expression, mode="eval").body, symbols))
+    try:
+        number: int = math.floor(_value(_parsed(size.expression), symbols))
+        return number
+    except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
+        raise Nonsense(f"{quoted(size.expression)} is no size: {errors.first_line(error)}") from None
+
+
+def _parsed(expression: str) -> ast.expr:
+    if len(expression) > _LONGEST:
+        raise Nonsense(f"a size is an expression of {len(expression):,} characters, and {_LONGEST:,} are the most")
+    try:
+        return ast.parse(expression, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last is what its stack says when it is full
+        raise Nonsense(f"{quoted(expression)} is no expression of sizes") from None
 
 
 def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return node.value
+        return _bounded(Fraction(node.value))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, symbols)
     if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.Attribute)):
@@ -61,7 +105,7 @@ def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
         return found
     if name not in _FUNCTIONS:
         raise Unsolved
-    return _FUNCTIONS[name](*(_value(argument, symbols) for argument in node.args))
+    return _bounded(_FUNCTIONS[name](*(_value(argument, symbols) for argument in node.args)))
 
 
 def _symbol(node: ast.expr) -> str | None:
@@ -73,7 +117,7 @@ def _symbol(node: ast.expr) -> str | None:
 
 
 def _lone(size: Size) -> str | None:
-    return None if size.expression is None else _symbol(ast.parse(size.expression, mode="eval").body)
+    return None if size.expression is None else _symbol(_parsed(size.expression))
 
 
 # What is fed ----------------------------------------------------------------------------------------------------------
@@ -118,6 +162,8 @@ def _check(fed: Fed, spec: TensorSpec, symbols: Mapping[str, int], model: str) -
             wanted = evaluated(size, symbols)
         except Unsolved:
             continue
+        except Nonsense as error:
+            raise errors.UnreadableModelFile(model, str(error)) from None
         if wanted != number:
             how = "fixed at" if size.expression is None else "here"
             raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} {how} {wanted}, not {number}")

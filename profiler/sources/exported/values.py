@@ -1,13 +1,10 @@
-"""Arguments of an exported graph's operators, from tagged JSON to what torch takes, and the functions they go to.
+"""Arguments of an exported graph's operators, from tagged JSON to what torch takes.
 
-Only operators of torch's own libraries, and arithmetic on sizes, are ever called for a file; see `resolve`.
+Which function a name means, and whether it may be called, is in `operators` and `arithmetic`.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -24,57 +21,6 @@ _MEMORY_FORMATS = {
 _PLAIN = {
     "as_int", "as_ints", "as_string", "as_strings", "as_bool", "as_bools", "as_int_lists",
 }  # fmt: skip
-_LIBRARIES = {"aten", "prims", "torchvision"}
-_KEPT_OUT = {"from_file"}  # opens a file by its name
-_SIZES: Mapping[str, Callable[..., Any]] = {
-    "torch.ops.aten.sym_size.int": lambda tensor, dim: tensor.shape[dim],
-    "torch.ops.aten.sym_stride.int": lambda tensor, dim: tensor.stride(dim),
-    "torch.ops.aten.sym_numel.default": lambda tensor: tensor.numel(),
-    "torch.ops.aten.sym_storage_offset.default": lambda tensor: tensor.storage_offset(),
-    "torch.sym_float": float,
-    "torch.sym_int": int,
-    "torch.sym_max": max,
-    "torch.sym_min": min,
-    "torch.sym_not": operator.not_,
-    "torch.sym_ite": lambda condition, then, other: then if condition else other,
-    "torch._sym_sqrt": math.sqrt,
-    "math.floor": math.floor,
-    "math.ceil": math.ceil,
-    "math.trunc": math.trunc,
-    "builtins.round": round,
-    **{
-        f"_operator.{name}": getattr(operator, name)
-        for name in (
-            "add", "sub", "mul", "truediv", "floordiv", "mod", "neg", "pos", "and_", "or_", "not_", "eq", "ne", "lt",
-            "le", "gt", "ge",
-        )
-    },
-}  # fmt: skip
-# What compilers check or are told about sizes; nothing is computed.
-_CHECKS = {
-    "_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range", "_functional_assert_async",
-    "sym_constrain_range_for_size", "_functional_sym_constrain_range", "_functional_sym_constrain_range_for_size",
-    "_functional_assert_scalar",
-}  # fmt: skip
-
-
-def size_function(target: str) -> Callable[..., Any] | None:
-    """Arithmetic on sizes, which is no operator call."""
-    return _SIZES.get(target)
-
-
-def is_check(target: str) -> bool:
-    match = re.fullmatch(r"torch\.ops\.aten\.(\w+)\.\w+", target)
-    return match is not None and match[1] in _CHECKS
-
-
-def resolve(target: str) -> Any:
-    """The operator of that name, of torch's own libraries; None for any other."""
-    match = re.fullmatch(r"torch\.ops\.(\w+)\.(\w+)\.(\w+)", target)
-    if match is None or match[1] not in _LIBRARIES or match[2] in _KEPT_OUT:
-        return None
-    found = getattr(getattr(getattr(torch.ops, match[1]), match[2], None), match[3], None)
-    return found if isinstance(found, torch._ops.OpOverload) else None
 
 
 def value(tagged: Mapping[str, Any], known: Mapping[str, Any]) -> Any:

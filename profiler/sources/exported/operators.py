@@ -1,0 +1,165 @@
+"""Which operators is a file allowed to have run, on tensors without values?
+
+Those of torch's own libraries that make tensors of tensors: their schema says so. None that prints, opens, resizes
+memory or looks at it, and of the private ones those alone that exporters write. Whatever else a graph holds is unknown,
+with the shapes that the file gives, and never called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from profiler.files import quoted
+
+_LIBRARIES = {"aten", "prims", "torchvision"}
+_PRIVATE = {
+    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_cdist_forward", "_conj", "_conj_physical", "_convolution",
+    "_ctc_loss", "_embedding_bag", "_euclidean_dist", "_fft_c2c", "_fft_c2r", "_fft_r2c",
+    "_fused_rms_norm", "_grouped_mm", "_int_mm", "_linalg_det", "_linalg_eigh", "_linalg_slogdet", "_linalg_solve_ex",
+    "_linalg_svd", "_local_scalar_dense", "_log_softmax", "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training", "_native_multi_head_attention", "_neg_view", "_pdist_forward",
+    "_prelu_kernel", "_reshape_alias", "_safe_softmax", "_scaled_dot_product_attention_math",
+    "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu", "_scaled_mm",
+    "_shape_as_tensor", "_softmax", "_thnn_fused_gru_cell", "_thnn_fused_lstm_cell", "_to_copy", "_trilinear",
+    "_unsafe_index", "_unsafe_index_put", "_unsafe_view", "_upsample_bicubic2d_aa", "_upsample_bilinear2d_aa",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "_weight_int4pack_mm",
+    "_weight_int8pack_mm", "_weight_norm",
+}  # fmt: skip
+# Not on tensors' values alone, or in more steps than its arguments are long.
+_KEPT_OUT = {
+    "block_diag", "cartesian_prod", "chain_matmul", "combinations", "data", "from_file", "linalg_multi_dot",
+    "pin_memory", "record_stream", "rename", "rename_", "requires_grad_", "resize", "resize_", "resize_as_", "set_",
+    "set_data", "trace_backward",
+}  # fmt: skip
+_NUMBERS = {"_local_scalar_dense", "item"}  # what they return is no tensor
+# Of which arguments are made. No file can hold a generator, so none is ever passed.
+_PLAIN = {"int", "bool", "float", "str", "number", "Tensor", "Device", "Generator"}
+
+# What compilers check or are told about sizes; nothing is computed.
+_CHECKS = {
+    "_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range", "_functional_assert_async",
+    "sym_constrain_range_for_size", "_functional_sym_constrain_range", "_functional_sym_constrain_range_for_size",
+    "_functional_assert_scalar",
+}  # fmt: skip
+
+
+# Their kernels for tensors without values read past the end of a shape of one dimension.
+_OVERLOADS_KEPT_OUT = {"mm.dtype", "bmm.dtype", "addmm.dtype", "baddbmm.dtype"}
+
+
+def is_check(target: str) -> bool:
+    match = re.fullmatch(r"torch\.ops\.aten\.(\w+)\.\w+", target)
+    return match is not None and match[1] in _CHECKS
+
+
+def resolve(target: str) -> Any:
+    """The operator of that name that may be called; None for any other."""
+    match = re.fullmatch(r"torch\.ops\.(\w{1,80})\.(\w{1,80})\.(\w{1,80})", target)
+    if match is None or match[1] not in _LIBRARIES:
+        return None
+    packet = getattr(getattr(torch.ops, match[1]), match[2], None)
+    found = getattr(packet, match[3], None)
+    return found if isinstance(found, torch._ops.OpOverload) and _is_plain(found, match[2]) else None
+
+
+def _is_plain(operator: Any, name: str) -> bool:
+    if f"{name}.{operator._overloadname}" in _OVERLOADS_KEPT_OUT:
+        return False
+    if name in _KEPT_OUT or (name.startswith("_") and name not in _PRIVATE):
+        return False
+    schema = operator._schema
+    written = [at for at, argument in enumerate(schema.arguments) if _is_written(argument)]
+    if written not in ([], [0]) or not all(_words(str(argument.type)) <= _PLAIN for argument in schema.arguments):
+        return False
+    returned = [str(result.type) for result in schema.returns]
+    return name in _NUMBERS or (bool(returned) and all(kind in ("Tensor", "List[Tensor]") for kind in returned))
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def _words(kind: str) -> set[str]:
+    """The types in a schema's type: `Optional[List[int]]` is made of int."""
+    return set(re.findall(r"\w+", kind)) - {"Optional", "List"}
+
+
+def is_maker(operator: Any) -> bool:
+    """Whether it makes tensors on a device that it is told."""
+    return any(argument.name == "device" for argument in operator._schema.arguments)
+
+
+# What a call is given ------------------------------------------------------------------------------------------------
+
+_REPEATED, _MOST_TIMES = {"aten::diff", "aten::matrix_power", "aten::linalg_matrix_power"}, 1000
+_ENUMERATIONS: Mapping[str, type] = {
+    "ScalarType": torch.dtype,
+    "MemoryFormat": torch.memory_format,
+    "Layout": torch.layout,
+}
+
+
+def check_call(operator: Any, args: Sequence[Any], named: Mapping[str, Any], expected: int) -> None:
+    """Raise `ValueError` before an operator is given what its schema lets pass, and its kernel does not look at.
+
+    expected: as many tensors as the graph has names for.
+    """
+    arguments = operator._schema.arguments
+    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | dict(named)
+    for argument in arguments:
+        kind = _ENUMERATIONS.get(str(argument.real_type).removeprefix("Optional[").removesuffix("]"))
+        value = given.get(argument.name)
+        if kind is not None and value is not None and not isinstance(value, kind):
+            raise ValueError(f"{operator} is given {quoted(value)} for its {argument.name}")
+    times = given.get("n")
+    if operator._schema.name in _REPEATED and type(times) is int and abs(times) > _MOST_TIMES:
+        raise ValueError(f"{operator} is asked to go over its tensor {times:,} times")
+    _check_pieces(operator, given, expected)
+
+
+# Operators that take a tensor apart -----------------------------------------------------------------------------------
+
+_MOST_DIMENSIONS = 64
+_AS_MANY_AS_GIVEN = {"atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "meshgrid"}
+
+
+def _check_pieces(operator: Any, given: Mapping[str, Any], expected: int) -> None:
+    """No more tensors than the graph has names for: there may be a view for each element."""
+    if all(str(result.type) != "List[Tensor]" for result in operator._schema.returns):
+        return
+    name = operator._schema.name.partition("::")[2]
+    found = _pieces(name, given)
+    if found > max(expected, 1):
+        raise ValueError(f"{name} gives {found:,} tensors, and the graph has names for {expected:,}")
+
+
+def _pieces(name: str, given: Mapping[str, Any]) -> int:
+    tensor, dim = given.get("self"), given.get("dim", 0)
+    sizes = given.get("split_size", given.get("split_sizes", given.get("indices", given.get("indices_or_sections"))))
+    if name in _AS_MANY_AS_GIVEN:
+        several = given.get("tensors", ())
+        if len(several) > _MOST_DIMENSIONS:
+            raise ValueError(f"{name} takes {len(several):,} tensors, and {_MOST_DIMENSIONS} are the most")
+        return len(several)
+    if isinstance(sizes, (list, tuple)):
+        return len(sizes) + ("indices" in given)
+    if name in ("split", "unsafe_split", "split_copy"):
+        return -(-_length(tensor, dim) // max(int(sizes or 1), 1))
+    if name in ("unbind", "unbind_copy"):
+        return _length(tensor, dim)
+    if name in ("chunk", "unsafe_chunk"):
+        return min(int(given["chunks"]), _length(tensor, dim))
+    if name in ("tensor_split", "hsplit", "vsplit", "dsplit"):
+        return int(given["sections"])
+    raise ValueError(f"{name} gives a list of tensors, of which it is not known how many")
+
+
+def _length(tensor: Any, dim: Any) -> int:
+    if not isinstance(tensor, torch.Tensor):
+        raise ValueError("what is no tensor is taken apart")
+    return tensor.shape[dim] if tensor.shape else 1
