@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with interruptible():
             status = _app(args=flags.with_defaults(arguments), prog_name="profile-model", standalone_mode=False)
-        if sys.stdout is not None:
+        with suppress(AttributeError, ValueError):  # closed by the shell, or by a model's code
             sys.stdout.flush()
     except errors.ProfileError as error:
         return _refuse(str(error), error.status)

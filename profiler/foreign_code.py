@@ -16,6 +16,7 @@ from typing import Any
 
 from profiler import errors, watching
 from profiler.processes import die_with
+from profiler.writing import mend_streams
 
 _was_interrupted = False
 
@@ -42,9 +43,12 @@ def at_work(model: str) -> Iterator[None]:
             raise
         raise errors.ModelStopped(model, error) from error
     finally:
+        _end_copies()
         sys.stdout, sys.stderr = streams
+        mend_streams()
         _return_to(folder)
-        _end()
+        if watching.board is not None:
+            watching.board.pause()
 
 
 def _begin(model: str) -> None:
@@ -58,13 +62,10 @@ def _begin(model: str) -> None:
         raise errors.ModelEnded(model, board.ended[number])
 
 
-def _end() -> None:
-    board = watching.board
-    if board is None:
-        return
-    if os.getpid() != board.process:
-        os._exit(watching.CANNOT_RUN)  # a copy of this process that a model's code made, and let go on
-    board.pause()
+def _end_copies() -> None:
+    """A copy of this process that a model's code made, and that goes on, has no business behind that code."""
+    if watching.board is not None and os.getpid() != watching.board.process:
+        os._exit(watching.CANNOT_RUN)  # before it touches a stream that it may have inherited locked
 
 
 def _folder() -> str | None:

@@ -90,7 +90,7 @@ def apart() -> Iterator[None]:
     results, spare = _on_a_descriptor_of_its_own(sys.stdout), _copy(2)
     _results, _is_apart, _spare_stderr = results or sys.stdout, True, spare
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(_another(sys.stderr)):
             yield
     finally:
         _results, _is_apart, _spare_stderr = before
@@ -98,6 +98,41 @@ def apart() -> Iterator[None]:
             _put_back(results, 1)
         if spare is not None:
             os.close(spare)
+
+
+def mend_streams() -> None:
+    """Give the next model streams that work, where the code of one has closed or replaced them."""
+    if not _is_apart or _spare_stderr is None:
+        return
+    with suppress(OSError):
+        os.dup2(_spare_stderr, 2)
+    if _results is not None and _is_closed_or_not_1(_results):
+        with suppress(OSError):
+            os.dup2(_spare_stderr, 1)
+    if sys.stderr is not None and sys.stderr.closed:
+        sys.stderr = _on_standard_error()
+    if sys.stdout is not None and sys.stdout.closed:
+        sys.stdout = _another(sys.stderr)
+
+
+def _is_closed_or_not_1(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() != 1
+    except (OSError, ValueError):
+        return True
+
+
+def _another(stream: TextIO | None) -> TextIO | None:
+    """A stream to the same place, which may be closed; the same where it is no descriptor's, as in a notebook."""
+    try:
+        is_plain = stream is not None and stream.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return stream
+    return _on_standard_error() if is_plain else stream
+
+
+def _on_standard_error() -> TextIO:
+    return open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
 
 
 def _on_a_descriptor_of_its_own(stream: TextIO | None) -> TextIO | None:
