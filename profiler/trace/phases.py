@@ -20,7 +20,6 @@ from profiler.conditions import AS_IT_IS, Conditions
 from profiler.inputs import TensorSpec
 from profiler.records import Trace
 from profiler.trace import cache
-from profiler.trace.prepare import prepared
 from profiler.trace.run import run
 from profiler.trace.subject import Subject
 
@@ -33,13 +32,13 @@ class Phases:
     """A model and its prompt. `decode` comes after `prefill`, as often as tokens are wanted."""
 
     def __init__(self, subject: Subject, under: Conditions = AS_IT_IS) -> None:
-        self._subject = subject if under == AS_IT_IS else prepared(subject, under)
-        self._said = under.said()
+        self._subject = subject
+        self._under = under
         self._next: Subject | None = None
         self.context = 0  # tokens a sequence that were read so far
 
     def prefill(self) -> Trace:
-        found, output = run(self._subject)
+        found, output = run(self._subject, self._under)
         ids = _ids(self._subject)
         self._next = None if ids is None else _following(self._subject, ids, output)
         self.context = 0 if ids is None else int(ids.shape[-1])
@@ -49,7 +48,7 @@ class Phases:
         """One step; raises `errors.NoDecode` where the model gave nothing to go on from."""
         if self._next is None:
             raise errors.NoDecode(self._subject.name)
-        found, output = run(self._next)
+        found, output = run(self._next, self._under)
         kept = cache.returned(output)
         if kept is None:
             raise errors.NoDecode(self._subject.name)
@@ -64,7 +63,7 @@ class Phases:
         return other
 
     def _known(self, found: Trace, said: Mapping[str, Any]) -> Trace:
-        return dataclasses.replace(found, asked={**found.asked, **self._said, **said})
+        return dataclasses.replace(found, asked={**found.asked, **said})
 
 
 def length(subject: Subject) -> int:

@@ -1,10 +1,11 @@
-"""The model and its inputs as the conditions want them. The user's own model is never changed: a copy of it is."""
+"""The model and its inputs as the conditions want them. The user's own weights are never changed: others stand in."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
@@ -17,12 +18,16 @@ from profiler.inputs import TensorSpec
 from profiler.trace.arrange import arrange
 from profiler.trace.feed import map_leaves, on_meta, once
 from profiler.trace.layouts import META
+from profiler.trace.standins import StandIns
 from profiler.trace.subject import Subject
 
 
-def prepared(subject: Subject, under: Conditions) -> Subject:
-    """The subject to be run under these conditions, on a copy of its model."""
-    rebuild = _rebuild(subject)
+def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
+    """The subject to be run under these conditions, until `after` brings its model back."""
+    stand_ins = None if _is_scripted(subject.model) else StandIns(subject.model)
+    if stand_ins is not None:
+        after.callback(stand_ins.end)
+    rebuild = _rebuild(subject, stand_ins)
 
     def arranged(model: nn.Module) -> nn.Module:
         if under.dtype is not None:
@@ -34,7 +39,7 @@ def prepared(subject: Subject, under: Conditions) -> Subject:
     cast = _cast_to(under.dtype)
     return dataclasses.replace(
         subject,
-        model=arranged(without_weights(subject)),
+        model=arranged(_without_weights(subject, stand_ins)),
         args=map_leaves(cast, subject.args),
         kwargs=map_leaves(cast, dict(subject.kwargs)),
         rebuild=None if rebuild is None else lambda: arranged(rebuild()),
@@ -55,28 +60,36 @@ def _cast_to(name: str | None) -> Callable[[Any], Any]:
     return once(cast)
 
 
-def _rebuild(subject: Subject) -> Callable[[], nn.Module] | None:
-    """A model with values, for engines that want them: a copy of the user's own where it has some."""
+def _rebuild(subject: Subject, stand_ins: StandIns | None) -> Callable[[], nn.Module] | None:
+    """A model with values, for engines that want them: the user's own on copies of its weights where it has some."""
     model = subject.model
     if subject.rebuild is not None or any(weight.is_meta for weight in chain(model.parameters(), model.buffers())):
         return subject.rebuild
-    return lambda: copy.deepcopy(model)
+
+    def rebuilt() -> nn.Module:
+        if stand_ins is None:
+            return copy.deepcopy(model)
+        stand_ins.copies()
+        return model
+
+    return rebuilt
 
 
-def without_weights(subject: Subject) -> nn.Module:
-    """A copy of the subject's model with parameters on the meta device; what else it holds is copied as it is."""
+def _without_weights(subject: Subject, stand_ins: StandIns | None) -> nn.Module:
+    """The subject's model with parameters on the meta device; a copy of it where it is scripted."""
+    if stand_ins is not None:
+        stand_ins.empty()
+        return subject.model
     held: dict[int, Any] = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in subject.model.parameters()}
-    held |= {id(t): _empty(t) for t in _computed(subject.model)}
     try:
         return copy.deepcopy(subject.model, held)
     except Exception as error:
         raise errors.CannotBeCast(subject.name, error) from error
 
 
-def _computed(model: nn.Module) -> Iterator[Tensor]:
-    """Tensors that a module keeps of an earlier pass, with the graph that they come from: torch copies none such."""
-    for module in model.modules():
-        yield from (value for value in vars(module).values() if isinstance(value, Tensor) and not value.is_leaf)
+def _is_scripted(model: nn.Module) -> bool:
+    """Whether some module keeps what it has registered where Python does not get at it."""
+    return any(isinstance(module, torch.jit.ScriptModule) for module in model.modules())
 
 
 def _empty(tensor: Tensor) -> Tensor:

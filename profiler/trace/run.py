@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -54,7 +54,7 @@ def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> t
 
 
 def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
-    with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False):  # whatever the caller is in
+    with _one_at_a_time, uncollected(), _uncompiled(), torch.inference_mode(False), ExitStack() as after:
         operators.keep_up()
         memo.keep_up()
         structure = Structure(subject.model)
@@ -63,7 +63,7 @@ def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]
             structure = Structure(subject.model)
         weighed = _weighed(subject) if under.zeros else None
         if under.needs_copy:
-            subject = prepared(subject, under)
+            subject = prepared(subject, under, after)
             structure = Structure(subject.model)
         try:
             if real:
@@ -71,6 +71,7 @@ def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]
             found, output = _attempt(subject, structure, under, real=False)
         except NeedsValues as reason:
             found, output = _attempt(subject, Structure(_with_values(subject, reason)), under, real=True)
+        after.close()  # the weights that are looked at are the model's own again
         return found if weighed is None else _with_zeros(found, weighed), output
 
 

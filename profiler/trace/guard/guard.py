@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from profiler.trace.guard.classes import Classes, Program, own_classes
 from profiler.trace.guard.failures import Failures, uninterrupted
+from profiler.trace.guard.leftovers import take
 from profiler.trace.guard.modules import Modules
 from profiler.trace.guard.objects import Objects
 from profiler.trace.guard.randomness import RandomStates
@@ -38,6 +39,8 @@ class Guard:
         self._tensors = Tensors()
         self._values = Values(self._tensors)
         self.before_write = self._values.before_write
+        self._modules = modules
+        self._objects = objects
         # Modes first, since putting back a weight takes operators; then what holds the weights; then the weights.
         self.steps: tuple[Step, ...] = (
             stacks,
@@ -62,6 +65,22 @@ class Guard:
             self._tensors.keep(tensor, layout)
             if with_values and not isinstance(tensor, nn.Parameter):
                 self.before_write(tensor)
+
+    def holders(self) -> Iterator[Any]:
+        """The dicts and lists of the model that may hold its weights: attributes, registries, and what is in them."""
+        for module in self._modules:
+            yield module.__dict__
+            if isinstance(module._parameters, dict):
+                yield module._parameters
+        yield from self._objects.reached.dicts
+        yield from self._objects.reached.lists
+
+    def take(self, tensors: list[Tensor], new: set[int]) -> None:
+        """Take tensors of a run from whoever still holds them; `new` are ids of what was made since it began."""
+        failures = Failures()
+        with uninterrupted():
+            failures.attempt("tensors of the run", take, tensors, new, self.program, failures)
+        failures.tell()
 
     def restore(self) -> None:
         """Raises `errors.NotRestored`, after all else is put back, where something could not be."""

@@ -84,15 +84,21 @@ class Leftovers:
         """
         young = gc.get_objects(0)
         kinds = {kind for kind in set(map(type, young)) if issubclass(kind, Tensor)}
-        kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)] if kinds else []
+        earlier = self._earlier
+        kept = [weakref.ref(o) for o in young if type(o) in kinds and id(o) not in earlier and is_ours(o)]
         if not kept:
             return
-        new = set(map(id, young)) - self._earlier
+        new = set(map(id, young)) - earlier
         del young
         gc.collect(0)  # most are held by circles that nobody else holds
         tensors = [tensor for tensor in (reference() for reference in kept) if tensor is not None]
         if tensors:
-            _Clearing(new, program, failures).clear(tensors)
+            take(tensors, new, program, failures)
+
+
+def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) -> None:
+    """Take tensors from whatever was there before and holds them; `new` are the ids of what was not."""
+    _Clearing(new, program, failures).clear(tensors)
 
 
 class _Clearing:
