@@ -229,9 +229,9 @@ def _read_weight(module: int, name: str, tensor: Tensor, *rest: Any) -> Weight:
     return weight._replace(packing=Packing(str(form), None if shape is None else tuple(map(int, shape))))
 
 
-def _caller(functions: Sequence[Any], is_sign: Any, is_enclosed: Any = False) -> Caller:
-    """The last is not in archives of before it was known."""
-    return Caller(tuple(map(str, functions)), bool(is_sign), bool(is_enclosed))
+def _caller(functions: Sequence[Any], is_sign: Any, is_enclosed: Any = False, source: Any = None) -> Caller:
+    """The last two are not in archives of before they were known."""
+    return Caller(tuple(map(str, functions)), bool(is_sign), bool(is_enclosed), None if source is None else str(source))
 
 
 def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:

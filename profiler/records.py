@@ -118,17 +118,24 @@ class Signature:
     inside_bytes: int = 0
 
 
+METHOD = "torch.Tensor"
+KEPT = ""
+
+
 class Caller(NamedTuple):
     """How the model's code came to an operator.
 
     `functions` are the Python functions of `torch.nn.functional` and `torch.functional` between the two, innermost
     first; `is_sign` is whether the code has a sign there, such as `@` or `+`, and not a call. `is_enclosed` is whether
-    all this is inside of a `torch.autograd.Function` that the model's code applies.
+    all this is inside of a `torch.autograd.Function` that the model's code applies. `source` is where the code looked
+    the outermost function up as it called it: a module's name, `METHOD` where it is a tensor's method, `KEPT` where it
+    was bound before, by an import of the name, as an attribute or in a partial; None where that is not known.
     """
 
     functions: tuple[str, ...]
     is_sign: bool
     is_enclosed: bool = False
+    source: str | None = None
 
 
 class Call(NamedTuple):

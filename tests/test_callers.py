@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import matmul as named_matmul
 from torch import nn
+from torch.nn.functional import softmax as named_softmax
 
 from profiler import profile
 from profiler.conventions.events import needed_calls, operators, running_modules, traced_operators
-from profiler.records import Caller, Trace
+from profiler.records import KEPT, METHOD, Caller, Trace
 
 X = (4, 4)
+F_ = "torch.nn.functional"
 
 
 class Of(nn.Module):
@@ -38,26 +43,34 @@ def callers(found: Trace) -> dict[str, Caller]:
 
 CALLERS: dict[str, tuple[Callable[[torch.Tensor], Any], str, Caller]] = {
     "sign": (lambda x: x + x, "add", Caller((), True)),
-    "function": (lambda x: torch.add(x, x), "add", Caller((), False)),
-    "method": (lambda x: x.add(x), "add", Caller((), False)),
-    "in place": (lambda x: x.clone().add_(1), "add_", Caller((), False)),
-    "in-place sign": (lambda x: x.clone().__iadd__(1), "add_", Caller((), False)),
+    "function": (lambda x: torch.add(x, x), "add", Caller((), False, source="torch")),
+    "method": (lambda x: x.add(x), "add", Caller((), False, source=METHOD)),
+    "in place": (lambda x: x.clone().add_(1), "add_", Caller((), False, source=METHOD)),
+    "in-place sign": (lambda x: x.clone().__iadd__(1), "add_", Caller((), False, source=KEPT)),
     "matrix sign": (lambda x: x @ x, "matmul", Caller((), True)),
-    "matrix function": (lambda x: torch.matmul(x, x), "matmul", Caller((), False)),
+    "matrix function": (lambda x: torch.matmul(x, x), "matmul", Caller((), False, source="torch")),
     "minus": (lambda x: -x, "neg", Caller((), True)),
     "reflected": (lambda x: 1 - x, "rsub", Caller((), True)),
     "comparison": (lambda x: x < 1, "lt", Caller((), True)),
     "power": (lambda x: x**2, "pow", Caller((), True)),
-    "function in Python": (lambda x: F.softmax(x, -1), "softmax", Caller(("softmax",), False)),
-    "method of the same name": (lambda x: x.softmax(-1), "softmax", Caller((), False)),
-    "function that is not in Python": (F.gelu, "gelu", Caller((), False)),
-    "dispatched by a flag": (lambda x: F.max_pool2d(x[None], 2), "max_pool2d", Caller(("_max_pool2d",), False)),
+    "function in Python": (lambda x: F.softmax(x, -1), "softmax", Caller(("softmax",), False, source=F_)),
+    "method of the same name": (lambda x: x.softmax(-1), "softmax", Caller((), False, source=METHOD)),
+    "function that is not in Python": (lambda x: F.gelu(x, approximate="tanh"), "gelu", Caller((), False, source=F_)),
+    "dispatched by a flag": (
+        lambda x: F.max_pool2d(x[None], 2),
+        "max_pool2d",
+        Caller(("_max_pool2d",), False, source=F_),
+    ),
     "function inside a function": (
         lambda x: F.upsample(x[None, None], scale_factor=2),
         "upsample_nearest2d",
-        Caller(("interpolate", "upsample"), False),
+        Caller(("interpolate", "upsample"), False, source=F_),
     ),
-    "of torch.functional": (lambda x: torch.einsum("ij,jk->ik", x, x), "einsum", Caller(("einsum",), False)),
+    "of torch.functional": (
+        lambda x: torch.einsum("ij,jk->ik", x, x),
+        "einsum",
+        Caller(("einsum",), False, source="torch"),
+    ),
 }
 
 
@@ -70,9 +83,9 @@ def test_callers(function: Callable[[torch.Tensor], Any], operator: str, expecte
 def test_functions_that_a_layer_goes_through() -> None:
     found = trace(nn.Sequential(nn.ReLU(), nn.Softmax(-1), nn.Sigmoid()))
     assert callers(found) == {
-        "aten.relu": Caller(("relu",), False),
-        "aten.softmax": Caller(("softmax",), False),
-        "aten.sigmoid": Caller((), False),
+        "aten.relu": Caller(("relu",), False, source=F_),
+        "aten.softmax": Caller(("softmax",), False, source=F_),
+        "aten.sigmoid": Caller((), False, source="torch"),
     }
 
 
@@ -88,14 +101,146 @@ def test_what_is_inside_of_a_function_with_a_gradient_of_its_own() -> None:
     layer = nn.Linear(4, 4)
     found = trace(lambda x: layer(Doubled.apply(layer(x), layer)).sigmoid())  # type: ignore[no-untyped-call]
     assert [(op.short, op.caller) for op in operators(found)] == [
-        ("linear", Caller((), False)),
-        ("linear", Caller((), False, is_enclosed=True)),
-        ("relu", Caller(("relu",), False, is_enclosed=True)),
+        ("linear", Caller((), False, source=F_)),
+        ("linear", Caller((), False, is_enclosed=True, source=F_)),
+        ("relu", Caller(("relu",), False, is_enclosed=True, source=F_)),
         ("mul", Caller((), True, is_enclosed=True)),
-        ("linear", Caller((), False)),
-        ("sigmoid", Caller((), False)),
+        ("linear", Caller((), False, source=F_)),
+        ("sigmoid", Caller((), False, source=METHOD)),
     ]
     assert [op.short for op in traced_operators(found)] == ["linear", "linear", "sigmoid"]
+
+
+# Where the code took a function from ----------------------------------------------------------------------------------
+
+
+class Holds(nn.Module):
+    """Functions in every place that a module has for them."""
+
+    in_class = staticmethod(F.softmax)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act, self.softmax, self.functions = F.softmax, F.softmax, {"softmax": F.softmax}
+        self.partial = functools.partial(F.softmax, dim=-1)
+        self.torch, self.stage = torch, nn.Linear(4, 4)
+        self.stage.act = F.softmax  # type: ignore[assignment]
+
+    def default(self, x: torch.Tensor, act: Callable[..., Any] = F.softmax) -> Any:
+        return act(x, -1)
+
+
+HOLDS = Holds()
+ACTIVATIONS = {"softmax": F.softmax, "matmul": torch.matmul}
+
+
+def closure() -> Callable[[torch.Tensor], Any]:
+    act, functional = F.softmax, F
+    return lambda x: act(functional.softmax(x, -1) @ x, -1)
+
+
+def imported_here(x: torch.Tensor) -> Any:
+    import torch.nn.functional as here
+
+    return here.softmax(x, -1)
+
+
+def named_here(x: torch.Tensor) -> Any:
+    from torch.nn.functional import softmax as imported
+
+    return imported(x, -1)
+
+
+def unpacked(x: torch.Tensor) -> Any:
+    return F.softmax(*(x, -1))
+
+
+def by_names(x: torch.Tensor) -> Any:
+    return torch.nn.functional.softmax(dim=-1, input=x + x.sum(-1).softmax(-1))
+
+
+SOFTMAX: dict[str, tuple[Callable[[torch.Tensor], Any], str | None]] = {
+    "an alias of the module": (lambda x: F.softmax(x, -1), F_),
+    "the module's whole name": (lambda x: torch.nn.functional.softmax(x, -1), F_),
+    "the module from its package": (lambda x: nn.functional.softmax(x, -1), F_),
+    "imported in the function": (imported_here, F_),
+    "with a star": (unpacked, F_),
+    "with names, and calls inside": (by_names, F_),
+    "in an expression": (lambda x: 2 * F.softmax(x, -1) + x, F_),
+    "twice on a line": (lambda x: F.softmax(x, -1) + named_softmax(x, -1), F_),
+    "an imported name": (lambda x: named_softmax(x, -1), KEPT),
+    "a name imported in the function": (named_here, KEPT),
+    "an attribute": (lambda x: HOLDS.act(x, -1), KEPT),
+    "an attribute of the function's name": (lambda x: HOLDS.softmax(x, -1), KEPT),
+    "an attribute of a layer inside": (lambda x: HOLDS.stage.act(x, -1), KEPT),
+    "an attribute of the class": (lambda x: HOLDS.in_class(x, -1), KEPT),
+    "a partial": (lambda x: HOLDS.partial(x, dtype=None), KEPT),
+    "a default": (HOLDS.default, KEPT),
+    "a dictionary": (lambda x: ACTIVATIONS["softmax"](x, -1), KEPT),
+    "a dictionary of an attribute": (lambda x: HOLDS.functions["softmax"](x, -1), KEPT),
+    "a list": (lambda x: [F.softmax][0](x, -1), KEPT),
+    "a loop": (lambda x: next(act(x, -1) for act in [F.softmax]), KEPT),
+    "map": (lambda x: sum(map(HOLDS.partial, [x])), KEPT),
+    "asked for by its name": (lambda x: getattr(F, "softmax")(x, -1), None),  # noqa: B009
+}
+
+
+@pytest.mark.parametrize(("function", "source"), SOFTMAX.values(), ids=SOFTMAX)
+def test_where_a_function_in_python_was_looked_up(function: Any, source: str | None) -> None:
+    found = [op.caller for op in operators(trace(function)) if op.caller.functions]
+    assert found[0] == Caller(("softmax",), False, source=source)
+
+
+def test_a_module_of_an_enclosing_function_and_a_function_of_it() -> None:
+    found = [op.caller.source for op in operators(trace(closure())) if op.caller.functions]
+    assert found == [F_, KEPT]
+
+
+MATMUL: dict[str, tuple[Callable[[torch.Tensor], Any], str | None]] = {
+    "a module": (lambda x: torch.matmul(x, x), "torch"),
+    "a module that an attribute holds": (lambda x: HOLDS.torch.matmul(x, x), "torch"),
+    "a method": (lambda x: x.matmul(x), METHOD),
+    "a method of a result": (lambda x: x.view(4, 4).matmul(x), METHOD),
+    "a method of an item": (lambda x: x[None][0].matmul(x), METHOD),
+    "a method, by its class": (lambda x: torch.Tensor.matmul(x, x), METHOD),
+    "an imported name": (lambda x: named_matmul(x, x), KEPT),
+    "what a sign stands for": (lambda x: x.__matmul__(x), KEPT),
+    "operator": (lambda x: operator.matmul(x, x), "operator"),
+    "reduce": (lambda x: functools.reduce(torch.matmul, [x, x]), "functools"),
+    "a dictionary": (lambda x: ACTIVATIONS["matmul"](x, x), KEPT),
+}
+
+
+@pytest.mark.parametrize(("function", "source"), MATMUL.values(), ids=MATMUL)
+def test_where_a_function_in_c_was_looked_up(function: Any, source: str | None) -> None:
+    found = callers(trace(function))["aten.matmul"]
+    assert found == Caller((), False, source=source)
+
+
+def test_sum_begins_with_a_number_and_asks_nobody_for_add() -> None:
+    found = trace(lambda x: sum([x, x]))
+    assert [op.caller for op in operators(found)] == [Caller((), False, source=KEPT)] * 2
+
+
+ASKED: list[str] = []
+
+
+class Asked(nn.Module):
+    """A module that runs code when it is asked for an attribute."""
+
+    @property
+    def act(self) -> Any:
+        ASKED.append("act")
+        return F.softmax
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.act(x, -1)
+
+
+def test_no_code_of_the_model_is_run_to_find_out() -> None:
+    ASKED.clear()
+    trace(Asked())
+    assert ASKED == ["act"]  # the model did
 
 
 # Operators that are taken apart ---------------------------------------------------------------------------------------

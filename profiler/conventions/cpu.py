@@ -97,10 +97,16 @@ def _learned_reads(trace: Trace) -> Iterator[set[int]]:
 
 
 def lstm_is_fused(op: Operator) -> bool:
-    """oneDNN runs an LSTM without projections, on sequences that are not packed, in another dtype than float64."""
+    """oneDNN runs an LSTM without projections, on sequences that are equally long, in another dtype than float64."""
     is_packed = op.signature.op.endswith(".data")
     states = {state.shape for state in tensors(op.args[2 if is_packed else 1])}
-    return not is_packed and len(states) == 1 and tensor(op, 0).dtype != "float64"
+    return len(states) == 1 and tensor(op, 0).dtype != "float64" and (not is_packed or _are_equally_long(op))
+
+
+def _are_equally_long(op: Operator) -> bool:
+    """Whether a packed batch has as many rows as if each sequence had as many steps as the longest."""
+    state = next(tensors(op.args[2]))
+    return tensor(op, 0).shape[0] == tensor(op, 1).shape[0] * state.shape[1]
 
 
 FAST = "runs as one kernel, the fast path, which it has no formula for"

@@ -14,7 +14,7 @@ from profiler.conventions.convention import Charge
 from profiler.conventions.cpu import FAST, all_hooked, fast_path_calls
 from profiler.conventions.einsum import path_flops
 from profiler.conventions.events import Made, Operator, module_calls, operators
-from profiler.conventions.patches import POOLS, TRANSPOSED, functions_to, is_elementwise, keeps_functions
+from profiler.conventions.patches import POOLS, TRANSPOSED, functions_to, is_elementwise, is_met
 from profiler.conventions.rules import GATES, OperatorRule, held, layer_kind, tensor
 from profiler.records import Module, Tensor, Trace, Value, tensors
 
@@ -73,10 +73,10 @@ _ADDING = {"aten.addmm", "aten.baddbmm"}
 
 
 def _products(op: Operator, tool: Tool) -> Iterator[_Term]:
-    if op.name == "aten.einsum":
+    if op.name == "aten.einsum" and "einsum" in functions_to(op):
         yield _einsum(op)
     rule = tool.macs.get(op.name)
-    if rule is None or (op.caller.is_sign and not tool.counts_signs):
+    if rule is None or not is_met(op) or (op.caller.is_sign and not tool.counts_signs):
         return
     charge = rule.charge(op)
     yield _Term(2 * int(charge.amount), charge.family, charge.why)
@@ -117,7 +117,7 @@ def _passed(op: Operator, module: Module, tool: Tool) -> Iterator[_Term]:
     """Of the patched functions on the way to an operator, each counts."""
     for function in functions_to(op):
         family = _FAMILIES.get(function)
-        if family is not None and not (family == "activation" and keeps_functions(module)):
+        if family is not None:
             yield _Term(tensor(op, 0).numel, family, "1 per element")
         elif function in _NORMS:
             yield _norm(op, function)

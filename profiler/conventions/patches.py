@@ -1,9 +1,9 @@
 """What calflops and DeepSpeed's profiler share: patched functions, counted from the arguments that they are given.
 
 Both descend from one profiler. A patched function is charged to the innermost module that is running, unless that is a
-recurrent layer, which has a rule of its own: then there are FLOPs, and no MACs. Neither can tell what was bound before
-it patched, as by `from torch import matmul`, nor can our trace tell `torch.conv2d`, which is not patched, from
-`F.conv2d`, or `x.baddbmm(...)` from `torch.baddbmm(x, ...)`.
+recurrent layer, which has a rule of its own: then there are FLOPs, and no MACs. A function is patched where it stands
+in a module: neither sees what was bound before, as by `from torch import matmul`, nor a twin in another module, as
+`torch.conv2d` is one of `F.conv2d`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from profiler.conventions.convention import Charge
 from profiler.conventions.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.conventions.events import Operator, operators
 from profiler.conventions.rules import OperatorRule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
-from profiler.records import Module, Tensor, Trace, Value, tensors
+from profiler.records import METHOD, Tensor, Trace, Value, tensors
 
 TRANSPOSED = tuple(f"conv_transpose{rank}d" for rank in (1, 2, 3))
 WHY_MATMUL = "the left operand's size times the right one's last width"
@@ -68,7 +68,9 @@ SHARED = (
 
 def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool) -> Iterator[Charge]:
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
-    seen = (op for op in operators(trace) if op.name in rules and (counts_signs or not op.caller.is_sign))
+    seen = (
+        op for op in operators(trace) if op.name in rules and is_met(op) and (counts_signs or not op.caller.is_sign)
+    )
     return unless_fast((rules[op.name].charge(op) for op in seen), fast_path_calls(trace, True, all_hooked))
 
 
@@ -77,27 +79,34 @@ def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool)
 POOLS = [f"{kind}_pool{rank}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for rank in (1, 2, 3)]
 # Patched functions that are written in C: they leave no trace but their operator.
 _IN_C = {"prelu", "gelu", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d"}
-# Modules that keep the activation function they are made with, and so one that is not patched.
-_KEEPING = {
-    "torch.nn.modules.transformer.TransformerEncoderLayer",
-    "torch.nn.modules.transformer.TransformerDecoderLayer",
-    "transformers.activations.GELUActivation",
+# Where functions are patched: all others in torch.nn.functional.
+_BOTH = frozenset(("torch", METHOD))
+_PLACES = {
+    **dict.fromkeys(("matmul", "mm", "bmm", "addmm", "mul", "add"), _BOTH),
+    **dict.fromkeys(("baddbmm", "einsum"), frozenset(("torch",))),
 }
 WHY_FROM_THE_LEFT = "1 per element, where shapes are lined up from the left"
 
 
-def keeps_functions(module: Module) -> bool:
-    return not _KEEPING.isdisjoint(module.classes)
+def is_met(op: Operator) -> bool:
+    """Whether what the code called is the patched function: of functions of torch, what the first of them calls is."""
+    return bool(op.caller.functions) or op.caller.is_sign or is_looked_up(op, op.short)
+
+
+def is_looked_up(op: Operator, name: str) -> bool:
+    """Whether the model's code took a function from where it is patched; taken for granted where that is not known."""
+    source = op.caller.source
+    return source is None or source in _PLACES.get(name, {"torch.nn.functional"})
 
 
 def functions_to(op: Operator) -> list[str]:
-    """The functions on the way to an operator that may be patched, innermost first, by their public names."""
+    """The patched functions on the way to an operator, innermost first, by their public names."""
     way = [op.short] if op.short in _IN_C else []
     for function in op.caller.functions:
         plain = function.removeprefix("_").removesuffix("_with_indices")
         if way[-1:] != [plain]:
             way.append(plain)
-    return way
+    return way if not way or is_looked_up(op, way[-1]) else way[:-1]
 
 
 def is_elementwise(op: Operator) -> bool:
@@ -108,7 +117,7 @@ def is_elementwise(op: Operator) -> bool:
     if op.name not in ("aten.mul", "aten.add") or op.caller.is_sign:
         return False
     if not op.caller.functions:
-        return True
+        return is_looked_up(op, op.short)
     function = op.caller.functions[0]
     return function == "local_response_norm" or ("lp_pool" in function and not isinstance(op.args[1], Tensor))
 

@@ -19,9 +19,8 @@ Hooks on modules of exactly the classes it has a rule for, and patched functions
 - Recurrent layers take the first two dimensions for batch and steps, also where there is no batch, and leave
   projections out. Convolutions take the first dimension for the batch.
 
-It cannot tell what was bound before it patched; our trace cannot tell `x.baddbmm(...)`, which is not patched, from
-`torch.baddbmm(x, ...)`, nor a fractional scale factor that is given to a function once from one for each dimension, or
-from the size that it gives with `recompute_scale_factor`.
+What was bound before it patched is not patched. Our trace cannot tell a fractional scale factor that is given to a
+function once from one for each dimension, or from the size that it gives with `recompute_scale_factor`.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from profiler.conventions.patches import (
     from_the_left,
     functions_to,
     is_elementwise,
-    keeps_functions,
+    is_met,
 )
 from profiler.conventions.rules import (
     GATES,
@@ -268,10 +267,9 @@ def _from_functions(trace: Trace) -> Iterator[Charge]:
     for op in operators(trace):
         if op.calls.start in fast:
             continue
-        is_kept = keeps_functions(trace.modules[op.module])
         calls = op.calls[:0] if counted.issuperset(op.calls) else op.calls
         settings = dict(trace.modules[op.module].attributes)
-        for term in (*_passed(op, is_kept, settings), *_products(op), *_elementwise(op)):
+        for term in (*_passed(op, settings), *_products(op), *_elementwise(op)):
             again = term.why or "the products inside a layer that has a rule, as functions"
             yield Charge(term.amount, op.module, calls, term.family, term.why if calls else again)
             calls = calls[:0]
@@ -286,10 +284,10 @@ def _counted_calls(trace: Trace) -> set[int]:
     return found
 
 
-def _passed(op: Operator, is_kept: bool, settings: Mapping[str, Value]) -> Iterator[_Term]:
+def _passed(op: Operator, settings: Mapping[str, Value]) -> Iterator[_Term]:
     """Of the patched functions on the way to an operator, each counts."""
     for function in functions_to(op):
-        if function in _FAMILIES and not (is_kept and _FAMILIES[function] == "activation"):
+        if function in _FAMILIES:
             family = _FAMILIES[function]
             count = (
                 _interpolated(op, settings.get("scale_factor")) if family == "interpolation" else tensor(op, 0).numel
@@ -314,6 +312,8 @@ def _interpolated(op: Operator, given: Value) -> int | Fraction:
 
 
 def _products(op: Operator) -> Iterator[_Term]:
+    if not is_met(op):
+        return
     if op.name == "aten.matmul" and not op.caller.is_sign:
         yield _Term(mm(op), "matrix product", WHY_MATMUL if is_broadcast(op) else "")
     elif op.name in ("aten.mm", "aten.bmm"):

@@ -7,7 +7,7 @@ as one kernel on a CPU, as read in torch's source and seen in its counts:
 - fused attention: `_scaled_dot_product_flash_attention_for_cpu` is not registered. Attention is not fused where its
   mask is a trainable parameter;
 - `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` where they take their fast path, projections included;
-- `nn.LSTM`, which oneDNN runs, except with projections or packed sequences or in another dtype than float32;
+- `nn.LSTM`, which oneDNN runs, except with projections, on packed sequences that are not equally long, or in float64;
 - products of a matrix and a vector, and `Bilinear`.
 
 On the meta device it sees the first three.

@@ -14,8 +14,8 @@ import torch
 from torch.nn import functional
 
 from profiler.records import Caller
+from profiler.trace.lookups import source
 
-_DIRECT = Caller((), False)
 _SIGN = Caller((), True)
 _SIGNS = ("BINARY_", "UNARY_", "COMPARE_")
 # Functions written in Python that stand between the model's code and an operator.
@@ -47,7 +47,7 @@ class Callers:
             return known[1]
         if code.co_filename in _TORCHS:
             return self._number(_read(frame))  # depends on the frames below
-        index = self._number(_SIGN if _is_sign(code, at) else _DIRECT)
+        index = self._number(_SIGN if _is_sign(code, at) else Caller((), False, source=source(frame)))
         self._known[id(code), at] = code, index
         return index
 
@@ -66,7 +66,11 @@ def _read(frame: FrameType) -> Caller:
         if file in _FUNCTIONS:
             names.append(below.f_code.co_name)
         below = below.f_back
-    return Caller(tuple(names), below is not None and not names and _is_sign(below.f_code, below.f_lasti))
+    if below is None:
+        return Caller(tuple(names), False)
+    if not names and _is_sign(below.f_code, below.f_lasti):
+        return _SIGN
+    return Caller(tuple(names), False, source=source(below))
 
 
 def _applications() -> int:
