@@ -276,9 +276,9 @@ def test_the_same_list_at_many_places(tmp_path: Path) -> None:
     many = 100_000
     content = b"]q\x00(" + b"]" * many + b"e0](" + b"h\x00" * many + b"e."
     (tmp_path / "it.pt").write_bytes(zipped(content))
-    started = time.monotonic()
+    started = time.process_time()
     assert read(tmp_path / "it.pt").entries == ()
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_keys_whose_hash_never_ends(tmp_path: Path) -> None:
