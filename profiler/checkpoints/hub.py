@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from profiler import errors
 from profiler.checkpoints.contents import Contents, Malformed
 from profiler.checkpoints.safetensors import parsed
+from profiler.limits import Budget
 
 PREFIX = "hf:"
 LONGEST = 1 << 26  # bytes of one file
@@ -100,7 +101,7 @@ class Hub:
         url = f"{hub.constants.ENDPOINT}/api/models/{place.repo}"
         url += "" if place.revision == "main" else f"/revision/{place.revision}"
         content, _ = self._asked(url, 0, _LISTING, whole=True)
-        siblings = parsed(content, "list of files").get("siblings")
+        siblings = parsed(content, "list of files", Budget(place.text, len(content))).get("siblings")
         if not isinstance(siblings, list):
             raise Malformed("the hub's answer has no list of files")
         names = (each.get("rfilename") for each in siblings if isinstance(each, dict))
@@ -330,7 +331,8 @@ class Files:
         beside = place._replace(name=f"{folder}/{_CONFIGURATION}".lstrip("/"))
         try:
             with self.opened(beside.text) as data:
-                return parsed(data[:_LISTING], "configuration")
+                content = data[:_LISTING]
+                return parsed(content, "configuration", Budget(beside.text, len(content)))
         except errors.UnreadableCheckpoint as error:
             if isinstance(error.__context__, Gone):
                 return {}
