@@ -8,12 +8,14 @@ from itertools import takewhile
 from typing import Any
 
 from profiler import stored
+from profiler.checkpoints import pickled
 from profiler.layers import Layer
 from profiler.profiles import Profile
 from profiler.records import Doubt, Header, Trace, Weight
 from profiler.tables import Unit
 
 _SHORT, _MOST_SAID = 60, 6  # characters of what is shown, and how much
+_WHOLE = "It holds a whole model, of which the code was neither imported nor run."
 _GUESSED = "Buffers are told by name and dtype: a file does not say which tensors are parameters."
 
 
@@ -92,7 +94,7 @@ def file_notes(trace: Trace) -> Iterator[str]:
         rest = f", and {len(header.metadata) - _MOST_SAID:,} more" * (len(header.metadata) > _MOST_SAID)
         yield f"The file says: {', '.join(said[:_MOST_SAID])}{rest}."
     yield from _doubts(header)
-    yield _GUESSED
+    yield _WHOLE if header.format.endswith(pickled.WHOLE) else _GUESSED
 
 
 def _doubts(header: Header) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from profiler import errors
-from profiler.checkpoints import gguf, hub, pickled, safetensors
+from profiler.checkpoints import distributed, gguf, hub, npz, pickled, safetensors
 from profiler.checkpoints.contents import Contents, Entry, Malformed, Place
 from profiler.checkpoints.reading import LONGEST, Bytes, inside, opened, shard
 from profiler.files import is_file, quoted
@@ -38,10 +39,13 @@ class _Format(Protocol):
 
 
 INDEX = ".index.json"
-SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin")
+SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin", ".npz")
 # A header's length may begin with any byte, that of a pickle too; so what stands behind it is looked at first.
-_FORMATS: tuple[_Format, ...] = (gguf, safetensors, pickled)
+_FORMATS: tuple[_Format, ...] = (gguf, safetensors, npz, pickled)
 _REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a pickle's place is said at the end of its file
+_DEEPSPEED = "model_states.pt"  # as its folders have them, beside states of optimizers
+# What trainers save beside weights: an optimizer, a scheduler, random states, their arguments.
+_NO_WEIGHTS = re.compile(r"^(training_args|optimizer|scheduler|scaler|random_states|rng_state)[\w-]*\.|optim_states")
 _POINTER = b"version https://git-lfs"
 
 
@@ -55,7 +59,11 @@ def read(path: str) -> Contents:
     place = hub.place(path)
     if place is not None:
         return _remote(path, place)
-    return _whole(in_folder(path) if os.path.isdir(path) else path, _LOCAL)
+    if os.path.isdir(path):
+        if distributed.is_one(path):
+            return distributed.read(path)
+        path = in_folder(path)
+    return _whole(path, _LOCAL)
 
 
 def is_remote(path: str) -> bool:
@@ -92,8 +100,8 @@ def in_folder(folder: str) -> str:
 
 def chosen(folder: str, names: Sequence[str]) -> str:
     """Of a folder's names that of its checkpoint; the parts of a GGUF model are one."""
-    for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin"):
-        found = [name for name in names if name.endswith(suffix)]
+    for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin", _DEEPSPEED, ".npz"):
+        found = [name for name in names if name.endswith(suffix) and not _NO_WEIGHTS.search(name)]
         if found and len(found) > len(gguf.shards(found[0])):
             raise errors.NoCheckpoint(folder, found)
         if found:

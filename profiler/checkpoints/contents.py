@@ -27,7 +27,8 @@ class Place(NamedTuple):
 class Entry(NamedTuple):
     """One tensor. `keys` lead to it through the dicts and lists of the file; a flat file has one key a tensor.
 
-    `storage` indexes `Contents.storages` (None: it has none), in which the tensor begins at `start_bytes`.
+    `storage` indexes `Contents.storages` (None: it has none), in which the tensor begins at `start_bytes`. `is_buffer`
+    is whether it is no parameter, where the file says so.
     """
 
     keys: Keys
@@ -35,6 +36,7 @@ class Entry(NamedTuple):
     storage: int | None
     start_bytes: int = 0
     packing: Packing | None = None
+    is_buffer: bool | None = None
 
     @property
     def name(self) -> str:

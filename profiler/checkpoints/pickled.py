@@ -15,6 +15,8 @@ from typing import Any
 
 from profiler import errors, zips
 from profiler.checkpoints.contents import Contents, Entry, Keys, Malformed, Place, tensor
+from profiler.checkpoints.objects import Object
+from profiler.checkpoints.pickles import asks_for
 from profiler.checkpoints.pickles import read as unpickled
 from profiler.checkpoints.reading import Bytes, Reader
 from profiler.checkpoints.rebuilding import StorageRef, TensorRef
@@ -23,6 +25,7 @@ from profiler.limits import Budget
 from profiler.records import DTYPE_BITS
 
 FORMAT, OLD_FORMAT = "torch", "torch before 1.6"
+WHOLE = ", a whole model"  # behind a format
 _ZIP, _PICKLE = b"PK\x03\x04", 0x80
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_VERSION = 1001
@@ -99,7 +102,21 @@ def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo, cost: Budget) -> 
     if record.file_size > _LONGEST:
         raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {_LONGEST:,} are the most that is read")
     content = _content(archive, record, cost)
-    return unpickled(Reader(content), Budget(cost.path, len(content))), len(content)
+    asked: list[str] = []
+    return _known(unpickled(Reader(content), Budget(cost.path, len(content)), asked), asked), len(content)
+
+
+def _known(made: Any, asked: list[str]) -> Any:
+    """What was saved, where it asks for no classes but those of a model and what is in it."""
+    if asked and not _has_module(made):
+        raise asks_for(asked[0])
+    return made
+
+
+def _has_module(made: Any) -> bool:
+    """At the top, or in the dict that is there: a training script saves a model beside an epoch."""
+    several = [made, *(made.values() if isinstance(made, dict) else ())]
+    return any(isinstance(each, Object) and each.is_module for each in several)
 
 
 def _content(archive: zipfile.ZipFile, record: zipfile.ZipInfo, cost: Budget) -> bytes:
@@ -126,7 +143,8 @@ def _stream(path: str, data: Bytes) -> Contents:
         raise Malformed(f"it is of an old version of torch's format that is not {_OLD_VERSION}")
     unpickled(reader, cost)  # byte order and sizes of C's types
     start = reader.position
-    made = unpickled(reader, cost)
+    asked: list[str] = []
+    made = _known(unpickled(reader, cost, asked), asked)
     length = reader.position - start
     keys = unpickled(reader, cost)
     found = {storage.key: storage for _, ref in _tensors(made, length) if (storage := ref.storage) is not None}
@@ -157,6 +175,7 @@ def _following(path: str, data: Bytes, position: int, keys: Any, known: Mapping[
 
 def _contents(format: str, path: str, made: Any, places: Mapping[str, Place], length: int) -> Contents:
     """Storages are in the order in which tensors name them."""
+    format = f"{format}{WHOLE}" if _has_module(made) else format
     indices: dict[str, int] = {}
     entries = [_entry(keys, ref, places, indices) for keys, ref in _tensors(made, length)]
     return Contents(format, (path,), tuple(entries), tuple(places[key] for key in indices), _settings(made))
@@ -167,7 +186,7 @@ def _entry(keys: Keys, ref: TensorRef, places: Mapping[str, Place], indices: dic
     held = replace(held, strides=None) if held.is_contiguous else held
     name = quoted(".".join(map(str, keys)))
     if ref.storage is None:
-        return Entry(keys, held, None)
+        return Entry(keys, held, None, is_buffer=ref.is_buffer)
     if ref.storage.key not in places:
         raise Malformed(f"the storage {quoted(ref.storage.key)} of {name} is missing")
     bits, place = DTYPE_BITS[ref.dtype], places[ref.storage.key]
@@ -177,7 +196,7 @@ def _entry(keys: Keys, ref: TensorRef, places: Mapping[str, Place], indices: dic
     if claimed > place.size_bytes:
         raise Malformed(f"{name} takes {claimed:,} bytes of its storage, which has {place.size_bytes:,}")
     index = indices.setdefault(ref.storage.key, len(indices))
-    return Entry(keys, held, index, ref.offset * bits // 8)
+    return Entry(keys, held, index, ref.offset * bits // 8, is_buffer=ref.is_buffer)
 
 
 def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
@@ -235,13 +254,15 @@ def _inside(value: Any) -> list[tuple[Any, Any]]:
     """What may hold tensors, or be one."""
     if isinstance(value, dict):
         return [(key, item) for key, item in value.items() if _is_more(item)]
+    if isinstance(value, Object):
+        return [(key, item) for key, item in value.held() if _is_more(item)]
     if isinstance(value, list) or type(value) is tuple:
         return [(i, item) for i, item in enumerate(value) if _is_more(item)]
     return []
 
 
 def _is_more(value: Any) -> bool:
-    return isinstance(value, (dict, list, TensorRef)) or type(value) is tuple
+    return isinstance(value, (dict, list, TensorRef, Object)) or type(value) is tuple
 
 
 def _key(key: Any) -> str | int:

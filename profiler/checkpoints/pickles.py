@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from profiler.checkpoints.contents import Malformed
+from profiler.checkpoints.objects import Foreign, Object, may_stand
 from profiler.checkpoints.reading import Reader
 from profiler.checkpoints.rebuilding import (
     NAMES,
@@ -38,9 +39,10 @@ _MARK = object()
 class _Machine:
     """A stack, where lists begin on it, and what was put aside by number."""
 
-    def __init__(self, reader: Reader, cost: Budget) -> None:
+    def __init__(self, reader: Reader, cost: Budget, asked: list[str] | None = None) -> None:
         self.reader = reader
         self.cost = cost
+        self.asked = asked
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -92,30 +94,37 @@ class _Machine:
 
     def global_(self, module: str, name: str) -> None:
         full = f"{_RENAMED.get(module, module)}.{name}"
-        if full not in NAMES:
-            raise Malformed(
-                f"its pickle asks for {quoted(full)}, which is code and was not run; save tensors alone, as "
-                "torch.save(model.state_dict(), ...) does"
-            )
-        self.push(Known(full))
+        if full in NAMES:
+            self.push(Known(full))
+        elif self.asked is not None and may_stand(full):
+            self.asked.append(full)
+            self.push(Foreign(full))
+        else:
+            raise asks_for(full)
 
     def make(self) -> None:
         args, function = self.pop(), self.pop()
-        self.push(made(function, args))
+        self.push(Object(function.name, args) if isinstance(function, Foreign) else made(function, args))
 
     def append(self, items: list[Any]) -> None:
         held = self.top()
         if isinstance(held, list):
             held.extend(items)
-        elif not isinstance(held, Inert):
+        elif not isinstance(held, (Inert, Object)):
             raise Malformed("its pickle appends to what is no list")
 
     def set(self, items: list[Any]) -> None:
         held = self.top()
+        if isinstance(held, Object):
+            return
         if not isinstance(held, dict) or len(items) % 2:
             raise Malformed("its pickle sets items of what is no dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            held[checked(key)] = value
+            held[self.key(key)] = value
+
+    def key(self, key: Any) -> Any:
+        """Of a dict. An object is one by itself, whatever its class makes of its equals."""
+        return f"<{key.name} {id(key):x}>" if isinstance(key, (Object, Foreign)) else checked(key)
 
     def tuple(self, count: int) -> None:
         if len(self.stack) < count:
@@ -125,7 +134,16 @@ class _Machine:
         self.push(tuple(items))
 
     def persistent(self) -> None:
-        self.push(_storage(self.pop()))
+        said = self.pop()
+        is_class = type(said) is tuple and len(said) == 4 and said[0] == "module"  # with its source, before torch 1.6
+        self.push(said[1] if is_class and isinstance(said[1], (Foreign, Known)) else _storage(said))
+
+
+def asks_for(name: str) -> Malformed:
+    return Malformed(
+        f"its pickle asks for {quoted(name)}, which is code and was not run; save tensors alone, as "
+        "torch.save(model.state_dict(), ...) does"
+    )
 
 
 def _storage(said: Any) -> StorageRef:
@@ -183,9 +201,11 @@ def _long(m: _Machine) -> int:
 
 
 def _build(m: _Machine) -> None:
-    """The state of something: attributes, of which none matters here."""
-    m.pop()
-    if not isinstance(m.top(), (dict, TensorRef, Inert)):
+    """The state of something: attributes, of which none matters here but those of objects."""
+    state = m.pop()
+    if isinstance(m.top(), Object):
+        m.top().state = state
+    elif not isinstance(m.top(), (dict, TensorRef, Inert)):
         raise Malformed("its pickle gives a state to what has none")
 
 
@@ -244,12 +264,13 @@ _STEPS: Mapping[int, Step] = {
 _STOP = ord(".")
 
 
-def read(reader: Reader, cost: Budget) -> Any:
+def read(reader: Reader, cost: Budget, asked: list[str] | None = None) -> Any:
     """The value that the next pickle makes; raises `Malformed`, also for one that would make more than plain values.
 
     cost: of the file; raises `FileTooCostly` where the pickle makes or does more than one of its size may.
+    asked: takes the names of classes that the pickle asks for, of which inert objects are made; None: they are refused.
     """
-    machine, most = _Machine(reader, cost), cost.left(OPCODES)
+    machine, most = _Machine(reader, cost, asked), cost.left(OPCODES)
     for done in range(1, most + 1):
         code = reader.byte("pickle")
         step = _STEPS.get(code)

@@ -25,13 +25,14 @@ class StorageRef(NamedTuple):
 
 
 class TensorRef(NamedTuple):
-    """A tensor that a pickle describes; `offset` and `strides` are in elements."""
+    """A tensor that a pickle describes; `offset` and `strides` are in elements. `is_buffer` is known of a module's."""
 
     storage: StorageRef | None
     dtype: str
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    is_buffer: bool | None = None
 
 
 class Known(NamedTuple):

@@ -68,6 +68,9 @@ def values(contents: Contents, done: Callable[[], None] = lambda: None) -> Value
     found: list[NonFinite] = []
     left_out: dict[str, int] = {}
     looked_at = size = 0
+    unread = sum(entry.storage is None and entry.tensor.numel > 0 for entry in contents.entries)
+    if unread:
+        left_out["kept where values are not read: compressed, in parts, or not there"] = unread
     for path in contents.paths:
         with opened(path) as data:
             for entry, place in _of_file(contents, path):

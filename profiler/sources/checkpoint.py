@@ -81,6 +81,8 @@ def _header(contents: Contents, found: Found, doubts: tuple[Doubt, ...]) -> Head
 
 
 def _is_buffer(name: str, entry: Entry, packing: Packing | None) -> bool:
+    if entry.is_buffer is not None:
+        return entry.is_buffer
     return packing is None and (name in _BUFFERS or _WHOLE.fullmatch(entry.tensor.dtype) is not None)
 
 

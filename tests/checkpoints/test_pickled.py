@@ -226,7 +226,6 @@ def test_attacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pickled: bytes
 
 
 WANTS_MORE = {
-    "a whole model": (lambda: nn.Linear(2, 3), "'torch.nn.modules.linear.Linear'"),
     "arguments of a script": (lambda: {"args": argparse.Namespace(lr=1)}, "'argparse.Namespace'"),
     "a number of numpy": (lambda: {"best": numpy.float64(1.0)}, "'numpy._core.multiarray.scalar'"),
 }
