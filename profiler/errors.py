@@ -32,6 +32,8 @@ class CheckFailed(ProfileError):
 def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
     from difflib import get_close_matches  # most runs go well, and need not wait for it
 
+    if len(name) > _LONGEST:  # nobody mistyped that
+        return []
     by_lower_case = {one.lower(): one for one in known}
     return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=cutoff)]
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from profiler import foreign_text
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 T = TypeVar("T")
+_LONGEST = 200  # characters of a name that a bar shows
 
 
 def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
@@ -19,11 +22,9 @@ def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
         yield from items
         return
     with _bar() as progress:
-        from rich.markup import escape
-
         task = progress.add_task("", total=len(items))
         for item, name in zip(items, names, strict=True):
-            progress.update(task, description=escape(name), refresh=True)
+            progress.update(task, description=_words(name), refresh=True)
             yield item
             progress.advance(task)
 
@@ -35,9 +36,7 @@ def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
         yield lambda ended: None
         return
     with _bar() as progress:
-        from rich.markup import escape
-
-        task = progress.add_task(escape(title), total=total)
+        task = progress.add_task(_words(title), total=total)
         yield lambda ended: progress.advance(task)
 
 
@@ -48,10 +47,15 @@ def told(title: str) -> Iterator[Callable[[object], None]]:
         yield lambda one: None
         return
     with _bar() as progress:
-        from rich.markup import escape
+        task = progress.add_task(_words(title), total=None)
+        yield lambda one: progress.update(task, description=_words(f"{title} {one}"), advance=1, refresh=True)
 
-        task = progress.add_task(escape(title), total=None)
-        yield lambda one: progress.update(task, description=escape(f"{title} {one}"), advance=1, refresh=True)
+
+def _words(text: str) -> str:
+    """Names are somebody else's: no markup of the bar, and no command to the terminal."""
+    from rich.markup import escape
+
+    return escape(foreign_text.shown(text[:_LONGEST]))
 
 
 def _bar() -> Progress:

@@ -1,0 +1,269 @@
+"""Names, labels, messages and versions that somebody else chose, through every mode of the command in every format.
+
+None of them reaches a terminal, a page, a spreadsheet, a paper or a job's log as anything but text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from profiler import crosscheck, profile
+from profiler.peers import Reading
+from profiler.render import FORMATS
+from tests.shell import run
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "</td></tr></table></html>",
+    "\u202egnp\u2066\u2069\u200b\u200f",
+    "two\nlines\r\nthree\u2028four\x85five",
+    "\n::error title=x::forged",
+    "::error::forged",
+    "##[error]forged",
+    "%0A::warning::forged",
+    "\x1b[2J\x1b]0;title\x07\x1b]8;;http://x\x1b\\link\x1b]52;c;eA==\x07",
+    "\x9b31mred\x9d0;t\x9c",
+    "back\b\b\b\x7f\rover",
+    "=cmd|'/C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1+1",
+    "\\input{/etc/passwd}%",
+    "$x_1^2$ & \\\\ # ~",
+    "`[a](javascript:alert(1))` | ![x](http://x)",
+    "lone \ud800 half",
+    "nul \x00 nul",
+    "\U000e0041\U000e0042",
+    "x" * 10_000,
+    "{{ 7*7 }} ${7*7} {0}",
+)
+FORBIDDEN = re.compile(
+    "[\0-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+SHAPE = "2x4"
+EVIL_FILE = "\x1b[31m\n##[error]=\u202e.json"
+
+
+def evil(width: int = 4) -> nn.Module:
+    """A model whose layers and classes are called so, as far as Python lets them."""
+    layers = nn.Sequential()
+    for name in HOSTILE:
+        bases = {"forward": lambda self, x: nn.Linear.forward(self, x).relu()}
+        is_possible = "\0" not in name and "\ud800" not in name
+        layer = type(name, (nn.Linear,), bases)(width, width) if is_possible else nn.Linear(width, width)
+        layers.add_module(name.replace(".", "·"), layer)
+    return layers
+
+
+def raises() -> nn.Module:
+    class Raises(nn.Module):
+        def forward(self, x: object) -> None:
+            raise type("Mine", (RuntimeError,), {})(" ".join(HOSTILE[:-2]))
+
+    return Raises()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, width in (("old.json", 4), ("new.json", 5)):
+        profile(evil(width), (2, width)).save(folder / name)
+    profile(evil(), (2, 4)).save(folder / EVIL_FILE)
+    (folder / "m.csv").write_text("model," + _csv(HOSTILE[0]) + "\nold.json," + _csv(HOSTILE[9]) + "\n", "utf-8")
+    written = json.dumps(HOSTILE[9])  # which TOML reads alike
+    (folder / "b.toml").write_text(
+        f'[[models]]\nmodel = "old.json"\nlabel = {written}\nmax-params = 1\n'
+        '[[models]]\nmodel = "mine.py:raises"\ninput = "2x4"\nmax-params = 1\n'
+    )
+    (folder / "list.toml").write_text(f'caption = {written}\n[[models]]\nmodel = "old.json"\nlabel = {written}\n')
+    (folder / "mine.py").write_text("from tests.command.test_hostile_names import evil, raises\n")
+    (folder / "names.py").write_text(f"raise ValueError({' '.join(HOSTILE[:10])!r})\n")
+    return folder
+
+
+def _csv(text: str) -> str:
+    return '"' + text.replace('"', '""').replace("\n", " ") + '"'
+
+
+LIVE = ("mine.py:evil", "--input", SHAPE)
+LABELS = tuple(part for name in HOSTILE for part in ("old.json", "--label", name.replace("\0", "")))
+MODES: dict[str, tuple[str, ...]] = {
+    "layers": ("old.json", "--caption", HOSTILE[9]),
+    "layers, every column": ("old.json", "--columns", "path,class,kind,params", "--sort", "params"),
+    "a file of such a name": (EVIL_FILE,),
+    "several": LABELS,
+    "several, some fail": ("old.json", EVIL_FILE, "mine.py:raises", "names.py:x", f"{HOSTILE[9]}.py:x", HOSTILE[0]),
+    "metrics": ("old.json", "--metrics", "m.csv", "--bold", "--caption", HOSTILE[5]),
+    "a list": ("list.toml",),
+    "strict and limits": ("old.json", "--strict", "--max-params", "1", "--max-macs", "1"),
+    "memory": ("old.json", "--memory"),
+    "train": (*LIVE, "--train", "--freeze", "*x*"),
+    "scan": (*LIVE, "--scan", f"width={HOSTILE[9]!r},4"),
+    "scan of the batch": (*LIVE, "--scan", "batch=1,2", "--caption", HOSTILE[9]),
+    "largest": (*LIVE, "--largest", "batch", "--fits", "1MB"),
+    "which": (*LIVE, "--which", "1G", "--label", HOSTILE[9]),
+    "diff": ("old.json", "new.json", "--diff", "--max-increase", "1%"),
+    "baseline": ("new.json", "--baseline", EVIL_FILE, "--max-increase", "1%"),
+    "a budget": ("--check", "b.toml"),
+    "weights": ("old.json", "--weights", "int8"),
+    "weights of several": ("old.json", "new.json", "--weights", "--label", HOSTILE[9], "--label", HOSTILE[13]),
+    "a cross-check": (*LIVE, "--cross-check", "thop,fvcore,torch"),
+    "a cross-check in full": (*LIVE, "--cross-check", "thop,fvcore", "--verbose", "--label", HOSTILE[9]),
+}
+ERRORS: dict[str, tuple[str, ...]] = {
+    "an option": (f"--{HOSTILE[9]}",),
+    "a model": (HOSTILE[0],),
+    "a spec": (f"resnet18(x={HOSTILE[9]}",),
+    "a prefix": (f"{HOSTILE[9]}:{HOSTILE[5]}",),
+    "a file": (f"{HOSTILE[9]}.safetensors",),
+    "a column": ("old.json", "--columns", HOSTILE[9]),
+    "a pattern": ("old.json", "--filter", HOSTILE[9]),
+    "a format": ("old.json", "--format", HOSTILE[9]),
+    "an output": ("old.json", "-o", f"no/{HOSTILE[9]}.csv"),
+    "a shape": ("old.json", "--input", HOSTILE[9]),
+    "a limit": ("old.json", "--max-size", HOSTILE[9]),
+    "a convention": ("old.json", "--convention", HOSTILE[9]),
+    "a counter": (*LIVE, f"--cross-check={HOSTILE[9]}"),
+    "an endless one": ("x" * 100_000,),
+    "a module's exception": ("names.py:x", "--input", SHAPE),
+    "a forward's exception": ("mine.py:raises", "--input", SHAPE),
+}
+
+
+def _readings(job: object, tools: tuple[str, ...], *_: object, **__: object) -> list[Reading]:
+    """What counters might say."""
+    layers = {name.replace(".", "·"): 7 for name in HOSTILE}
+    said = [
+        Reading(
+            tools[0], version=HOSTILE[9], total=25 * 7, params=3, layers=layers, layer_params=layers, note=HOSTILE[5]
+        ),
+        Reading(tools[1], version=HOSTILE[5], error=" ".join(HOSTILE[5:12])),
+    ]
+    return [*said, *(Reading(tool, missing=HOSTILE[9]) for tool in tools[2:])]
+
+
+@pytest.fixture(autouse=True)
+def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(crosscheck, "read_all", _readings)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+def assert_harmless(text: str, annotations: bool = False) -> None:
+    found = FORBIDDEN.search(text)
+    assert found is None, (found, text[max(0, found.start() - 40) : found.end() + 20])
+    assert "##[" not in text
+    for line in text.splitlines():
+        if line.lstrip().startswith("::"):
+            assert annotations
+            assert re.match(r"::(error|warning) title=profile-model::", line)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+
+
+def _check_html(out: str) -> None:
+    found = _Tags()
+    found.feed(out)
+    assert {tag for tag, _ in found.tags} <= {"table", "thead", "tbody", "tr", "th", "td", "caption", "p", "b"}
+    assert {name for _, names in found.tags for name in names} <= {"style", "id", "colspan"}
+
+
+def _check_csv(out: str) -> None:
+    rows = list(csv.reader(io.StringIO(out, newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    for cell in (cell for row in rows for cell in row):
+        assert not re.match(r"\s*[=+\-@]", cell) or re.fullmatch(r"[+-]?[\d.]+(?:e[+-]?\d+)?", cell), cell
+
+
+def _check_markdown(out: str) -> None:
+    assert re.search(r"(?<!\\)(?:\\\\)*<[a-z/!]", out) is None
+    assert re.search(r"(?<!\\)(?:\\\\)*\]\(", out) is None
+
+
+def _check_latex(out: str) -> None:
+    lines = [line for line in out.splitlines() if not line.startswith("%")]
+    assert not any("\\input" in line or "javascript:alert(1))`" in line for line in lines)
+
+
+def _check_json(out: str) -> None:
+    json.loads(out)
+
+
+CHECKS = {
+    "html": _check_html, "csv": _check_csv, "markdown": _check_markdown, "github": _check_markdown,
+    "latex": _check_latex, "json": _check_json,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_in_every_format(capsys: pytest.CaptureFixture[str], mode: str, format: str) -> None:
+    status, out, err = run(capsys, *MODES[mode], "--format", format)
+    assert out, err
+    assert status in (0, 1, 2)
+    assert_harmless(out, annotations=format == "github")
+    assert_harmless(err)
+    report = "".join(line for line in out.splitlines(keepends=True) if not line.startswith("::"))
+    CHECKS.get(format, lambda report: None)(report)
+    assert all(line.startswith("profile-model: ") for line in err.splitlines())
+
+
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "old.json", "--explain")
+    assert_harmless(out)
+    assert r"\u001b[2J" in out
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_sentence(capsys: pytest.CaptureFixture[str], error: str) -> None:
+    status, _, err = run(capsys, *ERRORS[error])
+    assert (status, err.count("\n")) == (2, 1)
+    assert_harmless(err)
+    assert len(err) < 5000
+
+
+def test_json_keeps_names_to_the_last_character(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "old.json", "--format", "json")
+    assert [layer["path"] for layer in json.loads(out)["layers"]][1:] == [n.replace(".", "·") for n in HOSTILE]
+
+
+def test_the_checks_can_fail() -> None:
+    for name, is_harmful in zip(HOSTILE, _harmful(), strict=True):
+        try:
+            assert_harmless(name.replace("\n", " ") if not name.startswith("\n") else name)
+        except AssertionError:
+            assert is_harmful, name
+        else:
+            assert not is_harmful, name
+    with pytest.raises(AssertionError):
+        _check_html(HOSTILE[0])
+    with pytest.raises(AssertionError):
+        _check_csv(HOSTILE[12])
+    with pytest.raises(AssertionError):
+        _check_markdown(HOSTILE[0])
+    with pytest.raises(AssertionError):
+        _check_latex(HOSTILE[17])
+
+
+def _harmful() -> Iterator[bool]:
+    """Those that a terminal or a log would act on."""
+    return (n in {*range(3, 8), 9, 10, 11, 16, 20, 21, 22} for n in range(len(HOSTILE)))
