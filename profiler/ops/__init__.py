@@ -11,6 +11,7 @@ from profiler.ops import (  # noqa: F401  (imported for their registrations)
     elementwise,
     embedding,
     fft,
+    flex,
     free_list,
     linalg,
     loss,

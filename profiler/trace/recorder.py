@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import ScriptObject, Tensor
+from torch._ops import HigherOrderOperator
 from torch.nn.parameter import Parameter
 
 from profiler.records import UPDATE, Call, Composite, Signature, Value
@@ -27,6 +28,7 @@ from profiler.trace import memo
 from profiler.trace.callers import Callers
 from profiler.trace.constants import asks_for_meta, is_large, with_values
 from profiler.trace.forms import is_jagged
+from profiler.trace.higher_order import unseen
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.kernels import returned
 from profiler.trace.layouts import META, Layout, layout_of
@@ -114,6 +116,7 @@ class Recorder(LeanDispatchMode):
         self.calls: list[Call] = []
         self.callers = Callers()
         self.composites: list[Composite] = []
+        self.notes: list[str] = []
         self.lifetimes = Lifetimes(self.calls)
         self._before_write = before_write
         self._is_inside = is_inside
@@ -199,19 +202,23 @@ class Recorder(LeanDispatchMode):
         """What stands for a tensor amid those without values."""
         return tensor if tensor.is_meta else self._stand_in(tensor)
 
-    def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor]) -> None:
-        """Write down a call of an operator that cannot be run here, and what it is known to return."""
+    def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor], kwargs: Sequence[Any] = ()) -> None:
+        """Write down a call of an operator that was not run here, and what it is known to return."""
         infos = [self._info(tensor) for tensor in each_tensor(args)]
-        writes = self._adopt(out, infos, real=False)
-        returned = self._values(out)
-        signature = memo.signature(op, self._values(args), (), returned[0] if len(returned) == 1 else returned)
+        writes = self._adopt(out, infos, real=self.run_real)
+        values = self._values(out)
+        signature = memo.signature(op, self._values(args), tuple(kwargs), values[0] if len(values) == 1 else values)
         self._record(signature, infos, writes)
 
     # The mode -----------------------------------------------------------------------------------------------------
 
+    supports_higher_order_operators = True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if types and any(map(is_jagged, types)):
             return self._by_its_rows()
+        if isinstance(func, HigherOrderOperator):
+            return unseen(self, func, args, kwargs or _NO_KWARGS)
         return self._dispatched(func, sys._getframe(1), args, kwargs)
 
     def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:
@@ -562,6 +569,15 @@ class Recorder(LeanDispatchMode):
             if misses_values(error):
                 raise self._ask(str(func)) from error
             raise
+
+    def note(self, text: str) -> None:
+        """Something about the run that a report has to say."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def asks_for(self, op: str) -> NeedsValues:
+        """What to raise where a meta tensor has not what is needed."""
+        return self._ask(op)
 
     def _ask(self, op: str) -> NeedsValues:
         """The model may catch the exception, so it is kept as well."""

@@ -22,7 +22,9 @@ from profiler.records import BACKWARD, UPDATE, Cached, Caller, Trace, Weight
 from profiler.trace import cache, memo, operators
 from profiler.trace.autocast import autocast_on_meta
 from profiler.trace.feed import beside_meta, input_records, leaves, map_leaves, on_device, once
+from profiler.trace.flex import on_any_device
 from profiler.trace.guard import Guard, Program, cleared, in_mode, uncollected
+from profiler.trace.higher_order import by_bodies
 from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu, as_unseen
 from profiler.trace.layouts import META, layout_of
@@ -93,11 +95,20 @@ def _attempt(subject: Subject, structure: Structure, under: Conditions, real: bo
     """A run in the midst of which something was imported is made again.
 
     What importing leaves behind for the garbage collector holds on to the frames of the run, and so to its tensors.
-    torch imports some hundred modules when certain operators are first met on meta tensors.
+    torch imports some hundred modules when certain operators are first met on meta tensors, and its compiler, which
+    then does not know that it is not wanted, when a loop or a branch is.
     """
-    before = len(sys.modules)
-    found = _run(subject, structure, under, real)
-    return found if len(sys.modules) == before else _run(subject, structure, under, real)
+    before, had_compiler = len(sys.modules), "torch._dynamo" in sys.modules
+    try:
+        found = _run(subject, structure, under, real)
+    except (errors.ProfileError, NeedsValues):
+        if had_compiler or "torch._dynamo" not in sys.modules:
+            raise
+    else:
+        if len(sys.modules) == before:
+            return found
+    with nullcontext() if had_compiler else _uncompiled():
+        return _run(subject, structure, under, real)
 
 
 def _run(subject: Subject, structure: Structure, under: Conditions, real: bool) -> tuple[Trace, Any]:
@@ -215,7 +226,7 @@ class _Run:
             versions=versions(type(self._model)),
             phases=() if self._step is None else self._step.phases(len(recorder.calls)),
             asked=self._under.said(),
-            notes=self._subject.notes,
+            notes=(*self._subject.notes, *recorder.notes),
             cache=self._cache,
         )
 
@@ -247,7 +258,15 @@ class _Run:
         The output lives until the recorder has settled, as it would in the caller's hands.
         """
         try:
-            with self._mode, _slow_paths(self._real), stack.following(), self._around(recorder), recorder:
+            with (
+                self._mode,
+                _slow_paths(self._real),
+                on_any_device(),
+                by_bodies(Recorder),
+                stack.following(),
+                self._around(recorder),
+                recorder,
+            ):
                 output = self._forward(args, kwargs)
                 self._go_on(output, recorder)
         except errors.ProfileError:

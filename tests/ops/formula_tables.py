@@ -1388,7 +1388,58 @@ OPTIMIZER = [
     ),
 ]  # fmt: skip
 
+# 100 of 280 scores are in blocks that are computed, 40 of them masked one by one. A score is capped by tanh.
+MODS = {
+    "scores": 100, "masked_scores": 40,
+    "score_mod": (("aten.div.Tensor", (f(), 20.0), f()), ("aten.tanh.default", (f(),), f()),
+                  ("aten.mul.Tensor", (f(), 20.0), f())),
+    "mask_mod": (("aten.ge.Tensor", (i(), i()), b()),),
+}  # fmt: skip
+FLEX = [
+    row(
+        "higher_order.flex_attention", Q, K, V, kwargs=MODS, out=(f(2, 4, 5, 8), f(2, 4, 5), f(2, 4, 5)),
+        macs=100 * (16 + 8), muls=100 + 100, adds=100 + 100 - R, specials=100 + 100, divs=100 + 100,
+        comparisons=100 - R + 40,
+    ),
+    row(
+        "higher_order.flex_attention_backward", f(2, 4, 5, 8), Q, K, V, f(2, 4, 5, 8), f(2, 4, 5), kwargs=MODS,
+        out=(Q, K, V), macs=100 * (3 * 16 + 2 * 8), muls=300 + R * 8 + 200, adds=200 + R * 7, specials=100 + 200,
+        divs=200, comparisons=40,
+    ),
+]  # fmt: skip
+
+
+def _sparse(form: str, *shape: int, nnz: int) -> Tensor:
+    return Tensor(shape, "float32", None, form, (f(nnz), i(2, nnz)))
+
+
+COO = _sparse("sparse_coo", 8, 9, nnz=20)
+SPARSE = [
+    row("aten.mm.default", COO, f(9, 5), out=f(8, 5), macs=20 * 5),
+    row("aten.mm.default", f(5, 8), COO, out=f(5, 9), macs=20 * 5),
+    row("aten.mv.default", COO, f(9), out=f(8), macs=20),
+    row("aten._sparse_addmm.default", f(8, 5), COO, f(9, 5), 0, 1, out=f(8, 5), macs=20 * 5),
+    row("aten.addmm.default", f(8, 5), COO, f(9, 5), out=f(8, 5), macs=20 * 5, adds=8 * 5),
+    row("aten.addmv.default", f(8), COO, f(9), out=f(8), kwargs={"alpha": 2}, macs=20, adds=8, muls=8),
+    row("aten.linear.default", f(3, 9), COO, f(8), out=f(3, 8), macs=20 * 3, adds=3 * 8),
+    row("aten.sparse_sampled_addmm.default", COO, f(8, 4), f(4, 9), out=COO, macs=20 * 4, adds=20),
+    row("aten._sparse_mm_reduce_impl.default", COO, f(9, 5), "sum", out=(f(8, 5), i(8, 5)), macs=20 * 5),
+    row("aten._sparse_mm_reduce_impl.default", COO, f(9, 5), "amax", out=(f(8, 5), i(8, 5)), muls=100, comparisons=100),
+    row("aten.relu.default", COO, out=COO, comparisons=20),
+    row("aten.mul.Tensor", COO, 2.0, out=COO, muls=20),
+]
+ROWS_OF_8 = Tensor((2, 4, 8), "float32", None, "nested", (f(3, 8), f(4, 8)))
+ROWS_OF_5 = Tensor((2, 4, 5), "float32", None, "nested", (f(3, 5), f(4, 5)))
+NESTED = [
+    row("aten.linear.default", ROWS_OF_8, f(5, 8), f(5), out=ROWS_OF_5, macs=(3 + 4) * 8 * 5, adds=(3 + 4) * 5),
+    row("aten.matmul.default", ROWS_OF_8, f(8, 5), out=ROWS_OF_5, macs=(3 + 4) * 8 * 5),
+    row("aten.relu.default", ROWS_OF_8, out=ROWS_OF_8, comparisons=(3 + 4) * 8),
+]
+
 TABLES = {
+    "flex attention": FLEX,
+    "sparse": SPARSE,
+    "nested": NESTED,
     "matmul": MATMUL,
     "convolution": CONVOLUTION,
     "attention": ATTENTION,
