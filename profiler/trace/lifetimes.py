@@ -88,12 +88,12 @@ class Lifetimes:
         return self._by_address.get(_address(tensor))
 
     def is_alive(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor lives in a storage that is known, and was not released: no other can have its address.
+        """Whether a tensor lives in a storage that the run made, and that was not released: no other has its address.
 
-        Inputs on a real device may have been, which is not followed.
+        What was there before, and is no meta tensor, is the model's or the caller's.
         """
         index = self.find(tensor)
-        return index is not None and (tensor.is_meta or self.storages[index].role != "input")
+        return index is not None and (tensor.is_meta or self.storages[index].born >= 0)
 
     def becomes(self, tensor: torch.Tensor | None, role: str) -> int | None:
         """What an allocated storage turned out to be for; returns it."""
