@@ -169,7 +169,7 @@ SOFTMAX: dict[str, tuple[Callable[[torch.Tensor], Any], str | None]] = {
     "in an expression": (lambda x: 2 * F.softmax(x, -1) + x, F_),
     "twice on a line": (lambda x: F.softmax(x, -1) + named_softmax(x, -1), F_),
     "an imported name": (lambda x: named_softmax(x, -1), KEPT),
-    "a name imported in the function": (named_here, KEPT),
+    "a name imported in the function": (named_here, F_),
     "an attribute": (lambda x: HOLDS.act(x, -1), KEPT),
     "an attribute of the function's name": (lambda x: HOLDS.softmax(x, -1), KEPT),
     "an attribute of a layer inside": (lambda x: HOLDS.stage.act(x, -1), KEPT),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Iterator
+from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
@@ -31,13 +32,15 @@ class _Chain(NamedTuple):
     """A called expression: what it begins with, and the attributes that are asked for in turn.
 
     root: a name, or None for what has none, such as the result of another call.
-    is_item: whether the function stands in a list or a dictionary.
+    is_item: whether the function stands in a list or a dictionary. imported: of a name alone, the module that the same
+        function imports it from, each time it runs.
     """
 
     root: str | None
     is_local: bool
     links: tuple[str, ...]
     is_item: bool = False
+    imported: str = KEPT
 
 
 # By the instruction, and by the function; their code is kept alive, so that no other takes its id.
@@ -54,7 +57,7 @@ def source(frame: FrameType) -> str | None:
     if chain is None:
         return None
     if chain.is_item or not chain.links:
-        return KEPT
+        return chain.imported
     holder = _root(frame, chain)
     for link in chain.links[:-1]:
         holder = _held(holder, link)
@@ -113,12 +116,25 @@ def _read_chain(code: CodeType, at: int) -> _Chain | None:
             links.insert(0, str(found.argval))
         elif found.opname.startswith((*_GLOBAL, *_LOCAL)):
             name = found.argval[0] if isinstance(found.argval, tuple) else found.argval  # two names at once
-            return _Chain(str(name), found.opname.startswith(_LOCAL), tuple(links))
+            is_local = found.opname.startswith(_LOCAL)
+            imported = _imported(code, str(name)) if is_local and not links else KEPT
+            return _Chain(str(name), is_local, tuple(links), imported=imported)
         elif found.opname.startswith("BINARY_SUBSCR") and not links:
             return _Chain(None, False, (), is_item=True)
         else:
             return _Chain(None, False, tuple(links)) if links else None
     return None
+
+
+def _imported(code: CodeType, name: str) -> str:
+    """The module that a function imports a name from: IMPORT_NAME module, IMPORT_FROM its name there, STORE."""
+    module = KEPT
+    for found, after in pairwise(_instructions(code)):
+        if found.opname == "IMPORT_NAME":
+            module = str(found.argval)
+        elif found.opname == "IMPORT_FROM" and after.opname.startswith("STORE_") and after.argval == name:
+            return module
+    return KEPT
 
 
 def _expression(code: CodeType, at: int) -> Iterator[dis.Instruction]:

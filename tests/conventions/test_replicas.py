@@ -104,6 +104,18 @@ def _with_mask(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
 
 
+class Packs(nn.Module):
+    """A recurrent layer over sequences of these lengths, packed."""
+
+    def __init__(self, kind: str, *lengths: int, **settings: Any) -> None:
+        super().__init__()
+        self.rnn = getattr(nn, kind)(6, 8, **settings)
+        self.lengths = torch.tensor(lengths)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.rnn(nn.utils.rnn.pack_padded_sequence(x, self.lengths))[0].data
+
+
 LEARNED = 2 * 3 * 4 * 4 * (8 + 8)
 
 FVCORE = [
@@ -205,6 +217,12 @@ TORCH = [
     row("LSTM", lambda: First(nn.LSTM(6, 8)), "5x2x6", is_=0),
     row("a projected one", lambda: First(nn.LSTM(6, 8, proj_size=3)), "5x2x6", is_=2 * 5 * 2 * (32 * (6 + 3) + 3 * 8)),
     row("GRU", lambda: First(nn.GRU(6, 8)), "5x2x6", is_=2 * 5 * 2 * 24 * (6 + 8)),
+    row("packed sequences of one length", lambda: Packs("LSTM", 5, 5), "5x2x6", is_=0),
+    row("in both directions", lambda: Packs("LSTM", 5, 5, bidirectional=True), "5x2x6", is_=0),
+    row("of one sequence", lambda: Packs("LSTM", 5), "5x1x6", is_=0),
+    row("of several lengths", lambda: Packs("LSTM", 5, 3), "5x2x6", is_=2 * (5 + 3) * 32 * (6 + 8)),
+    row("with projections", lambda: Packs("LSTM", 5, 5, proj_size=3), "5x2x6", is_=2 * 5 * 2 * (32 * (6 + 3) + 8 * 3)),
+    row("another layer of one length", lambda: Packs("GRU", 5, 5), "5x2x6", is_=2 * 5 * 2 * 24 * (6 + 8)),
 ]
 
 TORCHPROFILE = [
