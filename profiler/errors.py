@@ -193,6 +193,15 @@ class BuilderFailed(ProfileError):
         super().__init__(f"{text} cannot be built ({type(error).__name__}: {first_line(error)}); check its arguments")
 
 
+class BuildDoesNotFit(ProfileError):
+    def __init__(self, text: str, error: Exception, free: int) -> None:
+        super().__init__(
+            f"{text} cannot be built without its weights ({type(error).__name__}: {said(error)}), and with them it "
+            f"takes more than the {free / 1024**3:.1f} GB that are free; check its arguments, or use a machine with "
+            "more memory"
+        )
+
+
 # Files of other makers ------------------------------------------------------------------------------------------------
 
 
@@ -503,6 +512,15 @@ class NegativeSize(ProfileError):
         super().__init__(f"input {'x'.join(map(str, shape))} has a size below 0; give its real sizes, like 1x3x224x224")
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, as one line of a bearable length. TorchScript ends its traceback with what went wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    text = lines[-1] if "TorchScript interpreter" in lines[0] else " ".join(lines)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 class TooLarge(ProfileError):
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
@@ -519,9 +537,10 @@ class NotRestored(ProfileError):
 
 
 class ModelFailed(ProfileError):
-    def __init__(self, model: str, error: BaseException, inputs: Sequence[Input], layer: str = "") -> None:
-        what = f"{f'in {layer}, ' if layer else ''}{type(error).__name__}: {first_line(error)}"
-        super().__init__(f"{model} fails on input {shapes(inputs)} ({what}); check the model and what it is fed")
+    """`reason` is what was raised, in which layer and on which line of the user's code."""
+
+    def __init__(self, model: str, reason: str, inputs: Sequence[Input]) -> None:
+        super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
 
 
 class ModelStopped(ProfileError):
@@ -554,19 +573,44 @@ class ModelEnded(ProfileError):
         )
 
 
-class WeightsWithoutValues(ProfileError):
-    def __init__(self, model: str, op: str) -> None:
+class EngineFailed(ProfileError):
+    def __init__(self, model: str, reason: str) -> None:
         super().__init__(
-            f"{model} depends on values ({op}) and its weights are on the meta device; give a model with real weights"
+            f"{model} cannot be followed, by a fault of profile-model and not of the model ({reason}); please report it"
         )
 
 
-class WeightsDoNotFit(ProfileError):
-    def __init__(self, model: str, op: str, needed: int, free: int) -> None:
+class OptimizedGraph(ProfileError):
+    def __init__(self, model: str, op: str) -> None:
+        super().__init__(
+            f"{model} computes with {op}, which PyTorch shows to nobody; profile it as it is before "
+            "torch.jit.optimize_for_inference"
+        )
+
+
+class Endless(ProfileError):
+    def __init__(self, model: str, most: int) -> None:
+        super().__init__(
+            f"{model} returns an iterator that goes on after {most:,} items; profile one that "
+            "takes as many as are wanted"
+        )
+
+
+class WeightsWithoutValues(ProfileError):
+    def __init__(self, model: str, reason: str, inputs: Sequence[Input]) -> None:
+        super().__init__(
+            f"{model} fails on input {shapes(inputs)} without values ({reason}), and its weights are on the meta "
+            "device; check what it is fed, or give a model with real weights"
+        )
+
+
+class RunDoesNotFit(ProfileError):
+    def __init__(self, model: str, reason: str, inputs: Sequence[Input], needed: int, free: int) -> None:
         gb = 1024**3
         super().__init__(
-            f"{model} depends on values ({op}), so it needs its weights: {needed / gb:.1f} GB, and {free / gb:.1f} GB "
-            "are free; use a machine with more memory"
+            f"{model} fails on input {shapes(inputs)} without values ({reason}), and a run with values needs at least "
+            f"{needed / gb:.1f} GB, of which {free / gb:.1f} GB are free; check what it is fed, or use a machine with "
+            "more memory"
         )
 
 

@@ -170,7 +170,7 @@ def _sized(fed: _Fed, change: Callable[[TensorSpec], TensorSpec]) -> _Fed:
     """Every tensor's shape changed; tensors with values become shapes."""
     if not fed[0] and not fed[1]:
         return fed
-    from profiler.trace.feed import map_leaves
+    from profiler.trace.walk import map_leaves
 
     def changed(leaf: Any) -> TensorSpec:
         is_spec = isinstance(leaf, TensorSpec)

@@ -40,6 +40,7 @@ def _ran(function: Callable[..., Any], *others: Any, train: bool = False) -> tup
         lambda x: torch.ones(3).to(x.device).bool().all(),
         lambda x: torch.full((2, 2), 1.0, device=x.device, dtype=x.dtype).sum() == 4,
         lambda x: torch.tril(torch.ones(3, 3, device=x.device)).sum() == 6,
+        lambda x: torch.rand(3, device=x.device).sum() >= 0,
     ],
 )
 def test_made_on_the_models_own_device(function: Callable[..., Any], train: bool) -> None:
@@ -57,8 +58,6 @@ def test_integers_and_flags_that_are_fed(given: Any) -> None:
     "function",
     [
         lambda x: x.sum() > 0,
-        lambda x: torch.empty(3, device=x.device).sum() >= 0,
-        lambda x: torch.rand(3, device=x.device).sum() >= 0,
         lambda x: torch.zeros(3, device=x.device).add_(x[0, :3]).sum() > 0,
     ],
 )

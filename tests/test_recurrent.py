@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from profiler import profile
 from profiler.memory import peak_bytes
-from profiler.trace.feed import leaves
+from profiler.trace.walk import leaves
 from profiler.training import trained
 from tests.benchmarks.allocations import peak_bytes as real_peak
 from tests.benchmarks.allocations import record

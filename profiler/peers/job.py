@@ -58,10 +58,11 @@ class Job:
         """
         import torch
 
-        from profiler.trace.feed import map_leaves, on_device
+        from profiler.trace.feed import on_device
+        from profiler.trace.walk import map_leaves
 
-        subject = self._subject()
-        model = _with_weights(subject).eval()
+        subject = _with_weights(self._subject())
+        model = subject.model.eval()
         cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(0)
         args, kwargs = map_leaves(lambda leaf: on_device(leaf, cpu, generator), (subject.args, dict(subject.kwargs)))
         _settle(model, args, kwargs)
@@ -80,14 +81,15 @@ class Job:
         return found
 
 
-def _with_weights(subject: Subject) -> nn.Module:
-    """The subject's model; made again with weights if it was built without."""
+def _with_weights(subject: Subject) -> Subject:
+    """The subject with its model on the CPU; made again with weights if it was built without."""
     import psutil
     import torch
 
     weights = list(chain(subject.model.parameters(), subject.model.buffers()))
     if not any(weight.is_meta for weight in weights):
-        return subject.model.cpu()
+        subject.model.cpu()
+        return subject
     if subject.rebuild is None:
         raise errors.PeersNeedWeights(subject.name)
     needed, free = sum(weight.nbytes for weight in weights), psutil.virtual_memory().available
@@ -95,7 +97,7 @@ def _with_weights(subject: Subject) -> nn.Module:
         raise errors.PeerDoesNotFit(subject.name, needed, free)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return subject.rebuild()
+        return subject.rebuilt()
 
 
 def _settle(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -8,16 +8,20 @@ tensor is skipped. Models that look into their own weights while they are built 
 from __future__ import annotations
 
 import inspect
+import math
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
 from profiler import errors
+from profiler.trace.constants import LARGEST
 from profiler.trace.guard import uncollected
 from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.recorder import misses_values
+from profiler.trace.values import free_bytes
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
@@ -29,6 +33,7 @@ _WITHOUT_VALUES = {
     "randint",
     "normal",
 }  # factories of memory or random numbers
+_MEMORY = {*_WITHOUT_VALUES, "zeros", "ones", "full"}
 _CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: nobody asks a large one for its values
 _LARGE = 4096  # elements
 
@@ -41,8 +46,25 @@ class _Weightless(LeanDispatchMode):
             if func._schema.name.endswith("_") and tensors[0] is args[0]:
                 return args[0]
             return func(*map(_to_meta, args), **{k: _to_meta(v) for k, v in kwargs.items()})
-        if not tensors and _becomes_meta(func, args):
+        if not tensors and _becomes_meta(func, args) and (_is_in_constructor() or _is_large(args)):
             return func(*args, **{**kwargs, "device": _META, "pin_memory": False})
+        return func(*args, **kwargs)
+
+
+class _Bounded(LeanDispatchMode):
+    """Ends what asks for more memory than is free; `reason` is why the model was not built without it."""
+
+    def __init__(self, name: str, reason: Exception) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name, self._reason = name, reason
+        self._free, self._asked = free_bytes(), 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func._opname in _MEMORY:
+            self._asked += func(*args, **{**kwargs, "device": _META, "pin_memory": False}).nbytes
+            if self._asked > self._free:
+                raise errors.BuildDoesNotFit(self._name, self._reason, self._free)
         return func(*args, **kwargs)
 
 
@@ -51,6 +73,22 @@ def _becomes_meta(func: Any, args: Any) -> bool:
     if name in _WITHOUT_VALUES:
         return True
     return name in _CONSTANT_VALUES and len(args[0]) > 0 and torch.Size(args[0]).numel() > _LARGE
+
+
+def _is_in_constructor() -> bool:
+    """Whether a module is under construction: what is made elsewhere is no weight, but an input."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__init__" and isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _is_large(args: Any) -> bool:
+    sizes = next((value for value in args if isinstance(value, (list, tuple))), ())
+    return math.prod(sizes) > LARGEST
 
 
 def _to_meta(value: Any) -> Any:
@@ -64,8 +102,8 @@ def _to_meta(value: Any) -> Any:
 def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_small: bool = True) -> Any:
     """Call a model's builder without allocating or initialising its weights, and without moving the random state.
 
-    is_small: whether there is memory for its weights whatever they are. Where not, it is built with them only if what
-    it raises without them says that they are missing.
+    Whatever it raises without weights, it is built with them then; is_small: whether there is memory for them whatever
+    they are.
     """
     _check_arguments(builder, kwargs, name)
     state = torch.get_rng_state()
@@ -74,9 +112,8 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
         with uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
-        if not is_small and not misses_values(error):
-            raise errors.BuilderFailed(name, error) from error
-        return build_real(builder, kwargs, name)
+        with nullcontext() if is_small else _Bounded(name, error):
+            return build_real(builder, kwargs, name)
     finally:
         torch.set_rng_state(state)
 
@@ -87,6 +124,8 @@ def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return builder(**kwargs)
+    except errors.ProfileError:
+        raise
     except Exception as error:
         raise errors.BuilderFailed(name, error) from error
 

@@ -17,6 +17,7 @@ from profiler import errors
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
+from profiler.trace.subject import Rebuilt
 
 PREFIX = "python"
 
@@ -36,17 +37,28 @@ def load(spec: Spec, feed: Feed) -> Subject:
 
 def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
     """What the callable returned is a model, or a model and its inputs."""
-    given = built[1] if isinstance(built, tuple) and len(built) == 2 else None
-    model = as_model(built if given is None else built[0], spec.text)
+    model, given = _taken_apart(built)
+    model = as_model(model, spec.text)
     if feed.is_given:
-        args, kwargs = feed.args, feed.kwargs
-    elif given is None:
+        build_model = None if rebuild is None else lambda: as_model(_taken_apart(rebuild())[0], spec.text)
+        return Subject(model, spec.text, PREFIX, feed.args, feed.kwargs, build_model)
+    if given is None:
         raise errors.InputsNeeded(spec.text)
-    elif feed.batch is not None:
+    if feed.batch is not None:
         raise errors.BatchNeedsInput(spec.text)
-    else:
-        args, kwargs = split_arguments(given)
-    return Subject(model, spec.text, PREFIX, args, kwargs, rebuild and (lambda: _model_of(rebuild())))
+    again = None if rebuild is None else lambda: _rebuilt(rebuild(), spec.text)
+    return Subject(model, spec.text, PREFIX, *split_arguments(given), again)
+
+
+def _taken_apart(built: Any) -> tuple[Any, Any]:
+    """A model, and the inputs that were built with it; None where there are none."""
+    return built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+
+
+def _rebuilt(built: Any, name: str) -> Rebuilt:
+    """The model and the inputs of a builder's second call: the first one's are of a model without weights."""
+    model, given = _taken_apart(built)
+    return Rebuilt(as_model(model, name), *split_arguments(given))
 
 
 def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
@@ -54,10 +66,6 @@ def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     if isinstance(given, dict):
         return (), given
     return (given if isinstance(given, tuple) else (given,)), {}
-
-
-def _model_of(built: Any) -> Any:
-    return built[0] if isinstance(built, tuple) else built
 
 
 def _attribute(spec: Spec) -> Any:

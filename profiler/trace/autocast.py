@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -179,13 +180,20 @@ class Casts:
 
 @contextmanager
 def autocast_on_meta(amp: str | None, device: str = "cpu") -> Iterator[Callable[[], Any]]:
-    """For this thread, meta tensors take part in the device's autocast. Gives the region that casts to a dtype.
-
-    The kernels stay until the end, as a region may be entered again by what is computed a second time.
-    """
+    """For this thread, meta tensors take part in the device's autocast. Gives the region that casts to a dtype."""
     if amp is None:
         yield _no_region
         return
+    with lent_to_meta(device) as casts:
+        yield lambda: _region(casts, device, getattr(torch, amp))
+
+
+@contextmanager
+def lent_to_meta(device: str) -> Iterator[Casts]:
+    """For this thread, meta tensors are cast wherever the device's autocast is on, be it by the model's own code.
+
+    The kernels stay until the end, as a region may be entered again by what is computed a second time.
+    """
     casts = Casts(device)
     every, aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
     try:
@@ -193,11 +201,39 @@ def autocast_on_meta(amp: str | None, device: str = "cpu") -> Iterator[Callable[
         for name, kernel in casts.kernels():
             aten.impl(name, kernel, _LENT.name)
         with _lent():
-            yield lambda: _region(casts, device, getattr(torch, amp))
+            yield casts
     finally:
         casts.forget()
         aten._destroy()
         every._destroy()
+
+
+class OwnRegion(Exception):
+    """The model's code turns autocast on, and nothing casts meta tensors yet. `device` is the kind it is on for."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(f"autocast on {device}")
+        self.device = device
+
+
+@contextmanager
+def noticing_regions(notice: Callable[[OwnRegion], None]) -> Iterator[None]:
+    """Raise `OwnRegion`, and tell of it, where this thread enters a region that casts."""
+    entered, thread = torch.autocast.__enter__, get_ident()
+
+    def enter(region: Any) -> Any:
+        found = entered(region)  # type: ignore[no-untyped-call]
+        if get_ident() == thread and region._enabled and region.device in POLICIES:
+            region.__exit__(None, None, None)
+            notice(raised := OwnRegion(region.device))
+            raise raised
+        return found
+
+    torch.autocast.__enter__ = enter  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__enter__ = entered  # type: ignore[method-assign]
 
 
 @contextmanager

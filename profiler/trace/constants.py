@@ -29,6 +29,27 @@ def asks_for_meta(args: Any, kwargs: Any) -> bool:
     return kwargs.get("device") == META or any(value == META for value in args if type(value) is torch.device)
 
 
+def names_device(args: Any, kwargs: Any) -> bool:
+    """Whether something is to be made on a device that is named: in a backward pass, that of a gradient."""
+    return kwargs.get("device") is not None or any(type(value) is torch.device for value in args)
+
+
+def is_seen_there(args: Any, kwargs: Any) -> bool:
+    """Whether `_to_copy` moves a meta tensor to where the model sees it already, which on a real one is nothing."""
+    device, tensor = kwargs.get("device"), args[0]
+    if device is None or device == META or not tensor.is_meta or kwargs.get("memory_format") is not None:
+        return False
+    return kwargs.get("dtype") in (None, tensor.dtype)
+
+
+def where_it_is(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The arguments of an operator on meta tensors: a device among them is that on which the model sees those."""
+    if not any(tensor.is_meta for tensor in each_tensor(args)):
+        return args, kwargs
+    args = [META if type(value) is torch.device else value for value in args]
+    return args, {**kwargs, "device": META} if kwargs.get("device") is not None else kwargs
+
+
 def with_values(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The arguments, so that what is made of constants alone has values, on whatever device it is asked for."""
     if not asks_for_meta(args, kwargs) or not _makes_constants(func, args):

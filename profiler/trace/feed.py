@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn import Parameter
 
 from profiler import errors
 from profiler.inputs import TensorSpec
 from profiler.records import Input
 from profiler.trace.constants import LARGEST
 from profiler.trace.forms import is_plain
-from profiler.trace.layouts import META, layout_of
-
-
-def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
-    """Apply a function to every tensor and `TensorSpec` inside lists, tuples, mappings and dataclasses."""
-    if isinstance(value, (torch.Tensor, TensorSpec)):
-        return function(value)
-    if isinstance(value, PackedSequence):  # its lengths are read on the CPU
-        return value._replace(data=function(value.data))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(map_leaves(function, item) for item in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(map_leaves(function, item) for item in value)
-    if isinstance(value, dict):
-        mapped = copy.copy(value)  # whatever kind of dict it is
-        mapped.update((key, map_leaves(function, item)) for key, item in value.items())
-        return mapped
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [f.name for f in dataclasses.fields(value) if f.init]
-        return dataclasses.replace(value, **{n: map_leaves(function, getattr(value, n)) for n in names})
-    return value
+from profiler.trace.layouts import MARK, META, layout_of
+from profiler.trace.walk import named
 
 
 def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -51,19 +30,6 @@ def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return remembered
 
 
-def leaves(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor inside lists, tuples, mappings and dataclasses."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, Mapping):
-        yield from leaves(list(value.values()))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from leaves([getattr(value, field.name) for field in dataclasses.fields(value)])
-
-
 def on_meta(leaf: Any) -> torch.Tensor:
     """A meta tensor in place of a `TensorSpec` or of a tensor."""
     if isinstance(leaf, TensorSpec):
@@ -71,26 +37,60 @@ def on_meta(leaf: Any) -> torch.Tensor:
     return leaf if leaf.is_meta else layout_of(leaf).empty()
 
 
+class NoMetaForm(Exception):
+    """An input that no meta tensor can stand for."""
+
+
 def beside_meta(leaf: Any) -> torch.Tensor:
-    """What a run on meta is fed: integers and flags keep their values, which models ask for; the rest has none."""
+    """What a run on meta is fed: integers and flags keep their values, which models ask for; the rest has none.
+
+    Raises `NoMetaForm` for what a model would not take for the same: sparse and nested tensors, and those of classes
+    that compute by themselves.
+    """
     if isinstance(leaf, TensorSpec):
-        dtype = _dtype(leaf)
-        if dtype.is_floating_point or dtype.is_complex or prod(leaf.shape) > LARGEST:
-            return placeholder(leaf)
-        return torch.zeros(leaf.shape, dtype=dtype)
+        return _of_spec(leaf)
     if not is_plain(leaf):
-        return cast(torch.Tensor, leaf)  # the first operator that meets it asks for values
-    is_constant = type(leaf) is torch.Tensor and not (leaf.is_floating_point() or leaf.is_complex())
-    if not is_constant or leaf.is_meta or leaf.layout is not torch.strided or leaf.numel() > LARGEST:
-        return on_meta(leaf)
-    kept: torch.Tensor = leaf.cpu()
-    return kept
+        raise NoMetaForm(f"an input is {'nested' if leaf.is_nested else str(leaf.layout).removeprefix('torch.')}")
+    if _computes(type(leaf)):
+        raise NoMetaForm(f"an input is a {type(leaf).__name__}, which computes by itself")
+    if leaf.is_meta or leaf.is_floating_point() or leaf.is_complex() or leaf.numel() > LARGEST:
+        return _like(leaf, on_meta(leaf.detach()))
+    return _like(leaf, leaf.detach().cpu())
+
+
+def _of_spec(spec: TensorSpec) -> torch.Tensor:
+    dtype = _dtype(spec)
+    if dtype.is_floating_point or dtype.is_complex or prod(spec.shape) > LARGEST:
+        return placeholder(spec)
+    return torch.zeros(spec.shape, dtype=dtype)
+
+
+def _computes(kind: type) -> bool:
+    """Whether a subclass of tensors has operators of its own, as those made of other tensors have."""
+    return kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__  # type: ignore[attr-defined]
+
+
+def _like(leaf: Any, tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor with the class, `requires_grad` and attributes of the one that it stands for."""
+    if isinstance(leaf, Parameter):
+        return Parameter(tensor, leaf.requires_grad)
+    if type(leaf) is not torch.Tensor and type(tensor) is not type(leaf):
+        tensor = tensor.as_subclass(type(leaf))
+    if leaf.requires_grad:
+        tensor.requires_grad_()
+    vars(tensor).update({name: value for name, value in vars(leaf).items() if name != MARK})
+    return tensor
 
 
 def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> torch.Tensor:
-    """A real tensor: the caller's own, or one that is made."""
-    made: torch.Tensor = random_values(leaf, generator) if isinstance(leaf, TensorSpec) else leaf
-    return made.to(device)
+    """A real tensor: the caller's own, or one that is made. One that a graph led to is cut off from it."""
+    if isinstance(leaf, TensorSpec):
+        return random_values(leaf, generator).to(device)
+    if leaf.is_meta:
+        spec = TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."))
+        return _like(leaf, random_values(spec, generator).to(device))
+    made: torch.Tensor = leaf if leaf.is_leaf else _like(leaf, leaf.detach())
+    return made if made.device == device else made.to(device)
 
 
 def placeholder(spec: TensorSpec) -> torch.Tensor:
@@ -103,7 +103,7 @@ def placeholder(spec: TensorSpec) -> torch.Tensor:
 def random_values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
     """Uniform in [0, 1) for floating-point inputs; zeros for the others, which are valid token indices."""
     dtype = _dtype(spec)
-    if dtype.is_floating_point:
+    if dtype.is_floating_point or dtype.is_complex:
         return torch.rand(spec.shape, generator=generator).to(dtype)
     return torch.zeros(spec.shape, dtype=dtype)
 
@@ -114,19 +114,9 @@ def _dtype(spec: TensorSpec) -> torch.dtype:
 
 
 def input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
-    found: list[Input] = []
-
-    def walk(name: str | None, value: Any) -> None:
-        if isinstance(value, torch.Tensor):
-            record = layout_of(value).tensor
-            found.append(Input(name, record.shape, record.dtype))
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                walk(name, item)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                walk(f"{name}.{key}" if name else str(key), item)
-
-    walk(None, args)
-    walk(None, kwargs)
-    return tuple(found)
+    """Every tensor among the arguments, with the keys and attributes that lead to it."""
+    return tuple(
+        Input(name, (record := layout_of(leaf).tensor).shape, record.dtype)
+        for name, leaf in (*named(args), *named(kwargs))
+        if isinstance(leaf, torch.Tensor)
+    )

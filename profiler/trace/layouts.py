@@ -11,6 +11,7 @@ from profiler.records import DTYPE_BITS, Tensor
 from profiler.trace.forms import record
 
 META: Final = torch.device("meta")
+MARK: Final = "_profiler_info"  # the attribute of a tensor in which a recorder keeps what it knows of it
 
 
 class Layout:

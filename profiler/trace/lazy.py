@@ -1,8 +1,12 @@
-"""Lazy modules: a model as it is after its first forward pass, without making that pass on the user's model."""
+"""A model as it is after its first forward pass, without making that pass on the user's model.
+
+Lazy modules know their shapes from then on, and some models build layers in it.
+"""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -12,10 +16,13 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
-from profiler import errors
-from profiler.trace.feed import input_records, map_leaves, on_meta
+from profiler.trace.failure import Unfinished
+from profiler.trace.feed import input_records, on_device, on_meta, once
 from profiler.trace.layouts import META
-from profiler.trace.subject import Subject
+from profiler.trace.subject import Rebuilt, Subject
+from profiler.trace.walk import map_leaves
+
+_CPU = torch.device("cpu")
 
 
 def waits_for_input(module: nn.Module) -> bool:
@@ -23,16 +30,51 @@ def waits_for_input(module: nn.Module) -> bool:
     return isinstance(module, LazyModuleMixin) and bool(module.has_uninitialized_params())
 
 
-def initialized(subject: Subject) -> nn.Module:
-    """A copy of the subject's model, on the meta device, that has made its first forward pass."""
-    model = _meta_copy(subject.model)
-    args, kwargs = map_leaves(on_meta, subject.args), map_leaves(on_meta, dict(subject.kwargs))
+def initialized(subject: Subject) -> Subject:
+    """The subject with a copy of its model that has made its first forward pass.
+
+    On the meta device where that goes; whatever is raised there, on real tensors. Raises `errors.ModelFailed` for what
+    fails on those too.
+    """
     try:
-        with torch.no_grad():
-            model(*args, **kwargs)
+        model = _meta_copy(subject.model)
+        with torch.device(META):
+            _first_pass(model, map_leaves(on_meta, subject.args), map_leaves(on_meta, dict(subject.kwargs)))
+    except Exception:  # whatever code may raise that is shown tensors without values
+        return _really(subject)
+    return dataclasses.replace(subject, model=model, rebuild=lambda: _rebuilt(_really(subject)))
+
+
+def _really(subject: Subject) -> Subject:
+    """The same on real tensors: of a copy, or of a model that is built again."""
+    is_meta = any(not is_lazy(weight) and weight.is_meta for weight in subject.model.parameters())
+    real = subject.rebuilt() if is_meta and subject.rebuild is not None else subject
+    model = real.model if real is not subject else copy.deepcopy(subject.model)
+    generator = torch.Generator().manual_seed(0)
+    ready = once(lambda leaf: on_device(leaf, _CPU, generator))
+    args, kwargs = map_leaves(ready, real.args), map_leaves(ready, dict(real.kwargs))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            _first_pass(model, args, kwargs)
     except Exception as error:
-        raise errors.ModelFailed(subject.name, error, input_records(args, kwargs)) from error
-    return model
+        raise Unfinished(error, input_records(args, kwargs)).refusal(subject.name) from error
+    return dataclasses.replace(real, model=model, rebuild=None)
+
+
+def _rebuilt(subject: Subject) -> Rebuilt:
+    return Rebuilt(subject.model, subject.args, subject.kwargs)
+
+
+def _first_pass(model: nn.Module, args: Any, kwargs: Any) -> None:
+    """With gradients, as a caller would: what is built in it are ordinary parameters."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    with torch.enable_grad():
+        model(*args, **kwargs)
+    for module in model.modules():
+        module.training = modes.get(module, False)
+        for weight in module.parameters(recurse=False):
+            weight.grad = None
 
 
 def _meta_copy(model: nn.Module) -> nn.Module:

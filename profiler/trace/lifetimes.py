@@ -30,6 +30,8 @@ class Lifetimes:
         self._by_address: dict[int, int] = {}  # of living storages
         self._watches: list[_Watch] = []
         self._holders: dict[int, int] = {}  # how many living storages stand for one that is followed
+        self._alive_bytes = 0
+        self.most_bytes = 0  # that the run had allocated at once so far
 
     def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
@@ -48,6 +50,8 @@ class Lifetimes:
 
     def born(self, held: Any, size_bytes: int) -> int:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
+        self._alive_bytes += size_bytes
+        self.most_bytes = max(self.most_bytes, self._alive_bytes)
         return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))
 
     def homes(self, tensor: torch.Tensor, layout: Layout) -> list[int]:
@@ -114,6 +118,8 @@ class Lifetimes:
             self._holders[index] -= 1
             if self._holders[index] == 0:
                 self.storages[index].died = len(self._clock)
+                if self.storages[index].born >= 0:
+                    self._alive_bytes -= self.storages[index].size_bytes
 
 
 def has_storage(tensor: torch.Tensor) -> bool:

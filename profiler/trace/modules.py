@@ -6,21 +6,25 @@ torch's global ones, registered for the time of the run: nothing is written on t
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from operator import is_
 from threading import get_ident
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from profiler.records import Module, ModuleCall, Value, Weight
+from profiler.records import Tensor as TensorRecord
 from profiler.trace.held import weights
 from profiler.trace.packed import is_holder
 from profiler.trace.recorder import Recorder
+from profiler.trace.threads import followed
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
@@ -36,11 +40,15 @@ class Structure:
         self.modules: list[Module] = []
         self.index: dict[int, int] = {}  # id(module) -> its first row
         self._owners: dict[int, int] = {}
+        # Of each module, the parameters and modules that it had.
+        self._registries: list[tuple[nn.Module, Mapping[str, Any], Mapping[str, Any]]] = []
         self._walk(model, "")
 
     def _walk(self, module: nn.Module, path: str) -> None:
         first = self.index.setdefault(id(module), len(self.modules))
         is_new = first == len(self.modules)
+        if is_new:
+            self._registries.append((module, copy.copy(module._parameters), copy.copy(module._modules)))
         self.objects.append(module)
         self.modules.append(Module(path, _classes(type(module)), _attributes(module), None if is_new else first))
         if is_new and module._modules:
@@ -48,6 +56,13 @@ class Structure:
             for name, child in module._modules.items():
                 if child is not None and not is_holder(child):
                     self._walk(child, prefix + name)
+
+    def has_grown(self) -> bool:
+        """Whether there are parameters by now, or modules with some, under names that had none."""
+        return any(
+            _has_more(module._parameters, parameters) or _has_more(module._modules, modules)
+            for module, parameters, modules in self._registries
+        )
 
     def firsts(self) -> list[tuple[int, nn.Module]]:
         """Each module once, with its row."""
@@ -68,6 +83,14 @@ class Structure:
     def weights(self, recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
         """Parameters and buffers, made known to the recorder."""
         return weights(self.firsts(), recorder)
+
+
+def _has_more(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a registry holds parameters, or modules with some, under names that had nothing."""
+    if len(now) == len(before) and all(map(is_, now.values(), before.values())):
+        return False
+    new = [held for name, held in now.items() if held is not None and before.get(name) is None]
+    return any(not isinstance(held, nn.Module) or any(True for _ in held.parameters()) for held in new)
 
 
 def _classes(cls: type) -> tuple[str, ...]:
@@ -131,53 +154,96 @@ def _is_plain(value: Any) -> bool:
     return kind in _SCALARS or (kind in _SEQUENCES and all(type(item) in _SCALARS for item in value))
 
 
+class _Thread(NamedTuple):
+    """A recorder, and of each module that is running: which one was before, how many calls there were, its row."""
+
+    recorder: Recorder
+    stack: list[tuple[int, int, int | None]]
+
+
 class Stack:
-    """Follows which module is running, and writes down each module call."""
+    """Follows which module is running, in each thread that the forward pass uses, and writes down each module call."""
 
     def __init__(self, structure: Structure, recorder: Recorder) -> None:
         self.calls: list[ModuleCall] = []
+        self.failed: tuple[int, tuple[Value, ...]] | None = None  # the innermost module that raised, and its arguments
         self._index = structure.index
         self._paths = structure.modules
         self._recorder = recorder
-        self._stack: list[tuple[int, int, int | None]] = []
-        self._thread = get_ident()
+        self._threads: dict[int, _Thread] = {get_ident(): _Thread(recorder, [])}
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the modules that this thread calls."""
+        """Follow the modules that this thread calls, and those that threads call which it starts."""
         before = register_module_forward_pre_hook(self._enter)
         after = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
         try:
-            yield
+            with followed(self._follow):
+                yield
         finally:
             before.remove()
             after.remove()
 
+    @property
+    def has_others(self) -> bool:
+        """Whether threads that were started are still running."""
+        return len(self._threads) > 1
+
     def path(self, module: int) -> str:
         return self._paths[module].path
 
+    def _follow(self) -> Callable[[], AbstractContextManager[None]] | None:
+        """What is to be active in a thread that this one starts: gradients as here, and a recorder beside this one's.
+
+        None in a thread that is not followed, and inside of an operator, which is recorded whole.
+        """
+        known = self._threads.get(get_ident())
+        if known is None or not known.recorder.is_active():
+            return None
+        recorder, module = known.recorder, known.recorder.module
+        recorder.beside(module)  # from now on it is shared
+        modes = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        return lambda: self._in_thread(recorder.beside(module), *modes)
+
+    @contextmanager
+    def _in_thread(self, recorder: Recorder, is_inference: bool, has_grad: bool) -> Iterator[None]:
+        before = self._threads.get(get_ident())
+        self._threads[get_ident()] = _Thread(recorder, [])
+        try:
+            with torch.inference_mode(is_inference), torch.set_grad_enabled(has_grad), recorder:
+                yield
+        finally:
+            del self._threads[get_ident()]
+            if before is not None:
+                self._threads[get_ident()] = before
+
     def _enter(self, module: nn.Module, args: Any) -> None:
-        if get_ident() == self._thread:
-            recorder = self._recorder
-            outer = recorder.module
+        thread = self._threads.get(get_ident())
+        if thread is not None:
+            recorder, stack = thread
             row = self._index.get(id(module))
-            self._stack.append((outer, len(recorder.calls), row))
+            stack.append((recorder.module, len(recorder.calls), row))
+            self.failed = None
             if row is not None:
                 recorder.module = row
 
     def _leave(self, module: nn.Module, args: Any, *rest: Any) -> None:
         """Called with `kwargs, output`; after an exception torch gives `output` alone, which is None."""
-        if get_ident() != self._thread or not self._stack:
+        thread = self._threads.get(get_ident())
+        if thread is None or not thread.stack:
             return
-        recorder = self._recorder
-        recorder.module, first, row = self._stack.pop()
-        if row is not None:
-            given, keywords = self._shapes(args), _NONE
-            if len(rest) == 2 and rest[0]:
-                given += self._shapes(rest[0].values())
-                keywords = tuple(rest[0])
-            output = self._shape(rest[-1])
-            self.calls.append(ModuleCall(row, first, len(recorder.calls), given, output, keywords))
+        recorder, stack = thread
+        recorder.module, first, row = stack.pop()
+        if row is None:
+            return
+        given, keywords = self._shapes(args), _NONE
+        if len(rest) == 2 and rest[0]:
+            given += self._shapes(rest[0].values())
+            keywords = tuple(rest[0])
+        if len(rest) == 1 and self.failed is None:
+            self.failed = row, given
+        output = self._shape(rest[-1])
+        self.calls.append(ModuleCall(row, first, len(recorder.calls), given, output, keywords))
 
     def _shapes(self, values: Any) -> tuple[Value, ...]:
         return tuple([self._shape(value) for value in values])
@@ -193,3 +259,12 @@ class Stack:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._shapes(getattr(value, f.name) for f in dataclasses.fields(value))
         return None
+
+
+def each_record(value: Value) -> Iterator[TensorRecord]:
+    """Every tensor among what a module took or gave, as records hold it."""
+    if isinstance(value, TensorRecord):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from each_record(item)

@@ -16,10 +16,11 @@ from profiler import errors
 from profiler.conditions import Conditions
 from profiler.inputs import TensorSpec
 from profiler.trace.arrange import arrange
-from profiler.trace.feed import map_leaves, on_meta, once
+from profiler.trace.feed import once
 from profiler.trace.layouts import META
 from profiler.trace.standins import StandIns
-from profiler.trace.subject import Subject
+from profiler.trace.subject import Rebuilt, Subject
+from profiler.trace.walk import map_leaves
 
 
 def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
@@ -36,13 +37,20 @@ def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
             arrange(model, under.training, subject.name)
         return model
 
-    cast = _cast_to(under.dtype)
+    def cast(args: Any) -> Any:
+        return map_leaves(_cast_to(under.dtype), args)
+
+    def again() -> nn.Module | Rebuilt:
+        assert rebuild is not None
+        built = rebuild()
+        if isinstance(built, Rebuilt):
+            return Rebuilt(arranged(built.model), *cast((built.args, dict(built.kwargs))))
+        return arranged(built)
+
+    args, kwargs = cast((subject.args, dict(subject.kwargs)))
+    model = arranged(_without_weights(subject, stand_ins))
     return dataclasses.replace(
-        subject,
-        model=arranged(_without_weights(subject, stand_ins)),
-        args=map_leaves(cast, subject.args),
-        kwargs=map_leaves(cast, dict(subject.kwargs)),
-        rebuild=None if rebuild is None else lambda: arranged(rebuild()),
+        subject, model=model, args=args, kwargs=kwargs, rebuild=None if rebuild is None else again
     )
 
 
@@ -55,12 +63,14 @@ def _cast_to(name: str | None) -> Callable[[Any], Any]:
         if isinstance(leaf, TensorSpec):
             is_float = getattr(torch, leaf.dtype).is_floating_point
             return dataclasses.replace(leaf, dtype=name) if is_float else leaf
-        return on_meta(leaf).to(getattr(torch, name)) if leaf.is_floating_point() else leaf
+        if not leaf.is_floating_point():
+            return leaf
+        return leaf.detach().to(getattr(torch, name)).requires_grad_(leaf.requires_grad)
 
     return once(cast)
 
 
-def _rebuild(subject: Subject, stand_ins: StandIns | None) -> Callable[[], nn.Module] | None:
+def _rebuild(subject: Subject, stand_ins: StandIns | None) -> Callable[[], nn.Module | Rebuilt] | None:
     """A model with values, for engines that want them: the user's own on copies of its weights where it has some."""
     model = subject.model
     if subject.rebuild is not None or any(weight.is_meta for weight in chain(model.parameters(), model.buffers())):

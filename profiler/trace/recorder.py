@@ -11,8 +11,9 @@ model may ask for their values.
 
 from __future__ import annotations
 
-import re
+import copy
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
@@ -22,16 +23,17 @@ from torch import ScriptObject, Tensor
 from torch._ops import HigherOrderOperator
 from torch.nn.parameter import Parameter
 
+from profiler import errors
 from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.constants import asks_for_meta, is_large, with_values
+from profiler.trace.constants import is_large, is_seen_there, names_device, where_it_is, with_values
 from profiler.trace.forms import is_jagged
 from profiler.trace.higher_order import unseen
 from profiler.trace.insides import inside_bytes, taken_apart
 from profiler.trace.kernels import returned
-from profiler.trace.layouts import META, Layout, layout_of
+from profiler.trace.layouts import MARK, META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
 from profiler.trace.mode import LeanDispatchMode
@@ -43,13 +45,7 @@ from profiler.trace.step import Step
 
 
 class NeedsValues(Exception):
-    """The model asked a meta tensor for its values."""
-
-
-def misses_values(error: BaseException) -> bool:
-    """Whether this is what torch says when an operator, or code past the operators, wants a meta tensor's values."""
-    said = r"\bmeta\b|storage|data pointer|not allocated|incompatible tensor type|should be the same"
-    return re.search(said, str(error), re.I) is not None
+    """An operator asked a meta tensor for its values, or does not take it, as a meta tensor, for another reason."""
 
 
 class Info:
@@ -82,7 +78,7 @@ class _Unpacked(NamedTuple):
     infos: list[Info]
 
 
-_MARK = "_profiler_info"  # the attribute of a tensor made during a run that holds its Info
+_TO_COPY = torch.ops.aten._to_copy.default
 _PLAIN = {int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format}
 _NO_KWARGS: dict[str, Any] = {}
 # What `torch.tensor` calls on what it has just made, unseen by any mode.
@@ -110,8 +106,7 @@ class Recorder(LeanDispatchMode):
         self.computes_constants = True  # a file's are never computed: its numbers may be anything
         self.step = step
         self.module = 0
-        self.asked: NeedsValues | None = None
-        self.failed_in: int | None = None  # the module whose operator raised
+        self._asked: list[NeedsValues] = []
         self.signatures: list[Signature] = []
         self.calls: list[Call] = []
         self.callers = Callers()
@@ -129,6 +124,35 @@ class Recorder(LeanDispatchMode):
         self._kept: list[Tensor] = []  # given tensors stay alive, so that no other tensor takes their id
         self._tainted: set[int] = set()  # real storages that were written from meta tensors
         self._packed: dict[int, _Unpacked] = {}  # by the hash of a packed object, which is that of what is inside
+        self._frames = 1  # from the mode's method to the model's code
+
+    # Threads ------------------------------------------------------------------------------------------------------
+
+    def beside(self, module: int) -> Recorder:
+        """A recorder for another thread, which writes into the same record, and starts in a module."""
+        if not isinstance(self, _Shared):
+            self.__class__, self._frames, self._lock = _Shared, 2, threading.RLock()
+        other = copy.copy(self)
+        other.module, other._is_apart = module, False
+        return other
+
+    def is_same(self, mode: Any) -> bool:
+        """Whether a dispatch mode is of this record."""
+        return isinstance(mode, Recorder) and mode._token is self._token
+
+    def is_active(self) -> bool:
+        """Whether the model's code is running in this thread, and not an operator."""
+        at = torch._C._get_dispatch_stack_at
+        return any(self.is_same(at(position)) for position in range(torch._C._len_torch_dispatch_stack()))
+
+    @property
+    def asked(self) -> NeedsValues | None:
+        """What an operator asked for, of a meta tensor, that it does not have; kept, as the model may catch it."""
+        return self._asked[0] if self._asked else None
+
+    def asks(self, reason: BaseException) -> None:
+        """A run on meta tensors cannot go on as it is."""
+        self._asked.append(NeedsValues(str(reason)))
 
     # Tensors that were there before -------------------------------------------------------------------------------
 
@@ -145,18 +169,18 @@ class Recorder(LeanDispatchMode):
         """Make a tensor known that is the model's from now on, to keep or to release."""
         layout, is_meta = layout_of(tensor), tensor.is_meta
         index = self.lifetimes.handed(tensor, layout, role)
-        tensor.__dict__[_MARK] = Info(self._token, layout, index, self.run_real or not is_meta, is_meta)
+        tensor.__dict__[MARK] = Info(self._token, layout, index, self.run_real or not is_meta, is_meta)
 
     def own(self, tensor: Tensor) -> None:
         """Mark a tensor that was made known, and that was made for this run."""
-        tensor.__dict__[_MARK] = self._given[id(tensor)]
+        tensor.__dict__[MARK] = self._given[id(tensor)]
 
     def mine(self) -> Callable[[Tensor], bool]:
         """Says whether a tensor was made by this run; it holds on to none, and outlives the recorder."""
         token, lifetimes = self._token, self.lifetimes
 
         def is_mine(tensor: Tensor) -> bool:
-            mark = tensor.__dict__.get(_MARK)
+            mark = tensor.__dict__.get(MARK)
             return (mark is not None and mark.recorder is token) or lifetimes.is_alive(tensor)
 
         return is_mine
@@ -190,7 +214,7 @@ class Recorder(LeanDispatchMode):
 
     def record_of(self, tensor: Tensor) -> TensorRecord:
         """A tensor as records hold it; it may be one that operators never see, such as a batched one inside vmap."""
-        info = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
+        info = self._given.get(id(tensor)) or tensor.__dict__.get(MARK)
         return (layout_of(tensor) if info is None else info.layout).tensor
 
     def homes(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
@@ -219,14 +243,17 @@ class Recorder(LeanDispatchMode):
             return self._by_its_rows()
         if isinstance(func, HigherOrderOperator):
             return unseen(self, func, args, kwargs or _NO_KWARGS)
-        return self._dispatched(func, sys._getframe(1), args, kwargs)
+        return self._dispatched(func, sys._getframe(self._frames), args, kwargs)
 
-    def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:
+    def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:  # noqa: PLR0911
+        """Each return is a manner of meeting an operator; another call to choose one would cost every operator time."""
         if self.step is not None:
             func = self.step.really(func, args, kwargs)
         how = self._manner(func, args)
         if not self._is_apart and self.step is None:
             self._caller = self.callers.of(frame)
+        if func is _TO_COPY and not self.run_real and is_seen_there(args, kwargs or _NO_KWARGS):
+            return self._alias(args[0])
         if how is Manner.PARTS:
             return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
@@ -275,14 +302,17 @@ class Recorder(LeanDispatchMode):
         self.composites.append(Composite(signature, self.module, first, len(self.calls), self._caller))
         return out
 
+    def _alias(self, tensor: Tensor) -> Tensor:
+        """Another tensor of the same memory: nothing was computed."""
+        info = self._info(tensor)
+        out: Tensor = torch.ops.aten.alias.default(tensor)
+        self._mark(out, Info(self._token, info.layout, info.storage, False, True, info.owners))
+        return out
+
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = args, kwargs
-        if (
-            not self.run_real
-            and is_written(func)
-            and any(t.is_meta for t in each_tensor((args, tuple(kwargs.values()))))
-        ):
-            args, kwargs = self._all_on_meta(args, kwargs)
+        if not self.run_real and any(t.is_meta for t in each_tensor((args, tuple(kwargs.values())))):
+            args, kwargs = self._all_on_meta(args, kwargs) if is_written(func) else where_it_is(args, kwargs)
         with self:
             out = func.decompose(*args, **kwargs)
         if out is NotImplemented:
@@ -313,7 +343,7 @@ class Recorder(LeanDispatchMode):
         for value in values:
             kind = type(value)
             if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
-                info = given.get(id(value)) or value.__dict__.get(_MARK)
+                info = given.get(id(value)) or value.__dict__.get(MARK)
                 if info is None or info.recorder is not token:
                     info = self._stranger(value)
                 infos.append(info)
@@ -349,7 +379,7 @@ class Recorder(LeanDispatchMode):
         info: Info | None = self._given.get(id(tensor))
         if info is not None:
             return info
-        mark: Info | None = tensor.__dict__.get(_MARK)
+        mark: Info | None = tensor.__dict__.get(MARK)
         if mark is not None and mark.recorder is self._token:
             return mark
         return self._stranger(tensor)
@@ -360,7 +390,7 @@ class Recorder(LeanDispatchMode):
         index, is_meta = self.lifetimes.find(tensor), tensor.is_meta
         if index is None and self.step is not None and self.step.kind == UPDATE:  # what an optimizer counts steps in
             self._adopt(tensor, [], real=not is_meta)
-            found: Info = tensor.__dict__[_MARK]
+            found: Info = tensor.__dict__[MARK]
             return found
         if index is None:
             return self.give(tensor, "parameter" if is_parameter else "buffer")
@@ -368,7 +398,7 @@ class Recorder(LeanDispatchMode):
 
     def _be_born(self, tensor: Tensor) -> None:
         """A constant that was made from numbers a moment ago: it was not there before."""
-        if id(tensor) not in self._given and _MARK not in tensor.__dict__ and self.lifetimes.find(tensor) is None:
+        if id(tensor) not in self._given and MARK not in tensor.__dict__ and self.lifetimes.find(tensor) is None:
             self._adopt(tensor, [], real=self.run_real or not tensor.is_meta)
 
     def _packed_infos(self, held: Any) -> list[Info]:
@@ -393,7 +423,7 @@ class Recorder(LeanDispatchMode):
 
     def _is_large(self, func: Any, how: Manner, args: Any, kwargs: Any) -> bool:
         """A constant that is not computed: it becomes a meta tensor."""
-        if self.step is not None and self.step.is_after and asks_for_meta(args, kwargs):
+        if self.step is not None and self.step.is_after and names_device(args, kwargs):
             return True  # autograd wants gradients on the device of what they are of
         return how is Manner.FRESH and is_large(func, args, kwargs, self._to_meta)
 
@@ -403,7 +433,7 @@ class Recorder(LeanDispatchMode):
         """New tensors of the remembered layouts."""
         if type(entry.answer) is Layout:
             out = self._new(entry.answer)
-            self._record(entry.signature, infos, (out.__dict__[_MARK].storage,))
+            self._record(entry.signature, infos, (out.__dict__[MARK].storage,))
             return out
         writes: list[int] = []
         out = self._filled(entry.answer, writes)
@@ -413,7 +443,7 @@ class Recorder(LeanDispatchMode):
     def _filled(self, answer: Any, writes: list[int]) -> Any:
         if type(answer) is Layout:
             tensor = self._new(answer)
-            writes.append(tensor.__dict__[_MARK].storage)
+            writes.append(tensor.__dict__[MARK].storage)
             return tensor
         if isinstance(answer, (list, tuple)):
             return type(answer)([self._filled(item, writes) for item in answer])
@@ -422,7 +452,7 @@ class Recorder(LeanDispatchMode):
     def _new(self, layout: Layout) -> Tensor:
         tensor = layout.empty()
         index = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes)
-        tensor.__dict__[_MARK] = Info(self._token, layout, index, False, True)
+        tensor.__dict__[MARK] = Info(self._token, layout, index, False, True)
         return tensor
 
     def _overwrite(self, signature: Signature, target: Tensor, infos: list[Info]) -> Tensor:
@@ -531,9 +561,8 @@ class Recorder(LeanDispatchMode):
         """By meta tensors as ever; by the real ones where parts of the operator want values, as `nonzero` does."""
         try:
             return inside_bytes(func, args, kwargs)
-        except RuntimeError as error:  # NotImplementedError is one
-            if not isinstance(error, NotImplementedError) and not misses_values(error):
-                raise
+        except RuntimeError:  # whatever it says: what fails on real tensors too is told
+            pass
         with torch.inference_mode(False), torch.no_grad():
             return taken_apart(func, args, kwargs)
 
@@ -546,7 +575,7 @@ class Recorder(LeanDispatchMode):
         """The tensor whose memory a view that was made amid the run has: of a view of a weight torch may not tell more
         than that once the weight is written (`view_as_real`, by an optimizer).
         """
-        is_users = id(tensor) in self._given or _MARK not in tensor.__dict__
+        is_users = id(tensor) in self._given or MARK not in tensor.__dict__
         return tensor if is_users or tensor._base is None else tensor._base
 
     def _read(self, func: Any, args: Any, kwargs: Any, infos: list[Info]) -> Any:
@@ -562,12 +591,8 @@ class Recorder(LeanDispatchMode):
             args, kwargs = self._all_on_meta(args, kwargs)
         try:
             return returned(func, func(*args, **kwargs), args, kwargs)
-        except NotImplementedError as error:
-            raise self._ask(str(func)) from error
-        except RuntimeError as error:
-            self.failed_in = self.module
-            if misses_values(error):
-                raise self._ask(str(func)) from error
+        except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError) as error:
+            self._asked.append(NeedsValues(errors.first_line(error)))
             raise
 
     def note(self, text: str) -> None:
@@ -580,9 +605,8 @@ class Recorder(LeanDispatchMode):
         return self._ask(op)
 
     def _ask(self, op: str) -> NeedsValues:
-        """The model may catch the exception, so it is kept as well."""
-        self.asked = NeedsValues(op)
-        return self.asked
+        self._asked.append(NeedsValues(f"{op} asks for values"))
+        return self._asked[-1]
 
     def _all_on_meta(self, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
         return [self._to_meta(value) for value in args], {name: self._to_meta(value) for name, value in kwargs.items()}
@@ -604,7 +628,7 @@ class Recorder(LeanDispatchMode):
         if info.stand_in is None:
             with torch.inference_mode(tensor.is_inference()):  # a view of an ordinary tensor must be an ordinary one
                 made = info.layout.empty()
-            made.__dict__[_MARK] = Info(self._token, info.layout, info.storage, False, True, info.owners)
+            made.__dict__[MARK] = Info(self._token, info.layout, info.storage, False, True, info.owners)
             if tensor.is_leaf and tensor.requires_grad:  # kernels ask
                 made.requires_grad_()
             self.lifetimes.stands_for(made, info.storage)
@@ -635,11 +659,11 @@ class Recorder(LeanDispatchMode):
     def _mark(self, tensor: Tensor, info: Info) -> None:
         """Tensors that the model or the caller owns are known by their identity; nothing is written on them."""
         if id(tensor) not in self._given:
-            tensor.__dict__[_MARK] = info
+            tensor.__dict__[MARK] = info
 
     def _home(self, tensor: Tensor) -> int | None:
         """The storage, if it was there before, that an operator's output lives in."""
-        known = self._given.get(id(tensor)) or tensor.__dict__.get(_MARK)
+        known = self._given.get(id(tensor)) or tensor.__dict__.get(MARK)
         if known is not None and known.recorder is self._token:
             return int(known.storage)
         return self.lifetimes.find(tensor)
@@ -655,7 +679,7 @@ class Recorder(LeanDispatchMode):
                 if id(tensor) in self._given:
                     self._given[id(tensor)] = found
                 else:
-                    tensor.__dict__[_MARK] = found
+                    tensor.__dict__[MARK] = found
 
     def _layouts(self, out: Any) -> Any:
         """What was returned, with tensors reduced to their layouts."""
@@ -709,6 +733,16 @@ class Recorder(LeanDispatchMode):
             found = self._packed.get(hash(value))
             return class_name(value) if found is None else packed_value(found.parts)
         return str(value).removeprefix("torch.")
+
+
+class _Shared(Recorder):
+    """A recorder whose record several threads write into, one operator at a time."""
+
+    _lock: threading.RLock
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        with self._lock:
+            return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 def _source(how: Manner, infos: list[Info], writes: tuple[int, ...], out: Any) -> int | None:

@@ -13,7 +13,8 @@ from torch import nn
 from profiler import Profile, memory, profile, sources
 from profiler.records import Storage, Trace
 from profiler.trace import Subject, trace
-from profiler.trace.feed import map_leaves, random_values
+from profiler.trace.feed import random_values
+from profiler.trace.walk import map_leaves
 from tests.benchmarks.allocations import Recording, alive_at_peak, peak_bytes, plain_kernels, record, uncollected
 
 MOST_BYTES = 4 * 1024**3  # of weights and activations together, since models are run for real

@@ -14,7 +14,8 @@ from profiler import Profile, memory, profile
 from profiler.conditions import conditions
 from profiler.inputs import parse
 from profiler.trace import Subject, trace
-from profiler.trace.feed import leaves, placeholder, random_values
+from profiler.trace.feed import placeholder, random_values
+from profiler.trace.walk import leaves
 from tests.benchmarks.allocations import plain_kernels, record, uncollected
 from tests.benchmarks.memory_findings import Finding, Tracked, compared
 from tests.benchmarks.memory_training_models import TRAINING

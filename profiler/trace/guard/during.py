@@ -12,7 +12,7 @@ from torch import nn
 @contextmanager
 def in_mode(modules: Sequence[nn.Module], training: bool) -> Iterator[None]:
     """Every module in training or in inference mode, and back to its own mode afterwards."""
-    others = [module for module in modules if module.training is not training]
+    others = [module for module in modules if getattr(module, "training", training) is not training]
     _set_modes(others, training)
     try:
         yield
