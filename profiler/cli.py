@@ -80,6 +80,7 @@ def _command(
     batch: flags.Batch = None,
     seq: flags.Seq = None,
     trust_remote_code: flags.TrustRemoteCode = False,
+    no_input: flags.NoInput = False,
     convention: flags.Convention = conventions.DEFAULT,
     columns: flags.Columns = None,
     depth: flags.Depth = None,
@@ -147,7 +148,7 @@ def _command(
         options(
             specs or (),
             shapes=input or (),
-            feed=Feed(batch=batch, seq=seq, trusts_code=trust_remote_code),
+            feed=Feed(batch=batch, seq=seq, trusts_code=trust_remote_code, is_run=not no_input),
             convention=convention,
             columns=columns,
             depth=depth,
@@ -288,8 +289,20 @@ def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
         except errors.ProfileError as error:
             failures.append(error)
             failure = str(error)
+            found = _held(error, chosen)
         entries.append(Entry(model.spec, model.label, found, failure, model.metrics))
     return entries, failures
+
+
+def _held(error: errors.ProfileError, chosen: Options) -> Profile | None:
+    """What is known of a model that waits for an input: its layers, for the table of one model."""
+    if not isinstance(error, errors.InputsNeeded) or error.held is None or chosen.comparing is not None:
+        return None
+    if chosen.explain is not None or chosen.memory or chosen.conditions != AS_IT_IS:
+        return None
+    from profiler.profiles import Profile
+
+    return Profile(error.held())
 
 
 def _rendered(entries: Sequence[Entry], chosen: Options) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from profiler.foreign_text import sentence
-from profiler.records import Doubt, Input
+from profiler.records import Doubt, Input, Trace
 
 
 class ProfileError(Exception):
@@ -471,7 +471,10 @@ class BadAmp(ProfileError):
 
 
 class InputsNeeded(ProfileError):
-    def __init__(self, model: str) -> None:
+    """`held` gives the record of the model as it is without a run, where there is a model."""
+
+    def __init__(self, model: str, held: Callable[[], Trace] | None = None) -> None:
+        self.held = held
         super().__init__(
             f"{model} does not say what it takes; give it shapes like 1x3x224x224 or ids=1x128:int64, "
             "on the command line with --input"

@@ -111,6 +111,9 @@ Shapes = Annotated[
 Batch = Annotated[int | None, _number("Batch size.", least=1)]
 Seq = Annotated[int | None, _number("Tokens of text, for hf: models.", least=1)]
 TrustRemoteCode = Annotated[bool, _option("Run the code that an hf: model's files bring along.", "--trust-remote-code")]
+NoInput = Annotated[
+    bool, _option("Run nothing: parameters and sizes alone, of a model that says no input.", "--no-input")
+]
 Convention = Annotated[
     str,
     _option(

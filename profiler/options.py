@@ -277,6 +277,7 @@ def options(
         "--batch": feed.batch,
         "--seq": feed.seq,
         "--trust-remote-code": feed.trusts_code or None,
+        "--no-input": None if feed.is_run else True,
     }
     checkpoint = _checkpoint(models, what_if["weights"])
     schemes = _schemes(None if checkpoint is not None else what_if["weights"])

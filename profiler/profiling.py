@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from profiler import errors, sources
@@ -36,7 +37,8 @@ def profile(
     """Run a model once, on the meta device where that is possible, and give its profile.
 
     model: a `torch.nn.Module`, which comes back untouched, or a spec such as "resnet34" or "timm:dpn92".
-    inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
+    inputs: None: the model is not run unless its forward pass takes nothing; its parameters are known, MACs are `None`;
+        a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
         passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own, and so has
         a model of transformers.
     kwargs: keyword arguments of the forward pass.
@@ -48,8 +50,20 @@ def profile(
     under = conditions(**asked)
     if isinstance(model, str):
         positional, named = arguments(inputs, kwargs)
-        return profile_spec(model, Feed(positional, named), convention, under)
-    return _profile(sources.subject_of(model, Feed(*arguments(inputs, kwargs))), convention, under)
+        found: Callable[[], Any] = partial(sources.load, model, Feed(positional, named))
+    else:
+        found = partial(sources.subject_of, model, Feed(*arguments(inputs, kwargs)))
+    return _profile(_found_or_held(found, under), convention, under)
+
+
+def _found_or_held(find: Callable[[], Any], under: Conditions) -> Any:
+    """What is found; where it cannot be run for want of inputs, the record of what the model holds."""
+    try:
+        return find()
+    except errors.InputsNeeded as needed:
+        if needed.held is None or under != AS_IT_IS:
+            raise
+        return needed.held()
 
 
 def profile_spec(spec: str, feed: Feed, convention: str, under: Conditions = AS_IT_IS) -> Profile:

@@ -140,6 +140,8 @@ def run_words(trace: Trace) -> str:
 
 def run_note(trace: Trace) -> str:
     """What was run: fed with what, by which engine, and how otherwise than usual; or that nothing was."""
+    if not trace.was_run and trace.header is None:
+        return "Nothing ran, for want of an input: MACs, FLOPs and activations are not known."
     if not trace.was_run:
         return "Read from the file's header: nothing ran, so MACs, FLOPs and activations are not known."
     otherwise = run_words(trace)

@@ -50,8 +50,26 @@ _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
-    """Find what a spec names: a model with its inputs, or a trace that was saved."""
-    spec, feed = parse(text), feed or Feed()
+    """Find what a spec names: a model with its inputs, or a trace: a saved one, or that of a model not to run."""
+    feed = feed or Feed()
+    try:
+        found = _loaded(text, feed)
+    except errors.InputsNeeded as needed:
+        if feed.is_run or needed.held is None:
+            raise
+        held: Trace = needed.held()
+        return held
+    return found if feed.is_run or isinstance(found, Trace) else _not_run(found)
+
+
+def _not_run(subject: Subject) -> Trace:
+    from profiler.trace.unrun import not_run
+
+    return not_run(subject.model, subject.name, subject.source, subject.notes)
+
+
+def _loaded(text: str, feed: Feed) -> Subject | Trace:
+    spec = parse(text)
     if spec.prefix != _TRANSFORMERS and (feed.seq is not None or feed.trusts_code):
         raise errors.OnlyTransformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
     kind = _of_file(spec)

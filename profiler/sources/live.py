@@ -7,6 +7,7 @@ from typing import Any
 from profiler import errors
 from profiler.sources.spec import Feed
 from profiler.trace import Subject
+from profiler.trace.unrun import holding, takes_nothing
 
 SOURCE = "live"
 
@@ -19,7 +20,9 @@ def load(model: Any, feed: Feed) -> Subject:
     if feed.is_given:
         return Subject(model, name, SOURCE, feed.args, feed.kwargs)
     if not _is_of_transformers(model):
-        raise errors.InputsNeeded(name)
+        if takes_nothing(model):
+            return Subject(model, name, SOURCE, ())
+        raise errors.InputsNeeded(name, holding(model, name, SOURCE))
     from profiler.sources.huggingface.feeds import fed
 
     return Subject(model, name, SOURCE, *fed(model, feed, name))

@@ -18,6 +18,7 @@ from profiler.sources.build import as_model, build, build_real
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
 from profiler.trace.subject import Rebuilt
+from profiler.trace.unrun import holding, takes_nothing
 
 PREFIX = "python"
 
@@ -42,8 +43,12 @@ def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
     if feed.is_given:
         build_model = None if rebuild is None else lambda: as_model(_taken_apart(rebuild())[0], spec.text)
         return Subject(model, spec.text, PREFIX, feed.args, feed.kwargs, build_model)
+    if given is None and not takes_nothing(model):
+        raise errors.InputsNeeded(spec.text, holding(model, spec.text, PREFIX))
     if given is None:
-        raise errors.InputsNeeded(spec.text)
+        return Subject(
+            model, spec.text, PREFIX, (), {}, None if rebuild is None else lambda: as_model(rebuild(), spec.text)
+        )
     if feed.batch is not None:
         raise errors.BatchNeedsInput(spec.text)
     again = None if rebuild is None else lambda: _rebuilt(rebuild(), spec.text)

@@ -31,6 +31,7 @@ class Feed:
     batch: takes the place of the first dimension of every tensor.
     seq: how many tokens of text, for models that take some.
     trusts_code: whether code that comes with a model's files may be run.
+    is_run: whether the model is run, and not only looked at for what it holds.
     """
 
     args: tuple[Any, ...] = ()
@@ -38,6 +39,7 @@ class Feed:
     batch: int | None = None
     seq: int | None = None
     trusts_code: bool = False
+    is_run: bool = True
 
     @property
     def is_given(self) -> bool:

@@ -35,7 +35,7 @@ class Step:
     def __init__(self, owner: Callable[[Tensor], int]) -> None:
         self.kind = FORWARD
         self._owner = owner
-        self._modules: dict[int, int] = {}  # of each node of the graph, by its sequence number
+        self._modules: dict[int, tuple[int, int]] = {}  # and threads, of each node of the graph, by its number
         self._starts: list[tuple[str, int]] = []
         self.is_again = False  # whether what is under way is known to be run again
 
@@ -55,8 +55,15 @@ class Step:
         if node is not None and not self.is_again and (not is_again or module == _ROOT):
             module = self._of(node)
         if node is None or is_again:
-            self._modules.setdefault(torch._C._autograd._get_sequence_nr() - 1, module)
+            self._note(torch._C._autograd._get_sequence_nr() - 1, module)
         return module
+
+    def _note(self, number: int, module: int) -> None:
+        """Each thread numbers its nodes by itself: where two have the same number, it tells of no module."""
+        thread = get_ident()
+        known, by = self._modules.setdefault(number, (module, thread))
+        if by != thread and known != module:
+            self._modules[number] = (_ROOT, thread)
 
     def really(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The operator that the backward pass calls where nobody is looking.
@@ -83,7 +90,7 @@ class Step:
 
     def _of(self, node: Any) -> int:
         parameter = getattr(node, "variable", None)
-        return self._modules.get(node._sequence_nr(), _ROOT) if parameter is None else self._owner(parameter)
+        return self._modules.get(node._sequence_nr(), (_ROOT, 0))[0] if parameter is None else self._owner(parameter)
 
 
 def _are_gradients(first: Any, second: Any) -> bool:
