@@ -39,6 +39,7 @@ COMPLEX = {
     "rsqrt": _SQRT + _RECIPROCAL,
     "pow": _LOG + _MUL + _EXP,  # exp(w·log z)
     "sinc": _SINC,
+    **dict.fromkeys(("logaddexp", "logaddexp2"), _EXP * 2 + _ADD + _LOG),  # log(exp(z) + exp(w))
     **dict.fromkeys(("sin", "cos", "sinh", "cosh"), _SINE),
     **dict.fromkeys(("tan", "tanh"), _TANGENT),
     **dict.fromkeys(("asin", "acos", "asinh", "acosh"), _ARCSINE),

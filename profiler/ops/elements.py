@@ -53,6 +53,11 @@ def first(output: object) -> Tensor:
     return next(tensors(output))
 
 
+def rows_of(x: Tensor) -> int:
+    """How many rows of its last dimension a tensor has; none if there is nothing in them."""
+    return x.numel // x.shape[-1] if x.ndim and x.shape[-1] else 0
+
+
 def summed(rows: Tensor, totals: int) -> Cost:
     """All elements of a tensor added up into so many totals, as the gradient of what was broadcast is."""
     return each(Cost(adds=1), rows, max(rows.numel - totals, 0))

@@ -114,16 +114,21 @@ def nll_loss_backward(
     return from_gradient(unit * target.numel, grad, target, total_weight, *([] if weight is None else [weight]))
 
 
+def _classes(x: Tensor) -> int:
+    """A number alone is the score of a single class."""
+    return max(x.shape[-1], 1) if x.ndim else 1
+
+
 @formula("aten.multi_margin_loss")
 def multi_margin_loss(
     x: Tensor, target: Tensor, p: float = 1, margin: float = 1, weight: Tensor | None = None, reduction: int = MEAN,
     *, out: Tensor,
 ) -> Cost:  # fmt: skip
     """Σᵢ max(0, margin - x[y] + x[i])ᵖ / C over the C - 1 other classes."""
-    classes = x.shape[-1]
+    classes = _classes(x)
     rows = x.numel // classes
     term = Cost(adds=2, comparisons=1, muls=(1 if p == 2 else 0) + int(weight is not None))
-    return term * (rows * (classes - 1)) + _reduced(Cost(adds=classes - 2, divs=1), rows, reduction)
+    return term * (rows * (classes - 1)) + _reduced(Cost(adds=max(classes - 2, 0), divs=1), rows, reduction)
 
 
 @formula("aten.multi_margin_loss_backward")
@@ -135,7 +140,7 @@ def multi_margin_loss_backward(
 
     In the end every element is multiplied by g/C, or g/NC behind a mean.
     """
-    rows = x.numel // x.shape[-1]
+    rows = x.numel // _classes(x)
     term = Cost(adds=2 + 1, comparisons=1, muls=(2 if p == 2 else 0) + int(weight is not None))
     return term * (x.numel - rows) + Cost(muls=x.numel)
 
@@ -151,12 +156,12 @@ def multilabel_margin_loss_backward(
 @formula("aten.multilabel_margin_loss", "aten.multilabel_margin_loss_forward")
 def multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int = MEAN, *, out: Value) -> Cost:
     """Σ max(0, 1 - x[y] + x[i]) / C for all labels y and other classes i: C²/4 pairs, the most there can be."""
-    classes = x.shape[-1]
+    classes = _classes(x)
     return Cost(adds=3, comparisons=1) * _label_pairs(x) + _reduced(Cost(divs=1), x.numel // classes, reduction)
 
 
 def _label_pairs(x: Tensor) -> int:
-    classes = x.shape[-1]
+    classes = _classes(x)
     return x.numel // classes * (classes // 2) * (classes - classes // 2)
 
 

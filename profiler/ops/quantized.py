@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from profiler.ops.convolution import convolution_macs
 from profiler.ops.cost import NOTHING, Cost, Count
-from profiler.ops.elements import mac
+from profiler.ops.elements import mac, rows_of
 from profiler.ops.norm import layer_norm_cost
 from profiler.ops.recurrent import CELL, recurrent_cell, recurrent_layers
 from profiler.ops.registry import Uncovered, formula, formula_of, free
@@ -163,7 +163,7 @@ def convolution_and_sum(x: Tensor, other: Tensor, packed: Value, *_: Value, out:
 
 
 def _product(x: Tensor, weight: Tensor) -> Count:
-    rows = x.numel // x.shape[-1]
+    rows = rows_of(x)
     return mac("M Cin Cout", rows, weight.shape[1], weight.shape[0], of=x)
 
 
@@ -247,7 +247,7 @@ def from_codebook(packed: Tensor, *_: Value, out: Tensor) -> Cost:
 @formula("bitsandbytes.int8_vectorwise_quant")
 def quantise_rows(x: Tensor, *_: Value, out: Value) -> Cost:
     """Each row by its largest magnitude."""
-    rows = x.numel // x.shape[-1]
+    rows = rows_of(x)
     return Cost(comparisons=1, muls=1) * x.numel + Cost(divs=1) * rows
 
 

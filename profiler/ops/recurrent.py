@@ -168,5 +168,5 @@ def mkldnn_rnn_layer_backward(
     length, batch, _width = x.shape
     forward = recurrent_cell("lstm", (("T", length), ("N", batch)), w_ih, w_hh, 0).macs
     steps = length * batch
-    biases = Cost(adds=4 * hidden_size * (steps - 1) if has_biases else 0)
+    biases = Cost(adds=4 * hidden_size * max(steps - 1, 0) if has_biases else 0)
     return Cost(macs=forward + forward) + CELL_GRADIENT["lstm"] * (steps * hidden_size) + biases

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import ceil, log2
 
 from profiler.ops.cost import NOTHING, Cost
-from profiler.ops.elements import each, first
+from profiler.ops.elements import each, first, rows_of
 from profiler.ops.norm import statistics_cost, vector_norm_cost
 from profiler.ops.registry import formula
 from profiler.records import Tensor, Value, tensors
@@ -116,7 +116,7 @@ def _search(values: int, edges: int) -> Cost:
 def histogram(x: Tensor, *_: Value, out: Value, density: bool = False, **__: Value) -> Cost:
     """Bins of one width: (x - least)·bins/range, rounded down, for each coordinate; then a count or weight added."""
     counts = first(out)
-    points = x.numel if counts.ndim == 1 else x.numel // x.shape[-1]
+    points = x.numel if counts.ndim == 1 else rows_of(x)
     placing = Cost(adds=1, muls=1, specials=1) * x.numel
     return placing + Cost(adds=points) + _density(counts, density)
 

@@ -7,7 +7,7 @@ the accumulators, once for each scale that an output has; or a weight, where tha
 from __future__ import annotations
 
 from profiler.ops.cost import NOTHING, Cost
-from profiler.ops.elements import first, mac
+from profiler.ops.elements import first, mac, rows_of
 from profiler.ops.quantized import BIAS, DEQUANTISE, QUANTISE, RANGE
 from profiler.ops.registry import Uncovered, formula, formula_of, free
 from profiler.records import Tensor, Value
@@ -22,7 +22,7 @@ def _length(x: Tensor) -> int:
 
 def _scales(x: Tensor, scale: Tensor, out: Tensor) -> Cost:
     """One factor for a tensor or a row: once for each output; one for each block: once for the blocks of its row."""
-    rows = x.numel // x.shape[-1] if x.numel else 0
+    rows = rows_of(x)
     blocks = max(scale.numel // rows, 1) if rows else 0
     return Cost(muls=out.numel * blocks)
 
@@ -121,7 +121,7 @@ def semi_structured_linear(
     x: Tensor, weight: Tensor, meta: Tensor, *, out: Tensor, bias: Tensor | None = None,
     activation: str | None = None, **_: Value,
 ) -> Cost:  # fmt: skip
-    rows = x.numel // x.shape[-1] if x.numel else 0
+    rows = rows_of(x)
     macs = mac("M N K/2", rows, weight.shape[0], weight.shape[1], of=x)
     return Cost(macs=macs) + _biased(bias, out) + _activated(activation, out)
 

@@ -21,6 +21,7 @@ COMPLEX = [
     row(
         "aten.pow.Tensor_Tensor", c(7), c(7), out=c(7), specials=(2 + 3) * 7, muls=(3 + 4 + 2) * 7, adds=(1 + 2) * 7
     ),
+    row("aten.logaddexp.default", c(7), c(7), out=c(7), specials=(3 + 3 + 2) * 7, muls=(2 + 2 + 3) * 7, adds=3 * 7),
     row("aten.pow.Tensor_Scalar", c(7), 2, out=c(7), muls=4 * 7, adds=2 * 7),
     row("aten.pow.Tensor_Scalar", c(7), 0.5, out=c(7), specials=2 * 7, muls=4 * 7, adds=2 * 7, divs=7),
     row("aten.var.correction", c(3, 4), (1,), out=f(3), muls=2 * 12, adds=3 * 2 * (3 + 4 + 3) + 3, divs=2 * 2 * 3),
@@ -77,6 +78,9 @@ REDUCTIONS = [
         muls=5 + 9,
     ),
     row("aten.allclose.default", f(3, 4), f(3, 4), out=True, adds=2 * 12, muls=12, comparisons=3 * 12),
+    # a number alone is one class, which has no other to be told from
+    row("aten.multi_margin_loss.default", f(), i(), out=f(), divs=2),
+    row("aten.multilabel_margin_loss_forward.default", f(), i(), 1, out=(f(), f()), divs=2),
     row("aten.hash_tensor.default", f(3, 4), out=i()),
     row("aten.unique_dim_consecutive.default", f(3, 4), 0, out=(f(3, 4), i(3), i(3)), comparisons=12),
     row("aten._aminmax.default", f(12), out=(f(), f()), comparisons=2 * 11),
