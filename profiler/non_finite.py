@@ -79,4 +79,8 @@ def _words(one: NonFinite) -> str:
 
 def check_values(path: str, done: Callable[[], None] = lambda: None) -> CheckedValues:
     """Read every value of a checkpoint; raises what `checkpoints.read` raises."""
+    if checkpoints.is_remote(path):
+        raise errors.UnreadableCheckpoint(
+            path, "its values are on the hub, of which headers alone are read; download it"
+        )
     return CheckedValues(path, values(checkpoints.with_tensors(path), done))

@@ -297,6 +297,28 @@ def test_offline(server: fake.Server, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert server.requests == []
 
 
+def test_offline_what_the_hubs_client_has_kept(
+    server: fake.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from huggingface_hub import constants
+
+    kept = tmp_path / "models--org--plain" / "snapshots" / fake.COMMIT
+    kept.mkdir(parents=True)
+    (kept.parent.parent / "refs").mkdir()
+    (kept.parent.parent / "refs" / "main").write_text(fake.COMMIT)
+    (kept / "model.safetensors").write_bytes(PLAIN)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert profile("hf:org/plain/model.safetensors").totals.params == 40 * 30 + 40 + 30
+    assert server.requests == []
+
+
+def test_values_are_not_fetched(server: fake.Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hf:org/plain/model.safetensors", "--check-values"]) == 2
+    assert "headers alone are read" in capsys.readouterr().err
+    assert server.requests == []
+
+
 def test_a_model_by_its_configuration_says_so_too(
     server: fake.Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from profiler import errors
+from profiler.checkpoints import reading
 from profiler.checkpoints.contents import Contents, Malformed
 from profiler.checkpoints.safetensors import parsed
 from profiler.limits import Budget
@@ -291,8 +292,14 @@ class Files:
         self._hub = hub
 
     @contextmanager
-    def opened(self, path: str) -> Iterator[RemoteBytes]:
+    def opened(self, path: str) -> Iterator[reading.Bytes]:
         try:
+            cached = _cached(_placed(path))
+            if cached:
+                with reading.opened(cached) as data:
+                    self.sizes[path] = len(data)
+                    yield data
+                return
             held = RemoteBytes(self._hub, _placed(path))
             self.sizes[path] = len(held)
             yield held
@@ -334,9 +341,21 @@ class Files:
                 content = data[:_LISTING]
                 return parsed(content, "configuration", Budget(beside.text, len(content)))
         except errors.UnreadableCheckpoint as error:
-            if isinstance(error.__context__, Gone):
+            if isinstance(error.__context__, Gone) or hub_is_off():
                 return {}
             raise
+
+
+def hub_is_off() -> bool:
+    return bool(library().constants.is_offline_mode())
+
+
+def _cached(place: Place) -> str:
+    """Where the hub's own client has kept a file, if nothing may be fetched."""
+    if not hub_is_off():
+        return ""
+    found = library().try_to_load_from_cache(place.repo, place.name, revision=place.revision)
+    return found if isinstance(found, str) else ""
 
 
 def _placed(path: str) -> Place:

@@ -29,7 +29,7 @@ from profiler.onnx.rules import Given, Operand, Part, Uncovered, operands, parts
 from profiler.onnx.scopes import Scopes, with_neighbours
 from profiler.onnx.shapes import Inferred, Shapes, full_name
 from profiler.onnx.values import stored
-from profiler.onnx.weights import Held, held, helps, holding, is_named, packing_of, stored_as
+from profiler.onnx.weights import Held, held, helps, holding, is_named, packing_of, scales_of, stored_as
 from profiler.ops import cost
 from profiler.records import Call, Caller, Input, Packing, Signature, Storage, Tensor, Trace, Value, Weight
 
@@ -58,6 +58,7 @@ class Recording:
         self._calls: list[tuple[int, tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = []
         self._last_use: dict[int, int] = {}
         self._uses: dict[str, _Use] = {}
+        self._scales: dict[str, str] = {}  # values that are scales or zero points, and the weights that they are of
         self._aliases: dict[str, str] = {}  # a value that an Identity makes of an initialiser, by name
         self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
         self._results: dict[tuple[int, int], Tensor] = {}  # of a node, by its last call and the memory
@@ -96,6 +97,7 @@ class Recording:
             self._use(inner, full_name(inner), here)
 
     def _use(self, node: NodeProto, op: str, path: str) -> None:
+        self._scales.update(scales_of(node, op))
         for position, given in enumerate(node.input):
             name = self._resolved(given)
             tensor = self._shapes.tensor(name)
@@ -109,10 +111,10 @@ class Recording:
         found = {}
         for name, use in self._uses.items():
             whose = held(name, use.tensor, use.nodes, name in self._shapes.literals)
-            weight = helps(use.nodes, lambda other: self._resolved(other) in self._initializers)
-            if weight:
+            weight = self._resolved(helps(name, use.nodes, self._scales))
+            if weight in self._uses:
                 path, _, last = name.rpartition(".") if is_named(name) else ("", "", name)
-                found[name] = Held(path, last, False, packing=Packing(self._form(self._resolved(weight))))
+                found[name] = Held(path, last, False, packing=Packing(self._form(weight)))
             elif whose is not None:
                 found[name] = whose._replace(packing=packing_of(use.tensor, use.nodes))
         return self._beside(found)

@@ -9,7 +9,7 @@ weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from onnx import NodeProto
@@ -62,6 +62,7 @@ _HELPERS: Mapping[str, tuple[int, tuple[int, ...]]] = {
     "com.microsoft.DynamicQuantizeMatMul": (1, (2, 3)), "com.microsoft.MatMulIntegerToFloat": (1, (3, 5)),
     "com.microsoft.QMoE": (2, (3, 6, 9)), "com.microsoft.QAttention": (1, (4, 7)),
 }  # fmt: skip
+_UNPACKING = ("DequantizeLinear", "com.microsoft.DequantizeLinear", "Cast", "Reshape", "Unsqueeze", "Squeeze")
 Use: TypeAlias = "tuple[NodeProto, str, int, str]"  # node, operator, position among its inputs, and the node's path
 
 
@@ -164,10 +165,17 @@ def _unpacked(tensor: Tensor, op: str, attributes: Mapping[str, int]) -> Packing
     return Packing(form, (*tensor.shape[:-1], every * tensor.shape[-1] // max(tensor.numel, 1)) if tensor.ndim else ())
 
 
-def helps(uses: Iterable[Use], is_weight: Callable[[str], bool]) -> str:
-    """The name of the weight that a tensor is a scale or a zero point of; empty for others."""
-    for node, op, position, _ in uses:
-        whose, positions = _HELPERS.get(op, (0, ()))
-        if position in positions and whose < len(node.input) and is_weight(node.input[whose]):
-            return str(node.input[whose])
-    return ""
+def scales_of(node: NodeProto, op: str) -> Iterator[tuple[str, str]]:
+    """The values that a node takes for scales and zero points, each with that which it unpacks with them."""
+    whose, positions = _HELPERS.get(op, (0, ()))
+    for position in positions:
+        if position < len(node.input) and whose < len(node.input):
+            yield node.input[position], node.input[whose]
+
+
+def helps(name: str, uses: Iterable[Use], scales: Mapping[str, str]) -> str:
+    """The weight that a tensor is a scale or a zero point of, itself or after it was unpacked; empty for others."""
+    if name in scales:
+        return scales[name]
+    made = [node.output[0] for node, op, position, _ in uses if position == 0 and op in _UNPACKING and node.output]
+    return scales.get(made[0], "") if made and all(each in scales for each in made) else ""

@@ -281,6 +281,23 @@ def test_scales_are_stored_and_no_parameters(tmp_path: Path) -> None:
     assert (found.totals.params, found.totals.buffers, found.totals.param_bytes) == (20, 0, 20 + 5 * 4 + 5)
 
 
+def test_scales_may_be_quantised_themselves(tmp_path: Path) -> None:
+    """Four bits in blocks of 16 with scales of eight bits, which have a scale of the tensor."""
+    held = [
+        helper.make_tensor("w", onnx.TensorProto.FLOAT4E2M1, [64, 32], bytes(64 * 32 // 2), raw=True),
+        helper.make_tensor("s", onnx.TensorProto.FLOAT8E4M3FN, [4, 32], bytes(4 * 32), raw=True),
+        constant("whole", 1, numpy.float32),
+    ]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["s", "whole"], ["scales"]),
+        helper.make_node("DequantizeLinear", ["w", "scales"], ["full"], axis=0, block_size=16),
+        helper.make_node("MatMul", ["x", "full"], ["y"]),
+    ]
+    found = profiled(model(nodes, [value("x", (3, 64))], results("y"), held, opset=23), tmp_path)
+    assert (found.totals.params, found.totals.param_bytes) == (64 * 32, 64 * 32 // 2 + 4 * 32 + 4)
+    assert found.totals.macs == 3 * 64 * 32
+
+
 # Weights in bodies ----------------------------------------------------------------------------------------------------
 
 
