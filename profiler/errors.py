@@ -178,7 +178,8 @@ class CannotImport(ProfileError):
     def __init__(self, what: str, error: Exception) -> None:
         is_relative = "relative import" in str(error)
         remedy = "write it as package.module:CALLABLE" if is_relative else "mend it or its path"
-        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); {remedy}")
+        at = "" if isinstance(error, SyntaxError) else place(error)  # a SyntaxError says it itself
+        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}{at}); {remedy}")
 
 
 class NotAModel(ProfileError):
@@ -190,7 +191,8 @@ class NotAModel(ProfileError):
 
 class BuilderFailed(ProfileError):
     def __init__(self, text: str, error: Exception) -> None:
-        super().__init__(f"{text} cannot be built ({type(error).__name__}: {first_line(error)}); check its arguments")
+        what = f"{type(error).__name__}: {first_line(error)}{place(error)}"
+        super().__init__(f"{text} cannot be built ({what}); check its arguments")
 
 
 class BuildDoesNotFit(ProfileError):
@@ -500,14 +502,18 @@ def first_line(error: BaseException) -> str:
 
 def place(error: BaseException) -> str:
     """Where it was raised in somebody else's file, behind a comma; nothing where that is in a library or not known."""
-    ours = os.path.dirname(__file__)
-    foreign = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((ours, "<")) and f"{os.sep}site-packages{os.sep}" not in frame.filename
-    ]
-    foreign = [frame for frame in foreign if not frame.filename.startswith(os.path.dirname(os.__file__))]
-    return f", {os.path.basename(foreign[-1].filename)}, line {foreign[-1].lineno}" if foreign else ""
+    foreign = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
+    if not foreign:
+        return ""
+    inside = os.path.relpath(foreign[-1].filename)
+    file = foreign[-1].filename if inside.startswith(os.pardir) else inside
+    return f", at {file}:{foreign[-1].lineno}"
+
+
+def _is_foreign(file: str) -> bool:
+    """Neither ours, nor Python's own, nor of an installed package."""
+    libraries = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")
+    return not file.startswith(libraries) and f"{os.sep}site-packages{os.sep}" not in file
 
 
 class NegativeSize(ProfileError):

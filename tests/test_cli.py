@@ -240,7 +240,7 @@ INPUT = ("--input", "1x3x16x16")
         (("nowhere:Net", *INPUT), "nowhere cannot be imported (ModuleNotFoundError"),
         (("nets.py:Nett", *INPUT), "no model is called 'Nett' in nets.py; did you mean Net"),
         (("nets.py:number", *INPUT), "nets.py:number is of type int"),
-        (("nets.py:raises", *INPUT), "cannot be built (RuntimeError: no model); check its arguments"),
+        (("nets.py:raises", *INPUT), "cannot be built (RuntimeError: no model, at nets.py:30); check its arguments"),
         (("nets.py:instance(width=3)", *INPUT), "is a model already and takes no arguments"),
         (("nets.py:Net",), "does not say what it takes; give it shapes"),
         (("nets.py:with_inputs", "--batch", "3"), "brings its own inputs"),

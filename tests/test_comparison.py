@@ -480,12 +480,12 @@ def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str], argv: tupl
 def test_a_model_that_fails_keeps_its_row_with_the_reason(capsys: pytest.CaptureFixture[str], format: str) -> None:
     argv = (NET, BROKEN, WIDE, *INPUT, "--relative-to", BROKEN, "--bold", "params")
     status, out, err = run(capsys, *argv, "--format", format)
-    why = f"{BROKEN} cannot be built (RuntimeError: out of | order & <sorry>); check its arguments"
+    why = f"{BROKEN} cannot be built (RuntimeError: out of | order & <sorry>, at nets.py:8); check its arguments"
     assert (status, err) == (2, "" if format == "github" else f"profile-model: {why}\n")
     parts = {
         "text": [f"\n{BROKEN:{len(WIDE)}}  failed: {why}\n", f"{params():,}*", f"{params(24):,}"],
         "markdown": [f"\n| {BROKEN:{len(WIDE)}} | failed: {BROKEN} ", r"out of \| order &amp; \<sorry\>"],
-        "csv": [f",{why}"],
+        "csv": [f',"{why}"'],
         "json": [f'"error": "{why}"', '"totals": null'],
         "latex": [r"{l@{}}{failed, see below} \\", f"\n{BROKEN} failed: {BROKEN} ", r"out of \textbar{} order \& "],
         "html": ["out of | order &amp; &lt;sorry&gt;", 'colspan="8"'],

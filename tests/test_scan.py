@@ -115,7 +115,7 @@ def test_rows_are_what_a_run_of_its_own_says() -> None:
 
 def test_a_value_that_fails_keeps_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, *NET, "--scan", "width=8,200,16")
-    why = "nets.py:net(width=200) cannot be built (ValueError: too | wide); check its arguments"
+    why = "nets.py:net(width=200) cannot be built (ValueError: too | wide, at nets.py:7); check its arguments"
     assert status == 2
     assert out.splitlines()[3].split(maxsplit=1) == ["200", f"failed: {why}"]
     assert err == f"profile-model: {why}\n"
