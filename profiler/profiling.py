@@ -37,10 +37,10 @@ def profile(
     """Run a model once, on the meta device where that is possible, and give its profile.
 
     model: a `torch.nn.Module`, which comes back untouched, or a spec such as "resnet34" or "timm:dpn92".
-    inputs: None: the model is not run unless its forward pass takes nothing; its parameters are known, MACs are `None`;
-        a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
-        passed as it is; or a tuple of such, for several positional arguments. A spec has inputs of its own, and so has
-        a model of transformers.
+    inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
+        passed as it is; a list or dict of shapes; or a tuple of such, for several positional arguments. A spec has
+        inputs of its own, and so has a model of transformers. None: a model that says no input, and takes some, is not
+        run: its parameters are known, its MACs are `None`.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
     asked: the conditions of the run: dtype, train, optimizer, amp, freeze, checkpoint; see `conditions.Asked`.
@@ -168,13 +168,13 @@ def _name(found: Any) -> str:
 
 def arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What a forward pass takes, from what `profile` takes: positional and keyword arguments."""
-    named = dict(kwargs or {})
+    named = {name: _written_shape(value) for name, value in (kwargs or {}).items()}
     if inputs is None:
         return (), named
-    several = inputs if type(inputs) is tuple and not _is_shape(inputs) else (inputs,)
+    is_several = type(inputs) is tuple and not _is_shape(inputs)
     positional = []
-    for given in several:
-        spec = _spec(given)
+    for given in inputs if is_several else (_shapes_inside(inputs),):
+        spec = given if is_several and _is_word(given) else _spec(given)
         if isinstance(spec, TensorSpec) and spec.name is not None:
             named[spec.name] = spec
         else:
@@ -187,6 +187,29 @@ def _spec(given: Any) -> Any:
     if isinstance(given, str):
         return parse(given)
     return TensorSpec(given) if _is_shape(given) else given
+
+
+def _is_word(given: Any) -> bool:
+    """Whether it is a text that nobody would take for a shape: an argument such as "train" among several."""
+    return isinstance(given, str) and given != "scalar" and "=" not in given and not given[:1].isdigit()
+
+
+def _written_shape(value: Any) -> Any:
+    """A keyword argument: a text that reads as a shape of several dimensions, or names a dtype, is one."""
+    if not isinstance(value, str) or "=" in value or not value[:1].isdigit() or not set("x:") & set(value):
+        return value
+    return parse(value)
+
+
+def _shapes_inside(given: Any) -> Any:
+    """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is."""
+    if type(given) not in (list, dict) or not given:
+        return given
+    values = list(given.values()) if isinstance(given, dict) else given
+    if not all(isinstance(value, str) or _is_shape(value) for value in values):
+        return given
+    shapes = [value if _is_word(value) else _spec(value) for value in values]
+    return dict(zip(given, shapes, strict=True)) if isinstance(given, dict) else shapes
 
 
 def _is_shape(given: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from profiler import errors
+from profiler.sources.arguments import spread
 from profiler.sources.spec import Feed
 from profiler.trace import Subject
 from profiler.trace.unrun import holding, takes_nothing
@@ -18,7 +19,7 @@ def load(model: Any, feed: Feed) -> Subject:
     if not callable(getattr(model, "named_modules", None)):
         raise errors.NotAModel("the object given", name)
     if feed.is_given:
-        return Subject(model, name, SOURCE, feed.args, feed.kwargs)
+        return Subject(model, name, SOURCE, *spread(model, feed.args, feed.kwargs))
     if not _is_of_transformers(model):
         if takes_nothing(model):
             return Subject(model, name, SOURCE, ())

@@ -14,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from profiler import errors
+from profiler.sources.arguments import spread
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.spec import Feed, Spec
 from profiler.trace import Subject
@@ -42,7 +43,7 @@ def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
     model = as_model(model, spec.text)
     if feed.is_given:
         build_model = None if rebuild is None else lambda: as_model(_taken_apart(rebuild())[0], spec.text)
-        return Subject(model, spec.text, PREFIX, feed.args, feed.kwargs, build_model)
+        return Subject(model, spec.text, PREFIX, *spread(model, feed.args, feed.kwargs), build_model)
     if given is None and not takes_nothing(model):
         raise errors.InputsNeeded(spec.text, holding(model, spec.text, PREFIX))
     if given is None:

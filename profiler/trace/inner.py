@@ -74,6 +74,8 @@ def _inner(tensor: Any) -> Iterator[tuple[str, Tensor]]:
     """The ordinary tensors that one stands for, with the attributes that lead to them."""
     for attribute in tensor.__tensor_flatten__()[0]:
         part = getattr(tensor, attribute)
+        if not isinstance(part, Tensor):  # the devices that a distributed tensor is spread over
+            continue
         if hasattr(part, "__tensor_flatten__"):
             yield from ((f"{attribute}.{path}", inner) for path, inner in _inner(part))
         else:
