@@ -395,6 +395,30 @@ def drawn(self: Any, x: Tensor, index: Tensor) -> Tensor:
     )
 
 
+# Kernels that return what torch does not say of meta tensors ---------------------------------------------------------
+
+
+@forward
+def losses(self: Any, x: Tensor, index: Tensor) -> list[Tensor]:
+    target = x.detach().sigmoid()
+    kinds = (F.mse_loss, F.smooth_l1_loss, F.huber_loss, F.soft_margin_loss, F.l1_loss, F.binary_cross_entropy)
+    return [loss(target, x.sigmoid(), reduction=how) for loss in kinds for how in ("mean", "sum", "none")]
+
+
+@forward
+def channels_last(self: Any, x: Tensor, index: Tensor) -> list[Tensor]:
+    image = x.expand(2, 3, 5, 4).contiguous(memory_format=torch.channels_last)
+    pooled, where = F.max_pool2d(image, 2, return_indices=True)
+    normed = [F.batch_norm(image, self.vector[:3], self.vector[:3]), F.group_norm(image, 3), F.instance_norm(image)]
+    return [*normed, F.max_unpool2d(pooled, where, 2), torch.native_group_norm(image, None, None, 2, 3, 20, 1, 1e-5)[0]]
+
+
+@forward
+def decomposed(self: Any, x: Tensor, index: Tensor) -> list[Tensor]:
+    square = x[:4] @ x[:4].t() + torch.eye(4)
+    return [*torch.linalg.svd(x), torch.linalg.cholesky(square), torch.linalg.inv(square), *torch.linalg.qr(x)]
+
+
 @pytest.mark.parametrize("function", FORWARDS, ids=lambda function: function.__name__)
 def test_meta_and_real_are_alike(function: Callable[..., Any]) -> None:
     inputs = torch.rand(5, 4), torch.tensor([0, 1, 2, 3, 1])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from profiler.trace.feed import on_meta
 from profiler.trace.instead import READ, in_parts
+from profiler.trace.kernels import returned
 from profiler.trace.layouts import META, Layout
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.operators import each_tensor, has_kernel, is_composite
@@ -45,8 +46,8 @@ class _Inside(LeanDispatchMode):
                 out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
-        out = _with_statistics(func, args, func(*args, **kwargs))
-        for tensor in each_tensor(out[:1] if _drops_statistics(func, args) else out):
+        out = _with_statistics(func, args, returned(func, func(*args, **kwargs), args, kwargs))
+        for tensor in each_tensor(out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
         return out
@@ -64,11 +65,6 @@ class _Inside(LeanDispatchMode):
         self._known.add(address)
         self._live += size_bytes
         self._watches[address] = weakref.ref(storage, released)
-
-
-def _drops_statistics(func: Any, args: Any) -> bool:
-    """In inference the CPU's batch norm lets go of its statistics before it returns; on meta they are returned."""
-    return func is _aten.native_batch_norm.default and not args[5]
 
 
 def _with_statistics(func: Any, args: Any, out: Any) -> Any:

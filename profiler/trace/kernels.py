@@ -48,22 +48,55 @@ def _is_summed_fast(weight: Tensor, scale: Tensor | None, padding_idx: int | Non
     return is_plain and (scale is None or scale.stride(0) == 1) and (padding_idx is None or padding_idx < 0)
 
 
-def _batch_norm(out: Any, x: Tensor, *_: Any, **__: Any) -> Any:
-    """The output is row-major, or channels last where the input is (ATen/native/Normalization.cpp)."""
-    first = out if isinstance(out, Tensor) else out[0]
+def _format(out: Any, x: Tensor, *_: Any, **__: Any) -> Any:
+    """The output is row-major, or channels last where the input is (`suggest_memory_format`)."""
+    return _in_format_of(x, out) if isinstance(out, Tensor) else (_in_format_of(x, out[0]), *out[1:])
+
+
+def _native_batch_norm(out: Any, x: Tensor, *rest: Any) -> Any:
+    """In inference, which is said after the weights and the running statistics, there are none to be kept."""
+    first, *statistics = _format(out, x)
+    return first, *(statistics if rest[4] else [statistic.new_empty(0) for statistic in statistics])
+
+
+def _in_format_of(x: Tensor, out: Tensor) -> Tensor:
     channels_last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
     keeps = x.dim() in (4, 5) and x.is_contiguous(memory_format=channels_last) and not x.is_contiguous()
-    made = torch.empty_like(first, memory_format=channels_last if keeps else torch.contiguous_format)
-    return made if isinstance(out, Tensor) else (made, *out[1:])
+    return torch.empty_like(out, memory_format=channels_last if keeps else torch.contiguous_format)
+
+
+def _loss(out: Tensor, x: Tensor, target: Tensor, *_: Any, **__: Any) -> Tensor:
+    """The losses of the elements are computed in the memory that then holds their mean (ATen/native/Loss.cpp)."""
+    shape = torch.broadcast_shapes(x.shape, target.shape)
+    return out if out.dim() or not shape else out.new_empty(shape).as_strided((), ())
+
+
+def _svd(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
+    """LAPACK's matrices are column-major, both of them."""
+    u, values, v = out
+    return u, values, torch.empty_like(v.mT, memory_format=torch.contiguous_format).mT
 
 
 _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
-    _aten.embedding_bag.padding_idx: _embedding_bag,
-    _aten.embedding_bag.default: _embedding_bag,
-    _aten._embedding_bag.default: _embedding_bag,
-    _aten._embedding_bag_forward_only.default: _embedding_bag,
-    _aten.batch_norm.default: _batch_norm,
-    _aten.native_batch_norm.default: _batch_norm,
-    _aten._native_batch_norm_legit.default: _batch_norm,
-    _aten._native_batch_norm_legit.no_stats: _batch_norm,
-}
+    **dict.fromkeys(
+        (
+            _aten.embedding_bag.padding_idx, _aten.embedding_bag.default, _aten._embedding_bag.default,
+            _aten._embedding_bag_forward_only.default,
+        ),
+        _embedding_bag,
+    ),
+    _aten.batch_norm.default: _format,
+    _aten.native_batch_norm.default: _native_batch_norm,
+    _aten._native_batch_norm_legit.default: _native_batch_norm,
+    _aten._native_batch_norm_legit.no_stats: _format,
+    _aten.native_group_norm.default: _format,
+    _aten.max_unpool2d.default: _format,
+    _aten._linalg_svd.default: _svd,
+    **dict.fromkeys(
+        (
+            _aten.mse_loss.default, _aten.smooth_l1_loss.default, _aten.binary_cross_entropy.default,
+            _aten.soft_margin_loss.default,
+        ),
+        _loss,
+    ),
+}  # fmt: skip

@@ -9,6 +9,7 @@ attribute is looked up that could run code: modules and instances are asked for 
 from __future__ import annotations
 
 import dis
+import inspect
 from collections.abc import Iterator
 from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
@@ -80,8 +81,19 @@ def _root(frame: FrameType, chain: _Chain) -> Any:
     if chain.root is None:
         return _UNKNOWN
     if chain.is_local:
-        return frame.f_locals.get(chain.root, _UNKNOWN)
+        return _local(frame, chain.root)
     return frame.f_globals.get(chain.root, frame.f_builtins.get(chain.root, _UNKNOWN))
+
+
+def _local(frame: FrameType, name: str) -> Any:
+    """A variable of a function. Before Python 3.13 a frame keeps the copy of all that it is asked for, and so would
+    keep the model's tensors alive.
+    """
+    variables = frame.f_locals
+    found = variables.get(name, _UNKNOWN)
+    if type(variables) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        variables.clear()
+    return found
 
 
 def _held(holder: Any, name: str) -> Any:
