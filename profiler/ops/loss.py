@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import from_gradient
-from profiler.ops.registry import formula
+from profiler.ops.registry import Uncovered, formula, formula_of
 from profiler.records import Tensor, Value
 
 NONE, MEAN, SUM = range(3)
@@ -190,3 +190,32 @@ def ctc_loss_backward(grad: Tensor, log_probs: Tensor, targets: Tensor, *_: Valu
     gathering = Cost(adds=1, comparisons=1) + Cost(adds=4, specials=3)
     recursion = ctc_loss(log_probs, targets, out=out) + gathering * _lattice(log_probs, targets)
     return recursion + Cost(specials=2, adds=3, muls=1) * log_probs.numel
+
+
+@formula(
+    "torch_nn._linear_cross_entropy_batch_chunked", "torch_nn._linear_cross_entropy_batch_chunked_no_reduction"
+)  # fmt: skip
+def linear_cross_entropy(
+    x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, class_weight: Tensor | None, *settings: Value,
+    out: Value, **_: Value,
+) -> Cost:  # fmt: skip
+    """The logits of a linear layer and their cross entropy, chunk by chunk; with a reduction the gradients too.
+
+    Those are softmax(logits) less 1 at the target, scaled; times the weight for the input, times x for the weight.
+    """
+    if target.is_float or (isinstance(settings[0], str) and settings[2] != 0):
+        raise Uncovered("targets that are probabilities")
+    logits = Tensor((*x.shape[:-1], weight.shape[0]), x.dtype)
+    rows, n = target.numel, logits.numel
+    product: Cost = formula_of("aten.linear")(x, weight, bias, out=logits)
+    sums = max(n - rows, 0)
+    loss = Cost(comparisons=sums, adds=2 * n + sums, specials=n + rows) + _reduced(
+        Cost(adds=1, muls=int(class_weight is not None)), rows, SUM if isinstance(settings[0], str) else NONE
+    )
+    wanted = tuple(bool(flag) for flag in settings[7:10]) if isinstance(settings[0], str) else (False,) * 3
+    if not any(wanted):
+        return product + loss
+    for_input, for_weight, for_bias = wanted
+    gradient = Cost(specials=n, muls=n, adds=rows) + Cost(adds=max(n - weight.shape[0], 0) if for_bias else 0)
+    products = formula_of("aten.linear")(x, weight, out=logits)
+    return product + loss + gradient + sum((products for flag in (for_input, for_weight) if flag), NOTHING)

@@ -81,6 +81,17 @@ REDUCTIONS = [
     # a number alone is one class, which has no other to be told from
     row("aten.multi_margin_loss.default", f(), i(), out=f(), divs=2),
     row("aten.multilabel_margin_loss_forward.default", f(), i(), 1, out=(f(), f()), divs=2),
+    row(
+        "torch_nn._linear_cross_entropy_batch_chunked_no_reduction.default", f(9, 7), f(5, 7), i(9), f(5), None, -100,
+        3, "auto", "float32", out=f(9), macs=9 * 7 * 5, comparisons=9 * 4, adds=9 * 5 + 2 * 45 + 9 * 4 + 9,
+        specials=45 + 9,
+    ),
+    # with the gradients of input and weight: two more products of the same size
+    row(
+        "torch_nn._linear_cross_entropy_batch_chunked.default", f(9, 7), f(5, 7), i(9), None, None, "sum", -100, 0.0, 3,
+        "auto", "float32", False, True, True, False, out=(f(), f(9, 7), f(5, 7), f(0)), macs=3 * 9 * 7 * 5,
+        comparisons=9 * 4, adds=2 * 45 + 9 * 4 + 9 + 8 + 9, specials=45 + 9 + 45, muls=45,
+    ),
     row("aten.hash_tensor.default", f(3, 4), out=i()),
     row("aten.unique_dim_consecutive.default", f(3, 4), 0, out=(f(3, 4), i(3), i(3)), comparisons=12),
     row("aten._aminmax.default", f(12), out=(f(), f()), comparisons=2 * 11),

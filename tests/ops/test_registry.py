@@ -109,10 +109,17 @@ def test_no_name_is_both_known_and_free() -> None:
     assert not set(registry._formulas) & set(registry._free)
 
 
+# What registers operators when it is imported.
+REGISTERING = (
+    "torch.ao.quantization.fx._decomposed", "torch.nn.attention.varlen", "torch._prims",
+    "torch.nn.modules.linear_cross_entropy",
+)  # fmt: skip
+
+
 def test_every_name_is_an_operator_of_torch() -> None:
     """bitsandbytes has its own, which are looked up in tests/test_foreign_layers.py where it is installed."""
     known = (*registry._formulas, *registry._free)
-    for registering in ("torch.ao.quantization.fx._decomposed", "torch.nn.attention.varlen", "torch._prims"):
+    for registering in REGISTERING:
         importlib.import_module(registering)
     names = [name for name in known if not name.startswith(("prim.", "bitsandbytes."))]
     assert [name for name in names if not exists(name)] == []
