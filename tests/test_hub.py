@@ -313,6 +313,13 @@ def test_offline_what_the_hubs_client_has_kept(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "arrays.npz"])
+def test_pickles_are_not_fetched(server: fake.Server, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    server.files = {f"org/old/{name}": b"PK\x03\x04" + bytes(100)}
+    for text in (f"hf:org/old/{name}", "hf:org/old/"):
+        assert "download the file" in refused(text, capsys)
+
+
 def test_values_are_not_fetched(server: fake.Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hf:org/plain/model.safetensors", "--check-values"]) == 2
     assert "headers alone are read" in capsys.readouterr().err

@@ -129,6 +129,8 @@ def _file(path: str, files: _Files) -> Contents:
 def _otherwise(path: str, data: Bytes) -> str:
     if data[: len(_POINTER)] == _POINTER:
         return "it is a pointer by Git LFS, and not the file; git lfs pull fetches that"
+    if isinstance(data, hub.RemoteBytes) and pickled.looks_like(data):
+        return "it is torch's own format or numpy's, of which no headers are read on the hub; download the file"
     if path.endswith(".safetensors"):
         return "it does not begin as safetensors do, with the length of a header and the header"
     return f"it begins with {data[:8]!r}, as no format does that is known here: safetensors, torch.save's, GGUF"

@@ -17,7 +17,7 @@ from profiler.checkpoints.rebuilding import TensorRef
 # By module: data that a pickle may have besides tensors.
 _OF_PYTHON: Mapping[str, str] = {
     "argparse": "Namespace",
-    "builtins": "object slice frozenset list dict tuple int float str bool range",
+    "builtins": "getattr object slice frozenset list dict tuple int float str bool range",
     "collections": "defaultdict deque",
     "copyreg": "_reconstructor",
     "datetime": "date datetime timedelta",

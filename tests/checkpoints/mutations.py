@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import io
+import pickle
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 from hypothesis import strategies as st
+from torch.distributed.checkpoint.metadata import (
+    BytesStorageMetadata,
+    Metadata,
+    TensorProperties,
+    TensorStorageMetadata,
+)
 
 from profiler import archive, checkpoints, errors, layers
 from profiler.checkpoints import naming
 from profiler.sources.checkpoint import as_trace
 from tests.checkpoints import writers
 
-KINDS = ("safetensors", "zip", "stream", "gguf", "index")
+KINDS = ("safetensors", "zip", "stream", "gguf", "index", "model", "npz", "distributed")
 
 
 def _torch(is_zip: bool) -> bytes:
@@ -25,6 +33,29 @@ def _torch(is_zip: bool) -> bytes:
             "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1}]}}  # fmt: skip
     torch.save(held, file, _use_new_zipfile_serialization=is_zip)
     return file.getvalue()
+
+
+def _model() -> bytes:
+    """A whole one, whose classes are read as inert records."""
+    file = io.BytesIO()
+    torch.save({"model": torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)), "epoch": 1}, file)
+    return file.getvalue()
+
+
+def _arrays() -> bytes:
+    file = io.BytesIO()
+    numpy.savez(file, **{"params/a/kernel": numpy.zeros((2, 3), numpy.float32), "params/b": numpy.zeros(4)})
+    return file.getvalue()
+
+
+def _metadata() -> bytes:
+    """What torch.distributed.checkpoint writes of two tensors, without the files that they would be in."""
+    made = Metadata({
+        "model.a": TensorStorageMetadata(TensorProperties(torch.float32), torch.Size((2, 3)), []),
+        "optim.state.0.step": TensorStorageMetadata(TensorProperties(torch.float32), torch.Size(()), []),
+        "epoch": BytesStorageMetadata(),
+    }, {"model.a": ("model", "a"), "optim.state.0.step": ("optim", "state", 0, "step")}, {})  # fmt: skip
+    return pickle.dumps(made)
 
 
 def seeds() -> Mapping[str, bytes]:
@@ -43,11 +74,14 @@ def seeds() -> Mapping[str, bytes]:
         "stream": _torch(False),
         "gguf": writers.gguf(rows, 2 * 144 + 32, pairs),
         "index": b'{"metadata": {"total_size": 4}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}',
+        "model": _model(),
+        "npz": _arrays(),
+        "distributed": _metadata(),
     }
 
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pt", "stream": ".pth", "gguf": ".gguf",
-            "index": ".safetensors.index.json"}  # fmt: skip
+            "index": ".safetensors.index.json", "model": ".pt", "npz": ".npz", "distributed": "/.metadata"}  # fmt: skip
 
 
 def outcome(folder: Path, kind: str, content: bytes) -> str:
@@ -56,9 +90,10 @@ def outcome(folder: Path, kind: str, content: bytes) -> str:
     Anything else that it raises is a fault of the reader.
     """
     path = folder / f"it{SUFFIXES[kind]}"
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     try:
-        contents = checkpoints.read(str(path))
+        contents = checkpoints.read(str(path.parent if kind == "distributed" else path))
         trace = as_trace("it", contents, naming.told_apart(contents))
     except errors.ProfileError as error:
         if "\n" in str(error) or len(str(error)) > _LONGEST:
