@@ -48,8 +48,16 @@ class Board:
         """None until all is done."""
         return self._page[10] if self._page[9] == 1 else None
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether something could not be said, for a model's code has closed every stream."""
+        return self._page[11] == 1
+
+    def mute(self) -> None:
+        self._page[11] = 1
+
     def clear(self) -> None:
-        self._page[0:11] = bytes(11)
+        self._page[0:12] = bytes(12)
 
     def begin(self) -> int:
         """Another model is at work; returns which."""
@@ -88,14 +96,16 @@ def fork() -> None:
         if shared.status is None and shared.is_at_work and how is not None and shared.begun - 1 not in shared.ended:
             shared.ended[shared.begun - 1] = how  # that model has its reason now; the others get their rows
             continue
-        _end(shared.status, how)
+        if shared.status is None:
+            _say(f"the command {how or 'ended'} before it was done; nothing was checked")
+        elif shared.is_muted:
+            _say("what went wrong could not be said, for a model's code has closed the standard streams")
+        os._exit(CANNOT_RUN if shared.status is None else shared.status)
 
 
-def _end(status: int | None, how: str | None) -> None:
-    if status is None:
-        sys.stderr.write(f"profile-model: the command {how or 'ended'} before it was done; nothing was checked\n")
-        sys.stderr.flush()
-    os._exit(CANNOT_RUN if status is None else status)
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"profile-model: {sentence}\n")
+    sys.stderr.flush()
 
 
 class _Waiting:
@@ -160,8 +170,7 @@ class _Waiting:
         if by is None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _STOPS:
             by = os.WTERMSIG(status)
         if by == signal.SIGINT:
-            sys.stderr.write("profile-model: interrupted\n")
-            sys.stderr.flush()
+            _say("interrupted")
             os._exit(INTERRUPTED)
         if by is not None:
             signal.signal(by, signal.SIG_DFL)

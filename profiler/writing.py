@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
-from profiler import errors
+from profiler import errors, watching
 from profiler.foreign_text import printable, sentence
 
 STDOUT = "standard output"
@@ -45,9 +45,15 @@ def say(text: str) -> None:
         sys.stderr.write(line)
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):  # closed by the shell, by a model's code, or full
-        if _spare_stderr is not None:
-            with suppress(OSError):
-                os.write(_spare_stderr, line.encode(errors="backslashreplace"))
+        try:
+            os.write(2 if _spare_stderr is None else _spare_stderr, line.encode(errors="backslashreplace"))
+        except OSError:
+            _mute()
+
+
+def _mute() -> None:
+    if watching.board is not None:
+        watching.board.mute()
 
 
 def print_result(text: str) -> None:
@@ -104,8 +110,10 @@ def mend_streams() -> None:
     """Give the next model streams that work, where the code of one has closed or replaced them."""
     if not _is_apart or _spare_stderr is None:
         return
-    with suppress(OSError):
+    try:
         os.dup2(_spare_stderr, 2)
+    except OSError:  # every descriptor is closed, and its number may be another file's by now
+        _mute()
     if _results is not None and _is_closed_or_not_1(_results):
         with suppress(OSError):
             os.dup2(_spare_stderr, 1)

@@ -193,6 +193,18 @@ def test_a_copy_of_the_process_says_nothing(folder: Path) -> None:
     assert done.stdout.count("\n") == 2
 
 
+def test_a_model_that_closes_every_descriptor(folder: Path) -> None:
+    """Nothing is left to write to, but for the process that waits."""
+    closing = (
+        "class Net(Net):\n    def forward(self, x):\n        os.closerange(0, 256)\n        return self.layer(x)\n"
+    )
+    (folder / "closes.py").write_text(f"{NET}{closing}")
+    done = command("closes.py:Net", "--input", "1x8", "--max-params", "1G")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "closed the standard streams" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_status_of_a_signal(folder: Path) -> None:
     """SIGTERM ends the command as it ends any, and what it was doing with it."""
     (folder / "sleeps.py").write_text(f"import time{NET}open('begun', 'w').close()\ntime.sleep(600)\n")
