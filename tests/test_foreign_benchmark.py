@@ -110,6 +110,7 @@ def test_a_fingerprint_sees(change: str) -> None:
 
 # What a difference is due to ------------------------------------------------------------------------------------------
 
+_SPARSE = "sparse factors, which torch counts as dense"
 ACCOUNTS: dict[str, tuple[dict[str, float], dict[str, float], tuple[str, ...], str | None]] = {
     "equal": ({"aten.linear.default": 8}, {"aten.addmm": 8}, (), ""),
     "attention": (
@@ -133,6 +134,7 @@ ACCOUNTS: dict[str, tuple[dict[str, float], dict[str, float], tuple[str, ...], s
     ),
     "a product that torch counts": ({"aten.mm.default": 9}, {"aten.mm": 8}, (), None),
     "parts of an LSTM": ({"aten.mm.default": 9}, {}, ("aten.mkldnn_rnn_layer.default",), "oneDNN's LSTM"),
+    "a sparse factor": ({"aten.mm.default": 3}, {"aten.mm": 9}, ("aten._sparse_addmm.default",), _SPARSE),
     "attention that does not add up": (
         {"aten.linear.default": 9, "aten.scaled_dot_product_attention.default": 5},
         {"aten.addmm": 8},

@@ -1,9 +1,10 @@
 """Our MACs against those that torch's FlopCounterMode counts on the same model, and why they differ where they do.
 
 torch's counter has formulas for matrix products, convolutions and the attention kernels of GPUs. On a CPU it counts
-nothing for the fused attention, for oneDNN's LSTM and for products with a vector, and its formula for the gradient of
-a convolution's weights takes no notice of groups (`torch/utils/flop_counter.py`). Each of these kinds is an amount that
-can be read off the two lists of operators; a difference is explained when some of these amounts add up to it exactly.
+nothing for the fused attention, for oneDNN's LSTM and for products with a vector; sparse factors are dense to it, and
+its formula for the gradient of a convolution's weights takes no notice of groups (`torch/utils/flop_counter.py`). Each
+of these kinds is an amount that can be read off the two lists of operators; a difference is explained when some of
+these amounts add up to it exactly.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def _amounts(ours: Mapping[str, float], theirs: Mapping[str, float], seen: Itera
     products = _sum(ours, _PRODUCTS) - _sum(theirs, _PRODUCTS)
     if products > 0 and any(_ONEDNN_LSTM in operator for operator in seen):
         found["oneDNN's LSTM"] = products
+    if products < 0 and any("sparse" in operator for operator in seen):
+        found["sparse factors, which torch counts as dense"] = products
     return {name: amount for name, amount in found.items() if amount}
 
 

@@ -61,11 +61,13 @@ def check(task: Task) -> Result:
 
 
 def _varies(task: Task, outcomes: dict[str, Outcome]) -> bool:
-    """Whether a model's figures depend on what it draws; asked only where they differ between two ways."""
+    """Whether a model's figures depend on what its forward draws; asked only where they differ between two ways."""
     for one, other in SAME:
         if _figures(outcomes[one]) != _figures(outcomes[other]) and outcomes[one].status == PROFILED:
             for number in range(1, 4):
-                again = _live(*plain.seeded(task.library, task.architecture, number), one, one.endswith("step"))
+                model, inputs = plain.seeded(task.library, task.architecture)
+                plain.seed(number)
+                again = _live(model, inputs, one, one.endswith("step"))
                 if _figures(again) != _figures(outcomes[one]):
                     return True
     return False

@@ -192,7 +192,7 @@ _INSIDE: Mapping[torch.layout, tuple[str, ...]] = {
 
 
 def _hash(tensor: torch.Tensor) -> int:
-    flat = tensor.detach().as_subclass(torch.Tensor).resolve_conj().resolve_neg().cpu().contiguous().flatten()
+    flat = tensor.detach().as_subclass(torch.Tensor).resolve_conj().resolve_neg().cpu().clone().flatten()
     return hash(flat.view(torch.uint8).numpy().tobytes())
 
 

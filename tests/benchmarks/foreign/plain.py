@@ -53,9 +53,9 @@ def seed(number: int = 0) -> None:
     numpy.random.seed(number)
 
 
-def seeded(library: str, architecture: str, number: int = 0) -> tuple[nn.Module, Any]:
+def seeded(library: str, architecture: str) -> tuple[nn.Module, Any]:
     """A model and its inputs."""
-    seed(number)
+    seed()
     return build(library, architecture)
 
 

@@ -91,5 +91,13 @@ def remaining(results: Iterable[Result]) -> Iterator[str]:
             alike = finding.text if finding.kind in ("traceback", "refused", "lost") else finding.model
             groups[finding.kind, alike].append(finding)
     for (kind, _), some in sorted(groups.items()):
-        models = ", ".join(sorted({f"{finding.model} ({finding.way})" for finding in some}))
-        yield f"{kind}: {models}: {some[0].text}"
+        yield f"{kind}: {_named(some)}: {some[0].text}"
+
+
+def _named(some: Sequence[Finding], most: int = 6) -> str:
+    """The models that something is wrong with, in how many ways."""
+    ways: defaultdict[str, list[str]] = defaultdict(list)
+    for finding in some:
+        ways[finding.model].append(finding.way)
+    named = [f"{model} ({'; '.join(dict.fromkeys(those))})" for model, those in sorted(ways.items())]
+    return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")
