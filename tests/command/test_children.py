@@ -84,7 +84,7 @@ class Net(nn.Linear):
     def __init__(self):
         super().__init__(8, 8)
     def forward(self, x):
-        if x.device.type == "cpu":
+        if not x.is_meta:
             open("waits", "w").close()
             time.sleep(600)
         return super().forward(x)
