@@ -19,7 +19,7 @@ from torch import nn
 
 from profiler import errors
 from profiler.trace.constants import LARGEST
-from profiler.trace.guard import uncollected
+from profiler.trace.guard import kept_random, seed, uncollected
 from profiler.trace.mode import LeanDispatchMode
 from profiler.trace.values import free_bytes
 
@@ -106,23 +106,20 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
     they are.
     """
     _check_arguments(builder, kwargs, name)
-    state = torch.get_rng_state()
     try:
         # Some thousand modules at once make the collector walk all that was imported, again and again.
-        with uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
+        with kept_random(), uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
         with nullcontext() if is_small else _Bounded(name, error):
             return build_real(builder, kwargs, name)
-    finally:
-        torch.set_rng_state(state)
 
 
 def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
     """Call a model's builder and let it make its weights."""
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with kept_random():
+            seed()
             return builder(**kwargs)
     except errors.ProfileError:
         raise

@@ -71,7 +71,8 @@ class Program:
     def __init__(self, classes: Sequence[type], functions: Iterable[types.FunctionType]) -> None:
         self._noted: dict[int, tuple[Any, Any]] = {}  # the holder itself stands here too: it keeps its id
         reached = Reached()
-        for namespace in _globals(classes):
+        functions = list(functions)
+        for namespace in _globals(classes, functions):
             self._note(namespace, namespace.copy())
             reached.from_values(_holding(namespace), 2)
         for cls in classes:
@@ -124,10 +125,12 @@ _INERT = {
 }  # fmt: skip
 
 
-def _globals(classes: Iterable[type]) -> Iterator[dict[str, Any]]:
-    """The namespaces of the files that classes are written in."""
+def _globals(classes: Iterable[type], functions: Iterable[types.FunctionType]) -> Iterable[dict[str, Any]]:
+    """The namespaces of the files that classes and functions are written in."""
     names = dict.fromkeys(cls.__module__ for cls in classes)
-    yield from (vars(sys.modules[name]) for name in names if name in sys.modules)
+    found = [vars(sys.modules[name]) for name in names if name in sys.modules]
+    found += [f.__globals__ for f in functions if f.__module__ and f.__module__.partition(".")[0] != "torch"]
+    return {id(namespace): namespace for namespace in found}.values()
 
 
 def _functions(classes: Iterable[type]) -> Iterator[types.FunctionType]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import traceback
 import types
 import weakref
@@ -30,6 +31,7 @@ Ids: TypeAlias = "set[int]"
 
 _FARTHEST = 12  # references from a tensor to what was there before
 _FRAMES = (types.FrameType, types.TracebackType, types.GeneratorType, types.CoroutineType)
+_PASSING = (*_FRAMES, BaseException)  # gone when the exception is that they belong to
 _UNCHANGING = (tuple, frozenset, types.MethodType, functools.partial, types.MappingProxyType)
 _Cache: Any = type(functools.lru_cache(lambda: None))
 _MISSING = object()
@@ -89,11 +91,41 @@ class Leftovers:
         if not kept:
             return
         new = set(map(id, young)) - earlier
+        if not _is_held(young, [id(reference()) for reference in kept]):
+            return
         del young
-        gc.collect(0)  # most are held by circles that nobody else holds
+        gc.collect(0)
         tensors = [tensor for tensor in (reference() for reference in kept) if tensor is not None]
         if tensors:
             take(tensors, new, program, failures)
+
+
+def _is_held(young: list[Any], tensors: list[int]) -> bool:
+    """Whether something that is not young holds any of these, be it through others; frames of a traceback do not count.
+
+    As the collector itself finds out: what is young explains some of the references to a thing, and where there are
+    more, they come from outside. Asking who it is (`gc.get_referrers`) looks at all that is alive, which is slow.
+    """
+    numbers = {id(thing): number for number, thing in enumerate(young)}
+    holders: dict[int, list[int]] = {}
+    for thing in young:
+        for held in gc.get_referents(thing):
+            if id(held) in numbers:
+                holders.setdefault(id(held), []).append(id(thing))
+    waiting, seen = list(tensors), set(tensors)
+    while waiting:
+        thing = young[numbers[waiting[-1]]]
+        known = holders.get(waiting.pop(), [])
+        if isinstance(thing, _PASSING):
+            continue
+        if sys.getrefcount(thing) > len(known) + _OURS:
+            return True
+        waiting += [holder for holder in known if holder not in seen]
+        seen.update(known)
+    return False
+
+
+_OURS = 3  # references to a young thing: the list of them, a variable, and the argument of `getrefcount`
 
 
 def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) -> None:
@@ -162,7 +194,7 @@ class _Clearing:
             before = self._program.before(holder)
             held = before.values() if isinstance(before, dict) else before if isinstance(before, list) else (before,)
             return any(value is inner for value in held)
-        return not isinstance(holder, (dict, list, deque, set))
+        return _is_namespace(holder) or not isinstance(holder, (dict, list, deque, set))
 
     def _take_from_dict(self, holder: dict[Any, Any], ours: Ids) -> None:
         """The dict may be a class's, which wants to be told, or a cache's, which wants to be emptied."""
@@ -177,8 +209,15 @@ class _Clearing:
         for key in [k for k, value in dict.items(holder) if id(value) in ours or id(k) in ours]:
             if key in before:
                 holder[key] = before[key]
+            elif _is_namespace(holder) and not before:  # a variable that code declares global is likely to be there
+                holder[key] = None
             else:
                 del holder[key]
+
+
+def _is_namespace(holder: Any) -> bool:
+    """Whether a dict holds the variables of a file."""
+    return isinstance(holder, dict) and "__builtins__" in holder and "__name__" in holder
 
 
 def _take_from_class(cls: type, ours: Ids) -> None:

@@ -49,6 +49,13 @@ def generators() -> Iterator[torch.Generator]:
         yield generator
 
 
+def seed() -> None:
+    """The same random numbers each time, of the CPU alone: `torch.manual_seed` seeds every device, now or later."""
+    random.seed(0)
+    numpy.random.seed(0)
+    torch.default_generator.manual_seed(0)
+
+
 @contextmanager
 def kept_random() -> Iterator[None]:
     """What the block draws or seeds is undone."""
