@@ -18,6 +18,7 @@ from torch.nn.parameter import is_lazy
 
 from profiler.trace.failure import Unfinished
 from profiler.trace.feed import input_records, on_device, on_meta, once
+from profiler.trace.guard import kept_random
 from profiler.trace.layouts import META
 from profiler.trace.subject import Rebuilt, Subject
 from profiler.trace.walk import map_leaves
@@ -54,7 +55,7 @@ def _really(subject: Subject) -> Subject:
     ready = once(lambda leaf: on_device(leaf, _CPU, generator))
     args, kwargs = map_leaves(ready, real.args), map_leaves(ready, dict(real.kwargs))
     try:
-        with torch.random.fork_rng(devices=[]):
+        with kept_random():
             _first_pass(model, args, kwargs)
     except Exception as error:
         raise Unfinished(error, input_records(args, kwargs)).refusal(subject.name) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -23,6 +22,7 @@ from profiler import errors
 from profiler.conditions import AS_IT_IS, Conditions
 from profiler.records import Trace
 from profiler.trace import memo, operators
+from profiler.trace.alone import alone
 from profiler.trace.attempt import Attempt, Grown, TrainingAttempt, with_graph
 from profiler.trace.autocast import OwnRegion
 from profiler.trace.failure import Unfinished, wants_autograd
@@ -34,8 +34,6 @@ from profiler.trace.subject import Subject
 from profiler.trace.values import with_values
 from profiler.trace.zeros import check_values, with_zeros
 
-# One model runs at a time: a run sets module modes and global hooks, and Python would not run two at once anyway.
-_one_at_a_time = threading.RLock()
 _DEEPER = 3  # a run has more frames to a module than torch alone, and a copy of a model has twice as many
 
 
@@ -53,7 +51,7 @@ def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> t
 
 
 def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
-    with _one_at_a_time, uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False):  # whatever it was
+    with alone(), uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False):  # whatever it was
         operators.keep_up()
         memo.keep_up()
         if any(map(waits_for_input, subject.model.modules())):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from itertools import chain
 
-import torch
-
 from profiler import errors
 from profiler.conditions import Conditions
 from profiler.trace.failure import Unfinished
+from profiler.trace.guard import kept_random, seed
 from profiler.trace.layouts import layout_of
 from profiler.trace.subject import Subject
 
@@ -43,8 +42,8 @@ def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> 
         raise errors.RunDoesNotFit(subject.name, said.reason, said.inputs, needed, free) from said.cause
     if not is_meta:
         return dataclasses.replace(subject, rebuild=None)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with kept_random():
+        seed()
         return subject.rebuilt()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -28,10 +30,20 @@ class Step(Protocol):
         """Put it back; each part of it by `failures.attempt`, so that one that fails stops no other."""
 
 
+_unfinished: weakref.WeakValueDictionary[int, Guard] = weakref.WeakValueDictionary()
+_numbers = count()
+
+
+def unfinished() -> list[Guard]:
+    """The guards of runs that are under way, from the innermost: what a process that is forked then has to put back."""
+    return [guard for _, guard in sorted(_unfinished.items(), reverse=True)]
+
+
 class Guard:
     """Remembers a model's state when it is made and brings it back in `restore`, as often as that is called."""
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self._number = next(_numbers)
         stacks = Stacks()
         modules, objects = _with_hidden(modules)
         classes = own_classes(modules)
@@ -54,6 +66,7 @@ class Guard:
         )
         for tensor in objects.reached.tensors:
             self._tensors.keep(tensor, layout_of(tensor))
+        _unfinished[self._number] = self
 
     def keep_tensors(self, tensors: Iterable[tuple[Tensor, Layout]], with_values: bool) -> None:
         """Parameters, buffers and inputs.
@@ -84,10 +97,18 @@ class Guard:
 
     def restore(self) -> None:
         """Raises `errors.NotRestored`, after all else is put back, where something could not be."""
+        self._restore(self.steps)
+
+    def restore_elsewhere(self) -> None:
+        """The same in another thread than the one that ran: what a thread is in, it is in by itself."""
+        self._restore(self.steps[1:])
+
+    def _restore(self, steps: Sequence[Step]) -> None:
         failures = Failures()
         with uninterrupted():
-            for step in self.steps:
+            for step in steps:
                 failures.attempt(step.what, step.restore, failures)
+            _unfinished.pop(self._number, None)
         failures.tell()
 
 
