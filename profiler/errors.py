@@ -552,6 +552,16 @@ class ModelFailed(ProfileError):
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
 
 
+class BatchOfOne(ProfileError):
+    """A normalisation over the batch, in a training step."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} normalises over a batch, and in training one value a channel is none to normalise: feed it more "
+            "samples (--batch 2)"
+        )
+
+
 class ModelStopped(ProfileError):
     """Its code raised what ends a program."""
 

@@ -184,6 +184,15 @@ _DENSE = "dense kernels compute with zeros too, so MACs are those of all"
 _ALLOCATED = ("all that the forward pass allocates", "all that the step allocates, without gradients")
 
 
+def allocated(profile: Profile) -> str:
+    """What the activations are, of which the peak may be more: it has what operators hold while they compute."""
+    what = _ALLOCATED[bool(profile.trace.phases)]
+    totals = profile.totals
+    peak = totals.peak_activation_bytes or 0
+    is_less = (totals.activation_bytes or 0) < peak
+    return what + "; the peak has what is inside operators as well" * is_less
+
+
 def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
     totals, coverage = profile.totals, profile.coverage
     if not profile.trace.was_run:
@@ -201,7 +210,7 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
         ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
         *_stored_facts(profile),
-        ("Activations, MB", totals.activation_bytes, Unit.BYTES, _ALLOCATED[bool(profile.trace.phases)]),
+        ("Activations, MB", totals.activation_bytes, Unit.BYTES, allocated(profile)),
         ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
         *_training_facts(profile),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from profiler.layer_tables import allocated
 from profiler.memory import INSIDE, Piece, cache_bytes
 from profiler.memory_report import MemoryReport
 from profiler.tables import Column, Row, Table, Unit, run_note, versions_note
@@ -102,7 +103,7 @@ def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     yield f"Peak {words}, MB", totals.peak_activation_bytes, Unit.BYTES, _where(report)
     yield "Peak memory, MB", totals.peak_memory_bytes, Unit.BYTES, "all of these"
     if training is None:
-        yield "Activations, MB", totals.activation_bytes, Unit.BYTES, "all that the forward pass allocates"
+        yield "Activations, MB", totals.activation_bytes, Unit.BYTES, allocated(report.profile)
     else:
         yield "Gradients, MB", training.gradient_bytes, Unit.BYTES, ""
         yield "Saved activations, MB", training.saved_bytes, Unit.BYTES, "kept for the backward pass"

@@ -301,3 +301,18 @@ def test_a_budget_names_the_optimizer(capsys: pytest.CaptureFixture[str]) -> Non
     status, _, err = run(capsys, *argv)
     assert status == 1
     assert "most is in the optimizer's state (89.18 MB, " in err
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "is_said"),
+    [(nn.GRU(8, 16), (5, 2, 8), True), (nn.MaxPool2d(2), (1, 4, 8, 8), True), (nn.Linear(8, 8), (2, 8), False)],
+    ids=["GRU", "MaxPool2d", "Linear"],
+)
+def test_a_peak_above_all_that_is_allocated_is_explained(
+    layer: nn.Module, shape: tuple[int, ...], is_said: bool
+) -> None:
+    """An operator that is kept whole holds more than it returns, and the sum is of what is returned."""
+    found = profile(layer, shape)
+    assert (found.totals.peak_activation_bytes > found.totals.activation_bytes) is is_said
+    said = "the peak has what is inside operators as well"
+    assert (said in found.to_markdown()) is is_said

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from profiler import Profile
+from profiler import Profile, ProfileError, profile
 from profiler.conditions import AS_IT_IS, Conditions, Training
 from profiler.memory import live_bytes
 from profiler.records import Signature
@@ -530,3 +530,36 @@ def test_optimizers_of_complex_weights(optimizer: str) -> None:
     assert dry.totals.macs == wet.totals.macs == 4 * (3 * 4 * 4) * 2  # the input wants no gradient
     assert torch.equal(before[0], model.turn)
     assert torch.equal(before[1], model.shift)
+
+
+def test_a_batch_of_one_in_training_is_answered_with_the_remedy() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4))
+    with pytest.raises(ProfileError, match=r"feed it more samples \(--batch 2\)"):
+        profile(model, torch.rand(1, 3, 8, 8), train=True)
+    assert profile(model, torch.rand(2, 3, 8, 8), train=True).totals.macs
+
+
+class Doubled(nn.Module):
+    """Two layers whose weights are of a class that computes by itself, as torchao's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(32, 64), nn.Linear(64, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.up(x).relu())
+
+
+def test_weights_of_a_class_that_computes_by_itself() -> None:
+    quantization = pytest.importorskip("torchao.quantization")
+    model = Doubled().eval()
+    quantization.quantize_(model, quantization.Int8WeightOnlyConfig())
+    forward_macs = 4 * 32 * 64 + 4 * 64 * 8
+    before = [weight.detach().clone() for name, weight in model.named_parameters() if "bias" in name]
+    assert profile(model, torch.rand(4, 32)).totals.macs == forward_macs
+    assert profile(model, torch.rand(4, 32), dtype="bfloat16").totals.macs == forward_macs
+    # the weights are frozen: what is wanted is the gradient of the activation between the layers, for a bias
+    found = profile(model, torch.rand(4, 32), train=True, optimizer="sgd")
+    assert found.totals.macs == forward_macs + 4 * 64 * 8
+    after = [weight for name, weight in model.named_parameters() if "bias" in name]
+    assert all(map(torch.equal, before, after))

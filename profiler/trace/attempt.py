@@ -268,6 +268,8 @@ class TrainingAttempt(Attempt):
                 recorder.lifetimes.becomes(tensor, "state")
 
     def _refusal(self, error: BaseException) -> errors.ProfileError | None:
+        if isinstance(error, ValueError) and "more than 1 value per channel when training" in str(error):
+            return errors.BatchOfOne(self._subject.name)
         if self._step is None or self._step.kind != UPDATE:
             return None
         assert self._under.training is not None

@@ -32,7 +32,10 @@ def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
 
     def arranged(model: nn.Module) -> nn.Module:
         if under.dtype is not None:
-            model.to(getattr(torch, under.dtype))
+            try:
+                model.to(getattr(torch, under.dtype))
+            except Exception as error:  # a layer's or a weight's own code
+                raise errors.CannotBeCast(subject.name, error) from error
         if under.training is not None:
             arrange(model, under.training, subject.name)
         return model

@@ -7,6 +7,7 @@ own weights are in nobody's way meanwhile, and get no gradients. A guard puts ba
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from collections.abc import Callable, Iterator
@@ -16,8 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from profiler.trace.forms import is_plain
 from profiler.trace.guard import Guard
 from profiler.trace.layouts import META, layout_of
+
+_PLAIN = (Tensor, nn.Parameter)
 
 
 class StandIns:
@@ -32,12 +36,12 @@ class StandIns:
 
     def empty(self) -> None:
         """Weights on the meta device from here on."""
-        self._replace(lambda weight: torch.empty_like(weight, device=META, requires_grad=False))
+        self._replace(_empty)
 
     def copies(self) -> None:
         """Copies of the model's own from here on, with their values."""
         self._guard.restore()
-        self._replace(lambda weight: weight.detach().clone())
+        self._replace(_copied)
 
     def end(self) -> None:
         """The model's own weights again; a stand-in that somebody took is taken from them."""
@@ -52,9 +56,23 @@ class StandIns:
             stand_in = instead[id(parameter)] = nn.Parameter(make(parameter), parameter.requires_grad)
             stand_in.__dict__.update(parameter.__dict__)
         instead |= {id(tensor): make(tensor) for tensor in _computed(self._model)}
-        self._made = [weakref.ref(tensor) for tensor in instead.values()]
+        # torch swaps tensors of classes that compute by themselves, in another dtype, if nobody refers to them weakly
+        self._made = [weakref.ref(tensor) for tensor in instead.values() if type(tensor) in _PLAIN]
         for holder in self._guard.holders():
             _put(holder, instead)
+
+
+def _empty(weight: Tensor) -> Tensor:
+    """On the meta device, unless its class computes by itself or it is no block of memory: then it keeps its values."""
+    is_block = is_plain(weight) and (type(weight) in _PLAIN or not hasattr(weight, "__tensor_flatten__"))
+    return torch.empty_like(weight, device=META, requires_grad=False) if is_block else _copied(weight)
+
+
+def _copied(weight: Tensor) -> Tensor:
+    try:
+        return weight.detach().clone()
+    except NotImplementedError:  # some classes know of copies in Python alone
+        return copy.deepcopy(weight.detach())
 
 
 def _put(holder: Any, instead: dict[int, Tensor]) -> None:
