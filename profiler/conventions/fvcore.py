@@ -71,8 +71,12 @@ def _outputs(times: int) -> Callable[[Operator], int]:
     return lambda op: times * op.out.numel
 
 
-def _is_rounded(op: Operator) -> bool:
-    return renamed(str(op.args[0])) not in _EXACT
+def _why_einsum(op: Operator) -> str:
+    if renamed(str(op.args[0])) not in _EXACT:
+        return "half of what numpy.einsum_path prints, four digits"
+    left = next(tensors(op.args[1]))
+    summed = left.shape[2 if renamed(str(op.args[0])) == "abc,adc->adb" else 1]
+    return "" if summed > 1 else "the one element of an axis that is summed, which is a multiplication"
 
 
 def _linear(op: Operator) -> int:
@@ -85,7 +89,7 @@ _RULES = families(
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("mm", "bmm"), mm, ""),
     ("matrix product", ("matmul",), mm, where(is_broadcast, "the left operand is taken as it is, not broadcast")),
-    ("einsum", ("einsum",), _einsum, where(_is_rounded, "half of what numpy.einsum_path prints, four digits")),
+    ("einsum", ("einsum",), _einsum, _why_einsum),
     ("recurrent cell", CELLS, cell, ""),
     ("batch norm", ("batch_norm",), _batch_norm, per_element(_batch_norm)),
     ("layer norm", ("layer_norm",), _norm(2), per_element(_norm(2))),

@@ -82,7 +82,15 @@ def _why_einsum(op: Operator) -> str:
     if "..." in str(op.args[0]):
         return "an ellipsis is not counted"
     operands, summed = list(tensors(op.args[1])), _summed(str(op.args[0]))
-    return "" if len(operands) == 2 and summed else "the product of all indices' sizes"
+    is_product = len(operands) == 2 and any(_size(op, index) > 1 for index in summed)
+    return "" if is_product else "the product of all indices' sizes"
+
+
+def _size(op: Operator, index: str) -> int:
+    """Of an index of the equation. Where only one of size 1 is summed, nothing is: it is a multiplication."""
+    terms = str(op.args[0]).replace(" ", "").partition("->")[0].split(",")
+    sizes = [shape.shape[term.index(index)] for term, shape in zip(terms, tensors(op.args[1]), strict=True)]
+    return max(sizes)
 
 
 def _summed(equation: str) -> set[str]:

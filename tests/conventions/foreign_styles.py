@@ -174,6 +174,10 @@ STYLES: dict[str, Style] = {
     "einsum": Style(lambda m, x: einsum("b i d, b j d -> b i j", m.lin(x), x)),
     "torch.einsum": Style(lambda m, x: torch.einsum("b i d, b j d -> b i j", m.lin(x), x)),
     "torch.functional.einsum": Style(lambda m, x: torch.functional.einsum("b i d, b j d -> b i j", m.lin(x), x)),
+    "einsum over an axis of one": Style(lambda m, x: einsum("b i d, b i e -> b d e", m.lin(x[:, :1]), x[:, :1])),
+    "einsum over an axis of one and a batch": Style(
+        lambda m, x: einsum("l b n d, b n l -> b n d", m.lin(x)[None], x[..., :1])
+    ),
     "matmul": Style(lambda m, x: matmul(m.lin(x), x.mT)),
     "torch.matmul": Style(lambda m, x: torch.matmul(m.lin(x), x.mT)),
     "x.matmul": Style(lambda m, x: m.lin(x).matmul(x.mT)),
