@@ -36,11 +36,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL, or a character that no file name can have
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
+    mode = os.fstat(number).st_mode
+    kind = next((words for is_kind, words in _KINDS if is_kind(mode)), None)
+    if kind is not None:
+        os.close(number)
+        raise (IsADirectoryError if stat.S_ISDIR(mode) else OSError)(errno.EINVAL, f"{kind}, and no ordinary file")
     with os.fdopen(number, "rb") as file:
-        mode = os.fstat(number).st_mode
-        kind = next((words for is_kind, words in _KINDS if is_kind(mode)), None)
-        if kind is not None:
-            raise (IsADirectoryError if stat.S_ISDIR(mode) else OSError)(errno.EINVAL, f"{kind}, and no ordinary file")
         yield file
 
 

@@ -70,7 +70,7 @@ def resolve(target: str) -> Any:
 def _is_plain(operator: Any, name: str) -> bool:
     if f"{name}.{operator._overloadname}" in _OVERLOADS_KEPT_OUT:
         return False
-    if name in _KEPT_OUT or (name.startswith("_") and name not in _PRIVATE):
+    if name in _KEPT_OUT or "backward" in name or (name.startswith("_") and name not in _PRIVATE):
         return False
     schema = operator._schema
     written = [at for at, argument in enumerate(schema.arguments) if _is_written(argument)]

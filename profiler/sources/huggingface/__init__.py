@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from profiler.sources.build import as_model, build, build_real
+from profiler.sources.huggingface.bounds import check_tokens, counted
 from profiler.sources.huggingface.configs import config_of, quiet
 from profiler.sources.huggingface.feeds import fed, most_tokens
 from profiler.sources.huggingface.heads import head
@@ -19,7 +20,8 @@ PREFIX = "hf"
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
-    with quiet():
+    check_tokens(feed.seq)
+    with quiet(), counted():
         config = config_of(spec, feed.trusts_code)
         left_out = () if feed.trusts_code else without_kernels(config)
         builder = _builder(config, spec, feed.trusts_code)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from profiler import errors
+from profiler import errors, files
 from profiler.sources.hub import CLASS, FILE, is_folder, reaches
 from profiler.sources.spec import Spec
 
+_LONGEST = 16 << 20  # bytes of a configuration; one with the labels of 21,000 classes has one of them
 # Which code computes attention and experts: settings of every class that are no fields.
 _IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
 
@@ -72,8 +73,12 @@ def _settings(cls: Any) -> set[str]:
 
 def _of_folder(spec: Spec, trusts_code: bool) -> Any:
     folder = Path(spec.target.removesuffix(FILE) or ".").expanduser()
-    if not (folder / FILE).is_file():
-        raise errors.NoSuchFile(str(folder / FILE))
+    try:
+        files.content(folder / FILE, _LONGEST)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise errors.NoSuchFile(str(folder / FILE)) from None
+    except OSError as error:
+        raise errors.BadConfig(spec.text, ValueError(error.strerror or str(error))) from None
     return _read(spec, str(folder), trusts_code)
 
 

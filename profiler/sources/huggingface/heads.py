@@ -28,9 +28,10 @@ _TASKS = (
 
 def head(config: Any, spec: Spec) -> Any:
     """The class of `config.architectures`, which a spec can say too: `hf:BertConfig(architectures=["BertModel"])`."""
-    said = config.architectures or [None]
-    named = (said if isinstance(said, str) else said[0]) or _usual(config.model_type)
-    found = getattr(transformers(), named, None) if named else None
+    said = config.architectures
+    first = said[0] if isinstance(said, (list, tuple)) and said else said
+    named = first or _usual(config.model_type)
+    found = getattr(transformers(), named, None) if isinstance(named, str) else None
     if found is None:
         raise errors.NoSuchArchitecture(spec.text, named, config.model_type)
     return found

@@ -1,0 +1,47 @@
+"""How large may a model be that a configuration asks for? A number is written faster than so many layers are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch.nn.modules.module import register_module_module_registration_hook
+
+from profiler.errors import ProfileError
+
+MOST_MODULES = 250_000  # 61 layers of 384 experts with three matrices each have 95,000
+MOST_TOKENS = 100_000_000  # ten times as many as any model has positions for
+
+
+class TooManyModules(Exception):
+    """Raised in the midst of building a model, and told as the reason why it cannot be built."""
+
+
+class TooManyTokens(ProfileError):
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"--seq {seq}: {MOST_TOKENS:,} tokens are the most that a model is given; ask for fewer")
+
+
+def check_tokens(seq: int | None) -> None:
+    """Raises `TooManyTokens`."""
+    if seq is not None and seq > MOST_TOKENS:
+        raise TooManyTokens(seq)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Whatever is built meanwhile has a bounded number of modules."""
+    left = MOST_MODULES
+
+    def count(module: Any, name: str, child: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooManyModules(f"more than {MOST_MODULES:,} modules, the most that a configuration may ask for")
+
+    handle = register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,155 @@
+"""`python -m tests.hostile.worker KIND TRIES FOLDER`: the command on damaged files, one after the other, in a process.
+
+The process has limits of its own. What comes of each file has to be a table, or one line and the exit status 2; never
+another exception, a word on the standard output that is no table, or a file that changed. Prints a report as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from profiler.files import is_file
+from tests.hostile.damage import damaged
+from tests.hostile.seeds import Seed, seed, written
+
+MOST_CPU_S = 600  # of all together
+MOST_ADDRESSES = 8 << 30  # bytes; torch alone maps some gigabytes
+SLOW_S, MOST_MB = 10.0, 700.0  # one file, and what it adds to what the process has
+
+
+@dataclass
+class Report:
+    """What came of the files of a kind; `failed` says of which and why."""
+
+    kind: str
+    tried: int = 0
+    read: int = 0
+    refused: int = 0
+    failed: list[str] = field(default_factory=list)
+    worst_s: float = 0.0
+    worst_mb: float = 0.0
+
+    def add(self, name: str, outcome: str, seconds: float, grown_mb: float) -> None:
+        self.tried += 1
+        self.worst_s, self.worst_mb = max(self.worst_s, seconds), max(self.worst_mb, grown_mb)
+        if outcome in ("read", "refused"):
+            setattr(self, outcome, getattr(self, outcome) + 1)
+        else:
+            self.failed.append(f"{name}: {outcome}")
+        if seconds > SLOW_S or grown_mb > MOST_MB:
+            self.failed.append(f"{name}: {seconds:.1f} s, {grown_mb:.0f} MB")
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def outcome(of: Seed, path: Path, below: Any) -> str:
+    """What the command makes of a file: "read", "refused", or what is wrong with that.
+
+    below: what is written past Python's own standard output.
+    """
+    from profiler.cli import main
+
+    before = path.read_bytes()
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(of.argv)
+    except BaseException:  # also SystemExit: nothing may leave the command but a status
+        return "".join(traceback.format_exc().splitlines(keepends=True)[-6:])
+    if path.read_bytes() != before:
+        return "the file was changed"
+    if os.fstat(below.fileno()).st_size:
+        below.truncate(0)
+        return "something was printed past the table"
+    if status in of.statuses and out.getvalue().strip():
+        return "read"
+    lines = err.getvalue().splitlines()
+    is_said = 1 <= len(lines) <= of.lines and all(line.startswith("profile-model: ") for line in lines)
+    if status != 2 or not is_said:
+        return f"status {status}, {len(lines)} lines: {lines[:3]}"
+    return "refused" if all(map(str.isprintable, lines)) else f"not printable: {lines!r}"
+
+
+def measured(report: Report, name: str, of: Seed, content: bytes, folder: Path, below: io.BufferedRandom) -> None:
+    path = written(of, folder, content)
+    started, before = time.process_time(), _peak_mb()
+    result = outcome(of, path, below)
+    report.add(name, result, time.process_time() - started, _peak_mb() - before)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextlib.contextmanager
+def past_python(folder: Path):  # type: ignore[no-untyped-def]
+    """The process's standard output is a file, so that what C code prints is seen."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with (folder / "printed").open("w+b") as below:
+        os.dup2(below.fileno(), 1)
+        try:
+            yield below
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def of_members(folder: Path, first: int, step: int) -> Report:
+    """Every file of `members`, or each so many of them, in a folder of its own; those of a kind share nothing."""
+    from tests.hostile.members import members
+
+    report = Report("made for mischief")
+    limited()
+    with past_python(folder) as below:
+        for number, (name, write) in enumerate(members()):
+            if number % step != first:
+                continue
+            inside = folder / str(number)
+            inside.mkdir()
+            os.chdir(inside)
+            argv = write(inside)
+            path = next((inside / arg for arg in reversed(argv) if is_file(inside / arg)), Path(__file__))
+            of = Seed(name, b"", argv, {}, frozenset({0, 1}), lines=3)
+            started, before = time.process_time(), _peak_mb()
+            result = outcome(of, path, below)
+            report.add(name, result, time.process_time() - started, _peak_mb() - before)
+    return report
+
+
+def main(argv: list[str]) -> int:
+    if argv[0] == "members":
+        print(json.dumps(asdict(of_members(Path(argv[1]), int(argv[2]), int(argv[3])))))
+        return 0
+    kind, tries, folder = argv[0], int(argv[1]), Path(argv[2])
+    first = int(argv[3]) if len(argv) > 3 else 0
+    of, report = seed(kind), Report(kind)
+    os.chdir(folder)
+    limited()
+    with past_python(folder) as below:
+        path = written(of, folder)
+        whole = outcome(of, path, below)
+        if whole != "read":
+            report.failed.append(f"the file that is right: {whole}")
+        for number in range(first, first + tries):
+            measured(report, f"{kind} {number}", of, damaged(of.content, number), folder, below)
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
