@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,16 +29,21 @@ def transformers() -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the library says of weights that are not there, and of settings that are unusual."""
-    logging = transformers().logging
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
+    """Without what the library says of weights that are not there, and of settings that are unusual.
+
+    It imports others, torchao for one, which have torch warn of how they register their classes.
+    """
+    said, of_torch = transformers().logging, logging.getLogger("torch.utils._pytree")
+    before, level = said.get_verbosity(), of_torch.level
+    said.set_verbosity_error()
+    of_torch.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(before)
+        said.set_verbosity(before)
+        of_torch.setLevel(level)
 
 
 def config_of(spec: Spec, trusts_code: bool) -> Any:
