@@ -242,7 +242,7 @@ class Weight(NamedTuple):
 class Cached(NamedTuple):
     """A tensor in the cache of tokens that the run returned: keys, values, a state.
 
-    `path` is where it is ("past_key_values.layers.3.keys"), `owner` the class of the object that has it; `storage`
+    `path` is where it is ("cache.layers.3.keys"), `owner` the class of the object that has it; `storage`
     indexes `Trace.storages`, and may hold more than the tensor.
     """
 

@@ -68,7 +68,7 @@ def generation(
     """What a language model costs where it generates text; print what it returns.
 
     model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
-        returns a cache (`past_key_values`), which comes back untouched.
+        returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
     inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
     seq: how many tokens the prompt has, and batch: how many sequences. Several lengths give a table, a row each.
     asked: phase, new_tokens, cache, dtype, convention; see `Asked`.
@@ -136,6 +136,7 @@ def _subject(model: nn.Module | str, feed: Feed) -> Subject:
 
 def _with_cache(subject: Subject, wish: Wish) -> Subject:
     """The model is handed an empty cache of this kind, which has room for the prompt and what is to come."""
+    from profiler.trace.cache import taken_as
     from profiler.trace.phases import length
 
     assert wish.cache is not None
@@ -144,7 +145,8 @@ def _with_cache(subject: Subject, wish: Wish) -> Subject:
     from profiler.sources.huggingface.caches import empty_cache
 
     room = length(subject) + (wish.new_tokens or 1)
-    return replace(subject, cache={"past_key_values": empty_cache(subject.model, wish.cache, room, subject.name)})
+    empty = empty_cache(subject.model, wish.cache, room, subject.name)
+    return replace(subject, cache={taken_as(subject.model): empty})
 
 
 # Several lengths ------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class Attempt:
             model=self._subject.name,
             source=self._subject.source,
             engine=self._device.type,
-            inputs=input_records(args, kwargs),
+            inputs=self._fed(args, kwargs),
             modules=tuple(structure.modules),
             parameters=tuple(self._with_gradient(weight) for weight in parameters),
             buffers=tuple(buffers),
@@ -163,6 +163,10 @@ class Attempt:
             return map_leaves(made, self._subject.args), {**map_leaves(made, dict(self._subject.kwargs)), **caches}
         except NoMetaForm as error:
             raise Unfinished(error) from error
+
+    def _fed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
+        """What the user feeds; a cache is what an earlier run returned, and has a record of its own."""
+        return input_records(args, {name: value for name, value in kwargs.items() if name not in self._subject.cache})
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
         """The forward pass, and what follows it; returns the storages of its output.
@@ -208,7 +212,7 @@ class Attempt:
         layer, given = ("", ()) if stack.failed is None else (stack.path(stack.failed[0]), stack.failed[1])
         return Unfinished(
             error,
-            input_records(args, kwargs),
+            self._fed(args, kwargs),
             layer,
             [Input(None, value.shape, value.dtype) for value in each_record(given)],
             recorder.lifetimes.most_bytes,

@@ -6,6 +6,7 @@ Nothing is assumed of its class: tensors are found by walking attributes, lists 
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from torch import Tensor
 from profiler.trace.lifetimes import has_storage
 
 # What models call it, among what they return and among what they take.
-NAMES = ("past_key_values", "cache_params", "past_buckets_states", "state", "mems")
+# transformers 5.24 calls all of its own "cache", and warns where one of the older names is looked up.
+NAMES = ("cache", "past_key_values", "cache_params", "past_buckets_states", "state", "mems")
 _DEPTH = 8  # of objects in objects
 
 
@@ -34,6 +36,12 @@ def returned(output: Any) -> tuple[str, Any] | None:
         if found is not None and next(held(found), None) is not None:
             return name, found
     return None
+
+
+def taken_as(model: Any) -> str:
+    """The name by which a model's forward pass takes a cache."""
+    names = inspect.signature(model.forward).parameters
+    return next((name for name in NAMES if name in names), "past_key_values")
 
 
 def held(cache: Any) -> Iterator[Held]:
