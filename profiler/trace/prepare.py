@@ -91,7 +91,10 @@ def _rebuild(subject: Subject, stand_ins: StandIns | None) -> Callable[[], nn.Mo
 def _without_weights(subject: Subject, stand_ins: StandIns | None) -> nn.Module:
     """The subject's model with parameters on the meta device; a copy of it where it is scripted."""
     if stand_ins is not None:
-        stand_ins.empty()
+        try:
+            stand_ins.empty()
+        except Exception as error:  # a weight's own code
+            raise errors.CannotBeCast(subject.name, error) from error
         return subject.model
     held: dict[int, Any] = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in subject.model.parameters()}
     try:

@@ -70,6 +70,29 @@ def test_frozen_graphs_name_their_constants(make: Callable[[Any], Any]) -> None:
     assert any("3,114 weights are constants" in note for note in found.trace.notes)
 
 
+class Opaque(torch.Tensor):
+    """A weight that takes part in nothing but what it names: products."""
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket not in (torch.ops.aten.linear, torch.ops.aten.detach, torch.ops.aten.addmm):
+            raise NotImplementedError(f"no {func}")
+        with torch._C._DisableTorchDispatch():  # type: ignore[attr-defined]
+            return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("asked", [{"train": True}, {"dtype": "bfloat16"}])
+def test_weights_that_cannot_be_made_anew_are_refused_in_one_line(asked: Any) -> None:
+    model = nn.Linear(4, 2)
+    weight: Any = torch.Tensor._make_subclass(Opaque, torch.rand(2, 4), True)
+    weight._is_param = True
+    model._parameters["weight"] = weight
+    with pytest.raises(ProfileError, match="cannot be copied to be run in another way") as raised:
+        profile(model, (3, 4), **asked)
+    assert "\n" not in str(raised.value)
+    assert model._parameters["weight"] is weight
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_graphs_that_compute_where_nobody_sees_are_refused() -> None:
     hidden: Any = torch.jit.optimize_for_inference(torch.jit.script(_model()))
