@@ -496,7 +496,10 @@ def shapes(inputs: Iterable[Input]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        return type(error).__name__
     return lines[0] if lines else type(error).__name__
 
 

@@ -20,7 +20,13 @@ from torch.nn.modules import module as all_modules
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 _TENSOR_FACTS = ("shape", "dtype", "device", "layout", "requires_grad", "is_leaf", "_version")
-_SKIPPED = {"__builtins__", "__warningregistry__", "__dict__", "__weakref__"}
+_SKIPPED = {
+    "__builtins__",
+    "__warningregistry__",
+    "__dict__",
+    "__weakref__",
+    "__slotnames__",
+}  # the last is a cache of `copyreg`
 _Cache = type(functools.lru_cache(lambda: None))
 
 
