@@ -189,7 +189,7 @@ def allocated(profile: Profile) -> str:
     what = _ALLOCATED[bool(profile.trace.phases)]
     totals = profile.totals
     peak = totals.peak_activation_bytes or 0
-    is_less = (totals.activation_bytes or 0) < peak
+    is_less = not profile.trace.phases and (totals.activation_bytes or 0) < peak
     return what + "; the peak has what is inside operators as well" * is_less
 
 
