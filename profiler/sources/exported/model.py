@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
 from profiler.limits import MODULES, Budget
+from profiler.ops.registry import free_reason, is_known
 from profiler.sources.exported import constants, real
 from profiler.sources.exported.archive import Graph, Held, Node, Program
 from profiler.sources.exported.arithmetic import size_function
@@ -184,6 +185,12 @@ def _get(root: nn.Module, path: str) -> Any:
 # Running --------------------------------------------------------------------------------------------------------------
 
 
+def _foreign_name(target: str) -> str:
+    """Of an operator that is not called: no formula is for it, whatever the file says of its name and shapes."""
+    name = target.removeprefix("torch.ops.")
+    return f"unrun.{name}" if is_known(name) or free_reason(name) is not None else name
+
+
 class _Run:
     """One run of the program: the values that are alive, by name, and arrays of those that are known besides."""
 
@@ -331,7 +338,7 @@ class _Run:
         with _pop_mode_temporarily() as recorder:
             assert isinstance(recorder, Recorder)
             made = [self._as_recorded(name, graph) for name in names(list(node.outputs))]
-            recorder.foreign(node.target.removeprefix("torch.ops."), args, made)
+            recorder.foreign(_foreign_name(node.target), args, made)
         return made
 
     def _as_recorded(self, name: str, graph: Graph) -> Tensor:

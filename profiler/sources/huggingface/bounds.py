@@ -10,7 +10,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 
 from profiler.errors import ProfileError
 
-MOST_MODULES = 250_000  # 61 layers of 384 experts with three matrices each have 95,000
+MOST_MODULES = 80_000  # 61 layers of 256 experts with three matrices each have 62,000
 MOST_TOKENS = 100_000_000  # ten times as many as any model has positions for
 
 
