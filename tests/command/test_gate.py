@@ -12,8 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.shell import run
@@ -213,28 +215,27 @@ def test_the_status_of_a_signal(folder: Path) -> None:
     ) as process:
         wait_for(folder / "begun")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(30) == -signal.SIGTERM
 
 
 def wait_for(path: Path) -> None:
-    import time
-
     deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("delay", [0.25, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("delay", [0, 0.2, 0.6, 2.0])
 def test_an_interrupt_at_any_moment(folder: Path, delay: float) -> None:
-    """Also in the midst of what does not listen: a model whose code takes every interrupt for itself."""
+    """From where Python has started on; also in the midst of a model whose code takes every interrupt for itself."""
     deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     (folder / "sleeps.py").write_text(f"{deaf}{NET}\nwhile True:\n    try: time.sleep(600)\n    except: pass\n")
     with subprocess.Popen(
         [sys.executable, "-m", "profiler", "sleeps.py:Net", "--input", "1x8"], stderr=subprocess.PIPE, text=True
     ) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(delay)
+        while not psutil.Process(process.pid).children():
+            time.sleep(0.005)
+        time.sleep(delay)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=10)[1] == "profile-model: interrupted\n"
+        assert process.communicate(timeout=30)[1] == "profile-model: interrupted\n"
         assert process.returncode == 130
