@@ -26,6 +26,7 @@ def main(argv: Sequence[str]) -> None:
     parent, module, arguments = int(argv[0]), argv[1], argv[2:]
     adopt_orphans()
     told: list[int] = []
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears how a process ended
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
     process = os.fork()

@@ -56,6 +56,16 @@ def test_they_end_with_the_counter(tmp_path: Path, how: str, status: int) -> Non
     assert not any(psutil.pid_exists(int(number)) for number in numbers)
 
 
+def test_the_end_is_told_where_the_ends_of_children_are_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        arguments = [str(os.getpid()), "tests.command.lingers", str(tmp_path / "pids"), "end"]
+        process = subprocess.Popen([*SUPERVISED, *arguments], env=ENVIRONMENT, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert process.wait(60) == 7
+
+
 def test_they_end_with_the_time_limit(tmp_path: Path) -> None:
     arguments = [str(os.getpid()), "tests.command.lingers", str(tmp_path / "pids"), "wait"]
     process = subprocess.Popen([*SUPERVISED, *arguments], env=ENVIRONMENT, start_new_session=True)
@@ -78,13 +88,13 @@ def test_the_watcher_itself_may_be_killed(tmp_path: Path) -> None:
 
 
 WAITS = """
-import time
+import sys, time
 from torch import nn
 class Net(nn.Linear):
     def __init__(self):
         super().__init__(8, 8)
     def forward(self, x):
-        if not x.is_meta:
+        if "thop" in sys.modules:
             open("waits", "w").close()
             time.sleep(600)
         return super().forward(x)
