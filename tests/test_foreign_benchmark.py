@@ -96,6 +96,25 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class Curious(tuple):  # type: ignore[type-arg]
+    """A tuple that has no length, as e3nn's are."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+def test_a_container_that_has_no_length_is_walked_all_the_same() -> None:
+    model = Nested()
+    kept = torch.zeros(1)
+    model.curious = Curious([kept])
+    before = fingerprint(model=model)
+    assert not before.changes(fingerprint(model=model))
+    kept.add_(1)
+    assert before.changes(fingerprint(model=model))
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_fingerprint_sees(change: str) -> None:
     model = Nested()

@@ -73,8 +73,14 @@ class _Walk:
         if _is_plain(thing):
             return (type(thing).__qualname__, repr(thing))
         keys = tuple(map(_key, thing)) if isinstance(thing, Mapping) else ()
-        length = len(thing) if isinstance(thing, (*_CONTAINERS, Mapping)) else None
+        length = len(_items(thing)) if isinstance(thing, _CONTAINERS) else None
         return (type(thing).__qualname__, id(type(thing)), id(thing), length, keys, _more(thing))
+
+
+def _items(container: Any) -> list[Any]:
+    """As the built-in class has them: a subclass may not have a length, or hand out others."""
+    kind = next(kind for kind in _CONTAINERS if isinstance(container, kind))
+    return list(kind.__iter__(container))  # type: ignore[arg-type]
 
 
 def _more(thing: Any) -> Any:
@@ -98,7 +104,7 @@ def _parts(path: str, thing: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(thing, Mapping):
         yield from ((f"{path}[{_key(key)}]", value) for key, value in list(thing.items()))
     elif isinstance(thing, _CONTAINERS):
-        yield from ((f"{path}[{place}]", value) for place, value in enumerate(list(thing)))
+        yield from ((f"{path}[{place}]", value) for place, value in enumerate(_items(thing)))
     elif isinstance(thing, types.FunctionType):
         for name, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
             yield f"{path}<{name}>", _content(cell)
