@@ -273,3 +273,42 @@ def test_integers_follow_the_default_dtype() -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     assert double == single + 3 * 8 * (8 - 4)
+
+
+# Collections with methods of their own --------------------------------------------------------------------------------
+
+
+class _NoLength(tuple):  # type: ignore[type-arg]
+    """As the representations of equivariant networks are: its length would be ambiguous."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class _NoIteration(list):  # type: ignore[type-arg]
+    def __iter__(self) -> Any:
+        raise TypeError("not one by one")
+
+
+class _NoTruth(collections.deque):  # type: ignore[type-arg]
+    def __bool__(self) -> bool:
+        raise ValueError("neither")
+
+    def __len__(self) -> int:
+        raise ValueError("unknown")
+
+
+class _NoMembers(frozenset):  # type: ignore[type-arg]
+    def __iter__(self) -> Any:
+        raise TypeError("closed")
+
+
+@pytest.mark.parametrize("kind", [_NoLength, _NoIteration, _NoTruth, _NoMembers])
+def test_a_collection_of_a_model_is_not_asked_for_more_than_the_built_in_class_has(kind: Any) -> None:
+    model = Model(lambda m, x: m.wide(x))
+    held = kind([3, "a"])
+    model.held = held  # type: ignore[assignment]
+    assert profile(model, torch.rand(8, 4)).totals.macs == 8 * WIDE
+    assert model.held is held

@@ -22,6 +22,12 @@ def copied(live: dict[Any, Any]) -> dict[Any, Any]:
     return dict(OrderedDict.items(live)) if isinstance(live, OrderedDict) else dict.copy(live)
 
 
+def items(live: Any) -> list[Any]:
+    """What is in a list, deque, tuple or frozenset, whatever methods a class of the model's own has."""
+    base: Any = next(base for base in (list, deque, tuple, frozenset) if isinstance(live, base))
+    return [*base.__iter__(live)]
+
+
 def restore_dict(live: dict[Any, Any], saved: dict[Any, Any]) -> None:
     if type(live) is dict:
         if not same_dict(live, saved):

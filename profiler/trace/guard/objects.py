@@ -10,7 +10,7 @@ import numpy
 import torch
 from torch import nn
 
-from profiler.trace.guard.contents import copied, restore_dict, restore_list, restore_set
+from profiler.trace.guard.contents import copied, items, restore_dict, restore_list, restore_set
 from profiler.trace.guard.failures import Failures
 from profiler.trace.guard.randomness import restore_generator
 from profiler.trace.guard.walk import EMPTY, Reached, has_dict, in_slots, look, slots
@@ -26,7 +26,7 @@ class Objects:
         for module in modules:
             reached.from_module(module)
         self._dicts = [(live, copied(live)) for live in reached.dicts]
-        self._lists = [(live, list(live)) for live in reached.lists]
+        self._lists = [(live, items(live)) for live in reached.lists]
         self._sets = [(live, list(set.__iter__(live))) for live in reached.sets]
         self._arrays = [(live, live.copy()) for live in reached.arrays if live.flags.writeable]
         self._attributes = [(vars(live), vars(live).copy()) for live in reached.objects if has_dict(type(live))]
