@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,17 +120,25 @@ def ran(library: str, architecture: str, train: bool) -> Plain:
 
 
 def _counted(plain: Plain, library: str, architecture: str, train: bool) -> Plain:
+    """With gradients where it cannot count without: its own hooks then fail on some models."""
+    if train:
+        return _counted_once(plain, library, architecture, step)
+    found = _counted_once(plain, library, architecture, forward)
+    return found if found.torch_error is None else _counted_once(plain, library, architecture, _with_gradients)
+
+
+def _with_gradients(model: nn.Module, inputs: Any) -> None:
+    args, kwargs = arguments(inputs)
+    consumed(model.eval()(*args, **kwargs))
+
+
+def _counted_once(plain: Plain, library: str, architecture: str, run: Callable[[nn.Module, Any], Any]) -> Plain:
     """Not in inference mode, where torch's counter would meet composites that it does not know."""
     counter, seen = FlopCounterMode(display=False), Seen()
     model, inputs = seeded(library, architecture)
-    args, kwargs = arguments(inputs)
-    model.train(train)
     try:
         with seen, counter:
-            if train:
-                step(model, inputs)
-            else:
-                consumed(model(*args, **kwargs))
+            run(model, inputs)
     except Exception as error:
         return dataclasses.replace(plain, torch_error=_line(error))
     by_operator = {str(op): flops / 2 for op, flops in counter.get_flop_counts().get("Global", {}).items()}

@@ -15,8 +15,13 @@ from tests.benchmarks.foreign.libraries import Builder
 _NODES, _EDGES, _WIDTH, _RELATIONS = 30, 120, 16, 3
 
 
+def _ids(most: int, *shape: int) -> torch.Tensor:
+    """The same numbers each time: how much a graph costs depends on which edges it has."""
+    return torch.randint(0, most, shape, generator=torch.Generator().manual_seed(most))
+
+
 def _edges() -> torch.Tensor:
-    return torch.randint(0, _NODES, (2, _EDGES))
+    return _ids(_NODES, 2, _EDGES)
 
 
 def _features(width: int = _WIDTH) -> torch.Tensor:
@@ -24,7 +29,7 @@ def _features(width: int = _WIDTH) -> torch.Tensor:
 
 
 def _types() -> torch.Tensor:
-    return torch.randint(0, _RELATIONS, (_EDGES,))
+    return _ids(_RELATIONS, _EDGES)
 
 
 def _mlp(inputs: int, outputs: int = _WIDTH) -> nn.Module:
@@ -218,8 +223,8 @@ def _hetero(kind: str) -> tuple[nn.Module, Any]:
     there, back = ("user", "rates", "film"), ("film", "rated by", "user")
     nodes = {"user": torch.rand(10, _WIDTH), "film": torch.rand(20, _WIDTH)}
     edges = {
-        there: torch.stack([torch.randint(0, 10, (40,)), torch.randint(0, 20, (40,))]),
-        back: torch.stack([torch.randint(0, 20, (40,)), torch.randint(0, 10, (40,))]),
+        there: torch.stack([_ids(10, 40), _ids(20, 40)]),
+        back: torch.stack([_ids(20, 40), _ids(10, 40)]),
     }
     if kind == "HeteroConv":
         made: nn.Module = graph.HeteroConv({name: graph.SAGEConv(_WIDTH, _WIDTH) for name in (there, back)})
@@ -263,7 +268,7 @@ _MODELS: Mapping[str, Builder] = {
         graph.DeepGraphInfomax(_WIDTH, graph.GCNConv(_WIDTH, _WIDTH), _summary, _corrupted),
         (_features(), _edges()),
     ),
-    "LabelPropagation": lambda: (graph.LabelPropagation(3, 0.9), (torch.randint(0, 4, (_NODES,)), _edges())),
+    "LabelPropagation": lambda: (graph.LabelPropagation(3, 0.9), (_ids(4, _NODES), _edges())),
     "HGTConv": partial(_hetero, "HGTConv"),
     "HANConv": partial(_hetero, "HANConv"),
     "HeteroConv": partial(_hetero, "HeteroConv"),
