@@ -153,6 +153,12 @@ ACCOUNTS: dict[str, tuple[dict[str, float], dict[str, float], tuple[str, ...], s
     ),
     "a product that torch counts": ({"aten.mm.default": 9}, {"aten.mm": 8}, (), None),
     "parts of an LSTM": ({"aten.mm.default": 9}, {}, ("aten.mkldnn_rnn_layer.default",), "oneDNN's LSTM"),
+    "attention as a whole": (
+        {"aten.mm.default": 9, "aten.scaled_dot_product_attention.default": 5},
+        {},
+        ("aten._native_multi_head_attention.default",),
+        "fused attention, attention as one kernel",
+    ),
     "a sparse factor": ({"aten.mm.default": 3}, {"aten.mm": 9}, ("aten._sparse_addmm.default",), _SPARSE),
     "attention that does not add up": (
         {"aten.linear.default": 9, "aten.scaled_dot_product_attention.default": 5},
