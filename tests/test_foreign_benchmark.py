@@ -159,6 +159,7 @@ ACCOUNTS: dict[str, tuple[dict[str, float], dict[str, float], tuple[str, ...], s
         ("aten._native_multi_head_attention.default",),
         "fused attention, attention as one kernel",
     ),
+    "complex": ({"aten.bmm.default of complex numbers": 40}, {"aten.bmm": 10}, (), "complex numbers"),
     "a sparse factor": ({"aten.mm.default": 3}, {"aten.mm": 9}, ("aten._sparse_addmm.default",), _SPARSE),
     "attention that does not add up": (
         {"aten.linear.default": 9, "aten.scaled_dot_product_attention.default": 5},

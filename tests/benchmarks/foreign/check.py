@@ -18,6 +18,7 @@ from profiler.ops import cost
 from profiler.sources.spec import Feed
 from profiler.trace import trace
 from tests.benchmarks.foreign import libraries, plain
+from tests.benchmarks.foreign.accounts import COMPLEX
 from tests.benchmarks.foreign.findings import FIGURES, SAME
 from tests.benchmarks.foreign.fingerprint import fingerprint, process_state
 from tests.benchmarks.foreign.outcome import PROFILED, REFUSED, TRACEBACK, Outcome, Result
@@ -136,7 +137,7 @@ def _macs_by_operator(found: Profile) -> dict[str, float]:
         signature = found.trace.signatures[call.signature]
         spent = cost(signature)
         if spent is not None and spent.macs:
-            macs[signature.op] += int(spent.macs)
+            macs[signature.op + (COMPLEX if "dtype='complex" in repr(signature.args) else "")] += int(spent.macs)
     return dict(macs)
 
 
