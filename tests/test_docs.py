@@ -116,7 +116,7 @@ def test_the_first_lines_of_readme() -> None:
     """Someone who copies them gets the table, and passing tests."""
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert "pip install '.[timm]' && profile-model resnet34" in lines
-    assert "pip install '.[test]' && pytest" in lines
+    assert "pip install '.[test]' && pytest -n auto" in lines
 
 
 def test_rooms_names_every_file() -> None:

@@ -74,10 +74,14 @@ def _forget_frames(error: BaseException | None) -> None:
 
 
 class Leftovers:
-    """Made before a run, when what is young to the collector is little; `clear` after it."""
+    """Made before a run; `clear` after it.
+
+    What is young by then is what the run made, since what was young before is made to be old. (Its ids would not tell
+    it apart: what the run makes may get the id of what was released meanwhile.)
+    """
 
     def __init__(self) -> None:
-        self._earlier = set(map(id, gc.get_objects(0)))
+        gc.collect(0)
 
     def clear(self, program: Program, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
         """Take the run's tensors from whoever keeps them.
@@ -86,13 +90,12 @@ class Leftovers:
         """
         young = gc.get_objects(0)
         kinds = {kind for kind in set(map(type, young)) if issubclass(kind, Tensor)}
-        earlier = self._earlier
-        kept = [weakref.ref(o) for o in young if type(o) in kinds and id(o) not in earlier and is_ours(o)]
+        kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)]
         if not kept:
             return
-        new = set(map(id, young)) - earlier
         if not _is_held(young, [id(reference()) for reference in kept]):
             return
+        new = set(map(id, young))
         del young
         gc.collect(0)
         tensors = [tensor for tensor in (reference() for reference in kept) if tensor is not None]
