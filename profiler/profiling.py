@@ -213,4 +213,5 @@ def _shapes_inside(given: Any) -> Any:
 
 
 def _is_shape(given: Any) -> bool:
-    return isinstance(given, tuple) and len(given) > 0 and all(type(size) is int for size in given)
+    """Whether it is a tuple of integers, whatever methods a class of the user's own has."""
+    return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))

@@ -34,7 +34,7 @@ def dimensions(inputs: Any) -> set[str]:
         return set(_DIMENSION.findall(inputs))
     if isinstance(inputs, Mapping):
         inputs = inputs.values()
-    elif not isinstance(inputs, (tuple, list)):
+    elif type(inputs) not in (tuple, list):
         return set()
     return {name for given in inputs for name in dimensions(given)}
 

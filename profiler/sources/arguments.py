@@ -14,7 +14,7 @@ def spread(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tupl
     could not take as one list are several arguments.
     """
     given = args[0] if len(args) == 1 else None
-    if not isinstance(given, (list, dict)) or not given or not _are_shapes(given):
+    if type(given) not in (list, dict) or not given or not _are_shapes(given):
         return args, kwargs
     try:
         signature = inspect.signature(model.forward)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from profiler.trace.builtin import attribute, entries, is_mapping, items
 from profiler.trace.lifetimes import has_storage
 
 # What models call it, among what they return and among what they take.
@@ -32,7 +33,7 @@ class Held(NamedTuple):
 def returned(output: Any) -> tuple[str, Any] | None:
     """The cache that a forward pass returned, with its name; None where it returned none that holds tensors."""
     for name in NAMES:
-        found = output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
+        found = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
         if found is not None and next(held(found), None) is not None:
             return name, found
     return None
@@ -70,10 +71,10 @@ def _is_wrapper(tensor: Tensor) -> bool:
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, Any, str]]:
     if isinstance(value, Tensor):
         return [(name, getattr(value, name), owner) for name in value.__tensor_flatten__()[0]]  # type: ignore[attr-defined]
-    if isinstance(value, Mapping):
-        return [(str(name), item, owner) for name, item in value.items()]
+    if is_mapping(value):
+        return [(str(name), item, owner) for name, item in entries(value)]
     if isinstance(value, (list, tuple)):
-        return [(str(i), item, owner) for i, item in enumerate(value)]
+        return [(str(i), item, owner) for i, item in enumerate(items(value))]
     if isinstance(value, (type, torch.dtype, torch.device)) or callable(value):
         return []
     return [(name, item, type(value).__name__) for name, item in getattr(value, "__dict__", {}).items()]

@@ -21,6 +21,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from profiler.records import Module, ModuleCall, Value, Weight
 from profiler.records import Tensor as TensorRecord
+from profiler.trace import builtin
 from profiler.trace.held import weights
 from profiler.trace.packed import is_holder
 from profiler.trace.recorder import Recorder
@@ -253,11 +254,11 @@ class Stack:
         if isinstance(value, torch.Tensor):
             return self._recorder.record_of(value)
         if isinstance(value, (list, tuple)):
-            return self._shapes(value)
-        if isinstance(value, Mapping):
-            return self._shapes(value.values())
+            return self._shapes(builtin.items(value))
+        if builtin.is_mapping(value):
+            return self._shapes(item for _, item in builtin.entries(value))
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return self._shapes(getattr(value, f.name) for f in dataclasses.fields(value))
+            return self._shapes(builtin.attribute(value, f.name) for f in dataclasses.fields(value))
         return None
 
 

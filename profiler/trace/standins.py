@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from profiler.trace import builtin
 from profiler.trace.forms import is_plain
 from profiler.trace.guard import Guard
 from profiler.trace.layouts import META, layout_of
@@ -77,11 +78,11 @@ def _copied(weight: Tensor) -> Tensor:
 
 def _put(holder: Any, instead: dict[int, Tensor]) -> None:
     """What a dict or list holds of the model's own weights, by what stands in for it."""
-    items = list(holder.items()) if isinstance(holder, dict) else list(enumerate(holder))
-    for key, value in items:
+    held = builtin.entries(holder) if isinstance(holder, dict) else list(enumerate(builtin.items(holder)))
+    for key, value in held:
         stand_in = instead.get(id(value))
         if stand_in is not None:
-            holder[key] = stand_in
+            builtin.put(holder, key, stand_in)
 
 
 def _computed(model: nn.Module) -> Iterator[Tensor]:

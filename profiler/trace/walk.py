@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from profiler.inputs import TensorSpec
+from profiler.trace import builtin
 
 _DEEPEST = 16  # objects in objects
 _LEAVES = (torch.Tensor, TensorSpec)
@@ -50,24 +51,24 @@ def _walk(name: str | None, value: Any, around: list[int]) -> Iterator[tuple[str
 def _items(value: Any) -> Iterable[tuple[str | None, Any]]:
     if isinstance(value, PackedSequence):
         return [(None, value.data)]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [(None, item) for item in value]
-    if isinstance(value, Mapping):
-        return [(str(key), item) for key, item in value.items()]
+    if builtin.is_mapping(value):
+        return [(str(key), item) for key, item in builtin.entries(value)]
+    if builtin.kind_of(type(value)) is not None:
+        return [(None, item) for item in builtin.items(value)]
     if dataclasses.is_dataclass(value):
-        return [(field.name, getattr(value, field.name, None)) for field in dataclasses.fields(value)]
+        return [(field.name, builtin.attribute(value, field.name)) for field in dataclasses.fields(value)]
     return _attributes(value)
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
     """What an object of a user's class has; an attribute that begins with _ adds nothing to a tensor's name."""
-    own = getattr(value, "__dict__", None)
+    own = builtin.attribute(value, "__dict__")
     found = dict(own) if isinstance(own, dict) else {}
     for cls in type(value).__mro__:
         slots = vars(cls).get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
-            if not slot.startswith("__") and hasattr(value, slot):
-                found.setdefault(slot, getattr(value, slot))
+            if not slot.startswith("__"):
+                found.setdefault(slot, builtin.attribute(value, slot))
     return [("" if str(key).startswith("_") else str(key), item) for key, item in found.items()]
 
 
@@ -77,16 +78,10 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
         return function(value)
     if isinstance(value, PackedSequence):  # its lengths are read on the CPU
         return value._replace(data=function(value.data))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(map_leaves(function, item) for item in value))
-    if type(value) in (list, tuple, set, frozenset):
-        return type(value)(map_leaves(function, item) for item in value)
-    if isinstance(value, dict):
-        mapped = copy.copy(value)  # whatever kind of dict it is
-        mapped.update((key, map_leaves(function, item)) for key, item in value.items())
-        return mapped
     if isinstance(value, _CLOSED):
         return value
+    if builtin.kind_of(type(value)) is not None:
+        return builtin.holding(value, [map_leaves(function, item) for item in builtin.items(value)])
     return _copied(function, value)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import nn
 
+from profiler.trace.builtin import items
 from profiler.trace.guard.contents import copied
 from profiler.trace.guard.failures import Failures
 from profiler.trace.guard.walk import ATOMS, Reached, has_dict, in_slots
@@ -82,7 +83,7 @@ class Program:
         for live in reached.dicts:
             self._note(live, copied(live))
         for collection in (*reached.lists, *reached.sets):
-            self._note(collection, list(collection))
+            self._note(collection, items(collection))
         for instance in reached.objects:
             if has_dict(type(instance)):
                 self._note(vars(instance), vars(instance).copy())

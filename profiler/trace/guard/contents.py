@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Collection
 from operator import is_
 from typing import Any
+
+from profiler.trace.builtin import entries, items, kind_of, put
 
 
 def same(live: Collection[Any], saved: Collection[Any]) -> bool:
@@ -19,13 +20,7 @@ def same_dict(live: dict[Any, Any], saved: dict[Any, Any]) -> bool:
 
 def copied(live: dict[Any, Any]) -> dict[Any, Any]:
     """What is in a dict, in order, whatever methods a class of the model's own has."""
-    return dict(OrderedDict.items(live)) if isinstance(live, OrderedDict) else dict.copy(live)
-
-
-def items(live: Any) -> list[Any]:
-    """What is in a list, deque, tuple or frozenset, whatever methods a class of the model's own has."""
-    base: Any = next(base for base in (list, deque, tuple, frozenset) if isinstance(live, base))
-    return [*base.__iter__(live)]
+    return live.copy() if type(live) is dict else dict(entries(live))
 
 
 def restore_dict(live: dict[Any, Any], saved: dict[Any, Any]) -> None:
@@ -34,21 +29,20 @@ def restore_dict(live: dict[Any, Any], saved: dict[Any, Any]) -> None:
             live.clear()
             live.update(saved)
     elif not same_dict(copied(live), saved):
-        kind: Any = OrderedDict if isinstance(live, OrderedDict) else dict
-        kind.clear(live)
+        kind_of(type(live)).clear(live)
         for key, value in saved.items():
-            kind.__setitem__(live, key, value)
+            put(live, key, value)
 
 
 def restore_list(live: Any, saved: list[Any]) -> None:
     """A list or deque."""
-    kind: Any = list if isinstance(live, list) else deque
-    if not same(list(kind.__iter__(live)), saved):
+    if not same(items(live), saved):
+        kind = kind_of(type(live))
         kind.clear(live)
         kind.extend(live, saved)
 
 
 def restore_set(live: set[Any], saved: list[Any]) -> None:
-    if not same(list(set.__iter__(live)), saved):
+    if not same(items(live), saved):
         set.clear(live)
         set.update(live, saved)

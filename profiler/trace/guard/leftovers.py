@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
+from profiler.trace.builtin import entries, items, kind_of, put
 from profiler.trace.guard.classes import Program
 from profiler.trace.guard.contents import restore_list
 from profiler.trace.guard.failures import Failures, uninterrupted
@@ -177,10 +178,10 @@ class _Clearing:
             self._take_from_dict(holder, self._ours)
         elif isinstance(holder, (list, deque)):
             before = self._program.before(holder)
-            restore_list(holder, [h for h in holder if id(h) not in self._ours] if before is None else before)
+            restore_list(holder, [h for h in items(holder) if id(h) not in self._ours] if before is None else before)
         elif isinstance(holder, set):
-            holder.difference_update([h for h in holder if id(h) in self._ours])
-            holder.update(self._program.before(holder) or ())
+            set.difference_update(holder, [h for h in items(holder) if id(h) in self._ours])
+            set.update(holder, self._program.before(holder) or ())
         elif isinstance(holder, types.CellType):
             if id(holder.cell_contents) in self._ours:
                 holder.cell_contents = self._program.before(holder)
@@ -209,18 +210,18 @@ class _Clearing:
                 _take_from_class(owner, ours)
                 return
         before = self._program.before(holder) or {}
-        for key in [k for k, value in dict.items(holder) if id(value) in ours or id(k) in ours]:
+        for key in [k for k, value in entries(holder) if id(value) in ours or id(k) in ours]:
             if key in before:
-                holder[key] = before[key]
+                put(holder, key, before[key])
             elif _is_namespace(holder) and not before:  # a variable that code declares global is likely to be there
-                holder[key] = None
+                put(holder, key, None)
             else:
-                del holder[key]
+                kind_of(type(holder)).__delitem__(holder, key)
 
 
 def _is_namespace(holder: Any) -> bool:
     """Whether a dict holds the variables of a file."""
-    return isinstance(holder, dict) and "__builtins__" in holder and "__name__" in holder
+    return type(holder) is dict and "__builtins__" in holder and "__name__" in holder
 
 
 def _take_from_class(cls: type, ours: Ids) -> None:

@@ -10,7 +10,8 @@ import numpy
 import torch
 from torch import nn
 
-from profiler.trace.guard.contents import copied, items, restore_dict, restore_list, restore_set
+from profiler.trace.builtin import items
+from profiler.trace.guard.contents import copied, restore_dict, restore_list, restore_set
 from profiler.trace.guard.failures import Failures
 from profiler.trace.guard.randomness import restore_generator
 from profiler.trace.guard.walk import EMPTY, Reached, has_dict, in_slots, look, slots
@@ -27,8 +28,8 @@ class Objects:
             reached.from_module(module)
         self._dicts = [(live, copied(live)) for live in reached.dicts]
         self._lists = [(live, items(live)) for live in reached.lists]
-        self._sets = [(live, list(set.__iter__(live))) for live in reached.sets]
-        self._arrays = [(live, live.copy()) for live in reached.arrays if live.flags.writeable]
+        self._sets = [(live, items(live)) for live in reached.sets]
+        self._arrays = [(live, _plain(live).copy()) for live in reached.arrays if _plain(live).flags.writeable]
         self._attributes = [(vars(live), vars(live).copy()) for live in reached.objects if has_dict(type(live))]
         self._attributes += [(function.__dict__, dict(function.__dict__)) for function in reached.functions]
         self._slots = [(live, in_slots(live)) for live in reached.objects if any(slots(type(live)))]
@@ -58,10 +59,15 @@ def _restore_slots(live: Any, before: dict[str, Any]) -> None:
                 object.__setattr__(live, name, value)
 
 
+def _plain(array: Any) -> Any:
+    """The same memory without what a class of the user's own makes of it."""
+    return array if type(array) is numpy.ndarray else numpy.ndarray.view(array, numpy.ndarray)
+
+
 def _restore_array(live: Any, before: Any) -> None:
-    if live.shape != before.shape:
-        live.resize(before.shape, refcheck=False)
-    live[...] = before
+    if _plain(live).shape != before.shape:
+        numpy.ndarray.resize(live, before.shape, refcheck=False)
+    _plain(live)[...] = before
 
 
 def _state(generator: Any) -> tuple[Any]:

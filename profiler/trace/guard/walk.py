@@ -10,7 +10,7 @@ import random
 import sys
 import types
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from profiler.trace.guard.contents import copied, items
+from profiler.trace.builtin import items
 from profiler.trace.guard.modules import TORCHS_OWN
 
 Attributes: TypeAlias = "dict[str, Any]"
@@ -82,8 +82,7 @@ class Reached:
         elif issubclass(kind, (dict, list, deque)):
             return self._of_collection(value, kind)
         elif issubclass(kind, (tuple, frozenset)):
-            held = value if kind is tuple else items(value)
-            return held if len(held) < _WIDE else None
+            return held if len(held := items(value)) < _WIDE else None
         elif issubclass(kind, set):
             self.sets.append(value)
         elif issubclass(kind, numpy.ndarray):
@@ -104,7 +103,7 @@ class Reached:
             self.dicts.append(value)
         else:
             self.lists.append(value)
-        held: Collection[Any] = copied(value).values() if issubclass(kind, dict) else items(value)
+        held = items(value)
         if has_dict(kind):
             self.objects.append(value)
             held = [*held, *_attributes(value).values()]
