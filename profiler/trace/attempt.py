@@ -272,7 +272,7 @@ class TrainingAttempt(Attempt):
                 recorder.lifetimes.becomes(tensor, "state")
 
     def _refusal(self, error: BaseException) -> errors.ProfileError | None:
-        if isinstance(error, ValueError) and "more than 1 value per channel when training" in str(error):
+        if isinstance(error, ValueError) and "more than 1 value per channel when training" in errors.text_of(error):
             return errors.BatchOfOne(self._subject.name)
         if self._step is None or self._step.kind != UPDATE:
             return None
