@@ -26,7 +26,7 @@ from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.sources.spec import Feed
 from profiler.tables import uncounted
-from profiler.tracebacks import traceback_of
+from profiler.tracebacks import layers_of, traceback_of
 from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
@@ -535,7 +535,7 @@ def _tell(failures: Sequence[errors.ProfileError], chosen: Options) -> int:
 def _trace(failure: errors.ProfileError, chosen: Options) -> None:
     """Where that is asked for, what led to a failure."""
     if chosen.traceback:
-        writing.say_lines(traceback_of(failure))
+        writing.say_lines(traceback_of(failure) + layers_of(failure))
 
 
 def _opened(chosen: Options) -> AbstractContextManager[TextIO]:

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from profiler.foreign_text import sentence
 from profiler.records import Doubt, Input, Trace
@@ -556,11 +557,31 @@ class NotRestored(ProfileError):
         )
 
 
-class ModelFailed(ProfileError):
-    """`reason` is what was raised, in which layer and on which line of the user's code."""
+class LayerRun(NamedTuple):
+    """A call of a layer, with the tensors that it returned, or that it was given where it failed."""
 
-    def __init__(self, model: str, reason: str, inputs: Sequence[Input]) -> None:
+    path: str
+    tensors: tuple[Input, ...] = ()
+
+
+class ModelFailed(ProfileError):
+    """`reason` is what was raised, in which layer and on which line of the user's code.
+
+    `layers_run` are the calls of layers that had ended, in the order in which they did; `failed` is the innermost one
+    that raised, None where it was none, as in a backward pass.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        reason: str,
+        inputs: Sequence[Input],
+        layers_run: Sequence[LayerRun] = (),
+        failed: LayerRun | None = None,
+    ) -> None:
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
+        self.layers_run = tuple(layers_run)
+        self.failed = failed
 
 
 class BatchOfOne(ProfileError):

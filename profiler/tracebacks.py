@@ -6,10 +6,11 @@ import os
 import traceback
 from collections.abc import Iterator
 
-from profiler.errors import ProfileError
-from profiler.foreign_text import printable
+from profiler.errors import LayerRun, ModelFailed, ProfileError, shapes
+from profiler.foreign_text import printable, shown
 
 _OURS = os.path.dirname(__file__) + os.sep
+_LAST = 10  # layers
 _LONGEST = 200_000  # characters: an exception may say anything
 
 
@@ -28,6 +29,23 @@ def traceback_of(error: BaseException) -> str:
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}\n...\n{text[-_LONGEST // 2 :]}"
     return printable(text)
+
+
+def layers_of(error: BaseException) -> str:
+    """The last layers that ran, and the one that failed, as lines for a terminal; "" where that is not known."""
+    while isinstance(error.__cause__, ProfileError):
+        error = error.__cause__
+    if not isinstance(error, ModelFailed):
+        return ""
+    run, failed = error.layers_run, error.failed
+    how_many = f"the last {_LAST} of {len(run)} layers that ran" if len(run) > _LAST else "layers that ran"
+    lines = [f"{how_many}, and what they returned:", *(f"  {_told(layer)}" for layer in run[-_LAST:])] if run else []
+    lines += [] if failed is None else ["the layer that failed, and what it was given:", f"  {_told(failed)}"]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _told(layer: LayerRun) -> str:
+    return f"{shown(layer.path) or '(the model)'}  {shapes(layer.tensors)}"
 
 
 def _each(whole: traceback.TracebackException, seen: set[int]) -> Iterator[traceback.TracebackException]:

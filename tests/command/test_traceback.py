@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from profiler import profile
 from profiler.cli import main
+from profiler.errors import ModelFailed
+from profiler.records import Input
 
 CODE = r"""
 import torch
@@ -111,3 +115,73 @@ def test_a_row_of_several_models_and_one_of_a_scan(file: str, capsys: pytest.Cap
 def test_what_nothing_led_to_has_none(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"{file}:Absent", "--traceback"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+LAYERS = """
+import torch
+from torch import nn
+
+class Caught(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bad = nn.Linear(1, 1)
+
+    def forward(self, x):
+        try:
+            return self.bad(x)
+        except RuntimeError:
+            return x
+
+class Net(nn.Module):
+    def __init__(self, layers=2, width=3):
+        super().__init__()
+        self.caught = Caught()
+        self.body = nn.Sequential(*(nn.Linear(6, 6) for _ in range(layers)))
+        self.head = nn.ModuleDict({"a\\n::b": nn.Linear(width, 2)})
+
+    def forward(self, x):
+        x = self.body(self.caught(x))
+        return self.head["a\\n::b"](x)
+
+def many():
+    return Net(12)
+"""
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> str:
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS)
+    return str(path)
+
+
+def test_the_layers_that_ran_and_the_one_that_failed(layers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A layer whose failure was caught did not run, the one around it did; a name's line break is none."""
+    assert main([f"{layers}:Net", *INPUT, "--traceback"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-8:-1] == [
+        "layers that ran, and what they returned:",
+        "  caught  5x6",
+        "  body.0  5x6",
+        "  body.1  5x6",
+        "  body  5x6",
+        "the layer that failed, and what it was given:",
+        r"  head.a\n::b  5x6",
+    ]
+
+
+def test_of_many_layers_the_last_ten(layers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"{layers}:many", *INPUT, "--traceback"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    start = lines.index("the last 10 of 14 layers that ran, and what they returned:")
+    assert lines[start + 1 : start + 11] == [*(f"  body.{number}  5x6" for number in range(3, 12)), "  body  5x6"]
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_in_python(train: bool) -> None:
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(5, 2))
+    with pytest.raises(ModelFailed) as raised:
+        profile(model, (3, 6), train=train)
+    assert [layer.path for layer in raised.value.layers_run] == ["0", "1"]
+    assert raised.value.failed == ("2", (Input(None, (3, 4), "float32"),))
+    assert isinstance(raised.value.__cause__, RuntimeError)
