@@ -26,6 +26,7 @@ from profiler.progress import counted, shown, told
 from profiler.render import github, renderer
 from profiler.sources.spec import Feed
 from profiler.tables import uncounted
+from profiler.tracebacks import layers_of, traceback_of
 from profiler.which import Number, Search, candidates, search, which_table
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _command(
     check: flags.Check = None,
     init_budgets: flags.InitBudgets = False,
     head_room: flags.HeadRoom = None,
+    traceback: flags.Traceback = False,
     list_names: flags.List = None,
     version: flags.Version = False,
 ) -> int:
@@ -206,6 +208,7 @@ def _command(
             check=check,
             init_budgets=init_budgets,
             head_room=head_room,
+            traceback=traceback,
         )
     )
 
@@ -223,7 +226,11 @@ def _list(pattern: str) -> int:
 def run(chosen: Options) -> int:
     """Answer what was asked. What is printed meanwhile, by a model's code or a library, is no part of the answer."""
     with writing.apart():
-        return _answer(chosen)
+        try:
+            return _answer(chosen)
+        except errors.ProfileError as error:
+            _trace(error, chosen)
+            raise
 
 
 def _answer(chosen: Options) -> int:
@@ -517,11 +524,18 @@ def _warn(sentences: Iterable[str], chosen: Options) -> None:
 def _tell(failures: Sequence[errors.ProfileError], chosen: Options) -> int:
     """Say what went wrong, and what the worst of it is as an exit status."""
     for failure in failures:
+        _trace(failure, chosen)
         if chosen.format == github.NAME:
             writing.print_result(github.annotation("error", str(failure)) + "\n")
         else:
             _refuse(str(failure), failure.status)
     return max((failure.status for failure in failures), default=0)
+
+
+def _trace(failure: errors.ProfileError, chosen: Options) -> None:
+    """Where that is asked for, what led to a failure."""
+    if chosen.traceback:
+        writing.say_lines(traceback_of(failure) + layers_of(failure))
 
 
 def _opened(chosen: Options) -> AbstractContextManager[TextIO]:

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from profiler.foreign_text import sentence
 from profiler.records import Doubt, Input, Trace
@@ -503,6 +504,14 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def text_of(error: BaseException) -> str:
+    """The text of an exception; nothing where its class cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def place(error: BaseException) -> str:
     """Where it was raised in somebody else's file, behind a comma; nothing where that is in a library or not known."""
     foreign = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
@@ -526,7 +535,7 @@ class NegativeSize(ProfileError):
 
 def said(error: BaseException) -> str:
     """What an exception says, as one line of a bearable length. TorchScript ends its traceback with what went wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_of(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     text = lines[-1] if "TorchScript interpreter" in lines[0] else " ".join(lines)
@@ -548,11 +557,31 @@ class NotRestored(ProfileError):
         )
 
 
-class ModelFailed(ProfileError):
-    """`reason` is what was raised, in which layer and on which line of the user's code."""
+class LayerRun(NamedTuple):
+    """A call of a layer, with the tensors that it returned, or that it was given where it failed."""
 
-    def __init__(self, model: str, reason: str, inputs: Sequence[Input]) -> None:
+    path: str
+    tensors: tuple[Input, ...] = ()
+
+
+class ModelFailed(ProfileError):
+    """`reason` is what was raised, in which layer and on which line of the user's code.
+
+    `layers_run` are the calls of layers that had ended, in the order in which they did; `failed` is the innermost one
+    that raised, None where it was none, as in a backward pass.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        reason: str,
+        inputs: Sequence[Input],
+        layers_run: Sequence[LayerRun] = (),
+        failed: LayerRun | None = None,
+    ) -> None:
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
+        self.layers_run = tuple(layers_run)
+        self.failed = failed
 
 
 class BatchOfOne(ProfileError):
@@ -569,7 +598,7 @@ class ModelStopped(ProfileError):
     """Its code raised what ends a program."""
 
     def __init__(self, model: str, error: BaseException) -> None:
-        code = f"({error.code})" if isinstance(error, SystemExit) else f": {error}" if str(error) else ""
+        code = f"({error.code})" if isinstance(error, SystemExit) else f": {text_of(error)}" if text_of(error) else ""
         super().__init__(
             f"{model} cannot be measured: its code ends the program with {type(error).__name__}{code}{place(error)}; "
             "take that out of what is imported, built and run"
@@ -580,7 +609,7 @@ class ModelTooMuch(ProfileError):
     def __init__(self, model: str, error: MemoryError | RecursionError) -> None:
         is_memory = isinstance(error, MemoryError)
         what = "takes more memory than there is" if is_memory else "nests or calls itself deeper than Python allows"
-        said = f": {first_line(error)}" if str(error) else ""
+        said = f": {first_line(error)}" if text_of(error) else ""
         super().__init__(f"{model} {what} ({type(error).__name__}{said}{place(error)}); make it or its input smaller")
 
 

@@ -206,6 +206,13 @@ Save = Annotated[
     str | None, _option("Keep what was recorded; FILE.json is a model spec.", metavar="FILE", panel=_RESULTS)
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an operator has no formula.")]
+Traceback = Annotated[
+    bool,
+    typer.Option(
+        "--traceback",
+        help="Where a model's code fails, first its whole traceback, on standard error, and its last layers.",
+    ),
+]
 List = Annotated[str | None, _option("List the model names that match, like 'resnet*'.", "--list", metavar="PATTERN")]
 Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")]
 

@@ -184,6 +184,7 @@ class Options:
     save: str | None
     strict: bool
     budgets: Budgets
+    traceback: bool = False
 
 
 def options(
@@ -223,6 +224,7 @@ def options(
     check: str | None,
     init_budgets: bool,
     head_room: str | None,
+    traceback: bool = False,
 ) -> Options:
     """Check what can be checked before any model is built; raises `errors.ProfileError`.
 
@@ -326,6 +328,7 @@ def options(
         save=save,
         strict=strict,
         budgets=budgets,
+        traceback=traceback,
     )
 
 

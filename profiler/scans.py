@@ -146,7 +146,7 @@ def of_points(varying: Varying, points: Sequence[Point], columns: Sequence[str] 
     if all(point.failure is not None for point in points):
         first = points[0].failure
         assert first is not None
-        raise errors.NothingScanned(varying.label, varying.name, first)
+        raise errors.NothingScanned(varying.label, varying.name, first) from first
     return Scan(varying, tuple(points), probed(varying, points), tuple(columns), **shown)
 
 

@@ -40,13 +40,17 @@ def stdout() -> TextIO | None:
 
 def say(text: str) -> None:
     """Tell the user one thing in one line; where standard error is gone, the exit status has to do."""
-    line = f"profile-model: {sentence(text)}\n"
+    say_lines(f"profile-model: {sentence(text)}\n")
+
+
+def say_lines(text: str) -> None:
+    """Write to standard error what is made safe for it already."""
     try:
-        sys.stderr.write(line)
+        sys.stderr.write(text)
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):  # closed by the shell, by a model's code, or full
         try:
-            os.write(2 if _spare_stderr is None else _spare_stderr, line.encode(errors="backslashreplace"))
+            os.write(2 if _spare_stderr is None else _spare_stderr, text.encode(errors="backslashreplace"))
         except OSError:
             _mute()
 

@@ -184,7 +184,7 @@ def of_rows(model: nn.Module | str, feed: Feed, rows: Sequence[Row], wish: Wish)
     if not good:
         first = rows[0].failure
         assert first is not None
-        raise errors.NothingScanned(label, "seq", first)
+        raise errors.NothingScanned(label, "seq", first) from first
     return GenerationScan(label, tuple(rows), _probes(model, feed, good, wish), wish.phase, wish.columns)
 
 

@@ -111,8 +111,12 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
         with kept_random(), uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
-        with nullcontext() if is_small else _Bounded(name, error):
+        reason = error
+    try:  # behind it, so that what is raised now is not told as raised while that was handled
+        with nullcontext() if is_small else _Bounded(name, reason):
             return build_real(builder, kwargs, name)
+    finally:
+        del reason  # it holds on to this frame
 
 
 def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:

@@ -24,7 +24,7 @@ from profiler.trace.higher_order import by_bodies
 from profiler.trace.inner import registered
 from profiler.trace.instead import as_on_cpu, as_unseen
 from profiler.trace.layouts import META
-from profiler.trace.modules import Stack, Structure, each_record
+from profiler.trace.modules import Stack, Structure
 from profiler.trace.optimizers import optimizer, state
 from profiler.trace.recorder import Recorder
 from profiler.trace.scripted import frozen_notes
@@ -209,12 +209,11 @@ class Attempt:
         return lent_to_meta(self._casts) if self._casts else noticing_regions(recorder.asks)
 
     def _unfinished(self, error: BaseException, args: Any, kwargs: Any, recorder: Recorder, stack: Stack) -> Unfinished:
-        layer, given = ("", ()) if stack.failed is None else (stack.path(stack.failed[0]), stack.failed[1])
         return Unfinished(
             error,
             self._fed(args, kwargs),
-            layer,
-            [Input(None, value.shape, value.dtype) for value in each_record(given)],
+            stack.failed,
+            stack.ended(),
             recorder.lifetimes.most_bytes,
             self._refusal(error),
         )
@@ -272,7 +271,7 @@ class TrainingAttempt(Attempt):
                 recorder.lifetimes.becomes(tensor, "state")
 
     def _refusal(self, error: BaseException) -> errors.ProfileError | None:
-        if isinstance(error, ValueError) and "more than 1 value per channel when training" in str(error):
+        if isinstance(error, ValueError) and "more than 1 value per channel when training" in errors.text_of(error):
             return errors.BatchOfOne(self._subject.name)
         if self._step is None or self._step.kind != UPDATE:
             return None

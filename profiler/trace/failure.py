@@ -20,16 +20,16 @@ _TORCH, _OURS = (str(Path(file).parent) + os.sep for file in (torch.__file__, er
 class Unfinished(Exception):
     """A run that raised. Whether that is the model's failure is told by a run on real tensors.
 
-    `layer` is the path of the innermost module that was running, and `layer_inputs` what it was given; `alive_bytes` is
-    the most that the run had allocated at once.
+    `failed` is the innermost module that was running and what it was given, `layers_run` are those that had ended;
+    `alive_bytes` is the most that the run had allocated at once.
     """
 
     def __init__(
         self,
         cause: BaseException,
         inputs: Sequence[Input] = (),
-        layer: str = "",
-        layer_inputs: Sequence[Input] = (),
+        failed: errors.LayerRun | None = None,
+        layers_run: Sequence[errors.LayerRun] = (),
         alive_bytes: int = 0,
         refusal: errors.ProfileError | None = None,
     ) -> None:
@@ -37,14 +37,15 @@ class Unfinished(Exception):
         self.cause = cause
         self.inputs = inputs
         self.alive_bytes = alive_bytes
-        self._layer = layer
-        self._layer_inputs = layer_inputs
+        self._failed = failed
+        self._layers_run = layers_run
         self._refusal = refusal
 
     @property
     def reason(self) -> str:
         """What was raised, in which layer, and on which line of the user's code."""
-        at = "" if self._layer == "" else f"in {self._layer} on {errors.shapes(self._layer_inputs)}, "
+        failed = self._failed
+        at = f"in {failed.path} on {errors.shapes(failed.tensors)}, " if failed is not None and failed.path else ""
         place = place_of(self.cause)
         return f"{at}{type(self.cause).__name__}: {errors.said(self.cause)}" + (f", at {place}" if place else "")
 
@@ -54,7 +55,7 @@ class Unfinished(Exception):
             return self._refusal
         if is_ours(self.cause):
             return errors.EngineFailed(model, self.reason)
-        return errors.ModelFailed(model, self.reason, self.inputs)
+        return errors.ModelFailed(model, self.reason, self.inputs, self._layers_run, self._failed)
 
 
 def place_of(error: BaseException) -> str:
@@ -89,4 +90,7 @@ _BUGS = (AttributeError, KeyError, IndexError, AssertionError, UnboundLocalError
 
 def wants_autograd(error: BaseException | None) -> bool:
     """Whether this is what torch says where a graph is wanted and none was made: a hint of what to try next."""
-    return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
+    return (
+        isinstance(error, RuntimeError)
+        and re.search(r"\bgrad\b|inference tensor", errors.text_of(error), re.I) is not None
+    )

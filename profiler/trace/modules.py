@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from profiler.records import Module, ModuleCall, Value, Weight
+from profiler.errors import LayerRun
+from profiler.records import Input, Module, ModuleCall, Value, Weight
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import builtin
 from profiler.trace.held import weights
@@ -167,7 +168,8 @@ class Stack:
 
     def __init__(self, structure: Structure, recorder: Recorder) -> None:
         self.calls: list[ModuleCall] = []
-        self.failed: tuple[int, tuple[Value, ...]] | None = None  # the innermost module that raised, and its arguments
+        self.failed: LayerRun | None = None  # the innermost module that raised, and its arguments
+        self._raised: set[int] = set()  # the calls that did not end but raised
         self._index = structure.index
         self._paths = structure.modules
         self._recorder = recorder
@@ -190,8 +192,17 @@ class Stack:
         """Whether threads that were started are still running."""
         return len(self._threads) > 1
 
-    def path(self, module: int) -> str:
-        return self._paths[module].path
+    def ended(self) -> list[LayerRun]:
+        """The calls of modules that returned something, in the order in which they did."""
+        return [
+            self._layer_run(call.module, call.output)
+            for number, call in enumerate(self.calls)
+            if number not in self._raised
+        ]
+
+    def _layer_run(self, module: int, tensors: Value) -> LayerRun:
+        known = tuple(Input(None, tensor.shape, tensor.dtype) for tensor in each_record(tensors))
+        return LayerRun(self._paths[module].path, known)
 
     def _follow(self) -> Callable[[], AbstractContextManager[None]] | None:
         """What is to be active in a thread that this one starts: gradients as here, and a recorder beside this one's.
@@ -241,8 +252,9 @@ class Stack:
         if len(rest) == 2 and rest[0]:
             given += self._shapes(rest[0].values())
             keywords = tuple(rest[0])
-        if len(rest) == 1 and self.failed is None:
-            self.failed = row, given
+        if len(rest) == 1:
+            self._raised.add(len(self.calls))
+            self.failed = self.failed or self._layer_run(row, given)
         output = self._shape(rest[-1])
         self.calls.append(ModuleCall(row, first, len(recorder.calls), given, output, keywords))
 

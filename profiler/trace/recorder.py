@@ -152,7 +152,7 @@ class Recorder(LeanDispatchMode):
 
     def asks(self, reason: BaseException) -> None:
         """A run on meta tensors cannot go on as it is."""
-        self._asked.append(NeedsValues(str(reason)))
+        self._asked.append(NeedsValues(errors.text_of(reason)))
 
     # Tensors that were there before -------------------------------------------------------------------------------
 
