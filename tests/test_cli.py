@@ -214,8 +214,8 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34(classes=10)",), "cannot be built (TypeError"),
         (("resnet34", "--input", "3,224,224"), "input '3,224,224' is not a shape; write it like 1x3x224x224"),
         (("resnet34", "--input", "1x3x8x8:float8"), "no dtype is called 'float8'"),
-        (("resnet34", "--input", "1x4x224x224"), "fails on input 1x4x224x224 (in conv1, RuntimeError"),
-        (("resnet34", "--input", "1x3x224x224:float16"), "wants tensors of one dtype"),
+        (("resnet34", "--input", "1x4x224x224"), "fails on input 1x4x224x224 (in conv1 on 1x4x224x224, RuntimeError"),
+        (("resnet34", "--input", "1x3x224x224:float16"), "expected scalar type Half but found Float"),
         (("resnet34", "--columns", "flop"), "no column is called 'flop'; choose from layer,"),
         (("resnet34", "--sort", "size,"), "no column is called 'size,'"),
         (("resnet34", "--format", "xlsx"), "no format is called 'xlsx'; choose one of text,"),
@@ -242,7 +242,6 @@ INPUT = ("--input", "1x3x16x16")
         (("nets.py:number", *INPUT), "nets.py:number is of type int"),
         (("nets.py:raises", *INPUT), "cannot be built (RuntimeError: no model, at nets.py:30); check its arguments"),
         (("nets.py:instance(width=3)", *INPUT), "is a model already and takes no arguments"),
-        (("nets.py:Net",), "does not say what it takes; give it shapes"),
         (("nets.py:with_inputs", "--batch", "3"), "brings its own inputs"),
         (("nets.py:pair", "--input", "2x3"), "missing 1 required positional argument: 'y'"),
         (("--list", "nothing*like*this"), "no model name matches"),
@@ -256,6 +255,14 @@ def test_bad_input_is_one_line_and_status_2(
     assert says in err
     assert err.count("\n") == 1
     assert err.startswith("profile-model: ")
+
+
+def test_what_needs_an_input_shows_its_parameters(capsys: pytest.CaptureFixture[str], model: str) -> None:
+    status, out, err = run(capsys, "nets.py:Net")
+    assert status == 2
+    assert "Parameters" in out
+    assert "does not say what it takes; give it shapes" in err
+    assert err.count("\n") == 1
 
 
 def test_a_missing_package_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

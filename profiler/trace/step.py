@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import get_ident
+from itertools import count
+from threading import get_ident, local
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ class Step:
 
     def _note(self, number: int, module: int) -> None:
         """Each thread numbers its nodes by itself: where two have the same number, it tells of no module."""
-        thread = get_ident()
+        thread = _this_thread()
         known, by = self._modules.setdefault(number, (module, thread))
         if by != thread and known != module:
             self._modules[number] = (_ROOT, thread)
@@ -91,6 +92,17 @@ class Step:
     def _of(self, node: Any) -> int:
         parameter = getattr(node, "variable", None)
         return self._modules.get(node._sequence_nr(), (_ROOT, 0))[0] if parameter is None else self._owner(parameter)
+
+
+_here, _threads = local(), count()
+
+
+def _this_thread() -> int:
+    """A number that no other thread ever has, as its identity may be that of one which has ended."""
+    if not hasattr(_here, "number"):
+        _here.number = next(_threads)
+    number: int = _here.number
+    return number
 
 
 def _are_gradients(first: Any, second: Any) -> bool:
