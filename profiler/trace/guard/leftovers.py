@@ -75,10 +75,10 @@ def _forget_frames(error: BaseException | None) -> None:
 
 
 class Leftovers:
-    """Made before a run, when what is young to the collector is little; `clear` after it."""
+    """Made before a run; `clear` after it."""
 
     def __init__(self) -> None:
-        self._earlier = set(map(id, gc.get_objects(0)))
+        gc.collect(0)  # nothing is young then: no ids of what may be freed meanwhile have to be remembered
 
     def clear(self, program: Program, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
         """Take the run's tensors from whoever keeps them.
@@ -87,11 +87,10 @@ class Leftovers:
         """
         young = gc.get_objects(0)
         kinds = {kind for kind in set(map(type, young)) if issubclass(kind, Tensor)}
-        earlier = self._earlier
-        kept = [weakref.ref(o) for o in young if type(o) in kinds and id(o) not in earlier and is_ours(o)]
+        kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)]
         if not kept:
             return
-        new = set(map(id, young)) - earlier
+        new = set(map(id, young))
         if not _is_held(young, [id(reference()) for reference in kept]):
             return
         del young
