@@ -526,7 +526,10 @@ class NegativeSize(ProfileError):
 
 def said(error: BaseException) -> str:
     """What an exception says, as one line of a bearable length. TorchScript ends its traceback with what went wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    try:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    except Exception:  # of the user's own class
+        lines = []
     if not lines:
         return type(error).__name__
     text = lines[-1] if "TorchScript interpreter" in lines[0] else " ".join(lines)
@@ -809,6 +812,16 @@ class CannotBeCast(ProfileError):
         super().__init__(
             f"{model} cannot be copied to be run in another way ({type(error).__name__}: {first_line(error)}); cast it "
             "or set it up before it is profiled"
+        )
+
+
+class FirstPassNeedsCopy(ProfileError):
+    """A model that has to make its first forward pass before it can be profiled, and makes it on a copy."""
+
+    def __init__(self, model: str, error: BaseException) -> None:
+        super().__init__(
+            f"{model} has layers that its first forward pass makes, and cannot be copied to make it "
+            f"({type(error).__name__}: {first_line(error)}); call it once on its input, and profile it then"
         )
 
 

@@ -89,4 +89,7 @@ _BUGS = (AttributeError, KeyError, IndexError, AssertionError, UnboundLocalError
 
 def wants_autograd(error: BaseException | None) -> bool:
     """Whether this is what torch says where a graph is wanted and none was made: a hint of what to try next."""
-    return isinstance(error, RuntimeError) and re.search(r"\bgrad\b|inference tensor", str(error), re.I) is not None
+    return (
+        isinstance(error, RuntimeError)
+        and re.search(r"\bgrad\b|inference tensor", errors.said(error), re.I) is not None
+    )
