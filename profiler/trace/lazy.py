@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
+from profiler import errors
 from profiler.trace.failure import Unfinished
 from profiler.trace.feed import input_records, on_device, on_meta, once
 from profiler.trace.guard import kept_random
@@ -50,7 +51,7 @@ def _really(subject: Subject) -> Subject:
     """The same on real tensors: of a copy, or of a model that is built again."""
     is_meta = any(not is_lazy(weight) and weight.is_meta for weight in subject.model.parameters())
     real = subject.rebuilt() if is_meta and subject.rebuild is not None else subject
-    model = real.model if real is not subject else copy.deepcopy(subject.model)
+    model = real.model if real is not subject else _copied(subject)
     generator = torch.Generator().manual_seed(0)
     ready = once(lambda leaf: on_device(leaf, _CPU, generator))
     args, kwargs = map_leaves(ready, real.args), map_leaves(ready, dict(real.kwargs))
@@ -60,6 +61,13 @@ def _really(subject: Subject) -> Subject:
     except Exception as error:
         raise Unfinished(error, input_records(args, kwargs)).refusal(subject.name) from error
     return dataclasses.replace(real, model=model, rebuild=None)
+
+
+def _copied(subject: Subject) -> nn.Module:
+    try:
+        return copy.deepcopy(subject.model)
+    except Exception as error:  # of what it holds
+        raise errors.FirstPassNeedsCopy(subject.name, error) from error
 
 
 def _rebuilt(subject: Subject) -> Rebuilt:
