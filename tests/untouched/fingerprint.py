@@ -26,7 +26,8 @@ _SKIPPED = {
     "__dict__",
     "__weakref__",
     "__slotnames__",
-}  # the last is a cache of `copyreg`
+    "__dynamo_disable",
+}  # the last two are caches, of `copyreg` and of torch's dispatch modes
 _Cache = type(functools.lru_cache(lambda: None))
 
 
@@ -95,7 +96,9 @@ class Fingerprint:
         if not tensor.is_meta:
             self.facts[f"{place} pointer"] = tensor.data_ptr()
             self.facts[f"{place} values"] = (
-                tensor.detach().clone().view(torch.uint8).numpy().tobytes() if (tensor.dim()) else repr(tensor.item())
+                tensor.detach().clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy().tobytes()
+                if (tensor.dim())
+                else repr(tensor.item())
             )
         if tensor.is_leaf:
             self._object(f"{place}.grad", tensor.grad)
