@@ -54,10 +54,17 @@ class Lifetimes:
         self.most_bytes = max(self.most_bytes, self._alive_bytes)
         return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))
 
-    def homes(self, tensor: torch.Tensor, layout: Layout) -> list[int]:
-        """The storages that a tensor lives in; what is new, the call under way allocated."""
-        found = [(self._by_address.get(held._cdata), held) for held in memory(tensor)]
-        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in found]
+    def homes(self, tensor: torch.Tensor, layout: Layout) -> tuple[list[int], bool]:
+        """The storages that a tensor lives in, and whether they are new: then the call under way allocated them.
+
+        Where the first was there before, it stands for all.
+        """
+        all_held = memory(tensor)
+        first = self._by_address.get(all_held[0]._cdata)
+        if first is not None:
+            return [first], False
+        found = [(self._by_address.get(held._cdata), held) for held in all_held]
+        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in found], True
 
     def handed(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""
@@ -128,8 +135,10 @@ def has_storage(tensor: torch.Tensor) -> bool:
 
 def memory(tensor: torch.Tensor) -> list[Any]:
     """The storages that a tensor is kept in; the tensor itself where it tells of none."""
+    if is_plain(tensor):
+        return [tensor.untyped_storage()]
     kept = pieces(tensor)
-    if kept[0] is tensor and not is_plain(tensor):
+    if kept[0] is tensor:
         return [tensor]
     return [piece.untyped_storage() for piece in kept]
 

@@ -79,10 +79,13 @@ class _Unpacked(NamedTuple):
 
 
 _TO_COPY = torch.ops.aten._to_copy.default
+_SIGNATURES_KEPT = 1 << 14
+# What `torch.inference_mode` and `torch.no_grad` enter, without what these add: a small operator takes less than that.
+_InferenceMode, _set_grad_enabled = torch._C._InferenceMode, torch._C._set_grad_enabled
 _PLAIN = {int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format}
 _NO_KWARGS: dict[str, Any] = {}
 # What `torch.tensor` calls on what it has just made, unseen by any mode.
-_OF_CONSTANTS = {torch.ops.aten.lift_fresh.default, torch.ops.aten.detach_.default}
+_LIFTED, _DETACHED = torch.ops.aten.lift_fresh.default, torch.ops.aten.detach_.default
 
 
 class Recorder(LeanDispatchMode):
@@ -117,6 +120,7 @@ class Recorder(LeanDispatchMode):
         self._is_inside = is_inside
         self._numbers: dict[int, int] = {}  # id(signature) -> its index
         self._insides: dict[Any, int] = {}
+        self._known: dict[tuple[Any, ...], Signature] = {}  # of operators that ran on real tensors, by their arguments
         self._caller = 0  # of the operator under way
         self._is_apart = False  # whether it is a part of one that is being taken apart
         self._token = object()  # what the marks of this run are known by
@@ -249,12 +253,12 @@ class Recorder(LeanDispatchMode):
         """Each return is a manner of meeting an operator; another call to choose one would cost every operator time."""
         if self.step is not None:
             func = self.step.really(func, args, kwargs)
-        how = self._manner(func, args)
+        how = manner(func)
         if not self._is_apart and self.step is None:
             self._caller = self.callers.of(frame)
         if func is _TO_COPY and not self.run_real and is_seen_there(args, kwargs or _NO_KWARGS):
             return self._alias(args[0])
-        if how is Manner.PARTS:
+        if how is Manner.PARTS and not self._has_kernel(args):
             return self._take_apart(func, args, kwargs or _NO_KWARGS)
         if how is Manner.ANSWER:
             return ANSWERS[func._schema.name] if func._schema.name in ANSWERS else func(*args, **(kwargs or _NO_KWARGS))
@@ -263,7 +267,7 @@ class Recorder(LeanDispatchMode):
         kwargs = kwargs or _NO_KWARGS
         key, infos = self._scanned(func, args, kwargs)
         if self.run_real or self._has_values(func, how, args, kwargs, infos):
-            return self._run_real(func, how, args, kwargs, infos)
+            return self._run_real(func, Manner.FRESH if how is Manner.PARTS else how, args, kwargs, key, infos)
         if how is Manner.READ:
             return self._read(func, args, kwargs, infos)
         if how is Manner.PACKED:
@@ -277,11 +281,9 @@ class Recorder(LeanDispatchMode):
             return self._answer(entry, infos)
         return self._run_again(entry, func, args, kwargs, infos)
 
-    def _manner(self, func: Any, args: Any) -> Manner:
+    def _has_kernel(self, args: Any) -> bool:
         """Of nested tensors torch has kernels for what it takes apart of others."""
-        how = manner(func)
-        is_nested = how is Manner.PARTS and self.run_real and any(tensor.is_nested for tensor in each_tensor(args))
-        return Manner.FRESH if is_nested else how
+        return self.run_real and any(tensor.is_nested for tensor in each_tensor(args))
 
     def _by_its_rows(self) -> Any:
         """Jagged tensors call operators on ordinary ones, which are then seen here; their lengths are values."""
@@ -327,7 +329,7 @@ class Recorder(LeanDispatchMode):
 
     def _scanned(self, func: Any, args: Any, kwargs: Any) -> tuple[list[Any], list[Info]]:
         """What identifies a call, and what is known of its tensors."""
-        if func in _OF_CONSTANTS:
+        if func is _LIFTED or func is _DETACHED:
             self._be_born(args[0])
         key: list[Any] = [id(func)]
         infos: list[Info] = []
@@ -489,8 +491,7 @@ class Recorder(LeanDispatchMode):
     # Running ------------------------------------------------------------------------------------------------------
 
     def _first_time(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info], key: Any) -> Any:
-        values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
-        given = values, tuple((name, self._value(value)) for name, value in kwargs.items())
+        given = self._arguments(func, how, args, kwargs)
         if any(info.layout.tensor.form is not None for info in infos):
             raise self._ask(f"{func} of a sparse or nested tensor")
         if mixes_dtypes(func, args):
@@ -534,21 +535,59 @@ class Recorder(LeanDispatchMode):
                         raise self._ask(str(func))
                     self._tainted.add(info.storage)
 
-    def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, infos: list[Info]) -> Any:
+    def _run_real(self, func: Any, how: Manner, args: Any, kwargs: Any, key: list[Any], infos: list[Info]) -> Any:
+        if how is Manner.READ:
+            return self._read_real(func, args, kwargs, tuple(key), infos)
         if how is Manner.INPLACE or how is Manner.RUN:
-            self._save_values((args, tuple(kwargs.values())))
-        values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
-        given = values, tuple((name, self._value(value)) for name, value in kwargs.items())
+            self._save_values(args, kwargs, infos)
+        found = () if how is Manner.PACKED else tuple(key)  # the key knows of no values
+        known = self._known.get(found)
+        given = self._arguments(func, how, args, kwargs) if known is None else (known.args, known.kwargs)
         if not self.run_real:
             args, kwargs = with_values(func, args, kwargs)
-        with torch.inference_mode(False), torch.no_grad():  # what a model keeps of it must not be an inference tensor
+        with _InferenceMode(False):  # what a model keeps of it must not be an inference tensor
+            _set_grad_enabled(False)
             out = func(*args, **kwargs)
         if how is Manner.RUN:
             self._look_again((args, tuple(kwargs.values())), real=True)
-        writes = self._adopt(out, infos, self.run_real or not any(t.is_meta for t in each_tensor(out)))
-        inside = self._inside(func, args, kwargs, given) if how is Manner.FRESH else 0
-        self._record(memo.signature(str(func), *given, self._value(out), inside), infos, writes)
+        real = self.run_real or not any(t.is_meta for t in each_tensor(out))
+        is_same = how is Manner.INPLACE and self._is_same(out, infos[0], real)
+        writes = (infos[0].storage,) if is_same else self._adopt(out, infos, real)
+        output = self._value(out)
+        if known is None or known.output is not output:
+            inside = self._inside(func, args, kwargs, given) if how is Manner.FRESH else 0
+            known = memo.signature(str(func), *given, output, inside)
+            if found:
+                self._keep(found, known)
+        self._record(known, infos, writes)
         return out
+
+    def _is_same(self, out: Tensor, info: Info, real: bool) -> bool:
+        """Whether nothing new is known of a tensor that was overwritten."""
+        return out.__dict__.get(MARK) is info and info.real == real and not info.owners and info.stand_in is None
+
+    def _read_real(self, func: Any, args: Any, kwargs: Any, key: tuple[Any, ...], infos: list[Info]) -> Any:
+        """What is read is no part of the record, as no value is."""
+        known = self._known.get(key)
+        if known is None:
+            known = memo.signature(str(func), *self._arguments(func, Manner.READ, args, kwargs), None)
+            self._keep(key, known)
+        out = func(*args, **kwargs)
+        self._record(known, infos, ())
+        return out
+
+    def _arguments(
+        self, func: Any, how: Manner, args: Any, kwargs: Any
+    ) -> tuple[tuple[Value, ...], tuple[tuple[str, Value], ...]]:
+        """Arguments as a signature holds them, by position and by name."""
+        values = self._packed_values(func, args) if how is Manner.PACKED else self._values(args)
+        return values, tuple((name, self._value(value)) for name, value in kwargs.items())
+
+    def _keep(self, key: tuple[Any, ...], signature: Signature) -> None:
+        """For the next call like this: loops make many."""
+        if len(self._known) >= _SIGNATURES_KEPT:
+            self._known.clear()
+        self._known[key] = signature
 
     def _inside(self, func: Any, args: Any, kwargs: Any, given: Any) -> int:
         """The same for all calls like this, and slow to find out."""
@@ -566,9 +605,12 @@ class Recorder(LeanDispatchMode):
         with torch.inference_mode(False), torch.no_grad():
             return taken_apart(func, args, kwargs)
 
-    def _save_values(self, arguments: Any) -> None:
-        for tensor in each_tensor(arguments):
-            if self.lifetimes.storages[self._info(tensor).storage].born < 0:
+    def _save_values(self, args: Any, kwargs: Any, infos: list[Info]) -> None:
+        storages = self.lifetimes.storages
+        if all(storages[info.storage].born >= 0 for info in infos):
+            return
+        for tensor in each_tensor((args, tuple(kwargs.values()))):
+            if storages[self._info(tensor).storage].born < 0:
                 self._before_write(self._of_user(tensor))
 
     def _of_user(self, tensor: Tensor) -> Tensor:
@@ -648,10 +690,10 @@ class Recorder(LeanDispatchMode):
     def _adopt(self, out: Any, infos: list[Info], real: bool) -> tuple[int, ...]:
         """Get to know the tensors that an operator really returned; returns the storages they live in."""
         writes: list[int] = []
-        for tensor in each_tensor(out):
-            layout, index = layout_of(tensor), self._home(tensor)
-            owners: Sequence[int] = infos[0].owners if index is not None and len(infos) == 1 else ()
-            homes = self.lifetimes.homes(tensor, layout) if index is None else [index]
+        for tensor in (out,) if isinstance(out, Tensor) else each_tensor(out):
+            layout, index = layout_of(tensor), self._known_home(tensor)
+            homes, is_new = self.lifetimes.homes(tensor, layout) if index is None else ([index], False)
+            owners: Sequence[int] = infos[0].owners if not is_new and len(infos) == 1 else ()
             self._mark(tensor, Info(self._token, layout, homes[0], real, tensor.is_meta, owners))
             writes += homes
         return tuple(writes)
@@ -661,12 +703,10 @@ class Recorder(LeanDispatchMode):
         if id(tensor) not in self._given:
             tensor.__dict__[MARK] = info
 
-    def _home(self, tensor: Tensor) -> int | None:
-        """The storage, if it was there before, that an operator's output lives in."""
+    def _known_home(self, tensor: Tensor) -> int | None:
+        """The storage that a tensor lives in which an operator did not make, but return."""
         known = self._given.get(id(tensor)) or tensor.__dict__.get(MARK)
-        if known is not None and known.recorder is self._token:
-            return int(known.storage)
-        return self.lifetimes.find(tensor)
+        return int(known.storage) if known is not None and known.recorder is self._token else None
 
     def _look_again(self, arguments: Any, real: bool) -> None:
         """After an operator that may have changed its arguments' metadata."""

@@ -208,3 +208,20 @@ def test_modules_as_deep_as_torch_runs_them(train: bool) -> None:
     limit = sys.getrecursionlimit()
     assert profile(model, (1, 2), train=train).totals.macs == 2 * 2 * (2 if train else 1)
     assert sys.getrecursionlimit() == limit
+
+
+def test_a_loop_that_reads_values_is_recorded_by_its_arguments() -> None:
+    """Equal calls share a signature, whatever they read; what they return is another where its strides are."""
+
+    class Loops(nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            total = torch.zeros(2)
+            for row in range(ROWS):
+                total.add_(x[row, 0].item())
+            return total
+
+    trace = profile(Loops(), torch.rand(ROWS, WIDTH)).trace
+    calls = [trace.signatures[call.signature] for call in trace.calls]
+    read = [call for call in calls if call.op in ("aten.item.default", "aten._local_scalar_dense.default")]
+    assert (len(read), len(set(read)), read[0].output) == (ROWS, 1, None)
+    assert [call.op for call in calls].count("aten.add_.Tensor") == ROWS
