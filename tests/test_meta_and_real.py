@@ -458,6 +458,34 @@ class Spiking(torch.autograd.Function):
         return grad / (ctx.saved_tensors[0].abs() * 10 + 1.0).pow(2)
 
 
+class Stepping(torch.autograd.Function):
+    """Its backward pass adds what it goes on to use: a solver's steps."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        step = grad * 2
+        first, second = step + grad, step + grad
+        return first * second
+
+
+def _steps_of_its_own(self: Any, x: Tensor) -> Tensor:
+    return Stepping.apply(x @ self.weight).relu()
+
+
+def _hook_that_adds(self: Any, x: Tensor) -> Tensor:
+    def adds(grad: Tensor) -> Tensor:
+        twice = grad * 2
+        return (twice + grad) * twice
+
+    hidden = x @ self.weight
+    hidden.register_hook(adds)
+    return hidden.sigmoid() + hidden
+
+
 def _own_gradients(self: Any, x: Tensor) -> Tensor:
     return Spiking.apply(Scaled.apply(x @ self.weight))
 
@@ -487,12 +515,29 @@ def _bag_of_rows(self: Any, x: Tensor) -> Tensor:
     return F.embedding_bag(torch.tensor([[0, 1], [2, 3]]), self.weight, mode="sum")
 
 
-TRAINED = [_own_gradients, _hooked, _met, _complex, _turned_linear, _bag_of_rows]
+TRAINED = [_own_gradients, _steps_of_its_own, _hook_that_adds, _hooked, _met, _complex, _turned_linear, _bag_of_rows]
 
 
 @pytest.mark.parametrize("function", TRAINED, ids=lambda function: function.__name__[1:])
 def test_training_steps_are_alike(function: Callable[..., Any]) -> None:
     assert_alike(*both(Forward(function), (torch.rand(5, 4),), Conditions(training=Training())))
+
+
+@pytest.mark.parametrize("function", [_steps_of_its_own, _hook_that_adds, _met])
+def test_gradients_of_a_real_training_step_are_those_of_a_plain_one(function: Callable[..., Any]) -> None:
+    """What torch adds in place is told apart from what a function's own backward adds, and goes on to use."""
+    model, x = Forward(function), torch.rand(5, 4)
+    gradients: list[Any] = []
+
+    def keep(module: Any, inputs: Any, output: Tensor) -> None:
+        module.weight.register_hook(lambda grad: gradients.append(grad.tolist()))  # a tensor would be taken from it
+
+    model.register_forward_hook(keep)
+    out = model(x)
+    torch.autograd.backward(out, torch.ones_like(out))
+    trace(Subject(model, "model", "live", (x,)), Conditions(training=Training()), real=True)
+    plain, traced = gradients
+    assert plain == traced
 
 
 RECURRENT = {

@@ -252,7 +252,7 @@ class Recorder(LeanDispatchMode):
     def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:  # noqa: PLR0911
         """Each return is a manner of meeting an operator; another call to choose one would cost every operator time."""
         if self.step is not None:
-            func = self.step.really(func, args, kwargs)
+            func = self.step.really(func, args, kwargs, frame)
         how = manner(func)
         if not self._is_apart and self.step is None:
             self._caller = self.callers.of(frame)
@@ -772,6 +772,8 @@ class Recorder(LeanDispatchMode):
             self._packed_infos(value)
             found = self._packed.get(hash(value))
             return class_name(value) if found is None else packed_value(found.parts)
+        if isinstance(value, (torch.UntypedStorage, torch.TypedStorage)):
+            return type(value).__name__  # its text would be all that is in it
         return str(value).removeprefix("torch.")
 
 

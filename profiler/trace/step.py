@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from threading import get_ident, local
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import _engine_run_backward
 from torch.utils.checkpoint import _CheckpointFrame
 
 from profiler import errors
@@ -22,6 +24,7 @@ from profiler.trace.layouts import layout_of
 
 _ROOT = 0
 _aten = torch.ops.aten
+_ENGINE = _engine_run_backward.__code__  # what calls torch's engine, and so what runs while nothing of Python does
 # References to the first argument of an operator that the engine calls, and to its storage, where nobody else has any:
 # the engine, the call's arguments, and two of Python's; the tensor, and Python's.
 _USES, _HOLDERS = 4, 2
@@ -66,13 +69,16 @@ class Step:
         if by != thread and known != module:
             self._modules[number] = (_ROOT, thread)
 
-    def really(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """The operator that the backward pass calls where nobody is looking.
+    def really(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        """The operator that the backward pass calls where nobody is looking; `frame` is the code that runs.
 
         Gradients that meet are added in place when nothing else holds the first (torch/csrc/autograd/input_buffer.cpp,
-        functions/accumulate_grad.h), but not while a dispatch mode is active.
+        functions/accumulate_grad.h), but not while a dispatch mode is active. What a function's own backward adds is
+        held by its variables, which torch does not count.
         """
         if func is not _aten.add.Tensor or self.kind != BACKWARD or kwargs or torch.is_grad_enabled():
+            return func
+        if frame.f_code is not _ENGINE:
             return func
         node = torch._C._current_autograd_node()
         if node is None or not _are_gradients(*args):
