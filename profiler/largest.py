@@ -157,7 +157,7 @@ class _Search:
         """One, or two where a model is not for one: a batch norm that is trained wants several."""
         try:
             return self._at(1)
-        except errors.ModelFailed:
+        except (errors.BatchOfOne, errors.ModelFailed):
             with suppress(errors.ModelFailed):
                 return self._at(2)
             raise

@@ -291,6 +291,7 @@ def test_doubts_are_kept_in_a_saved_profile(tmp_path: Path) -> None:
 
 def test_torchao(tmp_path: Path) -> None:
     """As torchao itself writes a quantised model."""
+    pytest.importorskip("torchao", reason="torchao is a witness, and no dependency")
     import torch
     from safetensors.torch import save_file
     from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict

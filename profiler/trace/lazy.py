@@ -19,10 +19,10 @@ from torch.nn.parameter import is_lazy
 from profiler import errors
 from profiler.trace.failure import Unfinished
 from profiler.trace.feed import input_records, on_device, on_meta, once
-from profiler.trace.guard import kept_random
-from profiler.trace.layouts import META
+from profiler.trace.guard import Guard, Program, cleared
+from profiler.trace.layouts import META, layout_of
 from profiler.trace.subject import Rebuilt, Subject
-from profiler.trace.walk import map_leaves
+from profiler.trace.walk import leaves, map_leaves
 
 _CPU = torch.device("cpu")
 
@@ -39,9 +39,7 @@ def initialized(subject: Subject) -> Subject:
     fails on those too.
     """
     try:
-        model = _meta_copy(subject.model)
-        with torch.device(META):
-            _first_pass(model, map_leaves(on_meta, subject.args), map_leaves(on_meta, dict(subject.kwargs)))
+        model = cleared(lambda: _FirstPass(subject, lambda: _meta_copy(subject.model), META, on_meta))
     except Exception:  # whatever code may raise that is shown tensors without values
         return _really(subject)
     return dataclasses.replace(subject, model=model, rebuild=lambda: _rebuilt(_really(subject)))
@@ -51,16 +49,50 @@ def _really(subject: Subject) -> Subject:
     """The same on real tensors: of a copy, or of a model that is built again."""
     is_meta = any(not is_lazy(weight) and weight.is_meta for weight in subject.model.parameters())
     real = subject.rebuilt() if is_meta and subject.rebuild is not None else subject
-    model = real.model if real is not subject else _copied(subject)
+    made = (lambda: real.model) if real is not subject else (lambda: _copied(subject))
     generator = torch.Generator().manual_seed(0)
-    ready = once(lambda leaf: on_device(leaf, _CPU, generator))
-    args, kwargs = map_leaves(ready, real.args), map_leaves(ready, dict(real.kwargs))
+    attempt = _FirstPass(real, made, _CPU, lambda leaf: on_device(leaf, _CPU, generator))
     try:
-        with kept_random():
-            _first_pass(model, args, kwargs)
+        model = cleared(lambda: attempt)
+    except errors.ProfileError:
+        raise
     except Exception as error:
-        raise Unfinished(error, input_records(args, kwargs)).refusal(subject.name) from error
+        raise Unfinished(error, input_records(real.args, dict(real.kwargs))).refusal(subject.name) from error
     return dataclasses.replace(real, model=model, rebuild=None)
+
+
+class _FirstPass:
+    """The first forward pass of another model than the user's, which may reach that one, and all that is around it."""
+
+    clearing: tuple[Program, Callable[[torch.Tensor], bool]] | None = None
+
+    def __init__(
+        self, subject: Subject, made: Callable[[], nn.Module], device: torch.device, fed: Callable[[Any], Any]
+    ) -> None:
+        self._subject = subject
+        self._made = made
+        self._device = device
+        self._fed = fed
+
+    def made(self) -> nn.Module:
+        subject = self._subject
+        model = self._made()
+        guard = Guard(list(subject.model.modules())) if model is not subject.model else Guard([])
+        kept: set[int] = set()
+        self.clearing = guard.program, lambda tensor: tensor.is_meta and id(tensor) not in kept
+        given = [*leaves(subject.args), *leaves(dict(subject.kwargs))]
+        guard.keep_tensors([(tensor, layout_of(tensor)) for tensor in given], with_values=True)
+        for weight in chain(subject.model.parameters(), subject.model.buffers()):
+            if not is_lazy(weight) and not weight.is_meta:
+                guard.before_write(weight)  # what it is tied to, or a closure, may write on the user's own
+        ready = once(self._fed)
+        try:
+            with torch.device(self._device):
+                _first_pass(model, map_leaves(ready, subject.args), map_leaves(ready, dict(subject.kwargs)))
+        finally:
+            guard.restore()
+        kept.update(id(tensor) for tensor in chain(model.parameters(), model.buffers()))
+        return model
 
 
 def _copied(subject: Subject) -> nn.Module:

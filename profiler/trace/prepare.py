@@ -25,9 +25,7 @@ from profiler.trace.walk import map_leaves
 
 def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
     """The subject to be run under these conditions, until `after` brings its model back."""
-    stand_ins = None if _is_scripted(subject.model) else StandIns(subject.model)
-    if stand_ins is not None:
-        after.callback(stand_ins.end)
+    stand_ins = None if _is_scripted(subject.model) else after.enter_context(StandIns(subject.model))
     rebuild = _rebuild(subject, stand_ins)
 
     def arranged(model: nn.Module) -> nn.Module:

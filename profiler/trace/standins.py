@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from profiler.trace import builtin
 from profiler.trace.forms import is_plain
-from profiler.trace.guard import Guard
+from profiler.trace.guard import Guard, forget_frames
 from profiler.trace.layouts import META, layout_of
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -44,9 +44,13 @@ class StandIns:
         self._guard.restore()
         self._replace(_copied)
 
-    def end(self) -> None:
+    def __enter__(self) -> StandIns:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         """The model's own weights again; a stand-in that somebody took is taken from them."""
         self._guard.restore()
+        forget_frames(error)
         kept = [tensor for tensor in (reference() for reference in self._made) if tensor is not None]
         if kept:
             self._guard.take(kept, set(map(id, gc.get_objects(0))))

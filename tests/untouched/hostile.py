@@ -33,15 +33,15 @@ class Slotted:
 
 
 class Hostile(nn.Module):
-    """Two layers, with a behaviour between them, and an end."""
+    """Two layers, with a behaviour before them, and an end. It may build a third in its first forward pass."""
 
     cached: Any = None
     calls = 0
     tables: dict[str, Any] = {}  # noqa: RUF012  shared by all instances, as caches are
 
-    def __init__(self, behave: Behaviour, asks: bool) -> None:
+    def __init__(self, behave: Behaviour, asks: bool, grows: bool = False) -> None:
         super().__init__()
-        self.behave, self.asks = behave, asks
+        self.behave, self.asks, self.grows = behave, asks, grows
         self.end: Any = lambda place: None
         self.lin, self.head = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
         self.norm, self.rnn, self.bare = nn.BatchNorm1d(WIDTH), nn.LSTM(WIDTH, WIDTH), nn.ReLU()
@@ -74,6 +74,8 @@ class Hostile(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.behave(self, x)
         self.end("first")
+        if self.grows and "late" not in self._modules:
+            self.late = nn.Linear(WIDTH, WIDTH)
         y = self.lin(x)
         if self.asks and y.sum().item() > 1e9:
             return y

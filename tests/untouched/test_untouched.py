@@ -26,8 +26,8 @@ _ENDS: dict[str, tuple[str, type[BaseException] | None]] = {
 _ELSEWHERE = {"weight: resized": "pointer"}
 
 
-def _model(name: str, asks: bool = False) -> Hostile:
-    return Hostile(BEHAVIOURS[name], asks)
+def _model(name: str, kind: str = "inference") -> Hostile:
+    return Hostile(BEHAVIOURS[name], asks=kind == "real", grows=kind == "growing")
 
 
 def _ending(end: str) -> Callable[[str], None]:
@@ -48,10 +48,10 @@ def _fingerprint(model: Hostile) -> Fingerprint:
         model.end = ending
 
 
-@pytest.mark.parametrize("kind", ["inference", "train", "real"])
+@pytest.mark.parametrize("kind", ["inference", "train", "real", "growing"])
 @pytest.mark.parametrize("name", BEHAVIOURS)
 def test_untouched(name: str, kind: str) -> None:
-    model = _model(name, asks=kind == "real")
+    model = _model(name, kind)
     before = _fingerprint(model)
     for end, (_, error) in _ENDS.items():
         model.end = _ending(end)

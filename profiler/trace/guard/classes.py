@@ -8,6 +8,8 @@ are only noted here, so that a tensor of the run that stays in one can make way 
 
 from __future__ import annotations
 
+import functools
+import gc
 import sys
 import types
 from abc import ABCMeta
@@ -22,6 +24,7 @@ from profiler.trace.guard.contents import copied
 from profiler.trace.guard.failures import Failures
 from profiler.trace.guard.walk import ATOMS, Reached, has_dict, in_slots
 
+CACHE: Any = type(functools.lru_cache(lambda: None))
 _NOTHING = object()
 
 
@@ -71,6 +74,7 @@ class Program:
 
     def __init__(self, classes: Sequence[type], functions: Iterable[types.FunctionType]) -> None:
         self._noted: dict[int, tuple[Any, Any]] = {}  # the holder itself stands here too: it keeps its id
+        self._classes = classes
         reached = Reached()
         functions = list(functions)
         for namespace in _globals(classes, functions):
@@ -105,6 +109,16 @@ class Program:
     def knows(self, holder: Any) -> bool:
         """Whether what a holder held was noted."""
         return id(holder) in self._noted
+
+    def holders(self) -> Iterator[tuple[Any, Any]]:
+        """All that was noted, and classes' and caches' own dicts with their owners."""
+        for holder, _ in self._noted.values():
+            yield holder, None
+        caches = [holder for holder, _ in self._noted.values() if isinstance(holder, CACHE)]
+        for owner in (*self._classes, *caches):
+            for held in gc.get_referents(owner):
+                if isinstance(held, dict):
+                    yield held, owner
 
     def before(self, holder: Any) -> Any:
         """What a holder held; None where it was not noted."""

@@ -16,14 +16,15 @@ import sys
 import traceback
 import types
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from itertools import compress
 from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
 from profiler.trace.builtin import entries, items, kind_of, put
-from profiler.trace.guard.classes import Program
+from profiler.trace.guard.classes import CACHE, Program
 from profiler.trace.guard.contents import restore_list
 from profiler.trace.guard.failures import Failures, uninterrupted
 from profiler.trace.guard.walk import EMPTY, has_dict, look, slots
@@ -34,7 +35,6 @@ _FARTHEST = 12  # references from a tensor to what was there before
 _FRAMES = (types.FrameType, types.TracebackType, types.GeneratorType, types.CoroutineType)
 _PASSING = (*_FRAMES, BaseException)  # gone when the exception is that they belong to
 _UNCHANGING = (tuple, frozenset, types.MethodType, functools.partial, types.MappingProxyType)
-_Cache: Any = type(functools.lru_cache(lambda: None))
 _MISSING = object()
 
 
@@ -52,9 +52,10 @@ def cleared(begin: Callable[[], Attempt]) -> Any:
     leftovers, failures = Leftovers(), Failures()
     attempt = begin()
     try:
-        return attempt.made()
+        leftovers.result = attempt.made()
+        return leftovers.result
     except BaseException as error:
-        _forget_frames(error)
+        forget_frames(error)
         raise
     finally:
         clearing = attempt.clearing
@@ -65,13 +66,15 @@ def cleared(begin: Callable[[], Attempt]) -> Any:
             failures.tell()
 
 
-def _forget_frames(error: BaseException | None) -> None:
+def forget_frames(error: BaseException | None) -> None:
     """What an exception leads to, through the frames it came by, would live as long as the exception."""
-    seen: Ids = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
 
 
 class Leftovers:
@@ -82,6 +85,7 @@ class Leftovers:
     """
 
     def __init__(self) -> None:
+        self.result: Any = None  # what the run is for, whoever holds it
         gc.collect(0)
 
     def clear(self, program: Program, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
@@ -94,7 +98,7 @@ class Leftovers:
         kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)]
         if not kept:
             return
-        if not _is_held(young, [id(reference()) for reference in kept]):
+        if not _Young(young).are_held([id(reference()) for reference in kept], self.result):
             return
         new = set(map(id, young))
         del young
@@ -104,32 +108,54 @@ class Leftovers:
             take(tensors, new, program, failures)
 
 
-def _is_held(young: list[Any], tensors: list[int]) -> bool:
-    """Whether something that is not young holds any of these, be it through others; frames of a traceback do not count.
+class _Young:
+    """Who holds whom among things that are young.
 
     As the collector itself finds out: what is young explains some of the references to a thing, and where there are
     more, they come from outside. Asking who it is (`gc.get_referrers`) looks at all that is alive, which is slow.
     """
-    numbers = {id(thing): number for number, thing in enumerate(young)}
-    holders: dict[int, list[int]] = {}
-    for thing in young:
-        for held in gc.get_referents(thing):
-            if id(held) in numbers:
-                holders.setdefault(id(held), []).append(id(thing))
-    waiting, seen = list(tensors), set(tensors)
-    while waiting:
-        thing = young[numbers[waiting[-1]]]
-        known = holders.get(waiting.pop(), [])
-        if isinstance(thing, _PASSING):
-            continue
-        if sys.getrefcount(thing) > len(known) + _OURS:
-            return True
-        waiting += [holder for holder in known if holder not in seen]
-        seen.update(known)
-    return False
+
+    def __init__(self, things: list[Any]) -> None:
+        self._things = things
+        self._numbers = numbers = {id(thing): number for number, thing in enumerate(things)}
+        self._holders: dict[int, list[int]] = {}  # by ids; a holder that holds a thing twice is there twice
+        for thing in things:
+            for held in gc.get_referents(thing):
+                if id(held) in numbers:
+                    self._holders.setdefault(id(held), []).append(id(thing))
+
+    def has(self, thing: Any) -> bool:
+        return id(thing) in self._numbers
+
+    def holders(self, thing: Any) -> list[Any]:
+        """Of a thing, young or not, those that are young."""
+        return [self._things[self._numbers[one]] for one in self._holders.get(id(thing), ())]
+
+    def is_exposed(self, thing: Any, others: int) -> bool:
+        """Whether somebody may hold a thing who is not young. others: its references that are known to be ours."""
+        known = len(self._holders.get(id(thing), ())) + (id(thing) in self._numbers) + others
+        return sys.getrefcount(thing) > known + _OWN
+
+    def are_held(self, ids: list[int], result: Any) -> bool:
+        """Whether something that is not young holds any of these, be it through others.
+
+        Those are not exceptions, which pass, and not the result of the run.
+        """
+        waiting, seen = list(ids), set(ids)
+        while waiting:
+            one = waiting.pop()
+            thing = self._things[self._numbers[one]]
+            if isinstance(thing, _PASSING) or thing is result:
+                continue
+            if self.is_exposed(thing, 1):
+                return True
+            above = [holder for holder in self._holders.get(one, ()) if holder not in seen]
+            waiting += above
+            seen.update(above)
+        return False
 
 
-_OURS = 3  # references to a young thing: the list of them, a variable, and the argument of `getrefcount`
+_OWN = 2  # references to a thing while it is asked about: the argument of `is_exposed`, and that of `getrefcount`
 
 
 def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) -> None:
@@ -144,22 +170,86 @@ class _Clearing:
         self._new = new
         self._program = program
         self._failures = failures
+        things = gc.get_objects(0) + gc.get_objects(1)  # a list display would find itself in it, and stay
+        self._young = _Young(list(compress(things, map(new.__contains__, map(id, things)))))
         self._ours: Ids = set()
         self._others: Ids = set()  # what looks new, and was there before
+        self._owners: dict[int, Any] = {}  # of dicts, by id: the class or the cache that one belongs to
 
     def clear(self, tensors: list[Tensor]) -> None:
         level: list[Any] = tensors
         for _ in range(_FARTHEST):
-            self._ours.update(map(id, level))
-            holders = [h for h in gc.get_referrers(*level) if h is not level and not isinstance(h, _FRAMES)]
-            above = [h for h in holders if self._is_new(h)]
-            for holder in holders:
-                if not self._is_new(holder) and id(holder) not in self._ours:
-                    self._failures.attempt(f"what a {type(holder).__name__} holds", self._take, holder)
-            if not above:
+            level = self._take_level(level)
+            if not level:
                 return
-            del holders
-            level = above
+
+    def _take_level(self, level: list[Any]) -> list[Any]:
+        """Take these, and what is new and holds them, from what was there; returns what has to be taken next."""
+        exposed, holders = self._upwards(level)
+        exposed = self._unexplained(exposed, level, holders)
+        above: list[Any] = []
+        for holder in gc.get_referrers(*exposed) if exposed else ():
+            if holder is level or holder is exposed or isinstance(holder, _FRAMES) or id(holder) in self._ours:
+                continue
+            if self._is_new(holder):
+                above.append(holder)
+            else:
+                holders[id(holder)] = holder
+        holder = None
+        del exposed
+        self._find_owners(holders)
+        for one, holder in holders.items():
+            if one not in self._ours:
+                self._failures.attempt(f"what a {type(holder).__name__} holds", self._take, holder)
+        return above
+
+    def _upwards(self, level: list[Any]) -> tuple[list[Any], dict[int, Any]]:
+        """All that is new and holds these; returns what something else may hold, and who that is where it is young."""
+        exposed: list[Any] = []
+        holders: dict[int, Any] = {}
+        waiting, given = level.copy(), set(map(id, level))
+        self._ours.update(given)
+        while waiting:
+            thing = waiting.pop()
+            if self._young.is_exposed(thing, 1 + (id(thing) in given)):
+                exposed.append(thing)
+            for holder in self._young.holders(thing):
+                if isinstance(holder, _FRAMES) or _is_file(holder) or id(holder) in self._ours:
+                    continue
+                if self._is_new(holder):
+                    self._ours.add(id(holder))
+                    waiting.append(holder)
+                else:
+                    holders[id(holder)] = holder
+            holder = None  # no reference of ours that nobody counts
+        return exposed, holders
+
+    def _unexplained(self, exposed: list[Any], level: list[Any], holders: dict[int, Any]) -> list[Any]:
+        """Those that are held by more than what was noted before the run, which is quickly looked through."""
+        ids, given = set(map(id, exposed)), set(map(id, level))
+        found: Counter[int] = Counter()
+        for holder, owner in self._program.holders():
+            held = [one for one in map(id, gc.get_referents(holder)) if one in ids]
+            if held:
+                holders[id(holder)] = holder
+                if owner is not None:
+                    self._owners[id(holder)] = owner
+                if not self._young.has(holder):
+                    found.update(held)
+        return [
+            thing for thing in exposed if self._young.is_exposed(thing, 2 + (id(thing) in given) + found[id(thing)])
+        ]
+
+    def _find_owners(self, holders: dict[int, Any]) -> None:
+        """Of dicts that were not noted: a class wants to be told of a change, and a cache to be emptied."""
+        dicts = [
+            h
+            for one, h in holders.items()
+            if isinstance(h, dict) and not self._program.knows(h) and one not in self._owners
+        ]
+        for owner in gc.get_referrers(*dicts) if dicts else ():
+            if isinstance(owner, (type, CACHE)):
+                self._owners.update({id(held): owner for held in gc.get_referents(owner) if id(held) in holders})
 
     def _is_new(self, holder: Any) -> bool:
         is_new = id(holder) in self._new or isinstance(holder, _UNCHANGING)
@@ -167,14 +257,15 @@ class _Clearing:
 
     def _take(self, holder: Any) -> None:
         """Take from what was there before the run whatever of the run it holds."""
+        if isinstance(holder, CACHE):
+            holder.cache_clear()
+            return
         for inner in gc.get_referents(holder):
             if type(inner) is dict and id(inner) in self._ours and self._was_there(inner, holder):
                 self._ours.discard(id(inner))
                 self._others.add(id(inner))
                 self._take(inner)
-        if isinstance(holder, _Cache):
-            holder.cache_clear()
-        elif isinstance(holder, dict):
+        if isinstance(holder, dict):
             self._take_from_dict(holder, self._ours)
         elif isinstance(holder, (list, deque)):
             before = self._program.before(holder)
@@ -201,14 +292,13 @@ class _Clearing:
         return _is_namespace(holder) or not isinstance(holder, (dict, list, deque, set))
 
     def _take_from_dict(self, holder: dict[Any, Any], ours: Ids) -> None:
-        """The dict may be a class's, which wants to be told, or a cache's, which wants to be emptied."""
-        for owner in gc.get_referrers(holder):
-            if isinstance(owner, _Cache):
-                owner.cache_clear()
-                return
-            if isinstance(owner, type):
-                _take_from_class(owner, ours)
-                return
+        owner = self._owners.get(id(holder))
+        if isinstance(owner, CACHE):
+            owner.cache_clear()
+            return
+        if isinstance(owner, type):
+            _take_from_class(owner, ours)
+            return
         before = self._program.before(holder) or {}
         for key in [k for k, value in entries(holder) if id(value) in ours or id(k) in ours]:
             if key in before:
@@ -217,6 +307,11 @@ class _Clearing:
                 put(holder, key, None)
             else:
                 kind_of(type(holder)).__delitem__(holder, key)
+
+
+def _is_file(holder: Any) -> bool:
+    """Whether it is a file's, which, being new, was imported by the run: what it holds is its own."""
+    return isinstance(holder, types.ModuleType) or _is_namespace(holder)
 
 
 def _is_namespace(holder: Any) -> bool:
