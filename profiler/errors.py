@@ -841,16 +841,6 @@ class CannotBeCast(ProfileError):
         )
 
 
-class FirstPassNeedsCopy(ProfileError):
-    """A model that has to make its first forward pass before it can be profiled, and makes it on a copy."""
-
-    def __init__(self, model: str, error: BaseException) -> None:
-        super().__init__(
-            f"{model} has layers that its first forward pass makes, and cannot be copied to make it "
-            f"({type(error).__name__}: {first_line(error)}); call it once on its input, and profile it then"
-        )
-
-
 # Asking a profile -----------------------------------------------------------------------------------------------------
 
 

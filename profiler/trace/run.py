@@ -11,7 +11,7 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -51,15 +51,14 @@ def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> t
 
 
 def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
-    with alone(), uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False):  # whatever it was
+    with alone(), uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False), ExitStack() as after:
         operators.keep_up()
         memo.keep_up()
-        if any(map(waits_for_input, subject.model.modules())):
-            subject = initialized(subject)
-        try:
-            return _run(subject, under, real)
-        except Grown:  # what it has built is part of it, also for a step of training
-            subject = initialized(subject)
+        if not any(map(waits_for_input, subject.model.modules())):
+            with suppress(Grown):
+                return _run(subject, under, real)
+        # What it builds in its first forward pass is part of it, also for a step of training.
+        subject = initialized(subject, after)
         try:
             return _run(subject, under, real)
         except Grown as again:  # it does so each time

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import Any, Protocol
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from profiler.trace.guard.classes import Classes, Program, own_classes
 from profiler.trace.guard.failures import Failures, uninterrupted
@@ -79,12 +80,17 @@ class Guard:
             if with_values and not isinstance(tensor, nn.Parameter):
                 self.before_write(tensor)
 
+    def keep_values(self, *weights: Iterable[Tensor]) -> None:
+        """Of these, and of the tensors among the modules' attributes."""
+        for tensor in chain(self._objects.reached.tensors, *weights):
+            if not is_lazy(tensor):
+                self.before_write(tensor)
+
     def holders(self) -> Iterator[Any]:
         """The dicts and lists of the model that may hold its weights: attributes, registries, and what is in them."""
         for module in self._modules:
             yield module.__dict__
-            if isinstance(module._parameters, dict):
-                yield module._parameters
+            yield from (held for held in (module._parameters, module._buffers) if isinstance(held, dict))
         yield from self._objects.reached.dicts
         yield from self._objects.reached.lists
 

@@ -160,7 +160,7 @@ _OWN = 2  # references to a thing while it is asked about: the argument of `is_e
 
 def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) -> None:
     """Take tensors from whatever was there before and holds them; `new` are the ids of what was not."""
-    _Clearing(new, program, failures).clear(tensors)
+    _Clearing(new - {id(tensors)}, program, failures).clear(tensors)
 
 
 class _Clearing:

@@ -54,6 +54,8 @@ class Modules:
 
     def _is_same(self) -> bool:
         """Whether all dicts are as they were: the usual case, in as few steps as can be."""
+        if not self._dicts:
+            return True
         live, saved = zip(*self._dicts, strict=True)
         values = (chain.from_iterable(map(dict.values, dicts)) for dicts in (live, saved))
         return list(map(list, live)) == list(map(list, saved)) and all(map(is_, *values))
