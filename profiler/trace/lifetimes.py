@@ -29,7 +29,8 @@ class Lifetimes:
         self._clock = clock
         self._by_address: dict[int, int] = {}  # of living storages
         self._watches: list[_Watch] = []
-        self._holders: dict[int, int] = {}  # how many living storages stand for one that is followed
+        self._handed: set[int] = set()  # were there before, and are followed
+        self._holders: dict[int, int] = {}  # of storages that others stand for: how many living ones there are
         self._alive_bytes = 0
         self.most_bytes = 0  # that the run had allocated at once so far
 
@@ -52,7 +53,10 @@ class Lifetimes:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
         self._alive_bytes += size_bytes
         self.most_bytes = max(self.most_bytes, self._alive_bytes)
-        return self._followed(held, Storage(size_bytes, "activation", len(self._clock)))
+        index = len(self.storages)
+        self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
+        self._watch(held, index)
+        return index
 
     def homes(self, tensor: torch.Tensor, layout: Layout) -> tuple[list[int], bool]:
         """The storages that a tensor lives in, and whether they are new: then the call under way allocated them.
@@ -71,13 +75,9 @@ class Lifetimes:
         known = self.find(tensor)
         if known is not None:
             return known
-        held = memory(tensor)[0]
-        return self._followed(held, Storage(_bytes(held, layout), role, -1))
-
-    def _followed(self, held: Any, storage: Storage) -> int:
-        index = len(self.storages)
-        self.storages.append(storage)
-        self._holders[index] = 1
+        held, index = memory(tensor)[0], len(self.storages)
+        self.storages.append(Storage(_bytes(held, layout), role, -1))
+        self._handed.add(index)
         self._watch(held, index)
         return index
 
@@ -90,8 +90,8 @@ class Lifetimes:
 
     def stands_for(self, tensor: torch.Tensor, index: int) -> None:
         """A stand-in's storage is an alias of the one that it stands for: that memory lives while either does."""
-        if index in self._holders:
-            self._holders[index] += 1
+        if self._is_followed(index):
+            self._holders[index] = self._holders.get(index, 1) + 1
         self._watch(memory(tensor)[0], index)
 
     def find(self, tensor: torch.Tensor) -> int | None:
@@ -117,16 +117,23 @@ class Lifetimes:
         """Stop following: what is alive now outlived the run."""
         self._watches.clear()
 
+    def _is_followed(self, index: int) -> bool:
+        return self.storages[index].born >= 0 or index in self._handed
+
     def _released(self, watch: _Watch) -> None:
         index = watch.index
         if self._by_address.get(watch.address) == index:
             del self._by_address[watch.address]
+        storage = self.storages[index]
+        if storage.born < 0 and index not in self._handed:
+            return
         if index in self._holders:
             self._holders[index] -= 1
-            if self._holders[index] == 0:
-                self.storages[index].died = len(self._clock)
-                if self.storages[index].born >= 0:
-                    self._alive_bytes -= self.storages[index].size_bytes
+            if self._holders[index]:
+                return
+        storage.died = len(self._clock)
+        if storage.born >= 0:
+            self._alive_bytes -= storage.size_bytes
 
 
 def has_storage(tensor: torch.Tensor) -> bool:

@@ -434,8 +434,8 @@ class Recorder(LeanDispatchMode):
     def _answer(self, entry: Entry, infos: list[Info]) -> Any:
         """New tensors of the remembered layouts."""
         if type(entry.answer) is Layout:
-            out = self._new(entry.answer)
-            self._record(entry.signature, infos, (out.__dict__[MARK].storage,))
+            out, storage = self._new(entry.answer)
+            self._record(entry.signature, infos, (storage,))
             return out
         writes: list[int] = []
         out = self._filled(entry.answer, writes)
@@ -444,18 +444,18 @@ class Recorder(LeanDispatchMode):
 
     def _filled(self, answer: Any, writes: list[int]) -> Any:
         if type(answer) is Layout:
-            tensor = self._new(answer)
-            writes.append(tensor.__dict__[MARK].storage)
+            tensor, storage = self._new(answer)
+            writes.append(storage)
             return tensor
         if isinstance(answer, (list, tuple)):
             return type(answer)([self._filled(item, writes) for item in answer])
         return answer
 
-    def _new(self, layout: Layout) -> Tensor:
+    def _new(self, layout: Layout) -> tuple[Tensor, int]:
         tensor = layout.empty()
         index = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes)
         tensor.__dict__[MARK] = Info(self._token, layout, index, False, True)
-        return tensor
+        return tensor, index
 
     def _overwrite(self, signature: Signature, target: Tensor, infos: list[Info]) -> Tensor:
         """An in-place operator leaves metadata as it is. A real tensor with meta values in it is real no longer."""

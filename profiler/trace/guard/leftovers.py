@@ -174,7 +174,8 @@ class _Clearing:
         self._young = _Young(list(compress(things, map(new.__contains__, map(id, things)))))
         self._ours: Ids = set()
         self._others: Ids = set()  # what looks new, and was there before
-        self._owners: dict[int, Any] = {}  # of dicts, by id: the class or the cache that one belongs to
+        # Of dicts, by id: the class or the cache that one belongs to.
+        self._owners = {id(held): owner for held, owner in program.holders() if owner is not None}
 
     def clear(self, tensors: list[Tensor]) -> None:
         level: list[Any] = tensors
@@ -189,7 +190,8 @@ class _Clearing:
         exposed = self._unexplained(exposed, level, holders)
         above: list[Any] = []
         for holder in gc.get_referrers(*exposed) if exposed else ():
-            if holder is level or holder is exposed or isinstance(holder, _FRAMES) or id(holder) in self._ours:
+            is_mine = holder is level or holder is exposed or holder is holders or id(holder) in self._ours
+            if is_mine or isinstance(holder, _FRAMES):
                 continue
             if self._is_new(holder):
                 above.append(holder)
@@ -228,12 +230,10 @@ class _Clearing:
         """Those that are held by more than what was noted before the run, which is quickly looked through."""
         ids, given = set(map(id, exposed)), set(map(id, level))
         found: Counter[int] = Counter()
-        for holder, owner in self._program.holders():
+        for holder, _ in self._program.holders():
             held = [one for one in map(id, gc.get_referents(holder)) if one in ids]
             if held:
                 holders[id(holder)] = holder
-                if owner is not None:
-                    self._owners[id(holder)] = owner
                 if not self._young.has(holder):
                     found.update(held)
         return [
@@ -252,8 +252,10 @@ class _Clearing:
                 self._owners.update({id(held): owner for held in gc.get_referents(owner) if id(held) in holders})
 
     def _is_new(self, holder: Any) -> bool:
-        is_new = id(holder) in self._new or isinstance(holder, _UNCHANGING)
-        return is_new and id(holder) not in self._ours | self._others and not self._program.knows(holder)
+        one = id(holder)
+        if one in self._ours or one in self._others or one in self._owners or self._program.knows(holder):
+            return False
+        return one in self._new or isinstance(holder, _UNCHANGING)
 
     def _take(self, holder: Any) -> None:
         """Take from what was there before the run whatever of the run it holds."""
