@@ -114,7 +114,7 @@ class Attempt:
         try:
             with in_mode(modules, self.training):
                 outputs = self._run(args, kwargs, recorder, stack)
-            self._has_grown = structure.has_grown()
+            self._has_grown = guard.modules_differ() and structure.has_grown()
         finally:
             guard.restore()
         return Trace(

@@ -30,13 +30,14 @@ class Callers:
     def __init__(self) -> None:
         self.found: list[Caller] = []
         self._index: dict[Caller, int] = {}
-        self._known: dict[tuple[int, int], tuple[CodeType, int]] = {}  # by instruction; its code is kept alive
+        # By instruction; of functions of torch also by that which calls them. Their code is kept alive.
+        self._known: dict[tuple[int, ...], tuple[tuple[CodeType, ...], int]] = {}
         self._applied = _applications()
         self._is_enclosed = False  # whether the last operator was inside of a torch.autograd.Function
 
     def of(self, frame: FrameType) -> int:
         """The caller of the operator that a frame's current instruction has called."""
-        applied = _applications()
+        applied: int = _applications()
         if applied != self._applied or self._is_enclosed:
             self._applied, self._is_enclosed = applied, _is_enclosed(frame)
             if self._is_enclosed:
@@ -46,9 +47,21 @@ class Callers:
         if known is not None:
             return known[1]
         if code.co_filename in _TORCHS:
-            return self._number(_read(frame))  # depends on the frames below
+            return self._below(frame, code, at)
         index = self._number(_SIGN if _is_sign(code, at) else Caller((), False, source=source(frame)))
-        self._known[id(code), at] = code, index
+        self._known[id(code), at] = (code,), index
+        return index
+
+    def _below(self, frame: FrameType, code: CodeType, at: int) -> int:
+        """The same in a function of torch: it depends on the frames below, most often on one."""
+        back = frame.f_back
+        if back is None or back.f_code.co_filename in _TORCHS:
+            return self._number(_read(frame))
+        key = id(code), at, id(back.f_code), back.f_lasti
+        known = self._known.get(key)
+        if known is not None:
+            return known[1]
+        self._known[key] = (code, back.f_code), (index := self._number(_read(frame)))
         return index
 
     def _number(self, caller: Caller) -> int:
@@ -73,13 +86,9 @@ def _read(frame: FrameType) -> Caller:
     return Caller(tuple(names), False, source=source(below))
 
 
-def _applications() -> int:
-    """A number that grows whenever a `torch.autograd.Function` is applied: with each node of a graph for gradients.
-
-    Without gradients there are no others. Asking it is a hundred times cheaper than looking through the stack.
-    """
-    count: int = torch._C._autograd._get_sequence_nr()
-    return count
+# A number that grows whenever a `torch.autograd.Function` is applied: with each node of a graph for gradients. Without
+# gradients there are no others. Asking it is a hundred times cheaper than looking through the stack.
+_applications = torch._C._autograd._get_sequence_nr
 
 
 def _is_enclosed(frame: FrameType) -> bool:

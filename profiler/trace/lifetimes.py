@@ -36,13 +36,17 @@ class Lifetimes:
 
     def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
-        found = []
-        for held in memory(tensor):
-            index = self._by_address.setdefault(held._cdata, len(self.storages))
-            if index == len(self.storages):
-                self.storages.append(Storage(_bytes(held, layout), role, -1))
-            found.append(index)
-        return found[0]
+        if is_plain(tensor):
+            return self._there(tensor.untyped_storage(), layout, role)
+        first, *_ = [self._there(held, layout, role) for held in memory(tensor)]
+        return first
+
+    def _there(self, held: Any, layout: Layout, role: str) -> int:
+        storages = self.storages
+        index = self._by_address.setdefault(held._cdata, len(storages))
+        if index == len(storages):
+            storages.append(Storage(_bytes(held, layout), role, -1))
+        return index
 
     def held(self, size_bytes: int, role: str) -> int:
         """Memory that was there before the run, and that no tensor gives access to."""

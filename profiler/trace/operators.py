@@ -21,6 +21,8 @@ class Manner(Enum):
     VIEW = auto()  # shares its argument's memory: runs for real, so that storages stay shared
     INPLACE = auto()  # overwrites its first argument's values and returns it
     RUN = auto()  # writes elsewhere, or changes metadata: runs for real, its tensors looked at anew
+    CAST = auto()  # FRESH, unless all that changes is the device, and the model sees the tensor on that one already
+    LIFT = auto()  # VIEW, of what was made a moment ago
     INDEX = auto()  # FRESH, after masks among its arguments are replaced by the indices they select
     PACKED = auto()  # FRESH, but costs what the values of some arguments say: they are written down, if there are any
     READ = auto()  # asks a tensor for its values
@@ -48,6 +50,11 @@ PACKED = {
 _READING = {"item", "is_nonzero", "_local_scalar_dense", "equal", "allclose"}
 
 
+_BY_NAME = {
+    torch.ops.aten.index.Tensor: Manner.INDEX,
+    torch.ops.aten._to_copy.default: Manner.CAST,
+    torch.ops.aten.lift_fresh.default: Manner.LIFT,
+}
 # By identity, since an operator's hash is computed in Python; operators live as long as the process.
 _manners: dict[int, Manner] = {}
 
@@ -77,8 +84,8 @@ def _decide(func: Any) -> Manner:
         return Manner.ANSWER
     if name in _READING or torch.Tag.data_dependent_output in func.tags:
         return Manner.READ
-    if func is torch.ops.aten.index.Tensor:
-        return Manner.INDEX
+    if func in _BY_NAME:
+        return _BY_NAME[func]
     if func._schema.name in PACKED:
         return Manner.PACKED
     if is_composite(func) and not _has_entry(func):

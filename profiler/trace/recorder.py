@@ -15,12 +15,11 @@ import copy
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import ScriptObject, Tensor
-from torch._ops import HigherOrderOperator
+from torch._ops import HigherOrderOperator, OpOverload
 from torch.nn.parameter import Parameter
 
 from profiler import errors
@@ -78,14 +77,13 @@ class _Unpacked(NamedTuple):
     infos: list[Info]
 
 
-_TO_COPY = torch.ops.aten._to_copy.default
+_FRESH, _VIEW, _INPLACE = Manner.FRESH, Manner.VIEW, Manner.INPLACE
 _SIGNATURES_KEPT = 1 << 14
 # What `torch.inference_mode` and `torch.no_grad` enter, without what these add: a small operator takes less than that.
 _InferenceMode, _set_grad_enabled = torch._C._InferenceMode, torch._C._set_grad_enabled
 _PLAIN = {int, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format}
 _NO_KWARGS: dict[str, Any] = {}
-# What `torch.tensor` calls on what it has just made, unseen by any mode.
-_LIFTED, _DETACHED = torch.ops.aten.lift_fresh.default, torch.ops.aten.detach_.default
+_DETACHED = torch.ops.aten.detach_.default
 
 
 class Recorder(LeanDispatchMode):
@@ -245,29 +243,47 @@ class Recorder(LeanDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if types and any(map(is_jagged, types)):
             return self._by_its_rows()
-        if isinstance(func, HigherOrderOperator):
-            return unseen(self, func, args, kwargs or _NO_KWARGS)
-        return self._dispatched(func, sys._getframe(self._frames), args, kwargs)
-
-    def _dispatched(self, func: Any, frame: FrameType, args: Any, kwargs: Any) -> Any:  # noqa: PLR0911
-        """Each return is a manner of meeting an operator; another call to choose one would cost every operator time."""
+        kwargs = kwargs or _NO_KWARGS
+        if type(func) is not OpOverload and isinstance(func, HigherOrderOperator):
+            return unseen(self, func, args, kwargs)
         if self.step is not None:
-            func = self.step.really(func, args, kwargs, frame)
+            func = self.step.really(func, args, kwargs, sys._getframe(self._frames))
+        elif not self._is_apart:
+            self._caller = self.callers.of(sys._getframe(self._frames))
         how = manner(func)
-        if not self._is_apart and self.step is None:
-            self._caller = self.callers.of(frame)
-        if func is _TO_COPY and not self.run_real and is_seen_there(args, kwargs or _NO_KWARGS):
-            return self._alias(args[0])
-        if how is Manner.PARTS and not self._has_kernel(args):
-            return self._take_apart(func, args, kwargs or _NO_KWARGS)
+        if how is _FRESH or how is _VIEW or how is _INPLACE:
+            return self._ordinarily(func, how, args, kwargs)
+        return self._specially(func, how, args, kwargs)
+
+    def _specially(self, func: Any, how: Manner, args: Any, kwargs: Any) -> Any:
+        """What has to be done before an operator may be met as others are."""
+        if how is Manner.CAST:
+            if not self.run_real and is_seen_there(args, kwargs):
+                return self._alias(args[0])
+            how = Manner.FRESH
+        if how is Manner.PARTS:
+            if not self._has_kernel(args):
+                return self._take_apart(func, args, kwargs)
+            how = Manner.FRESH
         if how is Manner.ANSWER:
-            return ANSWERS[func._schema.name] if func._schema.name in ANSWERS else func(*args, **(kwargs or _NO_KWARGS))
+            return ANSWERS[func._schema.name] if func._schema.name in ANSWERS else func(*args, **kwargs)
         if how is Manner.INDEX:
             args, how = self._with_index_lists(func, args), Manner.FRESH
-        kwargs = kwargs or _NO_KWARGS
-        key, infos = self._scanned(func, args, kwargs)
+        if how is Manner.LIFT or func is _DETACHED:  # `torch.tensor` calls them on what it has made, unseen by any mode
+            self._be_born(args[0])
+            how = Manner.VIEW if how is Manner.LIFT else how
+        return self._ordinarily(func, how, args, kwargs)
+
+    def _ordinarily(self, func: Any, how: Manner, args: Any, kwargs: Any) -> Any:
+        """Run on real tensors, answered from memory, or run on meta tensors."""
+        key: list[Any] = [id(func)]
+        infos: list[Info] = []
+        self._scan(args, key, infos)
+        if kwargs:
+            key.extend(kwargs)
+            self._scan(kwargs.values(), key, infos)
         if self.run_real or self._has_values(func, how, args, kwargs, infos):
-            return self._run_real(func, Manner.FRESH if how is Manner.PARTS else how, args, kwargs, key, infos)
+            return self._run_real(func, how, args, kwargs, key, infos)
         if how is Manner.READ:
             return self._read(func, args, kwargs, infos)
         if how is Manner.PACKED:
@@ -326,18 +342,6 @@ class Recorder(LeanDispatchMode):
         return out if same is None else same
 
     # Arguments ----------------------------------------------------------------------------------------------------
-
-    def _scanned(self, func: Any, args: Any, kwargs: Any) -> tuple[list[Any], list[Info]]:
-        """What identifies a call, and what is known of its tensors."""
-        if func is _LIFTED or func is _DETACHED:
-            self._be_born(args[0])
-        key: list[Any] = [id(func)]
-        infos: list[Info] = []
-        self._scan(args, key, infos)
-        if kwargs:
-            key.extend(kwargs)
-            self._scan(kwargs.values(), key, infos)
-        return key, infos
 
     def _scan(self, values: Iterable[Any], key: list[Any], infos: list[Info]) -> None:
         """Append what identifies the values to `key`, and what is known of each tensor to `infos`."""

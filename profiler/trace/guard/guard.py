@@ -53,11 +53,12 @@ class Guard:
         self._values = Values(self._tensors)
         self.before_write = self._values.before_write
         self._modules = modules
+        self._registered = Modules(modules)
         self._objects = objects
         # Modes first, since putting back a weight takes operators; then what holds the weights; then the weights.
         self.steps: tuple[Step, ...] = (
             stacks,
-            Modules(modules),
+            self._registered,
             objects,
             Classes(classes),
             self._tensors,
@@ -100,6 +101,10 @@ class Guard:
         with uninterrupted():
             failures.attempt("tensors of the run", take, tensors, new, self.program, failures)
         failures.tell()
+
+    def modules_differ(self) -> bool:
+        """Whether a module has something else registered, or set, than before; `restore` has to follow at once."""
+        return self._registered.differ()
 
     def restore(self) -> None:
         """Raises `errors.NotRestored`, after all else is put back, where something could not be."""
