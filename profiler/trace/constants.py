@@ -36,10 +36,18 @@ def names_device(args: Any, kwargs: Any) -> bool:
 
 def is_seen_there(args: Any, kwargs: Any) -> bool:
     """Whether `_to_copy` moves a meta tensor to where the model sees it already, which on a real one is nothing."""
-    device, tensor = kwargs.get("device"), args[0]
-    if device is None or device == META or not tensor.is_meta or kwargs.get("memory_format") is not None:
-        return False
-    return kwargs.get("dtype") in (None, tensor.dtype)
+    device = kwargs.get("device")
+    return device is not None and device != META and args[0].is_meta and _is_moved(args, kwargs)
+
+
+def joins_meta(args: Any, kwargs: Any) -> bool:
+    """Whether `_to_copy` moves a constant to a meta tensor, as `type_as` does: the model sees them together."""
+    return kwargs.get("device") == META and not args[0].is_meta and _is_moved(args, kwargs)
+
+
+def _is_moved(args: Any, kwargs: Any) -> bool:
+    """Whether nothing but the device is to be another."""
+    return kwargs.get("memory_format") is None and kwargs.get("dtype") in (None, args[0].dtype)
 
 
 def where_it_is(args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -46,7 +46,7 @@ class _Inside(LeanDispatchMode):
                 out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
-        out = _with_statistics(func, args, returned(func, func(*args, **kwargs), args, kwargs))
+        out = returned(func, func(*args, **kwargs), args, kwargs)
         for tensor in each_tensor(out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
@@ -65,14 +65,6 @@ class _Inside(LeanDispatchMode):
         self._known.add(address)
         self._live += size_bytes
         self._watches[address] = weakref.ref(storage, released)
-
-
-def _with_statistics(func: Any, args: Any, out: Any) -> Any:
-    """On a CPU a layer norm's are of the dtype that its weights have; on meta they are of float32 at least."""
-    if func is not _aten.native_layer_norm.default:
-        return out
-    dtype = args[0].dtype if args[2] is None else args[2].dtype
-    return out[0], *(statistic.to(dtype) for statistic in out[1:])
 
 
 def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None) -> int:

@@ -11,12 +11,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._prims_common import suggest_memory_format
 
 _aten = torch.ops.aten
 _SUM, _MAX = 0, 2  # modes of an embedding bag
 _OF_BAGS = (
     "offsets", "scale_grad_by_freq", "mode", "sparse", "per_sample_weights", "include_last_offset", "padding_idx",
 )  # fmt: skip
+
+
+def is_corrected(func: Any) -> bool:
+    return func in _CORRECTIONS
 
 
 def returned(func: Any, out: Any, args: Any, kwargs: Any) -> Any:
@@ -60,9 +65,66 @@ def _native_batch_norm(out: Any, x: Tensor, *rest: Any) -> Any:
 
 
 def _in_format_of(x: Tensor, out: Tensor) -> Tensor:
-    channels_last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-    keeps = x.dim() in (4, 5) and x.is_contiguous(memory_format=channels_last) and not x.is_contiguous()
-    return torch.empty_like(out, memory_format=channels_last if keeps else torch.contiguous_format)
+    """In the format that a tensor's strides suggest (c10/core/MemoryFormat.h)."""
+    images = x.dim() in (4, 5)
+    return torch.empty_like(out, memory_format=suggest_memory_format(x) if images else torch.contiguous_format)
+
+
+def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any, **__: Any) -> Tensor:
+    """Channels last where the input or the weight is (`mkldnn_conv_use_channels_last`)."""
+    first = next((t for t in (x, weight) if suggest_memory_format(t) is not torch.contiguous_format), x)
+    return _in_format_of(first, out)
+
+
+def _row_major(out: Any, *_: Any, **__: Any) -> Any:
+    """One tensor, or the first of several."""
+    if isinstance(out, Tensor):
+        return torch.empty_like(out, memory_format=torch.contiguous_format)
+    return _row_major(out[0]), *out[1:]
+
+
+def _all_row_major(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
+    return tuple(map(_row_major, out))
+
+
+def _as_a_sum(out: Tensor, gradient: Tensor, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    """The iterator over both decides, as for a sum of theirs."""
+    strides = torch.add(gradient, x).stride()
+    return torch.empty_strided(out.shape, strides, dtype=out.dtype, device=out.device)
+
+
+def _of_input(out: Any, _: Tensor, x: Tensor, *rest: Any, **__: Any) -> Any:
+    """A gradient in the format of what it is of."""
+    return _format(out, x)
+
+
+def _like_input(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: Any) -> tuple[Tensor, ...]:
+    """A gradient with the strides of what it is of."""
+    return torch.empty_like(x), *out[1:]
+
+
+def _layer_norm(out: Any, x: Tensor, shape: Any, weight: Tensor | None, bias: Tensor | None, *_: Any) -> Any:
+    return _statistics(_row_major(out), x, weight, bias)
+
+
+def _group_norm(out: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Any) -> Any:
+    return _statistics(_format(out, x), x, weight, bias)
+
+
+def _statistics(out: Any, x: Tensor, *weights: Tensor | None) -> Any:
+    """They are kept as the input is, and in single precision where the weights are of another dtype."""
+    is_mixed = any(weight is not None and weight.dtype is not x.dtype for weight in weights)
+    dtype = torch.float32 if is_mixed else x.dtype
+    return out[0], *(statistic.to(dtype) for statistic in out[1:])
+
+
+def _windows(out: Tensor, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    """In the memory of a tensor as large as the input, which is resized and may get larger (ATen/native/Im2Col.cpp)."""
+    return out.new_empty(max(out.numel(), x.numel()))[: out.numel()].view(out.shape)
+
+
+def _pad(out: Tensor, x: Tensor, padding: Any, mode: str = "constant", *_: Any, **__: Any) -> Tensor:
+    return out if mode in ("constant", "circular") else _in_format_of(x, out)
 
 
 def _loss(out: Tensor, x: Tensor, target: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -85,12 +147,52 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
         ),
         _embedding_bag,
     ),
-    _aten.batch_norm.default: _format,
+    **dict.fromkeys(
+        (
+            _aten.batch_norm.default, _aten._native_batch_norm_legit.no_stats, _aten.max_unpool2d.default,
+            _aten.reflection_pad2d.default, _aten.replication_pad2d.default, _aten.pixel_shuffle.default,
+            _aten.pixel_unshuffle.default, _aten.channel_shuffle.default,
+        ),
+        _format,
+    ),
+    **dict.fromkeys(
+        (
+            _aten.convolution.default, _aten.conv2d.default, _aten.conv3d.default, _aten.conv_transpose2d.input,
+            _aten.conv_transpose3d.input,
+        ),
+        _convolution,
+    ),
+    **dict.fromkeys(
+        (
+            _aten.native_layer_norm_backward.default, _aten._log_softmax_backward_data.default,
+            _aten.log_sigmoid.default, _aten.rrelu.default, _aten.rrelu_with_noise.default, _aten.max_pool1d.default,
+            _aten.mse_loss_backward.default, _aten.smooth_l1_loss_backward.default, _aten.huber_loss_backward.default,
+        ),
+        _row_major,
+    ),
+    **dict.fromkeys(
+        (
+            _aten.softplus_backward.default, _aten.hardswish_backward.default, _aten.hardsigmoid_backward.default,
+            _aten.hardtanh_backward.default, _aten.elu_backward.default, _aten.logit_backward.default,
+        ),
+        _as_a_sum,
+    ),
+    _aten.log_sigmoid_forward.default: _all_row_major,
     _aten.native_batch_norm.default: _native_batch_norm,
     _aten._native_batch_norm_legit.default: _native_batch_norm,
-    _aten._native_batch_norm_legit.no_stats: _format,
-    _aten.native_group_norm.default: _format,
-    _aten.max_unpool2d.default: _format,
+    **dict.fromkeys(
+        (
+            _aten.native_batch_norm_backward.default, _aten.reflection_pad2d_backward.default,
+            _aten.replication_pad2d_backward.default,
+        ),
+        _of_input,
+    ),
+    _aten.native_group_norm.default: _group_norm,
+    _aten.native_group_norm_backward.default: _like_input,
+    _aten.native_layer_norm.default: _layer_norm,
+    _aten.im2col.default: _windows,
+    _aten.col2im.default: _windows,
+    _aten.pad.default: _pad,
     _aten._linalg_svd.default: _svd,
     **dict.fromkeys(
         (

@@ -27,11 +27,11 @@ from profiler.records import UPDATE, Call, Composite, Signature, Value
 from profiler.records import Tensor as TensorRecord
 from profiler.trace import memo
 from profiler.trace.callers import Callers
-from profiler.trace.constants import is_large, is_seen_there, names_device, where_it_is, with_values
+from profiler.trace.constants import is_large, is_seen_there, joins_meta, names_device, where_it_is, with_values
 from profiler.trace.forms import is_jagged
 from profiler.trace.higher_order import unseen
 from profiler.trace.insides import inside_bytes, taken_apart
-from profiler.trace.kernels import returned
+from profiler.trace.kernels import is_corrected, returned
 from profiler.trace.layouts import MARK, META, Layout, layout_of
 from profiler.trace.lifetimes import Lifetimes, has_storage
 from profiler.trace.memo import FRESH, Entry
@@ -258,7 +258,7 @@ class Recorder(LeanDispatchMode):
     def _specially(self, func: Any, how: Manner, args: Any, kwargs: Any) -> Any:
         """What has to be done before an operator may be met as others are."""
         if how is Manner.CAST:
-            if not self.run_real and is_seen_there(args, kwargs):
+            if not self.run_real and self._is_there(args, kwargs):
                 return self._alias(args[0])
             how = Manner.FRESH
         if how is Manner.PARTS:
@@ -297,6 +297,11 @@ class Recorder(LeanDispatchMode):
             return self._answer(entry, infos)
         return self._run_again(entry, func, args, kwargs, infos)
 
+    def _is_there(self, args: Any, kwargs: Any) -> bool:
+        """Whether a copy for another device is none to the model: of a meta tensor, or of what joins one."""
+        is_before = self.step is None or not self.step.is_after
+        return is_seen_there(args, kwargs) or (is_before and joins_meta(args, kwargs))
+
     def _has_kernel(self, args: Any) -> bool:
         """Of nested tensors torch has kernels for what it takes apart of others."""
         return self.run_real and any(tensor.is_nested for tensor in each_tensor(args))
@@ -324,7 +329,7 @@ class Recorder(LeanDispatchMode):
         """Another tensor of the same memory: nothing was computed."""
         info = self._info(tensor)
         out: Tensor = torch.ops.aten.alias.default(tensor)
-        self._mark(out, Info(self._token, info.layout, info.storage, False, True, info.owners))
+        self._mark(out, Info(self._token, info.layout, info.storage, info.real, info.is_meta, info.owners))
         return out
 
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -522,6 +527,7 @@ class Recorder(LeanDispatchMode):
         signature = memo.signature(str(func), *given, self._value(out), inside)
         if how is not Manner.RUN:
             is_plain = len(infos) == 1 and not kwargs and not any(type(value) is torch.device for value in args)
+            is_plain = is_plain and not is_corrected(func)
             memo.remember(key, Entry(signature, self._layouts(out), _source(how, infos, writes, out), is_plain))
         self._record(signature, infos, writes)
         return out
