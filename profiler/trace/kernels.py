@@ -98,9 +98,11 @@ def _of_input(out: Any, _: Tensor, x: Tensor, *rest: Any, **__: Any) -> Any:
     return _format(out, x)
 
 
-def _like_input(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: Any) -> tuple[Tensor, ...]:
-    """A gradient with the strides of what it is of."""
-    return torch.empty_like(x), *out[1:]
+def _of_groups(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: Any) -> tuple[Tensor, ...]:
+    """A gradient with the strides of what it is of, once that is in one of the formats."""
+    images = x.dim() in (4, 5)
+    kept = x.contiguous(memory_format=suggest_memory_format(x) if images else torch.contiguous_format)
+    return torch.empty_like(kept), *out[1:]
 
 
 def _layer_norm(out: Any, x: Tensor, shape: Any, weight: Tensor | None, bias: Tensor | None, *_: Any) -> Any:
@@ -188,7 +190,7 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
         _of_input,
     ),
     _aten.native_group_norm.default: _group_norm,
-    _aten.native_group_norm_backward.default: _like_input,
+    _aten.native_group_norm_backward.default: _of_groups,
     _aten.native_layer_norm.default: _layer_norm,
     _aten.im2col.default: _windows,
     _aten.col2im.default: _windows,
