@@ -159,3 +159,13 @@ def test_statistics_of_half_precision(layer: nn.Module, is_mixed: bool) -> None:
     """They are kept in it unless the weights are of another dtype."""
     layer = layer.float() if is_mixed else layer.bfloat16()
     _are_alike(lambda function, x: function(x.bfloat16()), layer, (DEPTH, ROWS, COLUMNS))
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(ROWS), nn.LayerNorm(ROWS), nn.GroupNorm(2, ROWS)])
+def test_gradients_that_nobody_wants_are_not_made(norm: nn.Module, trains: bool) -> None:
+    """Of an input, where the layers before are frozen, and of weights that are."""
+    before = nn.Linear(ROWS, ROWS).requires_grad_(not trains)
+    dry, wet = both(nn.Sequential(before, norm.requires_grad_(trains)), (torch.rand(3, ROWS),), STEP)
+    assert signatures(dry) == signatures(wet)
+    assert live(dry) == live(wet)

@@ -77,10 +77,10 @@ def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any, **__: Any) -> 
 
 
 def _row_major(out: Any, *_: Any, **__: Any) -> Any:
-    """One tensor, or the first of several."""
-    if isinstance(out, Tensor):
-        return torch.empty_like(out, memory_format=torch.contiguous_format)
-    return _row_major(out[0]), *out[1:]
+    """One tensor, or the first of several; a gradient that nobody wants is None."""
+    if isinstance(out, tuple):
+        return _row_major(out[0]), *out[1:]
+    return None if out is None else torch.empty_like(out, memory_format=torch.contiguous_format)
 
 
 def _all_row_major(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
@@ -98,8 +98,16 @@ def _of_input(out: Any, _: Tensor, x: Tensor, *rest: Any, **__: Any) -> Any:
     return _format(out, x)
 
 
+def _batch_norm_backward(out: Any, gradient: Tensor, x: Tensor, *rest: Any) -> Any:
+    """The gradients that are wanted, which is said last."""
+    made = _of_input(out, gradient, x)
+    return tuple(tensor if wanted else None for tensor, wanted in zip(made, rest[-1], strict=True))
+
+
 def _of_groups(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: Any) -> tuple[Tensor, ...]:
     """A gradient with the strides of what it is of, once that is in one of the formats."""
+    if out[0] is None:  # nobody wants it
+        return out
     images = x.dim() in (4, 5)
     kept = x.contiguous(memory_format=suggest_memory_format(x) if images else torch.contiguous_format)
     return torch.empty_like(kept), *out[1:]
@@ -183,12 +191,9 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     _aten.native_batch_norm.default: _native_batch_norm,
     _aten._native_batch_norm_legit.default: _native_batch_norm,
     **dict.fromkeys(
-        (
-            _aten.native_batch_norm_backward.default, _aten.reflection_pad2d_backward.default,
-            _aten.replication_pad2d_backward.default,
-        ),
-        _of_input,
+        (_aten.reflection_pad2d_backward.default, _aten.replication_pad2d_backward.default), _of_input
     ),
+    _aten.native_batch_norm_backward.default: _batch_norm_backward,
     _aten.native_group_norm.default: _group_norm,
     _aten.native_group_norm_backward.default: _of_groups,
     _aten.native_layer_norm.default: _layer_norm,
