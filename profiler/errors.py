@@ -568,7 +568,7 @@ class ModelFailed(ProfileError):
     """`reason` is what was raised, in which layer and on which line of the user's code.
 
     `layers_run` are the calls of layers that had ended, in the order in which they did; `failed` is the innermost one
-    that raised, None where it was none, as in a backward pass.
+    that raised, None where it was none, as in a backward pass. `until` is the record of what had run, for `Profile`.
     """
 
     def __init__(
@@ -578,10 +578,12 @@ class ModelFailed(ProfileError):
         inputs: Sequence[Input],
         layers_run: Sequence[LayerRun] = (),
         failed: LayerRun | None = None,
+        until: Trace | None = None,
     ) -> None:
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
         self.layers_run = tuple(layers_run)
         self.failed = failed
+        self.until = until
 
 
 class BatchOfOne(ProfileError):

@@ -10,7 +10,6 @@ from profiler.errors import LayerRun, ModelFailed, ProfileError, shapes
 from profiler.foreign_text import printable, shown
 
 _OURS = os.path.dirname(__file__) + os.sep
-_LAST = 10  # layers
 _LONGEST = 200_000  # characters: an exception may say anything
 
 
@@ -32,15 +31,18 @@ def traceback_of(error: BaseException) -> str:
 
 
 def layers_of(error: BaseException) -> str:
-    """The last layers that ran, and the one that failed, as lines for a terminal; "" where that is not known."""
+    """What ran until it failed, as a report, and the layer that did; "" where that is not known."""
     while isinstance(error.__cause__, ProfileError):
         error = error.__cause__
     if not isinstance(error, ModelFailed):
         return ""
-    run, failed = error.layers_run, error.failed
-    how_many = f"the last {_LAST} of {len(run)} layers that ran" if len(run) > _LAST else "layers that ran"
-    lines = [f"{how_many}, and what they returned:", *(f"  {_told(layer)}" for layer in run[-_LAST:])] if run else []
-    lines += [] if failed is None else ["the layer that failed, and what it was given:", f"  {_told(failed)}"]
+    lines: list[str] = []
+    if error.until is not None and error.layers_run:
+        from profiler.profiles import Profile  # which a run that goes well has no need of here
+
+        lines = ["what ran until it failed:", *str(Profile(error.until)).splitlines()]
+    if error.failed is not None:
+        lines += ["the layer that failed, and what it was given:", f"  {_told(error.failed)}"]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from itertools import chain
 from typing import Any
 
@@ -115,15 +115,32 @@ class Attempt:
             with in_mode(modules, self.training):
                 outputs = self._run(args, kwargs, recorder, stack)
             self._has_grown = guard.modules_differ() and structure.has_grown()
+        except Unfinished as error:
+            with suppress(Exception):  # whatever state the model is in: what it raised is what is told
+                recorder.lifetimes.settle()
+                error.until = self._record(recorder, stack, self._fed(args, kwargs), parameters, buffers)
+            raise
         finally:
             guard.restore()
+        trained = [self._with_gradient(weight) for weight in parameters]
+        return self._record(recorder, stack, self._fed(args, kwargs), trained, buffers, outputs)
+
+    def _record(
+        self,
+        recorder: Recorder,
+        stack: Stack,
+        inputs: tuple[Input, ...],
+        parameters: Sequence[Weight],
+        buffers: Sequence[Weight],
+        outputs: tuple[int, ...] = (),
+    ) -> Trace:
         return Trace(
             model=self._subject.name,
             source=self._subject.source,
             engine=self._device.type,
-            inputs=self._fed(args, kwargs),
-            modules=tuple(structure.modules),
-            parameters=tuple(self._with_gradient(weight) for weight in parameters),
+            inputs=inputs,
+            modules=tuple(self._structure.modules),
+            parameters=tuple(parameters),
             buffers=tuple(buffers),
             signatures=tuple(recorder.signatures),
             calls=tuple(recorder.calls),

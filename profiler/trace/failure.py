@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from profiler import errors
-from profiler.records import Input
+from profiler.records import Input, Trace
 
 _TORCH, _OURS = (str(Path(file).parent) + os.sep for file in (torch.__file__, errors.__file__))
 
@@ -37,6 +37,7 @@ class Unfinished(Exception):
         self.cause = cause
         self.inputs = inputs
         self.alive_bytes = alive_bytes
+        self.until: Trace | None = None  # the record of what had run
         self._failed = failed
         self._layers_run = layers_run
         self._refusal = refusal
@@ -55,7 +56,7 @@ class Unfinished(Exception):
             return self._refusal
         if is_ours(self.cause):
             return errors.EngineFailed(model, self.reason)
-        return errors.ModelFailed(model, self.reason, self.inputs, self._layers_run, self._failed)
+        return errors.ModelFailed(model, self.reason, self.inputs, self._layers_run, self._failed, self.until)
 
 
 def place_of(error: BaseException) -> str:

@@ -88,6 +88,8 @@ class Step:
 
     def phases(self, calls: int) -> tuple[Phase, ...]:
         """All that happened, in order."""
+        if not self._starts:  # it failed before the first call
+            return ()
         ends = [start for _, start in self._starts[1:]] + [calls]
         return tuple(Phase(kind, start, end) for (kind, start), end in zip(self._starts, ends, strict=True))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from profiler import profile
+from profiler import Profile, profile
 from profiler.cli import main
 from profiler.errors import ModelFailed
 from profiler.records import Input
@@ -156,25 +156,23 @@ def layers(tmp_path: Path) -> str:
 
 
 def test_the_layers_that_ran_and_the_one_that_failed(layers: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A layer whose failure was caught did not run, the one around it did; a name's line break is none."""
+    """A layer whose failure was caught was called, and cost nothing; a name's line break is none."""
     assert main([f"{layers}:Net", *INPUT, "--traceback"]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[-8:-1] == [
-        "layers that ran, and what they returned:",
-        "  caught  5x6",
-        "  body.0  5x6",
-        "  body.1  5x6",
-        "  body  5x6",
-        "the layer that failed, and what it was given:",
-        r"  head.a\n::b  5x6",
+    first = lines.index("what ran until it failed:")
+    assert [line.split()[:3] for line in lines[first + 3 : first + 11]] == [
+        [f"{layers}:Net", "Net", str(2 * (6 * 6 + 6) + (1 + 1) + (3 * 2 + 2))],
+        ["caught", "Caught", "5×6"],
+        ["bad", "Linear", "1→1"],
+        ["body", "Sequential", "2×Linear"],
+        ["0", "Linear", "6→6"],
+        ["1", "Linear", "6→6"],
+        ["head", "ModuleDict,", "never"],
+        [r"a\n::b", "Linear", "3→2"],
     ]
-
-
-def test_of_many_layers_the_last_ten(layers: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([f"{layers}:many", *INPUT, "--traceback"]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    start = lines.index("the last 10 of 14 layers that ran, and what they returned:")
-    assert lines[start + 1 : start + 11] == [*(f"  body.{number}  5x6" for number in range(3, 12)), "  body  5x6"]
+    macs = next(line for line in lines if line.startswith("MACs"))
+    assert macs.split() == ["MACs", str(2 * 5 * 6 * 6)]
+    assert lines[-3:-1] == ["the layer that failed, and what it was given:", r"  head.a\n::b  5x6"]
 
 
 @pytest.mark.parametrize("train", [False, True])
@@ -185,3 +183,5 @@ def test_in_python(train: bool) -> None:
     assert [layer.path for layer in raised.value.layers_run] == ["0", "1"]
     assert raised.value.failed == ("2", (Input(None, (3, 4), "float32"),))
     assert isinstance(raised.value.__cause__, RuntimeError)
+    assert raised.value.until is not None
+    assert Profile(raised.value.until).totals.macs == 3 * 6 * 4

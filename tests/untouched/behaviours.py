@@ -94,6 +94,7 @@ def persistence(m: Any, x: torch.Tensor) -> None:
 _several(
     "weight",
     {
+        "buffer of a graph": lambda m, x: m.kept.copy_(m.lin(x)[0]),
         "to the input's device": _of("lin", lambda part: part.to(part.weight.device)),
         "to a device": lambda m, x: m.lin.to(x.device),
         "to a dtype": lambda m, x: m.rnn.to(torch.float64),

@@ -123,6 +123,8 @@ def _restore_memory(held: _Held) -> None:
 def _restore_gradient(held: _Held) -> None:
     tensor = held.tensor
     if tensor.requires_grad is not held.requires_grad:
+        if not tensor.is_leaf:  # it was overwritten with what has a graph, and is part of that since
+            tensor.detach_()
         tensor.requires_grad_(held.requires_grad)
     if tensor.is_leaf and tensor.grad is not held.grad:
         tensor.grad = held.grad
