@@ -161,6 +161,19 @@ def test_statistics_of_half_precision(layer: nn.Module, is_mixed: bool) -> None:
     _are_alike(lambda function, x: function(x.bfloat16()), layer, (DEPTH, ROWS, COLUMNS))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.linalg.eig(x)[1].abs(),
+        lambda x: torch.linalg.eigvals(x).abs(),
+        lambda x: torch.linalg.svd(x)[0],
+        lambda x: torch.nonzero_static(x.detach(), size=3) * x.sum(),
+    ],
+)
+def test_linear_algebra(function: Function) -> None:
+    _are_alike(ARRANGED["row-major"], function, (2, 3, 3))
+
+
 @pytest.mark.parametrize("trains", [False, True])
 @pytest.mark.parametrize("norm", [nn.BatchNorm1d(ROWS), nn.LayerNorm(ROWS), nn.GroupNorm(2, ROWS)])
 def test_gradients_that_nobody_wants_are_not_made(norm: nn.Module, trains: bool) -> None:

@@ -146,7 +146,16 @@ def _loss(out: Tensor, x: Tensor, target: Tensor, *_: Any, **__: Any) -> Tensor:
 def _svd(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
     """LAPACK's matrices are column-major, both of them."""
     u, values, v = out
-    return u, values, torch.empty_like(v.mT, memory_format=torch.contiguous_format).mT
+    return u, values, _column_major(v)
+
+
+def _eig(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
+    values, vectors = out
+    return values, _column_major(vectors)
+
+
+def _column_major(matrix: Tensor) -> Tensor:
+    return torch.empty_like(matrix.mT, memory_format=torch.contiguous_format).mT
 
 
 _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
@@ -175,8 +184,9 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     **dict.fromkeys(
         (
             _aten.native_layer_norm_backward.default, _aten._log_softmax_backward_data.default,
-            _aten.log_sigmoid.default, _aten.rrelu.default, _aten.rrelu_with_noise.default, _aten.max_pool1d.default,
-            _aten.mse_loss_backward.default, _aten.smooth_l1_loss_backward.default, _aten.huber_loss_backward.default,
+            _aten.nonzero_static.default, _aten.log_sigmoid.default, _aten.rrelu.default, _aten.rrelu_with_noise.default,
+            _aten.max_pool1d.default, _aten.mse_loss_backward.default, _aten.smooth_l1_loss_backward.default,
+            _aten.huber_loss_backward.default,
         ),
         _row_major,
     ),
@@ -201,6 +211,7 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     _aten.col2im.default: _windows,
     _aten.pad.default: _pad,
     _aten._linalg_svd.default: _svd,
+    _aten.linalg_eig.default: _eig,
     **dict.fromkeys(
         (
             _aten.mse_loss.default, _aten.smooth_l1_loss.default, _aten.binary_cross_entropy.default,
