@@ -184,8 +184,9 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     **dict.fromkeys(
         (
             _aten.native_layer_norm_backward.default, _aten._log_softmax_backward_data.default,
-            _aten.nonzero_static.default, _aten.log_sigmoid.default, _aten.rrelu.default, _aten.rrelu_with_noise.default,
-            _aten.max_pool1d.default, _aten.mse_loss_backward.default, _aten.smooth_l1_loss_backward.default,
+            _aten.nonzero_static.default, _aten.log_sigmoid.default, _aten.rrelu.default,
+            _aten.rrelu_with_noise.default, _aten.max_pool1d.default, _aten.mse_loss_backward.default,
+            _aten.smooth_l1_loss_backward.default,
             _aten.huber_loss_backward.default,
         ),
         _row_major,
