@@ -94,6 +94,14 @@ FUNCTIONS: dict[str, Function] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("function", [F.relu, F.hardshrink, lambda x: x.clamp_min(0), lambda x: F.threshold(x, 0.1, 0)])
+def test_a_row_of_one(function: Function) -> None:
+    """It is row-major, whatever the strides of the one are."""
+    model = Arranged(lambda f, x: f(x[:, :1].transpose(1, 2).contiguous()), function)
+    dry, wet = both(model, (torch.rand(DEPTH, ROWS, COLUMNS),))
+    assert signatures(dry) == signatures(wet)
+
+
 @pytest.mark.parametrize("arrangement", ARRANGED)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions(function: str, arrangement: str) -> None:

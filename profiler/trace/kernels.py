@@ -154,6 +154,11 @@ def _eig(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
     return values, _column_major(vectors)
 
 
+def _iterated(out: Tensor, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    """Row-major where the input is, also if dimensions of size 1 have other strides."""
+    return _row_major(out) if x.is_contiguous() else out
+
+
 def _column_major(matrix: Tensor) -> Tensor:
     return torch.empty_like(matrix.mT, memory_format=torch.contiguous_format).mT
 
@@ -211,6 +216,9 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     _aten.im2col.default: _windows,
     _aten.col2im.default: _windows,
     _aten.pad.default: _pad,
+    **dict.fromkeys(
+        (_aten.relu.default, _aten.hardshrink.default, _aten.clamp_min.default, _aten.threshold.default), _iterated
+    ),
     _aten._linalg_svd.default: _svd,
     _aten.linalg_eig.default: _eig,
     **dict.fromkeys(

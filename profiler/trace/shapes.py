@@ -190,8 +190,7 @@ def layer_norm(
     _aten.elu.default, _aten.elu_.default, _aten.mish.default, _aten.mish_.default,
 )  # fmt: skip
 def elementwise(x: Tensor, *_: Any, **__: Any) -> Layout | None:
-    """Row-major also where dimensions of size 1 have other strides: the iterator over one tensor looks past those."""
-    return contiguous(x.shape, x.dtype) if x.dtype.is_floating_point and x.is_contiguous() else None
+    return contiguous(x.shape, x.dtype) if _alike(x) else None
 
 
 @_rule(_aten.add.Tensor, _aten.add_.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor, _aten.div.Tensor)
