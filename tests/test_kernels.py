@@ -94,6 +94,23 @@ FUNCTIONS: dict[str, Function] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [
+        ((1, 32, 8, 8), (32, 1, 256, 32)),
+        ((2, 6, 1), (6, 1, 6)),
+        ((2, 1, 6), (6, 1, 1)),
+        ((1, 4, 5, 5), (25, 25, 5, 1)),
+        ((2, 4, 1, 3), (12, 3, 7, 1)),
+        ((3, 4), (1, 5)),
+    ],
+)
+def test_a_number_leaves_the_order_of_dimensions(shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    model = Arranged(lambda f, x: f(torch.as_strided(x, shape, strides)), lambda x: (x + 1) / 2)
+    dry, wet = both(model, (torch.rand(4096),))
+    assert signatures(dry) == signatures(wet)
+
+
 @pytest.mark.parametrize("function", [F.relu, F.hardshrink, lambda x: x.clamp_min(0), lambda x: F.threshold(x, 0.1, 0)])
 def test_a_row_of_one(function: Function) -> None:
     """It is row-major, whatever the strides of the one are."""
@@ -144,6 +161,7 @@ IMAGES: dict[str, Callable[[], Function]] = {
     "channels shuffled": lambda: nn.ChannelShuffle(2),
     "unfolded": lambda: nn.Unfold(3),
     "unfolded, apart": lambda: nn.Unfold(1, stride=2),
+    "halved": lambda: lambda x: 1 - (x / 2 + 1) * 3,
     "folded": lambda: nn.Sequential(nn.Unfold(3), nn.Fold((8, 8), 3)),
 }
 

@@ -154,6 +154,20 @@ def _eig(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
     return values, _column_major(vectors)
 
 
+def _with_number(out: Tensor, x: Any, other: Any, *_: Any, **__: Any) -> Tensor:
+    """With a number, dimensions keep the order of their strides; of equal ones, the smaller comes first, and then the
+    later (`TensorIteratorBase::reorder_dimensions`).
+    """
+    is_number = not isinstance(other, Tensor) or (other.dim() == 0 and other.dtype is x.dtype)
+    if not is_number or not isinstance(x, Tensor) or 0 in x.stride() or 0 in x.shape:
+        return out
+    strides, step = [1] * x.dim(), 1
+    for dim in sorted(range(x.dim()), key=lambda dim: (x.stride(dim), x.shape[dim], -dim)):
+        strides[dim] = step
+        step *= x.shape[dim]
+    return torch.empty_strided(out.shape, strides, dtype=out.dtype, device=out.device)
+
+
 def _iterated(out: Tensor, x: Tensor, *_: Any, **__: Any) -> Tensor:
     """Row-major where the input is, also if dimensions of size 1 have other strides."""
     return _row_major(out) if x.is_contiguous() else out
@@ -218,6 +232,9 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
     _aten.pad.default: _pad,
     **dict.fromkeys(
         (_aten.relu.default, _aten.hardshrink.default, _aten.clamp_min.default, _aten.threshold.default), _iterated
+    ),
+    **dict.fromkeys(
+        (_aten.add.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.div.Tensor, _aten.rsub.Scalar), _with_number
     ),
     _aten._linalg_svd.default: _svd,
     _aten.linalg_eig.default: _eig,
