@@ -1,6 +1,6 @@
 """What a CPU's kernels return where torch's functions for meta tensors say otherwise.
 
-`SAYS[op](returned, *args, **kwargs)` takes what torch said on meta and returns it as a kernel would. Each is tested
+`_CORRECTIONS[op](out, *args, **kwargs)` takes what torch said on meta and returns it as a kernel would. Each is tested
 against the kernel itself.
 """
 
@@ -65,9 +65,8 @@ def _native_batch_norm(out: Any, x: Tensor, *rest: Any) -> Any:
 
 
 def _in_format_of(x: Tensor, out: Tensor) -> Tensor:
-    """In the format that a tensor's strides suggest (c10/core/MemoryFormat.h)."""
-    images = x.dim() in (4, 5)
-    return torch.empty_like(out, memory_format=suggest_memory_format(x) if images else torch.contiguous_format)
+    """In the format that a tensor's strides suggest (c10/core/MemoryFormat.h); row-major where it is no image."""
+    return torch.empty_like(out, memory_format=suggest_memory_format(x))
 
 
 def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -108,9 +107,7 @@ def _of_groups(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: 
     """A gradient with the strides of what it is of, once that is in one of the formats."""
     if out[0] is None:  # nobody wants it
         return out
-    images = x.dim() in (4, 5)
-    kept = x.contiguous(memory_format=suggest_memory_format(x) if images else torch.contiguous_format)
-    return torch.empty_like(kept), *out[1:]
+    return torch.empty_like(x.contiguous(memory_format=suggest_memory_format(x))), *out[1:]
 
 
 def _layer_norm(out: Any, x: Tensor, shape: Any, weight: Tensor | None, bias: Tensor | None, *_: Any) -> Any:
@@ -205,8 +202,7 @@ _CORRECTIONS: Mapping[Any, Callable[..., Any]] = {
             _aten.native_layer_norm_backward.default, _aten._log_softmax_backward_data.default,
             _aten.nonzero_static.default, _aten.log_sigmoid.default, _aten.rrelu.default,
             _aten.rrelu_with_noise.default, _aten.max_pool1d.default, _aten.mse_loss_backward.default,
-            _aten.smooth_l1_loss_backward.default,
-            _aten.huber_loss_backward.default,
+            _aten.smooth_l1_loss_backward.default, _aten.huber_loss_backward.default,
         ),
         _row_major,
     ),
