@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from profiler import conventions, describe, layer_tables, model_tables, parameters
-from profiler.onnx import rules
+from profiler.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
 from profiler.ops import registry
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe

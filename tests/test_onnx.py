@@ -161,9 +161,15 @@ def test_random_models_have_the_same_macs_exported(
 ) -> None:
     """Convolutions, norms, residuals, and modules that are held twice and called several times."""
     network, shape = exporting.as_if_trained(built[0].eval()), built[1]
-    path = to_onnx(network, (torch.rand(shape),), tmp_path_factory.mktemp("random") / "m.onnx", dynamo=False)
+    path = tmp_path_factory.mktemp("random") / "m.onnx"
+    # The exporter leaves `movedim(-1, 1)` as it is: the file is invalid, and a group norm behind it is not exported.
+    try:
+        to_onnx(network, (torch.rand(shape),), path, dynamo=False)
+    except AssertionError as error:
+        assume("must be divisible by num_groups" not in str(error))
+        raise
     perms = [a.ints for node in onnx.load(path).graph.node for a in node.attribute if a.name == "perm"]
-    assume(all(axis >= 0 for perm in perms for axis in perm))  # the exporter leaves `movedim(-1, 1)` as it is: invalid
+    assume(all(axis >= 0 for perm in perms for axis in perm))
     found, live = profile(str(path)), profile(network, shape)
     assert (found.unknown_ops, found.totals.macs) == ({}, live.totals.macs)
 
