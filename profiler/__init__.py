@@ -2,16 +2,16 @@
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from profiler.crosscheck import CrossCheck, cross_check
-    from profiler.differences import Diff, diff
+    from profiler.answers.cross_check.compute import CrossCheck, cross_check
+    from profiler.answers.diff.compute import Diff, diff
+    from profiler.answers.generate.generating import generation
+    from profiler.answers.largest.compute import largest_batch
+    from profiler.answers.scan.compute import Scan, scan
+    from profiler.api import compare, profile
     from profiler.errors import CheckFailed, ProfileError
-    from profiler.largest import largest_batch
-    from profiler.llm.generating import generation
+    from profiler.figures.profile import Profile
     from profiler.ops import Cost, formula, free, product
-    from profiler.profiles import Profile
-    from profiler.profiling import compare, profile
-    from profiler.scans import Scan, scan
-    from profiler.versions import __version__
+    from profiler.records.versions import __version__
 
 __all__ = [
     "CheckFailed",
@@ -38,22 +38,22 @@ __all__ = [
 _PLACES = {
     "CheckFailed": "errors",
     "Cost": "ops",
-    "CrossCheck": "crosscheck",
-    "Diff": "differences",
-    "Profile": "profiles",
+    "CrossCheck": "answers.cross_check.compute",
+    "Diff": "answers.diff.compute",
+    "Profile": "figures.profile",
     "ProfileError": "errors",
-    "Scan": "scans",
-    "__version__": "versions",
-    "compare": "profiling",
-    "cross_check": "crosscheck",
-    "diff": "differences",
+    "Scan": "answers.scan.compute",
+    "__version__": "records.versions",
+    "compare": "api",
+    "cross_check": "answers.cross_check.compute",
+    "diff": "answers.diff.compute",
     "formula": "ops",
     "free": "ops",
-    "generation": "llm.generating",
-    "largest_batch": "largest",
+    "generation": "answers.generate.generating",
+    "largest_batch": "answers.largest.compute",
     "product": "ops",
-    "profile": "profiling",
-    "scan": "scans",
+    "profile": "api",
+    "scan": "answers.scan.compute",
 }
 
 

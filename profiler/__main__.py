@@ -7,7 +7,7 @@ try:
     import io
     import os
 
-    from profiler import watching
+    from profiler.engine.processes import watching
 except KeyboardInterrupt:
     sys.stderr.write("profile-model: interrupted\n")
     raise SystemExit(130) from None
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _work() -> None:
-    from profiler.cli import main as run
+    from profiler.cli.main import main as run
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from profiler.foreign_text import sentence
-from profiler.records import Doubt, Input, Trace
+from profiler.records.foreign_text import sentence
+from profiler.records.trace import Doubt, Input, Trace
 
 
 class ProfileError(Exception):

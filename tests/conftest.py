@@ -8,9 +8,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from profiler import conventions, describe, layer_tables, model_tables, parameters
-from profiler.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
+from profiler.answers.layers import table as layer_tables
+from profiler.answers.models import table as model_tables
+from profiler.counters import conventions
+from profiler.figures import describe, parameters
 from profiler.ops import registry
+from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from profiler.cli import main
+from profiler.cli.main import main
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:

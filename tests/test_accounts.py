@@ -11,13 +11,15 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from profiler import Profile, conventions, profile
-from profiler.accounts import Account, account
-from profiler.conventions import Charge, Replica, fvcore
-from profiler.conventions.rules import OperatorRule
-from profiler.crosscheck import CrossCheck
+from profiler import Profile, profile
+from profiler.answers.cross_check.accounts import Account, account
+from profiler.answers.cross_check.compute import CrossCheck
+from profiler.counters import conventions
+from profiler.counters.conventions import Charge, Replica
+from profiler.counters.replay.rules import OperatorRule
+from profiler.counters.running.reading import Reading
+from profiler.counters.tools import fvcore
 from profiler.ops import Cost, formula
-from profiler.peers.reading import Reading
 from profiler.render import FORMATS, renderer
 from tests.strategies import trees
 

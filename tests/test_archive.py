@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, archive, errors, profile
-from profiler.records import (
+from profiler import Profile, errors, profile
+from profiler.records import archive
+from profiler.records.trace import (
     SCHEMA,
     Besides,
     Call,

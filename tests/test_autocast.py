@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from profiler import profile, records
-from profiler.trace.autocast import POLICIES, autocast_on_meta
+from profiler import profile
+from profiler.engine.meta.autocast import POLICIES, autocast_on_meta
+from profiler.records import trace as records
 from tests.benchmarks.allocations import plain_kernels
 
 # Kernels for one library: a meta tensor never meets them.

@@ -357,6 +357,6 @@ def test_a_model_that_fails_is_an_error(capsys: pytest.CaptureFixture[str], save
 )
 def test_annotations_are_escaped(title: str, message: str, written: str) -> None:
     """As `packages/core/src/command.ts` of actions/toolkit does."""
-    from profiler.render.github import annotation
+    from profiler.render.formats.github import annotation
 
     assert annotation("error", message, title) == written

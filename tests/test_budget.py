@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import CheckFailed, Profile, ProfileError, errors, memory, profile
-from profiler.budget import FIGURES, BudgetCheck, Checked, limit, parts, verdicts
-from profiler.render import FORMATS, markdown, numbers, renderer
-from profiler.tables import Unit
+from profiler import CheckFailed, Profile, ProfileError, errors, profile
+from profiler.answers.check.compute import FIGURES, BudgetCheck, Checked, limit, parts, verdicts
+from profiler.figures import memory
+from profiler.render import FORMATS, numbers, renderer
+from profiler.render.formats import markdown
+from profiler.render.tables import Unit
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 IN, HIDDEN, OUT, ROWS = 64, 256, 32, 16

@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from profiler.cli import main
+from profiler.cli.main import main
 
 CI = Path(__file__).parent.parent / "examples" / "ci"
 MODEL = "from torch import nn\n\ndef net(width=4):\n    return nn.Linear(4, width)\n"

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from profiler import budget_file, budget_init, errors, inputs, writing
-from profiler.budget_file import Budgeted
-from profiler.cli import main
-from profiler.progress import shown
-from profiler.sources.spec import Feed
+from profiler import errors
+from profiler.answers.check import file as budget_file
+from profiler.answers.check import init as budget_init
+from profiler.answers.check.file import Budgeted
+from profiler.cli.main import main
+from profiler.cli.progress import shown
+from profiler.records import inputs
+from profiler.records.files import writing
+from profiler.records.spec import Feed
 from tests.test_imports import COMMAND, loaded
 
 MODEL = """
@@ -175,7 +179,7 @@ def test_what_is_refused(capsys: pytest.CaptureFixture[str], argv: tuple[str, ..
 
 
 def test_a_malformed_limit_costs_no_model() -> None:
-    assert loaded("from profiler.cli import main\nassert main() == 2", "resnet34", "--max-size", "80") == set()
+    assert loaded("from profiler.cli.main import main\nassert main() == 2", "resnet34", "--max-size", "80") == set()
 
 
 # A file ---------------------------------------------------------------------------------------------------------------

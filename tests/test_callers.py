@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.functional import softmax as named_softmax
 
 from profiler import profile
-from profiler.conventions.events import needed_calls, operators, running_modules, traced_operators
-from profiler.records import KEPT, METHOD, Caller, Trace
+from profiler.counters.replay.events import needed_calls, operators, running_modules, traced_operators
+from profiler.records.trace import KEPT, METHOD, Caller, Trace
 
 X = (4, 4)
 F_ = "torch.nn.functional"

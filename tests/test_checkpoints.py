@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from profiler import Profile, compare, diff, errors, profile
-from profiler.records import NOT_RUN, Module, Tensor
+from profiler.records.trace import NOT_RUN, Module, Tensor
 from profiler.render import FORMATS
 from tests.checkpoints import writers
 from tests.checkpoints.writers import gguf

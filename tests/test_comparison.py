@@ -19,12 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, ProfileError, compare, foreign_text, metrics, profile
-from profiler.comparison import Comparison
-from profiler.model_tables import MODEL_COLUMNS, model_table
-from profiler.progress import shown
+from profiler import Profile, ProfileError, compare, profile
+from profiler.answers.models import metrics
+from profiler.answers.models.compute import Comparison
+from profiler.answers.models.table import MODEL_COLUMNS, model_table
+from profiler.cli.progress import shown
+from profiler.records import foreign_text
 from profiler.render import FORMATS, renderer
-from profiler.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Row, Table, Unit
 from tests.shell import rows, run
 
 MODEL = """

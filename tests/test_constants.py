@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from profiler import Profile, profile
-from profiler.trace.constants import LARGEST
+from profiler.engine.meta.constants import LARGEST
 
 
 class Model(nn.Module):

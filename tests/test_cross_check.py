@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import Profile, conventions, cross_check, errors, peers, profile
-from profiler.cli import main
-from profiler.conventions import fvcore
-from profiler.conventions.rules import OperatorRule
-from profiler.which import Number, candidates, number, search
+from profiler import Profile, cross_check, errors, profile
+from profiler.answers.which.compute import Number, candidates, number, search
+from profiler.cli.main import main
+from profiler.counters import conventions, peers
+from profiler.counters.replay.rules import OperatorRule
+from profiler.counters.tools import fvcore
 from tests.shell import run
 
 SIDE = 16
@@ -251,8 +252,8 @@ def test_which_says_that_nothing_fits(capsys: pytest.CaptureFixture[str], net: s
 
 
 def test_the_nearest_come_first(net: str) -> None:
-    from profiler.inputs import TensorSpec
-    from profiler.sources.spec import Feed
+    from profiler.records.inputs import TensorSpec
+    from profiler.records.spec import Feed
 
     figures = candidates(net, Feed((TensorSpec((1, 3, SIDE, SIDE)),)))
     found = search("net", Number("1", number("1").least, number("1").most), figures).found

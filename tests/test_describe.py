@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from profiler.describe import describe, render_formula, shape_of
+from profiler.figures.describe import describe, render_formula, shape_of
+from profiler.figures.parameters import count, plus
 from profiler.ops.cost import Count, product
-from profiler.parameters import count, plus
-from profiler.records import Module, Tensor, Value, Weight
+from profiler.records.trace import Module, Tensor, Value, Weight
 
 
 def record(layer: nn.Module) -> Module:

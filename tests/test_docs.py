@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.cli import main
+from profiler.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

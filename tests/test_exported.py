@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, ProfileError, conventions, diff, errors, profile
+from profiler import Profile, ProfileError, diff, errors, profile
+from profiler.counters import conventions
 from profiler.sources.exported import archive
 from profiler.sources.exported.sizes import Unsolved, evaluated
 from tests import exporting
@@ -73,8 +74,8 @@ def test_settings_are_those_that_operators_tell(name: str) -> None:
 
 
 def test_settings_make_descriptions_and_formulas() -> None:
-    from profiler.describe import describe
-    from profiler.parameters import count
+    from profiler.figures.describe import describe
+    from profiler.figures.parameters import count
 
     layer = exporting.exported("resnet34")["layer2.0.conv1"]
     assert describe(layer.module) == "Conv2d 64→128 3×3 /2"
@@ -83,7 +84,7 @@ def test_settings_make_descriptions_and_formulas() -> None:
 
 
 def test_settings_that_are_not_recorded_are_no_disagreement() -> None:
-    from profiler.parameters import count
+    from profiler.figures.parameters import count
 
     attention = exporting.exported("encoder")["layers.0.self_attn"]
     counted = count(attention.module, attention.weights)

@@ -12,8 +12,19 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from profiler import profile
-from profiler.fits import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, Expected, Given, _differences, fit, fit_trace
-from profiler.records import Packing, Tensor
+from profiler.answers.match.compute import (
+    DTYPE,
+    MISSING,
+    SHAPE,
+    TIED,
+    UNEXPECTED,
+    Expected,
+    Given,
+    _differences,
+    fit,
+    fit_trace,
+)
+from profiler.records.trace import Packing, Tensor
 from profiler.render import FORMATS
 from tests.shell import run
 

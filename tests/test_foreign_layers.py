@@ -15,7 +15,7 @@ from torch import nn
 
 from profiler import Profile, profile
 from profiler.ops import registry
-from profiler.records import Packing, Weight
+from profiler.records.trace import Packing, Weight
 
 IN, OUT, GROUP = 64, 32, 16
 GROUPS = IN // GROUP

@@ -14,15 +14,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiler import Profile, ProfileError, archive, generation, memory, profile
-from profiler.llm.attention import attention_macs
-from profiler.llm.cached import by_kind, parts
-from profiler.llm.generation import Generation
-from profiler.profiling import profile_spec
+from profiler import Profile, ProfileError, generation, profile
+from profiler.answers.generate.attention import attention_macs
+from profiler.answers.generate.cached import by_kind, parts
+from profiler.answers.generate.generation import Generation
+from profiler.api import profile_spec
+from profiler.engine.record.cache import held
+from profiler.engine.run.phases import Phases
+from profiler.figures import memory
+from profiler.records import archive
+from profiler.records.spec import Feed
 from profiler.sources import load
-from profiler.sources.spec import Feed
-from profiler.trace.cache import held
-from profiler.trace.phases import Phases
 from tests.shell import rows, run
 
 transformers = pytest.importorskip("transformers")

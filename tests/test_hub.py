@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from profiler import checkpoints, profile
-from profiler.checkpoints import hub
-from profiler.cli import main
+from profiler import profile
+from profiler.cli.main import main
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints import hub
 from tests import hub as fake
 from tests.checkpoints.writers import safetensors, sharded, whole
 

@@ -13,9 +13,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, cross_check, errors, profile, sources
-from profiler.inputs import TensorSpec
-from profiler.sources.spec import Feed
-from profiler.trace import Subject, trace
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed
 from tests.benchmarks.allocations import peak_bytes, record
 from tests.shell import run
 

@@ -23,7 +23,7 @@ def loaded(code: str, *argv: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-COMMAND = "from profiler.cli import main\nassert main() == 0"
+COMMAND = "from profiler.cli.main import main\nassert main() == 0"
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -69,7 +69,7 @@ def test_the_tests_above_can_fail() -> None:
 
 def test_a_refusal_costs_no_model() -> None:
     """Options are checked before anything heavy is loaded."""
-    code = "from profiler.cli import main\nassert main() == 2"
+    code = "from profiler.cli.main import main\nassert main() == 2"
     assert loaded(code, "resnet34", "--format", "xlsx") == set()
     assert loaded(code, "resnet34", "--input", "1,3") == set()
     assert loaded(code, "resnet34", "--scan", "batch=0") == set()

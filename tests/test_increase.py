@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler import errors
-from profiler.increase import Limits, growths, limits
+from profiler.records.increase import Limits, growths, limits
 from profiler.render import numbers
 
 FIGURES = ("params", "macs", "peak")

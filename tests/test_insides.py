@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from profiler import profile
-from profiler.memory import peak_bytes
+from profiler.figures.memory import peak_bytes
 from tests.benchmarks.allocations import peak_bytes as real_peak
 from tests.benchmarks.allocations import record
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from profiler.conditions import AS_IT_IS, Conditions, Training
+from profiler.records.conditions import AS_IT_IS, Conditions, Training
 from tests.test_meta_and_real import both, live, signatures
 
 Function: TypeAlias = Callable[[Tensor], Tensor]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import CheckFailed, ProfileError, largest_batch, profile
-from profiler.inputs import parse
+from profiler.answers.common.varying import Varying, dimensions
+from profiler.records.inputs import parse
 from profiler.render import FORMATS, renderer
-from profiler.varying import Varying, dimensions
 from tests import snapshots
 from tests.benchmarks.allocations import peak_bytes, record
 from tests.shell import run

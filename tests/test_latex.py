@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, compare, diff, profile
-from profiler.render import latex
+from profiler.render.formats import latex
+from profiler.render.tables import Column, Row, Table, Unit, View
 from profiler.render.tex import escaped
-from profiler.tables import Column, Row, Table, Unit, View
 from tests.test_comparison import HOSTILE
 from tests.test_docs import ROOT, rewritten
 

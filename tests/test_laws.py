@@ -15,9 +15,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, profile
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
 from profiler.ops import cost
 from profiler.ops.cost import Cost
-from profiler.trace import Subject, trace
 from tests.strategies import trees
 
 a_thousand = settings(max_examples=1000)

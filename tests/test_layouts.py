@@ -1,6 +1,6 @@
 """Layouts of quantised files: what each family keeps for one layer, as products, and the weights that it stands for.
 
-Shapes are those of the formats' own descriptions, which the files of `profiler.packing` cite.
+Shapes are those of the formats' own descriptions, which the files of `profiler.records.packing` cite.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler import Profile, profile
-from profiler.cli import main
-from profiler.packing import Told, read
-from profiler.packing.told import Grouping, told
-from profiler.records import Tensor
+from profiler.cli.main import main
+from profiler.records.packing import Told, read
+from profiler.records.packing.told import Grouping, told
+from profiler.records.trace import Tensor
 from tests.checkpoints.writers import whole
 
 OUT, IN = 96, 512

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import Profile, ProfileError, largest_batch, memory, profile, scan
-from profiler.memory import INSIDE
+from profiler import Profile, ProfileError, largest_batch, profile, scan
+from profiler.figures import memory
+from profiler.figures.memory import INSIDE
 from tests.shell import run
 
 F32 = 4  # bytes

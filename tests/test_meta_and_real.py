@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from profiler import Profile, ProfileError, profile
-from profiler.conditions import AS_IT_IS, Conditions, Training
-from profiler.memory import live_bytes
-from profiler.records import Signature
-from profiler.trace import Subject, trace
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.figures.memory import live_bytes
+from profiler.records.conditions import AS_IT_IS, Conditions, Training
+from profiler.records.trace import Signature
 
 _DEVICES = ("cpu", "meta")  # the one value that may differ
 # Numbers become tensors by the one on a CPU and by the other elsewhere.

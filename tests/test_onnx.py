@@ -103,7 +103,7 @@ def test_the_new_exporter_keeps_classes(name: str) -> None:
 
 
 def test_layers_of_known_classes_have_the_settings_that_their_operators_tell() -> None:
-    from profiler.describe import describe
+    from profiler.figures.describe import describe
 
     found = exporting.onnx("decoder", True)
     assert describe(found["blocks.0.mlp.0"].module) == "Linear 16→64"
@@ -487,7 +487,7 @@ def test_what_can_be_asked_of_a_model_can_be_asked_of_a_file(
 
 
 def test_no_torch_is_loaded(small: str) -> None:
-    code = f"import sys; from profiler.cli import main; main([{small!r}]); print('torch' in sys.modules)"
+    code = f"import sys; from profiler.cli.main import main; main([{small!r}]); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, errors, profile
-from profiler.conditions import OPTIMIZERS
-from profiler.records import UPDATE, Trace
-from profiler.trace.optimizers import optimizer
+from profiler.engine.run.optimizers import optimizer
+from profiler.records.conditions import OPTIMIZERS
+from profiler.records.trace import UPDATE, Trace
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "linear": (lambda: nn.Linear(7, 5), "3x7"),

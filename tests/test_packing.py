@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.packing import packings
-from profiler.records import Packing, Tensor
+from profiler.records.packing import packings
+from profiler.records.trace import Packing, Tensor
 
 IN, OUT, GROUP = 256, 96, 128
 

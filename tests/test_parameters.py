@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from profiler.parameters import NONE, Counted, SettingError, Settings, count, plus, walker
-from profiler.records import Module, Tensor, Value, Weight
+from profiler.figures.parameters import NONE, Counted, SettingError, Settings, count, plus, walker
+from profiler.records.trace import Module, Tensor, Value, Weight
 
 PLAIN = (int, float, bool, str, type(None))
 

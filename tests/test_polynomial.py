@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.polynomial import HIGHEST, Polynomial, through
+from profiler.records.polynomial import HIGHEST, Polynomial, through
 
 COEFFICIENTS = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=HIGHEST + 1)
 POINTS = st.lists(st.integers(0, 10**5), min_size=HIGHEST + 3, max_size=12, unique=True)

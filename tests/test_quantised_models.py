@@ -20,10 +20,10 @@ from torch.ao import quantization as ao
 from torch.ao.quantization import quantize_fx
 
 from profiler import Profile, ProfileError, profile
-from profiler.accounts import account
-from profiler.parameters import count
-from profiler.peers.reading import Reading
-from profiler.records import Packing, Weight
+from profiler.answers.cross_check.accounts import account
+from profiler.counters.running.reading import Reading
+from profiler.figures.parameters import count
+from profiler.records.trace import Packing, Weight
 from tests.shell import run
 
 ENGINE = "x86" if "x86" in torch.backends.quantized.supported_engines else "qnnpack"

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from profiler import profile
-from profiler.memory import peak_bytes
-from profiler.trace.walk import leaves
-from profiler.training import trained
+from profiler.engine.held.walk import leaves
+from profiler.figures.memory import peak_bytes
+from profiler.figures.training import trained
 from tests.benchmarks.allocations import peak_bytes as real_peak
 from tests.benchmarks.allocations import record
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, compare, diff, profile
-from profiler.layer_tables import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
-from profiler.render import FORMATS, markdown, numbers, renderer, text
-from profiler.tables import Unit, View
+from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
+from profiler.render import FORMATS, numbers, renderer
+from profiler.render.formats import markdown, text
+from profiler.render.tables import Unit, View
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile, scan
+from profiler.answers.scan.compute import FIGURES, read
 from profiler.render import FORMATS, renderer
-from profiler.scans import FIGURES, read
 from tests import snapshots
 from tests.shell import rows, run
 

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.trace.insides import inside_bytes, on_meta_alone, taken_apart
-from profiler.trace.layouts import layout_of
-from profiler.trace.operators import Manner, manner
-from profiler.trace.shapes import SHAPES
+from profiler.engine.held.layouts import layout_of
+from profiler.engine.meta.operators import Manner, manner
+from profiler.engine.meta.shapes import SHAPES
+from profiler.engine.record.insides import inside_bytes, on_meta_alone, taken_apart
 
 _aten = torch.ops.aten
 sizes = st.integers(1, 9)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.toml_lines import Path, lines
+from profiler.records.files.toml_lines import Path, lines
 
 # Each key's value is the line that it stands on, and so is each element that is a number.
 FILES = {

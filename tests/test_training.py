@@ -19,9 +19,9 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop
 
 from profiler import ProfileError, errors, profile
-from profiler.memory import live_bytes, peak_bytes
+from profiler.figures.memory import live_bytes, peak_bytes
 from profiler.ops import cost
-from profiler.records import BACKWARD, FORWARD, RECOMPUTE, Trace
+from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, Trace
 from tests.strategies import trees
 from tests.test_laws import _same, _state
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler import units
+from profiler.records import units
 
 COUNTS = {
     "0": 0,

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile
-from profiler.quantised import overview
-from profiler.quantised_tables import folded
+from profiler.answers.weights.compute import overview
+from profiler.answers.weights.table import folded
+from profiler.records.schemes import SCHEMES
 from profiler.render import FORMATS, renderer
-from profiler.schemes import SCHEMES
 from tests import snapshots
 from tests.shell import run
 

@@ -10,7 +10,7 @@ from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NO_TRAFFIC, NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 # What one element costs, by the definition in torch.nn's documentation (which is the argument's order, too).
 PER_ELEMENT = {

@@ -13,7 +13,7 @@ from profiler.ops.cost import Cost, product
 from profiler.ops.elements import first
 from profiler.ops.norm import layer_norm_cost
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def attention_cost(

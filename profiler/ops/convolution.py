@@ -9,7 +9,7 @@ from __future__ import annotations
 from profiler.ops.cost import NOTHING, Cost, Count
 from profiler.ops.elements import bias_cost, mac, summed
 from profiler.ops.registry import formula
-from profiler.records import Tensor
+from profiler.records.trace import Tensor
 
 # The textbook's names of the sizes of an image and of a kernel, by rank.
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}

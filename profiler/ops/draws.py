@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from profiler.ops.cost import Cost
 from profiler.ops.registry import formula, free
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 _FROM_PARAMETERS = """
     bernoulli multinomial poisson binomial _standard_gamma _philox_normal _philox_uniform normal_functional

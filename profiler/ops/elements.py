@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from profiler.ops.cost import NOTHING, Cost, Count, product
 from profiler.ops.registry import Uncovered
-from profiler.records import Tensor, tensors
+from profiler.records.trace import Tensor, tensors
 
 
 def in_dtype(unit: Cost, like: Tensor) -> Cost:

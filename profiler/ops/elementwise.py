@@ -10,7 +10,7 @@ from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each, first
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 ADD, MUL, DIV = Cost(adds=1), Cost(muls=1), Cost(divs=1)
 SPECIAL, COMPARE = Cost(specials=1), Cost(comparisons=1)

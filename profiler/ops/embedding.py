@@ -7,7 +7,7 @@ from dataclasses import replace
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import first, from_gradient
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 SUM, MEAN, MAX = range(3)
 

@@ -11,7 +11,7 @@ from math import log2, prod
 
 from profiler.ops.cost import Cost
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def _transform(lengths: list[int], times: int, out: Tensor, real: bool, scaled: bool) -> Cost:

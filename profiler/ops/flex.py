@@ -7,7 +7,7 @@ from math import prod
 from profiler.ops.activation import softmax_cost
 from profiler.ops.cost import Cost, product
 from profiler.ops.registry import Uncovered, cost, formula
-from profiler.records import Signature, Tensor, Value
+from profiler.records.trace import Signature, Tensor, Value
 
 
 @formula("higher_order.flex_attention")

@@ -15,7 +15,7 @@ from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import first, in_dtype
 from profiler.ops.registry import Uncovered, formula, free
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def in_field(cost: Cost, like: Tensor) -> Cost:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import from_gradient
 from profiler.ops.registry import Uncovered, formula, formula_of
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 NONE, MEAN, SUM = range(3)
 

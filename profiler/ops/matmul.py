@@ -10,7 +10,7 @@ from math import prod
 from profiler.ops.cost import Cost
 from profiler.ops.elements import bias_cost, each, mac
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor
+from profiler.records.trace import Tensor
 
 
 @formula("aten.mm")

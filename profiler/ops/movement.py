@@ -12,7 +12,7 @@ from math import prod
 from profiler.ops.cost import NO_TRAFFIC, NOTHING, Cost
 from profiler.ops.elements import each
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value, tensors
+from profiler.records.trace import Tensor, Value, tensors
 
 
 @formula("aten.to", "aten.type_as")

@@ -7,7 +7,7 @@ from math import prod
 from profiler.ops.cost import Cost
 from profiler.ops.elements import mac
 from profiler.ops.registry import of_nested
-from profiler.records import Tensor
+from profiler.records.trace import Tensor
 
 
 @of_nested("aten.matmul")

@@ -12,7 +12,7 @@ from math import prod
 from profiler.ops.complex_numbers import COMPLEX
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def statistics_cost(rows: int, length: int) -> Cost:

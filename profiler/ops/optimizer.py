@@ -11,7 +11,7 @@ from typing import Any
 from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each
 from profiler.ops.registry import formula, formula_of
-from profiler.records import Tensor, Value, tensors
+from profiler.records.trace import Tensor, Value, tensors
 
 Tensors = tuple[Tensor, ...]
 

@@ -11,7 +11,7 @@ from profiler.ops.cost import Cost
 from profiler.ops.elements import first, from_gradient
 from profiler.ops.lattice import adaptive_taps, window_taps
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 Setting = int | tuple[int, ...]  # one number for every axis, or a number for each
 

@@ -8,7 +8,7 @@ from profiler.ops.elements import each
 from profiler.ops.fft import fft_c2c, fft_c2r, fft_r2c
 from profiler.ops.registry import formula, formula_of, free
 from profiler.ops.spectral import svd
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 # Those that have an aten operator's name and arguments, and so its formula.
 _SAME = """

@@ -24,7 +24,7 @@ from profiler.ops.elements import mac, rows_of
 from profiler.ops.norm import layer_norm_cost
 from profiler.ops.recurrent import CELL, recurrent_cell, recurrent_layers
 from profiler.ops.registry import Uncovered, formula, formula_of, free
-from profiler.records import Tensor, Value, tensors
+from profiler.records.trace import Tensor, Value, tensors
 
 QUANTISE = Cost(muls=1, adds=1, comparisons=2)
 DEQUANTISE = Cost(adds=1, muls=1)

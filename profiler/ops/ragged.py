@@ -18,7 +18,7 @@ from profiler.ops.cost import Cost, product
 from profiler.ops.elements import first
 from profiler.ops.lattice import clamped_floor_sum
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 UNBOUNDED = (None, -1)
 

@@ -11,7 +11,7 @@ from math import prod
 from profiler.ops.cost import NOTHING, Cost, Count, product
 from profiler.ops.elements import summed
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 # A step of one hidden unit behind the matrix products; each gate is a sum of an input part and a hidden part.
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}

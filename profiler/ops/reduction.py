@@ -11,7 +11,7 @@ from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each, first, rows_of
 from profiler.ops.norm import statistics_cost, vector_norm_cost
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value, tensors
+from profiler.records.trace import Tensor, Value, tensors
 
 # What it costs to take one more element in.
 FOLDS = (

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from profiler.ops.cost import Cost, weighted_sum
-from profiler.records import NESTED, Signature, Tensor, tensors
+from profiler.records.trace import NESTED, Signature, Tensor, tensors
 
 Formula = Callable[..., Cost]
 F = TypeVar("F", bound=Formula)

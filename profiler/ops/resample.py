@@ -12,7 +12,7 @@ from profiler.ops.cost import Cost
 from profiler.ops.elements import each, from_gradient, mac
 from profiler.ops.lattice import clamped_floor_sum
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def _blend(taps: int) -> Cost:

@@ -10,7 +10,7 @@ from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import first, mac, rows_of
 from profiler.ops.quantized import BIAS, DEQUANTISE, QUANTISE, RANGE
 from profiler.ops.registry import Uncovered, formula, formula_of, free
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 _HALVES = ("float4_e2m1fn_x2",)  # dtypes of which one element holds two numbers
 

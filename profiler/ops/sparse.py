@@ -12,7 +12,7 @@ from math import prod
 from profiler.ops.cost import Cost
 from profiler.ops.elements import bias_cost, each, mac
 from profiler.ops.registry import Uncovered, of_sparse
-from profiler.records import Tensor
+from profiler.records.trace import Tensor
 
 
 def _product(sparse: Tensor, columns: int) -> Cost:

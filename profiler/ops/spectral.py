@@ -11,7 +11,7 @@ from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import each, mac
 from profiler.ops.linalg import batch, columns_of, householder_qr, in_field, reflected, substitution
 from profiler.ops.registry import formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def _half_each(operations: int) -> Cost:

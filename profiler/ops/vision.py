@@ -8,7 +8,7 @@ from profiler.ops.convolution import convolution_macs
 from profiler.ops.cost import Cost
 from profiler.ops.elements import first, summed
 from profiler.ops.registry import Uncovered, formula
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 BILINEAR = Cost(muls=4, adds=3)  # four neighbours with their weights
 

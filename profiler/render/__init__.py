@@ -20,7 +20,7 @@ def renderer(name: str) -> Any:
     """The module that writes a format."""
     if name not in FORMATS:
         raise errors.NoSuchFormat(name, FORMATS)
-    return import_module(f"profiler.render.{name}")
+    return import_module(f"profiler.render.formats.{name}")
 
 
 def format_of(path: str) -> str:

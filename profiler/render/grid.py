@@ -9,19 +9,19 @@ from typing import Any, TypeAlias
 from tabulate import tabulate
 from wcwidth import wcswidth
 
-from profiler.account_tables import account_tables
-from profiler.accounts import Account
-from profiler.answers import Answer
-from profiler.budget import BudgetCheck
-from profiler.budget_tables import budget_table
-from profiler.comparison import Comparison
-from profiler.diff_tables import diff_tables
-from profiler.differences import Diff
-from profiler.layer_tables import layer_table
-from profiler.model_tables import model_table
-from profiler.profiles import Profile
+from profiler.answers.check.compute import BudgetCheck
+from profiler.answers.check.table import budget_table
+from profiler.answers.cross_check.accounts import Account
+from profiler.answers.cross_check.table import account_tables
+from profiler.answers.diff.compute import Diff
+from profiler.answers.diff.table import diff_tables
+from profiler.answers.layers.table import layer_table
+from profiler.answers.models.compute import Comparison
+from profiler.answers.models.table import model_table
+from profiler.figures.profile import Profile
 from profiler.render import numbers
-from profiler.tables import Column, Table, Unit, View
+from profiler.render.answer import Answer
+from profiler.render.tables import Column, Table, Unit, View
 
 Layers: TypeAlias = Callable[[Profile, "View | None"], str]
 Accounts: TypeAlias = Callable[..., str]

@@ -7,9 +7,9 @@ from decimal import Decimal
 from math import floor, log10
 from typing import Any
 
-from profiler import foreign_text
-from profiler.records import Tensor
-from profiler.tables import Unit
+from profiler.records import foreign_text
+from profiler.records.trace import Tensor
+from profiler.render.tables import Unit
 
 MB = 1024 * 1024
 UNKNOWN = "?"

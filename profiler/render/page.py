@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profiler.render import grid, numbers
+from profiler.render.tables import Table, Unit
 from profiler.render.tex import ems
-from profiler.tables import Table, Unit
 
 INDENT = 0.8  # em, for each level of the tree
 SEPARATION = 4  # pt on either side of a column, but for the outer edges

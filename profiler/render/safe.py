@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from profiler.foreign_text import shown
-from profiler.tables import Table
+from profiler.records.foreign_text import shown
+from profiler.render.tables import Table
 
 
 def safe(table: Table) -> Table:

@@ -13,12 +13,13 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from profiler import checkpoints, errors
-from profiler.records import Trace
-from profiler.sources.spec import Feed, Published, Spec, parse
+from profiler import errors
+from profiler.records.spec import Feed, Published, Spec, parse
+from profiler.records.trace import Trace
+from profiler.sources import checkpoints
 
 if TYPE_CHECKING:
-    from profiler.trace import Subject
+    from profiler.engine.run.subject import Subject
 
 __all__ = [
     "Feed",
@@ -33,18 +34,19 @@ __all__ = [
     "subject_of",
 ]
 
+_CHECKPOINT = "checkpoints.source"
 ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
 _TRANSFORMERS = "hf"  # the prefix of those that --seq and --trust-remote-code are about
 # Sources of architectures, whose weights are not there; by their prefix.
 PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, _TRANSFORMERS: "huggingface"}
 # Kinds of files, by how their names end.
 _OF_FILES: Mapping[str, str] = {
-    **dict.fromkeys(checkpoints.SUFFIXES, "checkpoint"),
-    checkpoints.INDEX: "checkpoint",  # which ends in .json too
+    **dict.fromkeys(checkpoints.SUFFIXES, _CHECKPOINT),
+    checkpoints.INDEX: _CHECKPOINT,  # which ends in .json too
     ".json": "saved",
     ".json.gz": "saved",
     ".pt2": "exported",
-    ".onnx": "onnx",
+    ".onnx": "onnx.source",
 }
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
@@ -63,7 +65,7 @@ def load(text: str, feed: Feed | None = None) -> Subject | Trace:
 
 
 def _not_run(subject: Subject) -> Trace:
-    from profiler.trace.unrun import not_run
+    from profiler.engine.run.unrun import not_run
 
     return not_run(subject.model, subject.name, subject.source, subject.notes)
 
@@ -76,7 +78,7 @@ def _loaded(text: str, feed: Feed) -> Subject | Trace:
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix == _TRANSFORMERS and _is_weights_alone(spec):
-        return _source("checkpoint").load(replace(spec, text=f"{spec.text}/"), feed)  # type: ignore[no-any-return]
+        return _source(_CHECKPOINT).load(replace(spec, text=f"{spec.text}/"), feed)  # type: ignore[no-any-return]
     if spec.prefix is not None:
         return _source(PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
     if spec.target.endswith(".py"):
@@ -100,7 +102,7 @@ def subject_of(model: Any, feed: Feed) -> Subject:
 def holds_weights_alone(text: str) -> bool:
     """Whether a spec names a checkpoint, which is read and cannot be run."""
     try:
-        return _of_file(parse(text)) == "checkpoint"
+        return _of_file(parse(text)) == _CHECKPOINT
     except errors.BadSpec:
         return False
 
@@ -140,12 +142,12 @@ def _of_file(spec: Spec) -> str | None:
     """By a name's end; what else is written as a path is a checkpoint, if it is there: models may be called like it."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
     if spec.prefix == _TRANSFORMERS:
-        return "checkpoint" if checkpoints.is_remote(spec.text) else None
+        return _CHECKPOINT if checkpoints.is_remote(spec.text) else None
     if spec.prefix is not None:
-        return None if kind == "checkpoint" else kind
+        return None if kind == _CHECKPOINT else kind
     is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)
     is_code = spec.target.endswith(".py")
-    return "checkpoint" if kind is None and is_path and not is_code and os.path.exists(spec.target) else kind
+    return _CHECKPOINT if kind is None and is_path and not is_code and os.path.exists(spec.target) else kind
 
 
 def _is_weights_alone(spec: Spec) -> bool:

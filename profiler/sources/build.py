@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.trace.constants import LARGEST
-from profiler.trace.guard import kept_random, seed, uncollected
-from profiler.trace.mode import LeanDispatchMode
-from profiler.trace.values import free_bytes
+from profiler.engine.guard import kept_random, seed, uncollected
+from profiler.engine.meta.constants import LARGEST
+from profiler.engine.meta.mode import LeanDispatchMode
+from profiler.engine.run.values import free_bytes
 
 _META = torch.device("meta")
 _aten = torch.ops.aten

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from profiler import errors
+from profiler.engine.run.subject import Subject
+from profiler.engine.run.unrun import holding, takes_nothing
+from profiler.records.spec import Feed
 from profiler.sources.arguments import spread
-from profiler.sources.spec import Feed
-from profiler.trace import Subject
-from profiler.trace.unrun import holding, takes_nothing
 
 SOURCE = "live"
 

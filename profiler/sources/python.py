@@ -14,12 +14,11 @@ from typing import Any
 from torch import nn
 
 from profiler import errors
+from profiler.engine.run.subject import Rebuilt, Subject
+from profiler.engine.run.unrun import holding, takes_nothing
+from profiler.records.spec import Feed, Spec
 from profiler.sources.arguments import spread
 from profiler.sources.build import as_model, build, build_real
-from profiler.sources.spec import Feed, Spec
-from profiler.trace import Subject
-from profiler.trace.subject import Rebuilt
-from profiler.trace.unrun import holding, takes_nothing
 
 PREFIX = "python"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from profiler import archive, errors
-from profiler.records import Trace
-from profiler.sources.spec import Feed, Spec
+from profiler import errors
+from profiler.records import archive
+from profiler.records.spec import Feed, Spec
+from profiler.records.trace import Trace
 
 
 def load(spec: Spec, feed: Feed) -> Trace:

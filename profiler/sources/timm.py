@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from profiler import errors
-from profiler.inputs import TensorSpec
+from profiler.engine.run.subject import Subject
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed, Spec
 from profiler.sources.build import as_model, build, build_real
-from profiler.sources.spec import Feed, Spec
-from profiler.trace import Subject
 
 PREFIX = "timm"
 _IMAGE = (3, 224, 224)

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.inputs import TensorSpec
+from profiler.engine.run.subject import Subject
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed, Published, Spec
 from profiler.sources.build import as_model, build, build_real
-from profiler.sources.spec import Feed, Published, Spec
-from profiler.trace import Subject
 
 PREFIX = "torchvision"
 _IMAGE = 224

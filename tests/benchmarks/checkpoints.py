@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from tabulate import tabulate
 
-from profiler import checkpoints
-from profiler.profiling import profile
+from profiler.api import profile
+from profiler.sources import checkpoints
 from tests.checkpoints import writers
 
 TIMES = 5

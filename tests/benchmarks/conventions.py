@@ -18,10 +18,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from profiler import Profile, conventions, errors, profile
-from profiler.accounts import account
-from profiler.conventions import Replica
-from profiler.peers.reading import Reading
+from profiler import Profile, errors, profile
+from profiler.answers.cross_check.accounts import account
+from profiler.counters import conventions
+from profiler.counters.conventions import Replica
+from profiler.counters.running.reading import Reading
 from tests.benchmarks import readings
 from tests.benchmarks.progress import track
 from tests.benchmarks.readings import DEFAULT_FOLDER, MODELS

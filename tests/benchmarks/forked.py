@@ -1,6 +1,6 @@
 """Counters run one by one, each in a process that is forked from one which has imported the libraries.
 
-`profiler.peers.run` starts a fresh interpreter for each, which is seconds of imports; here it is none.
+`profiler.counters.running.run` starts a fresh interpreter for each, which is seconds of imports; here it is none.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from profiler import writing
-from profiler.peers.job import Job
-from profiler.peers.reading import Reading
-from profiler.peers.worker import read
-from profiler.sources.spec import Feed
+from profiler.counters.running.job import Job
+from profiler.counters.running.reading import Reading
+from profiler.counters.running.worker import read
+from profiler.records.files import writing
+from profiler.records.spec import Feed
 from tests.benchmarks.small_models import SMALL
 
 _PAUSE_S = 0.02

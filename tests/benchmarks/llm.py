@@ -56,11 +56,11 @@ def _measured(layers: int, seq: int) -> dict[str, float]:
     warnings.simplefilter("ignore")
     from transformers.models.llama import modeling_llama  # noqa: F401  what building imports
 
-    from profiler.llm.phases import Phase
-    from profiler.profiles import Profile
+    from profiler.answers.generate.phases import Phase
+    from profiler.engine.run.phases import Phases
+    from profiler.figures.profile import Profile
+    from profiler.records.spec import Feed
     from profiler.sources import load
-    from profiler.sources.spec import Feed
-    from profiler.trace.phases import Phases
 
     gc.collect()
     gc.freeze()

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from profiler import Profile, memory, profile, sources
-from profiler.records import Storage, Trace
-from profiler.trace import Subject, trace
-from profiler.trace.feed import random_values
-from profiler.trace.walk import map_leaves
+from profiler import Profile, profile, sources
+from profiler.engine.held.walk import map_leaves
+from profiler.engine.record.feed import random_values
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.figures import memory
+from profiler.records.trace import Storage, Trace
 from tests.benchmarks.allocations import Recording, alive_at_peak, peak_bytes, plain_kernels, record, uncollected
 
 MOST_BYTES = 4 * 1024**3  # of weights and activations together, since models are run for real

@@ -10,12 +10,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiler import Profile, memory, profile
-from profiler.conditions import conditions
-from profiler.inputs import parse
-from profiler.trace import Subject, trace
-from profiler.trace.feed import placeholder, random_values
-from profiler.trace.walk import leaves
+from profiler import Profile, profile
+from profiler.engine.held.walk import leaves
+from profiler.engine.record.feed import placeholder, random_values
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.figures import memory
+from profiler.records.conditions import conditions
+from profiler.records.inputs import parse
 from tests.benchmarks.allocations import plain_kernels, record, uncollected
 from tests.benchmarks.memory_findings import Finding, Tracked, compared
 from tests.benchmarks.memory_training_models import TRAINING

@@ -26,8 +26,9 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from profiler import Profile, ProfileError
-from profiler.memory import peak_bytes
-from profiler.trace import Subject, trace
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.figures.memory import peak_bytes
 from tests.test_meta_and_real import signatures
 
 SAMPLES = 8  # of each operator

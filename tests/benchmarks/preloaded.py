@@ -4,7 +4,7 @@ from contextlib import suppress
 from importlib import import_module
 
 for _name in (
-    "torch", "torchvision", "timm", "profiler.trace", "tests.benchmarks.forked", "fvcore.nn", "thop", "ptflops",
+    "torch", "torchvision", "timm", "profiler.engine", "tests.benchmarks.forked", "fvcore.nn", "thop", "ptflops",
     "torchprofile", "calflops", "torchinfo", "torch.utils.flop_counter", "deepspeed.profiling.flops_profiler",
 ):  # fmt: skip
     with suppress(Exception):

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from profiler.peers import names, peer
-from profiler.peers.installed import missing
-from profiler.peers.reading import Reading
+from profiler.counters.peers import names, peer
+from profiler.counters.running.installed import missing
+from profiler.counters.running.reading import Reading
 from tests.benchmarks.convention_models import ARCHITECTURES
 from tests.benchmarks.forked import read_forked
 from tests.benchmarks.small_models import SMALL

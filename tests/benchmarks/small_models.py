@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import prune
 
-from profiler.inputs import TensorSpec, parse
+from profiler.records.inputs import TensorSpec, parse
 
 
 @dataclass(frozen=True, slots=True)

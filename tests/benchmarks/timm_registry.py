@@ -29,7 +29,7 @@ from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, profile
-from profiler.layers import Figures
+from profiler.figures.layers import Figures
 from tests.benchmarks.progress import track
 
 _SLOWEST = 20

@@ -32,7 +32,7 @@ class Tool:
 
 
 def _profiler() -> Count:
-    import profiler.trace  # noqa: F401  what `profile` imports when it is first called, as the others do at once
+    import profiler.engine  # noqa: F401  what `profile` imports when it is first called, as the others do at once
 
     return _profiler_importing()
 

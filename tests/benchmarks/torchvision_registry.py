@@ -22,8 +22,8 @@ from typing import Any, Protocol
 from torchvision.models import get_model_weights, list_models
 
 from profiler import Profile, ProfileError, profile
-from profiler.layers import Layer
-from profiler.records import tensors
+from profiler.figures.layers import Layer
+from profiler.records.trace import tensors
 from tests.benchmarks.progress import track
 
 

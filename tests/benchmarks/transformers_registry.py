@@ -25,8 +25,9 @@ from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, errors, sources
-from profiler.inputs import TensorSpec, written
-from profiler.trace import Subject, trace
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.records.inputs import TensorSpec, written
 from tests.benchmarks.progress import track
 
 _TIME_LIMIT_S, _MEMORY_BYTES = 180.0, 14 << 30

@@ -19,9 +19,12 @@ from torch.distributed.checkpoint.metadata import (
     TensorStorageMetadata,
 )
 
-from profiler import archive, checkpoints, errors, layers
-from profiler.checkpoints import naming
-from profiler.sources.checkpoint import as_trace
+from profiler import errors
+from profiler.figures import layers
+from profiler.records import archive
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints import naming
+from profiler.sources.checkpoints.source import as_trace
 from tests.checkpoints import writers
 
 KINDS = ("safetensors", "zip", "stream", "gguf", "index", "model", "npz", "distributed")

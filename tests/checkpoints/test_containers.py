@@ -21,8 +21,9 @@ import torch
 import torch.distributed.checkpoint as dcp
 from torch import nn
 
-from profiler import checkpoints, errors, profile
-from profiler.cli import main
+from profiler import errors, profile
+from profiler.cli.main import main
+from profiler.sources import checkpoints
 from tests.checkpoints.test_pickled import pickled_text, refused, zipped
 
 # Whole models ---------------------------------------------------------------------------------------------------------

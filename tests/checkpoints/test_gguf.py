@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy
 import pytest
 
-from profiler import checkpoints, errors
-from profiler.checkpoints.gguf import _BLOCKS, _PLAIN
-from profiler.records import Packing, Tensor
+from profiler import errors
+from profiler.records.trace import Packing, Tensor
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints.gguf import _BLOCKS, _PLAIN
 from tests.checkpoints.writers import ARRAY, STRING, UINT32, gguf, pair, text
 
 F32, F16, Q4_0, Q4_K, Q6_K = 0, 1, 2, 12, 14

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import checkpoints
-from profiler.checkpoints import naming
-from profiler.checkpoints.naming import Found
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints import naming
+from profiler.sources.checkpoints.naming import Found
 
 STATE = {"a.weight": torch.zeros(3, 4), "a.bias": torch.zeros(3)}
 PREFIXED = {f"module.{name}": value for name, value in STATE.items()}

@@ -20,8 +20,9 @@ import torch
 import torchvision
 from torch import nn
 
-from profiler import checkpoints, errors
-from profiler.checkpoints.contents import Contents
+from profiler import errors
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints.contents import Contents
 
 FORMS = {"zip": True, "stream": False}
 

@@ -12,8 +12,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from profiler import checkpoints, errors
-from profiler.records import Packing, Tensor
+from profiler import errors
+from profiler.records.trace import Packing, Tensor
+from profiler.sources import checkpoints
 from tests.checkpoints import writers
 from tests.checkpoints.writers import header, safetensors, whole
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from profiler import checkpoints, errors
-from profiler.checkpoints import values
-from profiler.non_finite import check_values
+from profiler import errors
+from profiler.answers.values.compute import check_values
+from profiler.sources import checkpoints
+from profiler.sources.checkpoints import values
 
 DTYPES = ("float64", "float32", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz",
           "float8_e5m2fnuz", "float8_e8m0fnu")  # fmt: skip

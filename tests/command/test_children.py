@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-SUPERVISED = [sys.executable, "-m", "profiler.supervising"]
+SUPERVISED = [sys.executable, "-m", "profiler.engine.processes.supervising"]
 # What a command is to its counters: it starts one, and waits.
 COMMAND = """
 import os, subprocess, sys
-subprocess.Popen([sys.executable, "-m", "profiler.supervising", str(os.getpid()), *sys.argv[1:]],
+subprocess.Popen([sys.executable, "-m", "profiler.engine.processes.supervising", str(os.getpid()), *sys.argv[1:]],
                  start_new_session=True).wait()
 """
 

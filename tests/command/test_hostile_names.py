@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from profiler import crosscheck, profile
-from profiler.peers import Reading
+from profiler import profile
+from profiler.answers.cross_check import compute as crosscheck
+from profiler.counters.peers import Reading
 from profiler.render import FORMATS
 from tests.shell import run
 

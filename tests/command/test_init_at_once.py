@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from profiler import budget_init, budget_run, writing
+from profiler.answers.check import init as budget_init
+from profiler.answers.check import run as budget_run
+from profiler.records.files import writing
 from tests.shell import run
 
 NET = "from torch import nn\ndef net(width=4): return nn.Linear(8, width)\n"

@@ -8,9 +8,9 @@ import pytest
 from torch import nn
 
 from profiler import Profile, profile
-from profiler.cli import main
+from profiler.cli.main import main
 from profiler.errors import ModelFailed
-from profiler.records import Input
+from profiler.records.trace import Input
 
 CODE = r"""
 import torch

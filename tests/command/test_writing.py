@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from profiler import errors, profile, writing
+from profiler import errors, profile
+from profiler.records.files import writing
 from tests.shell import run
 
 TEXT = b"the new report\n"

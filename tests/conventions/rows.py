@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from profiler import conventions, profile
-from profiler.conventions import Replica
-from profiler.inputs import parse
-from profiler.records import Trace
+from profiler import profile
+from profiler.counters import conventions
+from profiler.counters.conventions import Replica
+from profiler.records.inputs import parse
+from profiler.records.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,16 @@ from functools import cache
 import pytest
 import torch
 
-from profiler import peers, profile
-from profiler.accounts import account
-from profiler.peers.installed import missing
-from profiler.peers.job import Job
-from profiler.peers.reading import Reading
-from profiler.peers.worker import read
-from profiler.profiling import arguments
-from profiler.records import Trace
-from profiler.sources.spec import Feed
+from profiler import profile
+from profiler.answers.cross_check.accounts import account
+from profiler.api import arguments
+from profiler.counters import peers
+from profiler.counters.running.installed import missing
+from profiler.counters.running.job import Job
+from profiler.counters.running.reading import Reading
+from profiler.counters.running.worker import read
+from profiler.records.spec import Feed
+from profiler.records.trace import Trace
 from tests.conventions.foreign_styles import STYLES
 
 TOOLS = [tool for tool in peers.names() if missing(peers.peer(tool)) is None]

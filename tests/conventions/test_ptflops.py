@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from profiler import profile
-from profiler.inputs import parse
+from profiler.records.inputs import parse
 from tests.conventions.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
 
 QKV, OUT = 3 * 5 * 8 * 8, 5 * 8 * 8

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from profiler import Profile, conventions, profile
-from profiler.conventions import Replica
+from profiler import Profile, profile
+from profiler.counters import conventions
+from profiler.counters.conventions import Replica
 
 README = Path(__file__).parent.parent.parent / "README.md"
 UNITS = {"GMACs": (1e9, 3), "million parameters": (1e6, 2)}

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from profiler import conventions, profile
+from profiler import profile
+from profiler.counters import conventions
 from tests.conventions.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
 
 CONV = 2 * 8 * 8 * 4 * 3 * 3 * 3

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile
-from profiler.cli import main
+from profiler.cli.main import main
 
 PARAMS = (6 + 1) * 4 + (4 + 1) * 2
 

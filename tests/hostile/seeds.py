@@ -35,7 +35,8 @@ def _trace() -> bytes:
     import torch
     from torch import nn
 
-    from profiler import archive, profile
+    from profiler import profile
+    from profiler.records import archive
 
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2))
     return json.dumps(archive.to_json(profile(model, torch.rand(1, 3, 8, 8)).trace)).encode()

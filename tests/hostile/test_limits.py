@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from profiler import archive, errors, files, limits, toml_files, toml_lines
-from profiler.checkpoints.reading import shard
-from profiler.limits import ALL, LISTS, UNPACKED, Budget, FileTooCostly
-from profiler.records import Call, Caller, Module, ModuleCall, Signature, Storage, Tensor, Trace, Weight
+from profiler import errors
+from profiler.records import archive
+from profiler.records.files import limits, toml_files, toml_lines
+from profiler.records.files import reading as files
+from profiler.records.files.limits import ALL, LISTS, UNPACKED, Budget, FileTooCostly
+from profiler.records.trace import Call, Caller, Module, ModuleCall, Signature, Storage, Tensor, Trace, Weight
+from profiler.sources.checkpoints.reading import shard
 from profiler.sources.exported import constants
 from profiler.sources.exported.operators import resolve
 from profiler.sources.exported.sizes import Nonsense, evaluated

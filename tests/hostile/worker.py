@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from profiler.files import is_file
+from profiler.records.files.reading import is_file
 from tests.hostile.damage import damaged
 from tests.hostile.seeds import Seed, seed, written
 
@@ -61,7 +61,7 @@ def outcome(of: Seed, path: Path, below: Any) -> str:
 
     below: what is written past Python's own standard output.
     """
-    from profiler.cli import main
+    from profiler.cli.main import main
 
     before = path.read_bytes()
     out, err = io.StringIO(), io.StringIO()

@@ -13,7 +13,7 @@ from onnx import helper
 from torch import nn
 
 from profiler import Profile, profile
-from profiler.onnx import rules
+from profiler.sources.onnx import rules
 from tests.onnx.graphs import INT64, constant, counts, model, one_node, profiled, value, weight
 
 _MS = "com.microsoft."

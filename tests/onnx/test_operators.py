@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy
 import pytest
 
-from profiler.onnx import rules
+from profiler.sources.onnx import rules
 from tests.onnx.graphs import BOOL, FLOAT, INT64, UINT8, constant, counts, one_node, profiled, value, weight
 
 

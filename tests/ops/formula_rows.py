@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from profiler.records import Signature, Tensor, Value
+from profiler.records.trace import Signature, Tensor, Value
 
 
 @dataclass(frozen=True)

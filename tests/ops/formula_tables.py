@@ -11,7 +11,7 @@ from more_rows import COMPLEX, DRAWS, KERNELS, PIECES, REDUCTIONS, SEGMENTS, qua
 from quantized_rows import QUANTIZED, REFUSED_QUANTIZED
 from scaled_rows import PRIMITIVES, RAGGED, REFUSED_PRODUCTS, SCALED
 
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 MATMUL = [
     row("aten.mm.default", f(5, 7), f(7, 3), out=f(5, 3), macs=5 * 7 * 3),

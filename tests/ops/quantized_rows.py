@@ -6,7 +6,7 @@ the range of a tensor 2 comparisons an element.
 
 from formula_rows import Row, f, i, row
 
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def q(*shape: int, dtype: str = "quint8") -> Tensor:

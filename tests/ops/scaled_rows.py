@@ -4,7 +4,7 @@ from typing import Any
 
 from formula_rows import b, c, f, i, row
 
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 
 def e(*shape: int) -> Tensor:

@@ -23,7 +23,7 @@ from torch_recorder import (
 )
 
 from profiler.ops import cost
-from profiler.records import Tensor, Value
+from profiler.records.trace import Tensor, Value
 
 few = settings(max_examples=25, deadline=None)
 size = st.integers(1, 9)

@@ -9,7 +9,7 @@ from formula_tables import REFUSED, TABLES
 from profiler.ops import Cost, cost, is_known, registry
 from profiler.ops.cost import Count
 from profiler.ops.elementwise import ALIKE
-from profiler.records import Signature, tensors
+from profiler.records.trace import Signature, tensors
 
 ROWS = [pytest.param(row, id=f"{family}-{n}-{row}") for family, rows in TABLES.items() for n, row in enumerate(rows)]
 

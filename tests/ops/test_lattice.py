@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from profiler.ops import cost, is_known
 from profiler.ops.lattice import adaptive_taps, clamped_floor_sum, floor_sum, window_taps
 from profiler.ops.registry import formula_of
-from profiler.records import Signature, Tensor
+from profiler.records.trace import Signature, Tensor
 
 some = settings(max_examples=200, deadline=None)
 size, setting = st.integers(0, 40), st.integers(1, 9)

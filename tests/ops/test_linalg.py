@@ -21,7 +21,7 @@ from textbook import (
 )
 
 from profiler.ops import Cost, cost
-from profiler.records import Signature, Tensor
+from profiler.records.trace import Signature, Tensor
 
 KINDS = ("adds", "muls", "divs", "specials", "comparisons")
 SIZES = range(1, 9)

@@ -10,7 +10,7 @@ import torch
 import torchvision  # noqa: F401  (registers its operators)
 
 from profiler.ops import Cost, Uncovered, cost, formula, free, free_reason, is_known, registry
-from profiler.records import Signature, Tensor
+from profiler.records.trace import Signature, Tensor
 
 X = Tensor((3, 4), "float32")
 

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch_recorder import meta, recording, signatures, total
 
 from profiler.ops import cost
-from profiler.records import Signature, Tensor
+from profiler.records.trace import Signature, Tensor
 
 size = st.integers(1, 9)
 few = settings(max_examples=25, deadline=None)

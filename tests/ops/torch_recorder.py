@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from profiler.ops import Cost, cost, free_reason, is_known
-from profiler.records import Signature, Tensor
+from profiler.records.trace import Signature, Tensor
 
 
 class Recorder(TorchDispatchMode):

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from profiler import conventions
-from profiler.peers import Reading, peer
-from profiler.peers.job import Job
-from profiler.sources.spec import Feed
+from profiler.counters import conventions
+from profiler.counters.peers import Reading, peer
+from profiler.counters.running.job import Job
+from profiler.records.spec import Feed
 from tests.benchmarks import convention_models
 from tests.benchmarks import conventions as benchmark
 from tests.benchmarks.small_models import SMALL

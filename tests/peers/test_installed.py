@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from profiler import errors, peers
-from profiler.peers.installed import missing
-from profiler.peers.thop import read_thop
+from profiler import errors
+from profiler.counters import peers
+from profiler.counters.running.installed import missing
+from profiler.counters.running.thop import read_thop
 
 
 def test_every_file_is_a_counter_with_its_names():
@@ -30,8 +31,8 @@ def test_every_file_is_a_counter_with_its_names():
 def test_a_peer_is_imported_without_its_counter_and_without_torch():
     code = """
 import sys
-from profiler import peers
-from profiler.peers import installed, job, run, worker
+from profiler.counters import peers
+from profiler.counters.running import installed, job, run, worker
 counters = {peers.peer(name).MODULE for name in peers.names()} | {"torch"}
 for name in peers.names():
     installed.missing(peers.peer(name))

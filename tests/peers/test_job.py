@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from profiler import errors, profile
-from profiler.inputs import TensorSpec
-from profiler.peers.job import Job
-from profiler.sources.spec import Feed
+from profiler.counters.running.job import Job
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed
 
 
 def _sent(job: Job, folder) -> Job:
@@ -60,7 +60,7 @@ def test_a_class_of_a_module_that_is_nowhere_else(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec("from torch import nn\nclass Odd(nn.Linear):\n    pass", module.__dict__)
     Job(module.Odd(6, 4), Feed((TensorSpec((2, 6)),))).save(tmp_path / "job")
-    code = "import sys; from profiler.peers.job import Job; print(Job.load(sys.argv[1]).name)"
+    code = "import sys; from profiler.counters.running.job import Job; print(Job.load(sys.argv[1]).name)"
     environment = {"PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "job")], env=environment, capture_output=True, text=True, check=True

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.peers import Reading, peer
-from profiler.peers.job import Job
-from profiler.peers.modules import by_name, by_position, own, visits
-from profiler.peers.reading import plain
-from profiler.sources.spec import Feed
+from profiler.counters.peers import Reading, peer
+from profiler.counters.running.job import Job
+from profiler.counters.running.modules import by_name, by_position, own, visits
+from profiler.counters.running.reading import plain
+from profiler.records.spec import Feed
 from tests.benchmarks.small_models import SMALL
 
 TOOLS = ("fvcore", "thop", "torch")  # those that leave this process as it was

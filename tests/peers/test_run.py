@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.inputs import TensorSpec
-from profiler.peers import Reading
-from profiler.peers.job import Job
-from profiler.peers.run import read_all
-from profiler.peers.worker import read
-from profiler.sources.spec import Feed
+from profiler.counters.peers import Reading
+from profiler.counters.running.job import Job
+from profiler.counters.running.run import read_all
+from profiler.counters.running.worker import read
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed
 
 FAKES = "tests.peers.fakes"
 PARAMS = 6 * 4 + 4
@@ -122,10 +122,10 @@ def test_a_counter_that_there_is_not_is_refused():
 MAIN = """
 import torch
 from torch import nn
-from profiler.inputs import TensorSpec
-from profiler.peers.job import Job
-from profiler.peers.run import read_all
-from profiler.sources.spec import Feed
+from profiler.records.inputs import TensorSpec
+from profiler.counters.running.job import Job
+from profiler.counters.running.run import read_all
+from profiler.records.spec import Feed
 
 WIDTH = 7
 
@@ -165,12 +165,12 @@ def test_the_worker_writes_its_reading_and_nothing_else(tmp_path):
 def test_the_worker_says_how_it_is_called():
     done = _worker()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "usage: python -m profiler.peers.worker TOOL < JOB > READING\n"
+    assert done.stderr == "usage: python -m profiler.counters.running.worker TOOL < JOB > READING\n"
 
 
 def _worker(*arguments: str, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    command = [sys.executable, "-u", "-m", "profiler.peers.worker", *arguments]
+    command = [sys.executable, "-u", "-m", "profiler.counters.running.worker", *arguments]
     return subprocess.run(command, env=environment, stdin=stdin, capture_output=True, text=True, check=False)
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from profiler import errors, profile
-from profiler.trace.guard import guard as guards
-from profiler.trace.guard.leftovers import Leftovers
+from profiler.engine.guard import guard as guards
+from profiler.engine.guard.leftovers import Leftovers
 from tests.untouched.fingerprint import Fingerprint
 from tests.untouched.hostile import WIDTH, Hostile
 

@@ -15,16 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from profiler import errors
-from profiler.inputs import TensorSpec
-from profiler.limits import REAL_BYTES, TENSOR_BYTES, Budget
-from profiler.records import Tensor as TensorRecord
+from profiler.engine.run.subject import Subject
+from profiler.records.files.limits import REAL_BYTES, TENSOR_BYTES, Budget
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed, Spec
+from profiler.records.trace import Tensor as TensorRecord
 from profiler.sources.exported import archive
 from profiler.sources.exported.archive import Held, Program
 from profiler.sources.exported.constants import array_of
 from profiler.sources.exported.model import model
 from profiler.sources.exported.sizes import example, solved
-from profiler.sources.spec import Feed, Spec
-from profiler.trace import Subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

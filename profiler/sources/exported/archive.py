@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from profiler import errors, files, zips
-from profiler.limits import LARGEST_INTEGER, TENSOR_BYTES, Budget
-from profiler.records import Tensor
+from profiler import errors
+from profiler.records.files import reading as files
+from profiler.records.files import zips
+from profiler.records.files.limits import LARGEST_INTEGER, TENSOR_BYTES, Budget
+from profiler.records.trace import Tensor
 
 _SCHEMA_MAJOR = 8
 _DEEPEST = 100  # modules in modules

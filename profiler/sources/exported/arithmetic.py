@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from profiler.limits import LARGEST_INTEGER
+from profiler.records.files.limits import LARGEST_INTEGER
 
 _MOST_DECIMALS = 20  # that a number is rounded to
 _ON_NUMBERS: Mapping[str, Callable[..., Any]] = {

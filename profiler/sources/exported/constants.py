@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from profiler.limits import COMPUTED, Budget
+from profiler.records.files.limits import COMPUTED, Budget
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,8 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
-from profiler.limits import MODULES, Budget
+from profiler.engine.held.layouts import META
+from profiler.engine.meta.operators import each_tensor
+from profiler.engine.record.modules import is_called
+from profiler.engine.record.recorder import Recorder
 from profiler.ops.registry import free_reason, is_known
+from profiler.records.files.limits import MODULES, Budget
 from profiler.sources.exported import constants, real
 from profiler.sources.exported.archive import Graph, Held, Node, Program
 from profiler.sources.exported.arithmetic import size_function
@@ -24,10 +28,6 @@ from profiler.sources.exported.plan import ModuleCall, Plan, Step, planned
 from profiler.sources.exported.settings import told
 from profiler.sources.exported.sizes import Unsolved, evaluated
 from profiler.sources.exported.values import names, value
-from profiler.trace.layouts import META
-from profiler.trace.modules import is_called
-from profiler.trace.operators import each_tensor
-from profiler.trace.recorder import Recorder
 
 _NOT_TOLD = "torch.nn.modules.module.Module"
 _INLINE = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from profiler.files import quoted
+from profiler.records.files.reading import quoted
 
 _LIBRARIES = {"aten", "prims", "torchvision"}
 _PRIVATE = {

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from profiler import errors
-from profiler.limits import MULTIPLICATIONS, REAL_BYTES, Budget
-from profiler.trace.operators import each_tensor
+from profiler.engine.meta.operators import each_tensor
+from profiler.records.files.limits import MULTIPLICATIONS, REAL_BYTES, Budget
 
 _MOST_SCALE = 1000  # by which an image is made larger or smaller
 _PRODUCTS = {"addmm", "baddbmm", "bmm", "linear", "matmul", "mm", "mv", "dot", "addmv", "addbmm"}

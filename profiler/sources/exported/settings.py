@@ -1,12 +1,12 @@
-"""Settings of an exported program's modules, from the operators that they called; see `profiler.settings`."""
+"""Settings of an exported program's modules, from the operators that they called; see `profiler.records.settings`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from profiler.records import Value
-from profiler.settings import Settings, settings
+from profiler.records.settings import Settings, settings
+from profiler.records.trace import Value
 from profiler.sources.exported.archive import Graph, Node, Program
 
 _PLAIN = {"as_int", "as_ints", "as_float", "as_bool", "as_string", "as_floats"}

@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from profiler import errors
-from profiler.files import quoted
-from profiler.inputs import TensorSpec
-from profiler.limits import LARGEST_INTEGER
+from profiler.records.files.limits import LARGEST_INTEGER
+from profiler.records.files.reading import quoted
+from profiler.records.inputs import TensorSpec
 from profiler.sources.exported.archive import Fed, Meta, Program, Size
 
 _LONGEST = 4096  # characters of an expression

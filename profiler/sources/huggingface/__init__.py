@@ -7,14 +7,14 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
+from profiler.engine.run.subject import Subject
+from profiler.records.spec import Feed, Spec
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.huggingface.bounds import check_tokens, counted
 from profiler.sources.huggingface.configs import config_of, quiet
 from profiler.sources.huggingface.feeds import fed, most_tokens
 from profiler.sources.huggingface.heads import head
 from profiler.sources.huggingface.kernels import without_kernels
-from profiler.sources.spec import Feed, Spec
-from profiler.trace import Subject
 
 PREFIX = "hf"
 

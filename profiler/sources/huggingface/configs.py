@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from profiler import errors, files
+from profiler import errors
+from profiler.records.files import reading as files
+from profiler.records.spec import Spec
 from profiler.sources.hub import CLASS, FILE, is_folder, reaches
-from profiler.sources.spec import Spec
 
 _LONGEST = 16 << 20  # bytes of a configuration; one with the labels of 21,000 classes has one of them
 # Which code computes attention and experts: settings of every class that are no fields.

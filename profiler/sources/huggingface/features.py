@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from profiler.records import tensors
-from profiler.trace import Subject, trace
+from profiler.engine.run.running import trace
+from profiler.engine.run.subject import Subject
+from profiler.records.trace import tensors
 
 
 class _Kind(NamedTuple):

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from profiler import errors
-from profiler.inputs import TensorSpec
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed
 from profiler.sources.huggingface.features import rows
-from profiler.sources.spec import Feed
 
 _SEQ, _IMAGE, _CHANNELS, _FRAMES, _SAMPLES = 128, 224, 3, 16, 16_000
 _SPECTRUM = 1000  # frames

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from profiler import errors
+from profiler.records.spec import Spec
 from profiler.sources.huggingface.configs import transformers
-from profiler.sources.spec import Spec
 
 # The tasks in the order in which an architecture is looked up, by the library's own tables. BERT can be used to write
 # text from left to right, and CLIP to classify images; neither is what it is for, so what is more particular is first.

@@ -13,10 +13,10 @@ from typing import Any
 from torch import nn
 
 from profiler import Profile, errors, profile, sources
-from profiler.conditions import AS_IT_IS, Conditions, conditions
+from profiler.engine.run.running import trace
 from profiler.ops import cost
-from profiler.sources.spec import Feed
-from profiler.trace import trace
+from profiler.records.conditions import AS_IT_IS, Conditions, conditions
+from profiler.records.spec import Feed
 from tests.benchmarks.foreign import libraries, plain
 from tests.benchmarks.foreign.accounts import COMPLEX
 from tests.benchmarks.foreign.findings import FIGURES, SAME

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.peers.reading import Reading
+from profiler.counters.running.reading import Reading
 
 DISTRIBUTION = MODULE = "torch"
 

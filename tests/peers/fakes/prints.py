@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from profiler.peers.reading import Reading
+from profiler.counters.running.reading import Reading
 
 DISTRIBUTION = MODULE = "torch"
 

@@ -1,0 +1,288 @@
+"""Is it allowed? A model's figures against limits, and which layers a figure that is over comes from.
+
+Everything is compared as whole numbers: a figure that equals its limit is allowed, and one more is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from profiler import errors
+from profiler.figures import memory
+from profiler.figures.profile import known
+from profiler.records import units
+from profiler.records.trace import Doubt
+from profiler.render import numbers
+from profiler.render.shown import Shown
+from profiler.render.tables import Unit
+
+if TYPE_CHECKING:
+    from profiler.figures.layers import Layer
+    from profiler.figures.profile import Profile
+
+Given: TypeAlias = "int | float | str"
+UNKNOWN, PEAK_MEMORY = "unknown", "peak-memory"
+_COUNTS = ("params", "trainable")
+_MOST_LAYERS, _NAMED = 5, 3  # kept, and named in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What can be limited: its name in options and files, its words, its unit, and how it is got from a profile.
+
+    of: None where nothing ran that tells.
+    own: each layer's part of it, not that of the layers inside.
+    needs_formulas: whether an operator without a formula leaves it incomplete.
+    """
+
+    name: str
+    words: str
+    unit: Unit
+    of: Callable[[Profile], int | None]
+    own: Callable[[Layer], int]
+    needs_formulas: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"max-{self.name}"
+
+
+FIGURES: Mapping[str, Figure] = {
+    figure.name: figure
+    for figure in (
+        Figure("params", "parameters", Unit.EXACT, lambda p: p.totals.params, lambda layer: layer.own.params),
+        Figure(
+            "trainable",
+            "trainable parameters",
+            Unit.EXACT,
+            lambda p: p.totals.trainable_params,
+            lambda layer: layer.own.trainable_params,
+        ),
+        Figure("size", "size", Unit.BYTES, lambda p: p.totals.param_bytes, lambda layer: layer.own.param_bytes),
+        Figure("macs", "MACs", Unit.AMOUNT, lambda p: p.totals.macs, lambda layer: int(layer.own.cost.macs), True),
+        Figure("flops", "FLOPs", Unit.AMOUNT, lambda p: p.totals.flops, lambda layer: layer.own_flops, True),
+        Figure(
+            "activations",
+            "activations",
+            Unit.BYTES,
+            lambda p: p.totals.activation_bytes,
+            lambda layer: layer.own.activation_bytes,
+            True,
+        ),
+        Figure(
+            PEAK_MEMORY,
+            "peak memory",
+            Unit.BYTES,
+            lambda p: p.totals.peak_memory_bytes,
+            lambda layer: layer.own.param_bytes + layer.own.buffer_bytes,
+            True,
+        ),
+        Figure(
+            UNKNOWN,
+            "calls without a formula",
+            Unit.EXACT,
+            lambda p: p.coverage.unknown if p.trace.was_run else None,
+            lambda layer: layer.own.unknown_calls,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a figure may be, the limit as it was written, and where: `--max-size`, `profile-model.toml:4`."""
+
+    figure: Figure
+    most: int
+    words: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a layer contributes to a figure; the model's own path is "". What is of no layer has no path, but words."""
+
+    path: str | None
+    amount: int
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A figure against its limit. `parts` are the layers that it is most in.
+
+    measured: None where nothing ran, and only a run would tell.
+    unknown_ops: the operators that it lacks for want of a formula, where that is not allowed; or that are too many.
+    doubt: of a file whose header allows another reading that is over the limit, the weight that this is about.
+    """
+
+    model: str
+    limit: Limit
+    measured: int | None
+    parts: tuple[Part, ...] = ()
+    unknown_ops: Mapping[str, int] = field(default_factory=dict)
+    doubt: Doubt | None = None
+
+    @property
+    def over(self) -> int:
+        return 0 if self.measured is None else max(0, self.measured - self.limit.most)
+
+    @property
+    def is_incomplete(self) -> bool:
+        return self.doubt is not None or (self.limit.figure.needs_formulas and bool(self.unknown_ops))
+
+    @property
+    def passed(self) -> bool:
+        return self.measured is not None and not self.over and not self.is_incomplete
+
+    @property
+    def used(self) -> float | None:
+        """The share of the limit; None of a limit of 0, and where the figure is incomplete."""
+        is_known = self.measured is not None and not self.is_incomplete
+        return known(self.measured) / self.limit.most if is_known and self.limit.most else None
+
+    def failure(self) -> errors.ProfileError | None:
+        limit, figure = self.limit, self.limit.figure
+        if self.measured is None:
+            return errors.NotKnown(self.model, figure.words, limit.words, limit.place)
+        if self.over:
+            measured, most, over = self._words(self.measured)
+            measured = f"at least {measured}" if self.is_incomplete and self.doubt is None else measured
+            layers = [self._part(part) for part in self.parts[:_NAMED]]
+            if figure.name == UNKNOWN:
+                layers = [f"{op} ×{times}" for op, times in self.unknown_ops.items()]
+            return errors.OverBudget(self.model, figure.words, measured, most, over, limit.place, layers)
+        if self.doubt is not None:
+            return errors.NotSure(self.model, figure.words, limit.words, limit.place, self.doubt)
+        if self.is_incomplete:
+            return errors.NotCountable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
+        return None
+
+    def _words(self, amount: int) -> tuple[str, str, str]:
+        """Measured, limit and the difference; all their digits where rounding would hide how much that is."""
+        unit, most = self.limit.figure.unit, self.limit.most
+        if numbers.is_told_apart(amount, most, unit):
+            return numbers.quantity((amount, unit)), self.limit.words, numbers.quantity((self.over, unit))
+        measured, limit = numbers.in_full(amount, unit), numbers.in_full(most, unit)
+        limit = limit if limit == self.limit.words else f"{self.limit.words}, which is {limit}"
+        return measured, limit, numbers.in_full(self.over, unit)
+
+    def _part(self, part: Part) -> str:
+        path = part.words or part.path or "the model itself"
+        amount = numbers.quantity((part.amount, self.limit.figure.unit))
+        return f"{path} ({amount}, {numbers.share(part.amount / known(self.measured))} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One model's verdicts, or why it could not be measured."""
+
+    model: str
+    verdicts: tuple[Verdict, ...] = ()
+    problem: errors.ProfileError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCheck(Shown):
+    """Models held to their limits. `print` it, or look at `models`."""
+
+    models: tuple[Checked, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not any(True for _ in self.failures())
+
+    def failures(self) -> Iterator[errors.ProfileError]:
+        """What could not be measured, and what is over."""
+        for model in self.models:
+            if model.problem is not None:
+                yield model.problem
+            for verdict in model.verdicts:
+                failure = verdict.failure()
+                if failure is not None:
+                    yield failure
+
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.budgets(self))
+
+
+# Limits ---------------------------------------------------------------------------------------------------------------
+
+
+def limit(name: str, given: Given, place: str, said: str) -> Limit:
+    """A limit from what somebody wrote: a text with units, or a whole number (of bytes, for a size).
+
+    said: the limit as a sentence quotes it. Raises `errors.BadLimit`.
+    """
+    figure = FIGURES[name]
+    is_size = figure.unit is Unit.BYTES
+    if isinstance(given, str):
+        try:
+            return Limit(figure, (units.size if is_size else units.count)(given), units.spaced(given), place)
+        except units.Malformed:
+            raise errors.BadLimit(said, is_size) from None
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given < float("inf") or given % 1:
+        raise errors.BadLimit(said, is_size)
+    return Limit(figure, int(given), numbers.in_full(int(given), figure.unit), place)
+
+
+def checked(profile: Profile, given: Mapping[str, Given]) -> BudgetCheck:
+    """Hold a profile to limits by their figures' names; raises `errors.BudgetFailed` where it is over one."""
+    if not given:
+        raise errors.NoLimits()
+    keywords = {name: FIGURES[name].key.replace("-", "_") for name in given}
+    limits = [limit(name, value, keywords[name], f"{keywords[name]}={value!r}") for name, value in given.items()]
+    check = BudgetCheck((Checked(profile.model, verdicts(profile, profile.model, limits)),))
+    failures = tuple(check.failures())
+    if failures:
+        raise errors.BudgetFailed(failures)
+    return check
+
+
+# Verdicts -------------------------------------------------------------------------------------------------------------
+
+
+def verdicts(profile: Profile, label: str, limits: Iterable[Limit]) -> tuple[Verdict, ...]:
+    """Each limit's verdict. A limit on unknown calls says itself whether they are allowed, for all of them."""
+    limits = tuple(limits)
+    is_judged = any(limit.figure.name == UNKNOWN for limit in limits)
+    return tuple(_verdict(profile, label, limit, is_judged) for limit in limits)
+
+
+def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Verdict:
+    figure = limit.figure
+    measured = figure.of(profile)
+    lacking = figure.name == UNKNOWN or (figure.needs_formulas and not is_judged)
+    parts = largest(profile, figure) if measured is not None and measured > limit.most else ()
+    unknown = profile.unknown_ops if lacking else {}
+    return Verdict(label, limit, measured, tuple(parts), unknown, _doubt(profile, limit, measured))
+
+
+def _doubt(profile: Profile, limit: Limit, measured: int | None) -> Doubt | None:
+    """Whether a file's parameters may be over a limit that they are under as they were read."""
+    header = profile.trace.header
+    if header is None or not header.doubts or limit.figure.name not in _COUNTS or measured is None:
+        return None
+    more = header.most_more
+    return header.doubts[0] if more is None or measured <= limit.most < measured + more else None
+
+
+def largest(profile: Profile, figure: Figure, most: int = _MOST_LAYERS) -> Sequence[Part]:
+    """The layers that most of a figure is in, the largest first."""
+    found = [part for part in parts(profile, figure) if part.amount]
+    return sorted(found, key=lambda part: -part.amount)[:most]
+
+
+def parts(profile: Profile, figure: Figure) -> list[Part]:
+    """What each layer itself contributes; together they are the figure, whichever way a figure is counted."""
+    amounts = [figure.own(layer) for layer in profile.layers]
+    found = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
+    if figure.name != PEAK_MEMORY:
+        return found
+    for piece in memory.alive_at_peak(profile.trace):
+        amounts[profile.trace.calls[piece.call].module] += piece.size_bytes
+    held = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
+    inputs = Part(None, memory.input_bytes(profile.trace), "the inputs")
+    return [*held, inputs, Part(None, memory.state_bytes(profile.trace), "the optimizer's state")]

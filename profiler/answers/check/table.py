@@ -1,0 +1,91 @@
+"""Checked budgets as a table: one row for each limit of each model; and raw, for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from profiler.answers.check.compute import BudgetCheck, Part, Verdict
+from profiler.render.tables import Column, Quantity, Row, Table, Unit
+
+_COLUMNS = (
+    Column("model", "Model", Unit.TEXT, lambda row, _: row, 0, 32),
+    Column("figure", "Figure", Unit.TEXT, lambda row, _: row),
+    Column("measured", "Measured", Unit.MIXED, lambda row, _: row),
+    Column("limit", "Limit", Unit.MIXED, lambda row, _: row),
+    Column("used", "Used %", Unit.SHARE, lambda row, _: row, 1),
+    Column("over", "Over", Unit.MIXED, lambda row, _: row),
+    Column("place", "Limit in", Unit.TEXT, lambda row, _: row, 2, 32),
+)
+_NOTHING = ""  # a cell that there is nothing to say in
+
+
+def budget_table(check: BudgetCheck) -> Table:
+    """A model that could not be measured keeps its row, with the reason."""
+    return Table(_COLUMNS, tuple(_rows(check)), notes=tuple(_notes(check)))
+
+
+def _rows(check: BudgetCheck) -> Iterator[Row]:
+    for model in check.models:
+        if model.problem is not None:
+            yield Row((model.model, *[_NOTHING] * (len(_COLUMNS) - 1)), failure=str(model.problem))
+        for verdict in model.verdicts:
+            yield Row((model.model, *_values(verdict)))
+
+
+def _values(verdict: Verdict) -> tuple[object, ...]:
+    limit, unit = verdict.limit, verdict.limit.figure.unit
+    is_known = verdict.measured is not None and not verdict.is_incomplete
+    over = verdict.over or (0 if is_known else None)
+    return (
+        limit.figure.words,
+        Quantity(verdict.measured, unit),
+        Quantity(limit.most, unit),
+        verdict.used if limit.most or not is_known else _NOTHING,
+        _NOTHING if over == 0 else Quantity(over, unit),
+        limit.place,
+    )
+
+
+def _notes(check: BudgetCheck) -> Iterator[str]:
+    for model in check.models:
+        lacking = next((verdict.unknown_ops for verdict in model.verdicts if verdict.is_incomplete), None)
+        if lacking:
+            calls = ", ".join(f"{op} ×{times}" for op, times in lacking.items())
+            yield f"{model.model}: NOT COUNTED, for want of a formula: {calls}"
+    yield "1 MB = 1024·1024 bytes."
+
+
+# Raw ------------------------------------------------------------------------------------------------------------------
+
+_RAW = tuple(
+    Column(name, name, unit, lambda row, _: row)
+    for name, unit in (
+        *((name, Unit.TEXT) for name in ("model", "figure")),
+        *((name, Unit.EXACT) for name in ("measured", "limit", "over", "uncounted_calls")),
+        *((name, Unit.TEXT) for name in ("passed", "place", "layers")),
+    )
+)
+
+
+def raw_budget_table(check: BudgetCheck) -> Table:
+    """Figures by the names that options have them by; sizes in bytes; `layers` are those that a failed figure is in."""
+    return Table(_RAW, tuple(_raw_rows(check)), chosen=True)
+
+
+def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
+    for model in check.models:
+        if model.problem is not None:
+            yield Row((model.model, *[_NOTHING] * (len(_RAW) - 1)), failure=str(model.problem))
+        for verdict in model.verdicts:
+            limit = verdict.limit
+            layers = " ".join(f"{_place(part)}:{part.amount}" for part in verdict.parts)
+            passed = "yes" if verdict.passed else "no"
+            uncounted = sum(verdict.unknown_ops.values()) if verdict.is_incomplete else 0
+            over = None if verdict.measured is None else verdict.over
+            figures = (verdict.measured, limit.most, over, uncounted)
+            yield Row((model.model, limit.figure.name, *figures, passed, limit.place, layers))
+
+
+def _place(part: Part) -> str:
+    """A layer's path, or in parentheses what is of no layer."""
+    return f"({part.words.removeprefix('the ')})" if part.path is None else part.path

@@ -1,0 +1,1 @@
+"""What several answers do alike: running a model again with other sizes."""

@@ -1,0 +1,1 @@
+"""What do other counters say, and why not the same?"""

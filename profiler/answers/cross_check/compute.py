@@ -1,0 +1,133 @@
+"""Our count against the other counters', each run for real, every difference explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from profiler import errors
+from profiler.answers.cross_check.accounts import Account, account
+from profiler.api import arguments, profile, profile_spec
+from profiler.counters import peers
+from profiler.counters.conventions import DEFAULT
+from profiler.counters.running.job import Job
+from profiler.counters.running.reading import Reading
+from profiler.counters.running.run import TIME_LIMIT_S, read_all
+from profiler.figures.profile import Profile
+from profiler.records import archive
+from profiler.records.spec import Feed
+from profiler.render.shown import Shown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_TOOLS = ("fvcore", "thop")
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck(Shown):
+    """A model's profile, and each counter's account of it. `print` it, or look at `accounts`.
+
+    readings: what the counters said, as it was: totals, layers and parameters in their own units.
+    """
+
+    profile: Profile
+    accounts: tuple[Account, ...]
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def closes(self) -> bool:
+        """Whether some counter gave a count, and each that did is explained to the last operation."""
+        counted = [one for one in self.accounts if one.problem is None]
+        return bool(counted) and all(one.closes for one in counted)
+
+    def failures(self) -> Iterator[errors.ProfileError]:
+        """What is not explained, and that no counter gave a count."""
+        if all(one.problem is not None for one in self.accounts):
+            yield errors.NothingRead(self.profile.model, [one.tool for one in self.accounts])
+        for one in self.accounts:
+            for figure, statement in (("operations", one.operations), ("parameters", one.parameters)):
+                if statement is not None and not statement.closes:
+                    layers = [suspect.path for suspect in statement.suspects]
+                    yield errors.Unexplained(one.model, one.tool, figure, statement.remainder, layers)
+
+    def __getitem__(self, tool: str) -> Account:
+        return self.accounts[self._place(tool)]
+
+    def layers(self, tool: str) -> Mapping[str, int | float] | None:
+        """What a counter charges to each module itself, by path; None where it does not say."""
+        return self.readings[self._place(tool)].layers
+
+    def _place(self, tool: str) -> int:
+        tools = [one.tool for one in self.accounts]
+        if tool not in tools:
+            raise errors.NotRun(tool, tools)
+        return tools.index(tool)
+
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.accounts(self.accounts))
+
+
+def cross_check(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    tools: str | Sequence[str] = DEFAULT_TOOLS,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> CrossCheck:
+    """Run other counters on a model, and account for the difference between each one's count and ours.
+
+    model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
+    tools: their names, as `--convention` has them, or one text with commas between them; "all" for all there are.
+    time_limit_s: how long one of them may take.
+
+    A counter that is missing, fails or takes too long has an account that says so. Raises
+    `profiler.errors.ProfileError` where the model cannot be profiled.
+    """
+    chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
+    positional, named = arguments(inputs, kwargs)
+    found = profile(model, inputs, kwargs=kwargs)
+    if found.trace.is_graph:
+        raise errors.NothingToRun(found.model, "an exported graph")
+    return _checked(found, Job(model, Feed(positional, named)), chosen, time_limit_s, None)
+
+
+def cross_check_spec(
+    spec: str,
+    feed: Feed,
+    tools: Sequence[str],
+    time_limit_s: float = TIME_LIMIT_S,
+    progress: Callable[[Reading], None] | None = None,
+) -> CrossCheck:
+    """The cross-check of what a spec names."""
+    if spec.endswith(archive.SUFFIXES):
+        raise errors.NothingToRun(spec)
+    found = profile_spec(spec, feed, DEFAULT)
+    if found.trace.is_graph:
+        raise errors.NothingToRun(spec, "an exported graph")
+    return _checked(found, Job(spec, feed), tools, time_limit_s, progress)
+
+
+def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The counters that are meant; raises `errors.NoSuchPeer`."""
+    known = peers.names()
+    if not wanted:
+        raise errors.NoTools(known)
+    for name in wanted:
+        if name != ALL and name not in known:
+            raise errors.NoSuchPeer(name, known)
+    return known if ALL in wanted else tuple(dict.fromkeys(wanted))
+
+
+def _checked(
+    found: Profile,
+    job: Job,
+    tools: Sequence[str],
+    time_limit_s: float,
+    progress: Callable[[Reading], None] | None,
+) -> CrossCheck:
+    readings = read_all(job, tools, time_limit_s, progress=progress)
+    return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings), tuple(readings))

@@ -1,0 +1,237 @@
+"""What changed, as tables: the totals of both models, then one row a change; or raw, everything in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from profiler.answers.diff.compute import Change, Diff, Reason
+from profiler.answers.layers.checkpoint_table import held
+from profiler.figures.describe import describe
+from profiler.figures.layers import Layer
+from profiler.figures.profile import Profile
+from profiler.records.trace import Tensor
+from profiler.render.tables import (
+    Column,
+    Row,
+    Table,
+    Unit,
+    chosen_columns,
+    inputs_words,
+    run_note,
+    run_words,
+    uncounted,
+    unit_note,
+    versions_note,
+)
+
+
+def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
+    return Column(name, heading, unit, lambda row, _: row, rank, most)
+
+
+_NOTHING = ""  # a cell that there is nothing to say in
+_TOTALS = (
+    _column("figure", "Total", Unit.TEXT),
+    _column("before", "Before", Unit.EXACT),
+    _column("after", "After", Unit.EXACT),
+    _column("difference", "Difference", Unit.DIFFERENCE),
+    _column("percent", "%", Unit.GROWTH),
+)
+CHANGE_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("change", "Change", Unit.TEXT, lambda change, _: change.status),
+        Column("layer", "Layer", Unit.TEXT, lambda change, _: place(change), 0, 40),
+        Column("what", "What", Unit.TEXT, lambda change, _: words(change), 0, 60),
+        Column("layers", "Layers", Unit.EXACT, lambda change, _: change.layers, 3),
+        Column("params", "Parameters", Unit.DIFFERENCE, lambda change, _: change.amounts.params),
+        Column("trainable", "Trainable", Unit.DIFFERENCE, lambda change, _: change.amounts.trainable, 3),
+        Column("buffers", "Buffers", Unit.DIFFERENCE, lambda change, _: change.amounts.buffers, 3),
+        Column("macs", "MACs", Unit.DIFFERENCE, lambda change, _: change.amounts.macs),
+        Column("flops", "FLOPs", Unit.DIFFERENCE, lambda change, _: change.amounts.flops, 1),
+        Column("size", "Bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.size, 3),
+        Column("activations", "Act. bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.activations, 2),
+    )
+}
+DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", "activations")
+_WEIGHTS_CHANGE_COLUMNS = ("change", "layer", "what", "params", "buffers", "size")
+
+
+def diff_tables(found: Diff) -> Iterator[Table]:
+    """The totals with all that is to be said; then the changes, if there are any."""
+    title = f"{found.before.model} → {found.after.model}"
+    totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in found.totals)
+    yield Table(_TOTALS, totals, notes=tuple(diff_notes(found)), caption=title, chosen=True)
+    if found.blocks:
+        usual = _WEIGHTS_CHANGE_COLUMNS if found.is_of_weights else DEFAULT_CHANGE_COLUMNS
+        columns = chosen_columns(found.columns or usual, CHANGE_COLUMNS)
+        rows = tuple(_change_rows(found, columns))
+        yield Table(columns, rows, caption=f"Layers: {_counted(found.blocks)}", chosen=bool(found.columns))
+
+
+def _growth(before: int | None, growth: float | None) -> float | str:
+    """There is no percentage of nothing."""
+    return _NOTHING if growth is None else growth
+
+
+def _counted(blocks: Sequence[Change]) -> str:
+    statuses = [block.status for block in blocks]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses), key=statuses.index))
+
+
+# Changes --------------------------------------------------------------------------------------------------------------
+
+
+def _change_rows(found: Diff, columns: Sequence[Column]) -> Iterator[Row]:
+    shown = found.blocks[: found.top]
+    for block in shown:
+        yield Row(tuple(column.get(block, found) for column in columns))
+    rest = found.blocks[len(shown) :]
+    if rest:
+        yield Row(tuple(_rest(rest, column, found) for column in columns))
+
+
+def _rest(rest: Sequence[Change], column: Column, found: Diff) -> Any:
+    """What is not shown, in one row: how many they are, and their amounts together."""
+    if column.unit is Unit.TEXT:
+        return f"… and {len(rest)} more" if column.name == "layer" else _NOTHING
+    amounts = [column.get(block, found) for block in rest]
+    return None if None in amounts else sum(amounts)
+
+
+def place(change: Change) -> str:
+    """Its path, or both where it was renamed or moved."""
+    if change.before is None or change.after is None or change.before.path == change.after.path:
+        return _path(change.path)
+    if change.status == "changed":  # in a renamed block: where it is now
+        return _path(change.path)
+    return f"{_path(change.before.path)} → {_path(change.after.path)}"
+
+
+def _path(path: str) -> str:
+    return path or "the model itself"
+
+
+def words(change: Change) -> str:
+    """What was added or removed, or in what it differs."""
+    size = f", {change.layers} layers" if change.layers > 1 else ""
+    if change.before is None or change.after is None:
+        return (_described(change.now) + size).removeprefix(", ")
+    old, new = _described(change.before), _described(change.after)
+    if old != new:
+        return f"{old} became {new}{size}"
+    said = ", ".join(dict.fromkeys([*map(_reason, change.reasons), *_costs(change)]))
+    return (new + size).removeprefix(", ") + (f": {said}" if said else "")
+
+
+def _described(layer: Layer) -> str:
+    return describe(layer.module, layer.weights) if layer.was_run else held(layer)
+
+
+def _reason(reason: Reason) -> str:
+    if reason.before is None:
+        return f"{reason.what} {_value(reason.after)} is new"
+    if reason.after is None:
+        return f"{reason.what} {_value(reason.before)} is gone"
+    return f"{reason.what} {_value(reason.before)} became {_value(reason.after)}"
+
+
+def _value(value: Any) -> str:
+    """A setting, a tensor or shapes in a few characters."""
+    if isinstance(value, Tensor):
+        return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
+    if isinstance(value, tuple):
+        return "×".join(map(_value, value)) if value and all(type(v) is int for v in value) else _several(value)
+    return str(value)
+
+
+def _several(values: tuple[Any, ...]) -> str:
+    return " ".join(map(_value, values)) or "none"
+
+
+def _costs(change: Change) -> Iterator[str]:
+    """Where there is no reason in the layer itself, what it costs is what changed."""
+    if not change.reasons and change.status == "changed":
+        yield from (name for name in ("macs", "flops", "activations") if getattr(change.amounts, name))
+
+
+# Notes ----------------------------------------------------------------------------------------------------------------
+
+
+def diff_notes(found: Diff) -> Iterator[str]:
+    """In what the two runs differ besides their models: no difference of figures shall hide that."""
+    before, after = found.before, found.after
+    yield from warnings(found)
+    if found.is_empty:
+        yield "Nothing changed."
+    yield unit_note(after)
+    if found.given.convention.name != after.convention.name:
+        yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
+    if found.is_of_weights:
+        yield f"{found.not_run.model}: {run_note(found.not_run.trace)}"
+    elif before.trace.engine == after.trace.engine:
+        yield f"Engine {after.trace.engine}."
+    else:
+        yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
+    if not found.is_of_weights and not _is_fed_otherwise(before, after):
+        yield f"Input {inputs_words(after.trace.inputs)}."
+    if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
+        yield f"Run as {run_words(after.trace)}."
+    yield from _versions(before, after)
+
+
+def warnings(found: Diff) -> Iterator[str]:
+    """What the figures must not be read without."""
+    before, after = found.before, found.after
+    yield from uncounted(before, "Before: ")
+    yield from uncounted(after, "After: ")
+    if found.is_of_weights:
+        return
+    if _is_fed_otherwise(before, after):
+        was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
+        yield f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them."
+    was, now = run_words(before.trace), run_words(after.trace)
+    if was != now:
+        yield f"Run otherwise: {was or 'as usual'} before, {now or 'as usual'} after. Figures of a run depend on that."
+
+
+def _is_fed_otherwise(before: Profile, after: Profile) -> bool:
+    return before.trace.inputs != after.trace.inputs
+
+
+def _versions(before: Profile, after: Profile) -> Iterator[str]:
+    old, new = before.trace.versions, after.trace.versions
+    differing = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    if differing:
+        told = (f"{name} {old.get(name, 'none')} before, {new.get(name, 'none')} after" for name in differing)
+        yield f"Different versions: {'; '.join(told)}."
+    yield versions_note((name, version) for name, version in new.items() if name not in differing)
+
+
+# Raw ------------------------------------------------------------------------------------------------------------------
+
+_FIGURES = ("params", "trainable", "buffers", "macs", "flops", "size_bytes", "activations_bytes")
+_RAW = tuple(
+    _column(name, name, unit)
+    for name, unit in (
+        *((name, Unit.TEXT) for name in ("line", "path_before", "path_after", "kind_before", "kind_after", "what")),
+        *((name, Unit.DIFFERENCE) for name in (*_FIGURES, "peak_bytes", "memory_bytes")),
+    )
+)
+
+
+def raw_diff_table(found: Diff) -> Table:
+    """The totals before and after and their difference, then one row for each layer that differs, with its own."""
+    rows = [
+        Row((line, "", "", "", "", "", *(getattr(total, line) for total in found.totals)))
+        for line in ("before", "after", "difference")
+    ]
+    return Table(_RAW, (*rows, *map(_raw, found.layers)), chosen=True)
+
+
+def _raw(change: Change) -> Row:
+    layers = change.before, change.after
+    paths, kinds = (layer and layer.path for layer in layers), (layer and layer.kind for layer in layers)
+    what = " ".join(reason.what for reason in change.reasons)
+    return Row((change.status, *paths, *kinds, what, *change.amounts.all, None, None))

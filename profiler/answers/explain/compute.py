@@ -1,0 +1,103 @@
+"""Where does each number come from? Every layer's parameters and operations as formula = numbers = result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from profiler import errors
+from profiler.figures.describe import describe, render_formula
+from profiler.figures.layers import Layer
+from profiler.figures.parameters import count
+from profiler.figures.profile import Profile
+from profiler.ops import cost, free_reason
+from profiler.ops.cost import Cost, Count
+from profiler.records.foreign_text import shown
+from profiler.records.trace import Trace, Weight
+from profiler.render.tables import run_note
+
+_OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisions"), ("specials", "special functions"))
+
+
+def explain(profile: Profile, pattern: str = "*") -> str:
+    """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
+    calls = _calls(profile.trace)
+    found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    if not found:
+        raise errors.NoLayerMatches(pattern, profile.model)
+    blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
+    return "\n\n".join([*blocks, _sum(profile)])
+
+
+def _calls(trace: Trace) -> dict[int, Counter[int]]:
+    """How often each module itself called each signature."""
+    found: dict[int, Counter[int]] = {}
+    for call in trace.calls:
+        found.setdefault(call.module, Counter())[call.signature] += 1
+    return found
+
+
+def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
+    if layer.shared_with is not None:
+        owner = layer.shared_with or "the model itself"
+        return _lines(f"{layer.path}  {layer.kind}", f"  the same module as {owner}, and counted there")
+    lines = [*_parameters(layer), *_operations(trace, calls)]
+    if not lines:
+        return ""
+    return _lines(f"{layer.path or trace.model}  {describe(layer.module, layer.weights)}", *lines)
+
+
+def _parameters(layer: Layer) -> Iterator[str]:
+    if not layer.weights:
+        return
+    counted = count(layer.module, layer.weights)
+    if counted.formula is None:
+        held = " + ".join(_factors(weight) for weight in layer.weights)
+        yield f"  parameters  {held} = {counted.actual:,}"
+    else:
+        yield f"  parameters  {render_formula(counted.formula)}"
+    if counted.remark:
+        yield f"              {counted.remark}"
+
+
+def _factors(weight: Weight) -> str:
+    packing, shape = weight.packing, weight.tensor.shape
+    held = packing.shape if packing is not None else shape
+    return f"{weight.name} {('·'.join(map(str, held)) or '1') if held is not None else '0'}"
+
+
+def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:
+    for index, times in calls.items():
+        signature = trace.signatures[index]
+        spent = cost(signature)
+        again = f", {times} times" if times > 1 else ""
+        if spent is None:
+            yield f"  unknown     {signature.op} has no formula for this call{again}"
+        elif free_reason(signature.op) is None:
+            yield from _operation(signature.op, spent, again)
+
+
+def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
+    name = op.removesuffix(".default")
+    if spent.macs:
+        formula = render_formula(spent.macs) if isinstance(spent.macs, Count) else f"{spent.macs:,}"
+        yield f"  MACs        {formula}  [{name}{again}]"
+    others = [f"{getattr(spent, field):,} {words}" for field, words in _OTHERS if getattr(spent, field)]
+    if others:
+        yield f"  other FLOPs {' + '.join(others)}  [{name}{again}]"
+
+
+def _sum(profile: Profile) -> str:
+    totals = profile.totals
+    if not profile.trace.was_run:
+        return _lines(f"{profile.model}: {totals.params:,} parameters", run_note(profile.trace))
+    return _lines(
+        f"{profile.model}: {totals.params:,} parameters, {totals.macs:,} MACs, {totals.flops:,} FLOPs",
+        f"{profile.convention.name}: {profile.convention.says}",
+    )
+
+
+def _lines(*lines: str) -> str:
+    """Names of layers are somebody else's, and stay on their line."""
+    return "\n".join(map(shown, lines))

@@ -1,0 +1,78 @@
+"""What does a language model cost where it generates text? A prompt, a token more, and so many new tokens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from profiler.answers.generate.cached import by_kind
+from profiler.answers.generate.phases import BOTH, Phase, Steps
+from profiler.figures.profile import Profile
+from profiler.render.answer import Answer
+from profiler.render.tables import Table
+
+CACHES = ("dynamic", "static", "fp8")  # kinds that can be asked for
+
+
+@dataclass(frozen=True)
+class Generation(Answer):
+    """A model's phases: those that were asked for, and the decode steps of `new` tokens."""
+
+    prefill: Phase
+    decode: Phase | None = None
+    new: Steps | None = None
+    phase: str = BOTH
+    columns: tuple[str, ...] = ()
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Those that were asked for."""
+        both = (self.prefill, self.decode)
+        return [phase for phase in both if phase is not None and self.phase in (phase.name, BOTH)]
+
+    @property
+    def first(self) -> Profile:
+        return self.phases[0].profile
+
+    @property
+    def context(self) -> int:
+        """Tokens a sequence that the prefill reads."""
+        return self.prefill.length
+
+    @property
+    def growth_bytes(self) -> int | None:
+        """How much the cache of one sequence grew by with one token; not known where no step was run."""
+        return None if self.growth_by_kind is None else sum(self.growth_by_kind.values())
+
+    @property
+    def growth_by_kind(self) -> dict[str, int] | None:
+        if self.decode is None:
+            return None
+        before, sequences = by_kind(self.prefill.trace), self.prefill.sequences
+        return {kind: (size - before.get(kind, 0)) // sequences for kind, size in by_kind(self.decode.trace).items()}
+
+    @property
+    def weight_bytes(self) -> dict[str, int]:
+        """Of parameters, by their dtype."""
+        found: Counter[str] = Counter()
+        for weight in self.prefill.trace.parameters:
+            if weight.same_as is None:
+                found[weight.tensor.dtype] += weight.tensor.size_bytes
+        return dict(found)
+
+    def tables(self) -> Iterator[Table]:
+        from profiler.answers.generate.table import generation_tables  # which is about this
+
+        return generation_tables(self)
+
+    def raw_table(self) -> Table:
+        from profiler.answers.generate.table import raw_generation_table
+
+        return raw_generation_table(self)
+
+    def data(self) -> dict[str, Any]:
+        from profiler.answers.generate.table import generation_data
+
+        return generation_data(self)

@@ -1,0 +1,1 @@
+"""How large may an input be for the peak to fit a memory?"""

@@ -1,0 +1,271 @@
+"""A model's layers as a table: which columns there are, which rows are shown, and what is said under them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import Any
+
+from profiler import errors
+from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, held
+from profiler.figures import stored
+from profiler.figures.describe import describe
+from profiler.figures.experts import mixtures
+from profiler.figures.layers import Layer
+from profiler.figures.profile import Profile
+from profiler.figures.training import Trained
+from profiler.records.trace import Tensor, Value, tensors
+from profiler.render.tables import (
+    Column,
+    Row,
+    Table,
+    Unit,
+    View,
+    as_shape,
+    chosen_columns,
+    run_note,
+    uncounted,
+    unit_note,
+    versions_note,
+)
+
+
+def _share(layer: Layer, profile: Profile) -> float | None:
+    whole = profile.totals.flops
+    return None if layer.flops is None or not whole else layer.flops / whole
+
+
+def _intensity(layer: Layer, profile: Profile) -> float | None:
+    moved = (layer.total.cost.bytes_read or 0) + (layer.total.cost.bytes_written or 0)
+    return layer.flops / moved if moved and layer.flops is not None else None
+
+
+def _shape_of_inputs(layer: Layer, profile: Profile) -> Value:
+    return as_shape(layer.inputs)
+
+
+def _repeated(layer: Layer, profile: Profile) -> str:
+    """What a plain container holds several of: " 3×BasicBlock", as papers give the stages of a network."""
+    if layer.kind not in ("Sequential", "ModuleList"):
+        return ""
+    inside = takewhile(lambda other: other.depth > layer.depth, profile.layers[layer.index + 1 :])
+    kinds = [other.kind for other in inside if other.depth == layer.depth + 1]
+    return f" {len(kinds)}×{kinds[0]}" if len(kinds) > 1 and len(set(kinds)) == 1 else ""
+
+
+def _of_run(get: Callable[[Layer], int | None]) -> Callable[[Layer, Profile], int | None]:
+    """A layer's figure of a run; not known where there was none."""
+    return lambda layer, profile: get(layer) if layer.was_run else None
+
+
+def _of_step(get: Callable[[Trained], int]) -> Callable[[Layer, Profile], int | None]:
+    """A layer's figure of a training step; not known in inference."""
+    return lambda layer, profile: None if layer.trained is None else get(layer.trained)
+
+
+def _zeros(layer: Layer, profile: Profile) -> int | None:
+    """Not known of weights that nobody looked at, or that cannot be."""
+    return layer.total.zeros if layer.total.zeros_of or not layer.params else None
+
+
+def _size_share(layer: Layer, profile: Profile) -> float | None:
+    whole = profile.totals.param_bytes
+    return layer.param_bytes / whole if whole else None
+
+
+def _words(layer: Layer, profile: Profile) -> str:
+    if not layer.was_run:
+        return layer.kind
+    if layer.shared_with is not None:
+        return f"{layer.kind}, see {layer.shared_with or 'the model itself'}"
+    words = describe(layer.module, layer.weights) + _repeated(layer, profile)
+    return words if layer.ran else f"{words}, never called"
+
+
+LAYER_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.name or profile.model, 0, 24),
+        Column("path", "Path", Unit.TEXT, lambda layer, profile: layer.path, 0, 40),
+        Column("kind", "Kind", Unit.TEXT, _words, 0, 26),
+        Column("tensors", "Tensors", Unit.TEXT, lambda layer, profile: held(layer), 0, 26),
+        Column("class", "Class", Unit.TEXT, lambda layer, profile: layer.kind, 0, 26),
+        Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
+        Column("output", "Output", Unit.SHAPE, lambda layer, profile: as_shape(layer.output), 3, 18),
+        Column("params", "Parameters", Unit.EXACT, lambda layer, profile: layer.params, 1),
+        Column("stored", "Stored", Unit.EXACT, lambda layer, profile: layer.total.stored_params, 4),
+        Column("zeros", "Zeros", Unit.EXACT, _zeros, 2),
+        Column("sparsity", "Zeros %", Unit.SHARE, lambda layer, profile: stored.sparsity(layer.total), 2),
+        Column("trainable", "Trainable", Unit.EXACT, lambda layer, profile: layer.total.trainable_params, 4),
+        Column("frozen", "Frozen", Unit.EXACT, lambda layer, profile: layer.total.frozen_params, 4),
+        Column("buffers", "Buffers", Unit.EXACT, lambda layer, profile: layer.total.buffers, 4),
+        Column("macs", "MACs", Unit.AMOUNT, lambda layer, profile: layer.macs, 1),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, profile: layer.flops, 2),
+        Column("size", "MB", Unit.BYTES, lambda layer, profile: layer.total.param_bytes, 5),
+        Column("activations", "Act. MB", Unit.BYTES, lambda layer, profile: layer.activation_bytes, 5),
+        Column("share", "FLOPs %", Unit.SHARE, _share, 1),
+        Column("comparisons", "Comparisons", Unit.AMOUNT, _of_run(lambda layer: layer.total.cost.comparisons), 5),
+        Column("read", "Read MB", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_read), 5),
+        Column("written", "Written MB", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_written), 5),
+        Column("dtype", "Dtype", Unit.TEXT, dtypes, 2, 20),
+        Column("size_share", "MB %", Unit.SHARE, _size_share, 1),
+        Column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 5),
+        Column("calls", "Calls", Unit.EXACT, _of_run(lambda layer: layer.calls), 5),
+        Column("forward_macs", "Fwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.forward.macs)), 1),
+        Column("backward_macs", "Bwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.backward.macs)), 1),
+        Column("recompute_macs", "Again MACs", Unit.AMOUNT, _of_step(lambda step: int(step.recompute.macs)), 2),
+        Column("saved", "Saved MB", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 2),
+        Column("gradients", "Grad. MB", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 2),
+    )
+}
+ZERO_COLUMNS = ("zeros", "sparsity")  # where zeros were counted alone
+STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
+TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
+ZEROS_LAYER_COLUMNS = ("layer", "kind", "output", "params", "zeros", "sparsity", "macs", "size")
+CHECKPOINT_LAYER_COLUMNS = ("layer", "tensors", "dtype", "params", "buffers", "size", "size_share")
+DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "size", "share")
+
+
+def layer_table(profile: Profile, view: View | None = None) -> Table:
+    """One row a layer, in the model's own order unless the view sorts it."""
+    view = view or View()
+    default = [view.key if name == "layer" else name for name in usual_columns(profile)]
+    columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
+    for column in columns:
+        if column.name in STEP_COLUMNS and not profile.trace.phases:
+            raise errors.OnlyWith(f"--columns {column.name}", "--train")
+        if column.name in ZERO_COLUMNS and profile.totals.zeros is None:
+            raise errors.OnlyWith(f"--columns {column.name}", "--zeros")
+    shown = _shown(profile, view)
+    rows = tuple(
+        Row(tuple(column.get(layer, profile) for column in columns), 0 if view.is_flat else layer.depth)
+        for layer in shown
+    )
+    return Table(
+        columns, rows, _facts(profile), tuple(_notes(profile)), view.caption, view.anchor, chosen=bool(view.columns)
+    )
+
+
+def usual_columns(profile: Profile) -> tuple[str, ...]:
+    if not profile.trace.was_run:
+        return CHECKPOINT_LAYER_COLUMNS
+    if profile.trace.phases:
+        return TRAINING_LAYER_COLUMNS
+    return DEFAULT_LAYER_COLUMNS if profile.totals.zeros is None else ZEROS_LAYER_COLUMNS
+
+
+def _shown(profile: Profile, view: View) -> Sequence[Layer]:
+    found = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
+    if view.filter is not None:
+        pattern = view.filter
+        found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+        if not found:
+            raise errors.NoLayerMatches(pattern, profile.model)
+    elif view.is_flat:
+        parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
+        found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
+    if view.sort is not None or view.top is not None:
+        (column,) = chosen_columns([view.sort or ("flops" if profile.trace.was_run else "size")], LAYER_COLUMNS)
+        found.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
+    return found[: view.top]
+
+
+def _order(value: Any) -> Any:
+    """Values that are not known come last among numbers; shapes are ordered by their elements."""
+    if value is None:
+        return -1
+    if isinstance(value, (Tensor, tuple)):
+        return sum(t.numel for t in tensors(value))
+    return value
+
+
+_DENSE = "dense kernels compute with zeros too, so MACs are those of all"
+_ALLOCATED = ("all that the forward pass allocates", "all that the step allocates, without gradients")
+
+
+def allocated(profile: Profile) -> str:
+    """What the activations are, of which the peak may be more: it has what operators hold while they compute."""
+    what = _ALLOCATED[bool(profile.trace.phases)]
+    totals = profile.totals
+    peak = totals.peak_activation_bytes or 0
+    is_less = not profile.trace.phases and (totals.activation_bytes or 0) < peak
+    return what + "; the peak has what is inside operators as well" * is_less
+
+
+def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
+    totals, coverage = profile.totals, profile.coverage
+    if not profile.trace.was_run:
+        return tuple(file_facts(profile))
+    return (
+        (
+            "Parameters",
+            totals.params,
+            Unit.EXACT,
+            f"trainable {totals.trainable_params:,}, frozen {totals.frozen_params:,}",
+        ),
+        *_expert_facts(profile),
+        ("Buffers", totals.buffers, Unit.EXACT, ""),
+        ("MACs", totals.macs, Unit.EXACT, ""),
+        ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
+        ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
+        *_stored_facts(profile),
+        ("Activations, MB", totals.activation_bytes, Unit.BYTES, allocated(profile)),
+        ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
+        *_training_facts(profile),
+        (
+            "Operator calls",
+            len(profile.trace.calls),
+            Unit.EXACT,
+            f"{coverage.known} with a formula, {coverage.free} free, {coverage.unknown} unknown",
+        ),
+    )
+
+
+def _expert_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    kinds = Counter((mixture.chosen, mixture.experts) for mixture in mixtures(profile.trace))
+    if kinds:
+        words = ", ".join(
+            f"{chosen} of {experts} experts in {times} layers" for (chosen, experts), times in kinds.items()
+        )
+        yield "Active parameters", profile.totals.active_params, Unit.EXACT, f"that a token meets: {words}"
+
+
+def _stored_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    """What is packed, masked or zero."""
+    for form in stored.formats(profile.trace):
+        yield f"of it {form.name}, MB", form.size_bytes, Unit.BYTES, f"{form.params:,} parameters and what unpacks them"
+    masks = stored.masks(profile.trace)
+    if masks.tensors:
+        yield "Masks, MB", masks.size_bytes, Unit.BYTES, f"{masks.tensors} of pruning, among the buffers; {_DENSE}"
+    if profile.totals.zeros is not None:
+        among = profile.figures.zeros_of
+        share = f"{100 * profile.totals.zeros / among:.1f} % of {among:,} parameters; {_DENSE}"
+        yield "Zeros", profile.totals.zeros, Unit.EXACT, share
+
+
+def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
+    step = profile.training
+    if step is None:
+        return
+    again = f", run again {step.recompute_macs:,}" if step.recompute_macs else ""
+    yield "Forward MACs", step.forward_macs, Unit.EXACT, ""
+    yield "Backward MACs", step.backward_macs, Unit.EXACT, again.removeprefix(", ")
+    if step.update_flops:
+        yield "Update FLOPs", step.update_flops, Unit.EXACT, str(profile.trace.asked["optimizer"])
+    yield "Gradients, MB", step.gradient_bytes, Unit.BYTES, ""
+    yield "Saved activations, MB", step.saved_bytes, Unit.BYTES, "kept for the backward pass"
+    if step.optimizer_bytes:
+        yield "Optimizer state, MB", step.optimizer_bytes, Unit.BYTES, str(profile.trace.asked["optimizer"])
+    yield "Peak memory, MB", profile.totals.peak_memory_bytes, Unit.BYTES, "with parameters, buffers and inputs"
+
+
+def _notes(profile: Profile) -> Iterator[str]:
+    yield from uncounted(profile)
+    if not profile.trace.was_run:
+        yield from file_notes(profile.trace)
+    yield unit_note(profile)
+    yield run_note(profile.trace)
+    yield from profile.trace.notes
+    yield versions_note(profile.trace.versions.items())

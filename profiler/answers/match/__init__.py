@@ -1,0 +1,1 @@
+"""Does a file of weights match a model?"""

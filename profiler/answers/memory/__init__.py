@@ -1,0 +1,1 @@
+"""What is alive when most memory is in use?"""

@@ -1,0 +1,77 @@
+"""What is alive when most is, who made it, and how it got there: a profile's memory, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from profiler.figures import memory
+from profiler.figures.memory import Piece, Stretch
+from profiler.figures.profile import Profile
+from profiler.records.trace import Trace
+from profiler.render.answer import Answer
+from profiler.render.tables import Table
+
+TOP = 10  # pieces shown
+STRETCHES = 20  # of the timeline
+
+
+@dataclass(frozen=True)
+class MemoryReport(Answer):
+    """The peak of one run: `pieces` is what is alive at it, the largest first; `timeline` is how it got there.
+
+    top: how many of the pieces a table shows; the others are summed up.
+    """
+
+    profile: Profile
+    top: int = TOP
+
+    @property
+    def trace(self) -> Trace:
+        return self.profile.trace
+
+    @cached_property
+    def pieces(self) -> Sequence[Piece]:
+        return memory.alive_at_peak(self.trace)
+
+    @cached_property
+    def call(self) -> int | None:
+        """The call at which most is alive; None where nothing was called."""
+        return memory.peak_call(self.trace)
+
+    @cached_property
+    def timeline(self) -> Sequence[Stretch]:
+        return memory.timeline(self.trace, STRETCHES)
+
+    @cached_property
+    def live_bytes(self) -> Sequence[int]:
+        """What is alive at each call."""
+        return memory.live_bytes(self.trace)
+
+    def operator(self, call: int) -> str:
+        return self.trace.signatures[self.trace.calls[call].signature].op
+
+    def layer(self, call: int) -> str:
+        """The path of the layer that a call belongs to."""
+        return self.trace.modules[self.trace.calls[call].module].path
+
+    def phase(self, call: int) -> str | None:
+        """Of a training step; None in inference."""
+        return next((phase.kind for phase in self.trace.phases if phase.first <= call < phase.last), None)
+
+    def tables(self) -> Iterator[Table]:
+        from profiler.answers.memory.table import memory_tables  # which is about this
+
+        return memory_tables(self)
+
+    def raw_table(self) -> Table:
+        from profiler.answers.memory.table import raw_memory_table
+
+        return raw_memory_table(self)
+
+    def data(self) -> dict[str, Any]:
+        from profiler.answers.memory.table import memory_data
+
+        return memory_data(self)

@@ -1,0 +1,1 @@
+"""What do several models cost, side by side?"""

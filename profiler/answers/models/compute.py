@@ -1,0 +1,119 @@
+"""Several models side by side: what each was asked for as, its profile or why there is none, and what to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from profiler import errors
+from profiler.answers.models.metrics import Metric, Metrics, names
+from profiler.figures.profile import Profile, Totals
+from profiler.records.trace import Trace
+from profiler.render.shown import Shown
+from profiler.render.tables import Better
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: its spec, its label, and its profile, or why there is none."""
+
+    model: str
+    label: str
+    profile: Profile | None
+    failure: str | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> Totals:
+        return self._profile.totals
+
+    @property
+    def trace(self) -> Trace:
+        return self._profile.trace
+
+    @property
+    def _profile(self) -> Profile:
+        assert self.profile is not None, f"{self.label} has no profile"
+        return self.profile
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the user wants to see of a comparison.
+
+    relative_to: the label or spec of the row that `rel_` columns are relative to (None: the first).
+    bold: the columns whose best is marked, each with which value that is (None: by the column's nature); empty for all
+        that have a best, None for no column.
+    """
+
+    columns: Sequence[str] = ()
+    relative_to: str | None = None
+    bold: Mapping[str, Better | None] | None = None
+    caption: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Shown):
+    """Several models as a table with one row each. `print` it, or take it in the format you need."""
+
+    entries: tuple[Entry, ...]
+    layout: Layout = Layout()
+    metric_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def profiles(self) -> list[Profile]:
+        """Of the models that could be profiled."""
+        return [entry.profile for entry in self.entries if entry.profile is not None]
+
+    @property
+    def reference(self) -> Entry:
+        """The row that others are relative to."""
+        return self.entries[_index(self.layout.relative_to, [(e.model, e.label) for e in self.entries])]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    # How it shows itself ----------------------------------------------------------------------------------------------
+
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.models(self))
+
+
+def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metrics] = ()) -> Comparison:
+    """Put models side by side with what is known of how good they are; what a later source says is preferred.
+
+    The metrics that entries bring themselves are preferred to all.
+    """
+    entries, sources = tuple(entries), tuple(sources)
+    named = names(sources, [entry.metrics for entry in entries])
+    joined = tuple(replace(entry, metrics=_joined(entry, sources)) for entry in entries)
+    remarks = tuple(remark for source in sources for remark in source.remarks)
+    return Comparison(joined, layout, named, remarks)
+
+
+def _joined(entry: Entry, sources: Iterable[Metrics]) -> Mapping[str, Metric]:
+    known_as = [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
+    known: dict[str, Metric] = {}
+    for source in sources:
+        known |= source.of(*known_as)
+    return {**known, **entry.metrics}
+
+
+def check_reference(name: str | None, models: Sequence[tuple[str, str]]) -> None:
+    """Raise `NoSuchRow` where no model, given as (spec, label), has that label or spec."""
+    _index(name, models)
+
+
+def _index(name: str | None, models: Sequence[tuple[str, str]]) -> int:
+    if name is None:
+        return 0
+    for known in ([label for _, label in models], [spec for spec, _ in models]):
+        if name in known:
+            return known.index(name)
+    raise errors.NoSuchRow(name, [label for _, label in models])

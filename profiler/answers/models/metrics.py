@@ -1,0 +1,185 @@
+"""How good is it? Figures that somebody measured (accuracy, F1, ...), by model: from a CSV file, or published."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from profiler import errors
+from profiler.records.files import reading as files
+from profiler.render.tables import Better
+
+if TYPE_CHECKING:
+    from profiler.figures.profile import Profile
+
+# Numbers keep the digits they were written with: 76.50 is not 76.5.
+Metric: TypeAlias = Decimal | str
+
+SUFFIXES = (".csv", ".tsv")
+_LONGEST = 64 << 20  # bytes of a file: two hundred figures of each of timm's models have one of them
+_LONGEST_NUMBER = 400  # characters, written out
+_MOST_COLUMNS = 1000
+_DELIMITERS = ",;\t"
+_LESS_IS_BETTER = {
+    "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
+    "epe", "fl", "latency", "time", "ms", "seconds", "sec",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What one source says: the names of its columns, a row by a model's label, spec or `Profile`, and remarks."""
+
+    names: tuple[str, ...]
+    rows: Mapping[Profile | str, Mapping[str, Metric]]
+    remarks: tuple[str, ...] = field(default=())
+
+    def of(self, *known_as: Profile | str) -> Mapping[str, Metric]:
+        """The row of a model, by the first of its names that has one; empty where none has."""
+        return next((self.rows[name] for name in known_as if name in self.rows), {})
+
+
+def metric(value: Any) -> Metric | None:
+    """A number or a text, as it was written; None for nothing. What is no finite number stays a text."""
+    text = str(value).strip()
+    try:
+        number = Decimal(text) if len(text) <= _LONGEST_NUMBER else None
+    except InvalidOperation:
+        number = None
+    is_number = number is not None and _can_be_written(number) and "_" not in text
+    return number if is_number else text or None
+
+
+def _can_be_written(number: Decimal) -> bool:
+    """In digits, without an exponent."""
+    return number.is_finite() and abs(number.adjusted()) <= _LONGEST_NUMBER and isfinite(float(number))
+
+
+def better(name: str) -> Better:
+    """Whether less or more of it is better, by its name: an error, a loss or a time is best when it is least."""
+    words = re.findall(r"[a-z]+", name.lower())
+    return "min" if _LESS_IS_BETTER.intersection(words) else "max"
+
+
+def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
+    """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
+    found: dict[Profile | str, Mapping[str, Metric]] = {model: _known(row.items()) for model, row in rows.items()}
+    return Metrics(names((), found.values()), found)
+
+
+def names(sources: Iterable[Metrics], rows: Iterable[Mapping[str, Metric]]) -> tuple[str, ...]:
+    """All that is measured, in the order of sources and of the rows' own metrics."""
+    known = dict.fromkeys(name for source in sources for name in source.names)
+    return tuple(known | dict.fromkeys(name for row in rows for name in row))
+
+
+def _known(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
+    found = ((name, metric(value)) for name, value in items if value is not None)
+    return {name: value for name, value in found if value is not None}
+
+
+# A file ---------------------------------------------------------------------------------------------------------------
+
+
+def read(path: str) -> Metrics:
+    """A CSV file whose first column, or the one called "model", holds specs or labels.
+
+    The separator is a comma, a semicolon or a tab. Columns without a name are left out, but for the models'. Raises
+    `BadMetrics`.
+    """
+    header, rows = _table(path)
+    key = next((i for i, name in enumerate(header) if name.casefold() == "model"), 0)
+    named = {i: name for i, name in enumerate(header) if name and i != key}
+    if not named:
+        raise errors.BadMetrics(path, "it has no column beside the models'")
+    if len(named) > _MOST_COLUMNS:
+        raise errors.BadMetrics(path, f"it has {len(named):,} columns, and {_MOST_COLUMNS:,} are the most")
+    ((name, times),) = Counter(named.values()).most_common(1)
+    if times > 1:
+        raise errors.BadMetrics(path, f"two of its columns are called {files.quoted(name)}")
+    found: dict[Profile | str, Mapping[str, Metric]] = {}
+    lines: dict[str, int] = {}
+    for line, cells in rows:
+        if len(cells) > len(header):
+            raise errors.BadMetrics(path, f"line {line} has {len(cells)} cells and the header {len(header)}")
+        model = cells[key].strip() if key < len(cells) else ""
+        if model in lines:
+            raise errors.BadMetrics(path, f"lines {lines[model]} and {line} are both for {files.quoted(model)}")
+        lines[model] = line
+        found[model] = _known((name, cells[i]) for i, name in named.items() if i < len(cells))
+    return Metrics(tuple(named.values()), found)
+
+
+def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and the rows that are not empty with their line numbers."""
+    try:
+        text = files.content(path, _LONGEST).decode("utf-8-sig")
+        delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except OSError as error:
+        raise errors.BadMetrics(path, error.strerror or errors.first_line(error)) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise errors.BadMetrics(path, errors.first_line(error)) from None
+    if len(lines) < 2:
+        raise errors.BadMetrics(path, "it has no row under its header" if lines else "it is empty")
+    return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
+
+
+def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:
+    """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
+    if not found.rows.keys() & {name for names in models for name in names}:
+        raise errors.NoMetricsMatch(path, list(map(str, found.rows)), [label for _, label in models])
+
+
+# Published ------------------------------------------------------------------------------------------------------------
+
+
+def published(profiles: Sequence[Profile]) -> Metrics:
+    """What the zoos publish for the weights of these models.
+
+    A metric that is known for several data sets has the data set in its name.
+    """
+    from profiler import sources  # which may have to import a zoo
+
+    found = {p: known for p in profiles if (known := sources.published(p.trace)) is not None}
+    figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
+    times = Counter(name for _, name in figures)
+    columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
+    rows: dict[Profile | str, Mapping[str, Metric]] = {
+        p: _known((columns[figure], value) for figure, value in known.figures.items()) for p, known in found.items()
+    }
+    weights = dict.fromkeys((known.weights, p.model) for p, known in found.items())
+    others = dict.fromkeys(p.model for p in profiles if p not in found)
+    return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, others)))
+
+
+def _remarks(
+    figures: Iterable[tuple[str, str]], weights: Iterable[tuple[str, str]], others: Iterable[str]
+) -> Iterator[str]:
+    """On which data the figures were measured, with which weights, and whose are not known."""
+    if figures:
+        measured = "; ".join(f"{_listed(names)} on {data}" for data, names in _grouped(figures).items())
+        yield f"As published with the weights: {measured}."
+        by_weights = _grouped(weights).items()
+        yield f"Weights: {'; '.join(f'{name} ({_listed(models)})' for name, models in by_weights)}."
+    if others:
+        yield f"Nothing is published for {_listed(others)}."
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,223 @@
+"""Several models in one table: one row a model, and which columns there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from profiler import errors
+from profiler.answers.models import metrics
+from profiler.answers.models.compute import Comparison, Entry, Layout
+from profiler.records.trace import Value
+from profiler.render.tables import (
+    Better,
+    Column,
+    Row,
+    Table,
+    Unit,
+    chosen_columns,
+    fed_shape,
+    inputs_words,
+    run_words,
+    uncounted,
+    unit_note,
+    versions_note,
+)
+
+# Columns --------------------------------------------------------------------------------------------------------------
+
+
+def _input(entry: Entry, reference: Entry) -> Value:
+    return fed_shape(entry.trace.inputs)
+
+
+def _unknown(entry: Entry, reference: Entry) -> int | None:
+    return entry.profile.coverage.unknown if entry.profile is not None and entry.trace.was_run else None
+
+
+_COSTS = (  # the less, the better; each also as a multiple of another model's
+    Column("params", "Params", Unit.COUNT, lambda entry, _: entry.totals.params),
+    Column("active", "Active params", Unit.COUNT, lambda entry, _: entry.totals.active_params, 4),
+    Column("trainable", "Trainable", Unit.COUNT, lambda entry, _: entry.totals.trainable_params, 4),
+    Column("macs", "MACs", Unit.AMOUNT, lambda entry, _: entry.totals.macs),
+    Column("flops", "FLOPs", Unit.AMOUNT, lambda entry, _: entry.totals.flops, 1),
+    Column("size", "MB", Unit.BYTES, lambda entry, _: entry.totals.param_bytes, 3),
+    Column("activations", "Act. MB", Unit.BYTES, lambda entry, _: entry.totals.activation_bytes, 4),
+    Column("peak", "Peak MB", Unit.BYTES, lambda entry, _: entry.totals.peak_activation_bytes, 5),
+    Column("memory", "Peak memory MB", Unit.BYTES, lambda entry, _: entry.totals.peak_memory_bytes, 5),
+)
+
+
+def _times(column: Column) -> Column:
+    def get(entry: Entry, reference: Entry) -> float | None:
+        one = column.get(reference, reference) if reference.profile is not None else None
+        own = column.get(entry, reference)
+        return own / one if one and own is not None else None
+
+    return Column(f"rel_{column.name}", f"Rel. {column.heading}", Unit.TIMES, get, column.rank, better="min")
+
+
+MODEL_COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("model", "Model", Unit.TEXT, lambda entry, _: entry.label, 0, 40),
+        Column("spec", "Spec", Unit.TEXT, lambda entry, _: entry.model, 5, 40),
+        *(replace(column, better="min") for column in _COSTS),
+        *map(_times, _COSTS),
+        Column("stored", "Stored", Unit.COUNT, lambda entry, _: entry.totals.stored_params, 4),
+        Column("zeros", "Zeros", Unit.COUNT, lambda entry, _: entry.totals.zeros, 4),
+        Column("frozen", "Frozen", Unit.COUNT, lambda entry, _: entry.totals.frozen_params, 4),
+        Column("buffers", "Buffers", Unit.EXACT, lambda entry, _: entry.totals.buffers, 4),
+        Column("input", "Input", Unit.SHAPE, _input, 6, 24),
+        Column("unknown", "Unknown", Unit.EXACT, _unknown, 4, better="min"),
+    )
+}
+_OF_OPERATORS = ("macs", "flops", "rel_macs", "rel_flops")  # too low where an operator has no formula
+DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activations", "input")
+_RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
+
+
+def _known(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
+    """By their names: our own columns, and one for each metric. Raises `MetricIsAColumn` where two have one name."""
+    found = dict(MODEL_COLUMNS)
+    for name in named:
+        if name in MODEL_COLUMNS:
+            raise errors.MetricIsAColumn(name)
+        found[name] = _metric(name, entries)
+    return found
+
+
+def _metric(name: str, entries: Sequence[Entry]) -> Column:
+    is_number = any(isinstance(entry.metrics.get(name), Decimal) for entry in entries)
+    unit = Unit.NUMBER if is_number else Unit.TEXT
+    return Column(name, name, unit, partial(_measured, name), 0, None if is_number else 24, metrics.better(name))
+
+
+def _measured(name: str, entry: Entry, reference: Entry) -> Any:
+    return entry.metrics.get(name)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def model_table(comparison: Comparison) -> Table:
+    """One row a model; those that could not be profiled keep theirs, with the reason."""
+    layout, entries = comparison.layout, comparison.entries
+    columns = _model_columns(layout, comparison.metric_names, entries)
+    reference = comparison.reference
+    rows = [
+        Row(tuple(column.get(entry, reference) for column in columns)) if entry.profile else _failed(entry, columns)
+        for entry in entries
+    ]
+    directions = _directions(columns, layout.bold)
+    winners = {i: _best(comparison, rows, i, columns[i], direction) for i, direction in directions.items()}
+    marked = [replace(row, best=frozenset(i for i in winners if row.values[i] in winners[i])) for row in rows]
+    found = {i: direction for i, direction in directions.items() if winners[i]}
+    notes = tuple(_shared_notes(comparison, columns, found))
+    return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
+
+
+def check_layout(layout: Layout, named: Iterable[str]) -> None:
+    """Raise what `model_table` would raise where metrics have these names."""
+    _directions(_model_columns(layout, tuple(named)), layout.bold)
+
+
+def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry] = ()) -> tuple[Column, ...]:
+    """The ones chosen. Metrics of which none is chosen come behind them: they were asked for."""
+    default = DEFAULT_MODEL_COLUMNS if layout.relative_to is None else _RELATIVE_MODEL_COLUMNS
+    wanted = tuple(layout.columns or default)
+    if not set(wanted) & set(named):
+        wanted += tuple(named)
+    return chosen_columns(wanted, _known(named, entries))
+
+
+def _failed(entry: Entry, columns: Sequence[Column]) -> Row:
+    """The reason stands behind the row's name, wherever that is."""
+    values = tuple(entry.label if column.name == "model" else None for column in columns)
+    return Row(values, failure=entry.failure if values[0] is not None else f"{entry.label}: {entry.failure}")
+
+
+def _directions(columns: Sequence[Column], bold: Mapping[str, Better | None] | None) -> dict[int, Better]:
+    """Which columns have their best marked, and whether that is the least or the most."""
+    if bold is None:
+        return {}
+    shown = {column.name: i for i, column in enumerate(columns)}
+    if not bold:
+        return {i: column.better for i, column in enumerate(columns) if column.better and column.unit is not Unit.TIMES}
+    found: dict[int, Better] = {}
+    for name, given in bold.items():
+        if name not in shown:
+            raise errors.NoSuchColumn(name, shown)
+        direction = given or columns[shown[name]].better
+        if direction is None:
+            raise errors.NoDirection(name)
+        found[shown[name]] = direction
+    return found
+
+
+def _best(comparison: Comparison, rows: Sequence[Row], i: int, column: Column, direction: Better) -> Sequence[Any]:
+    """A column's best value; none where all are alike, or where some are only known to be no less than what is shown.
+
+    Texts are no candidates.
+    """
+    if column.name in _OF_OPERATORS and any(profile.unknown_ops for profile in comparison.profiles):
+        return ()
+    values = [value for row in rows if isinstance(value := row.values[i], (int, float, Decimal))]
+    found = min(values, default=None) if direction == "min" else max(values, default=None)
+    return () if len(set(values)) < 2 else (found,)
+
+
+def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions: Mapping[int, Better]) -> Iterator[str]:
+    """What holds for all the models, and for which of them something else does."""
+    entries = [entry for entry in comparison.entries if entry.profile is not None]
+    profiles = [entry.profile for entry in entries if entry.profile is not None]
+    for entry, profile in zip(entries, profiles, strict=True):
+        yield from uncounted(profile, f"{entry.label}: ")
+    ran = [profile for profile in profiles if profile.trace.was_run]
+    yield from dict.fromkeys(unit_note(profile) for profile in ran or profiles)
+    if any(column.unit is Unit.TIMES for column in columns):
+        nothing = "" if comparison.reference.profile else ", which could not be profiled"
+        yield f"Rel.: times as much as {comparison.reference.label}{nothing}."
+    if directions:
+        yield _marked(columns, directions, bool(comparison.layout.columns))
+    yield from comparison.remarks
+    yield from _inputs(entries)
+    for entry, profile in zip(entries, profiles, strict=True):
+        if not profile.trace.was_run:
+            yield f"{entry.label}: read from a file's header; nothing ran."
+        elif profile.trace.engine != "meta":
+            yield f"{entry.label}: engine {profile.trace.engine}."
+    versions = [item for profile in profiles for item in profile.trace.versions.items()]
+    yield from dict.fromkeys([versions_note(versions)])
+
+
+def _marked(columns: Sequence[Column], directions: Mapping[int, Better], chosen: bool) -> str:
+    """Costs are not named one by one, unless their columns are chosen: some may be left out for want of room."""
+    costs = set() if chosen else {column.name for column in _COSTS}
+    named: dict[Better, list[str]] = {"min": [], "max": []}
+    for i, direction in directions.items():
+        is_cost = columns[i].name in costs and direction == "min"
+        heading = "of what a model costs" if is_cost else columns[i].heading
+        if heading not in named[direction]:
+            named[direction].append(heading)
+    words = [f"the {word} {', '.join(named[d])}" for d, word in _SUPERLATIVES.items() if named[d]]
+    return f"Marked is the best of a column: {'; '.join(words)}."
+
+
+_SUPERLATIVES: Mapping[Better, str] = {"min": "least", "max": "most"}
+
+
+def _inputs(entries: Sequence[Entry]) -> Iterator[str]:
+    """What the models were fed; whose it was, where they were not fed alike."""
+    by_input: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.trace.was_run:
+            continue
+        otherwise = run_words(entry.trace)
+        words = inputs_words(entry.trace.inputs) + f", {otherwise}" * bool(otherwise)
+        by_input.setdefault(words, []).append(entry.label)
+    for words, labels in by_input.items():
+        yield f"Input {words}." if len(by_input) == 1 else f"Input {words}: {', '.join(dict.fromkeys(labels))}."

@@ -1,0 +1,1 @@
+"""What does a model cost at each of several sizes of its input?"""

@@ -1,0 +1,1 @@
+"""Are there NaN or infinite values in a file of weights?"""

@@ -1,0 +1,1 @@
+"""How large are the weights in other formats?"""

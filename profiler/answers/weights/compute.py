@@ -1,0 +1,212 @@
+"""How large are a model's weights in a quantised format? Parameter by parameter, from the trace alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from profiler.figures.parameters import textbook_classes
+from profiler.figures.profile import Profile
+from profiler.records.schemes import (
+    ATTENTION,
+    CONVOLUTION,
+    EMBEDDING,
+    LINEAR,
+    SCHEMES,
+    Scheme,
+    named,
+    refusal,
+    scale_bytes,
+    value_bytes,
+)
+from profiler.records.trace import Module, Weight
+from profiler.render.answer import Answer
+from profiler.render.tables import Table
+
+_NOT_REPLACED = "nn.MultiheadAttention reads it itself"
+NO_LAYER = "not among the layers that are quantised"
+_NO_WEIGHT = "not a weight"
+_NO_CLASS = "a file does not say of which kind its layer is"
+
+_FAMILIES = {
+    "torch.nn.modules.linear.NonDynamicallyQuantizableLinear": ATTENTION,
+    "torch.nn.modules.activation.MultiheadAttention": ATTENTION,
+    "torch.nn.modules.linear.Linear": LINEAR,
+    "transformers.pytorch_utils.Conv1D": LINEAR,
+    "torch.nn.modules.sparse.Embedding": EMBEDDING,
+    "torch.nn.modules.sparse.EmbeddingBag": EMBEDDING,
+    **{
+        f"torch.nn.modules.conv.Conv{transposed}{n}d": CONVOLUTION
+        for transposed in ("", "Transpose")
+        for n in (1, 2, 3)
+    },
+}
+_WEIGHTS = ("weight", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+_OUTPUTS_SECOND = ("transformers.pytorch_utils.Conv1D", "torch.nn.modules.conv.ConvTranspose")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One parameter: what it takes now, and what its values and its scales would take.
+
+    `why` is why it is left alone, where it is.
+    """
+
+    path: str
+    kind: str
+    name: str
+    params: int
+    now_bytes: int
+    value_bytes: int
+    scale_bytes: int
+    why: str | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.value_bytes + self.scale_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised(Answer):
+    """A model's parameters in a scheme, each once: a shared one at the first layer that holds it."""
+
+    profile: Profile
+    scheme: Scheme
+    parameters: tuple[Stored, ...]
+    top: int | None = None
+
+    @property
+    def quantised(self) -> list[Stored]:
+        return [one for one in self.parameters if one.why is None]
+
+    @property
+    def left_alone(self) -> list[Stored]:
+        return [one for one in self.parameters if one.why is not None]
+
+    @property
+    def params(self) -> int:
+        return sum(one.params for one in self.parameters)
+
+    @property
+    def now_bytes(self) -> int:
+        return sum(one.now_bytes for one in self.parameters)
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(one.stored_bytes for one in self.parameters)
+
+    @property
+    def scale_bytes(self) -> int:
+        return sum(one.scale_bytes for one in self.parameters)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times smaller it becomes."""
+        return self.now_bytes / self.stored_bytes if self.stored_bytes else None
+
+    @property
+    def bits_per_parameter(self) -> float | None:
+        return 8 * self.stored_bytes / self.params if self.params else None
+
+    def tables(self) -> Iterator[Table]:
+        from profiler.answers.weights.table import quantised_tables  # which is about this
+
+        yield from quantised_tables(self)
+
+    def raw_table(self) -> Table:
+        from profiler.answers.weights.table import raw_quantised_table
+
+        return raw_quantised_table(self)
+
+    def data(self) -> dict[str, Any]:
+        from profiler.answers.weights.table import quantised_data
+
+        return quantised_data(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview(Answer):
+    """Models in several schemes, side by side. `labels` are the models'."""
+
+    found: tuple[Quantised, ...]
+    labels: tuple[str, ...]
+
+    def tables(self) -> Iterator[Table]:
+        from profiler.answers.weights.table import overview_table
+
+        yield overview_table(self)
+
+    def raw_table(self) -> Table:
+        from profiler.answers.weights.table import raw_overview_table
+
+        return raw_overview_table(self)
+
+    def data(self) -> dict[str, Any]:
+        from profiler.answers.weights.table import overview_data
+
+        return overview_data(self)
+
+
+def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantised:
+    """The model's weights as a scheme stores them; raises `errors.NoSuchScheme`."""
+    how, modules = named(scheme), profile.trace.modules
+    parameters = tuple(
+        _stored(weight, modules[weight.module], how) for weight in profile.trace.parameters if weight.same_as is None
+    )
+    return Quantised(profile, how, parameters, top)
+
+
+def overview(profiles: Sequence[Profile], labels: Sequence[str], schemes: Sequence[str] = ()) -> Overview:
+    """Every model in every scheme; in all that there are, by default."""
+    pairs = [(p, label, scheme) for p, label in zip(profiles, labels, strict=True) for scheme in schemes or SCHEMES]
+    return Overview(tuple(quantised(p, s) for p, _, s in pairs), tuple(label for _, label, _ in pairs))
+
+
+def _stored(weight: Weight, module: Module, scheme: Scheme) -> Stored:
+    rows, columns = _matrix(weight, module)
+    why = _why_not(weight, module, scheme) or (refusal(scheme, rows, columns) if scheme.layers else None)
+    now, params = weight.tensor.size_bytes, weight.numel
+    sizes = (now, 0) if why else (value_bytes(scheme, rows, columns), _scales(scheme, rows, columns))
+    return Stored(module.path, module.kind, weight.name, params, now, *sizes, why)
+
+
+def _scales(scheme: Scheme, rows: int, columns: int) -> int:
+    return scale_bytes(scheme, rows, columns) if scheme.layers else 0
+
+
+def _matrix(weight: Weight, module: Module) -> tuple[int, int]:
+    """Output channels, and how many weights each has."""
+    shape = weight.tensor.shape
+    outputs_second = any(cls.startswith(_OUTPUTS_SECOND) for cls in textbook_classes(module))
+    rows = shape[1] if outputs_second and len(shape) > 1 else shape[0] if shape else 1
+    return (rows, prod(shape) // rows) if rows else (0, 0)
+
+
+def _why_not_without_class(weight: Weight, scheme: Scheme, layers: tuple[str, ...]) -> str | None:
+    """A matrix is a linear layer's or an embedding's, which is enough where a scheme is for both."""
+    if weight.name not in _WEIGHTS or weight.tensor.ndim < 2:
+        return _NO_WEIGHT
+    kinds = {LINEAR, EMBEDDING} if weight.tensor.ndim == 2 else {CONVOLUTION}
+    if not kinds & set(layers):
+        return NO_LAYER
+    by_channel = scheme.groups == "channel" and CONVOLUTION in kinds  # the second dimension of a transposed one
+    return None if kinds <= set(layers) and not by_channel else _NO_CLASS
+
+
+def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
+    if weight.packing is not None:
+        return f"is stored as {weight.packing.format} already"
+    if not weight.tensor.is_float or weight.tensor.is_complex:
+        return f"its dtype is {weight.tensor.dtype}"
+    if scheme.layers is None:
+        return None
+    if not module.kind:
+        return _why_not_without_class(weight, scheme, scheme.layers)
+    family = next((_FAMILIES[cls] for cls in textbook_classes(module) if cls in _FAMILIES), None)
+    if family is not None and weight.name not in _WEIGHTS:
+        return _NO_WEIGHT
+    if family in scheme.layers:
+        return None
+    return _NOT_REPLACED if family == ATTENTION else NO_LAYER

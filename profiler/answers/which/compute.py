@@ -1,0 +1,163 @@
+"""What did they count? From a number that somebody read to the conventions and input sizes that give it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from profiler import errors
+from profiler.counters import conventions
+from profiler.figures.profile import Profile, known
+from profiler.records.inputs import TensorSpec
+from profiler.records.spec import Feed
+from profiler.records.trace import Value
+from profiler.render.tables import Column, Row, Table, Unit, fed_shape
+
+if TYPE_CHECKING:
+    from profiler.engine.run.subject import Subject
+
+_PREFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12, "p": 15}
+_WORDS = r"(?:flops?|macs?|m-?adds?|mult-adds?|params?|parameters)"
+_NUMBER = re.compile(
+    r"(?P<digits>\d{1,3}(?:,\d{3}){1,12}|\d{1,40}(?:\.\d{1,40})?)(?:e(?P<power>\d{1,2}))? ?"
+    rf"(?P<prefix>[kmgbtp]?) ?{_WORDS}?",
+    re.IGNORECASE | re.ASCII,
+)
+# Heights and widths that image models are published at.
+_SIZES = (96, 112, 128, 160, 176, 192, 208, 224, 240, 256, 260, 288, 299, 300, 320, 331, 336, 380, 384, 448, 456, 480,
+          512, 528, 600, 640, 768, 800, 1024)  # fmt: skip
+_NEAREST = 8
+PARAMETERS = "parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it was read: everything that rounds to it is from `least` up to, without, `most`."""
+
+    text: str
+    least: Decimal
+    most: Decimal
+
+    @property
+    def middle(self) -> Decimal:
+        return (self.least + self.most) / 2
+
+    def matches(self, value: int) -> bool:
+        return self.least <= value < self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A figure of the model: what it counts (a convention's name, or "parameters"), of which input, and how much."""
+
+    counts: str
+    input: Value
+    value: int
+
+
+def number(text: str) -> Number:
+    """Read `4.09G`, `4.09 GFLOPs`, `3664M`, `4,089,184,256` or `4.1e9`; raises `errors.BadNumber`."""
+    match = _NUMBER.fullmatch(text.strip())
+    digits = Decimal(match["digits"].replace(",", "")) if match else Decimal(0)
+    if match is None or not digits:
+        raise errors.BadNumber(text)
+    unit = Decimal(10) ** (_PREFIXES[match["prefix"].lower()] + int(match["power"] or 0))
+    exponent = digits.as_tuple().exponent
+    assert isinstance(exponent, int)
+    half = Decimal(10) ** exponent / 2
+    return Number(text.strip(), (digits - half) * unit, (digits + half) * unit)
+
+
+def candidates(spec: str, feed: Feed) -> list[Candidate]:
+    """Every figure of a model: its parameters, and each convention at each input size that the model accepts.
+
+    Where the user gives the input, that is the only one.
+    """
+    profiles = list(_profiles(spec, feed))
+    found = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
+    for profile in profiles:
+        fed = fed_shape(profile.trace.inputs)
+        found += [
+            Candidate(name, fed, known(profile.under(name).totals.flops))
+            for name in conventions.applicable(profile.trace)
+        ]
+    return found
+
+
+def _profiles(spec: str, feed: Feed) -> Iterator[Profile]:
+    from profiler import sources
+    from profiler.engine.run.running import trace
+    from profiler.records.trace import Trace
+
+    subject = sources.load(spec, feed)
+    if isinstance(subject, Trace):
+        yield Profile(subject)
+        return
+    yield Profile(trace(subject))
+    for other in () if feed.is_given else _other_sizes(subject):
+        try:
+            yield Profile(trace(other))
+        except errors.ProfileError:  # a model that is made for one size
+            continue
+
+
+def _other_sizes(subject: Subject) -> Iterator[Subject]:
+    """The same model, fed with images of other sizes."""
+    image = subject.args[0] if len(subject.args) == 1 and not subject.kwargs else None
+    if not isinstance(image, TensorSpec) or len(image.shape) != 4:
+        return
+    for size in _SIZES:
+        shape = (*image.shape[:2], size, size)
+        if shape != image.shape:
+            yield replace(subject, args=(replace(image, shape=shape),))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a model has to do with a number: the figures that round to it, or the nearest where none does."""
+
+    model: str
+    number: Number
+    found: tuple[Candidate, ...]
+
+    @property
+    def is_met(self) -> bool:
+        return any(self.number.matches(candidate.value) for candidate in self.found)
+
+
+def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
+    """Keep the figures that round to the number; the nearest ones where none does."""
+    everything = list(figures)
+    exact = tuple(candidate for candidate in everything if wanted.matches(candidate.value))
+    nearest = sorted(everything, key=lambda candidate: abs(candidate.value - wanted.middle))[:_NEAREST]
+    return Search(model, wanted, exact or tuple(nearest))
+
+
+def which_table(searches: Sequence[Search]) -> Table:
+    """One row a figure; how far the nearest figures are off, where nothing rounds to the number."""
+    columns = _COLUMNS if all(one.is_met for one in searches) else (*_COLUMNS, _OFF)
+    rows = tuple(
+        Row((one.model, candidate.counts, candidate.input, candidate.value, _off(one, candidate))[: len(columns)])
+        for one in searches
+        for candidate in one.found
+    )
+    named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
+    notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
+    notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
+    return Table(columns, rows, notes=tuple(notes), chosen=True)
+
+
+def _off(one: Search, candidate: Candidate) -> float:
+    return float(candidate.value / one.number.middle - 1)
+
+
+_COLUMNS = (
+    Column("model", "Model", Unit.TEXT, lambda row, _: row),
+    Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
+    Column("input", "Input", Unit.SHAPE, lambda row, _: row),
+    Column("value", "Value", Unit.EXACT, lambda row, _: row),
+)
+_OFF = Column("off", "Off %", Unit.SHARE, lambda row, _: row)

@@ -1,0 +1,66 @@
+"""How far is it? A bar on stderr while several things are done, where somebody can see it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from profiler.records import foreign_text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+T = TypeVar("T")
+_LONGEST = 200  # characters of a name that a bar shows
+
+
+def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
+    """The items one by one, with a bar and the name of the one at work; nothing for one item or without a terminal."""
+    if len(items) < 2 or not sys.stderr.isatty():
+        yield from items
+        return
+    with _bar() as progress:
+        task = progress.add_task("", total=len(items))
+        for item, name in zip(items, names, strict=True):
+            progress.update(task, description=_words(name), refresh=True)
+            yield item
+            progress.advance(task)
+
+
+@contextmanager
+def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
+    """A bar for things that end in any order: call what it gives once for each. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda ended: None
+        return
+    with _bar() as progress:
+        task = progress.add_task(_words(title), total=total)
+        yield lambda ended: progress.advance(task)
+
+
+@contextmanager
+def told(title: str) -> Iterator[Callable[[object], None]]:
+    """A line that says which one is at work, where nobody knows how many there will be. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda one: None
+        return
+    with _bar() as progress:
+        task = progress.add_task(_words(title), total=None)
+        yield lambda one: progress.update(task, description=_words(f"{title} {one}"), advance=1, refresh=True)
+
+
+def _words(text: str) -> str:
+    """Names are somebody else's: no markup of the bar, and no command to the terminal."""
+    from rich.markup import escape
+
+    return escape(foreign_text.shown(text[:_LONGEST]))
+
+
+def _bar() -> Progress:
+    from rich.console import Console  # behind the runs that need no bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True)

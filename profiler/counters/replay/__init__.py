@@ -1,0 +1,1 @@
+"""What the replicas of other counters share."""

@@ -1,0 +1,1 @@
+"""What other counters report, from a trace alone: one file a counter."""

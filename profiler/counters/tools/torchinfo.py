@@ -1,0 +1,194 @@
+"""torchinfo 1.8.0, `summary(model, ...)`: its `total_mult_adds`, and its `total_params`.
+
+Hooks on every module, and a line for each call. A line's count is made of the sizes of the module's parameters and of
+its output, whatever it computes (torchinfo/layer_info.py, `calculate_macs`). Read there, and compared with what it
+prints:
+
+- Only modules without modules inside count. So attention counts nothing, nor do bare parameters of larger modules; an
+  inside that is an empty `Sequential` is none.
+- Each element of `weight` and `bias` counts once for the output's first dimension, which is taken for the batch: a
+  linear layer's middle dimensions are missing, an embedding counts its whole table for every sample, and without a
+  batch something else is taken for it.
+- Where the class's name has "Conv", once for each position of the output: too large for transposed convolutions, by
+  the stride's product.
+- Any other parameter with "weight" or "bias" in its name counts for the output's first two dimensions: steps and batch
+  of a recurrent layer, but batch and width of a recurrent cell.
+- Parameters are those of the lines, where a module's first call counts; what is inside and is never called counts with
+  the nearest module around it that is. A parameter that two modules hold counts in both, and a module under two
+  parents up to three times, since a later call of it leaves the parent's own parameters as they are.
+
+A pruned weight counts the ones in its mask, and our trace does not hold these: we count all, and the cross-check reads
+the rest off the mask. An output that is a dict is taken
+by its last value; our trace does not tell a dict from a tuple, and takes the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+
+from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.replay.events import Made, module_calls, registered
+from profiler.counters.replay.hooks import children
+from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, remade
+from profiler.counters.replay.summary_lines import Line, lines
+from profiler.records.trace import Tensor, Trace, Value, Weight
+
+_EMPTY_IS_FALSE = {f"torch.nn.modules.container.{kind}" for kind in ("Sequential", "ModuleList", "ModuleDict")}
+
+
+def _leaves(trace: Trace) -> list[bool]:
+    """Whether each row's module has no module inside that is true to Python: an empty container is not."""
+    inside = children(trace)
+
+    def is_true(row: int) -> bool:
+        return bool(inside[row]) or _EMPTY_IS_FALSE.isdisjoint(trace.modules[row].classes)
+
+    return [not any(is_true(child) for child in inside[row]) for row in range(len(trace.modules))]
+
+
+# Mult-adds ------------------------------------------------------------------------------------------------------------
+
+_FAMILIES = {
+    **dict.fromkeys(in_ranks("Conv"), "convolution"),
+    **dict.fromkeys(in_ranks("ConvTranspose"), "transposed convolution"),
+    "Linear": "linear",
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), "recurrent"),
+    **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), "recurrent cell"),
+    "Embedding": "embedding",
+    **dict.fromkeys(in_ranks("BatchNorm"), "batch norm"),
+    **dict.fromkeys(in_ranks("InstanceNorm"), "instance norm"),
+    "LayerNorm": "layer norm",
+    "GroupNorm": "group norm",
+    "RMSNorm": "RMS norm",
+}
+
+
+def _charges(trace: Trace) -> Iterator[Charge]:
+    is_leaf = _leaves(trace)
+    for made in module_calls(trace):
+        if is_leaf[made.row] and made.weights:
+            yield from _line(trace, made)
+
+
+def _line(trace: Trace, made: Made) -> Iterator[Charge]:
+    """One charge for what multiplies, and one for the biases."""
+    size = _size(made.output)
+    counts = {True: 0, False: 0}
+    for name, weight in _distinct(trace, made):
+        counts["bias" in name] += weight.tensor.numel * _times(made, name, size)
+    family = _FAMILIES.get(layer_kind(made.kind), "other layer")
+    yield Charge(counts[False], made.row, made.calls, family, remade(made) or _why(made))
+    if counts[True]:
+        yield Charge(counts[True], made.row, made.calls[:0], "bias", "1 for each time that the weights count")
+
+
+def _distinct(trace: Trace, made: Made) -> Iterator[tuple[str, Weight]]:
+    """The parameters of a module by name; one that it holds under two names, once, and a pruned one as it was."""
+    met: set[int] = set()
+    masks = {buffer.name for buffer in trace.buffers if buffer.module == made.row}
+    for name, weight in made.weights.items():
+        if weight.storage not in met or weight.same_as is None:
+            stem = name.removesuffix("_orig")
+            yield stem if f"{stem}_mask" in masks else name, weight
+        met.add(weight.storage)
+
+
+def _times(made: Made, name: str, size: tuple[int, ...]) -> int:
+    """How often each element of a parameter counts."""
+    if not size:
+        return 0  # it fails on such an output
+    if name in ("weight", "bias"):
+        return size[0] * prod(size[2:]) if "Conv" in made.kind.rpartition(".")[2] else size[0]
+    return prod(size[:2]) if "weight" in name or "bias" in name else 0
+
+
+def _size(output: Value) -> tuple[int, ...]:
+    """The shape of the first tensor, where there is nothing else before it."""
+    while isinstance(output, tuple) and output:
+        output = output[0]
+    return output.shape if isinstance(output, Tensor) else ()
+
+
+_NORMS = "1 per element of scale and shift for each sample, not for each position"
+
+
+def _why(made: Made) -> str:
+    """Empty for the calls in which its count is the MACs: a batch comes first, and nothing stands between."""
+    kind = layer_kind(made.kind)
+    if "Norm" in kind:
+        return _NORMS
+    if kind in in_ranks("ConvTranspose"):
+        return "by its output's size, not its input's"
+    if kind in in_ranks("Conv"):
+        return "" if made.x.ndim == len(kernel(made)) + 2 else "without a batch, channels are taken for it"
+    if kind == "Linear":
+        return "" if made.x.ndim == 2 else "for the first dimension alone, taken for the batch"
+    if kind in ("RNN", "GRU", "LSTM"):
+        is_plain = isinstance(made.inputs[0], Tensor) and made.x.ndim == 3
+        return "" if is_plain else "for the output's first two dimensions"
+    if kind in ("RNNCell", "GRUCell", "LSTMCell"):
+        return "for each element of the new state, not for each sample"
+    if kind == "Embedding":
+        return "1 per element of the whole table for each sample"
+    return "1 per element of a parameter for each sample, or position where it is a convolution by its name"
+
+
+# Parameters -----------------------------------------------------------------------------------------------------------
+
+_LESS = "never called, or called first elsewhere: counted with the module around it"
+_MORE = "with what is inside and never called, and with what another module holds, too"
+
+
+def _weighings(trace: Trace) -> Iterator[Weighing]:
+    own, theirs = Counter[int](), Counter[int]()
+    for weight in registered(trace):
+        if weight.same_as is None:
+            own[weight.module] += weight.tensor.numel
+    for row, amount in _of_lines(trace, lines(trace)):
+        theirs[row] += amount
+    for row in sorted({*own, *theirs}):
+        yield Weighing(theirs[row], row, _LESS if theirs[row] < own[row] else _MORE)
+
+
+def _of_lines(trace: Trace, found: list[Line]) -> Iterator[tuple[int, int]]:
+    """Each line's own parameters: a leaf's are all that it has, and others have what the lines inside leave over."""
+    is_leaf, sizes = _leaves(trace), _sizes(trace)
+    left: dict[Line, int] = {}
+    for position in range(len(found) - 1, -1, -1):
+        line = found[position]
+        if line in left:
+            continue
+        left[line] = sizes[line.row]
+        for inner in found[position + 1 :]:
+            if inner.depth <= line.depth or is_leaf[line.row]:
+                break
+            left[line] -= 0 if inner.is_again else left[inner]
+    for line in found:
+        if not line.is_again:
+            yield line.row, max(left[line], 0)
+
+
+def _sizes(trace: Trace) -> list[int]:
+    """The parameters of each module and of all inside it, each once."""
+    held: list[set[int]] = [set() for _ in trace.modules]
+    for index, weight in enumerate(trace.parameters):
+        if weight.registered:
+            held[weight.module].add(index if weight.same_as is None else weight.same_as)
+    inside = children(trace)
+
+    def hold(row: int) -> set[int]:
+        return held[row].union(*(hold(child) for child in inside[row]))
+
+    return [sum(trace.parameters[index].tensor.numel for index in hold(row)) for row in range(len(held))]
+
+
+CONVENTION = Replica(
+    "torchinfo",
+    "mult-adds: the parameters of layers without layers inside, once a sample, or once a position in convolutions",
+    _charges,
+    _weighings,
+    lambda op: "done by functions or bare parameters, or inside a module with modules inside",
+    version="1.8.0",
+)

@@ -1,0 +1,313 @@
+"""ultralytics-thop 2.2.3, `profile(model, inputs)`: MACs, and some more per element. It is imported as `thop`.
+
+Hooks on modules, each by the rule of its nearest ancestor that has one, and a function mode that counts matrix products
+made outside of them (thop/profile.py, `register_hooks` and `functional_hooks`; formulas in thop/vision/basic_hooks.py
+and thop/rnn_hooks.py). Gradients are off, but the function mode keeps attention from its fast path. Every call counts
+once, and every parameter. Read there, and compared with what it prints:
+
+- As functions it knows `F.linear`, `matmul` and `@`, `bmm`, fused attention and `einsum` of two operands, and not
+  convolutions, `mm`, `addmm` and `baddbmm`. Inside a module that has a rule, functions do not count.
+- What a layer of its own class computes beside the class's rule is missing, such as a subclass's second product.
+- `nn.MultiheadAttention` that is not asked for its weights does count added keys by the settings.
+- `Upsample` counts 11 per element of the output where bilinear, and other guesses in other modes.
+- `F.multi_head_attention_forward`, called by a model itself, has the rule of the layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
+from typing import NamedTuple
+
+from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.replay.einsum import pairwise_product
+from profiler.counters.replay.events import Made, Operator, module_calls, operators
+from profiler.counters.replay.rules import (
+    addmm,
+    attention,
+    each,
+    families,
+    in_ranks,
+    kernel,
+    layer_kind,
+    linear,
+    mm,
+    own_parameters,
+    remade,
+    tensor,
+)
+from profiler.ops.lattice import adaptive_taps, window_taps
+from profiler.records.trace import Tensor, Trace, Value, tensors
+
+
+class _Term(NamedTuple):
+    """What a layer counts. `why` is empty where that is our MACs."""
+
+    amount: int
+    family: str
+    why: str = ""
+
+
+def _inputs(made: Made) -> tuple[Value, ...]:
+    """All arguments: the tool puts those that are passed by name behind the others, as `forward` has them."""
+    return (*made.inputs, *made.named.values())
+
+
+def _x(made: Made) -> Tensor:
+    return next(tensors(_inputs(made)))
+
+
+# Layers ---------------------------------------------------------------------------------------------------------------
+
+
+def _convolution(made: Made) -> Iterator[_Term]:
+    """Every weight at every output position, or at every input position where the convolution is transposed."""
+    size = kernel(made)
+    is_transposed = bool(made.settings["transposed"])
+    image, other = (_x(made), made.y) if is_transposed else (made.y, _x(made))
+    family = "transposed convolution" if is_transposed else "convolution"
+    channels = other.shape[-(len(size) + 1)] // made.number("groups")
+    yield _Term(image.numel * channels * prod(size), family)
+
+
+def _linear(made: Made) -> Iterator[_Term]:
+    yield _Term(made.number("in_features") * made.y.numel, "linear")
+
+
+def _bilinear(made: Made) -> Iterator[_Term]:
+    width = (made.number("in1_features") + 1) * made.number("in2_features")
+    yield _Term(width * made.y.numel, "bilinear", "both products")
+
+
+_NORMS = {"LayerNorm": "layer norm", "GroupNorm": "group norm", "RMSNorm": "RMS norm"}
+
+
+def _norm(made: Made) -> Iterator[_Term]:
+    times = 4 if made.settings.get("affine") or made.settings.get("elementwise_affine") else 2
+    family = _NORMS.get(layer_kind(_rule_class(made)), "batch norm")
+    if "torch.nn.modules.instancenorm._InstanceNorm" in made.classes:
+        family = "instance norm"
+    yield _Term(times * _x(made).numel, family, f"{times} per element")
+
+
+def _prelu(made: Made) -> Iterator[_Term]:
+    yield _Term(_x(made).numel, "PReLU", "1 per element")
+
+
+def _softmax(made: Made) -> Iterator[_Term]:
+    kind, shape = layer_kind(made.kind), _x(made).shape
+    dim = -3 if "torch.nn.modules.activation.Softmax2d" in made.classes else made.settings["dim"]
+    if dim is None:
+        dim = 0 if len(shape) in (0, 1, 3) else 1
+    assert isinstance(dim, int)
+    length = shape[dim] if shape else 1
+    rows = prod(shape) // length if length else 0
+    more = {"Softmin": prod(shape), "LogSoftmax": rows}.get(kind, 0)
+    yield _Term(
+        _softmax_of(rows, length) + more, "softmax", "3 per element, 1 less per row; more for a Softmin or a log"
+    )
+
+
+_PER_ROW = "3 per element, 1 less per row"
+
+
+def _softmax_of(rows: int, length: int) -> int:
+    return rows * (2 * length + max(length - 1, 0))
+
+
+def _average_pool(made: Made) -> Iterator[_Term]:
+    """The elements of every window, where a window may reach over the edge, and a division for each."""
+    rank = int(layer_kind(_rule_class(made))[-2])
+    kernel = each(made.settings["kernel_size"], rank)
+    steps, pads = each(made.settings["stride"], rank), each(made.settings["padding"], rank)
+    x, y = _x(made), made.y
+    windows = 1
+    for size, outputs, k, step, pad in zip(x.shape[-rank:], y.shape[-rank:], kernel, steps, pads, strict=True):
+        inside, before = (size + 2 * pad, 0) if made.settings["count_include_pad"] else (size, pad)
+        windows *= window_taps(inside, outputs, k, step, before, dilation=1)
+    yield _Term(prod(x.shape[:-rank]) * windows + y.numel, "average pooling", "1 per element of a window, and 1 more")
+
+
+def _adaptive_pool(made: Made) -> Iterator[_Term]:
+    windows = prod(adaptive_taps(size, outputs) for size, outputs in zip(_x(made).shape, made.y.shape, strict=True))
+    yield _Term(windows + made.y.numel, "adaptive average pooling", "1 per element of a window, and 1 more")
+
+
+_MODES = {"linear": 5, "bilinear": 11, "trilinear": 31, "bicubic": 259}
+
+
+def _upsample(made: Made) -> Iterator[_Term]:
+    times = _MODES.get(str(made.settings["mode"]), 0)
+    yield _Term(times * made.y.numel, "interpolation", f"{times} per element of the output")
+
+
+# Products of a step: so many gates; and what it adds, so many times the hidden size.
+_GATES = {"RNN": (1, 0), "GRU": (3, 4), "LSTM": (4, 4)}
+_STATES = "gates and states"
+_BIASES = "1 per bias and step"
+
+
+def _recurrent(made: Made) -> Iterator[_Term]:
+    gates, more = _GATES[layer_kind(_rule_class(made))]
+    size, hidden, layers = (made.number(name) for name in ("input_size", "hidden_size", "num_layers"))
+    projected = made.settings.get("proj_size") or 0
+    assert isinstance(projected, int)
+    directions, width = 2 if made.settings["bidirectional"] else 1, projected or hidden
+    sizes = [size, *[directions * width] * (layers - 1)]
+    steps = directions * _steps(made)
+    products = sum(gates * hidden * (size + width) + hidden * projected for size in sizes)
+    yield _Term(steps * products, "recurrent")
+    yield from _beside(made, steps * layers * hidden, gates, more)
+
+
+def _cell(made: Made) -> Iterator[_Term]:
+    gates, more = _GATES[layer_kind(_rule_class(made)).removesuffix("Cell")]
+    hidden, x = made.number("hidden_size"), _x(made)
+    steps = x.shape[0] if x.ndim == 2 else 1
+    yield _Term(steps * gates * hidden * (made.number("input_size") + hidden), "recurrent cell")
+    yield from _beside(made, steps * hidden, gates, more)
+
+
+def _beside(made: Made, elements: int, gates: int, more: int) -> Iterator[_Term]:
+    yield _Term(elements * (gates + more), "recurrent", _STATES)
+    if made.settings["bias"]:
+        yield _Term(elements * 2 * gates, "bias", _BIASES)
+
+
+def _steps(made: Made) -> int:
+    given = _inputs(made)[0]
+    if isinstance(given, tuple):  # a packed sequence: as many steps as there are rows of data
+        return next(tensors(given)).shape[0]
+    x = _x(made)
+    return x.shape[0] if x.ndim == 2 else x.shape[0] * x.shape[1]
+
+
+def _attention(made: Made) -> Iterator[_Term]:
+    """Projections and both products, and the softmax."""
+    out, *rest = list(tensors(made.output))
+    is_first = bool(made.settings["batch_first"]) or out.ndim == 2
+    lq = out.shape[-2] if is_first else out.shape[0]
+    batch = 1 if out.ndim == 2 else out.shape[0 if is_first else 1]
+    added = ("bias_k" in made.weights) + bool(made.settings["add_zero_attn"])
+    keys = list(tensors(_inputs(made)))[1]
+    width, heads = made.number("embed_dim"), made.number("num_heads")
+    attended = rest[0].shape[-1] if rest else keys.shape[-2 if is_first else 0] + added
+    projections = width * (2 * lq * width + (attended - added) * (made.number("kdim") + made.number("vdim")))
+    yield _Term(batch * (projections + 2 * lq * attended * width), "attention")
+    rows = batch * heads * lq
+    yield _Term(_softmax_of(rows, attended), "softmax", _PER_ROW)
+
+
+def _nothing(made: Made) -> Iterator[_Term]:
+    yield from ()
+
+
+_Rule = Callable[[Made], Iterator[_Term]]
+_LAYERS: Mapping[str, _Rule] = {
+    **dict.fromkeys([*in_ranks("Conv"), *in_ranks("ConvTranspose")], _convolution),
+    **dict.fromkeys(["_NormBase", "LayerNorm", "GroupNorm", "RMSNorm"], _norm),
+    "PReLU": _prelu,
+    **dict.fromkeys(["Softmax", "LogSoftmax", "Softmin", "Softmax2d"], _softmax),
+    **dict.fromkeys(in_ranks("AvgPool"), _average_pool),
+    **dict.fromkeys(in_ranks("AdaptiveAvgPool"), _adaptive_pool),
+    "Linear": _linear,
+    "Bilinear": _bilinear,
+    **dict.fromkeys(["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"], _upsample),
+    **dict.fromkeys(["RNNCell", "GRUCell", "LSTMCell"], _cell),
+    **dict.fromkeys(["RNN", "GRU", "LSTM"], _recurrent),
+    "Embedding": _nothing,
+    "MultiheadAttention": _attention,
+}
+
+
+def _rule_class(made: Made) -> str:
+    """The nearest of a module's classes that has a rule; "" where none has."""
+    return next((name for name in made.classes if layer_kind(name) in _LAYERS), "")
+
+
+def _from_layers(made: Made) -> Iterator[Charge]:
+    calls = made.calls
+    for term in _LAYERS[layer_kind(_rule_class(made))](made):
+        yield Charge(term.amount, made.row, calls, term.family, term.why or remade(made))
+        calls = calls[:0]
+
+
+# Functions ------------------------------------------------------------------------------------------------------------
+
+
+def _matmul(op: Operator) -> int:
+    return op.out.numel * tensor(op, 0).shape[-1]
+
+
+def _einsum(op: Operator) -> int:
+    return pairwise_product(str(op.args[0]), [operand.shape for operand in tensors(op.args[1])])
+
+
+def _why_einsum(op: Operator) -> str:
+    if len(list(tensors(op.args[1]))) != 2:
+        return "only two operands are counted"
+    given, arrow, kept = str(op.args[0]).replace(" ", "").partition("->")
+    left, right = (set(letters) for letters in given.split(","))
+    is_contracted = not arrow or bool((left & right) - {"."} - set(kept))
+    return "" if is_contracted else "1 per element of what two operands share or keep"
+
+
+_FUNCTIONS = families(
+    ("linear", ("linear",), linear, ""),
+    ("matrix product", ("matmul", "bmm"), _matmul, ""),
+    ("attention", ("scaled_dot_product_attention",), attention, ""),
+    ("einsum", ("einsum",), _einsum, _why_einsum),
+)
+
+
+# `F.multi_head_attention_forward` has the rule of the layer, which is what it multiplies, and its softmax.
+_INSIDE_ATTENTION = families(
+    ("attention", ("linear",), linear, ""),
+    ("attention", ("bmm",), mm, ""),
+    ("attention", ("baddbmm",), addmm, ""),
+    ("attention", ("scaled_dot_product_attention",), attention, ""),
+)
+
+
+def _attention_by_function(op: Operator) -> Iterator[Charge]:
+    if op.name in _INSIDE_ATTENTION:
+        yield _INSIDE_ATTENTION[op.name].charge(op)
+    if op.short in ("softmax", "scaled_dot_product_attention"):
+        rows = tensor(op, 0).numel // tensor(op, 0).shape[-1]
+        length = tensor(op, 0).shape[-1] if op.short == "softmax" else tensor(op, 1).shape[-2]
+        yield Charge(_softmax_of(rows, length), op.module, op.calls[:0], "softmax", _PER_ROW)
+
+
+def _from_functions(trace: Trace, counted: set[int]) -> Iterator[Charge]:
+    """Those that no layer's rule stands for, and that no other function of torch calls."""
+    for op in operators(trace):
+        way = set(op.caller.functions)
+        if not counted.isdisjoint(op.calls):
+            continue
+        if "multi_head_attention_forward" in way:
+            yield from _attention_by_function(op)
+        elif op.name in _FUNCTIONS and way <= {"einsum"}:
+            yield _FUNCTIONS[op.name].charge(op)
+
+
+def _charges(trace: Trace) -> Iterator[Charge]:
+    counted: set[int] = set()
+    for made in module_calls(trace):
+        if _rule_class(made):
+            counted.update(made.calls)
+            yield from _from_layers(made)
+    yield from _from_functions(trace, counted)
+
+
+def _weighings(trace: Trace) -> Iterator[Weighing]:
+    return own_parameters(trace)
+
+
+CONVENTION = Replica(
+    "ultralytics-thop",
+    "MACs of layers and matrix products, 2 or 4 per element of norms, and pooling, softmax and upsampling",
+    _charges,
+    _weighings,
+    lambda op: f"{op.short} is not among its functions, and outside of the layers that it has a rule for",
+    version="2.2.3",
+)

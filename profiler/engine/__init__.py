@@ -1,0 +1,1 @@
+"""What happens when it runs? The only package that runs a model."""

@@ -1,0 +1,204 @@
+"""What is kept of each tensor that the model or the caller owns: its memory, gradient, hooks and attributes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.parameter import Parameter
+
+from profiler.engine.guard.contents import copied, restore_dict
+from profiler.engine.guard.failures import Failures
+from profiler.engine.held.layouts import Layout, layout_of
+from profiler.engine.meta.mode import LeanDispatchMode
+from profiler.engine.record.lifetimes import has_storage
+
+
+class _Held(NamedTuple):
+    """A tensor as it was; values are not among what is held."""
+
+    tensor: Tensor
+    layout: Layout
+    storage: torch.UntypedStorage | None  # None where it has none, as a sparse tensor
+    offset: Any
+    cls: type
+    version: int | None  # an inference tensor counts none
+    requires_grad: bool
+    grad: Tensor | None
+    hooks: dict[Any, Any] | None
+    after_hooks: dict[Any, Any] | None
+    attributes: dict[str, Any] | None
+
+
+class Tensors:
+    """Parameters, buffers, inputs, and whatever else a run comes across: everything but their values."""
+
+    what = "the weights"
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Any, ...]] = {}  # the fields of `_Held`
+
+    def keep(self, tensor: Tensor, layout: Layout) -> None:
+        if id(tensor) in self._held:
+            return
+        cls, requires_grad = type(tensor), tensor.requires_grad
+        storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if has_storage(tensor) else (None, 0)
+        self._held[id(tensor)] = (
+            tensor,
+            layout,
+            storage,
+            offset,
+            cls,
+            _version(tensor),
+            requires_grad,
+            tensor.grad if cls is Parameter or tensor.is_leaf else None,
+            _copied(tensor._backward_hooks) if requires_grad else None,
+            _copied(tensor._post_accumulate_grad_hooks) if requires_grad else None,
+            tensor.__dict__.copy() or None,
+        )
+
+    def restore(self, failures: Failures) -> None:
+        for entry in self._held.values():
+            if not _is_same(*entry):
+                held = _Held(*entry)
+                failures.attempt("the memory of a weight", _restore_memory, held)
+                failures.attempt("the class and attributes of a weight", _restore_attributes, held)
+                failures.attempt("the gradient of a weight", _restore_gradient, held)
+                failures.attempt("the hooks of a weight", _restore_hooks, held)
+
+
+def _is_same(  # noqa: PLR0913, PLR0917  asked of every weight, so in as few steps as can be
+    tensor: Tensor,
+    layout: Layout,
+    storage: torch.UntypedStorage | None,
+    offset: Any,
+    cls: type,
+    version: int | None,
+    requires_grad: bool,
+    grad: Tensor | None,
+    hooks: Any,
+    after_hooks: Any,
+    attributes: Any,
+) -> bool:
+    """Whether nothing has to be put back. What is unusual (hooks, attributes, no storage) is put back at any rate."""
+    return (
+        type(tensor) is cls
+        and storage is not None
+        and version is not None
+        and not (hooks or after_hooks or attributes)
+        and layout_of(tensor) is layout
+        and tensor.untyped_storage() is storage
+        and bool(tensor.storage_offset() == offset)
+        and tensor._version == version
+        and tensor.requires_grad is requires_grad
+        and tensor.is_leaf
+        and tensor.grad is grad
+        and not tensor.__dict__
+        and not (requires_grad and (tensor._backward_hooks or tensor._post_accumulate_grad_hooks))
+    )
+
+
+def _version(tensor: Tensor) -> int | None:
+    try:
+        return tensor._version
+    except RuntimeError:  # an inference tensor counts none
+        return None
+
+
+def _copied(hooks: dict[Any, Any] | None) -> dict[Any, Any] | None:
+    return None if hooks is None else copied(hooks)
+
+
+def _restore_memory(held: _Held) -> None:
+    tensor, layout, storage = held.tensor, held.layout, held.storage
+    if storage is None:
+        return
+    is_same = has_storage(tensor) and tensor.untyped_storage() is storage and tensor.storage_offset() == held.offset
+    if not is_same or layout_of(tensor) is not layout:
+        whole = torch.empty(0, dtype=layout.dtype, device=storage.device)
+        exchange(tensor, whole.set_(storage, held.offset, layout.shape, layout.strides))
+
+
+def _restore_gradient(held: _Held) -> None:
+    tensor = held.tensor
+    if tensor.requires_grad is not held.requires_grad:
+        if not tensor.is_leaf:  # it was overwritten with what has a graph, and is part of that since
+            tensor.detach_()
+        tensor.requires_grad_(held.requires_grad)
+    if tensor.is_leaf and tensor.grad is not held.grad:
+        tensor.grad = held.grad
+    if held.version is not None and _version(tensor) not in (None, held.version):
+        torch._C._autograd._unsafe_set_version_counter((tensor,), (held.version,))
+
+
+def _restore_hooks(held: _Held) -> None:
+    tensor = held.tensor
+    if tensor.requires_grad:
+        _restore_registered(tensor, "_backward_hooks", held.hooks)
+        _restore_registered(tensor, "_post_accumulate_grad_hooks", held.after_hooks)
+
+
+def _restore_registered(tensor: Tensor, name: str, before: dict[Any, Any] | None) -> None:
+    """Emptied as well as taken away, since torch goes on to call what is in a dict that it was once given."""
+    registered = getattr(tensor, name)
+    if registered is not None:
+        restore_dict(registered, before or {})
+        if before is None:
+            setattr(tensor, name, None)
+    elif before is not None:
+        setattr(tensor, name, before)
+
+
+def _restore_attributes(held: _Held) -> None:
+    tensor = held.tensor
+    if type(tensor) is not held.cls:
+        tensor.__class__ = held.cls
+    if tensor.__dict__ or held.attributes:
+        restore_dict(tensor.__dict__, held.attributes or {})
+
+
+class _Compatible(LeanDispatchMode):
+    """torch asks an operator whether a tensor may have memory of another device, and a mode answers."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._has_compatible_shallow_copy_type.default:
+            return True
+        return func(*args, **(kwargs or {}))
+
+
+def exchange(tensor: Tensor, other: Tensor) -> None:
+    """Let a tensor have the memory of another, whatever device and dtype it has come to have itself.
+
+    The object stays the same, and so do its place in graphs, its hooks and its count of versions.
+    """
+    with torch.inference_mode(), _Compatible():  # type: ignore[no-untyped-call]  # elsewhere a mode is not asked
+        tensor.data = other
+
+
+class Values:
+    """Values that an in-place operator is about to overwrite, copied first."""
+
+    what = "the weights' values"
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+        self._saved: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+
+    def before_write(self, tensor: Tensor) -> None:
+        """Called before an in-place operator overwrites values that the model or the caller owns."""
+        if has_storage(tensor) and not tensor.is_meta:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in self._saved:
+                self._saved[storage._cdata] = (storage, storage.clone())
+            self._tensors.keep(tensor, layout_of(tensor))
+
+    def restore(self, failures: Failures) -> None:
+        for storage, values in self._saved.values():
+            failures.attempt("the values of a weight", _restore_values, storage, values)
+
+
+def _restore_values(storage: torch.UntypedStorage, values: torch.UntypedStorage) -> None:
+    if storage.nbytes() != values.nbytes():
+        storage.resize_(values.nbytes())
+    storage.copy_(values)

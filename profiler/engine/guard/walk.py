@@ -1,0 +1,164 @@
+"""What hangs on a model beside its modules: collections, arrays, objects of the user's own, tensors, functions.
+
+Objects of the standard library, of torch and of NumPy are not looked into, except for those that are made to hold
+things. How far and how much is followed is bounded, so that a tokenizer's vocabulary or a trainer costs little.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy
+import torch
+from torch import Tensor, nn
+
+from profiler.engine.guard.modules import TORCHS_OWN
+from profiler.engine.held.builtin import items
+
+Attributes: TypeAlias = "dict[str, Any]"
+
+_DEPTH = 6
+_MOST = 20_000  # objects
+_WIDE = 4096  # entries: what is in a larger collection is not looked into
+ATOMS = {
+    bool, int, float, complex, str, bytes, type(None), type, range, slice, types.ModuleType, types.BuiltinFunctionType,
+    torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, torch.nn.parameter.Parameter,
+}  # fmt: skip
+_HOLDERS = {"types", "argparse", "collections", "functools", "weakref"}  # of the standard library: made to hold things
+_OPAQUE = {*sys.stdlib_module_names, "torch", "numpy", "builtins"} - _HOLDERS
+EMPTY = object()  # what is in a slot that holds nothing
+_MUTABLE = (dict, list, deque, set, numpy.ndarray)
+
+
+class Reached:
+    """All that was reached, by kind. Each object once."""
+
+    def __init__(self) -> None:
+        self.dicts: list[dict[Any, Any]] = []
+        self.lists: list[Any] = []  # and deques
+        self.sets: list[set[Any]] = []
+        self.arrays: list[Any] = []
+        self.objects: list[Any] = []  # with attributes, in a `__dict__` or in slots
+        self.functions: list[types.FunctionType] = []
+        self.tensors: list[Tensor] = []
+        self.generators: list[Any] = []
+        self.modules: list[nn.Module] = []
+        self._seen: set[int] = set()
+
+    def from_module(self, module: nn.Module) -> None:
+        """Everything among a module's attributes that is not every module's."""
+        own = module.__dict__
+        known = _layers.get(type(module))
+        names = known[1] if known is not None and known[0] == len(own) else _names(type(module), own)
+        if names:
+            self._walk([own[name] for name in names if name in own], 0)
+
+    def from_values(self, values: Iterable[Any], depth: int = _DEPTH) -> None:
+        """Everything among values, and what is in them as far as `depth` goes."""
+        self._walk(values, _DEPTH - depth)
+
+    def _walk(self, values: Iterable[Any], depth: int) -> None:
+        for value in values:
+            kind = type(value)
+            if kind in ATOMS or id(value) in self._seen or len(self._seen) > _MOST:
+                continue
+            self._seen.add(id(value))
+            inner = self._sort(value, kind)
+            if inner and depth < _DEPTH:
+                self._walk(inner, depth + 1)
+
+    def _sort(self, value: Any, kind: type) -> Iterable[Any] | None:
+        """Put a value with its kind; returns what is in it."""
+        if issubclass(kind, Tensor):
+            self.tensors.append(value)
+        elif issubclass(kind, nn.Module):
+            self.modules.append(value)
+        elif issubclass(kind, (dict, list, deque)):
+            return self._of_collection(value, kind)
+        elif issubclass(kind, (tuple, frozenset)):
+            return held if len(held := items(value)) < _WIDE else None
+        elif issubclass(kind, set):
+            self.sets.append(value)
+        elif issubclass(kind, numpy.ndarray):
+            self.arrays.append(value)
+        elif issubclass(kind, types.FunctionType):
+            self.functions.append(value)
+        elif issubclass(kind, types.MethodType):
+            return (value.__self__,)
+        elif issubclass(kind, (torch.Generator, numpy.random.Generator, numpy.random.RandomState, random.Random)):
+            self.generators.append(value)
+        elif not issubclass(kind, (type, Enum)) and kind.__module__.partition(".")[0] not in _OPAQUE:
+            self.objects.append(value)
+            return list(_attributes(value).values())
+        return None
+
+    def _of_collection(self, value: Any, kind: type) -> Iterable[Any] | None:
+        if issubclass(kind, dict):
+            self.dicts.append(value)
+        else:
+            self.lists.append(value)
+        held = items(value)
+        if has_dict(kind):
+            self.objects.append(value)
+            held = [*held, *_attributes(value).values()]
+        return held if len(held) < _WIDE else None
+
+
+def _attributes(value: Any) -> Attributes:
+    """What an object has in its `__dict__` and in slots."""
+    found = dict(vars(value)) if has_dict(type(value)) else {}
+    found |= {name: held for name, held in in_slots(value).items() if held is not EMPTY}
+    return found
+
+
+def has_dict(cls: type) -> bool:
+    """Whether instances have a `__dict__`, without asking them: they may answer anything."""
+    return cls.__dictoffset__ != 0
+
+
+def slots(cls: type) -> Iterator[str]:
+    """The names of a class's slots that hold objects."""
+    known = _slots.get(cls)
+    if known is None:
+        known = _slots[cls] = tuple(
+            name
+            for ancestor in cls.__mro__
+            if "__slots__" in vars(ancestor)
+            for name, member in vars(ancestor).items()
+            if isinstance(member, types.MemberDescriptorType)
+        )
+    return iter(known)
+
+
+_slots: dict[type, tuple[str, ...]] = {}
+
+
+def in_slots(value: Any) -> Attributes:
+    """What is in an object's slots; EMPTY where nothing is."""
+    return {name: look(value, name) for name in slots(type(value))}
+
+
+def look(value: Any, name: str) -> Any:
+    """What is in a slot, past whatever the class says of looking up attributes."""
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return EMPTY
+
+
+def _names(cls: type, own: Attributes) -> Iterable[str]:
+    """The attributes that may hold something. Those of torch's own layers are the same in every instance."""
+    if not cls.__module__.startswith("torch.nn.modules") or cls in _layers:  # or somebody gave it another attribute
+        return [name for name, value in own.items() if type(value) not in ATOMS and name not in TORCHS_OWN]
+    names = [n for n, value in own.items() if isinstance(value, (*_MUTABLE, Tensor)) and n not in TORCHS_OWN]
+    _layers[cls] = len(own), tuple(names)
+    return names
+
+
+_layers: dict[type, tuple[int, tuple[str, ...]]] = {}

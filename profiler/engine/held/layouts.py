@@ -1,0 +1,80 @@
+"""A tensor's shape, strides and dtype as one shared object: comparing two tensors' metadata is comparing pointers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Final
+
+import torch
+
+from profiler.engine.held.forms import record
+from profiler.records.trace import DTYPE_BITS, Tensor
+
+META: Final = torch.device("meta")
+MARK: Final = "_profiler_info"  # the attribute of a tensor in which a recorder keeps what it knows of it
+
+
+class Layout:
+    """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`."""
+
+    __slots__ = ("dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
+
+    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.shape = shape
+        self.strides = strides
+        self.dtype = dtype
+        self.is_row_major = tuple(strides) == contiguous_strides(tuple(shape))
+        kept = None if self.is_row_major else tuple(strides)
+        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."), kept)
+        self.storage_bytes = self._span_bytes()
+
+    def _span_bytes(self) -> int:
+        """Bytes of a storage that holds exactly a tensor of this layout."""
+        if 0 in self.shape:
+            return 0
+        last = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        return ((last + 1) * DTYPE_BITS[self.tensor.dtype] + 7) // 8
+
+    def empty(self) -> torch.Tensor:
+        """A new meta tensor of this layout, with a storage of its own."""
+        return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
+
+
+_layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], Layout] = {}
+
+
+def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    key = (shape, strides, dtype)
+    found = _layouts.get(key)
+    if found is None:
+        found = _layouts[key] = Layout(*key)
+    return found
+
+
+def layout_of(tensor: torch.Tensor) -> Layout:
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return _of_form(tensor)
+    key = (tensor.shape, tensor.stride(), tensor.dtype)
+    return _layouts.get(key) or layout(*key)
+
+
+_forms: dict[Tensor, Layout] = {}
+
+
+def _of_form(tensor: torch.Tensor) -> Layout:
+    """Of a sparse or nested tensor, which has no strides, and which nothing on meta can stand for."""
+    kept = record(tensor)
+    found = _forms.get(kept)
+    if found is None:
+        found = _forms[kept] = Layout(kept.shape, contiguous_strides(kept.shape), tensor.dtype)
+        found.tensor, found.storage_bytes = kept, kept.size_bytes
+    return found
+
+
+def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    return layout(shape, contiguous_strides(shape), dtype)
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Row-major strides, as torch gives them (a dimension of size 0 counts as 1)."""
+    return tuple(prod(max(size, 1) for size in shape[i + 1 :]) for i in range(len(shape)))

@@ -1,0 +1,1 @@
+"""How does an operator on meta tensors come out as it does on a CPU?"""

@@ -1,0 +1,105 @@
+"""A model's own code at work, while it is imported, built and run: it cannot end the command.
+
+What it raises to end a program (`sys.exit`, a KeyboardInterrupt of its own, whatever else is no `Exception`) is the
+failure of that model alone. What ends its process is met by the one that watches it: see
+`watching`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from profiler import errors
+from profiler.engine.processes import watching
+from profiler.engine.processes.ties import die_with
+from profiler.records.files.writing import mend_streams
+
+_was_interrupted = False
+
+
+@contextmanager
+def at_work(model: str) -> Iterator[None]:
+    """For as long as a model is imported, built and run.
+
+    Raises `errors.ModelStopped` for what would end the command, `ModelTooMuch`, and `ModelEnded` where an earlier try
+    ended the process. Standard streams and the current folder are afterwards what they were.
+    """
+    _begin(model)
+    streams, folder = (sys.stdout, sys.stderr), _folder()
+    try:
+        yield
+    except errors.ProfileError:
+        raise
+    except (MemoryError, RecursionError) as error:
+        raise errors.ModelTooMuch(model, error) from error
+    except Exception:
+        raise
+    except BaseException as error:
+        if _was_interrupted and isinstance(error, KeyboardInterrupt):
+            raise
+        raise errors.ModelStopped(model, error) from error
+    finally:
+        _end_copies()
+        sys.stdout, sys.stderr = streams
+        mend_streams()
+        _return_to(folder)
+        if watching.board is not None:
+            watching.board.pause()
+
+
+def _begin(model: str) -> None:
+    board = watching.board
+    if board is None:
+        return
+    die_with(os.getppid())
+    number = board.begin()
+    if number in board.ended:
+        board.pause()
+        raise errors.ModelEnded(model, board.ended[number])
+
+
+def _end_copies() -> None:
+    """A copy of this process that a model's code made, and that goes on, has no business behind that code."""
+    if watching.board is not None and os.getpid() != watching.board.process:
+        os._exit(watching.CANNOT_RUN)  # before it touches a stream that it may have inherited locked
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return None
+
+
+def _return_to(folder: str | None) -> None:
+    if folder is not None:
+        with suppress(OSError):
+            os.chdir(folder)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Tell an interrupt from a KeyboardInterrupt that a model's code raises, where no other process does."""
+    global _was_interrupted  # noqa: PLW0603
+    _was_interrupted = False
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    global _was_interrupted  # noqa: PLW0603
+    _was_interrupted = True
+    raise KeyboardInterrupt

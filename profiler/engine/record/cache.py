@@ -1,0 +1,98 @@
+"""What a model keeps of the tokens it has read: keys and values, or states. Any object with tensors somewhere in it.
+
+Nothing is assumed of its class: tensors are found by walking attributes, lists and mappings.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from profiler.engine.held.builtin import attribute, entries, is_mapping, items
+from profiler.engine.record.lifetimes import has_storage
+
+# What models call it, among what they return and among what they take.
+# transformers 5.24 calls all of its own "cache", and warns where one of the older names is looked up.
+NAMES = ("cache", "past_key_values", "cache_params", "past_buckets_states", "state", "mems")
+_DEPTH = 8  # of objects in objects
+
+
+class Held(NamedTuple):
+    """A tensor in a cache: where it is ("layers.3.keys"), and the class of the object that has it as an attribute."""
+
+    path: str
+    owner: str
+    tensor: Tensor
+
+
+def returned(output: Any) -> tuple[str, Any] | None:
+    """The cache that a forward pass returned, with its name; None where it returned none that holds tensors."""
+    for name in NAMES:
+        found = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
+        if found is not None and next(held(found), None) is not None:
+            return name, found
+    return None
+
+
+def taken_as(model: Any) -> str:
+    """The name by which a model's forward pass takes a cache."""
+    names = inspect.signature(model.forward).parameters
+    return next((name for name in NAMES if name in names), "past_key_values")
+
+
+def held(cache: Any) -> Iterator[Held]:
+    """Every tensor in a cache, each once."""
+    yield from _walk(cache, (), type(cache).__name__, set())
+
+
+def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[Held]:
+    if id(value) in seen or len(path) > _DEPTH:
+        return
+    if isinstance(value, Tensor) and not _is_wrapper(value):
+        seen.add(id(value))
+        yield Held(".".join(path), owner, value)
+        return
+    for name, item, owned_by in _inside(value, owner):
+        if not isinstance(item, (str, int, float, bool, type(None))):
+            seen.add(id(value))
+            yield from _walk(item, (*path, name), owned_by, seen)
+
+
+def _is_wrapper(tensor: Tensor) -> bool:
+    """Whether it is made of others, as packed ones are: those are what takes memory."""
+    return type(tensor) is not Tensor and hasattr(tensor, "__tensor_flatten__")
+
+
+def _inside(value: Any, owner: str) -> Iterable[tuple[str, Any, str]]:
+    if isinstance(value, Tensor):
+        return [(name, getattr(value, name), owner) for name in value.__tensor_flatten__()[0]]  # type: ignore[attr-defined]
+    if is_mapping(value):
+        return [(str(name), item, owner) for name, item in entries(value)]
+    if isinstance(value, (list, tuple)):
+        return [(str(i), item, owner) for i, item in enumerate(items(value))]
+    if isinstance(value, (type, torch.dtype, torch.device)) or callable(value):
+        return []
+    return [(name, item, type(value).__name__) for name, item in getattr(value, "__dict__", {}).items()]
+
+
+def fresh(cache: Any) -> Any:
+    """A copy, on storages of its own: a run changes the cache that it is given."""
+    storages: dict[int, torch.UntypedStorage] = {}
+    return copy.deepcopy(cache, {id(item.tensor): _copied(item.tensor, storages) for item in held(cache)})
+
+
+def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
+    """Tensors that shared a storage share one again. What the run that made a tensor noted on it is not copied."""
+    if not has_storage(tensor):
+        return tensor.clone()
+    storage = tensor.untyped_storage()
+    if storage._cdata not in storages:
+        made = torch.UntypedStorage(storage.nbytes(), device=storage.device)
+        storages[storage._cdata] = made if tensor.is_meta else made.copy_(storage)
+    empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return empty.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())

@@ -1,0 +1,127 @@
+"""Which parameters and buffers does a model hold? Each made known to the recorder, and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from profiler.engine.held.inner import Kept, is_one_piece, kept_in, may_be_packed, packings_of, scales_of
+from profiler.engine.held.layouts import layout_of
+from profiler.engine.held.packed import Packed, packed_in
+from profiler.engine.record.recorder import Recorder
+from profiler.records.trace import Packing, Weight
+
+Tensors: TypeAlias = Mapping[str, torch.Tensor | None]
+
+BUFFER, PARAMETER = "buffer", "parameter"
+_NONE: Mapping[str, Packing] = MappingProxyType({})
+
+
+def weights(modules: Iterable[tuple[int, nn.Module]], recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
+    """Of modules with their rows: the parameters, and the buffers. Packed weights are parameters wherever they are."""
+    modules = list(modules)
+    parameters, buffers = _Found(PARAMETER, recorder), _Found(BUFFER, recorder)
+    packings: dict[int, Mapping[str, Packing]] = {}
+    for row, module in modules:
+        is_torchs = type(module).__module__.startswith("torch.nn.modules")
+        if not is_torchs and may_be_packed(module):
+            packings[row] = packings_of(module)
+        if module._parameters:
+            parameters.add(row, module._parameters, packings=packings.get(row, _NONE))
+        if not is_torchs:
+            parameters.add_packed(row, module, packings.get(row, _NONE))
+    for row, module in modules:
+        if module._buffers:
+            plain = _without(module._buffers, packings[row]) if row in packings else module._buffers
+            buffers.add(row, plain, module._non_persistent_buffers_set)
+    return parameters.weights, buffers.weights
+
+
+def _without(held: Mapping[str, torch.Tensor | None], packed: Mapping[str, Packing]) -> Tensors:
+    return {name: tensor for name, tensor in held.items() if name not in packed}
+
+
+class _Found:
+    """Weights of one role, in order. What was met before under another name is tied to that."""
+
+    def __init__(self, role: str, recorder: Recorder) -> None:
+        self.weights: list[Weight] = []
+        self._role = role
+        self._recorder = recorder
+        self._firsts: dict[int, int] = {}  # id of a tensor, hash of a packed object -> its place in the list
+        self._owners: dict[int, list[int]] = {}
+
+    def add(
+        self,
+        row: int,
+        held: Tensors,
+        passing: Collection[str] = (),
+        packings: Mapping[str, Packing] = _NONE,
+        registered: bool = True,
+    ) -> None:
+        """Tensors by their names; a state_dict does not hold those that are `passing`."""
+        weights, firsts, recorder = self.weights, self._firsts, self._recorder
+        for name, tensor in held.items():
+            if tensor is None:
+                continue
+            key = id(tensor)
+            same_as = firsts.get(key)
+            if same_as is None:
+                firsts[key], self._owners[key] = len(weights), [row]
+                info = recorder.give(tensor, self._role, self._owners[key])
+            else:
+                self._owners[key].append(row)
+                info = recorder.known(tensor)
+            record, persistent, packing = info.layout.tensor, name not in passing, packings.get(name)
+            trained = tensor.requires_grad
+            weights.append(
+                Weight(row, name, record, info.storage, trained, persistent, same_as, None, packing, registered)
+            )
+            if not is_one_piece(tensor):
+                self._add_kept(weights[-1], kept_in(name, tensor))
+
+    def _add_kept(self, found: Weight, kept: list[Kept]) -> None:
+        """A parameter that is kept in other tensors: the first has the weights, and the place that it was given."""
+        if not kept:
+            return
+        first, *helpers = kept
+        record = layout_of(first.tensor).tensor
+        self._recorder.lifetimes.storages[found.storage].size_bytes = record.size_bytes
+        self.weights[-1] = found._replace(tensor=record, packing=first.packing)
+        for offset, part in enumerate(helpers, 1):
+            tensor = layout_of(part.tensor).tensor
+            known = self._recorder.lifetimes.find(part.tensor)
+            storage = self._recorder.lifetimes.held(tensor.size_bytes, self._role) if known is None else known
+            tied = None if found.same_as is None else found.same_as + offset
+            self.weights.append(
+                Weight(found.module, part.name, tensor, storage, same_as=tied, packing=part.packing, registered=False)
+            )
+
+    def add_packed(self, row: int, module: nn.Module, packings: Mapping[str, Packing]) -> None:
+        """What a module holds of weights that are no parameters to torch."""
+        for packed in packed_in(module):
+            self._add_object(row, packed)
+        if not module._parameters and not packings:
+            return
+        held: dict[str, torch.Tensor | None] = {n: module._buffers[n] for n in packings if n in module._buffers}
+        held |= {kept.name: kept.tensor for kept in scales_of(module)}
+        if held:
+            self.add(row, held, packings=packings, registered=False)
+
+    def _add_object(self, row: int, packed: Packed) -> None:
+        """Every tensor that a packed object holds. Nothing trains them."""
+        key = hash(packed.held)
+        first = self._firsts.setdefault(key, len(self.weights))
+        owners = self._owners.setdefault(key, [])
+        owners.append(row)
+        same_as = None if first == len(self.weights) else first
+        for offset, (part, storage) in enumerate(self._recorder.give_packed(packed.held, self._role, owners)):
+            tied, name = None if same_as is None else same_as + offset, packed.called(part.name)
+            tensor = part.layout.tensor
+            self.weights.append(
+                Weight(row, name, tensor, storage, same_as=tied, packing=part.packing, registered=False)
+            )

@@ -1,0 +1,1 @@
+"""How is a model run: prepared, fed, followed, brought back?"""

@@ -1,0 +1,54 @@
+"""Which layers are trained, and which are run again: a model that is ours to change, set up for a training step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from profiler import errors
+from profiler.records.conditions import Training
+
+
+def arrange(model: nn.Module, training: Training, name: str) -> None:
+    """Freeze some layers and checkpoint some; raises where a pattern matches none."""
+    for module in _matching(model, "freeze", training.freeze, name):
+        module.requires_grad_(False)
+    for module in _matching(model, "checkpoint", training.checkpoint, name):
+        for running in _running(module):
+            _run_again(running)
+
+
+def _matching(model: nn.Module, option: str, patterns: Sequence[str], name: str) -> list[nn.Module]:
+    """The layers whose path matches, each once, without those that are inside of another."""
+    layers = {path: module for path, module in model.named_modules(remove_duplicate=False) if path}
+    paths: set[str] = set()
+    for pattern in patterns:
+        matching = [path for path in layers if fnmatchcase(path, pattern)]
+        if not matching:
+            raise errors.NoSuchPath(option, pattern, name)
+        paths.update(matching)
+    outermost = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
+    return list({id(layers[path]): layers[path] for path in sorted(outermost)}.values())
+
+
+def _running(module: nn.Module) -> Iterator[nn.Module]:
+    """The module, or what a mere list of modules holds."""
+    if type(module).forward is not nn.Module.forward:
+        yield module
+        return
+    for child in module.children():
+        yield from _running(child)
+
+
+def _run_again(module: nn.Module) -> None:
+    """As `torch.utils.checkpoint` has it: the module's inputs alone are kept, and the backward pass runs it again."""
+    forward = module.forward
+
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        return checkpoint(forward, *args, use_reentrant=False, **kwargs)
+
+    module.forward = checkpointed

@@ -1,0 +1,315 @@
+"""One run of a model by one engine, on meta or on real tensors: fed, followed, recorded, brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+
+from profiler import errors
+from profiler.engine.guard import Guard, Program, in_mode
+from profiler.engine.held.inner import registered
+from profiler.engine.held.layouts import META
+from profiler.engine.held.walk import leaves, map_leaves
+from profiler.engine.meta.autocast import autocast_on_meta, lent_to_meta, noticing_regions
+from profiler.engine.meta.flex import on_any_device
+from profiler.engine.meta.higher_order import by_bodies
+from profiler.engine.meta.instead import as_on_cpu, as_unseen
+from profiler.engine.meta.seen_device import seen_as
+from profiler.engine.record import cache
+from profiler.engine.record.feed import NoMetaForm, beside_meta, input_records, on_device, once
+from profiler.engine.record.modules import Stack, Structure
+from profiler.engine.record.recorder import Recorder
+from profiler.engine.record.step import Step, backward, recomputing
+from profiler.engine.run.consume import consumed
+from profiler.engine.run.failure import Unfinished
+from profiler.engine.run.optimizers import optimizer, state
+from profiler.engine.run.scripted import frozen_notes
+from profiler.engine.run.subject import Subject
+from profiler.records.conditions import Conditions
+from profiler.records.trace import BACKWARD, UPDATE, Cached, Caller, Input, Trace, Weight
+from profiler.records.versions import versions
+
+_STILL_RUNNING = "a thread that the forward pass started was still running at its end; what it did later is not counted"
+
+
+@contextmanager
+def with_graph(real: bool) -> Iterator[None]:
+    """Autograd is on, also for what the backward pass runs again."""
+    with torch.enable_grad(), as_unseen() if real else as_on_cpu():
+        yield
+
+
+@contextmanager
+def _slow_paths() -> Iterator[None]:
+    """Keep nn.MultiheadAttention and its layers from fusing what they do into one call, whose parts nobody sees."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+class Grown(Exception):
+    """The model has more parameters after its forward pass than before."""
+
+    def __init__(self, trace: Trace, output: Any) -> None:
+        super().__init__()
+        self.made = trace, output
+
+
+class Attempt:
+    """One run of a model by one engine."""
+
+    training = False  # the mode that its modules are in
+    _has_grown = False  # whether the run made parameters that were not there before
+
+    def __init__(
+        self,
+        subject: Subject,
+        structure: Structure,
+        under: Conditions,
+        real: bool,
+        mode: AbstractContextManager[Any],
+        casts: str = "",
+    ) -> None:
+        self._subject = subject
+        self._structure = structure
+        self._under = under
+        self._model = structure.objects[0]
+        self._real = real
+        self._mode = mode
+        self._casts = casts  # the kind of device whose autocast casts meta tensors, where the model turns it on
+        self._notes = subject.notes + frozen_notes(structure.objects, subject.name)
+        self._device = _device(self._model) if real else META
+        self._step = None if under.training is None else Step(structure.owner)
+        self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
+        self._output: Any = None
+        self._cache: tuple[Cached, ...] = ()
+        self.clearing: tuple[Program, Callable[[torch.Tensor], bool]] | None = None
+
+    def made(self) -> tuple[Trace, Any]:
+        """The record, and what the model returned where that is wanted; raises `Grown`."""
+        found, output = self.trace(), self._output if self._subject.keeps_output else None
+        self._output = None
+        if self._has_grown:
+            raise Grown(found, output)
+        return found, output
+
+    def trace(self) -> Trace:
+        structure = self._structure
+        modules = [module for _, module in structure.firsts()]
+        guard = Guard(modules)
+        recorder = Recorder(self._real, guard.before_write, structure.is_inside, self._step)
+        self.clearing = guard.program, recorder.mine()
+        stack = Stack(structure, recorder)
+        parameters, buffers = structure.weights(recorder)
+        guard.keep_tensors(recorder.given(), with_values=self._real)
+        args, kwargs = self._feed(recorder)
+        try:
+            with in_mode(modules, self.training):
+                outputs = self._run(args, kwargs, recorder, stack)
+            self._has_grown = guard.modules_differ() and structure.has_grown()
+        except Unfinished as error:
+            with suppress(Exception):  # whatever state the model is in: what it raised is what is told
+                recorder.lifetimes.settle()
+                error.until = self._record(recorder, stack, self._fed(args, kwargs), parameters, buffers)
+            raise
+        finally:
+            guard.restore()
+        trained = [self._with_gradient(weight) for weight in parameters]
+        return self._record(recorder, stack, self._fed(args, kwargs), trained, buffers, outputs)
+
+    def _record(
+        self,
+        recorder: Recorder,
+        stack: Stack,
+        inputs: tuple[Input, ...],
+        parameters: Sequence[Weight],
+        buffers: Sequence[Weight],
+        outputs: tuple[int, ...] = (),
+    ) -> Trace:
+        return Trace(
+            model=self._subject.name,
+            source=self._subject.source,
+            engine=self._device.type,
+            inputs=inputs,
+            modules=tuple(self._structure.modules),
+            parameters=tuple(parameters),
+            buffers=tuple(buffers),
+            signatures=tuple(recorder.signatures),
+            calls=tuple(recorder.calls),
+            callers=tuple(recorder.callers.found) or (Caller((), False),),  # in a training step nobody asks
+            composites=tuple(recorder.composites),
+            module_calls=tuple(stack.calls),
+            storages=tuple(recorder.lifetimes.storages),
+            outputs=outputs,
+            versions=versions(type(self._model)),
+            phases=() if self._step is None else self._step.phases(len(recorder.calls)),
+            asked=self._under.said(),
+            notes=(*self._notes, *recorder.notes),
+            cache=self._cache,
+        )
+
+    def _with_gradient(self, weight: Weight) -> Weight:
+        held = registered(self._structure.objects[weight.module]._parameters, weight.name)
+        return weight._replace(gradient=self._gradients.get(id(held)))
+
+    def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
+        """The arguments, with every tensor in them ready for the engine and known to the recorder."""
+        generator = torch.Generator().manual_seed(0) if self._real else None
+
+        def ready(leaf: Any) -> Any:
+            tensor = on_device(leaf, self._device, generator) if generator else beside_meta(leaf)
+            recorder.give(tensor, "input")
+            if tensor is not leaf:
+                recorder.own(tensor)
+            return tensor
+
+        made = once(ready)
+        caches = {name: cache.fresh(kept) for name, kept in self._subject.cache.items()}
+        for kept in caches.values():
+            for item in list(cache.held(kept)):
+                recorder.hand(item.tensor, "cache")
+        try:
+            return map_leaves(made, self._subject.args), {**map_leaves(made, dict(self._subject.kwargs)), **caches}
+        except NoMetaForm as error:
+            raise Unfinished(error) from error
+
+    def _fed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
+        """What the user feeds; a cache is what an earlier run returned, and has a record of its own."""
+        return input_records(args, {name: value for name, value in kwargs.items() if name not in self._subject.cache})
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder, stack: Stack) -> tuple[int, ...]:
+        """The forward pass, and what follows it; returns the storages of its output.
+
+        The output lives until the recorder has settled, as it would in the caller's hands.
+        """
+        try:
+            with ExitStack() as active:
+                for context in self._contexts(recorder, stack):
+                    active.enter_context(context)
+                output = consumed(self._forward(args, kwargs), self._subject.name)
+                self._go_on(output, recorder)
+        except errors.ProfileError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise self._unfinished(error, args, kwargs, recorder, stack) from error
+        if recorder.asked is not None:  # the model caught it, and took another way than it does with values
+            raise self._unfinished(recorder.asked, args, kwargs, recorder, stack) from recorder.asked
+        if stack.has_others:
+            self._notes += (_STILL_RUNNING,)
+        recorder.lifetimes.settle()
+        self._output, self._cache = output, tuple(cached(output, recorder))
+        return recorder.homes(leaves(output))
+
+    def _contexts(self, recorder: Recorder, stack: Stack) -> Iterator[AbstractContextManager[Any]]:
+        """What is active during the run, from the outermost."""
+        yield self._mode
+        yield _slow_paths()
+        yield on_any_device()
+        yield by_bodies(Recorder)
+        yield stack.following()
+        yield self._around(recorder)
+        if not self._real:
+            yield seen_as(_device(self._model), recorder)
+            yield self._casting(recorder)
+        yield recorder
+
+    def _casting(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        """What casts meta tensors in regions of autocast that the model's own code enters."""
+        return lent_to_meta(self._casts) if self._casts else noticing_regions(recorder.asks)
+
+    def _unfinished(self, error: BaseException, args: Any, kwargs: Any, recorder: Recorder, stack: Stack) -> Unfinished:
+        return Unfinished(
+            error,
+            self._fed(args, kwargs),
+            stack.failed,
+            stack.ended(),
+            recorder.lifetimes.most_bytes,
+            self._refusal(error),
+        )
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._model(*args, **kwargs)
+
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        """What else is active during the run."""
+        return nullcontext()
+
+    def _go_on(self, output: Any, recorder: Recorder) -> None:
+        """What follows the forward pass: nothing in inference."""
+
+    def _refusal(self, error: BaseException) -> errors.ProfileError | None:
+        """What says better than `errors.ModelFailed` what an error means."""
+        return None
+
+
+class TrainingAttempt(Attempt):
+    """A training step: the forward pass with a graph, the backward pass, and the optimizer's update."""
+
+    training = True
+    _optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
+
+    def trace(self) -> Trace:
+        amp = None if self._under.training is None else self._under.training.amp
+        with autocast_on_meta(amp) as self._region:
+            return super().trace()
+
+    def _casting(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        is_lent = self._under.training is not None and self._under.training.amp is not None
+        return nullcontext() if is_lent else super()._casting(recorder)
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with self._region():
+            return super()._forward(args, kwargs)
+
+    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
+        assert self._step is not None
+        return recomputing(self._step, recorder)
+
+    def _go_on(self, output: Any, recorder: Recorder) -> None:
+        assert self._step is not None
+        assert self._under.training is not None
+        self._step.kind = BACKWARD
+        backward(leaves(output), self._subject.name)
+        trained = [weight for weight in self._model.parameters() if weight.grad is not None]
+        self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
+        if self._under.training.optimizer is not None:
+            self._step.kind = UPDATE
+            self._optimizer = optimizer(self._under.training.optimizer, trained)
+            self._optimizer.step()
+            for tensor in state(self._optimizer):
+                recorder.lifetimes.becomes(tensor, "state")
+
+    def _refusal(self, error: BaseException) -> errors.ProfileError | None:
+        if isinstance(error, ValueError) and "more than 1 value per channel when training" in errors.text_of(error):
+            return errors.BatchOfOne(self._subject.name)
+        if self._step is None or self._step.kind != UPDATE:
+            return None
+        assert self._under.training is not None
+        assert self._under.training.optimizer is not None
+        return errors.OptimizerFailed(self._under.training.optimizer, error)
+
+
+def cached(output: Any, recorder: Recorder) -> Iterator[Cached]:
+    """The tensors of the cache that a model returned, where it returned one."""
+    found = cache.returned(output)
+    if found is None:
+        return
+    name, kept = found
+    for path, owner, tensor in cache.held(kept):
+        home = recorder.home(tensor)
+        if home is not None:
+            yield Cached(f"{name}.{path}", owner, recorder.record_of(tensor), home)
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where the model's weights are, or would be."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None or first.is_meta else first.device

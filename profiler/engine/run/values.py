@@ -1,0 +1,51 @@
+"""A run on real tensors: of which model, and is there memory for it?"""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import chain
+
+from profiler import errors
+from profiler.engine.guard import kept_random, seed
+from profiler.engine.held.layouts import layout_of
+from profiler.engine.run.failure import Unfinished
+from profiler.engine.run.subject import Subject
+from profiler.records.conditions import Conditions
+
+_OF_TRAINING = 2  # beside its weights, a training step holds a gradient of each
+
+
+def free_bytes() -> int:
+    """Memory that is free for a run on real tensors."""
+    import psutil  # for this rare case alone
+
+    return int(psutil.virtual_memory().available)
+
+
+def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> Subject:
+    """The subject with real weights. `why` is how a run on meta tensors ended; None where a real one was asked for.
+
+    Raises `errors.WeightsWithoutValues` and `errors.RunDoesNotFit`.
+    """
+    weights = list(chain(subject.model.parameters(), subject.model.buffers()))
+    is_meta = any(weight.is_meta for weight in weights)
+    said = _asked() if why is None else why
+    if is_meta and subject.rebuild is None:
+        raise errors.WeightsWithoutValues(subject.name, said.reason, said.inputs) from said.cause
+    needed = said.alive_bytes
+    if is_meta:
+        needed += sum(layout_of(weight).tensor.size_bytes for weight in weights) * (
+            1 if under.training is None else _OF_TRAINING
+        )
+    free = free_bytes()
+    if needed > free:
+        raise errors.RunDoesNotFit(subject.name, said.reason, said.inputs, needed, free) from said.cause
+    if not is_meta:
+        return dataclasses.replace(subject, rebuild=None)
+    with kept_random():
+        seed()
+        return subject.rebuilt()
+
+
+def _asked() -> Unfinished:
+    return Unfinished(RuntimeError("a run on real tensors was asked for"))

@@ -1,0 +1,1 @@
+"""What follows from a trace? Layers, parameters, memory, training, totals."""

@@ -1,0 +1,284 @@
+"""A profile: one trace, seen in one convention. Everything on it is derived from the trace when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from profiler import errors
+from profiler.counters import conventions
+from profiler.counters.convention import Price
+from profiler.counters.ours import OURS
+from profiler.figures import experts, layers, memory, stored
+from profiler.figures.layers import Figures, Layer
+from profiler.ops import cost, free_reason
+from profiler.records import archive
+from profiler.records.trace import Trace
+from profiler.render.shown import Shown
+
+if TYPE_CHECKING:
+    from profiler.answers.check.compute import BudgetCheck, Given
+    from profiler.answers.diff.compute import Diff
+    from profiler.answers.match.compute import Fit
+    from profiler.answers.memory.compute import MemoryReport
+    from profiler.answers.weights.compute import Quantised
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
+
+    What only a run tells is None where nothing ran, and the model was read from a checkpoint.
+
+    `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
+    activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
+    peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
+    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token meets:
+    all of them, but for the experts of a mixture that it is not sent to. `stored_params` are the elements that the
+    parameters are stored in, scales and the like included; `bytes_by_dtype` are the bytes of `param_bytes` by these
+    elements' dtype. `zeros` are parameters that are zero; None unless somebody asked.
+    """
+
+    params: int
+    trainable_params: int
+    frozen_params: int
+    buffers: int
+    macs: int | None
+    flops: int | None
+    param_bytes: int
+    buffer_bytes: int
+    activation_bytes: int | None
+    peak_activation_bytes: int | None
+    peak_memory_bytes: int | None
+    input_bytes: int | None
+    active_params: int | None
+    stored_params: int
+    bytes_by_dtype: Mapping[str, int]
+    zeros: int | None
+
+
+def known(figure: int | None) -> int:
+    """A figure of a model that was run."""
+    assert figure is not None, "nothing ran"
+    return figure
+
+
+@dataclass(frozen=True, slots=True)
+class StepTotals:
+    """A training step's figures; `recompute` is what activation checkpointing runs again, `update` the optimizer's.
+
+    `saved_bytes` is what the forward pass keeps for the backward pass.
+    """
+
+    forward_macs: int
+    backward_macs: int
+    recompute_macs: int
+    forward_flops: int
+    backward_flops: int
+    recompute_flops: int
+    update_flops: int
+    gradient_bytes: int
+    saved_bytes: int
+    optimizer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many operator calls have a formula, compute nothing, or are unknown."""
+
+    known: int
+    free: int
+    unknown: int
+
+
+class Profile(Shown):
+    """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`."""
+
+    def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
+        self.trace = trace
+        self.convention = conventions.named(convention)
+        if not trace.was_run and convention != conventions.DEFAULT:
+            raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")
+        if trace.phases and not isinstance(self.convention, Price):
+            raise errors.NotForTraining(convention, OURS)
+        if convention not in conventions.applicable(trace):
+            raise errors.NotForGraphs(convention, trace.model, conventions.of_graphs())
+
+    # What it holds ------------------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        return self.trace.model
+
+    @cached_property
+    def totals(self) -> Totals:
+        held, weights = self.figures, self._of_weights
+        as_stored = (held.stored_params, stored.bytes_by_dtype(self.trace), stored.zeros(held))
+        if not self.trace.was_run:
+            unknown = (None,) * 5
+            return Totals(*weights, None, None, held.param_bytes, held.buffer_bytes, *unknown, *as_stored)
+        peak, fed = memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
+        return Totals(
+            *weights,
+            int(held.cost.macs),
+            self.convention.total(self.trace, held.cost),
+            held.param_bytes,
+            held.buffer_bytes,
+            held.activation_bytes,
+            peak - memory.cache_bytes(self.trace),
+            held.param_bytes + held.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
+            fed,
+            experts.active_params(self.trace),
+            *as_stored,
+        )
+
+    @property
+    def _of_weights(self) -> tuple[int, int, int, int]:
+        held = self.figures
+        return held.params, held.trainable_params, held.frozen_params, held.buffers
+
+    @cached_property
+    def training(self) -> StepTotals | None:
+        """What belongs to a training step alone; None in inference."""
+        step = self.layers[0].trained
+        if step is None or not isinstance(self.convention, Price):
+            return None
+        flops = self.convention.of
+        return StepTotals(
+            int(step.forward.macs),
+            int(step.backward.macs),
+            int(step.recompute.macs),
+            int(flops(step.forward)),
+            int(flops(step.backward)),
+            int(flops(step.recompute)),
+            int(flops(step.update)),
+            memory.gradient_bytes(self.trace),
+            step.saved_bytes,
+            memory.state_bytes(self.trace),
+        )
+
+    @cached_property
+    def memory(self) -> MemoryReport:
+        """What is alive when most is, and how it got there; print it."""
+        from profiler.answers.memory.compute import MemoryReport  # which is about profiles
+
+        if not self.trace.was_run:
+            raise errors.NothingRan(self.model, "its peak memory is not known")
+        return MemoryReport(self)
+
+    def weights(self, scheme: str) -> Quantised:
+        """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
+        from profiler.answers.weights.compute import quantised  # which is about profiles
+
+        return quantised(self, scheme)
+
+    def fits(self, path: str | os.PathLike[str]) -> Fit:
+        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
+        from profiler.answers.match.compute import fit_trace  # which is about profiles
+
+        return fit_trace(self.trace, str(path))
+
+    @cached_property
+    def figures(self) -> Figures:
+        """The totals before any convention: costs as vectors."""
+        return layers.totals(self.trace)
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        return layers.tree(self.trace, self.convention)
+
+    def __getitem__(self, path: str) -> Layer:
+        try:
+            return self._by_path[path]
+        except KeyError:
+            raise errors.NoSuchLayer(path, self._by_path) from None
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Layer]:
+        return {layer.path: layer for layer in self.layers}
+
+    @cached_property
+    def unknown_ops(self) -> dict[str, int]:
+        """Operators without a formula (or used in a way that theirs does not cover), and how often each was called."""
+        found: Counter[str] = Counter()
+        for signature, times in self._times.items():
+            if cost(self.trace.signatures[signature]) is None:
+                found[self.trace.signatures[signature].op] += times
+        return dict(found.most_common())
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        unknown = sum(self.unknown_ops.values())
+        signatures = self.trace.signatures
+        free = sum(times for s, times in self._times.items() if free_reason(signatures[s].op) is not None)
+        return Coverage(len(self.trace.calls) - free - unknown, free, unknown)
+
+    @cached_property
+    def _times(self) -> Counter[int]:
+        """How often each signature was called."""
+        return Counter(call.signature for call in self.trace.calls)
+
+    # What can be made of it ---------------------------------------------------------------------------------------
+
+    def under(self, convention: str) -> Profile:
+        """The same facts in another convention."""
+        return Profile(self.trace, convention)
+
+    def check(
+        self,
+        *,
+        max_params: Given | None = None,
+        max_trainable: Given | None = None,
+        max_size: Given | None = None,
+        max_macs: Given | None = None,
+        max_flops: Given | None = None,
+        max_activations: Given | None = None,
+        max_peak_memory: Given | None = None,
+        max_unknown: Given | None = None,
+    ) -> BudgetCheck:
+        """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
+
+        A limit is a number, of bytes for a size, or a text as on the command line: "25M", "100MB". A value equal to the
+        limit is allowed. What it returns is the table of all figures against their limits.
+        """
+        from profiler.answers.check import compute as budget
+
+        given = {
+            "params": max_params,
+            "trainable": max_trainable,
+            "size": max_size,
+            "macs": max_macs,
+            "flops": max_flops,
+            "activations": max_activations,
+            "peak-memory": max_peak_memory,
+            "unknown": max_unknown,
+        }
+        return budget.checked(self, {name: value for name, value in given.items() if value is not None})
+
+    def diff(self, after: Profile) -> Diff:
+        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
+        from profiler.answers.diff.compute import Diff  # which is about profiles
+
+        return Diff(self, after)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""
+        archive.save(self.trace, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Profile:
+        """Read a profile that was saved. Needs no torch."""
+        return cls(archive.load(path))
+
+    # How it shows itself ------------------------------------------------------------------------------------------
+
+    def _written(self, renderer: Any) -> str:
+        return str(renderer.layers(self))
+
+    def __repr__(self) -> str:
+        macs = "unknown" if self.totals.macs is None else f"{self.totals.macs:,}"
+        return f"<Profile {self.model}: {self.totals.params:,} parameters, {macs} MACs>"

@@ -1,0 +1,152 @@
+"""Under which conditions is a model run? As it is and in inference, unless the user says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, TypedDict, Unpack
+
+from profiler import errors
+from profiler.records import spec
+from profiler.records.trace import Value
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+AMP = {"bf16": "bfloat16", "fp16": "float16", "bfloat16": "bfloat16", "float16": "float16"}
+
+
+class Optimizer(NamedTuple):
+    """A class of `torch.optim`, and with which settings."""
+
+    cls: str
+    settings: Mapping[str, Any] = {}
+
+
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "sgd": Optimizer("SGD"),
+    "momentum": Optimizer("SGD", {"momentum": 0.9}),
+    "nesterov": Optimizer("SGD", {"momentum": 0.9, "nesterov": True}),
+    "adam": Optimizer("Adam"),
+    "adamw": Optimizer("AdamW"),
+    "amsgrad": Optimizer("Adam", {"amsgrad": True}),
+    "adamax": Optimizer("Adamax"),
+    "nadam": Optimizer("NAdam"),
+    "radam": Optimizer("RAdam"),
+    "adafactor": Optimizer("Adafactor"),
+    "adagrad": Optimizer("Adagrad"),
+    "adadelta": Optimizer("Adadelta"),
+    "rmsprop": Optimizer("RMSprop"),
+    "asgd": Optimizer("ASGD"),
+    "rprop": Optimizer("Rprop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training step: forward, backward and, with an `optimizer`, the update.
+
+    optimizer: as it is written, like "adamw" or "sgd(momentum=0.9)"; None: no update.
+    amp: the dtype that autocast casts to; None: everything stays in the model's own dtype.
+    freeze, checkpoint: patterns of layers' paths whose parameters get no gradients, and which are run again in the
+        backward pass instead of being kept (`torch.utils.checkpoint`).
+    """
+
+    optimizer: str | None = None
+    amp: str | None = None
+    freeze: tuple[str, ...] = ()
+    checkpoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """dtype: what floating-point weights and inputs are cast to first. training: None in inference.
+
+    zeros: whether the weights that are zero are counted, which takes their values.
+    """
+
+    dtype: str | None = None
+    training: Training | None = None
+    zeros: bool = False
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether what is run is not the model as it is."""
+        return self.dtype is not None or self.training is not None
+
+    def said(self) -> dict[str, Value]:
+        """What differs from an ordinary run, by name."""
+        found: dict[str, Value] = {"dtype": self.dtype}
+        if self.training is not None:
+            found |= {"train": True, **asdict(self.training)}
+        return {name: value for name, value in found.items() if value}
+
+
+AS_IT_IS = Conditions()
+
+
+class Asked(TypedDict, total=False):
+    """What a user can ask for.
+
+    dtype: what floating-point weights and inputs are cast to first, such as "bfloat16".
+    train: run a training step, forward and backward, instead of an inference.
+    optimizer: whose update and state belong to that step, such as "adamw" or "sgd(momentum=0.9)".
+    amp: "bf16" or "fp16", the dtype of the step's mixed precision.
+    freeze: patterns of layers' paths, such as "layer1*", whose parameters get no gradients.
+    checkpoint: patterns of layers that are run again in the backward pass instead of being kept
+        (`torch.utils.checkpoint`).
+    zeros: count the weights that are zero, which takes a model with real weights.
+    """
+
+    dtype: str | None
+    train: bool
+    optimizer: str | None
+    amp: str | None
+    freeze: str | Sequence[str]
+    checkpoint: str | Sequence[str]
+    zeros: bool
+
+
+def conditions(**asked: Unpack[Asked]) -> Conditions:
+    """What was asked for, checked as far as that goes without torch; raises `errors.ProfileError`."""
+    for name in asked:
+        if name not in Asked.__annotations__:
+            raise errors.NoSuchCondition(name, Asked.__annotations__)
+    dtype, amp = _name(asked.get("dtype")), _name(asked.get("amp"))
+    optimizer = asked.get("optimizer")
+    if dtype is not None and dtype not in DTYPES:
+        raise errors.BadDtype(dtype, DTYPES)
+    if amp is not None and amp not in AMP:
+        raise errors.BadAmp(amp, AMP)
+    if optimizer is not None and not _is_known(optimizer):
+        raise errors.NoSuchOptimizer(str(optimizer), OPTIMIZERS)
+    freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
+    zeros = bool(asked.get("zeros"))
+    if asked.get("train"):
+        return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint), zeros)
+    given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
+    needing = [name for name, value in given.items() if value]
+    if needing:
+        raise errors.OnlyWith(f"--{needing[0]}", "--train")
+    return Conditions(dtype, zeros=zeros)
+
+
+def _name(dtype: object) -> str | None:
+    """A dtype's name, also of torch's own object for it."""
+    return None if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def _patterns(name: str, given: object) -> tuple[str, ...]:
+    """One pattern, or several."""
+    several = (given,) if isinstance(given, str) else () if given is None else given
+    if not isinstance(several, (tuple, list)) or not all(isinstance(pattern, str) for pattern in several):
+        raise errors.NotPatterns(name, type(given).__name__)
+    return tuple(several)
+
+
+def _is_known(optimizer: object) -> bool:
+    if not isinstance(optimizer, str):
+        return False
+    try:
+        found = spec.parse(optimizer)
+    except errors.BadSpec:
+        return False
+    return found.prefix is None and found.target in OPTIMIZERS

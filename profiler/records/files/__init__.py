@@ -1,0 +1,1 @@
+"""How is a file read and written so that it can do no harm?"""

@@ -1,0 +1,59 @@
+"""torchao in safetensors: `LAYER._weight_qdata` with `_weight_scale` and others; metadata has the subclass by name.
+
+`flatten_tensor_state_dict` in torchao/prototype/safetensors writes, for `LAYER.weight`, JSON with `_type` and `_data`.
+Subclasses of four bits keep two weights a byte, or eight a word; those of eight one each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from profiler.records.packing.layer import Finding, Layer, bits_of, doubt
+from profiler.records.trace import DTYPE_BITS
+
+_QDATA = "_qdata"
+_LONGEST = 64  # characters of a subclass's name
+
+
+def read(layer: Layer) -> Iterator[Finding]:
+    for name in layer.tensors:
+        if name.startswith("_") and name.endswith(_QDATA):
+            yield from _weight(layer, name, name.removesuffix(_QDATA))
+
+
+def _weight(layer: Layer, name: str, stem: str) -> Iterator[Finding]:
+    held = layer.tensors[name]
+    kind, said = _said(layer, stem)
+    bits = _bits(kind, said, held.dtype)
+    per = bits_of(held) // bits
+    shape = held.shape if per == 1 else (per * held.numel,)
+    if held.ndim == 2:
+        shape = (held.shape[0], per * held.shape[1])
+    form = f"torchao-{kind}" if kind else f"torchao-{bits}bit"
+    yield layer.holds(name, form, shape)
+    yield from layer.helpers((other for other in layer.tensors if other.startswith(f"{stem}_") and other != name), form)
+    unsure = doubt(layer, name, f"read as {bits} bits; no metadata says how many", None)
+    if not kind and not held.is_float and unsure:
+        yield unsure
+
+
+def _said(layer: Layer, stem: str) -> tuple[str, Any]:
+    """The subclass and its settings, as metadata has them; anything may stand there."""
+    text = layer.whole.told.metadata.get(layer.full(stem.removeprefix("_")), "")
+    try:
+        found = json.loads(text) if len(text) < 1 << 16 else None
+    except (ValueError, RecursionError):
+        found = None
+    kind = found.get("_type") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or not kind.isidentifier() or not kind.isascii() or len(kind) > _LONGEST:
+        return "", None
+    return kind, found.get("_data") if isinstance(found, dict) else None
+
+
+def _bits(kind: str, said: Any, dtype: str) -> int:
+    is_four = kind.startswith(("Int4", "NVFP4")) or (kind.startswith("MX") and "float4" in str(said))
+    if dtype in ("uint8", "int8", "int32", "uint32") and (is_four or (not kind and dtype != "int8")):
+        return 4
+    return DTYPE_BITS[dtype]

@@ -1,0 +1,82 @@
+"""What a checkpoint holds, as its headers say: tensors by name, and where their bytes lie. No values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from profiler.records.trace import DTYPE_BITS, Packing, Tensor
+
+Keys: TypeAlias = tuple["str | int", ...]
+LARGEST = 1 << 62  # bytes: no tensor is larger
+
+
+class Malformed(Exception):
+    """Why a file is not what it should be; the reader that knows its path makes an `UnreadableCheckpoint` of it."""
+
+
+class Place(NamedTuple):
+    """A storage's bytes: from `offset` on in a file, or, `in_zip`, behind the local header of a record there."""
+
+    path: str
+    offset: int
+    size_bytes: int
+    in_zip: bool = False
+
+
+class Entry(NamedTuple):
+    """One tensor. `keys` lead to it through the dicts and lists of the file; a flat file has one key a tensor.
+
+    `storage` indexes `Contents.storages` (None: it has none), in which the tensor begins at `start_bytes`. `is_buffer`
+    is whether it is no parameter, where the file says so.
+    """
+
+    keys: Keys
+    tensor: Tensor
+    storage: int | None
+    start_bytes: int = 0
+    packing: Packing | None = None
+    is_buffer: bool | None = None
+
+    @property
+    def name(self) -> str:
+        return ".".join(map(str, self.keys))
+
+
+class Contents(NamedTuple):
+    """One checkpoint, however many files it is in; `paths` are those that hold tensors.
+
+    `order` is that of a number's bytes, as `struct` has it. `told` is the configuration that belongs to it; None where
+    that has to be looked for beside its files. `size_bytes` is that of all files; None where they are on the disk.
+    """
+
+    format: str
+    paths: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    storages: tuple[Place, ...]
+    metadata: Mapping[str, str] = {}
+    order: str = "<"
+    told: Mapping[str, Any] | None = None
+    size_bytes: int | None = None
+
+
+def size_bytes(shape: tuple[int, ...], bits: int) -> int:
+    """Of a tensor with these bits an element; raises `Malformed` where there can be no such tensor."""
+    numel = 1
+    for size in shape:
+        numel *= size
+        if numel > LARGEST:
+            raise Malformed(f"a shape of {_by(shape)} is larger than any tensor can be")
+    return (numel * bits + 7) // 8
+
+
+def tensor(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...] | None = None) -> Tensor:
+    """A tensor whose shape a file claims; raises `Malformed`."""
+    if len(shape) > 64 or any(size < 0 for size in shape):
+        raise Malformed(f"{_by(shape)} is no shape")
+    size_bytes(tuple(max(size, 1) for size in shape), DTYPE_BITS[dtype])
+    return Tensor(shape, dtype, strides)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) if abs(size) < LARGEST else "…" for size in shape[:8]) + ", …" * (len(shape) > 8)

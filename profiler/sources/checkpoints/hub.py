@@ -1,0 +1,369 @@
+"""Files of a hub, read where they lie: parts of them by range requests, never more than headers need.
+
+The hub's own client says where a file is and with which credentials to ask (`huggingface_hub`: `HF_ENDPOINT`, a saved
+login, `HF_HUB_OFFLINE`). Its functions read whole answers, however long they are; here nothing is read that was not
+asked for, from whoever answers: a server that ignores ranges, sends other parts or lengths, or is slow, is refused.
+
+Limits: a part of a file takes at most three times `HF_HUB_DOWNLOAD_TIMEOUT` (10 seconds where nobody sets it), headers
+of one file 64 MB, and all answers to one question 512 MB. What breaks off is asked for again where it broke off, twice,
+and so are servers that are busy, unless they say that this would take longer than 5 seconds.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from profiler import errors
+from profiler.records.files.limits import Budget
+from profiler.sources.checkpoints import reading
+from profiler.sources.checkpoints.contents import Contents, Malformed
+from profiler.sources.checkpoints.safetensors import parsed
+
+PREFIX = "hf:"
+LONGEST = 1 << 26  # bytes of one file
+MOST = 1 << 29  # bytes of all answers
+_LISTING = 1 << 24  # bytes
+_TRIES, _PATIENCE = 3, 5.0  # times, and seconds
+_PIECE = 1 << 16
+_MOST_FILES, _AT_ONCE = 2000, 8
+_CONFIGURATION = "config.json"
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_BUSY = (429, 500, 502, 503, 504)
+_WORDS = {
+    401: "it asks who you are: the name is wrong, or it is private or gated; log in with `hf auth login`",
+    403: "access to it has to be granted; ask for it on its page, and log in with `hf auth login`",
+    404: "there is no such model or file",
+    429: "it is asked too often",
+}
+
+
+class Gone(Malformed):
+    """There is no such file."""
+
+
+class Place(NamedTuple):
+    """A file of a model on the hub, or, without a name, the model's folder."""
+
+    repo: str
+    revision: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        at = "" if self.revision == "main" else f"@{self.revision}"
+        return f"{PREFIX}{self.repo}{at}/{self.name}"
+
+
+_PLACE = re.compile(
+    r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w.-]{1,96}))?/(?P<name>[\w. /+=,-]{0,512})", re.ASCII
+)
+
+
+def place(text: str) -> Place | None:
+    """What `hf:ORGANISATION/NAME[@REVISION]/[FILE]` says; None of other texts."""
+    found = _PLACE.fullmatch(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
+    if found is None or ".." in found["name"].split("/") or found["repo"].startswith("."):
+        return None
+    return Place(found["repo"], found["revision"] or "main", found["name"])
+
+
+class _Broken(Exception):
+    """The connection broke off, or the server was busy; `wait` is for how many seconds it asks to be left alone."""
+
+    def __init__(self, why: str, wait: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+def library() -> Any:
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise errors.MissingPackage("huggingface_hub", "'profile-model[hf]'", error) from None
+    return huggingface_hub
+
+
+@dataclass(slots=True)
+class Hub:
+    """What was asked so far."""
+
+    spent: int = 0
+    _etags: dict[str, str] = field(default_factory=dict)
+
+    def listing(self, place: Place) -> list[str]:
+        """The names of a model's files."""
+        hub = library()
+        url = f"{hub.constants.ENDPOINT}/api/models/{place.repo}"
+        url += "" if place.revision == "main" else f"/revision/{place.revision}"
+        content, _ = self._asked(url, 0, _LISTING, whole=True)
+        siblings = parsed(content, "list of files", Budget(place.text, len(content))).get("siblings")
+        if not isinstance(siblings, list):
+            raise Malformed("the hub's answer has no list of files")
+        names = (each.get("rfilename") for each in siblings if isinstance(each, dict))
+        return sorted(name for name in names if isinstance(name, str))
+
+    def part(self, place: Place, first: int, count: int) -> tuple[bytes, int]:
+        """Bytes of a file from one on, fewer at its end; and how long it is."""
+        hub = library()
+        url = hub.hf_hub_url(place.repo, place.name, revision=place.revision, endpoint=hub.constants.ENDPOINT)
+        return self._asked(url, first, count)
+
+    def _asked(self, url: str, first: int, count: int, whole: bool = False) -> tuple[bytes, int]:
+        """In several tries, each of which goes on where the one before broke off."""
+        got, total, tries = bytearray(), -1, 0
+        while True:
+            try:
+                for piece, length in self._answer(url, first + len(got), count - len(got), whole):
+                    got += piece
+                    total = length
+                return bytes(got), total
+            except _Broken as error:
+                tries += 1
+                if tries == _TRIES or error.wait > _PATIENCE:
+                    later = f"; it asks to wait {error.wait:.0f} seconds" if error.wait > _PATIENCE else ""
+                    raise Malformed(f"{error}{later}") from None
+                if whole:
+                    got.clear()
+                time.sleep(min(max(error.wait, 0.2 * tries), _PATIENCE))
+
+    def _answer(self, url: str, first: int, count: int, whole: bool) -> Iterator[tuple[bytes, int]]:
+        """The pieces of one answer, with the length of the file."""
+        hub = library()
+        if hub.constants.is_offline_mode():
+            raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
+        limit = hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
+        headers = {**hub.utils.build_hf_headers(library_name="profile-model"), "Accept-Encoding": "identity"}
+        if not whole:
+            headers["Range"] = f"bytes={first}-{first + count - 1}"
+        end = time.monotonic() + 3 * limit
+        with _said(), hub.utils.get_session().stream("GET", url, headers=headers, timeout=limit) as response:
+            wanted, total = self._expected(response, url, first, count, whole)
+            for piece in response.iter_raw():  # as it comes, so that nothing of it is lost
+                self._spend(len(piece))
+                if len(piece) > wanted:
+                    raise Malformed("the server sends more than it said")
+                wanted -= len(piece)
+                yield piece, total
+                if time.monotonic() > end:
+                    raise Malformed(f"the server is slow: a part of the file took more than {3 * limit:g} seconds")
+                if not wanted:
+                    return
+            if wanted:
+                raise _Broken(f"the server's answer ends {wanted:,} bytes early")
+            yield b"", total
+
+    def _spend(self, count: int) -> None:
+        self.spent += count
+        if self.spent > MOST:
+            raise Malformed(f"its headers are longer than the {MOST:,} bytes that are read of a model in all")
+
+    def _expected(self, response: Any, url: str, first: int, count: int, whole: bool) -> tuple[int, int]:
+        """How many bytes are to come, and of how many; raises where that is not what was asked for."""
+        status = int(response.status_code)
+        if status not in (200, 206):
+            raise _refusal(status, response.headers, first)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise Malformed("the server compresses its answers, and was told not to")
+        if self._etags.setdefault(url, response.headers.get("ETag", "")) != response.headers.get("ETag", ""):
+            raise Malformed("it was changed while it was read")
+        if status == 200:
+            length = _number(response.headers.get("Content-Length"))
+            if whole:
+                return _listed(length, count)
+            if length is None or first or length > count:
+                raise Malformed("the server sends the whole file and not the part that was asked for")
+            return length, length
+        return _ranged(response.headers, first, count)
+
+
+def _listed(length: int | None, most: int) -> tuple[int, int]:
+    if length is None:
+        raise Malformed("the server does not say how long its answer is")
+    if length > most:
+        raise Malformed(f"the list of its files has {length:,} bytes, and {most:,} are the most that is read")
+    return length, length
+
+
+def _ranged(headers: Any, first: int, count: int) -> tuple[int, int]:
+    found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+    if found is None:
+        raise Malformed("the server does not say which part of the file it sends")
+    start, last, total = map(int, found.groups())
+    length = _number(headers.get("Content-Length"))
+    if start != first or last != min(first + count, total) - 1 or length not in (None, last - start + 1):
+        raise Malformed("the server sends another part of the file than was asked for")
+    return last - start + 1, total
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def _refusal(status: int, headers: Any, first: int) -> Exception:
+    """What a status says; texts of the server's are not repeated."""
+    if status == 404:
+        return Gone(_WORDS[404])
+    words = f"the hub answers {status}" + (f": {_WORDS[status]}" if status in _WORDS else "")
+    if status == 416:
+        return Malformed(f"it is empty, or has no byte {first:,}")
+    if status in _BUSY:
+        return _Broken(words, float(_number(headers.get("Retry-After")) or 0))
+    if status == 401 and headers.get("X-Error-Code") == "GatedRepo":
+        return Malformed(f"the hub answers 401: {_WORDS[403]}")
+    return Malformed(words)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What the client raises, by what it means. Its classes are those of the library that it is made of."""
+    try:
+        yield
+    except (Malformed, _Broken, GeneratorExit, errors.ProfileError):
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        if "Timeout" in kind:
+            raise Malformed("the server does not answer in time; HF_HUB_DOWNLOAD_TIMEOUT is the limit") from None
+        if kind in ("ReadError", "RemoteProtocolError", "CloseError"):
+            raise _Broken("the server breaks off its answers") from None
+        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2", "huggingface_hub"):
+            raise Malformed(f"the hub cannot be reached ({errors.first_line(error)[:120]})") from None
+        raise
+
+
+# One file -------------------------------------------------------------------------------------------------------------
+
+
+class RemoteBytes:
+    """A file's bytes, of which those are fetched that somebody looks at, from the front on."""
+
+    def __init__(self, hub: Hub, place: Place) -> None:
+        self._hub, self._place = hub, place
+        self._held = bytearray()
+        self._next = _PIECE
+        self._length = -1
+        self._more(1)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            start, stop, step = at.indices(self._length)
+            self._more(stop)
+            return bytes(self._held[start:stop:step])
+        self._more(at + 1)
+        return self._held[at]
+
+    def find(self, text: bytes, first: int, end: int) -> int:
+        self._more(min(end, self._length))
+        return self._held.find(text, first, end)
+
+    def _more(self, end: int) -> None:
+        """Have all bytes up to one; more than are asked for, for whoever reads a header reads on."""
+        if end > LONGEST:
+            raise Malformed(f"its headers have more than {LONGEST:,} bytes, which are the most that is fetched")
+        if end <= len(self._held):
+            return
+        count = max(end - len(self._held), self._next)
+        count = min(count, LONGEST - len(self._held), *([self._length - len(self._held)] if self._length >= 0 else []))
+        content, length = self._hub.part(self._place, len(self._held), count)
+        if self._length not in (-1, length):
+            raise Malformed("it was changed while it was read")
+        self._length = length
+        self._held += content
+        self._next = min(2 * self._next, 1 << 22)
+        if length == 0:
+            raise Malformed("it is empty")
+
+
+class Files:
+    """A model's files, several at a time. `sizes` are those of files that were opened."""
+
+    def __init__(self, hub: Hub, formats: tuple[Any, ...]) -> None:
+        self.formats = formats
+        self.sizes: dict[str, int] = {}
+        self._hub = hub
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[reading.Bytes]:
+        try:
+            cached = _cached(_placed(path))
+            if cached:
+                with reading.opened(cached) as data:
+                    self.sizes[path] = len(data)
+                    yield data
+                return
+            held = RemoteBytes(self._hub, _placed(path))
+            self.sizes[path] = len(held)
+            yield held
+        except Malformed as error:
+            raise errors.UnreadableCheckpoint(path, str(error)) from None
+
+    def is_file(self, path: str) -> bool:
+        """Whether it is there shows when it is opened."""
+        return place(path) is not None
+
+    def each(self, read: Callable[[str], Contents], paths: Sequence[str]) -> list[Contents]:
+        if len(paths) > _MOST_FILES:
+            raise errors.UnreadableCheckpoint(
+                paths[0], f"it is one of {len(paths):,} files, and {_MOST_FILES:,} are read"
+            )
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            futures = [pool.submit(read, path) for path in paths]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def names(self, place: Place) -> list[str]:
+        """Of the files in a folder, without it."""
+        try:
+            names = self._hub.listing(place)
+        except Malformed as error:
+            raise errors.UnreadableCheckpoint(place.text, str(error)) from None
+        inside = [name.removeprefix(place.name) for name in names if name.startswith(place.name)]
+        return [name for name in inside if "/" not in name and _placed_or_none(place, name)]
+
+    def configuration(self, place: Place) -> Mapping[str, Any]:
+        """The model's configuration beside a file of weights; an empty one where there is none."""
+        folder, _, _ = place.name.rpartition("/")
+        beside = place._replace(name=f"{folder}/{_CONFIGURATION}".lstrip("/"))
+        try:
+            with self.opened(beside.text) as data:
+                content = data[:_LISTING]
+                return parsed(content, "configuration", Budget(beside.text, len(content)))
+        except errors.UnreadableCheckpoint as error:
+            if isinstance(error.__context__, Gone) or hub_is_off():
+                return {}
+            raise
+
+
+def hub_is_off() -> bool:
+    return bool(library().constants.is_offline_mode())
+
+
+def _cached(place: Place) -> str:
+    """Where the hub's own client has kept a file, if nothing may be fetched."""
+    if not hub_is_off():
+        return ""
+    found = library().try_to_load_from_cache(place.repo, place.name, revision=place.revision)
+    return found if isinstance(found, str) else ""
+
+
+def _placed(path: str) -> Place:
+    found = place(path)
+    if found is None:
+        raise Malformed("it is no name of a file on the hub")
+    return found
+
+
+def _placed_or_none(folder: Place, name: str) -> bool:
+    return place(folder._replace(name=folder.name + name).text) is not None
