@@ -2,14 +2,11 @@
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from profiler.answers.cross_check.compute import CrossCheck, cross_check
-    from profiler.answers.diff.compute import Diff, diff
-    from profiler.answers.generate.generating import generation
-    from profiler.answers.largest.compute import largest_batch
-    from profiler.answers.scan.compute import Scan, scan
-    from profiler.api import compare, profile
+    from profiler.answers.cross_check.compute import CrossCheck
+    from profiler.answers.diff.compute import Diff
+    from profiler.answers.scan.compute import Scan
+    from profiler.api import Profile, compare, cross_check, diff, generation, largest_batch, profile, scan
     from profiler.errors import CheckFailed, ProfileError
-    from profiler.figures.profile import Profile
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
 
@@ -40,20 +37,20 @@ _PLACES = {
     "Cost": "ops",
     "CrossCheck": "answers.cross_check.compute",
     "Diff": "answers.diff.compute",
-    "Profile": "figures.profile",
+    "Profile": "api",
     "ProfileError": "errors",
     "Scan": "answers.scan.compute",
     "__version__": "records.versions",
     "compare": "api",
-    "cross_check": "answers.cross_check.compute",
-    "diff": "answers.diff.compute",
+    "cross_check": "api",
+    "diff": "api",
     "formula": "ops",
     "free": "ops",
-    "generation": "answers.generate.generating",
-    "largest_batch": "answers.largest.compute",
+    "generation": "api",
+    "largest_batch": "api",
     "product": "ops",
     "profile": "api",
-    "scan": "answers.scan.compute",
+    "scan": "api",
 }
 
 

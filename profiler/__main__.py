@@ -31,10 +31,13 @@ def main() -> None:
 
 def _work() -> None:
     from profiler.cli.main import main as run
+    from profiler.records.files import writing
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no "×" is no reason to fail
+    if watching.board is not None:
+        writing.when_muted(watching.board.mute)
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     status = watching.CANNOT_RUN  # where our own code fails, with a traceback
     try:

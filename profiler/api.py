@@ -1,10 +1,15 @@
-"""From a model or a spec to its profile: sources, then the trace. torch is imported when a model has to be run."""
+"""What is public in Python? `profile`, `compare` and `Profile`, with one method or function for each question.
+
+From a model or a spec by way of `sources` to a trace, and from that to an answer. torch is imported when a model has
+to be run, and an answer's package when it is asked for.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from profiler import errors, sources
@@ -13,9 +18,11 @@ from profiler.answers.models.metrics import Metrics, check_some_match, published
 from profiler.answers.models.metrics import given as metrics_given
 from profiler.answers.models.table import check_layout
 from profiler.counters.conventions import DEFAULT
-from profiler.figures.profile import Profile
+from profiler.figures import profile as figures
+from profiler.figures.profile import derivable
+from profiler.records.archive import SUFFIXES
 from profiler.records.conditions import AS_IT_IS, Asked, Conditions, conditions
-from profiler.records.inputs import TensorSpec, parse
+from profiler.records.inputs import positional_and_named
 from profiler.records.spec import Feed
 from profiler.records.trace import GRAPHS, Trace
 from profiler.render.tables import Better
@@ -23,7 +30,79 @@ from profiler.render.tables import Better
 if TYPE_CHECKING:
     from torch import nn
 
+    from profiler.answers.check.compute import BudgetCheck, Given
+    from profiler.answers.cross_check.compute import CrossCheck
+    from profiler.answers.diff.compute import Diff
+    from profiler.answers.generate.generating import Asked as GenerationAsked
+    from profiler.answers.generate.generation import Generation
+    from profiler.answers.generate.scan import GenerationScan
+    from profiler.answers.largest.compute import Largest
+    from profiler.answers.match.compute import Fit
+    from profiler.answers.memory.compute import MemoryReport
+    from profiler.answers.scan.compute import Scan
+    from profiler.answers.weights.compute import Quantised
+
 MetricsGiven: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
+
+
+class Profile(figures.Profile):
+    """What a model costs: `totals`, `layers` in preorder, `profile["conv1"]`, and a method for each question."""
+
+    @cached_property
+    def memory(self) -> MemoryReport:
+        """What is alive when most is, and how it got there; print it."""
+        from profiler.answers.memory.compute import memory_report
+
+        return memory_report(self)
+
+    def weights(self, scheme: str) -> Quantised:
+        """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
+        from profiler.answers.weights.compute import quantised
+
+        return quantised(self, scheme)
+
+    def fits(self, path: str | os.PathLike[str]) -> Fit:
+        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
+        from profiler.answers.match.compute import fit_trace
+
+        return fit_trace(self.trace, str(path))
+
+    def check(
+        self,
+        *,
+        max_params: Given | None = None,
+        max_trainable: Given | None = None,
+        max_size: Given | None = None,
+        max_macs: Given | None = None,
+        max_flops: Given | None = None,
+        max_activations: Given | None = None,
+        max_peak_memory: Given | None = None,
+        max_unknown: Given | None = None,
+    ) -> BudgetCheck:
+        """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
+
+        A limit is a number, of bytes for a size, or a text as on the command line: "25M", "100MB". A value equal to the
+        limit is allowed. What it returns is the table of all figures against their limits.
+        """
+        from profiler.answers.check import compute as budget
+
+        given = {
+            "params": max_params,
+            "trainable": max_trainable,
+            "size": max_size,
+            "macs": max_macs,
+            "flops": max_flops,
+            "activations": max_activations,
+            "peak-memory": max_peak_memory,
+            "unknown": max_unknown,
+        }
+        return budget.checked(self, {name: value for name, value in given.items() if value is not None})
+
+    def diff(self, after: figures.Profile) -> Diff:
+        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
+        from profiler.answers.diff.compute import Diff
+
+        return Diff(self, after)
 
 
 def profile(
@@ -49,10 +128,10 @@ def profile(
     """
     under = conditions(**asked)
     if isinstance(model, str):
-        positional, named = arguments(inputs, kwargs)
-        found: Callable[[], Any] = partial(sources.load, model, Feed(positional, named))
+        positional, named = positional_and_named(inputs, kwargs)
+        found: Callable[[], Any] = partial(_load, model, Feed(positional, named))
     else:
-        found = partial(sources.subject_of, model, Feed(*arguments(inputs, kwargs)))
+        found = partial(sources.subject_of, model, Feed(*positional_and_named(inputs, kwargs)))
     return _profile(_found_or_held(found, under), convention, under)
 
 
@@ -66,20 +145,19 @@ def _found_or_held(find: Callable[[], Any], under: Conditions) -> Any:
         return needed.held()
 
 
-def profile_spec(spec: str, feed: Feed, convention: str, under: Conditions = AS_IT_IS) -> Profile:
-    """The profile of what a spec names, run under some conditions."""
-    return _profile(sources.load(spec, feed), convention, under)
+def run(model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS) -> Profile:
+    """The profile of what a spec names, or of a model that is there, run under some conditions."""
+    subject = _load(model, feed) if isinstance(model, str) else sources.subject_of(model, feed)
+    return _profile(subject, convention, under)
 
 
-def profile_live(
-    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], convention: str, under: Conditions = AS_IT_IS
-) -> Profile:
-    """The profile of a model that is there, fed with these arguments."""
-    return _profile(sources.subject_of(model, Feed(args, kwargs)), convention, under)
+def _load(spec: str, feed: Feed) -> Any:
+    found = sources.load(spec, feed)
+    return derivable(found, spec) if isinstance(found, Trace) and spec.endswith(SUFFIXES) else found
 
 
 def compare(
-    models: Sequence[Profile | str],
+    models: Sequence[figures.Profile | str],
     columns: Sequence[str] = (),
     *,
     labels: Sequence[str] = (),
@@ -120,21 +198,23 @@ def compare(
     return compared
 
 
-def profiled(model: Any) -> Profile:
+def profiled(model: Any) -> figures.Profile:
     """A profile as it is, or that of a spec; raises `errors.NotAProfile`."""
-    if isinstance(model, Profile):
+    if isinstance(model, figures.Profile):
         return model
     if not isinstance(model, str):
         raise errors.NotAProfile(type(model).__name__)
     return profile(model)
 
 
-def _sources(given: MetricsGiven, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> list[Metrics]:
+def _sources(
+    given: MetricsGiven, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]
+) -> list[Metrics]:
     several = given if isinstance(given, (list, tuple)) else [given]
     return [_source(one, profiles, pairs) for one in several if one is not None and one is not False]
 
 
-def _source(given: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
+def _source(given: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
     if given is True:
         return published(profiles)
     if isinstance(given, Mapping):
@@ -166,52 +246,114 @@ def _name(found: Any) -> str:
     return str(found.model if isinstance(found, Trace) else found.name)
 
 
-def arguments(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a forward pass takes, from what `profile` takes: positional and keyword arguments."""
-    named = {name: _written_shape(value) for name, value in (kwargs or {}).items()}
-    if inputs is None:
-        return (), named
-    is_several = type(inputs) is tuple and not _is_shape(inputs)
-    positional = []
-    for given in inputs if is_several else (_shapes_inside(inputs),):
-        spec = given if is_several and _is_word(given) else _spec(given)
-        if isinstance(spec, TensorSpec) and spec.name is not None:
-            named[spec.name] = spec
-        else:
-            positional.append(spec)
-    return tuple(positional), named
+# Questions that run more models ---------------------------------------------------------------------------------------
 
 
-def _spec(given: Any) -> Any:
-    """A shape, however it is written, as a `TensorSpec`; anything else as it is."""
-    if isinstance(given, str):
-        return parse(given)
-    return TensorSpec(given) if _is_shape(given) else given
+def diff(
+    before: figures.Profile | str, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()
+) -> Diff:
+    """What changed from one model to another.
+
+    before, after: profiles, or specs such as "resnet34" or "before.json".
+    top: how many changes are shown (None: all); `Diff.layers` and `Diff.blocks` always have all of them.
+    columns: what is shown of each change, by the names that `--columns` takes.
+
+    Raises `profiler.errors.ProfileError`.
+    """
+    from profiler.answers.diff.compute import Diff
+
+    return Diff(profiled(before), profiled(after), top, columns)
 
 
-def _is_word(given: Any) -> bool:
-    """Whether it is a text that nobody would take for a shape: an argument such as "train" among several."""
-    return isinstance(given, str) and given != "scalar" and "=" not in given and not given[:1].isdigit()
+def scan(
+    model: nn.Module | str,
+    name: str,
+    values: Iterable[Any],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    convention: str = DEFAULT,
+    **asked: Unpack[Asked],
+) -> Scan:
+    """A model at several values of what `name` says: one row a value, and exact polynomials where there are some.
+
+    name: a dimension that an input has in braces, as in "1x{n}:int64"; else "batch", the first dimension of every
+        input; "size", the height and width of images; or a keyword argument of the builder that a spec names.
+    model, inputs, kwargs, convention, asked: as `profile` takes them.
+    """
+    from profiler.answers.common.varying import Varying
+    from profiler.answers.scan.compute import checked, scanned
+
+    varying = Varying(run, model, name, inputs, dict(kwargs or {}), None, convention, conditions(**asked))
+    return scanned(varying, checked(varying, tuple(dict.fromkeys(values))))
 
 
-def _written_shape(value: Any) -> Any:
-    """A keyword argument: a text that reads as a shape of several dimensions, or names a dtype, is one."""
-    if not isinstance(value, str) or "=" in value or not value[:1].isdigit() or not set("x:") & set(value):
-        return value
-    return parse(value)
+def largest_batch(
+    model: nn.Module | str,
+    fits: int | str,
+    inputs: Any = None,
+    *,
+    of: str = "batch",
+    kwargs: Mapping[str, Any] | None = None,
+    **asked: Unpack[Asked],
+) -> Largest:
+    """The largest batch whose peak memory is within a limit.
+
+    model, inputs, kwargs, asked: as `profile` takes them. fits: bytes, or a text such as "8GB".
+    of: "batch", the first dimension of every input; or the name of a dimension in braces, as in "128x{n}x64".
+    """
+    from profiler.answers.common.varying import Varying
+    from profiler.answers.largest.compute import largest, limit
+
+    varying = Varying(run, model, of, inputs, dict(kwargs or {}), None, DEFAULT, conditions(**asked))
+    return largest(varying, *limit(fits))
 
 
-def _shapes_inside(given: Any) -> Any:
-    """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is."""
-    if type(given) not in (list, dict) or not given:
-        return given
-    values = list(given.values()) if isinstance(given, dict) else given
-    if not all(isinstance(value, str) or _is_shape(value) for value in values):
-        return given
-    shapes = [value if _is_word(value) else _spec(value) for value in values]
-    return dict(zip(given, shapes, strict=True)) if isinstance(given, dict) else shapes
+def generation(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    seq: int | Sequence[int] | None = None,
+    batch: int | None = None,
+    **asked: Unpack[GenerationAsked],
+) -> Generation | GenerationScan:
+    """What a language model costs where it generates text; print what it returns.
+
+    model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
+        returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
+    inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
+    seq: how many tokens the prompt has, and batch: how many sequences. Several lengths give a table, a row each.
+    asked: phase, new_tokens, cache, dtype, convention; see `answers.generate.generating.Asked`.
+    """
+    from profiler.answers.generate.generating import generated, lengths, wished
+
+    wish = replace(wished(**asked), profile=Profile)
+    feed = Feed(*positional_and_named(inputs, kwargs), batch)
+    if seq is None or isinstance(seq, int):
+        return generated(model, replace(feed, seq=seq), wish)
+    return lengths(model, feed, tuple(seq), wish)
 
 
-def _is_shape(given: Any) -> bool:
-    """Whether it is a tuple of integers, whatever methods a class of the user's own has."""
-    return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))
+def cross_check(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    tools: str | Sequence[str] = ("fvcore", "thop"),
+    time_limit_s: float = 300.0,
+) -> CrossCheck:
+    """Run other counters on a model, and account for the difference between each one's count and ours.
+
+    model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
+    tools: their names, as `--convention` has them, or one text with commas between them; "all" for all there are.
+    time_limit_s: how long one of them may take.
+
+    A counter that is missing, fails or takes too long has an account that says so. Raises
+    `profiler.errors.ProfileError` where the model cannot be profiled.
+    """
+    from profiler.answers.cross_check.compute import cross_checked, tool_names
+
+    chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
+    counted = profile(model, inputs, kwargs=kwargs)
+    return cross_checked(counted, model, Feed(*positional_and_named(inputs, kwargs)), chosen, time_limit_s)

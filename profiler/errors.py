@@ -3,13 +3,67 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from profiler.records.foreign_text import sentence
-from profiler.records.trace import Doubt, Input, Trace
+# Texts of others ------------------------------------------------------------------------------------------------------
+
+# How is a text from somebody else shown? Names of models and layers, labels, exceptions: so that they stay one text.
+#
+# A text that is printed can move a cursor, retitle a window, turn the reading direction, begin a line of its own or
+# give a command to the service that runs a job. What would do so is shown as JSON writes it in a string, `\u001b` and
+# `\n`, which stays valid inside JSON too.
+#
+# Which characters: controls, separators of lines and paragraphs, halves of surrogate pairs, and whatever Unicode calls
+# default-ignorable (DerivedCoreProperties.txt), among which are the bidirectional overrides and all that has no width.
+
+MOST = 4000  # characters of a sentence
+
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_HALVES = "\ud800-\udfff"
+_UNSAFE = re.compile(f"[\0-\x1f\x7f-\x9f\u2028\u2029{_HALVES}{_UNSEEN}]")
+_UNSAFE_IN_LINES = re.compile(f"[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029{_HALVES}{_UNSEEN}]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f"}
+# What GitHub's runner takes for a command: `##[` anywhere in a line, and `::` where it begins.
+# (actions/runner, src/Runner.Common/ActionCommand.cs)
+_OLD_COMMAND = "##["
+_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+
+
+def shown(text: str) -> str:
+    r"""One text as one line that shows all it has: a line break is `\n`."""
+    return _UNSAFE.sub(_escape, text).replace(_OLD_COMMAND, r"##\u005b")
+
+
+def printable(text: str) -> str:
+    """A whole report: its lines stay, and nothing in them is a command to a terminal or a job's log."""
+    return _COMMAND.sub(r"\1\\u003a", _UNSAFE_IN_LINES.sub(_escape, text).replace(_OLD_COMMAND, r"##\u005b"))
+
+
+def sentence(text: str) -> str:
+    """What a user is told, in one line: blanks and line breaks are one blank; an endless text is cut in its midst."""
+    line = shown(" ".join(text.split()))
+    return line if len(line) <= MOST else f"{line[: MOST * 3 // 4]} ... {line[-MOST // 4 :]}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _SHORT:
+        return _SHORT[character]
+    code = ord(character)
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000  # two halves, as JSON has characters beyond its four digits
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+# The bases ------------------------------------------------------------------------------------------------------------
 
 
 class ProfileError(Exception):
@@ -27,7 +81,7 @@ class CheckFailed(ProfileError):
     status = 1
 
 
-# Which model ----------------------------------------------------------------------------------------------------------
+# Which model ---------------------------------------------------------------------------------------------------------
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
@@ -205,7 +259,7 @@ class BuildDoesNotFit(ProfileError):
         )
 
 
-# Files of other makers ------------------------------------------------------------------------------------------------
+# Files of other makers -----------------------------------------------------------------------------------------------
 
 
 class UnreadableModelFile(ProfileError):
@@ -253,7 +307,7 @@ class NoSuchInput(ProfileError):
         super().__init__(f"{model} has no input called {name!r}; it has {', '.join(known)}")
 
 
-# Saved traces ---------------------------------------------------------------------------------------------------------
+# Saved traces --------------------------------------------------------------------------------------------------------
 
 
 class UnreadableTrace(ProfileError):
@@ -294,7 +348,7 @@ class SavedIsFixed(ProfileError):
         super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")
 
 
-# Checkpoints ----------------------------------------------------------------------------------------------------------
+# Checkpoints ---------------------------------------------------------------------------------------------------------
 
 
 class UnreadableCheckpoint(ProfileError):
@@ -369,7 +423,7 @@ class NoCheckpoint(ProfileError):
         super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {held}; name a file")
 
 
-# Several models -------------------------------------------------------------------------------------------------------
+# Several models ------------------------------------------------------------------------------------------------------
 
 
 class NotAProfile(ProfileError):
@@ -431,7 +485,7 @@ def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-# Before and after -----------------------------------------------------------------------------------------------------
+# Before and after ----------------------------------------------------------------------------------------------------
 
 
 class DiffTakesTwo(ProfileError):
@@ -450,7 +504,7 @@ class BadIncrease(ProfileError):
         super().__init__(f"--max-increase {text}: {why}; write it like 2%, 0 or params=0,macs=5%")
 
 
-# What to feed ---------------------------------------------------------------------------------------------------------
+# What to feed --------------------------------------------------------------------------------------------------------
 
 
 class BadInputShape(ProfileError):
@@ -476,7 +530,7 @@ class BadAmp(ProfileError):
 class InputsNeeded(ProfileError):
     """`held` gives the record of the model as it is without a run, where there is a model."""
 
-    def __init__(self, model: str, held: Callable[[], Trace] | None = None) -> None:
+    def __init__(self, model: str, held: Callable[[], Any] | None = None) -> None:
         self.held = held
         super().__init__(
             f"{model} does not say what it takes; give it shapes like 1x3x224x224 or ids=1x128:int64, "
@@ -489,10 +543,10 @@ class BatchNeedsInput(ProfileError):
         super().__init__(f"{model} brings its own inputs, which --batch cannot scale; give shapes with --input")
 
 
-# Running --------------------------------------------------------------------------------------------------------------
+# Running -------------------------------------------------------------------------------------------------------------
 
 
-def shapes(inputs: Iterable[Input]) -> str:
+def shapes(inputs: Iterable[Any]) -> str:
     return ", ".join((f"{i.name}=" if i.name else "") + "x".join(map(str, i.shape)) for i in inputs) or "no tensor"
 
 
@@ -561,7 +615,7 @@ class LayerRun(NamedTuple):
     """A call of a layer, with the tensors that it returned, or that it was given where it failed."""
 
     path: str
-    tensors: tuple[Input, ...] = ()
+    tensors: tuple[Any, ...] = ()
 
 
 class ModelFailed(ProfileError):
@@ -575,10 +629,10 @@ class ModelFailed(ProfileError):
         self,
         model: str,
         reason: str,
-        inputs: Sequence[Input],
+        inputs: Sequence[Any],
         layers_run: Sequence[LayerRun] = (),
         failed: LayerRun | None = None,
-        until: Trace | None = None,
+        until: Any = None,
     ) -> None:
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
         self.layers_run = tuple(layers_run)
@@ -650,7 +704,7 @@ class Endless(ProfileError):
 
 
 class WeightsWithoutValues(ProfileError):
-    def __init__(self, model: str, reason: str, inputs: Sequence[Input]) -> None:
+    def __init__(self, model: str, reason: str, inputs: Sequence[Any]) -> None:
         super().__init__(
             f"{model} fails on input {shapes(inputs)} without values ({reason}), and its weights are on the meta "
             "device; check what it is fed, or give a model with real weights"
@@ -658,7 +712,7 @@ class WeightsWithoutValues(ProfileError):
 
 
 class RunDoesNotFit(ProfileError):
-    def __init__(self, model: str, reason: str, inputs: Sequence[Input], needed: int, free: int) -> None:
+    def __init__(self, model: str, reason: str, inputs: Sequence[Any], needed: int, free: int) -> None:
         gb = 1024**3
         super().__init__(
             f"{model} fails on input {shapes(inputs)} without values ({reason}), and a run with values needs at least "
@@ -667,7 +721,7 @@ class RunDoesNotFit(ProfileError):
         )
 
 
-# Phases of a language model -------------------------------------------------------------------------------------------
+# Phases of a language model ------------------------------------------------------------------------------------------
 
 
 class NoDecode(ProfileError):
@@ -713,7 +767,7 @@ class NoPhases(ProfileError):
         super().__init__(f"{model} was recorded already, and one run has no other phase; name the model itself")
 
 
-# Other counters -------------------------------------------------------------------------------------------------------
+# Other counters ------------------------------------------------------------------------------------------------------
 
 
 class NoSuchPeer(ProfileError):
@@ -843,7 +897,7 @@ class CannotBeCast(ProfileError):
         )
 
 
-# Asking a profile -----------------------------------------------------------------------------------------------------
+# Asking a profile ----------------------------------------------------------------------------------------------------
 
 
 class NoSuchLayer(ProfileError, KeyError):
@@ -874,7 +928,7 @@ class UnknownSuffix(ProfileError):
         super().__init__(f"{path}: its suffix stands for no format; add --format, one of {', '.join(formats)}")
 
 
-# What if --------------------------------------------------------------------------------------------------------------
+# What if -------------------------------------------------------------------------------------------------------------
 
 
 class DimensionWithoutValue(ProfileError):
@@ -957,7 +1011,7 @@ class DoesNotFit(CheckFailed):
         )
 
 
-# Checks ---------------------------------------------------------------------------------------------------------------
+# Checks --------------------------------------------------------------------------------------------------------------
 
 
 class NothingMatchesNumber(CheckFailed):
@@ -1000,7 +1054,7 @@ class UnknownOperators(CheckFailed):
         super().__init__(f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)")
 
 
-# Budgets --------------------------------------------------------------------------------------------------------------
+# Budgets -------------------------------------------------------------------------------------------------------------
 
 
 class BadLimit(ProfileError):
@@ -1049,7 +1103,7 @@ class NotCountable(CheckFailed):
 class NotSure(CheckFailed):
     """What a header leaves open cannot be under a limit."""
 
-    def __init__(self, model: str, figure: str, limit: str, place: str, doubt: Doubt) -> None:
+    def __init__(self, model: str, figure: str, limit: str, place: str, doubt: Any) -> None:
         more = "" if doubt.more is None else f" ({doubt.more:,} more)"
         super().__init__(
             f"{model}, {figure}: cannot be held to {limit} ({place}), for {doubt.weight} is {doubt.says}{more}; put "

@@ -13,7 +13,7 @@ from torch import nn
 
 from profiler import Profile, profile
 from profiler.answers.cross_check.accounts import Account, account
-from profiler.answers.cross_check.compute import CrossCheck
+from profiler.answers.cross_check.compute import Accounts, CrossCheck
 from profiler.counters import conventions
 from profiler.counters.conventions import Charge, Replica
 from profiler.counters.replay.rules import OperatorRule
@@ -243,7 +243,7 @@ def test_a_convention_that_cannot_be_replayed_is_not_explained(net: Profile, mon
     assert not made.closes
     (failure,) = CrossCheck(net, (made,)).failures()
     assert failure.status == 1
-    assert "cannot be replayed (ZeroDivisionError" in renderer("text").accounts([made])
+    assert "cannot be replayed (ZeroDivisionError" in str(Accounts((made,)))
 
 
 def test_a_charge_without_a_reason_has_to_be_our_macs(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,14 +297,14 @@ def accounts(net: Profile) -> list[Account]:
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("verbose", [False, True])
 def test_every_format_shows_them(accounts: list[Account], format: str, verbose: bool) -> None:
-    shown = renderer(format).accounts(accounts, verbose)
+    shown = renderer(format).answer(Accounts(tuple(accounts), verbose))
     assert "pip install thop" in shown
     assert str(2 * NORM) in shown.replace(",", "")
     assert ("norm" in shown.replace("batch norm", "")) is (verbose or format == "json")
 
 
 def test_json_has_every_term_and_layer(accounts: list[Account]) -> None:
-    first, second, third = json.loads(renderer("json").accounts(accounts))
+    first, second, third = json.loads(Accounts(tuple(accounts)).to_json())
     assert first["operations"]["remainder"] == 1
     assert first["closes"] is False
     assert {term["family"]: term["layers"] for term in first["operations"]["terms"]} == {

@@ -305,7 +305,7 @@ def check(net: Profile, odd: Profile) -> BudgetCheck:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_has_every_row(check: BudgetCheck, format: str) -> None:
-    shown = renderer(format).budgets(check)
+    shown = renderer(format).answer(check)
     assert "did you mean last?" in shown
     assert "b.toml:5" in shown
     assert "budget_test" in shown.replace("\\", "") or format == "csv"
@@ -314,7 +314,7 @@ def test_every_format_has_every_row(check: BudgetCheck, format: str) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_snapshot(check: BudgetCheck, format: str, request: pytest.FixtureRequest) -> None:
-    output = renderer(format).budgets(check) + "\n"
+    output = renderer(format).answer(check) + "\n"
     path = SNAPSHOTS / f"budgets{(renderer(format).SUFFIXES or markdown.SUFFIXES)[0]}"  # GitHub shows Markdown
     if request.config.getoption("--refresh"):
         path.write_text(output)

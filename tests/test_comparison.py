@@ -19,12 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, ProfileError, compare, profile
+from profiler import Profile, ProfileError, compare, errors, profile
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison
 from profiler.answers.models.table import MODEL_COLUMNS, model_table
 from profiler.cli.progress import shown
-from profiler.records import foreign_text
 from profiler.render import FORMATS, renderer
 from profiler.render.tables import Column, Row, Table, Unit
 from tests.shell import rows, run
@@ -552,7 +551,7 @@ def test_html_shows_the_names() -> None:
             found.append(data.rstrip(" "))  # behind a cell stand blanks that nobody sees
 
     Cells().feed(hostile().to_html())
-    assert set(map(foreign_text.shown, HOSTILE)) <= set(found)
+    assert set(map(errors.shown, HOSTILE)) <= set(found)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -571,7 +570,7 @@ def test_every_format_writes_any_table(format: str) -> None:
 @pytest.mark.parametrize("format", [format for format in FORMATS if format != "json"])
 def test_every_column_in_every_format(format: str, name: str) -> None:
     found = compare([profile(nn.Linear(3, 4), (1, 3))], ["model", name], labels=["x"])
-    assert renderer(format).models(found).count("x") >= 1
+    assert renderer(format).answer(found).count("x") >= 1
 
 
 # From Python ----------------------------------------------------------------------------------------------------------

@@ -321,7 +321,7 @@ def test_diff_takes_profiles_and_specs() -> None:
 @pytest.mark.parametrize("format", ["json", "csv", "markdown", "latex", "html"])
 def test_it_shows_itself(format: str) -> None:
     found = diff(profile(conv(3, 4), (1, 3, 8, 8)), profile(conv(3, 8), (1, 3, 8, 8)))
-    assert getattr(found, f"to_{format}")() == renderer(format).diff(found)
+    assert getattr(found, f"to_{format}")() == renderer(format).answer(found)
     assert repr(found) == "<Diff Conv2d to Conv2d: changed: 1>"
     assert found._repr_html_().startswith("<table>")
 

@@ -119,16 +119,6 @@ def test_the_first_lines_of_readme() -> None:
     assert "pip install '.[test]' && pytest -n auto" in lines
 
 
-def test_rooms_names_every_file() -> None:
-    """And no file that does not exist."""
-    rooms = (ROOT / "docs" / "rooms.md").read_text(encoding="utf-8")
-    named = {
-        name for cell in re.findall(r"^\| (`[^|]*) \|", rooms, re.MULTILINE) for name in re.findall(r"`([^`]+)`", cell)
-    }
-    package = ROOT / "profiler"
-    assert named == {str(path.relative_to(package)) for path in package.rglob("*.py")}
-
-
 def test_the_module_runs_as_a_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "profiler", "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout.startswith("profile-model ")

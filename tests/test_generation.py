@@ -18,7 +18,7 @@ from profiler import Profile, ProfileError, generation, profile
 from profiler.answers.generate.attention import attention_macs
 from profiler.answers.generate.cached import by_kind, parts
 from profiler.answers.generate.generation import Generation
-from profiler.api import profile_spec
+from profiler.api import run as profile_spec
 from profiler.engine.record.cache import held
 from profiler.engine.run.phases import Phases
 from profiler.figures import memory

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import CheckFailed, ProfileError, largest_batch, profile
+from profiler import CheckFailed, ProfileError, api, largest_batch, profile
 from profiler.answers.common.varying import Varying, dimensions
 from profiler.records.inputs import parse
 from profiler.render import FORMATS, renderer
@@ -264,13 +264,13 @@ def test_size_asks_the_builder_where_the_model_refuses() -> None:
     for spec in ("vit_b_16", "timm:vit_tiny_patch16_224"):
         found = Varying(spec, "size").at(160)
         assert found.trace.inputs[0].shape == (1, 3, 160, 160)
-    assert Varying("resnet18", "size", batch=2).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
+    assert Varying(api.run, "resnet18", "size", batch=2).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
     with pytest.raises(ProfileError, match="Input shape indivisible by patch size"):
-        Varying("vit_b_16", "size").at(170)
+        Varying(api.run, "vit_b_16", "size").at(170)
 
 
 def test_a_builders_keyword_keeps_the_others() -> None:
-    found = Varying("resnet18(num_classes=7)", "width_per_group", batch=2).at(64)
+    found = Varying(api.run, "resnet18(num_classes=7)", "width_per_group", batch=2).at(64)
     assert found.model == "resnet18(num_classes=7, width_per_group=64)"
     assert found["fc"].output.shape == (2, 7)
 

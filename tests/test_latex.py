@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, compare, diff, profile
+from profiler.answers.layers.compute import View
 from profiler.render.formats import latex
-from profiler.render.tables import Column, Row, Table, Unit, View
+from profiler.render.tables import Column, Row, Table, Unit
 from profiler.render.tex import escaped
 from tests.test_comparison import HOSTILE
 from tests.test_docs import ROOT, rewritten
@@ -91,7 +92,7 @@ def test_a_long_table_repeats_its_headings() -> None:
 
 @pytest.mark.parametrize(("convention", "heading"), [("flops", "MACs"), ("macs", "FLOPs")])
 def test_layers_show_what_the_convention_is_about(convention: str, heading: str) -> None:
-    written = latex.layers(profile(nn.Conv2d(3, 4, 3), (1, 3, 8, 8), convention=convention))
+    written = latex.answer(profile(nn.Conv2d(3, 4, 3), (1, 3, 8, 8), convention=convention))
     assert f"Layer & Kind & Output & Parameters & {heading} (k) \\\\" in written
 
 
@@ -172,7 +173,7 @@ def test_five_models_compile(tmp_path: Path, resnet34: Profile) -> None:
 @pytest.mark.latex
 @needs_latex
 def test_layers_compile(tmp_path: Path, resnet34: Profile) -> None:
-    tables = [latex.layers(resnet34, View(depth=depth, anchor=name)) for depth, name in ((1, "tab:x"), (None, "tab:y"))]
+    tables = [latex.answer(resnet34, View(depth=depth, anchor=name)) for depth, name in ((1, "tab:x"), (None, "tab:y"))]
     complaints, pages = compiled(tmp_path, *tables)
     assert complaints == []
     assert pages > 1

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, compare, diff, profile
+from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
 from profiler.render import FORMATS, numbers, renderer
 from profiler.render.formats import markdown, text
-from profiler.render.tables import Unit, View
+from profiler.render.tables import Unit
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -90,9 +91,9 @@ def test_snapshot(odd: Profile, format: str, what: str, request: pytest.FixtureR
     dress = renderer(format)
     small = profile(nn.Linear(3, 4), (1, 3), convention="macs")
     written = {
-        "layers": lambda: dress.layers(odd),
-        "models": lambda: dress.models(compare([odd, small])),
-        "diff": lambda: dress.diff(diff(odd, profile(other(), (2, 3, 17, 17)))),
+        "layers": lambda: dress.answer(odd),
+        "models": lambda: dress.answer(compare([odd, small])),
+        "diff": lambda: dress.answer(diff(odd, profile(other(), (2, 3, 17, 17)))),
     }
     output = _comparable(written[what]()) + "\n"
     path = SNAPSHOTS / f"{what}{(dress.SUFFIXES or markdown.SUFFIXES)[0]}"  # GitHub shows Markdown
@@ -125,10 +126,10 @@ def test_every_column_in_every_format(odd: Profile, trained: Profile, weighed: P
     option = next((option for option, (names, _) in special.items() if name in names), None)
     if option is not None:
         with pytest.raises(ProfileError, match=f"--columns {name} means something with {option} alone"):
-            renderer(format).layers(odd, view)
-        assert "stem.0" in renderer(format).layers(special[option][1], view)
+            renderer(format).answer(Layers(odd, view))
+        assert "stem.0" in renderer(format).answer(Layers(special[option][1], view))
     else:
-        assert "stem.0" in renderer(format).layers(odd, view)
+        assert "stem.0" in renderer(format).answer(Layers(odd, view))
 
 
 def test_a_profile_shows_itself(odd: Profile) -> None:
@@ -137,7 +138,7 @@ def test_a_profile_shows_itself(odd: Profile) -> None:
     assert repr(odd) == f"<Profile Odd: {odd.totals.params:,} parameters, {odd.totals.macs:,} MACs>"
     assert str(compare([odd, odd])).count("Odd") >= 2
     assert (odd.to_csv(), odd.to_markdown(), odd.to_latex()) == tuple(
-        renderer(name).layers(odd) for name in ("csv", "markdown", "latex")
+        renderer(name).answer(odd) for name in ("csv", "markdown", "latex")
     )
 
 

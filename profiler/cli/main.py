@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 import typer
@@ -16,12 +15,15 @@ from profiler.answers.check import run as budget_run
 from profiler.answers.check.compute import Limit, verdicts
 from profiler.answers.check.file import BudgetFile
 from profiler.answers.check.init import Plan
-from profiler.answers.cross_check.compute import CrossCheck, cross_check_spec
+from profiler.answers.common.notes import uncounted
+from profiler.answers.cross_check.compute import Accounts, CrossCheck, cross_check_spec
 from profiler.answers.diff.compute import Diff
 from profiler.answers.diff.table import warnings
+from profiler.answers.layers.compute import Layers
+from profiler.answers.memory.compute import memory_report
 from profiler.answers.models.compute import Entry, comparison
 from profiler.answers.models.metrics import published
-from profiler.answers.which.compute import Number, Search, candidates, search, which_table
+from profiler.answers.which.compute import Number, Search, Which, candidates, search
 from profiler.cli import flags
 from profiler.cli.options import Checking, Diffing, Fitting, Generating, Options, Scanning, options
 from profiler.cli.progress import counted, shown, told
@@ -33,7 +35,6 @@ from profiler.records.files import writing
 from profiler.records.spec import Feed
 from profiler.render import renderer
 from profiler.render.formats import github
-from profiler.render.tables import uncounted
 
 if TYPE_CHECKING:
     from profiler.figures.profile import Profile
@@ -276,7 +277,7 @@ def _diff(chosen: Options, diffing: Diffing) -> int:
             return _tell(failures, chosen)
         before, after = profiles
         found = Diff(before, after, diffing.top, diffing.columns)
-        print(renderer(chosen.format).diff(found), file=file)
+        print(renderer(chosen.format).answer(found), file=file)
     if diffing.max_increase is not None:
         failures += found.failures(diffing.max_increase)
     failures += _unknown([found.after]) if chosen.strict else ()
@@ -289,16 +290,17 @@ def _diff(chosen: Options, diffing: Diffing) -> int:
 
 def _entries(chosen: Options) -> tuple[list[Entry], list[errors.ProfileError]]:
     """Every model that can be profiled, and why the others cannot."""
-    from profiler.api import profile_spec  # behind --help, which shall not wait for it
+    from profiler.api import run as run_model  # behind --help, which shall not wait for it
 
     entries: list[Entry] = []
     failures: list[errors.ProfileError] = []
     for model in shown(chosen.models, [model.label for model in chosen.models]):
-        found, failure = None, None
+        found: Profile | None = None
+        failure = None
         try:
             with at_work(model.label):
                 under = AS_IT_IS if model.is_saved else chosen.conditions
-                found = profile_spec(model.spec, model.feed, chosen.convention, under)
+                found = run_model(model.spec, model.feed, chosen.convention, under)
         except errors.ProfileError as error:
             failures.append(error)
             failure = str(error)
@@ -313,9 +315,9 @@ def _held(error: errors.ProfileError, chosen: Options) -> Profile | None:
         return None
     if chosen.explain is not None or chosen.memory or chosen.conditions != AS_IT_IS:
         return None
-    from profiler.figures.profile import Profile
+    from profiler.figures import profile
 
-    return Profile(error.held())
+    return profile.Profile(error.held())
 
 
 def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
@@ -325,16 +327,18 @@ def _rendered(entries: Sequence[Entry], chosen: Options) -> str:
 
         return "\n\n".join(explain(profile, chosen.explain) for profile in profiles)
     if chosen.memory:
-        return str(dress.answer(_memory(profiles[0], chosen)))
+        return str(dress.answer(memory_report(profiles[0], chosen.view.top)))
     if chosen.comparing is None:
-        return str(dress.layers(profiles[0], chosen.view))
+        return str(dress.answer(Layers(profiles[0], chosen.view)))
     comparing = chosen.comparing
     sources = [*([published(profiles)] if comparing.published else []), *comparing.metrics]
-    return str(dress.models(comparison(entries, comparing.layout, sources)))
+    return str(dress.answer(comparison(entries, comparing.layout, sources)))
 
 
 def _cross_check(chosen: Options, checking: Checking) -> int:
     """Profile, run the other counters, render, write; 1 when a difference is not explained."""
+    from profiler.api import run as run_model
+
     found: list[CrossCheck] = []
     failures: list[errors.ProfileError] = []
     with _opened(chosen) as file:
@@ -344,12 +348,14 @@ def _cross_check(chosen: Options, checking: Checking) -> int:
                     at_work(model.label),
                     counted(f"{model.label}: {', '.join(checking.tools)}", len(checking.tools)) as done,
                 ):
-                    found.append(cross_check_spec(model.spec, model.feed, checking.tools, checking.time_limit_s, done))
+                    found.append(
+                        cross_check_spec(model.spec, model.feed, checking.tools, run_model, checking.time_limit_s, done)
+                    )
             except errors.ProfileError as error:
                 failures.append(error)
         if found:
-            accounts = [account for check in found for account in check.accounts]
-            print(renderer(chosen.format).accounts(accounts, checking.verbose), file=file)
+            accounts = tuple(account for check in found for account in check.accounts)
+            print(renderer(chosen.format).answer(Accounts(accounts, checking.verbose)), file=file)
     return _tell([*failures, *(failure for check in found for failure in check.failures())], chosen)
 
 
@@ -365,7 +371,7 @@ def _which(chosen: Options, wanted: Number) -> int:
             except errors.ProfileError as error:
                 failures.append(error)
         if searches:
-            print(renderer(chosen.format).write(which_table(searches)), file=file)
+            print(renderer(chosen.format).answer(Which(tuple(searches))), file=file)
     failures += [errors.NothingMatchesNumber(one.model, wanted.text) for one in searches if not one.is_met]
     return _tell(failures, chosen)
 
@@ -456,7 +462,7 @@ def _generation(chosen: Options, generating: Generating) -> int:
     with _opened(chosen) as file:
         with at_work(model.label):
             found = generated(model.spec, model.feed, generating.wish)
-        answer: Answer = _memory(found.first, chosen) if chosen.memory else found
+        answer: Answer = memory_report(found.first, chosen.view.top) if chosen.memory else found
         print(renderer(chosen.format).answer(answer), file=file)
     if chosen.save is not None:
         found.first.save(chosen.save)
@@ -476,11 +482,6 @@ def _lengths(chosen: Options, generating: Generating) -> int:
         print(renderer(chosen.format).answer(found), file=file)
     profiles = [phase.profile for phase in found.first.phases]
     return _tell([*found.failures, *(_unknown(profiles) if chosen.strict else ())], chosen)
-
-
-def _memory(profile: Profile, chosen: Options) -> Answer:
-    report = profile.memory
-    return replace(report, top=chosen.view.top or report.top)
 
 
 def _largest(chosen: Options, fitting: Fitting) -> int:
@@ -506,17 +507,21 @@ def _over(entries: Sequence[Entry], limits: Sequence[Limit]) -> Iterator[errors.
 
 def _check(chosen: Options, file: BudgetFile) -> int:
     """Hold the models of a budget file to their limits, render; 1 when one is over."""
+    from profiler.api import run as run_model
+
     with _opened(chosen) as out:
-        check = budget_run.check(file)
-        print(renderer(chosen.format).budgets(check), file=out)
+        check = budget_run.check(file, run_model, shown)
+        print(renderer(chosen.format).answer(check), file=out)
     return _tell(list(check.failures()), chosen)
 
 
 def _init_budgets(chosen: Options, plan: Plan) -> int:
     """Measure, write limits for the user to commit, render them."""
+    from profiler.api import run as run_model
+
     with _opened(chosen) as out:
-        check = budget_init.write(plan)
-        print(renderer(chosen.format).budgets(check), file=out)
+        check = budget_init.write(plan, run_model, shown)
+        print(renderer(chosen.format).answer(check), file=out)
     return _tell(list(check.failures()), chosen)
 
 

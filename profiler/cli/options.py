@@ -23,6 +23,7 @@ from profiler.answers.generate.generating import Wish, wished
 from profiler.answers.generate.phases import BOTH
 from profiler.answers.generate.table import PHASE_COLUMNS, length_columns
 from profiler.answers.largest.compute import limit
+from profiler.answers.layers.compute import View
 from profiler.answers.models import compute as comparison
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Layout
@@ -42,7 +43,7 @@ from profiler.records.increase import Limits, limits
 from profiler.records.schemes import SCHEMES, named
 from profiler.records.spec import Feed
 from profiler.render import format_of, renderer
-from profiler.render.tables import Better, View, chosen_columns
+from profiler.render.tables import Better, chosen_columns
 from profiler.sources import holds_weights_alone
 
 PUBLISHED = "published"  # --metrics without a file
@@ -489,7 +490,10 @@ def _varying(
     (model,) = models
     if model.spec.endswith(archive.SUFFIXES):
         raise errors.SavedIsFixed(model.spec, option)
+    from profiler.api import run
+
     return Varying(
+        run,
         model.spec,
         name,
         model.shapes or None,

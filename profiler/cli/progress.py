@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from profiler.records import foreign_text
+from profiler import errors
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -55,7 +55,7 @@ def _words(text: str) -> str:
     """Names are somebody else's: no markup of the bar, and no command to the terminal."""
     from rich.markup import escape
 
-    return escape(foreign_text.shown(text[:_LONGEST]))
+    return escape(errors.shown(text[:_LONGEST]))
 
 
 def _bar() -> Progress:

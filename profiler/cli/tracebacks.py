@@ -6,8 +6,7 @@ import os
 import traceback
 from collections.abc import Iterator
 
-from profiler.errors import LayerRun, ModelFailed, ProfileError, shapes
-from profiler.records.foreign_text import printable, shown
+from profiler.errors import LayerRun, ModelFailed, ProfileError, printable, shapes, shown
 
 _OURS = os.path.dirname(__file__) + os.sep
 _LONGEST = 200_000  # characters: an exception may say anything

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Self
 
 from profiler import errors
 from profiler.counters import conventions
@@ -18,14 +18,7 @@ from profiler.figures.layers import Figures, Layer
 from profiler.ops import cost, free_reason
 from profiler.records import archive
 from profiler.records.trace import Trace
-from profiler.render.shown import Shown
-
-if TYPE_CHECKING:
-    from profiler.answers.check.compute import BudgetCheck, Given
-    from profiler.answers.diff.compute import Diff
-    from profiler.answers.match.compute import Fit
-    from profiler.answers.memory.compute import MemoryReport
-    from profiler.answers.weights.compute import Quantised
+from profiler.render.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +88,11 @@ class Coverage:
     unknown: int
 
 
-class Profile(Shown):
-    """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`."""
+class Profile(Answer):
+    """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`.
+
+    `profiler.api` has the one that users know, with a method for each question.
+    """
 
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
         self.trace = trace
@@ -162,27 +158,6 @@ class Profile(Shown):
         )
 
     @cached_property
-    def memory(self) -> MemoryReport:
-        """What is alive when most is, and how it got there; print it."""
-        from profiler.answers.memory.compute import MemoryReport  # which is about profiles
-
-        if not self.trace.was_run:
-            raise errors.NothingRan(self.model, "its peak memory is not known")
-        return MemoryReport(self)
-
-    def weights(self, scheme: str) -> Quantised:
-        """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
-        from profiler.answers.weights.compute import quantised  # which is about profiles
-
-        return quantised(self, scheme)
-
-    def fits(self, path: str | os.PathLike[str]) -> Fit:
-        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
-        from profiler.answers.match.compute import fit_trace  # which is about profiles
-
-        return fit_trace(self.trace, str(path))
-
-    @cached_property
     def figures(self) -> Figures:
         """The totals before any convention: costs as vectors."""
         return layers.totals(self.trace)
@@ -222,63 +197,32 @@ class Profile(Shown):
         """How often each signature was called."""
         return Counter(call.signature for call in self.trace.calls)
 
-    # What can be made of it ---------------------------------------------------------------------------------------
+    # In other words ---------------------------------------------------------------------------------------
 
-    def under(self, convention: str) -> Profile:
+    def under(self, convention: str) -> Self:
         """The same facts in another convention."""
-        return Profile(self.trace, convention)
-
-    def check(
-        self,
-        *,
-        max_params: Given | None = None,
-        max_trainable: Given | None = None,
-        max_size: Given | None = None,
-        max_macs: Given | None = None,
-        max_flops: Given | None = None,
-        max_activations: Given | None = None,
-        max_peak_memory: Given | None = None,
-        max_unknown: Given | None = None,
-    ) -> BudgetCheck:
-        """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
-
-        A limit is a number, of bytes for a size, or a text as on the command line: "25M", "100MB". A value equal to the
-        limit is allowed. What it returns is the table of all figures against their limits.
-        """
-        from profiler.answers.check import compute as budget
-
-        given = {
-            "params": max_params,
-            "trainable": max_trainable,
-            "size": max_size,
-            "macs": max_macs,
-            "flops": max_flops,
-            "activations": max_activations,
-            "peak-memory": max_peak_memory,
-            "unknown": max_unknown,
-        }
-        return budget.checked(self, {name: value for name, value in given.items() if value is not None})
-
-    def diff(self, after: Profile) -> Diff:
-        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
-        from profiler.answers.diff.compute import Diff  # which is about profiles
-
-        return Diff(self, after)
+        return type(self)(self.trace, convention)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""
         archive.save(self.trace, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Profile:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a profile that was saved. Needs no torch."""
-        return cls(archive.load(path))
-
-    # How it shows itself ------------------------------------------------------------------------------------------
-
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.layers(self))
+        return cls(derivable(archive.load(path), str(path)))
 
     def __repr__(self) -> str:
         macs = "unknown" if self.totals.macs is None else f"{self.totals.macs:,}"
         return f"<Profile {self.model}: {self.totals.params:,} parameters, {macs} MACs>"
+
+
+def derivable(trace: Trace, path: str) -> Trace:
+    """A saved trace, from which every figure can be derived; raises `errors.UnreadableTrace`."""
+    try:
+        layers.totals(trace)
+        layers.tree(trace, conventions.named(conventions.DEFAULT))
+        memory.live_bytes(trace)
+    except Exception as error:  # there is no end to what a file can say
+        raise errors.UnreadableTrace(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
+    return trace

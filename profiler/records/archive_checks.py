@@ -10,8 +10,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from profiler.counters import conventions
-from profiler.figures import layers, memory
 from profiler.records.files.limits import LARGEST_INTEGER
 from profiler.records.trace import DTYPE_BITS, Call, Composite, Tensor, Trace, Weight
 
@@ -45,7 +43,7 @@ def _dense(shape: Sequence[Any], dtype: Any, strides: Sequence[Any] | None) -> T
 
 
 def checked(trace: Trace) -> Trace:
-    """The trace, from which every figure can be derived; raises whatever says that it is none."""
+    """The trace, whose facts are of their kinds; raises whatever says that it is none."""
     _texts(trace)
     _modules(trace)
     _weights(trace, trace.parameters)
@@ -53,9 +51,6 @@ def checked(trace: Trace) -> Trace:
     _calls(trace)
     _storages(trace)
     _header(trace)
-    layers.totals(trace)
-    layers.tree(trace, conventions.named(conventions.DEFAULT))
-    memory.live_bytes(trace)
     return trace
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 from profiler import errors
 from profiler.records.trace import DTYPE_BITS
@@ -61,3 +62,57 @@ def arguments(
 
 def _with_batch(spec: TensorSpec, batch: int) -> TensorSpec:
     return replace(spec, shape=(batch, *spec.shape[1:]))
+
+
+# In Python ------------------------------------------------------------------------------------------------------------
+
+
+def positional_and_named(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a forward pass takes, from what `profile` takes: positional and keyword arguments."""
+    named = {name: _written_shape(value) for name, value in (kwargs or {}).items()}
+    if inputs is None:
+        return (), named
+    is_several = type(inputs) is tuple and not _is_shape(inputs)
+    positional = []
+    for given in inputs if is_several else (_shapes_inside(inputs),):
+        spec = given if is_several and _is_word(given) else _spec(given)
+        if isinstance(spec, TensorSpec) and spec.name is not None:
+            named[spec.name] = spec
+        else:
+            positional.append(spec)
+    return tuple(positional), named
+
+
+def _spec(given: Any) -> Any:
+    """A shape, however it is written, as a `TensorSpec`; anything else as it is."""
+    if isinstance(given, str):
+        return parse(given)
+    return TensorSpec(given) if _is_shape(given) else given
+
+
+def _is_word(given: Any) -> bool:
+    """Whether it is a text that nobody would take for a shape: an argument such as "train" among several."""
+    return isinstance(given, str) and given != "scalar" and "=" not in given and not given[:1].isdigit()
+
+
+def _written_shape(value: Any) -> Any:
+    """A keyword argument: a text that reads as a shape of several dimensions, or names a dtype, is one."""
+    if not isinstance(value, str) or "=" in value or not value[:1].isdigit() or not set("x:") & set(value):
+        return value
+    return parse(value)
+
+
+def _shapes_inside(given: Any) -> Any:
+    """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is."""
+    if type(given) not in (list, dict) or not given:
+        return given
+    values = list(given.values()) if isinstance(given, dict) else given
+    if not all(isinstance(value, str) or _is_shape(value) for value in values):
+        return given
+    shapes = [value if _is_word(value) else _spec(value) for value in values]
+    return dict(zip(given, shapes, strict=True)) if isinstance(given, dict) else shapes
+
+
+def _is_shape(given: Any) -> bool:
+    """Whether it is a tuple of integers, whatever methods a class of the user's own has."""
+    return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))

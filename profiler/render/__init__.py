@@ -1,8 +1,6 @@
 """In what dress? One short file a format; a format's name is its file's name.
 
-Each has `SUFFIXES`, and functions that return text: `write(table)` for any table, `layers(profile, view)`,
-`models(comparison)`, `accounts(found, verbose)`, `diff(found)`, `budgets(check)` and
-`answer(found)`.
+Each has `SUFFIXES`, and functions that return text: `answer(found)`, and `write(table)` for any table.
 """
 
 from __future__ import annotations

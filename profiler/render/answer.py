@@ -1,28 +1,89 @@
-"""What is the answer to a question about more than one run? Something with tables for people and data for programs."""
+"""What is an answer? Something that every format can write: tables for people, a raw table for CSV, data for JSON.
+
+A class of answers holds what was found out, and a file of tables beside it says how it is shown, by `show`.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from profiler.render.shown import Shown
 from profiler.render.tables import Table
 
+A = TypeVar("A")
 
-class Answer(Shown):
-    """`tables` are for people, `raw_table` is for CSV, and `data` for JSON: sizes in bytes, None for not known."""
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[A]):
+    """How answers of one class are shown.
+
+    tables: for people. paper_tables: for papers, where that are others.
+    raw_table: for CSV, with whole numbers and sizes in bytes; by default the first of `tables`.
+    data: for JSON, a dict or a list of such, with sizes in bytes and None for what is not known; by default the rows
+        of the raw table.
+    """
+
+    tables: Callable[[A], Iterable[Table]]
+    raw_table: Callable[[A], Table] | None = None
+    data: Callable[[A], Any] | None = None
+    paper_tables: Callable[[A], Iterable[Table]] | None = None
+
+
+class Answer:
+    """Shows itself in every format: as text when printed, as HTML in a notebook, and by `to_latex()` and its like."""
 
     __slots__ = ()
 
-    @abstractmethod
-    def tables(self) -> Iterator[Table]: ...
+    def to_json(self) -> str:
+        return self._in("json")
 
-    @abstractmethod
-    def raw_table(self) -> Table: ...
+    def to_csv(self) -> str:
+        return self._in("csv")
 
-    @abstractmethod
-    def data(self) -> dict[str, Any]: ...
+    def to_markdown(self) -> str:
+        return self._in("markdown")
 
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.answer(self))
+    def to_latex(self) -> str:
+        return self._in("latex")
+
+    def to_html(self) -> str:
+        return self._in("html")
+
+    def __str__(self) -> str:
+        return self._in("text")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    # How it is shown, as the formats ask for it; see `Shown` --------------------------------------------------------
+
+    def tables(self) -> Iterable[Table]:
+        return self._how.tables(self)
+
+    def paper_tables(self) -> Iterable[Table]:
+        return (self._how.paper_tables or self._how.tables)(self)
+
+    def raw_table(self) -> Table:
+        return next(iter(self.tables())) if self._how.raw_table is None else self._how.raw_table(self)
+
+    def data(self) -> Any:
+        """For JSON; None where the rows of the raw table are all."""
+        return None if self._how.data is None else self._how.data(self)
+
+    @property
+    def _how(self) -> Shown[Any]:
+        return next(_shown[cls] for cls in type(self).__mro__ if cls in _shown)
+
+    def _in(self, name: str) -> str:
+        from profiler.render import renderer  # which imports the formats, and with them this file
+
+        return str(renderer(name).answer(self))
+
+
+def show(cls: type[A], shown: Shown[A]) -> None:
+    """Say how a class of answers is shown; its subclasses are shown alike."""
+    _shown[cls] = shown
+
+
+_shown: dict[type, Shown[Any]] = {}

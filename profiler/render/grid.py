@@ -9,74 +9,19 @@ from typing import Any, TypeAlias
 from tabulate import tabulate
 from wcwidth import wcswidth
 
-from profiler.answers.check.compute import BudgetCheck
-from profiler.answers.check.table import budget_table
-from profiler.answers.cross_check.accounts import Account
-from profiler.answers.cross_check.table import account_tables
-from profiler.answers.diff.compute import Diff
-from profiler.answers.diff.table import diff_tables
-from profiler.answers.layers.table import layer_table
-from profiler.answers.models.compute import Comparison
-from profiler.answers.models.table import model_table
-from profiler.figures.profile import Profile
 from profiler.render import numbers
-from profiler.render.answer import Answer
-from profiler.render.tables import Column, Table, Unit, View
+from profiler.render.tables import Column, Table, Tabled, Unit
 
-Layers: TypeAlias = Callable[[Profile, "View | None"], str]
-Accounts: TypeAlias = Callable[..., str]
-Models: TypeAlias = Callable[[Comparison], str]
-Budgets: TypeAlias = Callable[[BudgetCheck], str]
-Differences: TypeAlias = Callable[[Diff], str]
-Answers: TypeAlias = Callable[[Answer], str]
+Answers: TypeAlias = Callable[[Tabled], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE, Unit.BAR)
 BETWEEN = 2  # blanks between columns
 
 
-def dressed(write: Callable[[Table], str]) -> tuple[Layers, Models]:
-    """`layers` and `models` of a format that writes any table alike."""
-
-    def layers(profile: Profile, view: View | None = None) -> str:
-        return write(layer_table(profile, view))
-
-    def models(comparison: Comparison) -> str:
-        return write(model_table(comparison))
-
-    return layers, models
-
-
-def statements(write: Callable[[Table], str]) -> Accounts:
-    """`accounts` of a format for people: one table after another."""
-
-    def accounts(found: Sequence[Account], verbose: bool = False) -> str:
-        return "\n\n".join(map(write, account_tables(found, verbose)))
-
-    return accounts
-
-
-def checks(write: Callable[[Table], str]) -> Budgets:
-    """`budgets` of a format for people."""
-
-    def budgets(check: BudgetCheck) -> str:
-        return write(budget_table(check))
-
-    return budgets
-
-
-def differences(write: Callable[[Table], str]) -> Differences:
-    """`diff` of a format for people: the totals, then the layers."""
-
-    def diff(found: Diff) -> str:
-        return "\n\n".join(map(write, diff_tables(found)))
-
-    return diff
-
-
 def answers(write: Callable[[Table], str]) -> Answers:
     """`answer` of a format for people: one table after another."""
 
-    def answer(found: Answer) -> str:
+    def answer(found: Tabled) -> str:
         return "\n\n".join(map(write, found.tables()))
 
     return answer

@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import floor, log10
 from typing import Any
 
-from profiler.records import foreign_text
+from profiler import errors
 from profiler.records.trace import Tensor
 from profiler.render.tables import Unit
 
@@ -28,7 +28,7 @@ def text(value: Any, unit: Unit) -> str:
 
 def one_line(value: Any) -> str:
     """A text with its line breaks and other control characters, which no table survives, as escapes."""
-    return foreign_text.shown(str(value))
+    return errors.shown(str(value))
 
 
 def figure(value: Any) -> str:

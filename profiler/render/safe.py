@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from profiler.records.foreign_text import shown
+from profiler.errors import shown
 from profiler.render.tables import Table
 
 

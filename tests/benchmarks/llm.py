@@ -57,8 +57,8 @@ def _measured(layers: int, seq: int) -> dict[str, float]:
     from transformers.models.llama import modeling_llama  # noqa: F401  what building imports
 
     from profiler.answers.generate.phases import Phase
+    from profiler.api import Profile
     from profiler.engine.run.phases import Phases
-    from profiler.figures.profile import Profile
     from profiler.records.spec import Feed
     from profiler.sources import load
 

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from profiler import errors
-from profiler.records.foreign_text import MOST, printable, sentence, shown
+from profiler.errors import MOST, printable, sentence, shown
 from profiler.render.formats import csv
 
 _SEEN = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13439)}

@@ -96,7 +96,7 @@ def test_an_exception_of_ours_is_no_verdict(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("profiler.api.profile_spec", broken)
+    monkeypatch.setattr("profiler.api.run", broken)
     with pytest.raises(ZeroDivisionError):
         run(capsys, "fine.py:Net", "--input", "1x8")
 

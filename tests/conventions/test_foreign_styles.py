@@ -11,12 +11,12 @@ import torch
 
 from profiler import profile
 from profiler.answers.cross_check.accounts import account
-from profiler.api import arguments
 from profiler.counters import peers
 from profiler.counters.running.installed import missing
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
 from profiler.counters.running.worker import read
+from profiler.records.inputs import positional_and_named as arguments
 from profiler.records.spec import Feed
 from profiler.records.trace import Trace
 from tests.conventions.foreign_styles import STYLES

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from profiler import errors
 from profiler.figures import memory
@@ -15,7 +15,7 @@ from profiler.figures.profile import known
 from profiler.records import units
 from profiler.records.trace import Doubt
 from profiler.render import numbers
-from profiler.render.shown import Shown
+from profiler.render.answer import Answer
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetCheck(Shown):
+class BudgetCheck(Answer):
     """Models held to their limits. `print` it, or look at `models`."""
 
     models: tuple[Checked, ...]
@@ -203,9 +203,6 @@ class BudgetCheck(Shown):
                 failure = verdict.failure()
                 if failure is not None:
                     yield failure
-
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.budgets(self))
 
 
 # Limits ---------------------------------------------------------------------------------------------------------------

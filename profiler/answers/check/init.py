@@ -17,7 +17,8 @@ from profiler import errors
 from profiler.answers.check import file as budget_file
 from profiler.answers.check.compute import FIGURES, BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
-from profiler.answers.check.run import measured
+from profiler.answers.check.run import OneByOne, measured
+from profiler.answers.common.varying import Run
 from profiler.counters import conventions
 from profiler.figures.profile import Profile
 from profiler.records import inputs, units
@@ -61,10 +62,10 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
     return Plan(file, tuple(named), True, head_room)
 
 
-def write(plan: Plan) -> BudgetCheck:
+def write(plan: Plan, run: Run, one_by_one: OneByOne) -> BudgetCheck:
     """Measure the models, write their limits, and hold them to what is written. A model that fails gets no limits."""
     path = plan.file.path
-    found = list(measured(plan.models, path.parent))
+    found = list(measured(plan.models, path.parent, run, one_by_one))
     lines = {
         model.label: [*(_keys(model) if plan.are_new else ()), *limits(profile, plan.head_room)]
         for model, profile in found

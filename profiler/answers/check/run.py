@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
+from typing import TypeAlias
 
 from profiler import errors
 from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
-from profiler.cli.progress import shown
+from profiler.answers.common.varying import Run
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
+from profiler.records.conditions import AS_IT_IS
+
+OneByOne: TypeAlias = Callable[[Sequence[Budgeted], Sequence[str]], Iterable[Budgeted]]
 
 
-def check(file: BudgetFile) -> BudgetCheck:
+def check(file: BudgetFile, run: Run, one_by_one: OneByOne) -> BudgetCheck:
     """Every model of the file against its limits."""
     found = []
-    for model, profile in measured(file.models, file.path.parent):
+    for model, profile in measured(file.models, file.path.parent, run, one_by_one):
         if isinstance(profile, errors.ProfileError):
             found.append(Checked(model.label, problem=profile))
         else:
@@ -25,20 +29,20 @@ def check(file: BudgetFile) -> BudgetCheck:
     return BudgetCheck(tuple(found))
 
 
-def measured(models: Sequence[Budgeted], folder: Path) -> Iterator[tuple[Budgeted, Profile | errors.ProfileError]]:
-    """Each model with its profile, or why there is none; a bar shows how far it is.
+def measured(
+    models: Sequence[Budgeted], folder: Path, run: Run, one_by_one: OneByOne
+) -> Iterator[tuple[Budgeted, Profile | errors.ProfileError]]:
+    """Each model with its profile, or why there is none.
 
-    folder: where the models' files are named from.
+    folder: where the models' files are named from. one_by_one: goes through models, and shows how far it is.
     """
-    for model in shown(models, [model.label for model in models]):
-        yield model, _measured(model, folder)
+    for model in one_by_one(models, [model.label for model in models]):
+        yield model, _measured(model, folder, run)
 
 
-def _measured(model: Budgeted, folder: Path) -> Profile | errors.ProfileError:
-    from profiler.api import profile_spec  # behind --help, which shall not wait for it
-
+def _measured(model: Budgeted, folder: Path, run: Run) -> Profile | errors.ProfileError:
     try:
         with at_work(model.label), chdir(folder):
-            return profile_spec(model.spec, model.feed, model.convention)
+            return run(model.spec, model.feed, model.convention, AS_IT_IS)
     except errors.ProfileError as error:
         return error

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from profiler.answers.check.compute import BudgetCheck, Part, Verdict
+from profiler.answers.check.compute import BudgetCheck, Checked, Part, Verdict
+from profiler.render.answer import Shown, show
+from profiler.render.plain import failed
 from profiler.render.tables import Column, Quantity, Row, Table, Unit
 
 _COLUMNS = (
@@ -89,3 +92,39 @@ def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
 def _place(part: Part) -> str:
     """A layer's path, or in parentheses what is of no layer."""
     return f"({part.words.removeprefix('the ')})" if part.path is None else part.path
+
+
+# Data -----------------------------------------------------------------------------------------------------------------
+
+
+def _checked(model: Checked) -> dict[str, Any]:
+    problem = None if model.problem is None else str(model.problem)
+    passed = problem is None and all(verdict.passed for verdict in model.verdicts)
+    limits = [_verdict(verdict) for verdict in model.verdicts]
+    return {"model": model.model, "passed": passed, "limits": limits} | failed(problem)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    failure = verdict.failure()
+    return {
+        "figure": verdict.limit.figure.name,
+        "unit": "bytes" if verdict.limit.figure.unit is Unit.BYTES else None,
+        "measured": verdict.measured,
+        "limit": verdict.limit.most,
+        "over": None if verdict.measured is None else verdict.over,
+        "passed": verdict.passed,
+        "place": verdict.limit.place,
+        "layers": [{"path": part.path, "amount": part.amount} for part in verdict.parts],
+        "unknown_ops": dict(verdict.unknown_ops),
+        "message": None if failure is None else str(failure),
+    }
+
+
+show(
+    BudgetCheck,
+    Shown(
+        lambda check: [budget_table(check)],
+        raw_budget_table,
+        lambda check: [_checked(model) for model in check.models],
+    ),
+)

@@ -16,7 +16,7 @@ from profiler import errors
 from profiler.counters.conventions import DEFAULT
 from profiler.figures.profile import Profile
 from profiler.records.conditions import AS_IT_IS, Conditions
-from profiler.records.inputs import TensorSpec
+from profiler.records.inputs import TensorSpec, positional_and_named
 from profiler.records.spec import Feed, Spec, parse, written
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BATCH, SIZE, SEQ = "batch", "size", "seq"
 _DIMENSION = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 _SIZED = ("image_size", "img_size")  # how builders call it, of models that are made for one size
+Run: TypeAlias = "Callable[[nn.Module | str, Feed, str, Conditions], Profile]"
 _Fed: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
 
 
@@ -43,9 +44,11 @@ def dimensions(inputs: Any) -> set[str]:
 class Varying:
     """A model, as a spec or live, of which `name` varies.
 
+    run: what runs a model: `profiler.api.run`.
     batch: the batch size where something else varies. feed: what else is said of what a spec's model is fed.
     """
 
+    run: Run
     model: nn.Module | str
     name: str
     inputs: Any = None
@@ -92,12 +95,10 @@ class Varying:
         return self._run(_with_argument(self.model, self.name, value), self._fed(), self.batch)
 
     def _fed(self, value: int | None = None) -> _Fed:
-        from profiler.api import arguments  # which is where models are run
-
         inputs, kwargs = self.inputs, self.kwargs
         if value is not None:
             inputs, kwargs = _filled(inputs, value), _filled(kwargs, value)
-        return arguments(inputs, {name: _parsed(given) for name, given in kwargs.items()})
+        return positional_and_named(inputs, {name: _parsed(given) for name, given in kwargs.items()})
 
     def _at_size(self, size: int) -> Profile:
         """Where the model refuses another size than the one that it is made for, its builder is asked for the size."""
@@ -132,16 +133,14 @@ class Varying:
         return subject.args, dict(subject.kwargs)
 
     def _run(self, model: nn.Module | str, fed: _Fed, batch: int | None, seq: int | None = None) -> Profile:
-        from profiler.api import profile_live, profile_spec
-
         if not isinstance(model, str):
             if seq is not None:
                 raise errors.NoText(self.label)
-            return profile_live(model, *fed, self.convention, self.conditions)
+            return self.run(model, Feed(*fed), self.convention, self.conditions)
         if fed[0] or fed[1]:
             fed = fed if batch is None else _sized(fed, _with_batch(batch))
         feed = Feed(*fed, batch, self.feed.seq if seq is None else seq, self.feed.trusts_code)
-        return profile_spec(model, feed, self.convention, self.conditions)
+        return self.run(model, feed, self.convention, self.conditions)
 
 
 def _with_argument(text: str, name: str, value: Any) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from profiler import errors
+from profiler.answers.common.varying import Run
 from profiler.answers.cross_check.accounts import Account, account
-from profiler.api import arguments, profile, profile_spec
 from profiler.counters import peers
 from profiler.counters.conventions import DEFAULT
 from profiler.counters.running.job import Job
@@ -16,8 +16,9 @@ from profiler.counters.running.reading import Reading
 from profiler.counters.running.run import TIME_LIMIT_S, read_all
 from profiler.figures.profile import Profile
 from profiler.records import archive
+from profiler.records.conditions import AS_IT_IS
 from profiler.records.spec import Feed
-from profiler.render.shown import Shown
+from profiler.render.answer import Answer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +28,15 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class CrossCheck(Shown):
+class Accounts(Answer):
+    """Counters' accounts, of one model or several. `verbose` shows the layers of each term."""
+
+    accounts: tuple[Account, ...]
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck(Answer):
     """A model's profile, and each counter's account of it. `print` it, or look at `accounts`.
 
     readings: what the counters said, as it was: totals, layers and parameters in their own units.
@@ -66,49 +75,19 @@ class CrossCheck(Shown):
             raise errors.NotRun(tool, tools)
         return tools.index(tool)
 
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.accounts(self.accounts))
-
-
-def cross_check(
-    model: nn.Module | str,
-    inputs: Any = None,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    tools: str | Sequence[str] = DEFAULT_TOOLS,
-    time_limit_s: float = TIME_LIMIT_S,
-) -> CrossCheck:
-    """Run other counters on a model, and account for the difference between each one's count and ours.
-
-    model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
-    tools: their names, as `--convention` has them, or one text with commas between them; "all" for all there are.
-    time_limit_s: how long one of them may take.
-
-    A counter that is missing, fails or takes too long has an account that says so. Raises
-    `profiler.errors.ProfileError` where the model cannot be profiled.
-    """
-    chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
-    positional, named = arguments(inputs, kwargs)
-    found = profile(model, inputs, kwargs=kwargs)
-    if found.trace.is_graph:
-        raise errors.NothingToRun(found.model, "an exported graph")
-    return _checked(found, Job(model, Feed(positional, named)), chosen, time_limit_s, None)
-
 
 def cross_check_spec(
     spec: str,
     feed: Feed,
     tools: Sequence[str],
+    run: Run,
     time_limit_s: float = TIME_LIMIT_S,
     progress: Callable[[Reading], None] | None = None,
 ) -> CrossCheck:
     """The cross-check of what a spec names."""
     if spec.endswith(archive.SUFFIXES):
         raise errors.NothingToRun(spec)
-    found = profile_spec(spec, feed, DEFAULT)
-    if found.trace.is_graph:
-        raise errors.NothingToRun(spec, "an exported graph")
-    return _checked(found, Job(spec, feed), tools, time_limit_s, progress)
+    return cross_checked(run(spec, feed, DEFAULT, AS_IT_IS), spec, feed, tools, time_limit_s, progress)
 
 
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -122,12 +101,16 @@ def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
     return known if ALL in wanted else tuple(dict.fromkeys(wanted))
 
 
-def _checked(
-    found: Profile,
-    job: Job,
+def cross_checked(
+    profile: Profile,
+    model: nn.Module | str,
+    feed: Feed,
     tools: Sequence[str],
     time_limit_s: float,
-    progress: Callable[[Reading], None] | None,
+    progress: Callable[[Reading], None] | None = None,
 ) -> CrossCheck:
-    readings = read_all(job, tools, time_limit_s, progress=progress)
-    return CrossCheck(found, tuple(account(found.trace, reading) for reading in readings), tuple(readings))
+    """A model's profile against what the tools say of the same model, fed alike."""
+    if profile.trace.is_graph:
+        raise errors.NothingToRun(profile.model, "an exported graph")
+    readings = read_all(Job(model, feed), tools, time_limit_s, progress=progress)
+    return CrossCheck(profile, tuple(account(profile.trace, reading) for reading in readings), tuple(readings))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from profiler.answers.cross_check.accounts import Account, Statement, Term
+from profiler.answers.cross_check.compute import Accounts, CrossCheck
 from profiler.counters import conventions
 from profiler.counters.conventions import Replica
 from profiler.render import numbers
+from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
 _COLUMNS = (
@@ -108,3 +112,57 @@ def _raw_rows(account: Account, verbose: bool) -> Iterator[Row]:
 
 def _parts(term: Term, verbose: bool) -> Sequence[tuple[str, int]]:
     return [(share.path, int(share.amount)) for share in term.shares] if verbose else [("", term.amount)]
+
+
+# Data -----------------------------------------------------------------------------------------------------------------
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "model": account.model,
+        "tool": account.tool,
+        "version": account.version,
+        "per_mac": account.per_mac,
+        "problem": account.problem,
+        "closes": account.closes,
+        "operations": account.operations and _statement_data(account.operations),
+        "parameters": account.parameters and _statement_data(account.parameters),
+    }
+
+
+def _statement_data(statement: Statement) -> dict[str, Any]:
+    return {
+        "ours": statement.ours,
+        "terms": [
+            {
+                "family": term.family,
+                "why": term.why,
+                "amount": term.amount,
+                "layers": {share.path: int(share.amount) for share in term.shares},
+            }
+            for term in statement.terms
+        ],
+        "alike": statement.alike,
+        "explained": statement.explained,
+        "reported": statement.reported,
+        "remainder": statement.remainder,
+        "suspects": [dataclasses.asdict(suspect) for suspect in statement.suspects],
+    }
+
+
+show(
+    Accounts,
+    Shown(
+        lambda found: account_tables(found.accounts, found.verbose),
+        lambda found: raw_account_table(found.accounts, found.verbose),
+        lambda found: [_account(account) for account in found.accounts],
+    ),
+)
+show(
+    CrossCheck,
+    Shown(
+        lambda check: account_tables(check.accounts),
+        lambda check: raw_account_table(check.accounts),
+        lambda check: [_account(account) for account in check.accounts],
+    ),
+)

@@ -15,7 +15,7 @@ from profiler.figures.profile import Profile, Totals
 from profiler.records.increase import Growth, Limits, growths, limits
 from profiler.records.trace import Value, Weight, tensors
 from profiler.render import numbers
-from profiler.render.shown import Shown
+from profiler.render.answer import Answer
 
 Status: TypeAlias = Literal["added", "removed", "changed", "renamed", "moved"]
 TOP = 20
@@ -120,7 +120,7 @@ _TOTALS = (
 FIGURES = tuple(name for name, *_ in _TOTALS)
 
 
-class Diff(Shown):
+class Diff(Answer):
     """Two profiles, and what changed from one to the other. `print` it, or look at `totals`, `layers` and `blocks`.
 
     top: how many blocks are shown (None: all).
@@ -218,29 +218,8 @@ class Diff(Shown):
         parts = dict(zip(FIGURES, shares, strict=False))
         return max(parts["macs"], parts["params"]), max(parts.values())
 
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.diff(self))
-
     def __repr__(self) -> str:
         return f"<Diff {self.before.model} to {self.after.model}: changed: {len(self.blocks)}>"
-
-
-def diff(before: Profile | str, after: Profile | str, *, top: int | None = TOP, columns: Sequence[str] = ()) -> Diff:
-    """What changed from one model to another.
-
-    before, after: profiles, or specs such as "resnet34" or "before.json".
-    top: how many changes are shown (None: all); `Diff.layers` and `Diff.blocks` always have all of them.
-    columns: what is shown of each change, by the names that `--columns` takes.
-
-    Raises `profiler.errors.ProfileError`.
-    """
-    return Diff(_profiled(before), _profiled(after), top, columns)
-
-
-def _profiled(model: Any) -> Profile:
-    from profiler.api import profiled
-
-    return profiled(model)
 
 
 def _is_of_weights(change: Change) -> bool:

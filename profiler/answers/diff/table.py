@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from profiler.answers.common.notes import inputs_words, run_note, run_words, uncounted, unit_note, versions_note
 from profiler.answers.diff.compute import Change, Diff, Reason
 from profiler.answers.layers.checkpoint_table import held
+from profiler.answers.layers.data import about
 from profiler.figures.describe import describe
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.records.trace import Tensor
-from profiler.render.tables import (
-    Column,
-    Row,
-    Table,
-    Unit,
-    chosen_columns,
-    inputs_words,
-    run_note,
-    run_words,
-    uncounted,
-    unit_note,
-    versions_note,
-)
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
@@ -235,3 +227,53 @@ def _raw(change: Change) -> Row:
     paths, kinds = (layer and layer.path for layer in layers), (layer and layer.kind for layer in layers)
     what = " ".join(reason.what for reason in change.reasons)
     return Row((change.status, *paths, *kinds, what, *change.amounts.all, None, None))
+
+
+# Data -----------------------------------------------------------------------------------------------------------------
+
+
+def _data(found: Diff) -> dict[str, Any]:
+    """Both models, their totals, and every layer that differs in its own figures; amounts are after less before."""
+    return {
+        "before": about(found.before) | {"unknown_ops": found.before.unknown_ops},
+        "after": about(found.after) | {"unknown_ops": found.after.unknown_ops},
+        "totals": {
+            total.name: {
+                "before": total.before,
+                "after": total.after,
+                "difference": total.difference,
+                "growth": total.growth,
+            }
+            for total in found.totals
+        },
+        "changes": [_change(change) for change in found.layers],
+        "notes": list(diff_notes(found)),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    before, after = change.before, change.after
+    return {
+        "status": change.status,
+        "path_before": before and before.path,
+        "path_after": after and after.path,
+        "kind_before": before and before.kind,
+        "kind_after": after and after.kind,
+        "reasons": [
+            {"what": reason.what, "before": _setting(reason.before), "after": _setting(reason.after)}
+            for reason in change.reasons
+        ],
+        "amounts": dataclasses.asdict(change.amounts),
+    }
+
+
+def _setting(value: Any) -> Any:
+    """A module's setting, shapes, or a tensor that it holds."""
+    if isinstance(value, Tensor):
+        return {"shape": list(value.shape), "dtype": value.dtype}
+    if isinstance(value, tuple):
+        return [_setting(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+show(Diff, Shown(diff_tables, raw_diff_table, _data))

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from profiler import errors
+from profiler.answers.common.notes import run_note
+from profiler.errors import shown
 from profiler.figures.describe import describe, render_formula
 from profiler.figures.layers import Layer
 from profiler.figures.parameters import count
 from profiler.figures.profile import Profile
 from profiler.ops import cost, free_reason
 from profiler.ops.cost import Cost, Count
-from profiler.records.foreign_text import shown
 from profiler.records.trace import Trace, Weight
-from profiler.render.tables import run_note
 
 _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisions"), ("specials", "special functions"))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from profiler.answers.generate.phases import SUMMED, Phase, Steps, Stretch
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import Polynomial, through
+from profiler.records.trace import Trace
 
 if TYPE_CHECKING:
     from profiler.engine.run.phases import Phases
@@ -20,15 +21,15 @@ _STEPS = 4  # decode steps that are run before a prompt of another length is
 class Runs:
     """Decode steps at any context from that of the prompt on, each run once."""
 
-    def __init__(self, phases: Phases, convention: str) -> None:
+    def __init__(self, phases: Phases, profile: Callable[[Trace], Profile]) -> None:
         self._phases = self._latest = phases
-        self._convention = convention
+        self._profile = profile
         self._found: dict[int, Phase] = {}
 
     def at(self, context: int) -> Phase:
         if context not in self._found:
             self._go_to(context)
-            self._found[context] = Phase(Profile(self._latest.decode(), self._convention))
+            self._found[context] = Phase(self._profile(self._latest.decode()))
         return self._found[context]
 
     def _go_to(self, context: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -39,6 +39,7 @@ class Wish:
     convention: str = DEFAULT
     under: Conditions = AS_IT_IS
     columns: tuple[str, ...] = ()
+    profile: Callable[[Trace, str], Profile] = Profile
 
 
 class Asked(TypedDict, total=False):
@@ -55,32 +56,6 @@ class Asked(TypedDict, total=False):
     cache: str | None
     dtype: str | None
     convention: str
-
-
-def generation(
-    model: nn.Module | str,
-    inputs: Any = None,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    seq: int | Sequence[int] | None = None,
-    batch: int | None = None,
-    **asked: Unpack[Asked],
-) -> Generation | GenerationScan:
-    """What a language model costs where it generates text; print what it returns.
-
-    model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
-        returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
-    inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
-    seq: how many tokens the prompt has, and batch: how many sequences. Several lengths give a table, a row each.
-    asked: phase, new_tokens, cache, dtype, convention; see `Asked`.
-    """
-    from profiler.api import arguments  # which is where models are run
-
-    wish = wished(**asked)
-    feed = Feed(*arguments(inputs, kwargs), batch)
-    if seq is None or isinstance(seq, int):
-        return generated(model, replace(feed, seq=seq), wish)
-    return lengths(model, feed, tuple(seq), wish)
 
 
 def wished(**asked: Unpack[Asked]) -> Wish:
@@ -102,10 +77,10 @@ def wished(**asked: Unpack[Asked]) -> Wish:
 def generated(model: nn.Module | str, feed: Feed, wish: Wish) -> Generation:
     """The phases at one length of the prompt."""
     phases = _phases(model, feed, wish)
-    prefill = Phase(Profile(phases.prefill(), wish.convention))
+    prefill = Phase(wish.profile(phases.prefill(), wish.convention))
     if wish.phase == PREFILL and wish.new_tokens is None:
         return Generation(prefill, phase=PREFILL, columns=wish.columns)
-    runs = Runs(phases, wish.convention)
+    runs = Runs(phases, lambda trace: wish.profile(trace, wish.convention))
     decode = runs.at(prefill.length)
     new = None if wish.new_tokens is None else summed(runs, prefill.length, prefill.length + wish.new_tokens - 1)
     return Generation(prefill, decode, new, wish.phase, wish.columns)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from profiler.answers.generate.cached import by_kind
 from profiler.answers.generate.phases import BOTH, Phase, Steps
 from profiler.figures.profile import Profile
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 
 CACHES = ("dynamic", "static", "fp8")  # kinds that can be asked for
 
@@ -61,18 +58,3 @@ class Generation(Answer):
             if weight.same_as is None:
                 found[weight.tensor.dtype] += weight.tensor.size_bytes
         return dict(found)
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.generate.table import generation_tables  # which is about this
-
-        return generation_tables(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.generate.table import raw_generation_table
-
-        return raw_generation_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.generate.table import generation_data
-
-        return generation_data(self)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from profiler import errors
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase
 from profiler.records.polynomial import Polynomial, through
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 
 
 @dataclass(frozen=True)
@@ -74,18 +72,3 @@ class GenerationScan(Answer):
             for figure, (_, get) in FIGURES.items()
             if len(set((values := {value: get(phase) for value, phase in at.items()}).values())) > 1
         }
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.generate.table import length_table  # which is about this
-
-        yield length_table(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.generate.table import raw_length_table
-
-        return raw_length_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.generate.table import length_data
-
-        return length_data(self)

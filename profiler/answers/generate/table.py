@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from profiler.answers.common.notes import run_note, uncounted, unit_note, versions_note
 from profiler.answers.generate.cached import Part, by_kind, parts
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import BOTH, DECODE, PREFILL, Phase, Steps
@@ -13,17 +14,8 @@ from profiler.answers.generate.scan import FIGURES, GenerationScan
 from profiler.answers.generate.scan import Row as Length
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import HIGHEST
-from profiler.render.tables import (
-    Column,
-    Row,
-    Table,
-    Unit,
-    chosen_columns,
-    run_note,
-    uncounted,
-    unit_note,
-    versions_note,
-)
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
 
 
 def _column(name: str, heading: str, unit: Unit, get: Callable[[Any], Any], rank: int = 0) -> Column:
@@ -350,3 +342,7 @@ def _length_data(row: Length) -> dict[str, Any]:
     if row.found is None:
         return {"context": row.value, "phases": None, "error": str(row.failure)}
     return {"context": row.value, "phases": [_phase_data(phase) for phase in row.found.phases]}
+
+
+show(Generation, Shown(generation_tables, raw_generation_table, generation_data))
+show(GenerationScan, Shown(lambda found: [length_table(found)], raw_length_table, length_data))

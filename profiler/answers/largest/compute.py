@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING
 
 from profiler import errors
 from profiler.answers.common.varying import BATCH, Varying
-from profiler.counters.conventions import DEFAULT
 from profiler.figures.profile import Profile, known
 from profiler.records import units
-from profiler.records.conditions import Asked, conditions
 from profiler.render import numbers
 from profiler.render.answer import Answer
-from profiler.render.tables import Table, Unit
+from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 _GROWS_BY = 2**16  # what takes no more memory at so many than at one is said not to grow
 _MOST = 2**40
@@ -79,39 +77,6 @@ class Largest(Answer):
             numbers.in_full(self.next.peak_bytes - self.limit_bytes, Unit.BYTES),
             numbers.quantity((weights, Unit.BYTES)),
         )
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.largest.table import largest_table  # which is about this
-
-        yield largest_table(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.largest.table import raw_largest_table
-
-        return raw_largest_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.largest.table import largest_data
-
-        return largest_data(self)
-
-
-def largest_batch(
-    model: nn.Module | str,
-    fits: int | str,
-    inputs: Any = None,
-    *,
-    of: str = BATCH,
-    kwargs: Mapping[str, Any] | None = None,
-    **asked: Unpack[Asked],
-) -> Largest:
-    """The largest batch whose peak memory is within a limit.
-
-    model, inputs, kwargs, asked: as `profile` takes them. fits: bytes, or a text such as "8GB".
-    of: "batch", the first dimension of every input; or the name of a dimension in braces, as in "128x{n}x64".
-    """
-    varying = Varying(model, of, inputs, dict(kwargs or {}), None, DEFAULT, conditions(**asked))
-    return largest(varying, *limit(fits))
 
 
 def limit(fits: int | str) -> tuple[int, str]:

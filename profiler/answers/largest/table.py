@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from profiler.answers.common.notes import inputs_words, uncounted, versions_note
 from profiler.answers.largest.compute import Largest, Peak
-from profiler.render.tables import Column, Row, Table, Unit, inputs_words, uncounted, versions_note
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:
@@ -113,3 +115,6 @@ def largest_data(found: Largest) -> dict[str, Any]:
 
 def _peak(at: Peak | None) -> dict[str, int] | None:
     return None if at is None else dataclasses.asdict(at) | {"run_bytes": at.run_bytes}
+
+
+show(Largest, Shown(lambda found: [largest_table(found)], raw_largest_table, largest_data))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any
 
 from profiler import errors
+from profiler.answers.common.notes import as_shape, run_note, uncounted, unit_note, versions_note
 from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, held
+from profiler.answers.layers.compute import Layers, View
+from profiler.answers.layers.data import profile_data
+from profiler.counters.conventions import DEFAULT
 from profiler.figures import stored
 from profiler.figures.describe import describe
 from profiler.figures.experts import mixtures
@@ -17,19 +22,8 @@ from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.figures.training import Trained
 from profiler.records.trace import Tensor, Value, tensors
-from profiler.render.tables import (
-    Column,
-    Row,
-    Table,
-    Unit,
-    View,
-    as_shape,
-    chosen_columns,
-    run_note,
-    uncounted,
-    unit_note,
-    versions_note,
-)
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
 
 
 def _share(layer: Layer, profile: Profile) -> float | None:
@@ -269,3 +263,43 @@ def _notes(profile: Profile) -> Iterator[str]:
     yield run_note(profile.trace)
     yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
+
+
+# For papers and programs ----------------------------------------------------------------------------------------------
+
+_PAPER_COLUMNS = ("layer", "kind", "output", "params", "macs")  # there is no room for more
+_PAPER_FILE_COLUMNS = ("layer", "dtype", "params", "size", "size_share")  # of a checkpoint's
+_RAW_COLUMNS = ("path", "class", "kind", "output", "params", "macs", "flops", "size", "share", "calls")
+_RAW = {"layer": "path"}  # layers are told apart by their whole path
+
+
+def paper_layer_table(profile: Profile, view: View) -> Table:
+    counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
+    usual = _PAPER_COLUMNS if profile.trace.was_run else _PAPER_FILE_COLUMNS
+    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in usual]
+    return layer_table(profile, view if view.columns else replace(view, columns=default))
+
+
+def raw_layer_table(profile: Profile, view: View) -> Table:
+    usual = _RAW_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
+    return layer_table(profile, replace(view, columns=[_RAW.get(name, name) for name in view.columns or usual]))
+
+
+show(
+    Layers,
+    Shown(
+        lambda layers: [layer_table(layers.profile, layers.view)],
+        lambda layers: raw_layer_table(layers.profile, layers.view),
+        lambda layers: profile_data(layers.profile),  # the whole profile, whatever part of it the view shows
+        lambda layers: [paper_layer_table(layers.profile, layers.view)],
+    ),
+)
+show(
+    Profile,
+    Shown(
+        lambda profile: [layer_table(profile)],
+        lambda profile: raw_layer_table(profile, View()),
+        profile_data,
+        lambda profile: [paper_layer_table(profile, View())],
+    ),
+)

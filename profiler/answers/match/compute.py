@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from profiler import errors, sources
 from profiler.records.trace import Packing, Tensor, Trace
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 from profiler.sources import checkpoints
 from profiler.sources.checkpoints import naming, quantisation
 from profiler.sources.checkpoints.contents import Contents
@@ -89,21 +88,6 @@ class Fit(Answer):
                     f"{len(names):,} {_AS[what]} ({', '.join(names[:_NAMED])}{', ...' * (len(names) > _NAMED)})"
                 )
         return errors.DoesNotFitModel(self.path, self.model, "; ".join(found), self.remedy)
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.match.table import fit_table  # which is about this
-
-        yield fit_table(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.match.table import raw_fit_table
-
-        return raw_fit_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.match.table import fit_data
-
-        return fit_data(self)
 
 
 _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "of another shape"}

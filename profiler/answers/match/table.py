@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from profiler.answers.match.compute import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, Difference, Fit
+from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
 TOP = 20  # of each kind
@@ -105,3 +106,6 @@ def fit_data(found: Fit) -> dict[str, Any]:
         "wrapper": list(found.wrapper),
         "remedy": found.remedy or None,
     }
+
+
+show(Fit, Shown(lambda found: [fit_table(found)], raw_fit_table, fit_data))

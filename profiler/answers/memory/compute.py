@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
+from profiler import errors
 from profiler.figures import memory
 from profiler.figures.memory import Piece, Stretch
 from profiler.figures.profile import Profile
 from profiler.records.trace import Trace
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 
 TOP = 10  # pieces shown
 STRETCHES = 20  # of the timeline
@@ -61,17 +60,10 @@ class MemoryReport(Answer):
         """Of a training step; None in inference."""
         return next((phase.kind for phase in self.trace.phases if phase.first <= call < phase.last), None)
 
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.memory.table import memory_tables  # which is about this
 
-        return memory_tables(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.memory.table import raw_memory_table
-
-        return raw_memory_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.memory.table import memory_data
-
-        return memory_data(self)
+def memory_report(profile: Profile, top: int | None = None) -> MemoryReport:
+    """Raises `errors.NothingRan` where no run was recorded."""
+    if not profile.trace.was_run:
+        raise errors.NothingRan(profile.model, "its peak memory is not known")
+    report = MemoryReport(profile)
+    return report if top is None else replace(report, top=top)

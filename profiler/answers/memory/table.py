@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from profiler.answers.common.notes import run_note, versions_note
+from profiler.answers.layers.data import profile_data
 from profiler.answers.layers.table import allocated
 from profiler.answers.memory.compute import MemoryReport
 from profiler.figures.memory import INSIDE, Piece, cache_bytes
-from profiler.render.tables import Column, Row, Table, Unit, run_note, versions_note
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit
 
 _ALIVE = (
     Column("layer", "Layer", Unit.TEXT, lambda row, _: row, 0, 40),
@@ -129,9 +132,7 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 
 def memory_data(report: MemoryReport) -> dict[str, Any]:
     """The profile, with all that is alive at its peak, and how much is alive at each call; sizes are bytes."""
-    from profiler.render.formats.json import data  # which needs to know every table
-
-    return data(report.profile) | {"memory": _peak_data(report)}
+    return profile_data(report.profile) | {"memory": _peak_data(report)}
 
 
 def _peak_data(report: MemoryReport) -> dict[str, Any]:
@@ -156,3 +157,6 @@ def _peak_data(report: MemoryReport) -> dict[str, Any]:
         "live_bytes": list(report.live_bytes),
         "phases": [phase._asdict() for phase in report.trace.phases],
     }
+
+
+show(MemoryReport, Shown(memory_tables, raw_memory_table, memory_data))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from profiler import errors
 from profiler.answers.models.metrics import Metric, Metrics, names
 from profiler.figures.profile import Profile, Totals
 from profiler.records.trace import Trace
-from profiler.render.shown import Shown
+from profiler.render.answer import Answer
 from profiler.render.tables import Better
 
 
@@ -55,7 +54,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Shown):
+class Comparison(Answer):
     """Several models as a table with one row each. `print` it, or take it in the format you need."""
 
     entries: tuple[Entry, ...]
@@ -78,11 +77,6 @@ class Comparison(Shown):
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
-
-    # How it shows itself ----------------------------------------------------------------------------------------------
-
-    def _written(self, renderer: Any) -> str:
-        return str(renderer.models(self))
 
 
 def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metrics] = ()) -> Comparison:

@@ -9,23 +9,14 @@ from functools import partial
 from typing import Any
 
 from profiler import errors
+from profiler.answers.common.notes import fed_shape, inputs_words, run_words, uncounted, unit_note, versions_note
+from profiler.answers.layers.data import profile_data
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison, Entry, Layout
 from profiler.records.trace import Value
-from profiler.render.tables import (
-    Better,
-    Column,
-    Row,
-    Table,
-    Unit,
-    chosen_columns,
-    fed_shape,
-    inputs_words,
-    run_words,
-    uncounted,
-    unit_note,
-    versions_note,
-)
+from profiler.render.answer import Shown, show
+from profiler.render.plain import failed, plain
+from profiler.render.tables import Better, Column, Row, Table, Unit, chosen_columns
 
 # Columns --------------------------------------------------------------------------------------------------------------
 
@@ -221,3 +212,27 @@ def _inputs(entries: Sequence[Entry]) -> Iterator[str]:
         by_input.setdefault(words, []).append(entry.label)
     for words, labels in by_input.items():
         yield f"Input {words}." if len(by_input) == 1 else f"Input {words}: {', '.join(dict.fromkeys(labels))}."
+
+
+# Data -----------------------------------------------------------------------------------------------------------------
+
+_KEYS = (
+    "model", "source", "engine", "inputs", "convention", "versions", "asked", "totals", "training", "layers",
+    "unknown_ops", "coverage", "file", "notes",
+)  # fmt: skip
+
+
+def _data(comparison: Comparison) -> list[dict[str, Any]]:
+    """A list of whole profiles, whatever columns are shown, each with its label and metrics."""
+    return [_entry(entry) for entry in comparison.entries]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    """A model that could not be profiled has the reason, and null for all that is not known."""
+    known = dict.fromkeys(_KEYS) | {"model": entry.model}
+    found = known if entry.profile is None else profile_data(entry.profile)
+    metrics = {name: plain(value) for name, value in entry.metrics.items()}
+    return found | {"label": entry.label, "metrics": metrics} | failed(entry.failure)
+
+
+show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.answers.common.varying import Varying
-from profiler.counters.conventions import DEFAULT
 from profiler.figures.profile import Profile, known
-from profiler.records.conditions import Asked, conditions
 from profiler.records.polynomial import HIGHEST, Polynomial, through
 from profiler.records.trace import Tensor
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 MOST = 1000  # values
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})(?::(\d{1,18}))?", re.ASCII)
@@ -100,41 +97,6 @@ class Scan(Answer):
             return {}
         asked = {point.value: point.profile for point in self.points if point.profile is not None}
         return {**asked, **self.probes} if len(asked) > 1 else {}
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.scan.table import scan_table  # which is about this
-
-        yield scan_table(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.scan.table import raw_scan_table
-
-        return raw_scan_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.scan.table import scan_data
-
-        return scan_data(self)
-
-
-def scan(
-    model: nn.Module | str,
-    name: str,
-    values: Iterable[Any],
-    inputs: Any = None,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    convention: str = DEFAULT,
-    **asked: Unpack[Asked],
-) -> Scan:
-    """A model at several values of what `name` says: one row a value, and exact polynomials where there are some.
-
-    name: a dimension that an input has in braces, as in "1x{n}:int64"; else "batch", the first dimension of every
-        input; "size", the height and width of images; or a keyword argument of the builder that a spec names.
-    model, inputs, kwargs, convention, asked: as `profile` takes them.
-    """
-    varying = Varying(model, name, inputs, dict(kwargs or {}), None, convention, conditions(**asked))
-    return scanned(varying, checked(varying, tuple(dict.fromkeys(values))))
 
 
 def scanned(varying: Varying, values: Sequence[Any], columns: Sequence[str] = (), **shown: str) -> Scan:

@@ -6,22 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from profiler.answers.common.notes import fed_shape, inputs_words, uncounted, unit_note, versions_note
 from profiler.answers.scan.compute import FIGURES, Point, Scan
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import HIGHEST, Polynomial
 from profiler.records.trace import Input
-from profiler.render.tables import (
-    Column,
-    Row,
-    Table,
-    Unit,
-    chosen_columns,
-    fed_shape,
-    inputs_words,
-    uncounted,
-    unit_note,
-    versions_note,
-)
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
 
 _VALUE = "value"
 SCAN_COLUMNS: Mapping[str, Column] = {
@@ -205,3 +196,6 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "unknown_ops": profile.unknown_ops,
     }
+
+
+show(Scan, Shown(lambda found: [scan_table(found)], raw_scan_table, scan_data))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from profiler.figures.parameters import textbook_classes
 from profiler.figures.profile import Profile
@@ -23,7 +22,6 @@ from profiler.records.schemes import (
 )
 from profiler.records.trace import Module, Weight
 from profiler.render.answer import Answer
-from profiler.render.tables import Table
 
 _NOT_REPLACED = "nn.MultiheadAttention reads it itself"
 NO_LAYER = "not among the layers that are quantised"
@@ -110,21 +108,6 @@ class Quantised(Answer):
     def bits_per_parameter(self) -> float | None:
         return 8 * self.stored_bytes / self.params if self.params else None
 
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.weights.table import quantised_tables  # which is about this
-
-        yield from quantised_tables(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.weights.table import raw_quantised_table
-
-        return raw_quantised_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.weights.table import quantised_data
-
-        return quantised_data(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Overview(Answer):
@@ -132,21 +115,6 @@ class Overview(Answer):
 
     found: tuple[Quantised, ...]
     labels: tuple[str, ...]
-
-    def tables(self) -> Iterator[Table]:
-        from profiler.answers.weights.table import overview_table
-
-        yield overview_table(self)
-
-    def raw_table(self) -> Table:
-        from profiler.answers.weights.table import raw_overview_table
-
-        return raw_overview_table(self)
-
-    def data(self) -> dict[str, Any]:
-        from profiler.answers.weights.table import overview_data
-
-        return overview_data(self)
 
 
 def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantised:

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from profiler.answers.common.notes import versions_note
 from profiler.answers.weights.compute import NO_LAYER, Overview, Quantised, Stored
-from profiler.render.tables import Column, Row, Table, Unit, versions_note
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit
 
 _PATTERNS = 4  # that are named before the rest is counted
 
@@ -244,3 +246,7 @@ def _totals(found: Quantised) -> dict[str, Any]:
 def overview_data(found: Overview) -> dict[str, Any]:
     rows = [{"model": label} | _totals(one) for one, label in zip(found.found, found.labels, strict=True)]
     return {"weights": rows}
+
+
+show(Quantised, Shown(quantised_tables, raw_quantised_table, quantised_data))
+show(Overview, Shown(lambda found: [overview_table(found)], raw_overview_table, overview_data))

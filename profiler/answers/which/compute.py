@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from profiler import errors
+from profiler.answers.common.notes import fed_shape
 from profiler.counters import conventions
-from profiler.figures.profile import Profile, known
+from profiler.figures.profile import Profile, derivable, known
+from profiler.records import archive
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
 from profiler.records.trace import Value
-from profiler.render.tables import Column, Row, Table, Unit, fed_shape
+from profiler.render.answer import Answer
 
 if TYPE_CHECKING:
     from profiler.engine.run.subject import Subject
@@ -94,7 +96,7 @@ def _profiles(spec: str, feed: Feed) -> Iterator[Profile]:
 
     subject = sources.load(spec, feed)
     if isinstance(subject, Trace):
-        yield Profile(subject)
+        yield Profile(derivable(subject, spec) if spec.endswith(archive.SUFFIXES) else subject)
         return
     yield Profile(trace(subject))
     for other in () if feed.is_given else _other_sizes(subject):
@@ -136,28 +138,8 @@ def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
     return Search(model, wanted, exact or tuple(nearest))
 
 
-def which_table(searches: Sequence[Search]) -> Table:
-    """One row a figure; how far the nearest figures are off, where nothing rounds to the number."""
-    columns = _COLUMNS if all(one.is_met for one in searches) else (*_COLUMNS, _OFF)
-    rows = tuple(
-        Row((one.model, candidate.counts, candidate.input, candidate.value, _off(one, candidate))[: len(columns)])
-        for one in searches
-        for candidate in one.found
-    )
-    named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
-    notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
-    notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
-    return Table(columns, rows, notes=tuple(notes), chosen=True)
+@dataclass(frozen=True, slots=True)
+class Which(Answer):
+    """What several models have to do with a number."""
 
-
-def _off(one: Search, candidate: Candidate) -> float:
-    return float(candidate.value / one.number.middle - 1)
-
-
-_COLUMNS = (
-    Column("model", "Model", Unit.TEXT, lambda row, _: row),
-    Column("counts", "Convention", Unit.TEXT, lambda row, _: row),
-    Column("input", "Input", Unit.SHAPE, lambda row, _: row),
-    Column("value", "Value", Unit.EXACT, lambda row, _: row),
-)
-_OFF = Column("off", "Off %", Unit.SHARE, lambda row, _: row)
+    searches: tuple[Search, ...]

@@ -13,13 +13,12 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 from profiler import errors
-from profiler.engine.processes import watching
-from profiler.records.foreign_text import printable, sentence
+from profiler.errors import printable, sentence
 
 STDOUT = "standard output"
 _DESCRIPTOR = re.compile(r"/dev/std(?:in|out|err)|/(?:dev|proc/self)/fd/\d+", re.ASCII)
@@ -56,9 +55,17 @@ def say_lines(text: str) -> None:
             _mute()
 
 
-def _mute() -> None:
-    if watching.board is not None:
-        watching.board.mute()
+def _nobody() -> None:
+    """Where no other process could say it instead."""
+
+
+_mute: Callable[[], None] = _nobody  # called where something could not be said
+
+
+def when_muted(tell: Callable[[], None]) -> None:
+    """What to do where a model's code has closed every stream, and a sentence is lost."""
+    global _mute  # noqa: PLW0603
+    _mute = tell
 
 
 def print_result(text: str) -> None:

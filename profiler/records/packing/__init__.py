@@ -1,5 +1,6 @@
-"""Which tensors of a quantised model are packed, and what do they stand for? Told from names, shapes and dtypes, and
-from what a file or the configuration beside it says of them.
+"""Which tensors of a quantised model are packed, and what do they stand for?
+
+Told from names, shapes and dtypes, and from what a file or the configuration beside it says of them.
 
 `read(tensors)` takes tensors by their full names, as a state_dict or a checkpoint has them
 (`model.layers.0.mlp.up_proj.qweight`), and gives a `Packing` by name for each that is not what it seems: its format,

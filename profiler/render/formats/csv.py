@@ -9,24 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from profiler.answers.check.compute import BudgetCheck
-from profiler.answers.check.table import raw_budget_table
-from profiler.answers.cross_check.accounts import Account
-from profiler.answers.cross_check.table import raw_account_table
-from profiler.answers.diff.compute import Diff
-from profiler.answers.diff.table import raw_diff_table
-from profiler.answers.layers.table import STEP_COLUMNS, layer_table
-from profiler.answers.models.compute import Comparison
-from profiler.answers.models.table import model_table
-from profiler.figures.profile import Profile
 from profiler.render import numbers
-from profiler.render.answer import Answer
 from profiler.render.safe import safe
-from profiler.render.tables import Column, Table, Unit, View
+from profiler.render.tables import Column, Table, Tabled, Unit
 
 SUFFIXES = (".csv",)
 
@@ -43,39 +30,9 @@ def write(table: Table) -> str:
     return file.getvalue().rstrip("\n")
 
 
-def layers(profile: Profile, view: View | None = None) -> str:
-    """Layers are told apart by their whole path."""
-    usual = _LAYER_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
-    columns = [_PATH.get(name, name) for name in (view.columns if view and view.columns else usual)]
-    return write(layer_table(profile, replace(view or View(), columns=columns)))
-
-
-def models(comparison: Comparison) -> str:
-    return write(model_table(comparison))
-
-
-def accounts(found: Sequence[Account], verbose: bool = False) -> str:
-    """One row for each figure and term; `verbose` for one row for each layer's part of a term."""
-    return write(raw_account_table(found, verbose))
-
-
-def budgets(check: BudgetCheck) -> str:
-    """Whole numbers; sizes in bytes."""
-    return write(raw_budget_table(check))
-
-
-def diff(found: Diff) -> str:
-    """The totals, and one row for each layer that differs, in its own figures."""
-    return write(raw_diff_table(found))
-
-
-def answer(found: Answer) -> str:
+def answer(found: Tabled) -> str:
     """Whole numbers; sizes in bytes."""
     return write(found.raw_table())
-
-
-_PATH = {"layer": "path"}
-_LAYER_COLUMNS = ("path", "class", "kind", "output", "params", "macs", "flops", "size", "share", "calls")
 
 
 def key(column: Column) -> str:

@@ -15,9 +15,7 @@ NAME = "github"
 SUFFIXES = ()  # Markdown's files are Markdown's
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 
-write, layers, models = markdown.write, markdown.layers, markdown.models
-accounts, diff, budgets = markdown.accounts, markdown.diff, markdown.budgets
-answer = markdown.answer
+write, answer = markdown.write, markdown.answer
 
 
 def summary() -> str | None:

@@ -57,8 +57,4 @@ def _cell(tag: str, text: str, left: bool) -> str:
     return f'<{tag} style="text-align: {"left" if left else "right"}">{escape(text)}</{tag}>'
 
 
-layers, models = grid.dressed(write)
-accounts = grid.statements(write)
-budgets = grid.checks(write)
-diff = grid.differences(write)
 answer = grid.answers(write)

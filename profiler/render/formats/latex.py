@@ -6,23 +6,15 @@ Numbers are written as papers have them: one unit a column, named in its heading
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from profiler.answers.layers.table import layer_table
-from profiler.answers.models.compute import Comparison
-from profiler.answers.models.table import model_table
-from profiler.counters.conventions import DEFAULT
-from profiler.figures.profile import Profile
 from profiler.render import grid, numbers
 from profiler.render.page import INDENT, SEPARATION, Page, fitted, plain
 from profiler.render.safe import safe
-from profiler.render.tables import Column, Row, Table, View
+from profiler.render.tables import Column, Row, Table, Tabled
 from profiler.render.tex import breakable, escaped
 
 SUFFIXES = (".tex",)
 _LONG = 40  # rows that a page can still hold, with a caption and notes
-_COLUMNS = ("layer", "kind", "output", "params", "macs")  # of layers; there is no room for more
-_FILE_COLUMNS = ("layer", "dtype", "params", "size", "size_share")  # of a checkpoint's
 
 
 def write(table: Table) -> str:
@@ -40,22 +32,8 @@ def write(table: Table) -> str:
     return "\n".join([*(f"% {remark}" for remark in remarks), *body])
 
 
-def layers(profile: Profile, view: View | None = None) -> str:
-    view = view or View()
-    counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
-    usual = _COLUMNS if profile.trace.was_run else _FILE_COLUMNS
-    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in usual]
-    return write(layer_table(profile, view if view.columns else replace(view, columns=default)))
-
-
-def models(comparison: Comparison) -> str:
-    return write(model_table(comparison))
-
-
-accounts = grid.statements(write)
-budgets = grid.checks(write)
-diff = grid.differences(write)
-answer = grid.answers(write)
+def answer(found: Tabled) -> str:
+    return "\n\n".join(map(write, found.paper_tables()))
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

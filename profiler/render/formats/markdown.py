@@ -43,8 +43,4 @@ def _escaped(cell: str) -> str:
     return "".join(f"\\{c}" if c in _SPECIAL else "&amp;" if c == "&" else c for c in cell)
 
 
-layers, models = grid.dressed(write)
-accounts = grid.statements(write)
-budgets = grid.checks(write)
-diff = grid.differences(write)
 answer = grid.answers(write)

@@ -36,10 +36,6 @@ def write(table: Table, width: int | None = None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-layers, models = grid.dressed(write)
-accounts = grid.statements(write)
-budgets = grid.checks(write)
-diff = grid.differences(write)
 answer = grid.answers(write)
 
 

@@ -1,0 +1,60 @@
+"""Tensors with values that are no finite numbers, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from profiler.answers.values.compute import CheckedValues
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Row, Table, Unit
+
+
+def _column(name: str, heading: str, unit: Unit, most: int | None = None) -> Column:
+    return Column(name, heading, unit, lambda row, _: row, 0, most)
+
+
+_COLUMNS = (
+    _column("tensor", "Not finite", Unit.TEXT, 60),
+    _column("dtype", "Dtype", Unit.TEXT),
+    _column("values", "Values", Unit.EXACT),
+    _column("nan", "NaN", Unit.EXACT),
+    _column("infinite", "Infinite", Unit.EXACT),
+)
+
+
+def values_table(checked: CheckedValues) -> Table:
+    return Table(_COLUMNS, _rows(checked), tuple(_facts(checked)), ("1 MB = 1024·1024 bytes.",), checked.path)
+
+
+def _rows(checked: CheckedValues) -> tuple[Row, ...]:
+    return tuple(Row(tuple(tensor)) for tensor in checked.found)
+
+
+def _facts(checked: CheckedValues) -> Iterator[tuple[str, Any, Unit, str]]:
+    seen = checked.values
+    yield "Tensors looked at", seen.looked_at, Unit.EXACT, f"{len(seen.found):,} with values not finite"
+    yield "Read, MB", seen.size_bytes, Unit.BYTES, ""
+    for why, tensors in seen.left_out.items():
+        yield "Tensors left out", tensors, Unit.EXACT, why
+
+
+def _data(checked: CheckedValues) -> dict[str, Any]:
+    return {
+        "file": checked.path,
+        "passed": checked.passed,
+        "looked_at": checked.values.looked_at,
+        "size_bytes": checked.values.size_bytes,
+        "left_out": dict(checked.values.left_out),
+        "not_finite": [tensor._asdict() for tensor in checked.found],
+    }
+
+
+show(
+    CheckedValues,
+    Shown(
+        lambda checked: [values_table(checked)],
+        lambda checked: Table(_COLUMNS, _rows(checked), chosen=True),
+        _data,
+    ),
+)
