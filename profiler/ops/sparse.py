@@ -1,6 +1,7 @@
 """What do operators on sparse tensors cost? What is not stored is not computed.
 
-One multiply-accumulate for each stored element and column: nnz·N for a sparse M×K matrix times a K×N one (Davis, Direct Methods for Sparse Linear Systems, section 2).
+One multiply-accumulate for each stored element and column: nnz·N for a sparse M×K matrix times a K×N one (Davis, Direct
+Methods for Sparse Linear Systems, section 2).
 
 A block that is stored counts whole, its zeros included: kernels compute them. Of a product of two sparse matrices it
 depends on where their elements are, and is not known from their shapes.
