@@ -6,9 +6,10 @@ import os
 import traceback
 from collections.abc import Iterator
 
+from profiler import errors
 from profiler.errors import LayerRun, ModelFailed, ProfileError, printable, shapes, shown
 
-_OURS = os.path.dirname(__file__) + os.sep
+_OURS = os.path.dirname(errors.__file__) + os.sep
 _LONGEST = 200_000  # characters: an exception may say anything
 
 

@@ -22,7 +22,7 @@ def versions(model: type) -> dict[str, str]:
     """Of this package, of Python, of torch, and of the library that a model's class comes from."""
     found = own()
     for name in dict.fromkeys(("torch", model.__module__.partition(".")[0])):
-        if name == __package__:  # a model that was made of a file
+        if name == __name__.partition(".")[0]:  # a model that was made of a file
             continue
         version = getattr(sys.modules.get(name), "__version__", None)
         if version is not None:
