@@ -153,6 +153,11 @@ class NoSuchModel(ProfileError):
         super().__init__(f"no model is called {name!r}{place}; {hint}{excuse}")
 
 
+class NoSuchVerb(ProfileError):
+    def __init__(self, word: str, near: str) -> None:
+        super().__init__(f"no model and no verb is called {word!r}; did you mean profile-model {near}?")
+
+
 class NoSuchWeights(ProfileError):
     def __init__(self, model: str, name: object, known: Iterable[str]) -> None:
         super().__init__(f"{model} has no weights called {name!r}; choose from {', '.join(known)}")

@@ -33,6 +33,13 @@ class CheckedValues(Answer):
         return errors.NotFinite(self.path, len(self.found), named) if self.found else None
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedFiles(Answer):
+    """Several files of weights, one after another."""
+
+    files: tuple[CheckedValues, ...]
+
+
 def _words(one: NonFinite) -> str:
     counted = ((one.nans, "NaN"), (one.infinities, "infinite"))
     return ", ".join(f"{number:,} {what}" for number, what in counted if number)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from profiler.answers.values.compute import CheckedValues
+from profiler.answers.values.compute import CheckedFiles, CheckedValues
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
@@ -58,3 +58,19 @@ show(
         _data,
     ),
 )
+show(
+    CheckedFiles,
+    Shown(
+        lambda several: [values_table(checked) for checked in several.files],
+        lambda several: _raw(several.files),
+        lambda several: _data(several.files[0]) if len(several.files) == 1 else list(map(_data, several.files)),
+    ),
+)
+
+
+def _raw(files: Sequence[CheckedValues]) -> Table:
+    """Which file a row is of stands in it, where there are several."""
+    if len(files) == 1:
+        return Table(_COLUMNS, _rows(files[0]), chosen=True)
+    rows = tuple(Row((checked.path, *row.values)) for checked in files for row in _rows(checked))
+    return Table((_column("file", "File", Unit.TEXT), *_COLUMNS), rows, chosen=True)

@@ -1,0 +1,76 @@
+"""Models held to the limits of a budget file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from profiler import errors
+from profiler.answers.check import file as budget_file
+from profiler.answers.check import init as budget_init
+from profiler.answers.check import run as budget_run
+from profiler.answers.check.file import Budgeted
+from profiler.answers.common.models import wanted
+from profiler.answers.common.options import Counted, Fed, Labels, Result, option
+from profiler.answers.common.outcome import CHECK, Lent, Outcome
+from profiler.records import units
+
+JOB = CHECK
+HEAD_ROOM = "10%"
+
+
+def run(
+    *names: Annotated[
+        str,
+        Parameter(
+            help=f"The budget file. Default: the nearest {budget_file.NAME}, or {budget_file.PROJECT} that has a "
+            "table tool.profile-model. With --init: models.",
+            negative="",
+        ),
+    ],
+    context: Lent,
+    init: Annotated[
+        bool, option("Measure the models named, or those of the file, and write limits for them into it.")
+    ] = False,
+    head_room: Annotated[str | None, option("What --init adds to what it measures; 10% by default.", "PERCENT")] = None,
+    fed: Fed = Fed(),
+    counted: Counted = Counted(),
+    labels: Labels = Labels(),
+    result: Result = Result(),
+) -> Outcome:
+    """Hold all models of a budget file to their limits.
+
+    Example: profile-model check --init resnet34
+    """
+    if not init:
+        return _check(names, context, head_room, fed, counted, labels)
+    models = wanted(names, fed, labels.label) if names else ()
+    named = [Budgeted(model.spec, model.label, model.feed, counted.name, (), 0) for model in models]
+    written = budget_init.write(budget_init.plan(named, _head_room(head_room)), context.run, context.one_by_one)
+    return Outcome(written, list(written.failures()))
+
+
+def _check(
+    names: tuple[str, ...], context: Lent, head_room: str | None, fed: Fed, counted: Counted, labels: Labels
+) -> Outcome:
+    for name, value in (("--head-room", head_room), ("--label", labels.label), *_said(fed, counted)):
+        if value:
+            raise errors.OnlyWith(name, "--init")
+    if len(names) > 1:
+        raise errors.CheckTakesNone(names[1])
+    checked = budget_run.check(budget_file.limited(names[0] if names else ""), context.run, context.one_by_one)
+    return Outcome(checked, list(checked.failures()))
+
+
+def _said(fed: Fed, counted: Counted) -> list[tuple[str, object]]:
+    is_said = counted != Counted()
+    return [("--input", fed.input), ("--batch", fed.batch), ("--seq", fed.seq), ("--convention", is_said)]
+
+
+def _head_room(text: str | None) -> Decimal:
+    try:
+        return units.share(HEAD_ROOM if text is None else text)
+    except units.Malformed:
+        raise errors.BadHeadRoom(str(text)) from None

@@ -1,0 +1,163 @@
+"""Which models does a command line name? Specs, and lists of them, each with its label, its inputs and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from profiler import errors
+from profiler.answers.check import compute as budget
+from profiler.answers.check.compute import Limit, verdicts
+from profiler.answers.common.model_list import SUFFIX, Listed, ModelList, read
+from profiler.answers.common.options import Fed, Limits
+from profiler.answers.common.outcome import Context
+from profiler.answers.common.varying import Varying, dimensions
+from profiler.answers.models.compute import Entry
+from profiler.answers.models.metrics import Metric
+from profiler.counters import conventions
+from profiler.engine.processes.foreign_code import at_work
+from profiler.figures.profile import Profile
+from profiler.records import archive, inputs
+from profiler.records.conditions import AS_IT_IS, Conditions
+from profiler.records.spec import Feed
+from profiler.sources import holds_weights_alone
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One model: its spec, its row's label, what it is fed, and metrics that came with it.
+
+    `shapes` are its inputs as they were written; where a dimension has a name, nothing else says what it is fed.
+    `is_saved` is for one that was run before, beside one that is run now: how that is run is not about it.
+    """
+
+    spec: str
+    label: str
+    feed: Feed
+    shapes: tuple[str, ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    is_saved: bool = False
+
+
+def lists(specs: Sequence[str]) -> list[ModelList]:
+    """Each spec as the models it stands for: itself, or those of a list."""
+    return [read(spec) if spec.endswith(SUFFIX) else ModelList((Listed(spec),)) for spec in specs]
+
+
+def wanted(
+    specs: Sequence[str], fed: Fed, labels: Sequence[str] = (), is_run: bool = True, varies: bool = False
+) -> tuple[Wanted, ...]:
+    """All models that specs name. What the command line says goes before what a list says.
+
+    varies: whether something gives values to dimensions that have a name.
+    """
+    if not specs:
+        raise errors.NoModelGiven()
+    found = lists(specs)
+    listed = [model for models in found for model in models.models]
+    default = next((s.settings["input"] for s in reversed(found) if "input" in s.settings), ())
+    if labels and len(labels) != len(listed):
+        raise errors.LabelCount(len(labels), len(listed))
+    named = labels or [model.label or model.spec for model in listed]
+    feed = replace(fed.feed, is_run=is_run)
+    models = tuple(
+        _wanted(model, label, tuple(fed.input or model.inputs or default), feed)
+        for model, label in zip(listed, named, strict=True)
+    )
+    if not varies and (free := sorted(dimensions([model.shapes for model in models]))):
+        raise errors.DimensionWithoutValue(free[0])
+    return models
+
+
+def _wanted(model: Listed, label: str, shapes: tuple[str, ...], feed: Feed) -> Wanted:
+    return Wanted(model.spec, label, feed if dimensions(shapes) else _with(shapes, feed), shapes, model.metrics)
+
+
+def _with(shapes: Sequence[str], feed: Feed) -> Feed:
+    args, kwargs = inputs.arguments([inputs.parse(shape) for shape in shapes], feed.batch)
+    return replace(feed, args=args, kwargs=kwargs)
+
+
+def check_runs(models: Iterable[Wanted], what: str) -> None:
+    """Raise where a model is a file of weights, which tells nothing of `what`."""
+    for model in models:
+        if holds_weights_alone(model.spec):
+            raise errors.NeedsARun(what, model.spec)
+
+
+def varying(
+    what: str,
+    spec: str,
+    name: str,
+    fed: Fed,
+    context: Context,
+    under: Conditions,
+    convention: str = conventions.DEFAULT,
+) -> Varying:
+    """One model of which something varies."""
+    (model,) = wanted([spec], fed, varies=True)
+    if model.spec.endswith(archive.SUFFIXES):
+        raise errors.SavedIsFixed(model.spec, what)
+    rest = replace(model.feed, args=(), kwargs={})
+    shapes = model.shapes or None
+    return Varying(context.run, model.spec, name, shapes, {}, model.feed.batch, convention, under, rest)
+
+
+# Running them ---------------------------------------------------------------------------------------------------------
+
+
+def entries(
+    models: Sequence[Wanted], context: Context, convention: str, under: Conditions = AS_IT_IS, holds: bool = False
+) -> tuple[list[Entry], list[errors.ProfileError]]:
+    """Every model that can be profiled, and why the others cannot.
+
+    holds: of one that waits for an input, take what it holds.
+    """
+    rows: list[Entry] = []
+    failures: list[errors.ProfileError] = []
+    for model in context.one_by_one(models, [model.label for model in models]):
+        profile: Profile | None = None
+        failure = None
+        try:
+            with at_work(model.label):
+                profile = context.run(model.spec, model.feed, convention, AS_IT_IS if model.is_saved else under)
+        except errors.ProfileError as error:
+            failures.append(error)
+            failure = str(error)
+            profile = _held(error, context) if holds else None
+        rows.append(Entry(model.spec, model.label, profile, failure, model.metrics))
+    return rows, failures
+
+
+def _held(error: errors.ProfileError, context: Context) -> Profile | None:
+    """What is known of a model that waits for an input: its layers."""
+    if not isinstance(error, errors.InputsNeeded) or error.held is None:
+        return None
+    return context.profile(error.held())
+
+
+def profiles(rows: Iterable[Entry]) -> list[Profile]:
+    return [entry.profile for entry in rows if entry.profile is not None]
+
+
+# Limits ---------------------------------------------------------------------------------------------------------------
+
+
+def limits(asked: Limits) -> tuple[Limit, ...]:
+    """As the options say them; raises `errors.BadLimit`."""
+    said: dict[str, Any] = {name: getattr(asked, f"max_{name.replace('-', '_')}") for name in budget.FIGURES}
+    return tuple(
+        budget.limit(name, value, f"--max-{name}", f"--max-{name} {value}")
+        for name, value in said.items()
+        if value is not None
+    )
+
+
+def over(rows: Iterable[Entry], given: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+    """What is over a limit."""
+    for entry in rows:
+        for verdict in verdicts(entry.profile, entry.label, given) if entry.profile is not None else ():
+            failure = verdict.failure()
+            if failure is not None:
+                yield failure

@@ -1,0 +1,201 @@
+"""Which options do several verbs have? Groups of them, each declared once, with its words for `--help`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+from cyclopts import Group, Parameter
+
+from profiler.answers.generate.generation import CACHES
+from profiler.answers.generate.phases import PHASES
+from profiler.counters import conventions
+from profiler.records import conditions, whole
+from profiler.records.conditions import Conditions
+from profiler.records.spec import Feed
+from profiler.render import FORMATS
+
+
+def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
+    """An option with its words."""
+    return Parameter(help=help, metavar=metavar, show_default=False, **rest)
+
+
+def group(name: str) -> Parameter:
+    """Options that stand together in `--help`, and have no prefix."""
+    return Parameter(name="*", group=Group(name), negative="", show_default=False)
+
+
+def number(least: int) -> Callable[[Any, Any], int]:
+    """What reads a whole number from `least` up."""
+    return lambda _, tokens: whole.whole(tokens[0].value, least)
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """`params,macs` as names."""
+    return tuple(name for part in (text or "").split(",") if (name := part.strip()))
+
+
+Models: TypeAlias = Annotated[
+    str,
+    Parameter(
+        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
+        "model.py:build, package.module:Class, saved.json, exported.pt2, model.onnx, weights.safetensors (or .pt, "
+        ".gguf, an index or a folder), or a list of models, list.toml.",
+        negative="",
+    ),
+]
+Model: TypeAlias = Annotated[
+    str, Parameter(help="As `profile-model --help` says: resnet34, timm:dpn92, hf:FOLDER, ...")
+]
+
+
+@group("What it is fed")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fed:
+    input: Annotated[tuple[str, ...], option("1x3x224x224 or ids=1x128:int64. Once for each tensor.", "SHAPE")] = ()
+    batch: Annotated[int | None, option("How many samples.", "N", converter=number(1))] = None
+    seq: Annotated[int | None, option("Tokens of text, for hf: models.", "N", converter=number(1))] = None
+    trust_remote_code: Annotated[bool, option("Run the code that an hf: model's files bring along.")] = False
+
+    @property
+    def feed(self) -> Feed:
+        """All but the shapes."""
+        return Feed(batch=self.batch, seq=self.seq, trusts_code=self.trust_remote_code)
+
+
+@group("How it is run")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cast:
+    dtype: Annotated[str | None, option("Cast weights and inputs first: float16, bfloat16, ...", "DTYPE")] = None
+
+    @property
+    def conditions(self) -> Conditions:
+        return conditions.conditions(dtype=self.dtype)
+
+
+@group("The training step")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    optimizer: Annotated[str | None, option("Add its update and state: sgd, adamw, 'sgd(momentum=0.9)'.", "NAME")] = (
+        None
+    )
+    amp: Annotated[str | None, option("Mixed precision: bf16 or fp16.", "DTYPE")] = None
+    freeze: Annotated[tuple[str, ...], option("Layers that are not trained: 'layer1*'. Repeatable.", "PATTERN")] = ()
+    recompute: Annotated[
+        tuple[str, ...],
+        option("Layers that are run again in the backward pass instead of being kept. Repeatable.", "PATTERN"),
+    ] = ()
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """As `conditions` takes it."""
+        named = {"optimizer": self.optimizer, "amp": self.amp, "freeze": self.freeze, "checkpoint": self.recompute}
+        return {name: value for name, value in named.items() if value}
+
+
+@group("How it is run")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ways(Cast):
+    """A forward pass, or a training step where any option of one is there."""
+
+    training: Annotated[bool, option("A training step, not a forward pass.")] = False
+    step: Step = Step()
+
+    @property
+    def conditions(self) -> Conditions:
+        asked = self.step.asked
+        return conditions.conditions(dtype=self.dtype, train=self.training or bool(asked), **asked)
+
+
+@group("Language models")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generating:
+    phase: Annotated[str | None, option(f"One phase: {', '.join(PHASES)}.", "PHASE")] = None
+    cache: Annotated[
+        str | None, option(f"The kind of cache: {', '.join(CACHES)}. Default: the model's own.", "KIND")
+    ] = None
+
+
+@group("The FLOPs column")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    convention: Annotated[
+        str, option(f"What it counts: {', '.join(conventions.names())}. Default: {conventions.DEFAULT}.", "NAME")
+    ] = conventions.DEFAULT
+
+    @property
+    def name(self) -> str:
+        """Raises `errors.NoSuchConvention`."""
+        return conventions.named(self.convention).name
+
+
+@group("The table")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    columns: Annotated[str | None, option("Columns, in order.", "NAME,...")] = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        return names(self.columns)
+
+
+@group("The table")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Captions:
+    caption: Annotated[str | None, option("What stands above the table.", "TEXT")] = None
+    tex_label: Annotated[str | None, option("What LaTeX refers to it by: tab:cost.", "NAME")] = None
+
+
+@group("The table")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    label: Annotated[tuple[str, ...], option("A row's name. Once for each model, in order.", "TEXT")] = ()
+
+
+@group("The table")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Top:
+    top: Annotated[int | None, option("Only the first N rows.", "N", converter=number(1))] = None
+
+
+@group("Checks: exit with 1 above a limit")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    max_params: Annotated[str | None, option("Parameters: 25M.", "COUNT")] = None
+    max_trainable: Annotated[str | None, option("Trainable parameters.", "COUNT")] = None
+    max_size: Annotated[str | None, option("What the parameters take: 100MB.", "SIZE")] = None
+    max_macs: Annotated[str | None, option("MACs: 4G.", "COUNT")] = None
+    max_flops: Annotated[str | None, option("FLOPs, in the convention chosen.", "COUNT")] = None
+    max_activations: Annotated[str | None, option("What the forward pass allocates: 50MB.", "SIZE")] = None
+    max_peak_memory: Annotated[
+        str | None, option("The most at once: parameters, buffers, inputs, live activations.", "SIZE")
+    ] = None
+    max_unknown: Annotated[str | None, option("Calls without a formula; else any fails a limit on MACs.", "COUNT")] = (
+        None
+    )
+
+
+@group("Checks: exit with 1 above a limit")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strict:
+    strict: Annotated[bool, option("Exit with 1 when an operator has no formula.")] = False
+
+
+@group("The result")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    save: Annotated[str | None, option("Keep what was recorded; FILE.json is a model.", "FILE")] = None
+
+
+@group("The result")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    format: Annotated[
+        str | None, option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", "NAME")
+    ] = None
+    output: Annotated[str | None, option("Write the result to a file.", "FILE", name=["--output", "-o"])] = None
+    traceback: Annotated[
+        bool, option("Where a model's code fails: its whole traceback, and its last layers, on stderr.")
+    ] = False

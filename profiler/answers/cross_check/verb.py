@@ -1,0 +1,59 @@
+"""Our count against other counters'."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from profiler import errors
+from profiler.answers.common.models import check_runs, wanted
+from profiler.answers.common.options import Fed, Labels, Model, Result, names, option
+from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
+from profiler.counters import peers
+from profiler.counters.running.run import TIME_LIMIT_S
+from profiler.engine.processes.foreign_code import at_work
+from profiler.records import whole
+
+JOB = COMPARE
+
+
+def run(
+    *models: Model,
+    context: Lent,
+    with_: Annotated[
+        str | None,
+        option(
+            f"Counters: {', '.join(peers.names())}, or all. Default: {','.join(DEFAULT_TOOLS)}.",
+            "TOOL,...",
+            name="--with",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float,
+        option(
+            "How long a counter may take, 300 by default.", "SECONDS", converter=lambda _, t: whole.seconds(t[0].value)
+        ),
+    ] = TIME_LIMIT_S,
+    verbose: Annotated[bool, option("Show which layers each term is from.")] = False,
+    fed: Fed = Fed(),
+    labels: Labels = Labels(),
+    result: Result = Result(),
+) -> Outcome:
+    """Run other counters for real, and explain every difference to the last operation; exit with 1 where one stays.
+
+    Example: profile-model cross-check resnet34 --with fvcore,thop
+    """
+    tools = tool_names(DEFAULT_TOOLS if with_ is None else names(with_))
+    several = wanted(models, fed, labels.label)
+    check_runs(several, "cross-check")
+    found: list[CrossCheck] = []
+    failures: list[errors.ProfileError] = []
+    for model in several:
+        try:
+            with at_work(model.label), context.counted(f"{model.label}: {', '.join(tools)}", len(tools)) as done:
+                found.append(cross_check_spec(model.spec, model.feed, tools, context.run, time_limit, done))
+        except errors.ProfileError as error:
+            failures.append(error)
+    accounts = tuple(account for check in found for account in check.accounts)
+    failures += [failure for check in found for failure in check.failures()]
+    return Outcome(Accounts(accounts, verbose) if found else None, failures)

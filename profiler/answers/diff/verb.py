@@ -1,0 +1,79 @@
+"""What changed between two models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+from profiler.answers.common.models import Wanted, entries, limits, over, profiles, wanted
+from profiler.answers.common.options import (
+    Columns,
+    Counted,
+    Fed,
+    Limits,
+    Model,
+    Result,
+    Saved,
+    Strict,
+    Top,
+    Ways,
+    option,
+)
+from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.diff.compute import FIGURES, TOP, Diff
+from profiler.answers.diff.table import CHANGE_COLUMNS, warnings
+from profiler.records import archive, increase
+from profiler.records.spec import Feed
+from profiler.render.tables import chosen_columns
+from profiler.sources import holds_weights_alone
+
+JOB = COMPARE
+
+
+def run(
+    before: Model,
+    after: Model,
+    /,
+    *,
+    context: Lent,
+    max_increase: Annotated[
+        str | None, option("Exit with 1 when a total grew by more: 2%, 0, or params=0,macs=5%.", "LIMIT")
+    ] = None,
+    fed: Fed = Fed(),
+    ways: Ways = Ways(),
+    counted: Counted = Counted(),
+    columns: Columns = Columns(),
+    top: Top = Top(),
+    most: Limits = Limits(),
+    strict: Strict = Strict(),
+    saved: Saved = Saved(),
+    result: Result = Result(),
+) -> Outcome:
+    """What changed from one model to another, or since one was saved: totals, and layer by layer.
+
+    Example: profile-model diff resnet18 resnet34 --max-increase macs=5%
+    """
+    given = limits(most)
+    allowed = None if max_increase is None else increase.limits(max_increase, FIGURES)
+    chosen_columns(columns.chosen, CHANGE_COLUMNS)
+    models = _before_and_after(wanted([before, after], fed))
+    found, failures = entries(models, context, counted.name, ways.conditions)
+    if failures:
+        return Outcome(None, failures)
+    first, second = profiles(found)
+    diff = Diff(first, second, TOP if top.top is None else top.top, columns.chosen)
+    if allowed is not None:
+        failures += diff.failures(allowed)
+    failures += over(found[1:], given)
+    return Outcome(diff, failures, list(warnings(diff)), [diff.after], None if failures else diff.after)
+
+
+def _before_and_after(models: Sequence[Wanted]) -> tuple[Wanted, ...]:
+    """What is fed is for the one that is run, where the other was saved."""
+    saved = [model.spec.endswith(archive.SUFFIXES) or holds_weights_alone(model.spec) for model in models]
+    if all(saved):
+        return tuple(models)
+    return tuple(
+        replace(model, feed=Feed(), is_saved=True) if was else model for model, was in zip(models, saved, strict=True)
+    )

@@ -1,0 +1,67 @@
+"""What a language model costs where it generates text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from profiler import errors
+from profiler.answers.common.models import check_runs, wanted
+from profiler.answers.common.options import (
+    Cast,
+    Columns,
+    Counted,
+    Fed,
+    Generating,
+    Model,
+    Result,
+    Saved,
+    Strict,
+    number,
+    option,
+)
+from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.generate.generating import generated, wished
+from profiler.answers.generate.phases import BOTH
+from profiler.answers.generate.table import PHASE_COLUMNS
+from profiler.engine.processes.foreign_code import at_work
+from profiler.render.tables import chosen_columns
+
+JOB = LOOK
+
+
+def run(
+    model: Model,
+    /,
+    *,
+    context: Lent,
+    fed: Fed = Fed(),
+    language: Generating = Generating(),
+    new_tokens: Annotated[
+        int | None, option("Sum up so many decode steps, from --seq on.", "N", converter=number(1))
+    ] = None,
+    cast: Cast = Cast(),
+    counted: Counted = Counted(),
+    columns: Columns = Columns(),
+    strict: Strict = Strict(),
+    saved: Saved = Saved(),
+    result: Result = Result(),
+) -> Outcome:
+    """A language model's prefill of a prompt, its decode steps, and the cache between them.
+
+    Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
+    """
+    (wanted_model,) = models = wanted([model], fed)
+    check_runs(models, "generate")
+    chosen_columns(columns.chosen, PHASE_COLUMNS)
+    if saved.save is not None and language.phase in (None, BOTH):
+        raise errors.OnlyWith("--save", "one phase, --phase prefill or decode")
+    wish = wished(
+        phase=language.phase or BOTH, new_tokens=new_tokens, cache=language.cache, dtype=cast.dtype,
+        convention=counted.name,
+    )  # fmt: skip
+    wish = replace(wish, columns=columns.chosen, profile=context.profile)
+    with at_work(wanted_model.label):
+        found = generated(wanted_model.spec, wanted_model.feed, wish)
+    kept = None if wish.phase == BOTH else found.first
+    return Outcome(found, profiles=[phase.profile for phase in found.phases], saved=kept)

@@ -1,0 +1,36 @@
+"""Whether a file of weights matches a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from profiler.answers.common.models import wanted
+from profiler.answers.common.options import Fed, Model, Result, Top
+from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.answers.match.compute import fit
+from profiler.engine.processes.foreign_code import at_work
+
+JOB = FILES
+
+
+def run(
+    model: Model,
+    weights: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.")],
+    /,
+    *,
+    context: Lent,
+    fed: Fed = Fed(),
+    top: Top = Top(),
+    result: Result = Result(),
+) -> Outcome:
+    """Whether a file of weights matches a model: what is missing, unexpected, or of another shape; exit with 1 if not.
+
+    Example: profile-model match resnet34 weights.safetensors
+    """
+    (built,) = wanted([model], fed)
+    with at_work(built.label):
+        found = fit(built.spec, weights, top.top, built.feed)
+    failure = found.failure()
+    return Outcome(found, [] if failure is None else [failure])

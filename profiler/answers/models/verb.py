@@ -1,0 +1,206 @@
+"""The main job: a model layer by layer, or several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from profiler import errors
+from profiler.answers.common.models import Wanted, check_runs, entries, limits, lists, over, profiles, wanted
+from profiler.answers.common.notes import uncounted
+from profiler.answers.common.options import (
+    Captions,
+    Cast,
+    Columns,
+    Counted,
+    Fed,
+    Limits,
+    Models,
+    Result,
+    Saved,
+    Strict,
+    group,
+    names,
+    number,
+    option,
+)
+from profiler.answers.common.outcome import LOOK, Context, Lent, Outcome
+from profiler.answers.common.shown import anchor
+from profiler.answers.layers.compute import Layers, View
+from profiler.answers.models import compute, metrics
+from profiler.answers.models.compute import Entry, Layout, comparison
+from profiler.answers.models.metrics import Metrics
+from profiler.answers.models.table import check_layout
+from profiler.records import conditions
+from profiler.records.conditions import AS_IT_IS, Conditions
+from profiler.render.answer import Answer
+from profiler.render.tables import Better
+
+JOB = LOOK
+PUBLISHED, ALL = "published", "all"
+
+
+@group("The table of one model's layers")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayersShown:
+    depth: Annotated[int | None, option("How deep the tree is shown.", "N", converter=number(0))] = None
+    sort: Annotated[str | None, option("Sort layers by a column.", "COLUMN")] = None
+    top: Annotated[int | None, option("Only the first N layers, by FLOPs or by --sort.", "N", converter=number(1))] = (
+        None
+    )
+    filter: Annotated[str | None, option("Only layers whose path or class matches: 'layer1.*', Conv2d.", "PATTERN")] = (
+        None
+    )
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        said = {"--depth": self.depth, "--sort": self.sort, "--top": self.top, "--filter": self.filter}
+        return {option: value for option, value in said.items() if value is not None}
+
+
+@group("The table of several models")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowsShown:
+    label: Annotated[tuple[str, ...], option("A row's name. Once for each model, in order.", "TEXT")] = ()
+    metrics: Annotated[
+        tuple[str, ...], option("Accuracy columns: a CSV file by model, or `published`.", "FILE.csv")
+    ] = ()
+    relative_to: Annotated[str | None, option("Columns relative to a row.", "NAME")] = None
+    bold: Annotated[str | None, option("Mark the best of columns: acc@1,loss:min, or all.", "NAME,...")] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """What shapes the table, from the command line and from lists of models."""
+
+    specs: tuple[str, ...]
+    layers: LayersShown
+    rows: RowsShown
+    settings: Mapping[str, Any]
+
+    @property
+    def view(self) -> View:
+        said = self.settings
+        shown = self.layers
+        columns, caption = tuple(said.get("columns", ())), said.get("caption", "")
+        return View(columns, shown.depth, shown.sort, shown.top, shown.filter, caption, anchor(said.get("tex-label")))
+
+    @property
+    def reasons(self) -> list[str]:
+        """What asks for one row a model, even for a single model."""
+        asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in self.settings]
+        return asked + ["--label"] * bool(self.rows.label) + [s for s in self.specs if s.endswith(".toml")]
+
+    def comparing(self, models: Sequence[Wanted]) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
+        """How models are shown side by side, with which metrics; None where one is shown by its layers.
+
+        Raises what can be known to be wrong without running a model.
+        """
+        if len(models) == 1 and not self.reasons:
+            return None
+        for name in self.layers.given:
+            raise (
+                errors.OneModelOnly(name, len(models))
+                if len(models) > 1
+                else errors.LayersOrModels(name, self.reasons[0])
+            )
+        said, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
+        compute.check_reference(said.get("relative-to"), pairs)
+        paths = [path for path in said.get("metrics", ()) if path != PUBLISHED]
+        sources = tuple(metrics.read(path) for path in paths)
+        for path, source in zip(paths, sources, strict=True):
+            metrics.check_some_match(path, source, pairs)
+        layout = Layout(view.columns, said.get("relative-to"), _bold(said.get("bold")), view.caption, view.anchor)
+        is_published = PUBLISHED in said.get("metrics", ())
+        if not is_published:  # whose columns are known when the models are
+            check_layout(layout, metrics.names(sources, [model.metrics for model in models]))
+        return layout, sources, is_published
+
+
+def run(
+    *models: Models,
+    context: Lent,
+    fed: Fed = Fed(),
+    no_input: Annotated[
+        bool, option("Run nothing: parameters and sizes alone, of a model that says no input.")
+    ] = False,
+    cast: Cast = Cast(),
+    zeros: Annotated[bool, option("Count the weights that are zero, as pruning makes them.")] = False,
+    counted: Counted = Counted(),
+    columns: Columns = Columns(),
+    captions: Captions = Captions(),
+    layers: LayersShown = LayersShown(),
+    rows: RowsShown = RowsShown(),
+    most: Limits = Limits(),
+    strict: Strict = Strict(),
+    saved: Saved = Saved(),
+    result: Result = Result(),
+) -> Outcome:
+    """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes, memory."""
+    under = conditions.conditions(dtype=cast.dtype, zeros=zeros)
+    shaped = tables(models, columns, captions, layers, rows)
+    return look(context, wanted(models, fed, rows.label, is_run=not no_input), shaped, counted, under, most, saved)
+
+
+def look(
+    context: Context,
+    models: Sequence[Wanted],
+    tables: Tables,
+    counted: Counted,
+    under: Conditions,
+    most: Limits,
+    saved: Saved,
+) -> Outcome:
+    """One model by its layers, or several side by side; held to limits."""
+    given, comparing = limits(most), tables.comparing(models)
+    if saved.save is not None and len(models) > 1:
+        raise errors.SaveTakesOne(len(models))
+    if under != AS_IT_IS or counted != Counted():
+        check_runs(models, "a run")
+    holds = comparing is None and under == AS_IT_IS
+    found, failures = entries(models, context, counted.name, under, holds)
+    ran = profiles(found)
+    answer: Answer | None = None
+    if ran and comparing is None:
+        answer = Layers(ran[0], tables.view)
+    elif ran and comparing is not None:
+        answer = _compared(found, *comparing)
+    failures += over(found, given)
+    warnings = [sentence for profile in ran for sentence in uncounted(profile, f"{profile.model}: ")]
+    return Outcome(answer, failures, warnings, ran, ran[0] if ran else None)
+
+
+def _compared(found: Sequence[Entry], layout: Layout, sources: Sequence[Metrics], published: bool) -> Answer:
+    return comparison(found, layout, [*([metrics.published(profiles(found))] if published else ()), *sources])
+
+
+def tables(specs: Sequence[str], columns: Columns, captions: Captions, layers: LayersShown, rows: RowsShown) -> Tables:
+    """What the command line says goes before what a list of models says."""
+    said = {key: value for found in lists(specs) for key, value in found.settings.items()}
+    given = {
+        "columns": columns.chosen,
+        "metrics": rows.metrics,
+        "relative-to": rows.relative_to,
+        "bold": names(rows.bold),
+        "caption": captions.caption,
+        "tex-label": captions.tex_label,
+    }
+    said |= {key: value for key, value in given.items() if value not in (None, ())}
+    return Tables(specs=tuple(specs), layers=layers, rows=rows, settings=said)
+
+
+def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
+    """`acc@1,loss:min` as a mapping; "all" is all, which is empty."""
+    if columns is None:
+        return None
+    if tuple(columns) in ((ALL,), ("*",)):
+        return {}
+    found: dict[str, Better | None] = {}
+    for name in columns:
+        column, _, direction = name.rpartition(":")
+        if column and direction in ("min", "max"):
+            found[column] = "min" if direction == "min" else "max"
+        else:
+            found[name] = None
+    return found

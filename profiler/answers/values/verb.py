@@ -1,0 +1,42 @@
+"""Whether values of a file of weights are finite."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from profiler import errors
+from profiler.answers.common.options import Result
+from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.answers.values.compute import CheckedFiles, CheckedValues, check_values
+from profiler.sources import holds_weights_alone
+
+JOB = FILES
+
+
+def run(
+    *weights: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.", negative="")],
+    context: Lent,
+    result: Result = Result(),
+) -> Outcome:
+    """Read the values of files of weights; exit with 1 when some are NaN or infinite.
+
+    Example: profile-model values weights.safetensors
+    """
+    if not weights:
+        raise errors.NoModelGiven()
+    for path in weights:
+        if not holds_weights_alone(path):
+            raise errors.NotACheckpoint("values", path)
+    found: list[CheckedValues] = []
+    failures: list[errors.ProfileError] = []
+    for path in context.one_by_one(weights, weights):
+        try:
+            found.append(check_values(path))
+        except errors.ProfileError as error:
+            failures.append(error)
+            continue
+        failure = found[-1].failure()
+        failures += [] if failure is None else [failure]
+    return Outcome(CheckedFiles(tuple(found)) if found else None, failures)

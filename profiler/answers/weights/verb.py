@@ -1,0 +1,43 @@
+"""How large weights are in other formats."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from profiler.answers.common.models import entries, profiles, wanted
+from profiler.answers.common.options import Cast, Fed, Labels, Model, Result, Top, names, option
+from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
+from profiler.answers.weights.compute import overview, quantised
+from profiler.counters.conventions import DEFAULT
+from profiler.records.schemes import SCHEMES, named
+from profiler.render.answer import Answer
+
+JOB = WHAT_IF
+
+
+def run(
+    *models: Model,
+    context: Lent,
+    as_: Annotated[
+        str | None, option(f"Formats: {', '.join(SCHEMES)}. Default: all of them.", "NAME,...", name="--as")
+    ] = None,
+    fed: Fed = Fed(),
+    cast: Cast = Cast(),
+    labels: Labels = Labels(),
+    top: Top = Top(),
+    result: Result = Result(),
+) -> Outcome:
+    """How large the weights are in other formats: one format of one model layer by layer, else a row for each.
+
+    Example: profile-model weights resnet34 --as int8,nf4
+    """
+    schemes = tuple(SCHEMES) if as_ is None else tuple(named(name).name for name in names(as_) or ("",))
+    wanted_models = wanted(models, fed, labels.label)
+    found, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
+    ran = profiles(found)
+    answer: Answer | None = None
+    if ran and len(schemes) == len(wanted_models) == 1:
+        answer = quantised(ran[0], schemes[0], top.top)
+    elif ran:
+        answer = overview(ran, [entry.label for entry in found if entry.profile is not None], schemes)
+    return Outcome(answer, failures)

@@ -1,0 +1,44 @@
+"""Whose number it is that was read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from profiler import errors
+from profiler.answers.common.models import check_runs, wanted
+from profiler.answers.common.options import Fed, Labels, Model, Result
+from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.which.compute import Search, Which, candidates, number, search
+from profiler.engine.processes.foreign_code import at_work
+
+JOB = COMPARE
+
+
+def run(
+    figure: Annotated[str, Parameter(help="As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER")],
+    /,
+    *models: Model,
+    context: Lent,
+    fed: Fed = Fed(),
+    labels: Labels = Labels(),
+    result: Result = Result(),
+) -> Outcome:
+    """Which conventions and input sizes give a number that was read; exit with 1 where none does.
+
+    Example: profile-model which 4.09G resnet50
+    """
+    read = number(figure)
+    several = wanted(models, fed, labels.label)
+    check_runs(several, "which")
+    searches: list[Search] = []
+    failures: list[errors.ProfileError] = []
+    for model in context.one_by_one(several, [model.label for model in several]):
+        try:
+            with at_work(model.label):
+                searches.append(search(model.label, read, candidates(model.spec, model.feed)))
+        except errors.ProfileError as error:
+            failures.append(error)
+    failures += [errors.NothingMatchesNumber(one.model, read.text) for one in searches if not one.is_met]
+    return Outcome(Which(tuple(searches)) if searches else None, failures)

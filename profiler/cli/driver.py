@@ -1,0 +1,92 @@
+"""One driver for every verb: open the output, run, write, tell failures, return the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from inspect import BoundArguments
+from typing import Any, TypeVar
+
+from profiler import errors
+from profiler.answers.common.options import Result, Saved, Strict
+from profiler.answers.common.outcome import Context, Outcome
+from profiler.cli.progress import counted, shown, told
+from profiler.cli.tracebacks import layers_of, traceback_of
+from profiler.records import archive
+from profiler.records.files import writing
+from profiler.render import FORMATS, format_of, renderer
+from profiler.render.formats import github
+
+G = TypeVar("G")
+
+
+def drive(verb: Any, bound: BoundArguments) -> int:
+    """Run a verb with what the command line said. What is printed meanwhile, by a model's code, is no part of it."""
+    bound.apply_defaults()
+    result, strict, save = _group(bound, Result), _group(bound, Strict).strict, _group(bound, Saved).save
+    name = _format(result, getattr(verb, "FORMATS", FORMATS))
+    if save is not None:
+        _check_save(save)
+    is_job = name == github.NAME
+    with writing.apart():
+        try:
+            with writing.result(result.output, github.summary() if is_job else None) as file:
+                outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context())
+                if outcome.answer is not None:
+                    answer = outcome.answer
+                    print(answer if isinstance(answer, str) else renderer(name).answer(answer), file=file)
+        except errors.ProfileError as error:
+            _trace([error], result)
+            raise
+        if save is not None and outcome.saved is not None:
+            outcome.saved.save(save)
+        failures = [*outcome.failures, *(_unknown(outcome) if strict else ())]
+        _trace(failures, result)
+        _tell(outcome.warnings, failures, is_job)
+    return max((failure.status for failure in failures), default=0)
+
+
+def _group(bound: BoundArguments, cls: type[G]) -> G:
+    """A group of options, as it is said; as it is by default where the verb has none."""
+    return next((value for value in bound.arguments.values() if type(value) is cls), cls())
+
+
+def _context() -> Context:
+    from profiler.api import Profile, run  # behind --help, which shall not wait for it
+
+    return Context(run, Profile, shown, counted, told)
+
+
+def _format(result: Result, formats: Sequence[str]) -> str:
+    """Raises where the format is not known, or not one of the verb's."""
+    name = result.format or (format_of(result.output) if result.output else "text")
+    renderer(name)
+    if name not in formats:
+        raise errors.ExplainIsText(name)
+    return name
+
+
+def _check_save(path: str) -> None:
+    if not path.endswith(archive.SUFFIXES):
+        raise errors.SaveNeedsJson(path)
+    writing.check_writable(path)
+
+
+def _unknown(outcome: Outcome) -> list[errors.ProfileError]:
+    return [errors.UnknownOperators(p.model, p.unknown_ops) for p in outcome.profiles if p.unknown_ops]
+
+
+def _trace(failures: Iterable[errors.ProfileError], result: Result) -> None:
+    """Where that is asked for, what led to a failure."""
+    for failure in failures if result.traceback else ():
+        writing.say_lines(traceback_of(failure) + layers_of(failure))
+
+
+def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_job: bool) -> None:
+    """Say what went wrong; where a job's page shows it, there."""
+    for sentence in warnings if is_job else ():
+        writing.print_result(github.annotation("warning", sentence) + "\n")
+    for failure in failures:
+        if is_job:
+            writing.print_result(github.annotation("error", str(failure)) + "\n")
+        else:
+            writing.say(str(failure))

@@ -1,0 +1,48 @@
+"""Which verbs are there? The folders of `answers/` that have a `verb.py`, and those that other packages add."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+
+import profiler.answers
+
+MAIN = "models"  # the main job, which has no verb
+GROUP = "profile_model.answers"  # of entry points: NAME = "package.module", as a `verb.py` is
+
+
+@cache
+def built_in() -> dict[str, str]:
+    """The modules of our own verbs, by their names."""
+    folders = (path.parent.name for path in Path(profiler.answers.__path__[0]).glob("*/verb.py"))
+    return {folder.replace("_", "-"): folder for folder in sorted(folders) if folder != MAIN}
+
+
+@cache
+def added() -> dict[str, EntryPoint]:
+    """Those of other packages that are installed."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in built_in()}
+
+
+def names() -> list[str]:
+    return sorted({*built_in(), *added()})
+
+
+def module(name: str | None) -> Any:
+    """What a verb's `verb.py` holds; None: the main job's."""
+    if name is None or name in built_in():
+        return import_module(f"profiler.answers.{MAIN if name is None else built_in()[name]}.verb")
+    return added()[name].load()
+
+
+def app(name: str | None) -> App:
+    """What reads the options of one verb; None: of the main job."""
+    words = "profile-model" if name is None else f"profile-model {name}"
+    one = App(name=words, help_flags=[], version_flags=[], help_on_error=False)
+    one.default(module(name).run)
+    return one
