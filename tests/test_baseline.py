@@ -75,7 +75,7 @@ def macs(width: int = 8) -> int:
 
 
 def test_totals_and_layers(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    status, out, err = run(capsys, WIDER, *INPUT, "--baseline", saved)
+    status, out, err = run(capsys, "diff", saved, WIDER, *INPUT)
     assert (status, err) == (0, "")
     rows = {line.split("  ")[0]: line.split() for line in out.splitlines()}
     assert rows["Parameters"][1:4] == [str(params()), str(params(12)), f"+{params(12) - params()}"]
@@ -86,14 +86,14 @@ def test_totals_and_layers(capsys: pytest.CaptureFixture[str], saved: str) -> No
 
 
 def test_nothing_changed(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    status, out, _ = run(capsys, NET, *INPUT, "--baseline", saved, "--max-increase", "0")
+    status, out, _ = run(capsys, "diff", saved, NET, "--max-increase", "0", *INPUT)
     assert status == 0
     assert "Nothing changed." in out
     assert "Layers:" not in out
 
 
 def test_renamed_is_said(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    status, out, _ = run(capsys, RENAMED, *INPUT, "--baseline", saved, "--max-increase", "0")
+    status, out, _ = run(capsys, "diff", saved, RENAMED, "--max-increase", "0", *INPUT)
     assert status == 0
     assert "features → body" in out
     assert "Layers: 1 renamed" in out
@@ -117,14 +117,14 @@ def test_a_total_that_grew_too_much_fails(
     capsys: pytest.CaptureFixture[str], saved: str, spec: str, limit: str | None, status: int, figures: tuple[str, ...]
 ) -> None:
     limited = () if limit is None else ("--max-increase", limit)
-    found, out, err = run(capsys, spec, *INPUT, "--baseline", saved, *limited)
+    found, out, err = run(capsys, "diff", saved, spec, *INPUT, *limited)
     assert found == status
     assert [line.split(": ")[2].split(" grew")[0] for line in err.splitlines()] == list(figures)
     assert out.startswith("nets.py:net → ")
 
 
 def test_the_failure_says_how_much_and_where(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    _, _, err = run(capsys, WIDER, *INPUT, "--baseline", saved, "--max-increase", "params=2%")
+    _, _, err = run(capsys, "diff", saved, WIDER, "--max-increase", "params=2%", *INPUT)
     grown = params(12) - params()
     percent = f"{100 * grown / params():.2f}"
     assert err == (
@@ -135,27 +135,27 @@ def test_the_failure_says_how_much_and_where(capsys: pytest.CaptureFixture[str],
 
 def test_two_saved_ones(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     run(capsys, WIDER, *INPUT, "--save", "new.json")
-    status, by_diff, _ = run(capsys, saved, "new.json", "--diff", "--max-increase", "2%")
+    status, by_diff, _ = run(capsys, "diff", saved, "new.json", "--max-increase", "2%")
     assert status == 1
-    assert run(capsys, "new.json", "--baseline", saved)[1] == by_diff
-    assert run(capsys, NET, WIDER, *INPUT, "--diff")[1] == by_diff
-    assert run(capsys, saved, WIDER, *INPUT, "--diff")[1] == by_diff
+    assert run(capsys, "diff", saved, "new.json")[1] == by_diff
+    assert run(capsys, "diff", NET, WIDER, *INPUT)[1] == by_diff
+    assert run(capsys, "diff", saved, WIDER, *INPUT)[1] == by_diff
 
 
 def test_the_new_one_is_saved_unless_it_grew_too_much(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     before = Path(saved).read_bytes()
-    assert run(capsys, WIDER, *INPUT, "--baseline", saved, "--max-increase", "2%", "--save", saved)[0] == 1
+    assert run(capsys, "diff", saved, WIDER, "--max-increase", "2%", "--save", saved, *INPUT)[0] == 1
     assert Path(saved).read_bytes() == before
-    assert run(capsys, WIDER, *INPUT, "--baseline", saved, "--save", saved)[0] == 0
-    assert run(capsys, WIDER, *INPUT, "--baseline", saved, "--max-increase", "0")[0] == 0
+    assert run(capsys, "diff", saved, WIDER, "--save", saved, *INPUT)[0] == 0
+    assert run(capsys, "diff", saved, WIDER, "--max-increase", "0", *INPUT)[0] == 0
 
 
 def test_a_limit_holds_for_the_second_model(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     """And nothing is saved that is over it."""
     before, limit = Path(saved).read_bytes(), ("--max-params", str(params()))
-    assert run(capsys, NET, *INPUT, "--baseline", saved, *limit)[0] == 0
-    assert run(capsys, WIDER, NET, *INPUT, "--diff", *limit)[0] == 0
-    status, out, err = run(capsys, WIDER, *INPUT, "--baseline", saved, *limit, "--save", saved)
+    assert run(capsys, "diff", saved, NET, *INPUT, *limit)[0] == 0
+    assert run(capsys, "diff", WIDER, NET, *INPUT, *limit)[0] == 0
+    status, out, err = run(capsys, "diff", saved, WIDER, "--save", saved, *INPUT, *limit)
     assert status == 1
     assert out.startswith("nets.py:net → ")
     assert f"{params(12)}" in err
@@ -164,7 +164,7 @@ def test_a_limit_holds_for_the_second_model(capsys: pytest.CaptureFixture[str], 
 
 
 def test_json(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    status, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, "--format", "json", "--top", "1")
+    status, out, _ = run(capsys, "diff", saved, WIDER, "--format", "json", "--top", "1", *INPUT)
     found = json.loads(out)
     assert status == 0
     assert (found["schema"], found["before"]["model"], found["after"]["model"]) == (1, NET, WIDER)
@@ -185,7 +185,7 @@ def test_json(capsys: pytest.CaptureFixture[str], saved: str) -> None:
 
 def test_columns(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     columns = ("--columns", "layer,size,layers", "--top", "1")
-    _, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, *columns)
+    _, out, _ = run(capsys, "diff", saved, WIDER, *INPUT, *columns)
     first = 4 * (3 * 3 * 3 + 1) * (12 - 8)
     rest = 4 * (params(12) - params()) - first
     rows = [line.split() for line in out.splitlines()[-4:]]
@@ -194,7 +194,7 @@ def test_columns(capsys: pytest.CaptureFixture[str], saved: str) -> None:
 
 
 def test_csv(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    _, out, _ = run(capsys, WIDER, *INPUT, "--baseline", saved, "--format", "csv")
+    _, out, _ = run(capsys, "diff", saved, WIDER, "--format", "csv", *INPUT)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["line"] for row in rows[:3]] == ["before", "after", "difference"]
     assert int(rows[2]["params"]) == params(12) - params() == sum(int(row["params"]) for row in rows[3:])
@@ -202,19 +202,19 @@ def test_csv(capsys: pytest.CaptureFixture[str], saved: str) -> None:
 
 
 def test_the_output_file(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    assert run(capsys, WIDER, *INPUT, "--baseline", saved, "-o", "diff.md") == (0, "", "")
+    assert run(capsys, "diff", saved, WIDER, "-o", "diff.md", *INPUT) == (0, "", "")
     assert Path("diff.md").read_text().startswith("**nets.py:net → ")
 
 
 def test_more_unknown_operators_fail_a_limit_on_macs(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     once, twice = "custom.py:Net", "custom.py:Net(times=2)"
     for limit, status in (("0", 1), ("macs=5%", 1), ("params=0", 0)):
-        found, out, err = run(capsys, once, twice, "--input", "2x3", "--diff", "--max-increase", limit)
+        found, out, err = run(capsys, "diff", once, twice, "--input", "2x3", "--max-increase", limit)
         assert found == status
         assert ("baseline_test.twice.default ×2" in err) == bool(status)
         assert "Before: NOT COUNTED, for want of a formula: baseline_test.twice.default ×1" in out
-    assert run(capsys, twice, once, "--input", "2x3", "--diff", "--max-increase", "macs=0")[0] == 0
-    assert run(capsys, once, once, "--input", "2x3", "--diff", "--strict")[0] == 1
+    assert run(capsys, "diff", twice, once, "--input", "2x3", "--max-increase", "macs=0")[0] == 0
+    assert run(capsys, "diff", once, once, "--input", "2x3", "--strict")[0] == 1
 
 
 # What goes wrong ------------------------------------------------------------------------------------------------------
@@ -223,27 +223,27 @@ def test_more_unknown_operators_fail_a_limit_on_macs(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        ((NET, "--diff"), "--diff takes two models, before and after, and 1 is given"),
-        ((NET, NET, NET, "--diff"), "--diff takes two models, before and after, and 3 are given"),
-        ((NET, WIDER, "--baseline", "before.json"), "--baseline is what one model is held against, and 2 are given"),
-        ((NET, "--baseline", "before.json", "--diff"), "--diff has no effect on --baseline"),
+        (("diff", NET), "--diff takes two models, before and after, and 1 is given"),
+        (("diff", NET, NET, NET), "--diff takes two models, before and after, and 3 are given"),
+        (("diff", "before.json", NET, WIDER), "--baseline is what one model is held against, and 2 are given"),
+        (("diff", "before.json", NET), "--diff has no effect on --baseline"),
         ((NET, "--max-increase", "2%"), "--max-increase means something with --baseline or --diff alone"),
-        ((NET, "--baseline", "before.json", "--max-increase", "2"), "--max-increase 2: 2 lacks its %"),
-        ((NET, "--baseline", "before.json", "--max-increase", "speed=2%"), "no figure is called 'speed'; choose from"),
-        ((NET, "--baseline", "nowhere.json"), "nowhere.json is not a saved trace (No such file"),
-        ((NET, "--baseline", "nets.py"), "say what to call in the file"),
-        ((NET, "--baseline", "before.json", "--depth", "2"), "--depth has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--columns", "calls"), "no column is called 'calls'; choose from change,"),
-        ((NET, "--baseline", "before.json", "--caption", "c"), "--caption has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--sort", "macs"), "--sort has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--filter", "head"), "--filter has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--label", "a"), "--label has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--bold"), "--bold has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--explain"), "--explain has no effect on --baseline"),
-        ((NET, "--baseline", "before.json", "--cross-check"), "has no effect on --cross-check"),
-        ((NET, "--baseline", "before.json", "--which", "4G"), "has no effect on --which"),
-        ((NET, WIDER, "--diff", "--save", "x.json"), "--save has no effect on --diff"),
-        ((NET, "--baseline", "before.json", "--format", "xlsx"), "no format is called 'xlsx'"),
+        (("diff", "before.json", NET, "--max-increase", "2"), "--max-increase 2: 2 lacks its %"),
+        (("diff", "before.json", NET, "--max-increase", "speed=2%"), "no figure is called 'speed'; choose from"),
+        (("diff", "nowhere.json", NET), "nowhere.json is not a saved trace (No such file"),
+        (("diff", "nets.py", NET), "say what to call in the file"),
+        (("diff", "before.json", NET, "--depth", "2"), "--depth has no effect on --baseline"),
+        (("diff", "before.json", NET, "--columns", "calls"), "no column is called 'calls'; choose from change,"),
+        (("diff", "before.json", NET, "--caption", "c"), "--caption has no effect on --baseline"),
+        (("diff", "before.json", NET, "--sort", "macs"), "--sort has no effect on --baseline"),
+        (("diff", "before.json", NET, "--filter", "head"), "--filter has no effect on --baseline"),
+        (("diff", "before.json", NET, "--label", "a"), "--label has no effect on --baseline"),
+        (("diff", "before.json", NET, "--bold", "all"), "--bold has no effect on --baseline"),
+        (("diff", "before.json", NET, "--explain"), "--explain has no effect on --baseline"),
+        (("cross-check", NET, "--baseline", "before.json"), "has no effect on --cross-check"),
+        (("which", "4G", NET, "--baseline", "before.json"), "has no effect on --which"),
+        (("diff", NET, WIDER, "--save", "x.json"), "--save has no effect on --diff"),
+        (("diff", "before.json", NET, "--format", "xlsx"), "no format is called 'xlsx'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -257,14 +257,14 @@ def test_bad_input_is_one_line_and_status_2(
 
 
 def test_both_that_fail_are_told(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    status, out, err = run(capsys, "nets.py:nett", "--baseline", "nowhere.json", *INPUT)
+    status, out, err = run(capsys, "diff", "nowhere.json", "nets.py:nett", *INPUT)
     assert (status, out) == (2, "")
     assert err.count("\n") == 2
 
 
 def test_what_was_saved_cannot_be_fed(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     """Where both were: what is fed to one of them is for the other."""
-    status, out, err = run(capsys, saved, saved, "--diff", *INPUT)
+    status, out, err = run(capsys, "diff", saved, saved, *INPUT)
     assert (status, out) == (2, "")
     assert all("before.json was recorded already" in line for line in err.splitlines())
     assert err
@@ -280,7 +280,7 @@ def test_the_summary_of_a_job(
     summary.write_text("what another step wrote\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     github = ("--format", "github")
-    status, out, err = run(capsys, WIDER, *INPUT, "--baseline", saved, "--max-increase", "params=2%", *github)
+    status, out, err = run(capsys, "diff", saved, WIDER, "--max-increase", "params=2%", *INPUT, *github)
     assert status == 1
     (annotation,) = out.splitlines()
     assert annotation.startswith(
@@ -326,7 +326,7 @@ def test_what_is_not_counted_is_a_warning(capsys: pytest.CaptureFixture[str], sa
 
 
 def test_other_inputs_are_a_warning(capsys: pytest.CaptureFixture[str], saved: str) -> None:
-    _, out, _ = run(capsys, NET, "--input", "1x3x8x8", "--baseline", saved, "--format", "github")
+    _, out, _ = run(capsys, "diff", saved, NET, "--input", "1x3x8x8", "--format", "github")
     assert "::warning title=profile-model::Different inputs: 1×3×16×16 float32 before, 1×3×8×8 float32 after." in out
 
 

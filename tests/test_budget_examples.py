@@ -35,7 +35,7 @@ def test_the_workflow_passes_and_fails(
     assert program == "profile-model"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text(MODEL)
-    assert main(["nets.py:net", "--input", "1x4", "--init-budgets"]) == 0
+    assert main(["check", "--init", "nets.py:net", "--input", "1x4"]) == 0
     assert main(argv) == 0
     (tmp_path / "nets.py").write_text(MODEL.replace("width=4", "width=5"))
     assert main(argv) == 1
@@ -81,7 +81,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text(MODEL)
     (tmp_path / ".gitignore").write_text(".hooks/\n")
-    assert main(["nets.py:net", "--input", "1x4", "--init-budgets"]) == 0
+    assert main(["check", "--init", "nets.py:net", "--input", "1x4"]) == 0
     git(tmp_path, "init")
     git(tmp_path, "add", ".")
     return tmp_path

@@ -139,7 +139,7 @@ def test_a_saved_run_is_held_to_limits_without_torch(capsys: pytest.CaptureFixtu
     run(capsys, *NET, "--save", "net.json")
     assert loaded(COMMAND, str(folder / "net.json"), "--max-params", str(params())) == set()
     (folder / budget_file.NAME).write_text(f'[[models]]\nmodel = "net.json"\nmax-params = {params()}\n')
-    assert loaded(COMMAND, "--check", str(folder / budget_file.NAME)) == set()
+    assert loaded("check", str(folder / budget_file.NAME), COMMAND) == set()
 
 
 @pytest.mark.parametrize(
@@ -151,24 +151,24 @@ def test_a_saved_run_is_held_to_limits_without_torch(capsys: pytest.CaptureFixtu
         (("resnet34", "--max-size", "80"), "--max-size 80: not a size; write it with its unit, like 80MB or 1.5GB"),
         (("resnet34", "--max-peak-memory", "2G"), "--max-peak-memory 2G: not a size;"),
         (("resnet34", "--max-activations", "-1MB"), "--max-activations -1MB: not a size;"),
-        (("resnet34", "--max-params", "1", "--cross-check"), "--max-params has no effect on --cross-check"),
-        (("resnet34", "--max-macs", "1", "--which", "4G"), "--max-macs has no effect on --which"),
+        (("cross-check", "resnet34", "--max-params", "1"), "--max-params has no effect on --cross-check"),
+        (("which", "4G", "resnet34", "--max-macs", "1"), "--max-macs has no effect on --which"),
         (("resnet34", "--head-room", "10%"), "--head-room means something with --init-budgets alone"),
-        (("resnet34", "--init-budgets", "--head-room", "0.1"), "--head-room 0.1: not a share; write it like 10%"),
-        (("resnet34", "--init-budgets", "--max-params", "1"), "--max-params has no effect on --init-budgets"),
-        (("resnet34", "--init-budgets", "--strict"), "--strict has no effect on --init-budgets"),
-        (("resnet34", "resnet34", "--init-budgets"), "two models are called 'resnet34'; give each a --label"),
-        (("--init-budgets", "--batch", "2"), "--batch has no effect on --init-budgets"),
-        (("--init-budgets", "--check"), "has no effect on"),
-        (("--init-budgets",), "no budget file in"),
-        (("--check",), "no budget file in"),
-        (("--check", "resnet34"), "--check takes its models from a budget file, FILE.toml, and 'resnet34' is named"),
-        (("--check", "--max-params", "1"), "--max-params has no effect on --check"),
-        (("--check", "--input", "1x3"), "--input has no effect on --check"),
-        (("--check", "--depth", "1"), "--depth has no effect on --check"),
-        (("--check", "--convention", "thop"), "--convention has no effect on --check"),
-        (("--check", "--cross-check"), "--check has no effect on --cross-check"),
-        (("--check", "nowhere.toml"), "nowhere.toml cannot be read (No such file or directory); name a budget file"),
+        (("check", "--init", "resnet34", "--head-room", "0.1"), "--head-room 0.1: not a share; write it like 10%"),
+        (("check", "--init", "resnet34", "--max-params", "1"), "--max-params has no effect on --init-budgets"),
+        (("check", "--init", "resnet34", "--strict"), "--strict has no effect on --init-budgets"),
+        (("check", "--init", "resnet34", "resnet34"), "two models are called 'resnet34'; give each a --label"),
+        (("check", "--init", "--batch", "2"), "--batch has no effect on --init-budgets"),
+        (("check", "--init-budgets"), "has no effect on"),
+        (("check", "--init",), "no budget file in"),
+        (("check",), "no budget file in"),
+        (("check", "resnet34"), "--check takes its models from a budget file, FILE.toml, and 'resnet34' is named"),
+        (("check", "--max-params", "1"), "--max-params has no effect on --check"),
+        (("check", "--input", "1x3"), "--input has no effect on --check"),
+        (("check", "--depth", "1"), "--depth has no effect on --check"),
+        (("check", "--convention", "thop"), "--convention has no effect on --check"),
+        (("cross-check", "--check"), "--check has no effect on --cross-check"),
+        (("check", "nowhere.toml"), "nowhere.toml cannot be read (No such file or directory); name a budget file"),
     ],
 )  # fmt: skip
 def test_what_is_refused(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str) -> None:
@@ -192,7 +192,7 @@ def test_check(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / budget_file.NAME).write_text(
         f'{ENTRY}max-params = {params()}\n\n# wider\n{wide}label = "wide"\nmax-macs = "1k"\nmax-params = {params(9)}\n'
     )
-    status, out, err = run(capsys, "--check")
+    status, out, err = run(capsys, "check")
     assert (status, err) == (0, "")
     assert [(row[0], row[-1]) for row in rows(out)] == [
         ("nets.py:net", "profile-model.toml:4"), ("wide", "profile-model.toml:11"), ("wide", "profile-model.toml:12"),
@@ -201,7 +201,7 @@ def test_check(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
 
 def test_over_names_the_line(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / budget_file.NAME).write_text(f'# a\n{ENTRY}\nmax-params = 5\nmax-size = """1kB"""\n')
-    status, out, err = run(capsys, "--check")
+    status, out, err = run(capsys, "check")
     assert status == 1
     assert err == (
         f"profile-model: nets.py:net, parameters: {params()} against 5 (profile-model.toml:6), {params() - 5} over; "
@@ -216,7 +216,7 @@ def test_a_model_is_what_its_keys_say(capsys: pytest.CaptureFixture[str], folder
         f'[[models]]\nmodel = "nets.py:net"\nlabel = "five"\ninput = ["5x16"]\n'
         f'max-macs = 1_000_000\nmax-peak-memory = "1MB"\n'
     )
-    _, out, _ = run(capsys, "--check", "--format", "json")
+    _, out, _ = run(capsys, "check", "--format", "json")
     first, second = json.loads(out)
     assert [limit["measured"] for limit in first["limits"]] == [macs(batch=7), macs(batch=7)]
     assert second["limits"][0]["measured"] == macs(batch=5)
@@ -229,7 +229,7 @@ def test_ten_models_of_which_one_is_broken(capsys: pytest.CaptureFixture[str], f
     ]
     entries[3] = f'[[models]]\nmodel = "nets.py:raises"\ninput = "{SHAPE}"\nmax-params = 1\n'
     (folder / budget_file.NAME).write_text("\n".join(entries))
-    status, out, err = run(capsys, "--check")
+    status, out, err = run(capsys, "check")
     assert status == 2
     assert len(rows(out)) == 10
     assert rows(out)[3][:2] == ["nets.py:raises", "failed:"]
@@ -248,7 +248,7 @@ def test_a_bar_shows_how_far_it_is(
     (folder / budget_file.NAME).write_text(f'{ENTRY}max-params = "1G"\n{ENTRY}max-params = 1\nlabel = "tight"\n')
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     assert "nets.py:net" in terminal.getvalue()
     assert "0/2" in terminal.getvalue()
     assert list(shown([1], ["one"])) == [1]
@@ -258,7 +258,7 @@ def test_a_bar_shows_how_far_it_is(
 def test_the_result_goes_to_a_file(capsys: pytest.CaptureFixture[str], folder: Path, name: str) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "b.toml").write_text(f'[[models]]\nmodel = "../{ENTRY[20:]}max-params = {params()}\n')
-    status, out, _ = run(capsys, "--check", "deep/b.toml", "-o", name)
+    status, out, _ = run(capsys, "check", "deep/b.toml", "-o", name)
     assert (status, out) == (0, "")
     assert str(params()) in (folder / name).read_text()
 
@@ -276,7 +276,7 @@ def test_it_is_found_from_below_and_names_files_from_its_own_folder(
     deep.mkdir(parents=True)
     (folder / "src" / "pyproject.toml").write_text("[tool.ruff]\n")
     monkeypatch.chdir(deep)
-    status, _, err = run(capsys, "--check", "-o", "here.txt")
+    status, _, err = run(capsys, "check", "-o", "here.txt")
     assert status == 1
     assert f"(../../pyproject.toml:7), {params() - 5} over" in err
     assert (deep / "here.txt").exists()
@@ -284,14 +284,14 @@ def test_it_is_found_from_below_and_names_files_from_its_own_folder(
     (folder / "src" / budget_file.NAME).write_text(
         ENTRY.replace("nets.py", "../nets.py") + f"max-params = {params()}\n"
     )
-    assert run(capsys, "--check")[0] == 0
+    assert run(capsys, "check")[0] == 0
 
 
 def test_a_file_of_its_own_goes_before_the_projects(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "pyproject.toml").write_text(f"{PROJECT}max-params = 5\n")
     (folder / budget_file.NAME).write_text(f"{ENTRY}max-params = {params()}\n")
-    assert run(capsys, "--check")[0] == 0
-    assert run(capsys, "--check", "pyproject.toml")[0] == 1
+    assert run(capsys, "check")[0] == 0
+    assert run(capsys, "check", "pyproject.toml")[0] == 1
 
 
 # What is wrong with it ------------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ WRONG = {
 @pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG)
 def test_a_file_that_is_wrong(capsys: pytest.CaptureFixture[str], folder: Path, text: str, says: str) -> None:
     (folder / budget_file.NAME).write_text(text)
-    status, out, err = run(capsys, "--check")
+    status, out, err = run(capsys, "check")
     assert (status, out) == (2, "")
     assert err.startswith(f"profile-model: profile-model.toml{says}"), err
     assert err.count("\n") == 1
@@ -336,12 +336,12 @@ def test_other_files_that_are_wrong(capsys: pytest.CaptureFixture[str], folder: 
     (folder / "pyproject.toml").write_text("[project]\n")
     assert (
         "pyproject.toml: it has no [tool.profile-model]; add [[tool.profile-model.models]]"
-        in run(capsys, "--check", "pyproject.toml")[2]
+        in run(capsys, "check", "pyproject.toml")[2]
     )
     (folder / "latin.toml").write_bytes("# é".encode("latin-1"))
-    assert "latin.toml: it is not UTF-8" in run(capsys, "--check", "latin.toml")[2]
+    assert "latin.toml: it is not UTF-8" in run(capsys, "check", "latin.toml")[2]
     (folder / "pyproject.toml").write_text("[project\n")
-    status, _, err = run(capsys, "--check")
+    status, _, err = run(capsys, "check")
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith("profile-model: pyproject.toml:1: ")
 
@@ -355,7 +355,7 @@ def written(folder: Path, name: str = budget_file.NAME) -> dict[str, object]:
 
 def test_init_and_then_check_passes(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     status, out, err = run(
-        capsys, "nets.py:net(width=100)", "--input", SHAPE, "--label", 'the "best"', "--init-budgets"
+        capsys, "check", "--init", "nets.py:net(width=100)", "--input", SHAPE, "--label", 'the "best"'
     )
     assert (status, err) == (0, "")
     peak = 4 * params(100) + 4 * 2 * 16 + 4 * 2 * (100 + 100)
@@ -373,33 +373,33 @@ def test_init_and_then_check_passes(capsys: pytest.CaptureFixture[str], folder: 
             }
         ]
     }
-    assert run(capsys, "--check") == (0, out, "")
+    assert run(capsys, "check") == (0, out, "")
     assert len(rows(out)) == 4
 
 
 def test_head_room(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    run(capsys, *NET, "--init-budgets", "--head-room", "0%")
+    run(capsys, "check", "--init", *NET, "--head-room", "0%")
     (model,) = written(folder)["models"]
     assert model["max-params"] == str(params())
-    assert run(capsys, "--check")[0] == 0
-    run(capsys, "nets.py:net(width=9)", "--input", SHAPE, "--init-budgets", "--head-room", "100%")
+    assert run(capsys, "check")[0] == 0
+    run(capsys, "check", "--init", "nets.py:net(width=9)", "--input", SHAPE, "--head-room", "100%")
     assert written(folder)["models"][1]["max-params"] == str(2 * params(9))
 
 
 def test_it_adds_and_never_overwrites(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     path = folder / budget_file.NAME
     path.write_text(f"# ours\n{ENTRY}max-params = 5 # tight\n")
-    status, _, err = run(capsys, *NET, "--init-budgets")
+    status, _, err = run(capsys, "check", "--init", *NET)
     assert (status, path.read_text()) == (2, f"# ours\n{ENTRY}max-params = 5 # tight\n")
     assert "profile-model.toml:5: there are limits for 'nets.py:net' already; change them there" in err
-    assert "every model has limits already" in run(capsys, "--init-budgets")[2]
-    assert run(capsys, *NET, "--label", "another", "--batch", "3", "--convention", "thop", "--init-budgets")[0] == 0
+    assert "every model has limits already" in run(capsys, "check", "--init")[2]
+    assert run(capsys, "check", "--init", *NET, "--label", "another", "--batch", "3", "--convention", "thop")[0] == 0
     assert path.read_text().startswith(f"# ours\n{ENTRY}max-params = 5 # tight\n\n[[models]]\nmodel = ")
     second = written(folder)["models"][1]
     assert {key: second[key] for key in ("label", "input", "convention")} == {
         "label": "another", "input": "3x16", "convention": "thop",
     }  # fmt: skip
-    assert run(capsys, "--check")[2].count("\n") == 1
+    assert run(capsys, "check")[2].count("\n") == 1
 
 
 def test_models_that_are_listed_get_limits(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -411,8 +411,8 @@ def test_models_that_are_listed_get_limits(capsys: pytest.CaptureFixture[str], f
     for ends in ("\n", "\r\n"):
         path = folder / budget_file.NAME
         path.write_bytes(text.replace("\n", ends).encode())
-        assert "is listed already; run --init-budgets without a model" in run(capsys, *NET, "--init-budgets")[2]
-        status, out, _ = run(capsys, "--init-budgets")
+        assert "is listed already; run --init-budgets without a model" in run(capsys, "check", "--init", *NET)[2]
+        status, out, _ = run(capsys, "check", "--init")
         assert status == 0
         assert {row[0] for row in rows(out)} == {"nets.py:net", "wide"}
         first, second, third = written(folder)["models"]
@@ -422,17 +422,17 @@ def test_models_that_are_listed_get_limits(capsys: pytest.CaptureFixture[str], f
         assert set(second) == {"model", "label", "input", "max-params"}
         after = path.read_bytes().decode()
         assert [line for line in after.split(ends) if "measured" not in line] == text.split("\n")
-        assert run(capsys, "--check")[0] == 0
+        assert run(capsys, "check")[0] == 0
 
 
 def test_a_project_file_gets_them_too(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "pyproject.toml").write_text('[project]\nname = "x"\n\n[tool.profile-model]\n\n[tool.ruff]\n\n')
-    assert "names no model; add [[tool.profile-model.models]]" in run(capsys, "--check")[2]
-    assert run(capsys, *NET, "--init-budgets")[0] == 0
+    assert "names no model; add [[tool.profile-model.models]]" in run(capsys, "check")[2]
+    assert run(capsys, "check", "--init", *NET)[0] == 0
     assert not (folder / budget_file.NAME).exists()
     (model,) = written(folder, "pyproject.toml")["tool"]["profile-model"]["models"]
     assert model["model"] == "nets.py:net"
-    assert run(capsys, "--check")[0] == 0
+    assert run(capsys, "check")[0] == 0
 
 
 @pytest.mark.parametrize("text", [f'models = [{{model = "nets.py:net", input = "{SHAPE}"}}]\n', "models = []\n"])
@@ -440,27 +440,27 @@ def test_models_in_a_list_cannot_be_added_to(capsys: pytest.CaptureFixture[str],
     (folder / budget_file.NAME).write_text(text)
     spec = ("nets.py:net(width=9)", "--input", SHAPE) if "width" not in text else ()
     for argv in (spec, () if "net" in text else spec):
-        status, _, err = run(capsys, *argv, "--init-budgets")
+        status, _, err = run(capsys, "check", "--init", *argv)
         assert (status, (folder / budget_file.NAME).read_text()) == (2, text)
         assert "limits can be added to models that are written as [[models]] tables; write them so" in err
 
 
 def test_a_model_that_fails_gets_none_and_hides_no_other(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    status, out, err = run(capsys, *NET, "nets.py:raises", "--init-budgets")
+    status, out, err = run(capsys, "check", "--init", *NET, "nets.py:raises")
     assert status == 2
     assert [row[0] for row in rows(out)] == ["nets.py:net"] * 4 + ["nets.py:raises"]
     assert "no model today" in err
     assert [model["model"] for model in written(folder)["models"]] == ["nets.py:net"]
     (folder / budget_file.NAME).unlink()
-    assert run(capsys, "nets.py:raises", "--input", SHAPE, "--init-budgets")[0] == 2
+    assert run(capsys, "check", "--init", "nets.py:raises", "--input", SHAPE)[0] == 2
     assert not (folder / budget_file.NAME).exists()
 
 
 def test_calls_without_a_formula_are_allowed_as_they_are(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     spec = "nets.py:Odd(in_features=16, out_features=4)"
-    assert run(capsys, spec, "--input", SHAPE, "--init-budgets")[0] == 0
+    assert run(capsys, "check", "--init", spec, "--input", SHAPE)[0] == 0
     assert written(folder)["models"][0]["max-unknown"] == 1
-    assert run(capsys, "--check")[0] == 0
+    assert run(capsys, "check")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_nothing_is_measured_where_nothing_can_be_written(
 ) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)
     monkeypatch.setattr(budget_init, "measured", None)
-    status, _, err = run(capsys, *NET, "--init-budgets")
+    status, _, err = run(capsys, "check", "--init", *NET)
     assert (status, err.count("\n")) == (2, 1)
     assert "profile-model.toml cannot be written" in err
     with pytest.raises(errors.CannotWrite):

@@ -161,8 +161,8 @@ def test_every_format_without_torch(folder: Path, format: str) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [("net.pt", "net.safetensors"), ("net.pt", "net_old.pth", "--diff"), ("net.pt", "--weights", "fp16"),
-     ("net.pt", "--explain"), ("net.pt", "--max-params", "1M"), ("net.pt", "--save", "x.json")],
+    [("net.pt", "net.safetensors"), ("diff", "net.pt", "net_old.pth"), ("weights", "net.pt", "--as", "fp16"),
+     ("explain", "net.pt"), ("net.pt", "--max-params", "1M"), ("net.pt", "--save", "x.json")],
 )  # fmt: skip
 def test_all_that_is_done_with_them_without_torch(argv: tuple[str, ...]) -> None:
     assert loaded(COMMAND, *argv) == set()
@@ -220,7 +220,7 @@ def test_what_is_about_a_run_in_python(ask: Any) -> None:
 
 
 def test_explain_has_parameters_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "net.pt", "--explain", "head")
+    status, out, _ = run(capsys, "explain", "net.pt", "head")
     assert status == 0
     assert "weight 5·8 + bias 5 = 45" in out
     assert " MACs," not in out.splitlines()[-2]
@@ -301,34 +301,34 @@ def test_checks_in_python() -> None:
 
 
 def test_a_budget_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "net.safetensors", "--init-budgets", "--head-room", "0%")[0] == 0
+    assert run(capsys, "check", "--init", "net.safetensors", "--head-room", "0%")[0] == 0
     text = (folder / "profile-model.toml").read_text()
     assert "max-params" in text
     assert "max-macs" not in text
-    assert run(capsys, "--check")[0] == 0
+    assert run(capsys, "check")[0] == 0
     save_file(Net(classes=6).state_dict(), "net.safetensors")
-    status, _, err = run(capsys, "--check")
+    status, _, err = run(capsys, "check")
     assert status == 1
     assert f"net.safetensors, parameters: {PARAMS + 8 + 1} against {PARAMS}" in err
 
 
 def test_a_budget_file_with_macs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "profile-model.toml").write_text('[[models]]\nmodel = "net.pt"\nmax-macs = "1G"\nmax-params = "1M"\n')
-    status, out, err = run(capsys, "--check", "--format", "json")
+    status, out, err = run(capsys, "check", "--format", "json")
     assert status == 2
     assert "are not known" in err
     macs, params = json.loads(out)[0]["limits"]
     assert (macs["measured"], macs["over"], macs["passed"]) == (None, None, False)
     assert params["passed"]
-    assert run(capsys, "--check")[0] == 2  # as a table
-    assert run(capsys, "--check", "--format", "csv")[0] == 2
+    assert run(capsys, "check")[0] == 2  # as a table
+    assert run(capsys, "check", "--format", "csv")[0] == 2
 
 
 # Side by side ---------------------------------------------------------------------------------------------------------
 
 
 def test_beside_a_model_that_is_run(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "net.pt", "resnet18", "--relative-to", "resnet18", "--bold")
+    status, out, _ = run(capsys, "net.pt", "resnet18", "--relative-to", "resnet18", "--bold", "all")
     assert status == 0
     assert "net.pt: read from a file's header; nothing ran." in out
     found = compare(["net.pt", "resnet18"], ["model", "params", "macs", "rel_macs", "memory", "unknown"])
@@ -359,11 +359,11 @@ def test_a_file_and_its_model(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(Net(classes=6).state_dict(), "wide.pt")
-    assert run(capsys, "net.safetensors", "--baseline", "net.pt", "--max-increase", "0")[0] == 0
-    status, _, err = run(capsys, "wide.pt", "--baseline", "net.pt", "--max-increase", "2%")
+    assert run(capsys, "diff", "net.pt", "net.safetensors", "--max-increase", "0")[0] == 0
+    status, _, err = run(capsys, "diff", "net.pt", "wide.pt", "--max-increase", "2%")
     assert status == 1
     assert "wide.pt: Parameters grew by 9" in err
-    status, _, err = run(capsys, "wide.pt", "--baseline", "net.pt", "--max-increase", "macs=2%")
+    status, _, err = run(capsys, "diff", "net.pt", "wide.pt", "--max-increase", "macs=2%")
     assert status == 2
     assert "are not known" in err
 
@@ -382,7 +382,7 @@ def test_schemes_that_need_no_class() -> None:
 def test_schemes_that_need_one_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     found = profile("net.pt").weights("int8")
     assert {one.why for one in found.left_alone} == {"a file does not say of which kind its layer is", "not a weight"}
-    _, out, _ = run(capsys, "net.pt", "--weights")
+    _, out, _ = run(capsys, "weights", "net.pt")
     assert "Nothing of net.pt is stored as " in out
 
 
@@ -393,16 +393,16 @@ def test_what_is_packed_stays(folder: Path) -> None:
 
 
 def test_values(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "net.pt", "net.safetensors", "--check-values")[0] == 0
+    assert run(capsys, "values", "net.pt", "net.safetensors")[0] == 0
     state = Net().state_dict()
     state["head.bias"][2] = float("nan")
     torch.save(state, "bad.pt")
-    status, out, err = run(capsys, "bad.pt", "--check-values")
+    status, out, err = run(capsys, "values", "bad.pt")
     assert status == 1
     assert "head.bias" in out
     assert "bad.pt: 1 tensor has values not finite: head.bias (1 NaN)" in err
-    assert json.loads(run(capsys, "bad.pt", "--check-values", "--format", "json")[1])["passed"] is False
-    assert run(capsys, "resnet18", "--check-values")[0] == 2
+    assert json.loads(run(capsys, "values", "bad.pt", "--format", "json")[1])["passed"] is False
+    assert run(capsys, "values", "resnet18")[0] == 2
 
 
 # Speed ----------------------------------------------------------------------------------------------------------------
@@ -424,7 +424,7 @@ def test_the_zoo_has_what_its_weights_have() -> None:
     assert profile("vit.pt").totals.params == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("option", [(), ("--check-values",)])
+@pytest.mark.parametrize("option", [(), ("values",)])
 def test_a_file_without_tensors_is_no_checkpoint(
     option: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -167,7 +167,7 @@ def test_conventions_change_flops_alone(capsys: pytest.CaptureFixture[str], mode
 
 
 def test_explain(capsys: pytest.CaptureFixture[str], model: str) -> None:
-    for argv in (["--explain"], ["--explain", "features.0"], ["--explain", "Conv2d"], ["--explain", "--depth", "1"]):
+    for argv in (["explain"], ["explain", "features.0"], ["explain", "Conv2d"], ["explain", "--depth", "1"]):
         _, out, _ = run(capsys, model, "--input", "1x3x16x16", *argv)
         assert f"= {3 * 3 * 3 * 8 + 8:,}" in out
         assert f"= {8 * 16 * 16 * 3 * 3 * 3:,}" in out
@@ -180,7 +180,7 @@ def test_a_saved_trace_is_a_model_spec(capsys: pytest.CaptureFixture[str], model
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "--list", "resnet3*")
+    _, out, _ = run(capsys, "list", "resnet3*")
     assert {"resnet34", "resnet34d", "timm:resnet34"} <= set(out.split())
 
 
@@ -228,8 +228,8 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "resnet18", "--depth", "1"), "--depth shapes the table of one model's layers, and 2 models"),
         (("resnet34", "--save", "x.txt"), "call it FILE.json or FILE.json.gz"),
         (("resnet34", "--save", "no/such/folder.json"), "cannot be written"),
-        (("resnet34", "--explain", "--format", "csv"), "--explain is written as text, not as csv"),
-        (("resnet18", "--explain", "resnet34"), "no layer of resnet18 has a path or class that matches 'resnet34'"),
+        (("explain", "resnet34", "--format", "csv"), "--explain is written as text, not as csv"),
+        (("explain", "resnet18", "resnet34"), "no layer of resnet18 has a path or class that matches 'resnet34'"),
         (("resnet18", "--filter", "Linr"), "no layer of resnet18 has a path or class that matches 'Linr'"),
         (("resnet18", "--input", "1x3x9999999999x9999999999"), "is larger than any tensor can be"),
         (("RESNET18",), "did you mean resnet18,"),
@@ -244,7 +244,7 @@ INPUT = ("--input", "1x3x16x16")
         (("nets.py:instance(width=3)", *INPUT), "is a model already and takes no arguments"),
         (("nets.py:with_inputs", "--batch", "3"), "brings its own inputs"),
         (("nets.py:pair", "--input", "2x3"), "missing 1 required positional argument: 'y'"),
-        (("--list", "nothing*like*this"), "no model name matches"),
+        (("list", "nothing*like*this"), "no model name matches"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -278,7 +278,7 @@ def test_without_timm_torchvisions_models_still_work(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     assert run(capsys, "resnet18", "--depth", "0")[0] == 0
-    assert "resnet18" in run(capsys, "--list", "resnet1*")[1].split()
+    assert "resnet18" in run(capsys, "list", "resnet1*")[1].split()
     assert "did you mean resnet34, " in run(capsys, "resnet344")[2]
     assert "pip install timm" in run(capsys, "dpn92")[2]
 

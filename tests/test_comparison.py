@@ -142,7 +142,7 @@ def test_inputs_that_differ_are_named() -> None:
 
 def test_json_is_a_list_of_whole_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,f1,remark\n{NET},0.50,fine\n")
-    argv = (NET, WIDE, *INPUT, "--metrics", "r.csv", "--label", "a", "--label", "b", "--format", "json")
+    argv = (NET, WIDE, "--metrics", "r.csv", "--label", "a", "--label", "b", "--format", "json", *INPUT)
     found = json.loads(run(capsys, *argv)[1])
     alone = json.loads(run(capsys, NET, *INPUT, "--format", "json")[1])
     assert found[0] == alone | {"label": "a", "metrics": {"f1": 0.5, "remark": "fine"}}
@@ -166,7 +166,7 @@ def measured(values: Mapping[str, Mapping[str, Any]], columns: list[str], bold: 
 
 def test_fewer_is_better_and_more_accurate_is_better(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,accuracy,val_loss\n{NET},0.9,0.3\n{WIDE},0.8,0.2\n")
-    argv = (NET, WIDE, *INPUT, "--metrics", "r.csv", "--columns", "model,params,accuracy,val_loss", "--bold")
+    argv = (NET, WIDE, "--metrics", "r.csv", "--columns", "model,params,accuracy,val_loss", "--bold", "all", *INPUT)
     _, out, _ = run(capsys, *argv)
     assert starred(out) == [[False, True, True, False], [False, False, False, True]]
     assert "Marked is the best of a column: the least Params, val_loss; the most accuracy." in out
@@ -221,7 +221,7 @@ def test_published_accuracies_are_torchvisions_own(capsys: pytest.CaptureFixture
 
     specs = ("resnet50", 'resnet50(weights="IMAGENET1K_V1")', "torchvision:resnet18")
     weights = (ResNet50_Weights.DEFAULT, ResNet50_Weights.IMAGENET1K_V1, ResNet18_Weights.DEFAULT)
-    _, out, _ = run(capsys, *specs, "--metrics", "--columns", "model,acc@1,acc@5")
+    _, out, _ = run(capsys, *specs, "--metrics", "published", "--columns", "model,acc@1,acc@5")
     published = [entry.meta["_metrics"]["ImageNet-1K"] for entry in weights]
     assert [line.split()[1:] for line in out.splitlines()[2:5]] == [
         [str(row["acc@1"]), str(row["acc@5"])] for row in published
@@ -232,7 +232,7 @@ def test_published_accuracies_are_torchvisions_own(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("spec", ["timm:resnet18", "resnet18(num_classes=10)", NET])
 def test_nothing_is_published_for_what_the_weights_are_not_for(capsys: pytest.CaptureFixture[str], spec: str) -> None:
-    argv = ("--metrics", "--columns", "model,acc@1", "--input", "1x3x224x224")
+    argv = ("--metrics", "published", "--columns", "model,acc@1", "--input", "1x3x224x224")
     _, out, _ = run(capsys, "resnet18", spec, *argv)
     assert out.splitlines()[2].split()[-1] == "69.758"
     assert out.splitlines()[3].split()[-1] == "?"
@@ -240,10 +240,10 @@ def test_nothing_is_published_for_what_the_weights_are_not_for(capsys: pytest.Ca
 
 
 def test_nothing_is_published_for_another_image_size(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "resnet18", "--metrics", "--input", "1x3x64x64")
+    _, out, _ = run(capsys, "resnet18", "--metrics", "published", "--input", "1x3x64x64")
     assert "acc@1" not in out
     assert "Nothing is published for resnet18." in out
-    _, out, _ = run(capsys, "resnet18", "--metrics", "--batch", "2")
+    _, out, _ = run(capsys, "resnet18", "--metrics", "published", "--batch", "2")
     assert "69.758" in out
 
 
@@ -251,7 +251,7 @@ def test_a_model_with_two_inputs_has_its_accuracy_once(capsys: pytest.CaptureFix
     Path("list.toml").write_text(
         "[[models]]\nmodel = 'resnet18'\n[[models]]\nmodel = 'resnet18'\ninput = '1x3x64x64'\n"
     )
-    found = rows(capsys, "list.toml", "--metrics", "--columns", "input,acc@1")
+    found = rows(capsys, "list.toml", "--metrics", "published", "--columns", "input,acc@1")
     assert [list(row.values()) for row in found] == [["1x3x224x224", "69.758"], ["1x3x64x64", ""]]
 
 
@@ -272,7 +272,7 @@ def test_a_metric_of_several_data_sets_has_their_names() -> None:
 
 def test_a_saved_model_is_looked_up_by_what_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "resnet18", "--save", "r.json")
-    assert rows(capsys, "r.json", "--metrics")[0]["acc@1"] == "69.758"
+    assert rows(capsys, "r.json", "--metrics", "published")[0]["acc@1"] == "69.758"
 
 
 # Metrics: from a file -------------------------------------------------------------------------------------------------
@@ -290,13 +290,13 @@ def test_a_saved_model_is_looked_up_by_what_it_was(capsys: pytest.CaptureFixture
 )
 def test_metrics_are_joined_by_model(capsys: pytest.CaptureFixture[str], text: str) -> None:
     Path("r.csv").write_text(text, encoding="utf-8")
-    found = rows(capsys, NET, WIDE, *INPUT, "--metrics", "r.csv", "--columns", "model,acc,F1")
+    found = rows(capsys, NET, WIDE, "--metrics", "r.csv", "--columns", "model,acc,F1", *INPUT)
     assert found == [{"model": NET, "acc": "76.50", "F1": "0.9"}, {"model": WIDE, "acc": "", "F1": ""}]
 
 
 def test_missing_rows_and_cells_are_not_known_and_texts_stay_texts(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f'model,acc,by\n{NET},76.5±0.2,"A, B"\nx,1,\n{WIDE},80\nnobody,1,me\n')
-    _, out, _ = run(capsys, NET, WIDE, "torch.nn:ReLU", *INPUT, "--metrics", "r.csv", "--columns", "model,acc,by")
+    _, out, _ = run(capsys, NET, WIDE, "torch.nn:ReLU", "--metrics", "r.csv", "--columns", "model,acc,by", *INPUT)
     assert [line.split() for line in out.splitlines()[2:5]] == [
         [NET, "76.5±0.2", "A,", "B"], [WIDE, "80", "?"], ["torch.nn:ReLU", "?", "?"],
     ]  # fmt: skip
@@ -304,20 +304,31 @@ def test_missing_rows_and_cells_are_not_known_and_texts_stay_texts(capsys: pytes
 
 def test_a_label_goes_before_a_spec(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,acc\n{NET},1\nsecond,2\n")
-    found = rows(capsys, NET, NET, *INPUT, "--metrics", "r.csv", "--label", "first", "--label", "second")
+    found = rows(capsys, NET, NET, "--metrics", "r.csv", "--label", "first", "--label", "second", *INPUT)
     assert [row["acc"] for row in found] == ["1", "2"]
 
 
 def test_metrics_come_behind_chosen_columns_that_name_none(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,b,a\n{NET},1,2\n")
-    argv = (NET, *INPUT, "--metrics", "r.csv", "--columns")
+    argv = (NET, "--metrics", "r.csv", "--columns", *INPUT)
     assert list(rows(capsys, *argv, "model")[0]) == ["model", "b", "a"]
     assert list(rows(capsys, *argv, "a,model")[0]) == ["a", "model"]
 
 
 def test_a_later_source_is_preferred_where_it_says_something(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text("model,acc@1\nmine,99.0\n")
-    argv = ("--columns", "model,acc@1", "--metrics", "--metrics", "r.csv", "--label", "mine", "--label", "theirs")
+    argv = (
+        "--columns",
+        "model,acc@1",
+        "--metrics",
+        "published",
+        "--metrics",
+        "r.csv",
+        "--label",
+        "mine",
+        "--label",
+        "theirs",
+    )
     assert [row["acc@1"] for row in rows(capsys, "resnet18", "resnet18", *argv)] == ["99.0", "69.758"]
 
 
@@ -344,7 +355,7 @@ def test_a_bad_metrics_file_is_one_line(
 ) -> None:
     if text is not None:
         Path("r.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    refused(run(capsys, NET, *INPUT, "--metrics", "r.csv"), says)
+    refused(run(capsys, NET, "--metrics", "r.csv", *INPUT), says)
 
 
 def refused(result: tuple[int, str, str], says: str) -> None:
@@ -424,7 +435,7 @@ def test_the_command_line_goes_before_the_list(capsys: pytest.CaptureFixture[str
 def test_a_list_stands_among_other_models(capsys: pytest.CaptureFixture[str]) -> None:
     Path("list.toml").write_text(f"[[models]]\nmodel = '{WIDE}'\n")
     Path("r.csv").write_text(f"model,acc\n{WIDE},1\n")
-    found = rows(capsys, NET, "list.toml", *INPUT, "--columns", "model,acc", "--metrics", "r.csv")
+    found = rows(capsys, NET, "list.toml", "--columns", "model,acc", "--metrics", "r.csv", *INPUT)
     assert [list(row.values()) for row in found] == [[NET, ""], [WIDE, "1"]]
 
 
@@ -468,9 +479,9 @@ def test_a_bad_list_is_one_line(capsys: pytest.CaptureFixture[str], text: str | 
         ((NET, WIDE, "--bold", "nope"), "no column is called 'nope'; choose from model, params,"),
         ((NET, WIDE, "--bold", "input"), "column 'input' has no best by itself; write input:min or input:max"),
         ((NET, WIDE, "--tex-label", "a b"), "--tex-label 'a b': a LaTeX label is made of letters"),
-        ((NET, "--metrics", "--depth", "1"), "--depth shapes a table of layers, and --metrics asks for one row"),
-        ((NET, "--bold", "--top", "1"), "--top shapes a table of layers, and --bold asks for one row a model"),
-        ((NET, WIDE, "--metrics", "--columns", "nope"), "no column is called 'nope'"),
+        ((NET, "--metrics", "published", "--depth", "1"), "--depth shapes a table of layers, and --metrics asks for one row"),
+        ((NET, "--bold", "all", "--top", "1"), "--top shapes a table of layers, and --bold asks for one row a model"),
+        ((NET, WIDE, "--metrics", "published", "--columns", "nope"), "no column is called 'nope'"),
     ],
 )  # fmt: skip
 def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str) -> None:
@@ -479,7 +490,7 @@ def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str], argv: tupl
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_model_that_fails_keeps_its_row_with_the_reason(capsys: pytest.CaptureFixture[str], format: str) -> None:
-    argv = (NET, BROKEN, WIDE, *INPUT, "--relative-to", BROKEN, "--bold", "params")
+    argv = (NET, BROKEN, WIDE, "--relative-to", BROKEN, "--bold", "params", *INPUT)
     status, out, err = run(capsys, *argv, "--format", format)
     why = f"{BROKEN} cannot be built (RuntimeError: out of | order & <sorry>, at nets.py:8); check its arguments"
     assert (status, err) == (2, "" if format == "github" else f"profile-model: {why}\n")
@@ -578,9 +589,7 @@ def test_every_column_in_every_format(format: str, name: str) -> None:
 
 def test_python_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text("model,acc\na,0.5\nb,0.25\n")
-    argv = (NET, WIDE, *INPUT, "--columns", "model,params,rel_macs,acc", "--metrics", "r.csv",
-            "--label", "a", "--label", "b", "--relative-to", "b", "--bold", "acc",
-            "--caption", "C", "--tex-label", "tab:c")  # fmt: skip
+    argv = (NET, WIDE, "--columns", "model,params,rel_macs,acc", "--metrics", "r.csv", "--label", "a", "--label", "b", "--relative-to", "b", "--bold", "acc", "--caption", "C", "--tex-label", "tab:c", *INPUT)  # fmt: skip
     found = compare(
         [profile(NET, SHAPE), profile(WIDE, SHAPE)],
         ["model", "params", "rel_macs", "acc"],

@@ -43,7 +43,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], net: str) -> None:
-    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--cross-check", "--format", "json")
+    status, out, err = run(capsys, "cross-check", net, "--input", f"1x3x{SIDE}x{SIDE}", "--format", "json")
     assert (status, err) == (0, "")
     by_fvcore, by_thop = json.loads(out)
     assert (by_fvcore["tool"], by_thop["tool"]) == ("fvcore", "thop")
@@ -59,7 +59,7 @@ def test_a_wrong_formula_fails_the_command_and_names_the_layer(
 ) -> None:
     """The counter runs for real, in another process; ours is wrong in this one."""
     monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 3 * NORM, "3 a head"))
-    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--cross-check", "fvcore")
+    status, out, err = run(capsys, "cross-check", net, "--with", "fvcore", "--input", f"1x3x{SIDE}x{SIDE}")
     assert status == 1
     assert f"{-NORM} of the operations by fvcore are not explained, in 1;" in err
     assert f"{2 * NORM:,} for {3 * NORM:,} by its convention, in 1" in out
@@ -67,7 +67,7 @@ def test_a_wrong_formula_fails_the_command_and_names_the_layer(
 
 def test_several_models_one_of_which_fails(capsys: pytest.CaptureFixture[str], net: str) -> None:
     shape = ("--input", f"2x3x{SIDE}x{SIDE}")
-    status, out, err = run(capsys, net, "nets.py:nothing", *shape, "--cross-check", "torch", "-o", "out.csv")
+    status, out, err = run(capsys, "cross-check", net, "nets.py:nothing", "--with", "torch", "-o", "out.csv", *shape)
     assert (status, out) == (2, "")
     assert "nothing" in err
     rows = list(csv.DictReader(io.StringIO(Path("out.csv").read_text())))
@@ -134,17 +134,30 @@ def test_a_reader_that_goes_away(tmp_path: Path, layers: int) -> None:
 
 
 REFUSED = {
-    "tools with a comma at the end": (("--cross-check", "fvcore,torhc"), "no counter is called 'torhc'"),
-    "a tool nearly": (("--cross-check", "fvcor"), "no counter is called 'fvcor'"),
-    "no such tool": (("--cross-check=keras",), "no counter is called 'keras'"),
+    "tools with a comma at the end": (("cross-check", "--with", "fvcore,torhc"), "no counter is called 'torhc'"),
+    "a tool nearly": (("cross-check", "--with", "fvcor"), "no counter is called 'fvcor'"),
+    "no such tool": (
+        (
+            "cross-check",
+            "--with",
+            "keras",
+        ),
+        "no counter is called 'keras'",
+    ),
     "a limit alone": (("--time-limit", "3"), "with --cross-check alone"),
     "verbose alone": (("--verbose",), "with --cross-check alone"),
-    "columns": (("--cross-check", "--columns", "macs"), "--columns has no effect on --cross-check"),
-    "convention": (("--convention", "thop", "--cross-check"), "--convention has no effect on --cross-check"),
-    "which": (("--which", "4G", "--cross-check"), "--which has no effect on --cross-check"),
-    "depth": (("--which", "4G", "--depth", "2"), "--depth has no effect on --which"),
-    "no number": (("--which", "many"), "--which many: not a number"),
-    "a negative number": (("--which=-4G",), "--which -4G: not a number"),
+    "columns": (("cross-check", "--columns", "macs"), "--columns has no effect on --cross-check"),
+    "convention": (("cross-check", "--convention", "thop"), "--convention has no effect on --cross-check"),
+    "which": (("cross-check", "--which", "4G"), "--which has no effect on --cross-check"),
+    "depth": (("which", "4G", "--depth", "2"), "--depth has no effect on --which"),
+    "no number": (("which", "many"), "--which many: not a number"),
+    "a negative number": (
+        (
+            "which",
+            "-4G",
+        ),
+        "--which -4G: not a number",
+    ),
     "no such convention": (("--convention", "keras"), "no convention is called 'keras'"),
 }
 
@@ -160,7 +173,7 @@ def test_refusals(capsys: pytest.CaptureFixture[str], options: tuple[str, ...], 
 def test_a_saved_trace_cannot_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
-    status, out, err = run(capsys, str(path), "--cross-check")
+    status, out, err = run(capsys, "cross-check", str(path))
     assert (status, out) == (2, "")
     assert "name the model itself" in err
 
@@ -224,7 +237,7 @@ def test_other_numbers_are_refused(text: str) -> None:
 
 
 def test_which(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "resnet50", "--which", "4.09G", "--format", "json")
+    status, out, err = run(capsys, "which", "4.09G", "resnet50", "--format", "json")
     assert (status, err) == (0, "")
     found = {row["counts"]: row for row in json.loads(out)["rows"]}
     assert found["macs"]["value"] == 4_089_184_256
@@ -234,18 +247,18 @@ def test_which(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_which_tries_sizes_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "1×3×288×288" in run(capsys, "resnet50", "--which", "6.8G")[1]
-    assert "parameters" in run(capsys, "resnet50", "--which", "25.6M")[1]
+    assert "1×3×288×288" in run(capsys, "which", "6.8G", "resnet50")[1]
+    assert "parameters" in run(capsys, "which", "25.6M", "resnet50")[1]
 
 
 def test_which_leaves_out_sizes_that_the_model_refuses(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "vit_b_32", "--which", "4.41G")
+    status, out, _ = run(capsys, "which", "4.41G", "vit_b_32")
     assert status == 0
     assert out.count("1×3×224×224") == out.count("vit_b_32")
 
 
 def test_which_says_that_nothing_fits(capsys: pytest.CaptureFixture[str], net: str) -> None:
-    status, out, err = run(capsys, net, "--input", f"1x3x{SIDE}x{SIDE}", "--which", "999T")
+    status, out, err = run(capsys, "which", "999T", net, "--input", f"1x3x{SIDE}x{SIDE}")
     assert status == 1
     assert "nothing is 999T; these are the nearest" in out
     assert "no convention gives 999T" in err

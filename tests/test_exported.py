@@ -251,7 +251,7 @@ def test_batch_and_scan_reach_dynamic_dimensions(tmp_path: Path, capsys: pytest.
     path = to_pt2(nn.Linear(3, 5), (torch.ones(2, 3),), tmp_path / "m.pt2", dynamic_shapes=({0: batch},))
     status, out, _ = run(capsys, str(path), "--batch", "4", "--format", "json")
     assert (status, json.loads(out)["totals"]["macs"]) == (0, 4 * 3 * 5)
-    status, out, err = run(capsys, str(path), "--scan", "batch=1,2,4,5")
+    status, out, err = run(capsys, "scan", str(path), "batch=1,2,4,5")
     assert "MACs = 15·batch" in out
     assert "has dimension 0 of 1 to 4, not 5" in err
     assert status == 2
@@ -295,8 +295,8 @@ def test_another_dtype(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--train"], "is an exported graph, which cannot be run as a training step; name the model itself"),
-        (["--cross-check"], "is an exported graph, and other counters run a model; name the model itself"),
+        (["train"], "is an exported graph, which cannot be run as a training step; name the model itself"),
+        (["cross-check"], "is an exported graph, and other counters run a model; name the model itself"),
         (["--convention", "thop"], "is about a model's code"),
     ],
 )

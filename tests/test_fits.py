@@ -166,8 +166,8 @@ def test_a_model_that_was_run(net: Any) -> None:
 
 def test_a_lazy_model_is_run_for_its_shapes(capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"0.weight": torch.zeros(5, 3), "0.bias": torch.zeros(5)}, "lazy.pt")
-    assert run(capsys, "nets.py:lazy", "--input", "1x3", "--weights", "lazy.pt")[0] == 0
-    status, _, err = run(capsys, "nets.py:lazy", "--input", "1x4", "--weights", "lazy.pt")
+    assert run(capsys, "match", "nets.py:lazy", "lazy.pt", "--input", "1x3")[0] == 0
+    status, _, err = run(capsys, "match", "nets.py:lazy", "lazy.pt", "--input", "1x4")
     assert status == 1
     assert "1 of another shape (0.weight)" in err
 
@@ -191,10 +191,10 @@ def test_packed_weights_are_those_of_a_packed_layer() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "nets.py:Net", "--weights", "net.pt")
+    status, out, err = run(capsys, "match", "nets.py:Net", "net.pt")
     assert (status, err) == (0, "")
     assert "net.pt in nets.py:Net" in out
-    status, out, err = run(capsys, "nets.py:Net(classes=6, depth=2)", "--weights", "net.pt")
+    status, out, err = run(capsys, "match", "nets.py:Net(classes=6, depth=2)", "net.pt")
     assert status == 1
     assert "missing        body.1.weight   8×8 float32" in out
     assert "another shape  classes.weight  6×8 float32   5×8 float32" in out
@@ -204,8 +204,8 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format(capsys: pytest.CaptureFixture[str], format: str) -> None:
-    assert run(capsys, "nets.py:Net", "--weights", "net.pt", "--format", format)[0] == 0
-    status, out, _ = run(capsys, "nets.py:Net(depth=30)", "--weights", "net.pt", "--format", format)
+    assert run(capsys, "match", "nets.py:Net", "net.pt", "--format", format)[0] == 0
+    status, out, _ = run(capsys, "match", "nets.py:Net(depth=30)", "net.pt", "--format", format)
     assert status == 1
     if format == "json":
         said = json.loads(out)
@@ -218,10 +218,10 @@ def test_every_format(capsys: pytest.CaptureFixture[str], format: str) -> None:
 
 def test_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     for argv, said in {
-        ("resnet18", "resnet34", "--weights", "net.pt"): "--weights net.pt is about one model",
-        ("nets.py:Net", "--weights", "absent.pt"): "absent.pt is not a file",
-        ("nets.py:Net", "--weights", "net.pt", "--train"): "--train has no effect on --weights",
-        ("nets.py:Absent", "--weights", "net.pt"): "no model is called 'Absent'",
+        ("match", "resnet18", "resnet34", "net.pt"): "--weights net.pt is about one model",
+        ("match", "nets.py:Net", "absent.pt"): "absent.pt is not a file",
+        ("match", "nets.py:Net", "net.pt", "--train"): "--train has no effect on --weights",
+        ("match", "nets.py:Absent", "net.pt"): "no model is called 'Absent'",
     }.items():
         status, out, err = run(capsys, *argv)
         assert (status, out) == (2, ""), argv

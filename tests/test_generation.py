@@ -458,7 +458,7 @@ def test_a_model_without_a_cache_has_a_prefill() -> None:
 
 
 def test_the_command_shows_phases_and_new_tokens(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, LLAMA, "--seq", str(SEQ), "--new-tokens", "5")
+    status, out, _ = run(capsys, "generate", LLAMA, "--seq", str(SEQ), "--new-tokens", "5")
     assert status == 0
     macs = SEQ * LINEAR + SCORES * SEQ**2 + sum(LINEAR + SCORES * (c + 1) for c in range(SEQ, SEQ + 5))
     assert f"{macs:,}" in out
@@ -467,7 +467,7 @@ def test_the_command_shows_phases_and_new_tokens(capsys: pytest.CaptureFixture[s
 
 
 def test_the_command_over_the_context(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, LLAMA, "--phase", "both", "--scan", "seq=16,64", "--format", "json")
+    status, out, _ = run(capsys, "scan", LLAMA, "seq=16,64", "--phase", "both", "--format", "json")
     assert status == 0
     found = json.loads(out)["rows"]
     assert [row["phases"][0]["cache_bytes"] for row in found] == [FLOAT * LAYERS * 2 * KV * HEAD * n for n in (16, 64)]
@@ -475,7 +475,7 @@ def test_the_command_over_the_context(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_command_saves_a_step_and_shows_its_memory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "step.json"
-    status, out, _ = run(capsys, LLAMA, "--seq", str(SEQ), "--phase", "decode", "--memory", "--save", str(path))
+    status, out, _ = run(capsys, "memory", LLAMA, "--seq", str(SEQ), "--phase", "decode", "--save", str(path))
     assert status == 0
     assert "of the tokens that were read before" in out
     status, out, _ = run(capsys, str(path))
@@ -484,22 +484,22 @@ def test_the_command_saves_a_step_and_shows_its_memory(capsys: pytest.CaptureFix
 
 
 def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    over_context = ("--phase", "decode", "--scan", "seq=16,64", "--columns", "decode_macs,context")
+    over_context = ("scan", "seq=16,64", "--phase", "decode", "--columns", "decode_macs,context")
     assert [tuple(row) for row in rows(capsys, LLAMA, *over_context)] == [("decode_macs", "context")] * 2
-    (row,) = rows(capsys, LLAMA, "--seq", "16", "--phase", "decode", "--columns", "macs")
+    (row,) = rows(capsys, "generate", LLAMA, "--seq", "16", "--phase", "decode", "--columns", "macs")
     assert row == {"macs": str(LINEAR + SCORES * (SEQ + 1))}
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((LLAMA, "--phase", "decode", "--columns", "prefill_macs"), "prefill_macs"),
-        ((BERT, "--phase", "decode"), "returns no cache"),
-        ((LLAMA, "--phase", "both", "--save", "x.json"), "--save has no effect on --phase both"),
-        ((LLAMA, "--phase", "both", "--train"), "--train has no effect on --phase"),
-        ((LLAMA, "--phase", "both", "--scan", "batch=1,2"), "scan seq"),
+        (("generate", LLAMA, "--phase", "decode", "--columns", "prefill_macs"), "prefill_macs"),
+        (("generate", BERT, "--phase", "decode"), "returns no cache"),
+        (("generate", LLAMA, "--phase", "both", "--save", "x.json"), "--save has no effect on --phase both"),
+        (("generate", LLAMA, "--phase", "both", "--train"), "--train has no effect on --phase"),
+        (("scan", LLAMA, "batch=1,2", "--phase", "both"), "scan seq"),
         ((LLAMA, "--cache", "fp8"), "--phase or --new-tokens"),
-        ((LLAMA, GPT2, "--phase", "both"), "--phase"),
+        (("generate", LLAMA, GPT2, "--phase", "both"), "--phase"),
     ],
 )
 def test_the_command_refuses_in_a_line(

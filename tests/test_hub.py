@@ -139,7 +139,7 @@ def test_a_checkpoint_held_against_a_model(server: fake.Server, tmp_path: Path) 
     code = "import torch\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
     code += "        self.fc, self.norm = torch.nn.Linear(30, 40), torch.nn.RMSNorm(30)\n"
     (tmp_path / "net.py").write_text(code)
-    assert main([f"{tmp_path}/net.py:Net", "--weights", "hf:org/plain/model.safetensors"]) == 0
+    assert main(["match", f"{tmp_path}/net.py:Net", "hf:org/plain/model.safetensors"]) == 0
 
 
 def test_a_budget(server: fake.Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,7 +322,7 @@ def test_pickles_are_not_fetched(server: fake.Server, name: str, capsys: pytest.
 
 
 def test_values_are_not_fetched(server: fake.Server, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["hf:org/plain/model.safetensors", "--check-values"]) == 2
+    assert main(["values", "hf:org/plain/model.safetensors"]) == 2
     assert "headers alone are read" in capsys.readouterr().err
     assert server.requests == []
 

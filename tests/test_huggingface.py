@@ -399,13 +399,13 @@ def test_budgets_scans_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFix
     status, _, err = run(capsys, _LLAMA, "--max-params", "1k")
     assert status == 1
     assert "against 1 k" in err
-    status, out, _ = run(capsys, _LLAMA, "--scan", "seq=16,32,64", "--format", "markdown")
+    status, out, _ = run(capsys, "scan", _LLAMA, "seq=16,32,64", "--format", "markdown")
     assert status == 0
     assert "seq²" in out
     (tmp_path / "profile-model.toml").write_text(
         f'[[models]]\nmodel = "{_LLAMA}"\nlabel = "small"\nseq = 16\nmax-macs = "10M"\n'
     )
-    status, out, _ = run(capsys, "--check", str(tmp_path / "profile-model.toml"))
+    status, out, _ = run(capsys, "check", str(tmp_path / "profile-model.toml"))
     assert status == 0
     status, out, _ = run(capsys, _LLAMA, _MIXTRAL, "--label", "dense", "--label", "sparse", "--columns", "model,active")
     assert status == 0
@@ -442,12 +442,12 @@ def test_experts_that_are_stacked_when_loaded(tmp_path: Path, capsys: pytest.Cap
     """Files keep them apart."""
     loaded: Any = _loaded(_MIXTRAL).rebuild()  # type: ignore[misc]
     loaded.save_pretrained(tmp_path / "m")
-    status, _, err = run(capsys, f"hf:{tmp_path / 'm'}", "--weights", str(tmp_path / "m"))
+    status, _, err = run(capsys, "match", f"hf:{tmp_path / 'm'}", str(tmp_path / "m"))
     assert status == 2
     assert "merges or splits" in err
     dense: Any = _loaded(_LLAMA).rebuild()  # type: ignore[misc]
     dense.save_pretrained(tmp_path / "d")
-    status, out, _ = run(capsys, f"hf:{tmp_path / 'd'}", "--weights", str(tmp_path / "d"))
+    status, out, _ = run(capsys, "match", f"hf:{tmp_path / 'd'}", str(tmp_path / "d"))
     assert status == 0
     assert "yes" in out
 

@@ -159,7 +159,7 @@ def test_a_real_run_agrees(build: Callable[[], nn.Module], shape: str, limit: st
 
 # The command ----------------------------------------------------------------------------------------------------------
 
-LINEAR = (f"torch.nn:Linear(in_features={IN}, out_features={OUT})", "--input", f"1x{IN}", "--largest", "batch")
+LINEAR = ("largest", f"torch.nn:Linear(in_features={IN}, out_features={OUT})", "batch", "--input", f"1x{IN}")
 
 
 def test_it_is_said_in_words_and_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,18 +209,18 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("--largest", "batch"), "--largest batch needs to know of what; add --fits, like --fits 8GB"),
+        (("largest", "batch"), "--largest batch needs to know of what; add --fits, like --fits 8GB"),
         (("--fits", "8GB"), "--fits means something with --largest alone"),
-        (("--largest", "batch", "--fits", "8"), "--fits 8: not a size above 0; write it with its unit"),
-        (("--largest", "batch", "--fits", "0GB"), "--fits 0GB: not a size above 0"),
-        (("--largest", "batches", "--fits", "8GB"), "--largest batches: name batch, or a dimension that an input has"),
-        (("--largest", "size", "--fits", "8GB"), "--largest size: name batch, or a dimension"),
-        (("--largest", "batch", "--fits", "8GB", "--batch", "4"), "--batch 4: the batch is what varies here"),
-        (("--largest", "batch", "--fits", "8GB", "--depth", "1"), "--depth has no effect on --largest"),
-        (("resnet18", "--largest", "batch", "--fits", "8GB"), "--largest is about one model, and 2 are given"),
+        (("largest", "batch", "--in", "8"), "--fits 8: not a size above 0; write it with its unit"),
+        (("largest", "batch", "--in", "0GB"), "--fits 0GB: not a size above 0"),
+        (("largest", "batches", "--in", "8GB"), "--largest batches: name batch, or a dimension that an input has"),
+        (("largest", "size", "--in", "8GB"), "--largest size: name batch, or a dimension"),
+        (("largest", "batch", "--in", "8GB", "--batch", "4"), "--batch 4: the batch is what varies here"),
+        (("largest", "batch", "--in", "8GB", "--depth", "1"), "--depth has no effect on --largest"),
+        (("largest", "resnet18", "batch", "--in", "8GB"), "--largest is about one model, and 2 are given"),
         (("--input", "1x{n}x3"), "the input's dimension {n} has no value"),
-        (("--input", "{n}x{m}", "--largest", "n", "--fits", "8GB"), "the input's dimension {m} has no value"),
-        (("--input", "{n}x3xx", "--largest", "n", "--fits", "8GB"), "is not a shape"),
+        (("largest", "n", "--input", "{n}x{m}", "--in", "8GB"), "the input's dimension {m} has no value"),
+        (("largest", "n", "--input", "{n}x3xx", "--in", "8GB"), "is not a shape"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -235,7 +235,7 @@ def test_bad_input_is_one_line_and_status_2(
 def test_a_saved_run_cannot_be_varied(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "net.json"
     profile(nn.Linear(2, 3), (1, 2)).save(path)
-    status, _, err = run(capsys, str(path), "--largest", "batch", "--fits", "8GB")
+    status, _, err = run(capsys, "largest", str(path), "batch", "--in", "8GB")
     assert status == 2
     assert "was recorded already, so --largest cannot change it" in err
 

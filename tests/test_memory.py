@@ -152,7 +152,7 @@ def test_a_step_survives_being_saved(tmp_path: Path) -> None:
 
 
 def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "resnet18", "--memory", "--format", "json")
+    status, out, _ = run(capsys, "memory", "resnet18", "--format", "json")
     data: dict[str, Any] = json.loads(out)
     assert status == 0
     assert max(data["memory"]["live_bytes"]) == data["totals"]["peak_activation_bytes"]
@@ -162,7 +162,7 @@ def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_csv_has_every_piece(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "resnet18", "--train", "--memory", "--format", "csv", "--top", "1")
+    _, out, _ = run(capsys, "memory", "resnet18", "--training", "--format", "csv", "--top", "1")
     rows = list(csv.DictReader(io.StringIO(out)))
     found = profile("resnet18", train=True)
     assert sum(int(row["size_bytes"]) for row in rows) == found.totals.peak_activation_bytes
@@ -170,13 +170,13 @@ def test_csv_has_every_piece(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_top_sums_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "vit_b_16", "--memory", "--top", "2")
+    _, out, _ = run(capsys, "memory", "vit_b_16", "--top", "2")
     assert "5 more" in out
 
 
 @pytest.mark.parametrize("name", ["text", "markdown", "latex", "html", "github"])
 def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "resnet18", "--memory", "--format", name)
+    status, out, _ = run(capsys, "memory", "resnet18", "--format", name)
     assert status == 0
     assert "6.12" in out
     assert (r"\rule" if name == "latex" else "█") in out
@@ -185,17 +185,17 @@ def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["resnet18", "resnet34", "--memory"], "2 models are given"),
-        (["resnet18", "--memory", "--depth", "1"], "--depth has no effect on --memory"),
+        (["memory", "resnet18", "resnet34"], "2 models are given"),
+        (["memory", "resnet18", "--depth", "1"], "--depth has no effect on --memory"),
         (["resnet18", "--optimizer", "sgd"], "--optimizer means something with --train alone"),
-        (["resnet18", "--train", "--optimizer", "sdg"], "--optimizer sdg: not one of sgd, momentum"),
-        (["resnet18", "--train", "--optimizer", "sgd(lr=-1)"], "--optimizer sgd(lr=-1) fails (Invalid learning rate"),
-        (["resnet18", "--train", "--freeze", "layr1"], "--freeze layr1: no layer of resnet18"),
-        (["resnet18", "--train", "--checkpoint", "layr1"], "--checkpoint layr1: no layer of resnet18"),
-        (["resnet18", "--train", "--freeze", "[!z]*"], "no output of resnet18 depends on a parameter that is trained"),
-        (["resnet18", "--train", "--convention", "thop"], "convention thop is about inference"),
+        (["train", "resnet18", "--optimizer", "sdg"], "--optimizer sdg: not one of sgd, momentum"),
+        (["train", "resnet18", "--optimizer", "sgd(lr=-1)"], "--optimizer sgd(lr=-1) fails (Invalid learning rate"),
+        (["train", "resnet18", "--freeze", "layr1"], "--freeze layr1: no layer of resnet18"),
+        (["train", "resnet18", "--recompute", "layr1"], "--checkpoint layr1: no layer of resnet18"),
+        (["train", "resnet18", "--freeze", "[!z]*"], "no output of resnet18 depends on a parameter that is trained"),
+        (["train", "resnet18", "--convention", "thop"], "convention thop is about inference"),
         (["resnet18", "--dtype", "int8"], "'int8' is not a dtype"),
-        (["resnet18", "--train", "--amp", "int8"], "'int8' is not a dtype of mixed precision"),
+        (["train", "resnet18", "--amp", "int8"], "'int8' is not a dtype of mixed precision"),
     ],
 )
 def test_mistakes(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,17 +206,17 @@ def test_mistakes(argv: list[str], words: str, capsys: pytest.CaptureFixture[str
 
 
 def test_what_was_asked_for_stands_under_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "resnet18", "--train", "--optimizer", "adamw", "--dtype", "bfloat16", "--depth", "0")
+    _, out, _ = run(capsys, "train", "resnet18", "--optimizer", "adamw", "--dtype", "bfloat16", "--depth", "0")
     assert "Run as training step, dtype bfloat16, optimizer adamw." in out
-    _, out, _ = run(capsys, "resnet18", "resnet34", "--train", "--freeze", "layer1", "--columns", "model,macs")
+    _, out, _ = run(capsys, "train", "resnet18", "resnet34", "--freeze", "layer1", "--columns", "model,macs")
     assert "Input 1×3×224×224 float32, training step, freeze layer1." in out
 
 
 def test_a_step_has_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was saved is as it was; how the model is run now is about the model now."""
     saved = str(tmp_path / "step.json")
-    assert run(capsys, "resnet18", "--train", "--save", saved)[0] == 0
-    status, out, _ = run(capsys, "resnet18", "--train", "--freeze", "conv1", "--baseline", saved, "--format", "json")
+    assert run(capsys, "train", "resnet18", "--save", saved)[0] == 0
+    status, out, _ = run(capsys, "diff", saved, "resnet18", "--training", "--freeze", "conv1", "--format", "json")
     macs = json.loads(out)["totals"]["macs"]
     assert status == 0
     assert macs["difference"] == -(112 * 112 * 64 * 3 * 7 * 7)  # the gradient of its weight
@@ -277,7 +277,7 @@ def test_a_step_inside_of_inference_mode() -> None:
 
 
 def test_csv_of_a_step_has_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "resnet18", "--train", "--format", "csv")
+    _, out, _ = run(capsys, "train", "resnet18", "--format", "csv")
     whole = next(csv.DictReader(io.StringIO(out)))
     step = profile("resnet18", train=True).training
     assert step is not None
@@ -289,7 +289,7 @@ def test_csv_of_a_step_has_its_columns(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_models_side_by_side_have_their_peak_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ("resnet18", "alexnet", "--train", "--optimizer", "adam", "--columns", "model,memory", "--format", "csv")
+    argv = ("train", "resnet18", "alexnet", "--optimizer", "adam", "--columns", "model,memory", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(run(capsys, *argv)[1])))
     expected = [
         profile(name, train=True, optimizer="adam").totals.peak_memory_bytes for name in ("resnet18", "alexnet")
@@ -298,7 +298,7 @@ def test_models_side_by_side_have_their_peak_memory(capsys: pytest.CaptureFixtur
 
 
 def test_a_budget_names_the_optimizer(capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ("resnet18", "--train", "--optimizer", "adamw", "--max-peak-memory", "100MB", "--format", "csv")
+    argv = ("train", "resnet18", "--optimizer", "adamw", "--max-peak-memory", "100MB", "--format", "csv")
     status, _, err = run(capsys, *argv)
     assert status == 1
     assert "most is in the optimizer's state (89.18 MB, " in err

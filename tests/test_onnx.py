@@ -443,11 +443,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--train"], "is an exported graph, which cannot be run as a training step; name the model itself"),
+        (["train"], "is an exported graph, which cannot be run as a training step; name the model itself"),
         (["--dtype", "float16"], "is an exported graph, which cannot be run in another dtype; name the model itself"),
-        (["--cross-check"], "is an exported graph, and other counters run a model; name the model itself"),
+        (["cross-check"], "is an exported graph, and other counters run a model; name the model itself"),
         (["--convention", "thop"], "is a graph without it; choose one of flops, macs, fvcore, torchprofile"),
-        (["--scan", "size=8,9"], "was recorded already, so another size cannot change it"),
+        (["scan", "size=8,9"], "was recorded already, so another size cannot change it"),
     ],
 )
 def test_what_cannot_be_had_of_a_file_is_refused(
@@ -468,11 +468,11 @@ MACS = 4 * 6 * 6 * 3 * 3 * 3 + 4 * 36 * 5
         (["--format", "json"], 0, f'"macs": {MACS}'),
         (["--max-macs", "1"], 1, "0.Conv"),
         (["--max-macs", "1M", "--max-params", "1M", "--max-size", "1MB"], 0, "MACs"),
-        (["--explain"], 0, "Cout"),
-        (["--memory"], 0, "%"),
-        (["--weights", "int8"], 0, "int8"),
-        (["--scan", "batch=1,2,4"], 0, f"MACs = {MACS:,}·batch"),
-        (["--largest", "batch", "--fits", "1MB"], 0, "batch"),
+        (["explain"], 0, "Cout"),
+        (["memory"], 0, "%"),
+        (["weights", "--as", "int8"], 0, "int8"),
+        (["scan", "batch=1,2,4"], 0, f"MACs = {MACS:,}·batch"),
+        (["largest", "batch", "--in", "1MB"], 0, "batch"),
         (["--convention", "fvcore"], 0, "fvcore"),
         (["resnet18"], 0, "resnet18"),
     ],

@@ -363,7 +363,7 @@ def test_columns_and_json_have_both_counts(spec: str, capsys: pytest.CaptureFixt
 
 
 def test_what_is_quantised_already_stays(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
-    out = run(capsys, spec, "--input", "1x64", "--weights", "int8")[1]
+    out = run(capsys, "weights", spec, "--as", "int8", "--input", "1x64")[1]
     assert "is stored as qint8 already" in out
     found = profile(spec, (1, 64)).weights("int4")
     assert found.params == 64 * 32 + 32

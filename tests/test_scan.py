@@ -76,7 +76,7 @@ def test_values_are_literals_and_ranges(text: str, expected: object) -> None:
 
 
 def test_a_row_a_value_and_what_they_share_once(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, *NET, "--scan", "batch=1,8,32")
+    _, out, _ = run(capsys, "scan", *NET, "batch=1,8,32")
     lines = out.splitlines()
     assert lines[0].split() == ["batch", "MACs", "FLOPs", "Activations", "MB", "Peak", "memory", "MB"]
     assert [line.split()[0] for line in lines[2:5]] == ["1", "8", "32"]
@@ -88,19 +88,19 @@ def test_a_row_a_value_and_what_they_share_once(capsys: pytest.CaptureFixture[st
 
 
 def test_a_builders_keyword(capsys: pytest.CaptureFixture[str]) -> None:
-    found = rows(capsys, *NET, "--scan", "width=4,8", "--batch", "2")
+    found = rows(capsys, "scan", *NET, "width=4,8", "--batch", "2")
     assert [(row["value"], int(row["params"]), int(row["macs"])) for row in found] == [
         (str(width), 27 * width, 2 * 27 * width * 64) for width in (4, 8)
     ]
-    found = rows(capsys, *NET, "--scan", "norm='none','batch'")
+    found = rows(capsys, "scan", *NET, "norm='none','batch'")
     assert [(row["value"], int(row["params"])) for row in found] == [("none", 216), ("batch", 216 + 16)]
 
 
 def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    found = rows(capsys, *NET, "--scan", "batch=1,2", "--columns", "memory,value,input")
+    found = rows(capsys, "scan", *NET, "batch=1,2", "--columns", "memory,value,input")
     assert list(found[0]) == ["memory_bytes", "value", "input"]
     assert [row["input"] for row in found] == ["1x3x10x10", "2x3x10x10"]
-    _, out, _ = run(capsys, *NET, "--scan", "batch=1,2", "--columns", "value,params", "--caption", "As it grows")
+    _, out, _ = run(capsys, "scan", *NET, "batch=1,2", "--columns", "value,params", "--caption", "As it grows")
     assert out.startswith("As it grows")
     assert "in every row" not in out
 
@@ -114,13 +114,13 @@ def test_rows_are_what_a_run_of_its_own_says() -> None:
 
 
 def test_a_value_that_fails_keeps_its_row(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, *NET, "--scan", "width=8,200,16")
+    status, out, err = run(capsys, "scan", *NET, "width=8,200,16")
     why = "nets.py:net(width=200) cannot be built (ValueError: too | wide, at nets.py:7); check its arguments"
     assert status == 2
     assert out.splitlines()[3].split(maxsplit=1) == ["200", f"failed: {why}"]
     assert err == f"profile-model: {why}\n"
     assert "MACs = 1,728·width (confirmed by 5 of 7 points)" in out
-    _, out, _ = run(capsys, *NET, "--scan", "width=8,200", "--format", "json")
+    _, out, _ = run(capsys, "scan", *NET, "width=8,200", "--format", "json")
     found = json.loads(out)
     assert [row["totals"] is None for row in found["rows"]] == [False, True]
     assert found["rows"][1]["error"] == why
@@ -131,14 +131,14 @@ def test_a_value_that_fails_keeps_its_row(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_attention_is_quadratic_in_its_tokens(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, *ATTENDS, "--scan", "n=16,64")
+    _, out, _ = run(capsys, "scan", *ATTENDS, "n=16,64")
     assert f"MACs = {2 * 2 * 32}·n² + {2 * 4 * 32 * 32:,}·n (confirmed by 4 of 7 points)" in out
     assert "number of tokens" not in out  # n is just that
     assert "Input 2×n×32 float32." in out
 
 
 def test_tokens_are_a_variable_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ("nets.py:Pooled", "--input", "1x{length}x32", "--scan", "length=16,64")
+    argv = ("scan", "nets.py:Pooled", "length=16,64", "--input", "1x{length}x32")
     _, out, _ = run(capsys, *argv)
     assert "With n = 1/4·length, the number of tokens" in out
     assert f"MACs = {2 * 32}·n² + {4 * 32 * 32:,}·n (" in out
@@ -189,7 +189,7 @@ def test_odd_sizes_are_told_apart_from_even_ones() -> None:
 
 def test_one_value_and_other_values_have_none(capsys: pytest.CaptureFixture[str]) -> None:
     for values in ("batch=4", "width=4,4.0"):
-        _, out, _ = run(capsys, *NET, "--scan", values)
+        _, out, _ = run(capsys, "scan", *NET, values)
         assert "confirmed" not in out
 
 
@@ -206,23 +206,23 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("--scan", "1,2"), "--scan 1,2: has no name; write it like batch=1,8,32"),
-        (("--scan", "batch="), "--scan batch=: has no value"),
-        (("--scan", "batch=a"), "--scan batch=a: values are numbers, ranges, or other Python literals"),
-        (("--scan", "batch=0"), "--scan batch=0: batch is a whole number from 1 up"),
-        (("--scan", "size=1.5"), "--scan size=1.5: size is a whole number from 1 up"),
-        (("--scan", "batch=5..2"), "--scan batch=5..2: 5..2 is empty"),
-        (("--scan", "batch=1..9:0"), "1..9:0 is empty"),
-        (("--scan", "batch=1..5000"), "1..5000 has more than 1,000 values"),
-        (("--scan", "batch=1", "--scan", "size=64"), "--scan is given 2 times (batch, size); let one thing vary"),
-        (("--scan", "batch=1", "--batch", "2"), "--batch 2: the batch is what varies here"),
-        (("--scan", "widht=1,2"), "--scan widht: no value works for resnet18; the first: resnet18(widht=1) cannot be"),
-        (("--scan", "batch=1", "--depth", "1"), "--depth has no effect on --scan"),
-        (("--scan", "batch=1", "--largest", "batch", "--fits", "8GB"), "--largest has no effect on --scan"),
-        (("--scan", "batch=1", "--columns", "flop"), "no column is called 'flop'; choose from value,"),
-        (("resnet34", "--scan", "batch=1"), "--scan is about one model, and 2 are given"),
-        (("--scan", "batch=1,2", "--input", "1x{n}"), "the input's dimension {n} has no value"),
-        (("--scan", "batch=1", "-o", "x.xlsx"), "its suffix stands for no format"),
+        (("scan", "1,2"), "--scan 1,2: has no name; write it like batch=1,8,32"),
+        (("scan", "batch="), "--scan batch=: has no value"),
+        (("scan", "batch=a"), "--scan batch=a: values are numbers, ranges, or other Python literals"),
+        (("scan", "batch=0"), "--scan batch=0: batch is a whole number from 1 up"),
+        (("scan", "size=1.5"), "--scan size=1.5: size is a whole number from 1 up"),
+        (("scan", "batch=5..2"), "--scan batch=5..2: 5..2 is empty"),
+        (("scan", "batch=1..9:0"), "1..9:0 is empty"),
+        (("scan", "batch=1..5000"), "1..5000 has more than 1,000 values"),
+        (("scan", "size=64"), "--scan is given 2 times (batch, size); let one thing vary"),
+        (("scan", "batch=1", "--batch", "2"), "--batch 2: the batch is what varies here"),
+        (("scan", "widht=1,2"), "--scan widht: no value works for resnet18; the first: resnet18(widht=1) cannot be"),
+        (("scan", "batch=1", "--depth", "1"), "--depth has no effect on --scan"),
+        (("largest", "batch", "--scan", "batch=1", "--in", "8GB"), "--largest has no effect on --scan"),
+        (("scan", "batch=1", "--columns", "flop"), "no column is called 'flop'; choose from value,"),
+        (("scan", "resnet34", "batch=1"), "--scan is about one model, and 2 are given"),
+        (("scan", "batch=1,2", "--input", "1x{n}"), "the input's dimension {n} has no value"),
+        (("scan", "batch=1", "-o", "x.xlsx"), "its suffix stands for no format"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(

@@ -223,7 +223,7 @@ def test_blocks_as_structures(net, scheme: str, fields: str) -> None:
 
 
 def test_the_command_shows_layers_totals_and_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "resnet18", "--weights", "int8", "--top", "2")
+    status, out, err = run(capsys, "weights", "resnet18", "--as", "int8", "--top", "2")
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[4:7]] == ["layer4.0.conv2", "layer4.1.conv1", "…"]
@@ -234,22 +234,22 @@ def test_the_command_shows_layers_totals_and_the_rest(capsys: pytest.CaptureFixt
 
 
 def test_several_schemes_or_models_are_a_row_each(capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ("resnet18", "resnet34", "--weights", "int8,fp16", "--label", "a", "--label", "b", "--format", "csv")
+    argv = ("weights", "resnet18", "resnet34", "--as", "int8,fp16", "--label", "a", "--label", "b", "--format", "csv")
     _, out, _ = run(capsys, *argv)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [(row["model"], row["scheme"]) for row in rows] == [
         (model, scheme) for model in "ab" for scheme in ("as it is", "int8", "fp16")
     ]
     assert int(rows[2]["stored_bytes"]) == 2 * 11_689_512
-    _, out, _ = run(capsys, "resnet18", "--weights")
+    _, out, _ = run(capsys, "weights", "resnet18")
     assert [line.split()[0] for line in out.splitlines()[5 : 5 + len(SCHEMES)]] == list(SCHEMES)
-    _, out, _ = run(capsys, "--weights", "resnet18", "--format", "json")  # a model is no scheme
+    _, out, _ = run(capsys, "weights", "resnet18", "--format", "json")  # a model is no scheme
     assert len(json.loads(out)["weights"]) == len(SCHEMES)
 
 
 def test_a_saved_run_will_do(capsys: pytest.CaptureFixture[str], net) -> None:
     net.save("net.json")
-    _, out, _ = run(capsys, "net.json", "--weights", "q8_0", "--format", "json")
+    _, out, _ = run(capsys, "weights", "net.json", "--as", "q8_0", "--format", "json")
     found = json.loads(out)
     assert found["stored_bytes"] == net.weights("q8_0").stored_bytes
     assert found["stored_bytes"] == sum(one["stored_bytes"] for one in found["parameters"])
@@ -277,12 +277,19 @@ def test_a_model_without_parameters() -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("--weights", "int5"), "no scheme for weights is called 'int5'; choose from fp16, bf16, fp8, int8,"),
-        (("--weights", "int8,"), None),
-        (("--weights", "int8", "--depth", "1"), "--depth has no effect on --weights"),
-        (("--weights", "int8", "--train"), "--train has no effect on --weights"),
-        (("--weights", "int8", "--scan", "batch=1"), "--scan has no effect on --weights"),
-        (("--weights=",), "no scheme for weights is called ''"),
+        (("weights", "int5"), "no scheme for weights is called 'int5'; choose from fp16, bf16, fp8, int8,"),
+        (("weights", "int8,"), None),
+        (("weights", "--as", "int8", "--depth", "1"), "--depth has no effect on --weights"),
+        (("weights", "--as", "int8", "--train"), "--train has no effect on --weights"),
+        (("weights", "--as", "int8", "--scan", "batch=1"), "--scan has no effect on --weights"),
+        (
+            (
+                "weights",
+                "--as",
+                "",
+            ),
+            "no scheme for weights is called ''",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

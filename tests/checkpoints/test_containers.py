@@ -96,7 +96,7 @@ def test_a_moving_average_of_a_whole_model_is_besides(tmp_path: Path) -> None:
 def test_a_whole_model_fits_its_own(tmp_path: Path) -> None:
     torch.save(nn.Linear(4, 5), tmp_path / "whole.pt")
     (tmp_path / "net.py").write_text("import torch\ndef net():\n    return torch.nn.Linear(4, 5)\n")
-    assert main([f"{tmp_path}/net.py:net", "--weights", str(tmp_path / "whole.pt")]) == 0
+    assert main(["match", f"{tmp_path}/net.py:net", str(tmp_path / "whole.pt")]) == 0
 
 
 class Command:
@@ -262,10 +262,10 @@ def test_arrays(save: Any, tmp_path: Path) -> None:
 def test_values_of_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = {**ARRAYS, "params/bad": numpy.array([[1.0, numpy.nan], [numpy.inf, 0]], order="F")}
     numpy.savez(tmp_path / "weights.npz", **bad)
-    assert main([str(tmp_path / "weights.npz"), "--check-values"]) == 1
+    assert main(["values", str(tmp_path / "weights.npz")]) == 1
     assert "params.bad (1 NaN, 1 infinite)" in capsys.readouterr().err
     numpy.savez_compressed(tmp_path / "weights.npz", **ARRAYS)
-    main([str(tmp_path / "weights.npz"), "--check-values"])
+    main(["values", str(tmp_path / "weights.npz")])
     assert "values are not read" in capsys.readouterr().out
 
 

@@ -106,7 +106,7 @@ def test_the_command_leaves_neither_a_counter_nor_a_file(tmp_path: Path) -> None
     (tmp_path / "net.py").write_text(WAITS)
     (tmp_path / "tmp").mkdir()
     environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path / "tmp")}
-    arguments = ["net.py:Net", "--input", "1x8", "--cross-check", "thop"]
+    arguments = ["cross-check", "net.py:Net", "--with", "thop", "--input", "1x8"]
     with subprocess.Popen([sys.executable, "-m", "profiler", *arguments], cwd=tmp_path, env=environment) as command:
         deadline = time.monotonic() + 120
         while not (tmp_path / "waits").exists():

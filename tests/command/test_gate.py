@@ -81,7 +81,7 @@ def test_a_budget_and_a_table_by_themselves(capsys: pytest.CaptureFixture[str], 
     (folder / "script.py").write_text(f"{NET}sys.exit(0)\n")
     entry = '[[models]]\nmodel = "{}:Net"\ninput = "1x8"\nmax-params = 1\n'
     (folder / "b.toml").write_text(entry.format("script.py") + entry.format("fine.py"))
-    status, out, err = run(capsys, "--check", "b.toml")
+    status, out, err = run(capsys, "check", "b.toml")
     assert (status, err.count("\n")) == (2, 2)
     assert "its code ends the program with SystemExit(0), at script.py:10" in err
     assert "fine.py:Net    parameters " in out

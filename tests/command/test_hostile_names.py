@@ -105,22 +105,22 @@ MODES: dict[str, tuple[str, ...]] = {
     "a file of such a name": (EVIL_FILE,),
     "several": LABELS,
     "several, some fail": ("old.json", EVIL_FILE, "mine.py:raises", "names.py:x", f"{HOSTILE[9]}.py:x", HOSTILE[0]),
-    "metrics": ("old.json", "--metrics", "m.csv", "--bold", "--caption", HOSTILE[5]),
+    "metrics": ("old.json", "--metrics", "m.csv", "--bold", "all", "--caption", HOSTILE[5]),
     "a list": ("list.toml",),
     "strict and limits": ("old.json", "--strict", "--max-params", "1", "--max-macs", "1"),
-    "memory": ("old.json", "--memory"),
-    "train": (*LIVE, "--train", "--freeze", "*x*"),
-    "scan": (*LIVE, "--scan", f"width={HOSTILE[9]!r},4"),
-    "scan of the batch": (*LIVE, "--scan", "batch=1,2", "--caption", HOSTILE[9]),
-    "largest": (*LIVE, "--largest", "batch", "--fits", "1MB"),
-    "which": (*LIVE, "--which", "1G", "--label", HOSTILE[9]),
-    "diff": ("old.json", "new.json", "--diff", "--max-increase", "1%"),
-    "baseline": ("new.json", "--baseline", EVIL_FILE, "--max-increase", "1%"),
-    "a budget": ("--check", "b.toml"),
-    "weights": ("old.json", "--weights", "int8"),
-    "weights of several": ("old.json", "new.json", "--weights", "--label", HOSTILE[9], "--label", HOSTILE[13]),
-    "a cross-check": (*LIVE, "--cross-check", "thop,fvcore,torch"),
-    "a cross-check in full": (*LIVE, "--cross-check", "thop,fvcore", "--verbose", "--label", HOSTILE[9]),
+    "memory": ("memory", "old.json"),
+    "train": ("train", *LIVE, "--freeze", "*x*"),
+    "scan": ("scan", *LIVE, f"width={HOSTILE[9]!r},4"),
+    "scan of the batch": ("scan", *LIVE, "batch=1,2", "--caption", HOSTILE[9]),
+    "largest": ("largest", *LIVE, "batch", "--in", "1MB"),
+    "which": ("which", "1G", *LIVE, "--label", HOSTILE[9]),
+    "diff": ("diff", "old.json", "new.json", "--max-increase", "1%"),
+    "baseline": ("diff", EVIL_FILE, "new.json", "--max-increase", "1%"),
+    "a budget": ("check", "b.toml"),
+    "weights": ("weights", "old.json", "--as", "int8"),
+    "weights of several": ("weights", "old.json", "new.json", "--label", HOSTILE[9], "--label", HOSTILE[13]),
+    "a cross-check": ("cross-check", *LIVE, "--with", "thop,fvcore,torch"),
+    "a cross-check in full": ("cross-check", *LIVE, "--with", "thop,fvcore", "--verbose", "--label", HOSTILE[9]),
 }
 ERRORS: dict[str, tuple[str, ...]] = {
     "an option": (f"--{HOSTILE[9]}",),
@@ -229,7 +229,7 @@ def test_every_mode_in_every_format(capsys: pytest.CaptureFixture[str], mode: st
 
 
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "old.json", "--explain")
+    _, out, _ = run(capsys, "explain", "old.json")
     assert_harmless(out)
     assert r"\u001b[2J" in out
 

@@ -16,7 +16,7 @@ from profiler.records.files import writing
 from tests.shell import run
 
 NET = "from torch import nn\ndef net(width=4): return nn.Linear(8, width)\n"
-FED = ("--input", "1x8", "--init-budgets")
+FED = ("check", "--init", "--input", "1x8")
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_an_editor_adds_a_comment_above_a_model_without_limits(
     bare = '[[models]]\nmodel = "nets.py:net"\ninput = "1x8"\n'
     path.write_text(bare)
     meanwhile(monkeypatch, lambda: path.write_text(f"# two lines\n# of ours\n{bare}"))
-    assert run(capsys, "--init-budgets")[0] == 0
+    assert run(capsys, "check", "--init")[0] == 0
     assert path.read_text().startswith('# two lines\n# of ours\n[[models]]\nmodel = "nets.py:net"\nmax-params = "40"')
 
 

@@ -50,33 +50,33 @@ MODELS = {
 }
 RUN = ("resnet34", "vit_b_16", "llama")  # models that can be run in other ways
 
-# What is asked, of which models, and the options that ask it.
-QUESTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "layers": (tuple(MODELS), ()),
-    "fvcore": (RUN, ("--convention", "fvcore")),
-    "memory": (RUN, ("--memory",)),
-    "train": (RUN, ("--train", "--optimizer", "adamw", "--batch", "2")),
-    "train-memory": (("resnet34", "llama"), ("--train", "--optimizer", "adamw", "--batch", "2", "--memory")),
-    "weights": (tuple(MODELS), ("--weights", "int8,nf4,q4_0")),
-    "scan": (RUN, ("--scan", "batch=1,2,4")),
-    "largest": (("resnet34",), ("--largest", "batch", "--fits", "1GB")),
-    "limits": (RUN, ("--max-params", "25M", "--max-size", "100MB")),
-    "cross-check": (("resnet34",), ("--cross-check", "fvcore,thop")),
-    "phases": (("llama",), ("--phase", "both", "--seq", "64", "--new-tokens", "8")),
-    "scan-of-phases": (("llama",), ("--phase", "both", "--scan", "seq=16,32,64")),
-    "values": (("checkpoint",), ("--check-values",)),
+# What is asked, of which models, by which verb ("": the main job) and which options behind the model.
+QUESTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "layers": ("", tuple(MODELS), ()),
+    "fvcore": ("", RUN, ("--convention", "fvcore")),
+    "memory": ("memory", RUN, ()),
+    "train": ("train", RUN, ("--optimizer", "adamw", "--batch", "2")),
+    "train-memory": ("memory", ("resnet34", "llama"), ("--training", "--optimizer", "adamw", "--batch", "2")),
+    "weights": ("weights", tuple(MODELS), ("--as", "int8,nf4,q4_0")),
+    "scan": ("scan", RUN, ("batch=1,2,4",)),
+    "largest": ("largest", ("resnet34",), ("batch", "--in", "1GB")),
+    "limits": ("", RUN, ("--max-params", "25M", "--max-size", "100MB")),
+    "cross-check": ("cross-check", ("resnet34",), ("--with", "fvcore,thop")),
+    "phases": ("generate", ("llama",), ("--seq", "64", "--new-tokens", "8")),
+    "scan-of-phases": ("scan", ("llama",), ("seq=16,32,64", "--phase", "both")),
+    "values": ("values", ("checkpoint",), ()),
 }  # fmt: skip
 LINES: dict[str, tuple[str, ...]] = {
     **{
-        f"{question}-{name}": (MODELS[name], *options)
-        for question, (names, options) in QUESTIONS.items()
+        f"{question}-{name}": (*verb.split(), MODELS[name], *options)
+        for question, (verb, names, options) in QUESTIONS.items()
         for name in names
     },
     "models": ("resnet18", "resnet34", "vit_b_16", "--relative-to", "resnet34"),
-    "diff": ("resnet18", "resnet34", "--diff"),
-    "diff-to-saved": ("saved.json", "resnet34", "--diff", "--max-increase", "2%"),
-    "check": ("--check", "budget.toml"),
-    "which": ("--which", "4.09G", "resnet50"),
+    "diff": ("diff", "resnet18", "resnet34"),
+    "diff-to-saved": ("diff", "saved.json", "resnet34", "--max-increase", "2%"),
+    "check": ("check", "budget.toml"),
+    "which": ("which", "4.09G", "resnet50"),
     "saved": ("saved.json",),
 }
 

@@ -108,7 +108,7 @@ def test_what_is_raised_is_made_safe(file: str, capsys: pytest.CaptureFixture[st
 def test_a_row_of_several_models_and_one_of_a_scan(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"{file}:Net", f"{file}:Block", *INPUT, "--traceback"]) == 2
     assert capsys.readouterr().err.count("in innermost") == 2
-    assert main([f"{file}:Net", "--input", "{n}x6", "--scan", "n=1,2", "--traceback"]) == 2
+    assert main(["scan", f"{file}:Net", "n=1,2", "--input", "{n}x6", "--traceback"]) == 2
     assert "in innermost" in capsys.readouterr().err
 
 

@@ -122,7 +122,7 @@ _MAKERS: Mapping[str, Callable[[], Seed]] = {
     "index.json": _index,
     "trace.json": lambda: Seed("m.json", _trace(), ("m.json",), {}),
     "trace.json.gz": lambda: Seed("m.json.gz", gzip.compress(_trace(), mtime=0), ("m.json.gz",), {}),
-    "TOML": lambda: Seed("m.toml", _TOML, ("--check", "m.toml"), {"trace.json": _trace()}, frozenset({0, 1}), 3),
+    "TOML": lambda: Seed("m.toml", _TOML, ("check", "m.toml"), {"trace.json": _trace()}, frozenset({0, 1}), 3),
     "CSV": lambda: Seed("m.csv", _CSV, ("trace.json", "--metrics", "m.csv"), {"trace.json": _trace()}),
     "ONNX": lambda: Seed("m.onnx", _onnx(), ("m.onnx",), {}),
     "pt2": lambda: Seed("m.pt2", _exported(), ("m.pt2",), {}),
