@@ -1149,7 +1149,7 @@ class BadBudgetFile(ProfileError):
 class CheckTakesNone(ProfileError):
     def __init__(self, spec: str) -> None:
         super().__init__(
-            f"--check takes its models from a budget file, FILE.toml, and {spec!r} is named as well; leave it out"
+            f"check takes its models from a budget file, FILE.toml, and {spec!r} is named as well; leave it out"
         )
 
 

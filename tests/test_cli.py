@@ -167,8 +167,8 @@ def test_conventions_change_flops_alone(capsys: pytest.CaptureFixture[str], mode
 
 
 def test_explain(capsys: pytest.CaptureFixture[str], model: str) -> None:
-    for argv in (["explain"], ["explain", "features.0"], ["explain", "Conv2d"], ["explain", "--depth", "1"]):
-        _, out, _ = run(capsys, model, "--input", "1x3x16x16", *argv)
+    for argv in ([], ["features.0"], ["Conv2d"]):
+        _, out, _ = run(capsys, "explain", model, *argv, "--input", "1x3x16x16")
         assert f"= {3 * 3 * 3 * 8 + 8:,}" in out
         assert f"= {8 * 16 * 16 * 3 * 3 * 3:,}" in out
 
@@ -222,8 +222,8 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "-o", "table.xlsx"), "table.xlsx: its suffix stands for no format"),
         (("resnet34", "-o", "no/such/folder.csv"), "cannot be written"),
         (("resnet34", "--convention", "mine"), "no convention is called 'mine'; choose one of flops"),
-        (("resnet34", "--batch", "0"), "Invalid value for '--batch'"),
-        (("resnet34", "--nonsense"), "No such option: --nonsense"),
+        (("resnet34", "--batch", "0"), "Invalid value for --batch"),
+        (("resnet34", "--nonsense"), "Unknown option: --nonsense"),
         (("resnet34", "resnet18", "--save", "x.json"), "--save keeps one model and 2 are given"),
         (("resnet34", "resnet18", "--depth", "1"), "--depth shapes the table of one model's layers, and 2 models"),
         (("resnet34", "--save", "x.txt"), "call it FILE.json or FILE.json.gz"),

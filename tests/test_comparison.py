@@ -166,8 +166,8 @@ def measured(values: Mapping[str, Mapping[str, Any]], columns: list[str], bold: 
 
 def test_fewer_is_better_and_more_accurate_is_better(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,accuracy,val_loss\n{NET},0.9,0.3\n{WIDE},0.8,0.2\n")
-    argv = (NET, WIDE, "--metrics", "r.csv", "--columns", "model,params,accuracy,val_loss", "--bold", "all", *INPUT)
-    _, out, _ = run(capsys, *argv)
+    argv = (NET, WIDE, "--metrics", "r.csv", "--columns", "model,params,accuracy,val_loss", *INPUT, "--bold")
+    _, out, _ = run(capsys, *argv, "all")
     assert starred(out) == [[False, True, True, False], [False, False, False, True]]
     assert "Marked is the best of a column: the least Params, val_loss; the most accuracy." in out
     _, out, _ = run(capsys, *argv, "val_loss:max")
@@ -310,7 +310,7 @@ def test_a_label_goes_before_a_spec(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_metrics_come_behind_chosen_columns_that_name_none(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text(f"model,b,a\n{NET},1,2\n")
-    argv = (NET, "--metrics", "r.csv", "--columns", *INPUT)
+    argv = (NET, "--metrics", "r.csv", *INPUT, "--columns")
     assert list(rows(capsys, *argv, "model")[0]) == ["model", "b", "a"]
     assert list(rows(capsys, *argv, "a,model")[0]) == ["a", "model"]
 

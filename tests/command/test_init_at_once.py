@@ -16,7 +16,7 @@ from profiler.records.files import writing
 from tests.shell import run
 
 NET = "from torch import nn\ndef net(width=4): return nn.Linear(8, width)\n"
-FED = ("check", "--init", "--input", "1x8")
+FED = ("--input", "1x8")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_another_command_adds_a_model(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile(monkeypatch, lambda: (folder / "profile-model.toml").write_text(OTHER))
-    assert run(capsys, "nets.py:net", *FED)[0] == 0
+    assert run(capsys, "check", "--init", "nets.py:net", *FED)[0] == 0
     assert labels(folder) == ["nets.py:net(width=9)", "nets.py:net"]
     assert (folder / "profile-model.toml").read_text().startswith(OTHER)
 
@@ -71,7 +71,7 @@ def test_another_command_adds_the_same_model(
     """Its limits stay, the user hears of it, and the other models get theirs."""
     taken = OTHER.replace("(width=9)", "")
     meanwhile(monkeypatch, lambda: (folder / "profile-model.toml").write_text(taken))
-    status, _, err = run(capsys, "nets.py:net", "nets.py:net(width=5)", *FED)
+    status, _, err = run(capsys, "check", "--init", "nets.py:net", "nets.py:net(width=5)", *FED)
     assert (status, err.count("\n")) == (2, 1)
     assert "profile-model.toml:5: there are limits for 'nets.py:net' already" in err
     assert labels(folder) == ["nets.py:net", "nets.py:net(width=5)"]

@@ -18,8 +18,8 @@ from profiler.render import FORMATS
 
 
 def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
-    """An option with its words."""
-    return Parameter(help=help, metavar=metavar, show_default=False, **rest)
+    """An option with its words; where it has a `metavar`, the next word is its value, whatever that begins with."""
+    return Parameter(help=help, metavar=metavar, show_default=False, allow_leading_hyphen=metavar is not None, **rest)
 
 
 def group(name: str) -> Parameter:
