@@ -7,14 +7,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from profiler import errors
+from profiler import counters, errors
 from profiler.answers.check import file as budget_file
 from profiler.answers.cross_check.compute import ALL
 from profiler.answers.generate.generation import CACHES
 from profiler.answers.generate.phases import PHASES
 from profiler.answers.models import metrics
 from profiler.cli.options import COMMON, EVERYTHING, NEAREST, PUBLISHED
-from profiler.counters import conventions, peers
+from profiler.counters import conventions
 from profiler.records import whole
 from profiler.records.schemes import SCHEMES
 from profiler.records.versions import __version__
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def _names_tools(word: str) -> bool:
     """Tools and not a model: every name is one, or nearly one; and no model has a comma, but for its arguments."""
-    known = (*peers.names(), ALL)
+    known = (*counters.names(), ALL)
     has_commas = "," in word and "(" not in word
     return has_commas or word in known or bool(errors.nearest(word, known, most=1, cutoff=0.75))
 
@@ -181,7 +181,8 @@ Explain = Annotated[
 CrossCheck = Annotated[
     str | None,
     _option(
-        f"Run other counters and explain every difference: {', '.join(peers.names())}, or all. Default: fvcore,thop.",
+        f"Run other counters and explain every difference: {', '.join(counters.names())}, or all. "
+        "Default: fvcore,thop.",
         "--cross-check",
         metavar="[TOOL,...]",
         panel=_COUNTERS,

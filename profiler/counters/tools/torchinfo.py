@@ -18,22 +18,30 @@ prints:
   parents up to three times, since a later call of it leaves the parent's own parameters as they are.
 
 A pruned weight counts the ones in its mask, and our trace does not hold these: we count all, and the cross-check reads
-the rest off the mask. An output that is a dict is taken
-by its last value; our trace does not tell a dict from a tuple, and takes the first.
+the rest off the mask. An output that is a dict is taken by its last value; our trace does not tell a dict from a tuple,
+and takes the first.
+
+It is read from the lines of its summary, each of which is a call of a module.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Made, module_calls, registered
 from profiler.counters.replay.hooks import children
 from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, remade
 from profiler.counters.replay.summary_lines import Line, lines
+from profiler.counters.running.modules import paths
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import Tensor, Trace, Value, Weight
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _EMPTY_IS_FALSE = {f"torch.nn.modules.container.{kind}" for kind in ("Sequential", "ModuleList", "ModuleDict")}
 
@@ -191,4 +199,69 @@ CONVENTION = Replica(
     _weighings,
     lambda op: "done by functions or bare parameters, or inside a module with modules inside",
     version="1.8.0",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "torchinfo"
+MODULE = "torchinfo"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """Mult-adds. What masks of pruned weights take away is told apart."""
+    from torchinfo import summary
+
+    if args:
+        found = summary(model, input_data=list(args), verbose=0, **kwargs)
+    else:
+        found = summary(model, input_data=dict(kwargs), verbose=0)
+    charges, weights = _by_module(model, found)
+    total, params = plain(found.total_mult_adds), found.total_params
+    whole_charges, whole_weights = _unmasked(model, found)
+    return Reading(
+        "torchinfo",
+        total=total,
+        params=params,
+        layers=plainly(charges),
+        layer_params=weights,
+        asides=_asides(charges, whole_charges),
+        param_asides=_asides(weights, whole_weights),
+    )
+
+
+def _by_module(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Its lines' mult-adds and parameters, by the paths of their modules."""
+    known = paths(model)
+    charges = dict.fromkeys(known.values(), 0)
+    weights = dict.fromkeys(known.values(), 0)
+    for line in found.summary_list:
+        path = known[line.layer_id]
+        if line.is_leaf_layer:
+            charges[path] += line.macs
+        if not line.is_recursive:
+            weights[path] += max(line.num_params if line.is_leaf_layer else line.leftover_params(), 0)
+    return charges, weights
+
+
+_MASKED = "a pruned weight counts the ones in its mask"
+
+
+def _unmasked(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """The same if no weight were pruned, as it counts itself. Fills the masks, and changes the lines."""
+    masks = [mask for name, mask in model.named_buffers() if name.endswith("_mask")]
+    if masks:
+        for mask in masks:
+            mask.fill_(1)
+        for line in found.summary_list:
+            line.calculate_num_params()
+            if line.macs:
+                line.macs = 0
+                line.calculate_macs()
+    return _by_module(model, found)
+
+
+def _asides(masked: Mapping[str, int], whole: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    less = {path: count - whole[path] for path, count in masked.items() if count != whole[path]}
+    return {_MASKED: less} if less else {}
