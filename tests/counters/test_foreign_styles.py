@@ -18,7 +18,7 @@ from profiler.counters.running.reading import Reading
 from profiler.counters.running.worker import read
 from profiler.records.spec import Feed
 from profiler.records.trace import Trace
-from tests.conventions.foreign_styles import STYLES
+from tests.counters.foreign_styles import STYLES
 
 TOOLS = [tool for tool in counters.names() if missing(counters.tool(tool)) is None]
 

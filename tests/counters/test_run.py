@@ -23,7 +23,7 @@ from profiler.counters.running.worker import read
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
 
-FAKES = "tests.peers.fakes"
+FAKES = "tests.counters.fakes"
 PARAMS = 6 * 4 + 4
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from profiler import counters, profile
 from profiler.counters import conventions
-from tests.conventions.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
 
 CONV = 2 * 8 * 8 * 4 * 3 * 3 * 3
 TRANSPOSED = 8 * 8 * 4 * 6 * 2 * 2
