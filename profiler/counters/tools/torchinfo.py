@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,9 @@ from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Made, module_calls, registered
 from profiler.counters.replay.hooks import children
 from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, remade
-from profiler.counters.replay.summary_lines import Line, lines
 from profiler.counters.running.modules import paths
 from profiler.counters.running.reading import Reading, plain, plainly
-from profiler.records.trace import Tensor, Trace, Value, Weight
+from profiler.records.trace import ModuleCall, Tensor, Trace, Value, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -154,16 +154,16 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     for weight in registered(trace):
         if weight.same_as is None:
             own[weight.module] += weight.tensor.numel
-    for row, amount in _of_lines(trace, lines(trace)):
+    for row, amount in _of_lines(trace, _lines(trace)):
         theirs[row] += amount
     for row in sorted({*own, *theirs}):
         yield Weighing(theirs[row], row, _LESS if theirs[row] < own[row] else _MORE)
 
 
-def _of_lines(trace: Trace, found: list[Line]) -> Iterator[tuple[int, int]]:
+def _of_lines(trace: Trace, found: list[_Line]) -> Iterator[tuple[int, int]]:
     """Each line's own parameters: a leaf's are all that it has, and others have what the lines inside leave over."""
     is_leaf, sizes = _leaves(trace), _sizes(trace)
-    left: dict[Line, int] = {}
+    left: dict[_Line, int] = {}
     for position in range(len(found) - 1, -1, -1):
         line = found[position]
         if line in left:
@@ -190,6 +190,100 @@ def _sizes(trace: Trace) -> list[int]:
         return held[row].union(*(hold(child) for child in inside[row]))
 
     return [sum(trace.parameters[index].tensor.numel for index in hold(row)) for row in range(len(held))]
+
+
+# The lines of its summary ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A module in the summary: its row in the trace, and its place in the tree.
+
+    is_again: whether the module has had a line before.
+    """
+
+    row: int
+    depth: int
+    parent: _Line | None
+    is_again: bool = False
+
+    def around(self) -> Iterator[_Line]:
+        """What it stands in, from the nearest outwards, without the model itself."""
+        line = self.parent
+        while line is not None and line.depth:
+            yield line
+            line = line.parent
+
+
+def _lines(trace: Trace) -> list[_Line]:
+    """One for each module call, and one for a container that is around them unseen.
+
+    A module that stands at several places has its lines at the last one; a later call of a module is marked, and so is
+    a container whose line comes a second time (torchinfo/torchinfo.py, `apply_hooks`, `add_missing_container_layers`).
+    """
+    places, met = _places(trace), set[int]()
+    found: list[_Line] = []
+    for row in _begun(trace):
+        found.append(_Line(row, places[row].depth, places[row].parent, row in met))
+        met.add(row)
+    _add_containers(found, met)
+    return found
+
+
+def _places(trace: Trace) -> dict[int, _Line]:
+    """The last place of each module in a walk that goes into a shared one wherever it stands."""
+    rows = {module.path: row for row, module in enumerate(trace.modules)}
+    below: list[list[int]] = [[] for _ in trace.modules]
+    for row, module in enumerate(trace.modules):
+        if row:
+            below[rows[module.path.rpartition(".")[0]]].append(row if module.same_as is None else module.same_as)
+    found: dict[int, _Line] = {}
+    waiting = [_Line(0, 0, None)]
+    while waiting:
+        place = waiting.pop()
+        found[place.row] = place
+        waiting += [_Line(row, place.depth + 1, place) for row in reversed(below[place.row])]
+    return found
+
+
+def _begun(trace: Trace) -> list[int]:
+    """The modules called, in the order in which their calls began. A trace holds calls in the order of their ends."""
+    ended: list[tuple[ModuleCall, list[int]]] = []
+    for call in trace.module_calls:
+        inside: list[int] = []
+        while ended and _is_inside(trace, ended[-1][0], call):
+            inside = ended.pop()[1] + inside
+        ended.append((call, [call.module, *inside]))
+    return [row for _, rows in ended for row in rows]
+
+
+def _is_inside(trace: Trace, inner: ModuleCall, outer: ModuleCall) -> bool:
+    """Whether a call that ended before another did so inside of it. Where no operator tells, their paths do."""
+    if inner.first == inner.last == outer.first:
+        path = trace.modules[outer.module].path
+        return not path or trace.modules[inner.module].path.startswith(f"{path}.")
+    return inner.first >= outer.first
+
+
+def _add_containers(found: list[_Line], met: set[int]) -> None:
+    """Put the containers of each line before it, unless they are open already."""
+    opened: dict[int, _Line] = {}
+    position = 0
+    while position < len(found):
+        line, at = found[position], position
+        around = {outer.depth: outer for outer in line.around()}
+        for depth in range(1, line.depth):
+            outer = around[depth]
+            if (depth not in opened or opened[depth].row != outer.row) and outer is not found[at - 1]:
+                outer.is_again |= outer.row in met
+                found.insert(at, outer)
+                met.add(outer.row)
+                opened[depth] = outer
+                at += 1
+        opened[line.depth] = line
+        for depth in [depth for depth in opened if depth > line.depth]:
+            del opened[depth]
+        position += 1
 
 
 CONVENTION = Replica(
