@@ -775,7 +775,7 @@ class NoPhases(ProfileError):
 # Other counters ------------------------------------------------------------------------------------------------------
 
 
-class NoSuchPeer(ProfileError):
+class NoSuchCounter(ProfileError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no counter is called {name!r}; choose from {', '.join(known)}")
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from profiler import Profile, profile
+from profiler import Profile, counters, profile
 from profiler.answers.cross_check.accounts import Account, account
 from profiler.answers.cross_check.compute import Accounts, CrossCheck
 from profiler.counters import conventions
@@ -23,7 +23,7 @@ from profiler.ops import Cost, formula
 from profiler.render import FORMATS, renderer
 from tests.strategies import trees
 
-TOOLS = conventions.replicas()
+TOOLS = counters.names()
 
 
 class Net(nn.Module):

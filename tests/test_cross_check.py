@@ -16,7 +16,7 @@ from torch import nn
 from profiler import Profile, cross_check, errors, profile
 from profiler.answers.which.compute import Number, candidates, number, search
 from profiler.cli.main import main
-from profiler.counters import conventions, peers
+from profiler.counters import conventions
 from profiler.counters.replay.rules import OperatorRule
 from profiler.counters.tools import fvcore
 from tests.shell import run
@@ -106,7 +106,7 @@ def test_the_tools_may_be_one_text_and_have_to_be_known(net: str) -> None:
         check.layers("thop")
     with pytest.raises(errors.NoTools):
         cross_check(nn.Linear(3, 2), "1x3", tools=[])
-    with pytest.raises(errors.NoSuchPeer):
+    with pytest.raises(errors.NoSuchCounter):
         cross_check(nn.Linear(3, 2), "1x3", tools="fvcore,keras")
 
 
@@ -179,10 +179,6 @@ def test_a_saved_trace_cannot_be_run(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 # Conventions ----------------------------------------------------------------------------------------------------------
-
-
-def test_every_counter_has_a_convention_and_the_other_way_round() -> None:
-    assert set(peers.names()) == set(conventions.replicas())
 
 
 @pytest.mark.parametrize("name", conventions.names())

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import Profile, ProfileError, diff, errors, profile
-from profiler.counters import conventions
+from profiler import Profile, ProfileError, counters, diff, errors, profile
 from profiler.sources.exported import archive
 from profiler.sources.exported.sizes import Unsolved, evaluated
 from tests import exporting
@@ -100,7 +99,7 @@ def test_conventions_of_operators_give_what_they_give_live(name: str, convention
 
 
 def test_other_counters_conventions_are_refused_for_want_of_the_models_code() -> None:
-    refused = set(conventions.replicas()) - {"fvcore", "torchprofile"}
+    refused = set(counters.names()) - {"fvcore", "torchprofile"}
     for name in refused:
         with pytest.raises(errors.NotForGraphs, match=f"convention {name} is about a model's code"):
             exporting.exported("decoder").under(name)

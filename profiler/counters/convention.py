@@ -78,6 +78,7 @@ class Replica:
     seen: what the tool sees of a trace: what the model's code called, or what is left when that is taken apart.
     version: of the tool that is replayed, or how it begins.
     per_mac: what it counts for one MAC: 1, or 2 where its unit is one addition or multiplication.
+    needs_code: whether it looks at modules, or at the functions of torch, which an exported graph does not have.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Replica:
     seen: Callable[[Trace], Iterable[Operator]] = operators
     per_mac: int = 1
     version: str = ""
+    needs_code: bool = False
 
     def amounts(self, trace: Trace, own: Sequence[Cost]) -> Sequence[int]:
         found = [Fraction(0)] * len(trace.modules)

@@ -101,8 +101,8 @@ class Profile(Answer):
             raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")
         if trace.phases and not isinstance(self.convention, Price):
             raise errors.NotForTraining(convention, OURS)
-        if convention not in conventions.applicable(trace):
-            raise errors.NotForGraphs(convention, trace.model, conventions.of_graphs())
+        if not conventions.is_applicable(self.convention, trace):
+            raise errors.NotForGraphs(convention, trace.model, conventions.applicable(trace))
 
     # What it holds ------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from profiler import Profile, errors, profile
+from profiler import Profile, counters, errors, profile
 from profiler.answers.cross_check.accounts import account
 from profiler.counters import conventions
 from profiler.counters.conventions import Replica
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Read, compare, print."""
     chosen = _parser().parse_args(argv)
     models = [model for model in MODELS if any(fnmatchcase(model, pattern) for pattern in chosen.models or "*")]
-    tools = chosen.tools.split(",") if chosen.tools else conventions.replicas()
+    tools = chosen.tools.split(",") if chosen.tools else counters.names()
     if not chosen.offline:
         readings.collect(models, tools, chosen.folder, chosen.time_limit, chosen.jobs, again=chosen.again)
     found = [case for model in track(models) for case in cases(model, tools, chosen.folder)]

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from profiler.counters.peers import names, peer
+from profiler import counters
 from profiler.counters.running.installed import missing
 from profiler.counters.running.reading import Reading
 from tests.benchmarks.convention_models import ARCHITECTURES
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Read whatever is not there, and say which tools failed."""
     chosen = _parser().parse_args(argv)
     wanted = [model for model in MODELS if any(fnmatchcase(model, pattern) for pattern in chosen.models or "*")]
-    tools = chosen.tools.split(",") if chosen.tools else names()
+    tools = chosen.tools.split(",") if chosen.tools else counters.names()
     collect(wanted, tools, chosen.folder, chosen.time_limit, chosen.jobs, again=chosen.again)
     for model in wanted:
         for tool, reading in recorded(model, chosen.folder).items():
@@ -82,7 +82,7 @@ def collect(
 ) -> None:
     """Read every model with every installed tool, unless it is kept already."""
     folder.mkdir(parents=True, exist_ok=True)
-    installed = [tool for tool in tools if missing(peer(tool)) is None]
+    installed = [tool for tool in tools if missing(counters.tool(tool)) is None]
     waiting = [(model, tool) for model in models for tool in installed if again or tool not in recorded(model, folder)]
     started = time.monotonic()
     for done, (model, reading) in enumerate(read_forked(waiting, folder, time_limit_s, jobs), 1):

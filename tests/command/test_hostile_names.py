@@ -18,7 +18,7 @@ from torch import nn
 
 from profiler import profile
 from profiler.answers.cross_check import compute as crosscheck
-from profiler.counters.peers import Reading
+from profiler.counters.running.reading import Reading
 from profiler.render import FORMATS
 from tests.shell import run
 

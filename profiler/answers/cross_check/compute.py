@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from profiler import errors
+from profiler import counters, errors
 from profiler.answers.common.varying import Run
 from profiler.answers.cross_check.accounts import Account, account
-from profiler.counters import peers
 from profiler.counters.conventions import DEFAULT
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
@@ -91,13 +90,13 @@ def cross_check_spec(
 
 
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The counters that are meant; raises `errors.NoSuchPeer`."""
-    known = peers.names()
+    """The counters that are meant; raises `errors.NoSuchCounter`."""
+    known = counters.names()
     if not wanted:
         raise errors.NoTools(known)
     for name in wanted:
         if name != ALL and name not in known:
-            raise errors.NoSuchPeer(name, known)
+            raise errors.NoSuchCounter(name, known)
     return known if ALL in wanted else tuple(dict.fromkeys(wanted))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from profiler import errors
+from profiler import counters, errors
 from profiler.answers.common.models import check_runs, wanted
 from profiler.answers.common.options import Fed, Labels, Model, Result, names, option
 from profiler.answers.common.outcome import COMPARE, Lent, Outcome
 from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
-from profiler.counters import peers
 from profiler.counters.running.run import TIME_LIMIT_S
 from profiler.engine.processes.foreign_code import at_work
 from profiler.records import whole
@@ -23,7 +22,7 @@ def run(
     with_: Annotated[
         str | None,
         option(
-            f"Counters: {', '.join(peers.names())}, or all. Default: {','.join(DEFAULT_TOOLS)}.",
+            f"Counters: {', '.join(counters.names())}, or all. Default: {','.join(DEFAULT_TOOLS)}.",
             "TOOL,...",
             name="--with",
         ),

@@ -1,1 +1,1 @@
-"""What the replicas of other counters share."""
+"""What do counters see of a model, and what do they make of it? What their replicas share."""

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from math import floor, prod
 
-import numpy
-
 Shapes = Sequence[tuple[int, ...]]
 
 
@@ -20,6 +18,8 @@ def renamed(equation: str) -> str:
 
 def path_flops(equation: str, shapes: Shapes) -> float:
     """The count that `numpy.einsum_path` prints for the best order: two for a MAC, and four digits."""
+    import numpy
+
     operands = [numpy.broadcast_to(numpy.zeros(()), shape) for shape in shapes]
     text = numpy.einsum_path(renamed(equation), *operands, optimize="optimal")[1]
     found = re.search(r"optimized flop.*:(.*)", text, re.IGNORECASE)

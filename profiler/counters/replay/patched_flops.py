@@ -1,6 +1,6 @@
 """The FLOPs that calflops and DeepSpeed's profiler count beside MACs: 2 for each MAC, and what is no product.
 
-Of `conventions/patches.py`'s functions and many more. Both have hooks on recurrent layers instead, and so a rule.
+Of `patches.py`'s functions and many more. Both have hooks on recurrent layers instead, and so a rule.
 """
 
 from __future__ import annotations

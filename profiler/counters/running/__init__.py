@@ -1,1 +1,1 @@
-"""What does another counter say? Each is run for real, in a process of its own."""
+"""What does a counter say of a model? Each is run for real, in a process of its own."""

@@ -8,23 +8,25 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from profiler import errors
-from profiler.counters.peers import Peer
-
-# Distributions that own the same import name, one of which hides the other.
-_RIVALS = {"thop": ("thop", "ultralytics-thop")}
+from profiler import counters, errors
 
 
-def missing(peer: Peer) -> str | None:
+def missing(counter: counters.Counter) -> str | None:
     """Why a counter cannot be run, and what to do; None where it can."""
-    package = peer.MODULE.partition(".")[0]
-    rivals = _RIVALS.get(package, ())
-    provider = _provider(package, rivals) if rivals else peer.DISTRIBUTION
-    if version(peer.DISTRIBUTION) is None and provider in (None, peer.DISTRIBUTION):
-        return str(errors.PeerMissing(peer.DISTRIBUTION))
-    if provider != peer.DISTRIBUTION:
-        return str(errors.PeerHidden(peer.DISTRIBUTION, package, provider))
-    return None if find_spec(package) else str(errors.PeerMissing(peer.DISTRIBUTION))
+    package = counter.MODULE.partition(".")[0]
+    rivals = _rivals(package)
+    provider = _provider(package, rivals) if len(rivals) > 1 else counter.DISTRIBUTION
+    if version(counter.DISTRIBUTION) is None and provider in (None, counter.DISTRIBUTION):
+        return str(errors.PeerMissing(counter.DISTRIBUTION))
+    if provider != counter.DISTRIBUTION:
+        return str(errors.PeerHidden(counter.DISTRIBUTION, package, provider))
+    return None if find_spec(package) else str(errors.PeerMissing(counter.DISTRIBUTION))
+
+
+def _rivals(package: str) -> tuple[str, ...]:
+    """The distributions that own an import name: of several, one hides the others."""
+    owners = (tool.DISTRIBUTION for tool in map(counters.tool, counters.names()) if package == tool.MODULE)
+    return tuple(dict.fromkeys(owners))
 
 
 def version(distribution: str) -> str | None:

@@ -38,7 +38,7 @@ def _nearest(path: str, known: Mapping[str, Any]) -> str | None:
     return None
 
 
-def visits(model: nn.Module) -> Counter[str]:
+def visit_counts(model: nn.Module) -> Counter[str]:
     """How often a walk from parents to children meets each module: more than once where two parents share it."""
     by_id = paths(model)
     met: Counter[str] = Counter()

@@ -18,8 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryFile, mkstemp
 from typing import IO
 
-from profiler import errors
-from profiler.counters.peers import peer
+from profiler import counters, errors
 from profiler.counters.running.installed import missing
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
@@ -44,7 +43,7 @@ def read_all(
 
     Raises `profiler.errors.ProfileError` for a counter that there is not, or a model that no other process can have.
     """
-    absent = {tool: missing(peer(tool)) for tool in tools}
+    absent = {tool: missing(counters.counter(tool)) for tool in tools}
     readings = {tool: Reading(tool, missing=why) for tool, why in absent.items() if why is not None}
     for reading in readings.values():
         _tell(progress, reading)

@@ -17,8 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from profiler import errors
-from profiler.counters.peers import peer
+from profiler import counters, errors
 from profiler.counters.running.installed import missing, version
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
@@ -51,7 +50,7 @@ def _take(descriptor: int, flags: int) -> int:
 def read(tool: str, job: Callable[[], Job]) -> Reading:
     """What one counter says of a model, or why it says nothing. Changes the model and the state of this process."""
     try:
-        called = peer(tool)
+        called = counters.counter(tool)
         absent = missing(called)
         if absent is not None:
             return Reading(tool, missing=absent)

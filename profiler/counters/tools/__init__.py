@@ -1,1 +1,1 @@
-"""What other counters report, from a trace alone: one file a counter."""
+"""What does this counter count, its mistakes included, and how is it called? One file a counter."""

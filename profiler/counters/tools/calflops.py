@@ -13,20 +13,28 @@ only where nothing is trainable. Read there, and compared with what it prints:
 - A module that stands under two parents is counted for each of them.
 
 It fails on a model without parameters, and on inputs that are no tensors.
+
+It is read when the forward pass has ended, from the counts that it leaves on each module and adds up afterwards.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.hooks import visits
 from profiler.counters.replay.patches import SHARED, TRANSPOSED, patched
 from profiler.counters.replay.rules import families, tensor, trainable_parameters, where
+from profiler.counters.running.modules import after_forward, paths, visit_counts
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _transposed(op: Operator) -> int:
@@ -82,4 +90,40 @@ CONVENTION = Replica(
     _weighings,
     _unseen,
     version="0.3.2",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "calflops"
+MODULE = "calflops"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs, and FLOPs beside them. Its sum meets a module that two parents share at each of them."""
+    from calflops import calculate_flops
+
+    macs_of: dict[str, Any] = {}
+    flops_of: dict[str, Any] = {}
+    with after_forward(model, lambda: left_on(model, macs_of, flops_of)):
+        flops, macs, params = calculate_flops(
+            model, args=list(args), kwargs=dict(kwargs), print_results=False, output_as_string=False
+        )
+    times = visit_counts(model)
+    return Reading(
+        "calflops",
+        total=plain(macs),
+        params=int(params),
+        layers=plainly({path: count * times[path] for path, count in macs_of.items()}),
+        flops=plain(flops),
+        layer_flops=plainly({path: count * times[path] for path, count in flops_of.items()}),
+    )
+
+
+def left_on(model: Any, macs: dict[str, Any], flops: dict[str, Any]) -> None:
+    """The counts that it (and DeepSpeed, whose code it has) leaves on each module until it has added them up."""
+    known = paths(model)
+    for module in model.modules():
+        macs[known[id(module)]] = module.__macs__
+        flops[known[id(module)]] = module.__flops__

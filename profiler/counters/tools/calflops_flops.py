@@ -1,7 +1,7 @@
 """calflops 0.3.2, the FLOPs of `calculate_flops(model, ...)`: what it prints first, beside the MACs of `calflops`.
 
-What it sees, and which products it counts too large, is as in `conventions/calflops.py`. Of FLOPs, read in
-calflops/pytorch_ops.py and compared with what it prints:
+What it sees, and which products it counts too large, is as in `calflops.py`. Of FLOPs, read in calflops/pytorch_ops.py
+and compared with what it prints:
 
 - 2 for each MAC, and 1 for each element of a convolution's output where it has a bias. A linear layer's bias is free.
 - Activations, pools and `softmax` count 1 per element of their input; a batch norm 1, or 2 with scale and shift; layer,
@@ -23,20 +23,28 @@ calflops/pytorch_ops.py and compared with what it prints:
 
 Our trace does not tell one number for a size, given to a function, from one for each dimension, nor a size from the
 scale factor that gave it with `recompute_scale_factor` or `mode="area"`, unless `nn.Upsample` holds them.
+
+It is read as `calflops` is, with these FLOPs in the place of the MACs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.patched_flops import Tool, flops
 from profiler.counters.replay.patches import WHY_FROM_THE_LEFT, expected, from_the_left
 from profiler.counters.replay.rules import tensor, trainable_parameters
-from profiler.counters.tools.calflops import RULES, for_each_parent
+from profiler.counters.running.reading import Reading
+from profiler.counters.tools import calflops
 from profiler.records.trace import Tensor, Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _transposed_bias(op: Operator) -> int:
@@ -48,7 +56,7 @@ def _scaled(x: Tensor, scale: float | tuple[float, ...]) -> int:
 
 
 _TOOL = Tool(
-    RULES,
+    calflops.RULES,
     counts_signs=False,
     transposed_bias=_transposed_bias,
     why_transposed_bias="1 per channel of a group and position of a convolution's output",
@@ -60,7 +68,7 @@ _TOOL = Tool(
 
 
 def _charges(trace: Trace) -> Iterator[Charge]:
-    return for_each_parent(trace, flops(trace, _TOOL))
+    return calflops.for_each_parent(trace, flops(trace, _TOOL))
 
 
 def _weighings(trace: Trace) -> Iterator[Weighing]:
@@ -68,7 +76,7 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
 
 
 def _unseen(op: Operator) -> str:
-    if op.name in RULES:
+    if op.name in calflops.RULES:
         return "written as a sign, x @ y, which is not patched"
     return f"{op.short} is not among its functions"
 
@@ -81,4 +89,17 @@ CONVENTION = Replica(
     _unseen,
     per_mac=2,
     version="0.3.2",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = calflops.DISTRIBUTION
+MODULE = calflops.MODULE
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """FLOPs, in the place of MACs."""
+    reading = calflops.read(model, args, kwargs)
+    return replace(reading, tool="calflops-flops", total=reading.flops, layers=reading.layer_flops)

@@ -8,17 +8,27 @@ where nothing is trainable. Read there, and compared with what it prints:
 - `matmul` takes the left operand's size times the right one's last width: (4, 5) by (7, 5, 6) gives 120 and is 840,
   and a matrix by a vector of 7 is 7 times too large.
 - A convolution's output size is computed from its arguments. With padding="same" and an even kernel it is too small.
+
+It is called without its warm-up, which serves its measure of time, and read when the forward pass has ended, from the
+counts that it leaves on each module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.patches import SHARED, TRANSPOSED, patched
 from profiler.counters.replay.rules import convolution, families, mm, own_parameters, tensor
+from profiler.counters.running.modules import after_forward
+from profiler.counters.running.reading import Reading, plain, plainly
+from profiler.counters.tools.calflops import left_on
 from profiler.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _attention(op: Operator) -> int:
@@ -50,4 +60,31 @@ CONVENTION = Replica(
     _weighings,
     lambda op: "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} counts no MACs",
     version="0.19.8",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "deepspeed"
+MODULE = "deepspeed"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs, and FLOPs beside them."""
+    from deepspeed.profiling.flops_profiler import get_model_profile
+
+    macs_of: dict[str, Any] = {}
+    flops_of: dict[str, Any] = {}
+    with after_forward(model, lambda: left_on(model, macs_of, flops_of)):
+        flops, macs, params = get_model_profile(
+            model, args=list(args), kwargs=dict(kwargs), print_profile=False, warm_up=0, as_string=False
+        )
+    return Reading(
+        "deepspeed",
+        total=plain(macs),
+        params=int(params),
+        layers=plainly(macs_of),
+        flops=plain(flops),
+        layer_flops=plainly(flops_of),
+    )

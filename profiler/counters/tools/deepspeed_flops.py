@@ -1,6 +1,6 @@
 """DeepSpeed 0.19.8's flops profiler, the FLOPs of `get_model_profile(model, ...)`: beside the MACs of `deepspeed`.
 
-What it sees, and which products it counts too large, is as in `conventions/deepspeed.py`. Of FLOPs, read in
+What it sees, and which products it counts too large, is as in `deepspeed.py`. Of FLOPs, read in
 deepspeed/profiling/flops_profiler/profiler.py and compared with what it prints:
 
 - 2 for each MAC, and 1 for each element of a convolution's output where it has a bias. A linear layer's bias is free.
@@ -21,19 +21,27 @@ deepspeed/profiling/flops_profiler/profiler.py and compared with what it prints:
 
 Our trace does not tell one number for a size, given to a function, from one for each dimension, nor a size from the
 scale factor that gave it with `recompute_scale_factor` or `mode="area"`, unless `nn.Upsample` holds them.
+
+It is read as `deepspeed` is, with these FLOPs in the place of the MACs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.patched_flops import Tool, flops
 from profiler.counters.replay.rules import each, own_parameters, tensor
-from profiler.counters.tools.deepspeed import RULES
+from profiler.counters.running.reading import Reading
+from profiler.counters.tools import deepspeed
 from profiler.records.trace import Tensor, Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _transposed_bias(op: Operator) -> int:
@@ -55,7 +63,7 @@ def _scaled(x: Tensor, scale: float | tuple[float, ...]) -> int:
 
 
 _TOOL = Tool(
-    RULES,
+    deepspeed.RULES,
     counts_signs=True,
     transposed_bias=_transposed_bias,
     why_transposed_bias="1 per element of a convolution's output",
@@ -82,4 +90,17 @@ CONVENTION = Replica(
     lambda op: f"{op.short} is not among its functions",
     per_mac=2,
     version="0.19.8",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = deepspeed.DISTRIBUTION
+MODULE = deepspeed.MODULE
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """FLOPs, in the place of MACs."""
+    reading = deepspeed.read(model, args, kwargs)
+    return replace(reading, tool="deepspeed-flops", total=reading.flops, layers=reading.layer_flops)

@@ -13,11 +13,15 @@ table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read ther
   is taken where nothing wants a gradient.
 
 What a model does not do while it is traced is in our trace, and is counted here.
+
+It is given all arguments by their positions. Its counts of modules (`by_module()`) contain those of the modules inside,
+and are taken apart; parameters are those of its `parameter_count`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.cpu import all_hooked, fast_path_calls, unless_fast
@@ -40,7 +44,12 @@ from profiler.counters.replay.rules import (
     where,
     why_real,
 )
+from profiler.counters.running.modules import by_position, own, paths
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import Tensor, Trace, tensors
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _EXACT = {"abc,abd->acd", "abc,adc->adb"}
 
@@ -119,3 +128,25 @@ CONVENTION = Replica(
     lambda op: why_untraced(op) if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.5.post20221221",
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "fvcore"
+MODULE = "fvcore"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs. Counts of a module contain those of what it owns, not of what it calls."""
+    from fvcore.nn import FlopCountAnalysis, parameter_count
+
+    analysis = FlopCountAnalysis(model, by_position(model, args, kwargs, "fvcore"))
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+    weights = parameter_count(model)
+    return Reading(
+        "fvcore",
+        total=plain(analysis.total()),
+        params=weights[""],
+        layers=plainly(own(analysis.by_module())),
+        layer_params=own({path: weights[path] for path in paths(model).values()}),
+    )

@@ -7,11 +7,15 @@ with gradients enabled. Read there, and compared with what it prints:
   and so without a count, where the input has more than two dimensions and is not contiguous.
 - Fused attention, `baddbmm`, LSTM (one kernel of oneDNN's), `Bilinear`, and products of a matrix and a vector are not
   counted. Attention whose mask is learned is not fused, and is counted.
+
+It tells only the model's children apart, so its formulas are listened to as it applies them, and what they give is
+charged to the module that is running.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.cpu import PRODUCTS, fast_path_calls, lstm_is_fused, products, unless_fast
@@ -25,7 +29,13 @@ from profiler.counters.replay.rules import (
     trainable_parameters,
     unless,
 )
+from profiler.counters.running.modules import Ledger
+from profiler.counters.running.reading import Reading, plainly
+from profiler.counters.tools import ptflops
 from profiler.records.trace import Tensor, Trace, tensors
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _BIASES = "1 per element of the output"
 
@@ -100,4 +110,35 @@ CONVENTION = Replica(
     lambda op: f"it has no formula for {op.short}",
     recorded_calls,
     version="0.7.5",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = ptflops.DISTRIBUTION
+MODULE = ptflops.MODULE
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs, and biases."""
+    from ptflops.aten_ops import ATEN_OPS_MAPPING
+
+    counted = [0]
+    rules = {op: _heard(rule, counted) for op, rule in ATEN_OPS_MAPPING.items()}
+    ledger = Ledger(model, lambda: counted[0])
+    with ledger.following():
+        total, params = ptflops.complexity(model, args, kwargs, "ptflops-aten", "aten", custom_modules_hooks=rules)
+    ledger.close()
+    return Reading("ptflops-aten", total=total, params=params, layers=plainly(ledger.charged))
+
+
+def _heard(rule: Callable[..., int], counted: list[int]) -> Callable[..., int]:
+    """The same rule; what it gives is added up as well."""
+
+    def applied(inputs: Any, outputs: Any) -> int:
+        count = rule(inputs, outputs)
+        counted[0] += count
+        return count
+
+    return applied

@@ -10,19 +10,29 @@ with what it prints:
 - A module that has a rule hides what is inside it. `Sequential` and `ModuleList` are looked into.
 - A module that stands at several paths is counted at each, all its calls each time; and it is hooked once for each
   parent, so that a call counts several times.
+
+It is given all arguments by their positions. What it says of each layer (`ret_layer_info`) contains what it says of the
+layers inside, and is taken apart.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
+from typing import TYPE_CHECKING, Any
 
+from profiler import errors
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Made, registered
 from profiler.counters.replay.hooks import visits
 from profiler.counters.replay.rules import by_module, in_ranks, kernel, layer_kind, layers
+from profiler.counters.running.modules import by_position, paths
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import Trace, tensors
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _convolution(made: Made) -> int:
@@ -179,4 +189,54 @@ CONVENTION = Replica(
     _weighings,
     lambda op: "outside of the layers that it has a rule for",
     version="0.1.1",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "thop"
+MODULE = "thop"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs and operations on elements."""
+    given = by_position(model, args, kwargs, "thop")
+    total, params, inside = _imported()(model, inputs=given, verbose=False, ret_layer_info=True)
+    charges = dict.fromkeys(paths(model).values(), 0.0)
+    weights = dict.fromkeys(charges, 0.0)
+    _charge(model, (total, params, inside), paths(model), charges, weights)
+    return Reading(
+        "thop",
+        total=plain(total),
+        params=int(params),
+        layers=plainly(charges),
+        layer_params={path: int(count) for path, count in weights.items()},
+    )
+
+
+def _imported() -> Any:
+    """The function; it needs a package that Python has no more."""
+    try:
+        from thop import profile
+    except ModuleNotFoundError as error:
+        if error.name != "distutils":
+            raise
+        raise errors.PeerNeedsDistutils("thop") from None
+    return profile
+
+
+def _charge(
+    module: nn.Module, said: Any, known: Mapping[int, str], charges: dict[str, float], weights: dict[str, float]
+) -> None:
+    """What it says of a module is `(ops, params, {child: ...})`, the children's included where they are listed.
+
+    A module that two others share is listed by both, and stands in the total twice.
+    """
+    ops, params, inside = said
+    for name, child in module.named_children():
+        if name in inside:
+            ops, params = ops - inside[name][0], params - inside[name][1]
+            _charge(child, inside[name], known, charges, weights)
+    charges[known[id(module)]] += ops
+    weights[known[id(module)]] += params

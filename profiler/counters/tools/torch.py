@@ -11,17 +11,26 @@ as one kernel on a CPU, as read in torch's source and seen in its counts:
 - products of a matrix and a vector, and `Bilinear`.
 
 On the meta device it sees the first three.
+
+It has no count of parameters. Its own tables name modules by class and add up whatever runs while a module does, so the
+growth of its total is charged to the module that is running.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.cpu import PRODUCTS, fast_path_calls, products, unless_fast
 from profiler.counters.replay.events import recorded_calls
 from profiler.counters.replay.rules import addmm, families
+from profiler.counters.running.modules import Ledger
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _RULES = {**PRODUCTS, **families(("matrix product", ("baddbmm",), addmm, ""))}
 
@@ -40,4 +49,24 @@ CONVENTION = Replica(
     recorded_calls,
     per_mac=2,
     version="2.14",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "torch"
+MODULE = "torch"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """FLOPs, two to a MAC."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    ledger = Ledger(model, counter.get_total_flops)
+    with torch.no_grad(), counter, ledger.following():
+        model(*args, **kwargs)
+    ledger.close()
+    return Reading("torch", total=plain(counter.get_total_flops()), layers=plainly(ledger.charged))

@@ -18,22 +18,30 @@ prints:
   parents up to three times, since a later call of it leaves the parent's own parameters as they are.
 
 A pruned weight counts the ones in its mask, and our trace does not hold these: we count all, and the cross-check reads
-the rest off the mask. An output that is a dict is taken
-by its last value; our trace does not tell a dict from a tuple, and takes the first.
+the rest off the mask. An output that is a dict is taken by its last value; our trace does not tell a dict from a tuple,
+and takes the first.
+
+It is read from the lines of its summary, each of which is a call of a module.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.events import Made, module_calls, registered
 from profiler.counters.replay.hooks import children
 from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, remade
-from profiler.counters.replay.summary_lines import Line, lines
-from profiler.records.trace import Tensor, Trace, Value, Weight
+from profiler.counters.running.modules import paths
+from profiler.counters.running.reading import Reading, plain, plainly
+from profiler.records.trace import ModuleCall, Tensor, Trace, Value, Weight
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _EMPTY_IS_FALSE = {f"torch.nn.modules.container.{kind}" for kind in ("Sequential", "ModuleList", "ModuleDict")}
 
@@ -146,16 +154,16 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     for weight in registered(trace):
         if weight.same_as is None:
             own[weight.module] += weight.tensor.numel
-    for row, amount in _of_lines(trace, lines(trace)):
+    for row, amount in _of_lines(trace, _lines(trace)):
         theirs[row] += amount
     for row in sorted({*own, *theirs}):
         yield Weighing(theirs[row], row, _LESS if theirs[row] < own[row] else _MORE)
 
 
-def _of_lines(trace: Trace, found: list[Line]) -> Iterator[tuple[int, int]]:
+def _of_lines(trace: Trace, found: list[_Line]) -> Iterator[tuple[int, int]]:
     """Each line's own parameters: a leaf's are all that it has, and others have what the lines inside leave over."""
     is_leaf, sizes = _leaves(trace), _sizes(trace)
-    left: dict[Line, int] = {}
+    left: dict[_Line, int] = {}
     for position in range(len(found) - 1, -1, -1):
         line = found[position]
         if line in left:
@@ -184,6 +192,100 @@ def _sizes(trace: Trace) -> list[int]:
     return [sum(trace.parameters[index].tensor.numel for index in hold(row)) for row in range(len(held))]
 
 
+# The lines of its summary ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A module in the summary: its row in the trace, and its place in the tree.
+
+    is_again: whether the module has had a line before.
+    """
+
+    row: int
+    depth: int
+    parent: _Line | None
+    is_again: bool = False
+
+    def around(self) -> Iterator[_Line]:
+        """What it stands in, from the nearest outwards, without the model itself."""
+        line = self.parent
+        while line is not None and line.depth:
+            yield line
+            line = line.parent
+
+
+def _lines(trace: Trace) -> list[_Line]:
+    """One for each module call, and one for a container that is around them unseen.
+
+    A module that stands at several places has its lines at the last one; a later call of a module is marked, and so is
+    a container whose line comes a second time (torchinfo/torchinfo.py, `apply_hooks`, `add_missing_container_layers`).
+    """
+    places, met = _places(trace), set[int]()
+    found: list[_Line] = []
+    for row in _begun(trace):
+        found.append(_Line(row, places[row].depth, places[row].parent, row in met))
+        met.add(row)
+    _add_containers(found, met)
+    return found
+
+
+def _places(trace: Trace) -> dict[int, _Line]:
+    """The last place of each module in a walk that goes into a shared one wherever it stands."""
+    rows = {module.path: row for row, module in enumerate(trace.modules)}
+    below: list[list[int]] = [[] for _ in trace.modules]
+    for row, module in enumerate(trace.modules):
+        if row:
+            below[rows[module.path.rpartition(".")[0]]].append(row if module.same_as is None else module.same_as)
+    found: dict[int, _Line] = {}
+    waiting = [_Line(0, 0, None)]
+    while waiting:
+        place = waiting.pop()
+        found[place.row] = place
+        waiting += [_Line(row, place.depth + 1, place) for row in reversed(below[place.row])]
+    return found
+
+
+def _begun(trace: Trace) -> list[int]:
+    """The modules called, in the order in which their calls began. A trace holds calls in the order of their ends."""
+    ended: list[tuple[ModuleCall, list[int]]] = []
+    for call in trace.module_calls:
+        inside: list[int] = []
+        while ended and _is_inside(trace, ended[-1][0], call):
+            inside = ended.pop()[1] + inside
+        ended.append((call, [call.module, *inside]))
+    return [row for _, rows in ended for row in rows]
+
+
+def _is_inside(trace: Trace, inner: ModuleCall, outer: ModuleCall) -> bool:
+    """Whether a call that ended before another did so inside of it. Where no operator tells, their paths do."""
+    if inner.first == inner.last == outer.first:
+        path = trace.modules[outer.module].path
+        return not path or trace.modules[inner.module].path.startswith(f"{path}.")
+    return inner.first >= outer.first
+
+
+def _add_containers(found: list[_Line], met: set[int]) -> None:
+    """Put the containers of each line before it, unless they are open already."""
+    opened: dict[int, _Line] = {}
+    position = 0
+    while position < len(found):
+        line, at = found[position], position
+        around = {outer.depth: outer for outer in line.around()}
+        for depth in range(1, line.depth):
+            outer = around[depth]
+            if (depth not in opened or opened[depth].row != outer.row) and outer is not found[at - 1]:
+                outer.is_again |= outer.row in met
+                found.insert(at, outer)
+                met.add(outer.row)
+                opened[depth] = outer
+                at += 1
+        opened[line.depth] = line
+        for depth in [depth for depth in opened if depth > line.depth]:
+            del opened[depth]
+        position += 1
+
+
 CONVENTION = Replica(
     "torchinfo",
     "mult-adds: the parameters of layers without layers inside, once a sample, or once a position in convolutions",
@@ -191,4 +293,69 @@ CONVENTION = Replica(
     _weighings,
     lambda op: "done by functions or bare parameters, or inside a module with modules inside",
     version="1.8.0",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "torchinfo"
+MODULE = "torchinfo"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """Mult-adds. What masks of pruned weights take away is told apart."""
+    from torchinfo import summary
+
+    if args:
+        found = summary(model, input_data=list(args), verbose=0, **kwargs)
+    else:
+        found = summary(model, input_data=dict(kwargs), verbose=0)
+    charges, weights = _by_module(model, found)
+    total, params = plain(found.total_mult_adds), found.total_params
+    whole_charges, whole_weights = _unmasked(model, found)
+    return Reading(
+        "torchinfo",
+        total=total,
+        params=params,
+        layers=plainly(charges),
+        layer_params=weights,
+        asides=_asides(charges, whole_charges),
+        param_asides=_asides(weights, whole_weights),
+    )
+
+
+def _by_module(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Its lines' mult-adds and parameters, by the paths of their modules."""
+    known = paths(model)
+    charges = dict.fromkeys(known.values(), 0)
+    weights = dict.fromkeys(known.values(), 0)
+    for line in found.summary_list:
+        path = known[line.layer_id]
+        if line.is_leaf_layer:
+            charges[path] += line.macs
+        if not line.is_recursive:
+            weights[path] += max(line.num_params if line.is_leaf_layer else line.leftover_params(), 0)
+    return charges, weights
+
+
+_MASKED = "a pruned weight counts the ones in its mask"
+
+
+def _unmasked(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """The same if no weight were pruned, as it counts itself. Fills the masks, and changes the lines."""
+    masks = [mask for name, mask in model.named_buffers() if name.endswith("_mask")]
+    if masks:
+        for mask in masks:
+            mask.fill_(1)
+        for line in found.summary_list:
+            line.calculate_num_params()
+            if line.macs:
+                line.macs = 0
+                line.calculate_macs()
+    return _by_module(model, found)
+
+
+def _asides(masked: Mapping[str, int], whole: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    less = {path: count - whole[path] for path, count in masked.items() if count != whole[path]}
+    return {_MASKED: less} if less else {}

@@ -1,5 +1,7 @@
 """ultralytics-thop 2.2.3, `profile(model, inputs)`: MACs, and some more per element. It is imported as `thop`.
 
+A descendant of thop that has taken its import name. It is never a dependency of ours.
+
 Hooks on modules, each by the rule of its nearest ancestor that has one, and a function mode that counts matrix products
 made outside of them (thop/profile.py, `register_hooks` and `functional_hooks`; formulas in thop/vision/basic_hooks.py
 and thop/rnn_hooks.py). Gradients are off, but the function mode keeps attention from its fast path. Every call counts
@@ -11,13 +13,16 @@ once, and every parameter. Read there, and compared with what it prints:
 - `nn.MultiheadAttention` that is not asked for its weights does count added keys by the settings.
 - `Upsample` counts 11 per element of the output where bilinear, and other guesses in other modes.
 - `F.multi_head_attention_forward`, called by a model itself, has the rule of the layer.
+
+It is given all arguments by their positions. What it says of each layer (`ret_layer_info`) contains what it says of the
+layers inside, and is taken apart; products by functions are charged to the module that is running.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from profiler.counters.convention import Charge, Replica, Weighing
 from profiler.counters.replay.einsum import pairwise_product
@@ -36,8 +41,13 @@ from profiler.counters.replay.rules import (
     remade,
     tensor,
 )
+from profiler.counters.running.modules import Ledger, by_position, paths
+from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.ops.lattice import adaptive_taps, window_taps
 from profiler.records.trace import Tensor, Trace, Value, tensors
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class _Term(NamedTuple):
@@ -310,4 +320,66 @@ CONVENTION = Replica(
     _weighings,
     lambda op: f"{op.short} is not among its functions, and outside of the layers that it has a rule for",
     version="2.2.3",
+    needs_code=True,
 )
+
+
+# The tool itself ------------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = "ultralytics-thop"
+MODULE = "thop"
+
+
+def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
+    """MACs and operations on elements."""
+    from thop import profile
+
+    given = by_position(model, args, kwargs, DISTRIBUTION)
+    ledger = Ledger(model, _functional)
+    with ledger.following():
+        total, params, inside = profile(model, inputs=given, verbose=False, ret_layer_info=True)
+    for path, count in _by_rules(model, inside).items():
+        ledger.charged[path] += count
+    ledger.charged[""] += total - sum(ledger.charged.values())  # by the model's own rule
+    weights = dict.fromkeys(ledger.charged, 0)
+    for name, parameter in model.named_parameters():
+        weights[name.rpartition(".")[0]] += parameter.numel()
+    return Reading(
+        DISTRIBUTION,
+        total=plain(total),
+        params=int(params),
+        layers=plainly(ledger.charged),
+        layer_params=weights if sum(weights.values()) == params else None,
+    )
+
+
+def _functional() -> float:
+    """What its function mode has counted so far."""
+    from torch.overrides import _get_current_function_mode_stack
+
+    states = [getattr(mode, "state", None) for mode in _get_current_function_mode_stack()]
+    return next((state["ops"] for state in states if isinstance(state, dict) and "ops" in state), 0)
+
+
+def _by_rules(model: nn.Module, inside: Any) -> dict[str, float]:
+    """What its rules charge to each module but the model itself, which is in its total alone.
+
+    `inside` is `{child: (ops, params, inside)}`, and a child's ops contain its children's, unless another parent
+    has them already: its walk is repeated here to know which.
+    """
+    known = paths(model)
+    charges: dict[str, float] = {}
+    added: set[int] = set()
+
+    def walk(module: nn.Module, said: Any) -> float:
+        total = 0.0
+        for name, child in module.named_children():
+            ops, _, deeper = said[name]
+            charges[known[id(child)]] = ops - walk(child, deeper)
+            if id(child) not in added:
+                added.add(id(child))
+                total += ops
+        return total
+
+    walk(model, inside)
+    return charges

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, Tied, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Row, Shared, Tied, counted, frozen, of, row, weighed
 
 
 class OwnConvolution(nn.Module):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.conventions.rows import (
+from tests.counters.rows import (
     Attention,
     BesideFrozen,
     First,

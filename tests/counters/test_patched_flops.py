@@ -10,7 +10,7 @@ from torch import nn
 from profiler import profile
 from profiler.answers.cross_check.accounts import account
 from profiler.counters.running.reading import Reading
-from tests.conventions.rows import Attention, First, HalfUsed, Row, Shared, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Row, Shared, counted, frozen, of, row, weighed
 
 PROJECTIONS, PRODUCTS, SOFTMAX = 4 * 2 * 5 * 8 * 8, 2 * 2 * 5 * 5 * 8, 2 * 2 * 5 * 5
 

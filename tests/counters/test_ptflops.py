@@ -11,7 +11,7 @@ from torch import nn
 
 from profiler import profile
 from profiler.records.inputs import parse
-from tests.conventions.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
 
 QKV, OUT = 3 * 5 * 8 * 8, 5 * 8 * 8
 PRODUCTS = 2 * 5 * 5 * 8

@@ -9,9 +9,8 @@ from functools import cache
 import pytest
 import torch
 
-from profiler import profile
+from profiler import counters, profile
 from profiler.answers.cross_check.accounts import account
-from profiler.counters import peers
 from profiler.counters.running.installed import missing
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
@@ -19,9 +18,9 @@ from profiler.counters.running.worker import read
 from profiler.records.inputs import positional_and_named as arguments
 from profiler.records.spec import Feed
 from profiler.records.trace import Trace
-from tests.conventions.foreign_styles import STYLES
+from tests.counters.foreign_styles import STYLES
 
-TOOLS = [tool for tool in peers.names() if missing(peers.peer(tool)) is None]
+TOOLS = [tool for tool in counters.names() if missing(counters.tool(tool)) is None]
 
 # What does not close, and why not.
 HANDED = "a function of torch that is handed to another function is not seen in the trace to be one"

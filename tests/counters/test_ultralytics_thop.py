@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from tests.conventions.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Image, Row, Shared, counted, frozen, of, row, weighed
 
 
 class OwnLinear(nn.Linear):

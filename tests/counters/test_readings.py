@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import errors
-from profiler.counters.peers import Reading, peer
+from profiler import counters, errors
 from profiler.counters.running.job import Job
-from profiler.counters.running.modules import by_name, by_position, own, visits
-from profiler.counters.running.reading import plain
+from profiler.counters.running.modules import by_name, by_position, own, visit_counts
+from profiler.counters.running.reading import Reading, plain
 from profiler.records.spec import Feed
 from tests.benchmarks.small_models import SMALL
 
@@ -26,7 +25,7 @@ MODELS = (
 
 def _read(tool: str, model: str) -> Reading:
     small = SMALL[model]
-    return peer(tool).read(*Job(small.build(), Feed(small.args, small.kwargs)).real())
+    return counters.tool(tool).read(*Job(small.build(), Feed(small.args, small.kwargs)).real())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -129,8 +128,8 @@ def test_own_counts():
     assert own({"": 7, "a.b": 5}) == {"": 2, "a.b": 5}  # "a" is not known
 
 
-def test_visits():
-    assert visits(SMALL["shared-block"].build()) == {
+def test_visit_counts():
+    assert visit_counts(SMALL["shared-block"].build()) == {
         "": 1, "left": 1, "left.0": 2, "left.0.0": 2, "left.0.1": 2, "right": 1, "right.1": 1,
     }  # fmt: skip
 

@@ -16,14 +16,14 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.counters.peers import Reading
 from profiler.counters.running.job import Job
+from profiler.counters.running.reading import Reading
 from profiler.counters.running.run import read_all
 from profiler.counters.running.worker import read
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
 
-FAKES = "tests.peers.fakes"
+FAKES = "tests.counters.fakes"
 PARAMS = 6 * 4 + 4
 
 
@@ -113,10 +113,10 @@ def _is_running(pid: int) -> bool:
 
 
 def test_a_counter_that_there_is_not_is_refused():
-    with pytest.raises(errors.NoSuchPeer, match="no counter is called 'fvcoer'; choose from calflops"):
+    with pytest.raises(errors.NoSuchCounter, match="no counter is called 'fvcoer'; choose from calflops"):
         read_all(Job("resnet18"), ["fvcoer"])
     with pytest.raises(errors.CannotImport):
-        read_all(Job("resnet18"), ["no_such_module.peer"])
+        read_all(Job("resnet18"), ["no_such_module.counter"])
 
 
 MAIN = """

@@ -10,33 +10,32 @@ from pathlib import Path
 
 import pytest
 
-from profiler import errors
-from profiler.counters import peers
+from profiler import counters, errors
 from profiler.counters.running.installed import missing
-from profiler.counters.running.thop import read_thop
 
 
 def test_every_file_is_a_counter_with_its_names():
-    assert peers.names() == (
+    assert counters.names() == (
         "calflops", "calflops-flops", "deepspeed", "deepspeed-flops", "fvcore", "ptflops", "ptflops-aten", "thop",
         "torch", "torchinfo", "torchprofile", "ultralytics-thop",
     )  # fmt: skip
-    for name in peers.names():
-        found = peers.peer(name)
+    for name in counters.names():
+        found = counters.tool(name)
         assert found.DISTRIBUTION
         assert found.MODULE
         assert callable(found.read)
+        assert found.CONVENTION.name == name
 
 
-def test_a_peer_is_imported_without_its_counter_and_without_torch():
+def test_a_counters_file_is_imported_without_the_counter_and_without_torch():
     code = """
 import sys
-from profiler.counters import peers
+from profiler import counters
 from profiler.counters.running import installed, job, run, worker
-counters = {peers.peer(name).MODULE for name in peers.names()} | {"torch"}
-for name in peers.names():
-    installed.missing(peers.peer(name))
-print(sorted(counters & set(sys.modules)))
+packages = {counters.tool(name).MODULE for name in counters.names()} | {"torch"}
+for name in counters.names():
+    installed.missing(counters.tool(name))
+print(sorted(packages & set(sys.modules)))
 """
     environment = {"PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -63,16 +62,16 @@ def _package(folder: Path, monkeypatch, info: str, name: str, code: str = "profi
 
 
 def test_thop_is_thop():
-    assert missing(peers.peer("thop")) is None
-    assert missing(peers.peer("ultralytics-thop")) == (
+    assert missing(counters.tool("thop")) is None
+    assert missing(counters.tool("ultralytics-thop")) == (
         "the package 'thop' that is installed is thop's, not ultralytics-thop's; "
         "pip uninstall thop && pip install --force-reinstall ultralytics-thop"
     )
 
 
 def test_a_rival_is_not_taken_for_thop(rival):
-    assert missing(peers.peer("ultralytics-thop")) is None
-    assert missing(peers.peer("thop")) == (
+    assert missing(counters.tool("ultralytics-thop")) is None
+    assert missing(counters.tool("thop")) == (
         "the package 'thop' that is installed is ultralytics-thop's, not thop's; "
         "pip uninstall ultralytics-thop && pip install --force-reinstall thop"
     )
@@ -81,14 +80,15 @@ def test_a_rival_is_not_taken_for_thop(rival):
 def test_files_that_another_has_overwritten_are_not_its_own(rival):
     """Both distributions list the file; whose contents it has decides."""
     rival.write_text("profile = print\n")
-    assert missing(peers.peer("ultralytics-thop")).startswith("the package 'thop' that is installed is that of neither")
+    reason = missing(counters.tool("ultralytics-thop"))
+    assert reason.startswith("the package 'thop' that is installed is that of neither")
 
 
 def test_a_package_of_nobody_is_no_counter(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "thop", raising=False)
     (tmp_path / "thop.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert missing(peers.peer("thop")) == (
+    assert missing(counters.tool("thop")) == (
         "the package 'thop' that is installed is that of neither, not thop's; pip install --force-reinstall thop"
     )
 
@@ -98,4 +98,4 @@ def test_thop_without_distutils_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "thop", raising=False)
     _package(tmp_path, monkeypatch, "thop-0.1.dist-info", "thop", code)
     with pytest.raises(errors.PeerNeedsDistutils, match=r"thop imports distutils, .* pip install setuptools"):
-        read_thop(None, (), "thop")
+        counters.tool("thop").read(None, (), {})

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from profiler import profile
+from profiler import counters, profile
 from profiler.counters import conventions
-from tests.conventions.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
+from tests.counters.rows import Attention, First, HalfUsed, Of, Row, Shared, Tied, counted, frozen, of, row, weighed
 
 CONV = 2 * 8 * 8 * 4 * 3 * 3 * 3
 TRANSPOSED = 8 * 8 * 4 * 6 * 2 * 2
@@ -328,7 +328,7 @@ def _plain() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Flatten(), nn.Linear(4 * 6 * 6, 5, bias=False))
 
 
-@pytest.mark.parametrize("tool", conventions.replicas())
+@pytest.mark.parametrize("tool", counters.names())
 def test_products_alone_are_the_same_everywhere(tool: str) -> None:
     """Each tool counts the MACs, in its unit."""
     found = profile(_plain(), (1, 3, 8, 8))
@@ -337,7 +337,7 @@ def test_products_alone_are_the_same_everywhere(tool: str) -> None:
     assert found.under(tool).totals.flops == replica.per_mac * (6 * 6 * 4 * 3 * 3 * 3 + 4 * 6 * 6 * 5)
 
 
-@pytest.mark.parametrize("tool", sorted(set(conventions.replicas()) - {"ptflops"}))
+@pytest.mark.parametrize("tool", sorted(set(counters.names()) - {"ptflops"}))
 def test_linear_in_the_batch(tool: str) -> None:
     def model() -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 5))

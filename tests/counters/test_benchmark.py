@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.counters import conventions
-from profiler.counters.peers import Reading, peer
+from profiler import counters
 from profiler.counters.running.job import Job
+from profiler.counters.running.reading import Reading
 from profiler.records.spec import Feed
 from tests.benchmarks import convention_models
 from tests.benchmarks import conventions as benchmark
@@ -20,7 +20,7 @@ MODEL = "small-cnn"
 @pytest.fixture(scope="module")
 def reading() -> Reading:
     small = SMALL[MODEL]
-    return peer("fvcore").read(*Job(small.build(), Feed(small.args)).real())
+    return counters.tool("fvcore").read(*Job(small.build(), Feed(small.args)).real())
 
 
 def _cases(reading: Reading, folder) -> list[benchmark.Case]:
@@ -60,7 +60,7 @@ def test_a_counter_that_fails_is_listed(tmp_path):
 
 
 def test_reasons_are_of_models_and_replicas_that_there_are():
-    assert set(benchmark.REASONS) <= set(conventions.replicas())
+    assert set(benchmark.REASONS) <= set(counters.names())
 
 
 def test_the_models_are_as_many_as_are_promised():
