@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from profiler.engine.held.builtin import attribute, entries, is_mapping, items
-from profiler.engine.record.lifetimes import has_storage
+from profiler.engine.held.forms import is_plain
 
 # What models call it, among what they return and among what they take.
 # transformers 5.24 calls all of its own "cache", and warns where one of the older names is looked up.
@@ -88,7 +88,7 @@ def fresh(cache: Any) -> Any:
 
 def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
     """Tensors that shared a storage share one again. What the run that made a tensor noted on it is not copied."""
-    if not has_storage(tensor):
+    if not is_plain(tensor):
         return tensor.clone()
     storage = tensor.untyped_storage()
     if storage._cdata not in storages:

@@ -78,6 +78,16 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
     return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _is_made_of_others(func) else 0
 
 
+def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
+    """By meta tensors as ever; by the real arguments where parts of the operator want values, as `nonzero` does."""
+    try:
+        return inside_bytes(func, args, kwargs)
+    except RuntimeError:  # whatever it says: what fails on real tensors too is told
+        pass
+    with torch.inference_mode(False), torch.no_grad():
+        return taken_apart(func, args, kwargs)
+
+
 @cache
 def _is_made_of_others(func: Any) -> bool:
     """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""

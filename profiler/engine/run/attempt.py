@@ -22,9 +22,10 @@ from profiler.engine.meta.instead import as_on_cpu, as_unseen
 from profiler.engine.meta.seen_device import seen_as
 from profiler.engine.record import cache
 from profiler.engine.record.feed import NoMetaForm, beside_meta, input_records, on_device, once
-from profiler.engine.record.modules import Stack, Structure
+from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.step import Step, backward, recomputing
+from profiler.engine.record.structure import Structure
 from profiler.engine.run.consume import consumed
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.optimizers import optimizer, state
@@ -106,10 +107,10 @@ class Attempt:
         modules = [module for _, module in structure.firsts()]
         guard = Guard(modules)
         recorder = Recorder(self._real, guard.before_write, structure.is_inside, self._step)
-        self.clearing = guard.program, recorder.mine()
+        self.clearing = guard.program, recorder.tensors.are_runs_own()
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
-        guard.keep_tensors(recorder.given(), with_values=self._real)
+        guard.keep_tensors(recorder.tensors.all_before(), with_values=self._real)
         args, kwargs = self._feed(recorder)
         try:
             with in_mode(modules, self.training):
@@ -142,17 +143,17 @@ class Attempt:
             modules=tuple(self._structure.modules),
             parameters=tuple(parameters),
             buffers=tuple(buffers),
-            signatures=tuple(recorder.signatures),
-            calls=tuple(recorder.calls),
-            callers=tuple(recorder.callers.found) or (Caller((), False),),  # in a training step nobody asks
-            composites=tuple(recorder.composites),
+            signatures=tuple(recorder.written.signatures),
+            calls=tuple(recorder.written.calls),
+            callers=tuple(recorder.written.callers.found) or (Caller((), False),),  # in a training step nobody asks
+            composites=tuple(recorder.written.composites),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
             outputs=outputs,
             versions=versions(type(self._model)),
-            phases=() if self._step is None else self._step.phases(len(recorder.calls)),
+            phases=() if self._step is None else self._step.phases(len(recorder.written.calls)),
             asked=self._under.said(),
-            notes=(*self._notes, *recorder.notes),
+            notes=(*self._notes, *recorder.written.notes),
             cache=self._cache,
         )
 
@@ -166,16 +167,16 @@ class Attempt:
 
         def ready(leaf: Any) -> Any:
             tensor = on_device(leaf, self._device, generator) if generator else beside_meta(leaf)
-            recorder.give(tensor, "input")
+            recorder.tensors.add(tensor, "input")
             if tensor is not leaf:
-                recorder.own(tensor)
+                recorder.tensors.mark_as_runs_own(tensor)
             return tensor
 
         made = once(ready)
         caches = {name: cache.fresh(kept) for name, kept in self._subject.cache.items()}
         for kept in caches.values():
             for item in list(cache.held(kept)):
-                recorder.hand(item.tensor, "cache")
+                recorder.tensors.hand_over(item.tensor, "cache")
         try:
             return map_leaves(made, self._subject.args), {**map_leaves(made, dict(self._subject.kwargs)), **caches}
         except NoMetaForm as error:
@@ -200,13 +201,13 @@ class Attempt:
             raise
         except (Exception, SystemExit) as error:
             raise self._unfinished(error, args, kwargs, recorder, stack) from error
-        if recorder.asked is not None:  # the model caught it, and took another way than it does with values
-            raise self._unfinished(recorder.asked, args, kwargs, recorder, stack) from recorder.asked
+        if recorder.needs.first is not None:  # the model caught it, and took another way than it does with values
+            raise self._unfinished(recorder.needs.first, args, kwargs, recorder, stack) from recorder.needs.first
         if stack.has_others:
             self._notes += (_STILL_RUNNING,)
         recorder.lifetimes.settle()
         self._output, self._cache = output, tuple(cached(output, recorder))
-        return recorder.homes(leaves(output))
+        return recorder.tensors.storages_of(leaves(output))
 
     def _contexts(self, recorder: Recorder, stack: Stack) -> Iterator[AbstractContextManager[Any]]:
         """What is active during the run, from the outermost."""
@@ -304,9 +305,9 @@ def cached(output: Any, recorder: Recorder) -> Iterator[Cached]:
         return
     name, kept = found
     for path, owner, tensor in cache.held(kept):
-        home = recorder.home(tensor)
+        home = recorder.tensors.storage_of(tensor)
         if home is not None:
-            yield Cached(f"{name}.{path}", owner, recorder.record_of(tensor), home)
+            yield Cached(f"{name}.{path}", owner, recorder.tensors.record_of(tensor), home)
 
 
 def _device(model: nn.Module) -> torch.device:

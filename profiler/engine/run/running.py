@@ -23,7 +23,7 @@ from profiler.engine.guard import cleared, uncollected
 from profiler.engine.meta import operators
 from profiler.engine.meta.autocast import OwnRegion
 from profiler.engine.record import memo
-from profiler.engine.record.modules import Structure
+from profiler.engine.record.structure import Structure
 from profiler.engine.run.alone import alone
 from profiler.engine.run.attempt import Attempt, Grown, TrainingAttempt, with_graph
 from profiler.engine.run.failure import Unfinished, wants_autograd
