@@ -15,6 +15,8 @@ from torch import Tensor
 
 from profiler.engine.held.builtin import attribute, entries, is_mapping, items
 from profiler.engine.held.forms import is_plain
+from profiler.engine.record.known_tensors import KnownTensors
+from profiler.records.trace import Cached
 
 # What models call it, among what they return and among what they take.
 # transformers 5.24 calls all of its own "cache", and warns where one of the older names is looked up.
@@ -48,6 +50,20 @@ def taken_as(model: Any) -> str:
 def held(cache: Any) -> Iterator[Held]:
     """Every tensor in a cache, each once."""
     yield from _walk(cache, (), type(cache).__name__, set())
+
+
+def records(output: Any, tensors: KnownTensors) -> tuple[Cached, ...]:
+    """The tensors of the cache that a model returned, where it returned one; without those that no operator saw."""
+    cache = returned(output)
+    if cache is None:
+        return ()
+    name, kept = cache
+    found = [(item, tensors.storage_of(item.tensor)) for item in held(kept)]
+    return tuple(
+        Cached(f"{name}.{item.path}", item.owner, tensors.record_of(item.tensor), storage)
+        for item, storage in found
+        if storage is not None
+    )
 
 
 def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[Held]:

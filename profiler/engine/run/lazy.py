@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
-from profiler.engine.guard import Guard
+from profiler.engine.guard.guard import Guard
 from profiler.engine.held.layouts import META, layout_of
 from profiler.engine.held.walk import leaves, map_leaves
 from profiler.engine.record.feed import input_records, on_device, on_meta, once
