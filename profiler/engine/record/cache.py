@@ -1,4 +1,4 @@
-"""What a model keeps of the tokens it has read: keys and values, or states. Any object with tensors somewhere in it.
+"""What does a model keep of the tokens it has read? Keys and values, or states, in any object that holds tensors.
 
 Nothing is assumed of its class: tensors are found by walking attributes, lists and mappings.
 """
@@ -35,9 +35,9 @@ class Held(NamedTuple):
 def returned(output: Any) -> tuple[str, Any] | None:
     """The cache that a forward pass returned, with its name; None where it returned none that holds tensors."""
     for name in NAMES:
-        found = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
-        if found is not None and next(held(found), None) is not None:
-            return name, found
+        cache = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
+        if cache is not None and next(held(cache), None) is not None:
+            return name, cache
     return None
 
 
@@ -54,14 +54,14 @@ def held(cache: Any) -> Iterator[Held]:
 
 def records(output: Any, tensors: KnownTensors) -> tuple[Cached, ...]:
     """The tensors of the cache that a model returned, where it returned one; without those that no operator saw."""
-    cache = returned(output)
-    if cache is None:
+    named = returned(output)
+    if named is None:
         return ()
-    name, kept = cache
-    found = [(item, tensors.storage_of(item.tensor)) for item in held(kept)]
+    name, cache = named
+    stored = [(item, tensors.storage_of(item.tensor)) for item in held(cache)]
     return tuple(
         Cached(f"{name}.{item.path}", item.owner, tensors.record_of(item.tensor), storage)
-        for item, storage in found
+        for item, storage in stored
         if storage is not None
     )
 
@@ -108,7 +108,7 @@ def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor
         return tensor.clone()
     storage = tensor.untyped_storage()
     if storage._cdata not in storages:
-        made = torch.UntypedStorage(storage.nbytes(), device=storage.device)
-        storages[storage._cdata] = made if tensor.is_meta else made.copy_(storage)
-    empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-    return empty.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())
+        empty = torch.UntypedStorage(storage.nbytes(), device=storage.device)
+        storages[storage._cdata] = empty if tensor.is_meta else empty.copy_(storage)
+    copied = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return copied.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())

@@ -1,4 +1,4 @@
-"""What an operator that is kept whole allocates inside: seen once per signature, by taking it apart on meta tensors.
+"""What does an operator allocate inside that is kept whole? It is taken apart on meta tensors, once per signature.
 
 `max_pool2d` computes indices that it does not return, `layer_norm` keeps statistics until it ends, an LSTM consists of
 hundreds of calls. All of these are tensors, alive for a while, and belong to the peak. Scratch memory that a kernel
@@ -32,11 +32,11 @@ _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtyp
 class _Inside(LeanDispatchMode):
     """Follows how much of what is allocated is alive."""
 
-    def __init__(self, given: Iterable[Tensor]) -> None:
+    def __init__(self, arguments: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._live = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in given}
+        self._known = {tensor.untyped_storage()._cdata for tensor in arguments}
         self._watches: dict[int, weakref.ref[Any]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

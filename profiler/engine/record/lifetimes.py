@@ -1,4 +1,4 @@
-"""When each piece of memory was allocated and released, seen through weak references to storages."""
+"""When was each piece of memory allocated and released? Seen through weak references to storages."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class Lifetimes:
         first = self._by_address.get(all_held[0]._cdata)
         if first is not None:
             return [first], False
-        found = [(self._by_address.get(held._cdata), held) for held in all_held]
-        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in found], True
+        known = [(self._by_address.get(held._cdata), held) for held in all_held]
+        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in known], True
 
     def hand_over(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""

@@ -1,4 +1,4 @@
-"""Which module is running, and what was each given and did it return? A stack of our own follows them.
+"""Which module is running, and what did each take and return? A stack of our own follows them.
 
 The hooks are torch's global ones, registered for the time of the run: nothing is written on the user's modules.
 """

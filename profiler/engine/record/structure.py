@@ -86,13 +86,13 @@ def _has_more(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _classes(cls: type) -> tuple[str, ...]:
-    found = _class_names.get(cls)
-    if found is None:
+    names = _class_names.get(cls)
+    if names is None:
         ancestors = [c for c in cls.__mro__ if issubclass(c, nn.Module) and c is not nn.Module]
-        found = _class_names[cls] = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (
+        names = _class_names[cls] = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (
             f"{nn.Module.__module__}.Module",
         )
-    return found
+    return names
 
 
 _class_names: dict[type, tuple[str, ...]] = {}
@@ -104,8 +104,8 @@ def is_called(cls: type, name: str) -> None:
     Its ancestors are known where it is one of torch's own.
     """
     file, _, last = name.rpartition(".")
-    found = getattr(sys.modules.get(file), last, None) if file.startswith("torch.nn.") else None
-    _class_names[cls] = _classes(found) if isinstance(found, type) else (name,)
+    torchs = getattr(sys.modules.get(file), last, None) if file.startswith("torch.nn.") else None
+    _class_names[cls] = _classes(torchs) if isinstance(torchs, type) else (name,)
 
 
 def _attributes(module: nn.Module) -> Attributes:
@@ -120,10 +120,10 @@ def _attributes(module: nn.Module) -> Attributes:
         key = (cls, tuple([own[name] for name in names]))
         return _known_attributes[key]
     except (KeyError, TypeError):  # not met before; an attribute is missing, or is a list
-        found = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
-        if len(found) == len(names) and all(type(own[name]) is not list for name in names):
-            _known_attributes[key] = found
-        return found
+        settings = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
+        if len(settings) == len(names) and all(type(own[name]) is not list for name in names):
+            _known_attributes[key] = settings
+        return settings
 
 
 def _settings(own: dict[str, Any]) -> list[str]:

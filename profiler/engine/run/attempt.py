@@ -138,7 +138,7 @@ class Attempt:
             buffers=tuple(buffers),
             signatures=tuple(recorder.written.signatures),
             calls=tuple(recorder.written.calls),
-            callers=tuple(recorder.written.callers.found) or (Caller((), False),),  # in a training step nobody asks
+            callers=tuple(recorder.written.callers.met) or (Caller((), False),),  # in a training step nobody asks
             composites=tuple(recorder.written.composites),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
