@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import META, Layout
+from profiler.engine.held.layouts import META, Layout, layout_of
 from profiler.engine.meta.instead import READ, in_parts
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.meta.operators import each_tensor, has_kernel, is_composite
-from profiler.engine.record.feed import on_meta
 
 _aten = torch.ops.aten
 
@@ -114,7 +113,7 @@ def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
 
 def _on_meta(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return on_meta(value)
+        return value if value.is_meta else layout_of(value).empty()
     if isinstance(value, (list, tuple)):
         return type(value)(map(_on_meta, value))
     return META if isinstance(value, torch.device) else value

@@ -6,7 +6,7 @@ to the module that was running when its node was made; torch says which node is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from threading import get_ident, local
@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.autograd.graph import _engine_run_backward
 from torch.utils.checkpoint import _CheckpointFrame
 
-from profiler import errors
 from profiler.engine.held.layouts import layout_of
 from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
 
@@ -161,12 +160,3 @@ def recomputing(step: Step, recorder: Any) -> Iterator[None]:
         yield
     finally:
         cls.__init__ = own_init
-
-
-def backward(outputs: Iterable[Tensor], model: str) -> None:
-    """The backward pass, from a gradient for each output that has one: what a loss would hand over."""
-    ends = [tensor for tensor in outputs if tensor.requires_grad]
-    if not ends:
-        raise errors.NothingToTrain(model)
-    seeds: Sequence[Tensor] = [torch.ones_like(tensor) for tensor in ends]
-    torch.autograd.backward(ends, seeds)

@@ -1,4 +1,4 @@
-"""Which modules does a model have, and which parameters and buffers do they hold?
+"""Which modules does a model have, and what are their classes and settings?
 
 Modules are told apart by identity, so a shared module has one first path and the others point to it.
 """

@@ -22,13 +22,13 @@ from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
 from profiler.engine.meta.seen_device import seen_as
 from profiler.engine.record import cache
-from profiler.engine.record.feed import NoMetaForm, beside_meta, input_records, on_device, once
 from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.step import Step
 from profiler.engine.record.structure import Structure
 from profiler.engine.run.consume import consumed
 from profiler.engine.run.failure import Unfinished
+from profiler.engine.run.feed import NoMetaForm, beside_meta, input_records, on_device, once
 from profiler.engine.run.scripted import frozen_notes
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from profiler import errors
 from profiler.engine.held.walk import leaves
 from profiler.engine.meta.autocast import autocast_on_meta
 from profiler.engine.meta.instead import as_on_cpu, as_unseen
 from profiler.engine.record.recorder import Recorder
-from profiler.engine.record.step import backward, recomputing
+from profiler.engine.record.step import recomputing
 from profiler.engine.run.attempt import Attempt
 from profiler.engine.run.optimizers import optimizer, state
 from profiler.records.trace import BACKWARD, UPDATE, Trace
@@ -53,7 +54,7 @@ class TrainingAttempt(Attempt):
         assert self._step is not None
         assert self._under.training is not None
         self._step.kind = BACKWARD
-        backward(leaves(output), self._subject.name)
+        _backward(leaves(output), self._subject.name)
         trained = [weight for weight in self._model.parameters() if weight.grad is not None]
         self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
         if self._under.training.optimizer is not None:
@@ -71,3 +72,12 @@ class TrainingAttempt(Attempt):
         assert self._under.training is not None
         assert self._under.training.optimizer is not None
         return errors.OptimizerFailed(self._under.training.optimizer, error)
+
+
+def _backward(outputs: Iterable[Tensor], model: str) -> None:
+    """The backward pass, from a gradient for each output that has one: what a loss would hand over."""
+    ends = [tensor for tensor in outputs if tensor.requires_grad]
+    if not ends:
+        raise errors.NothingToTrain(model)
+    seeds: Sequence[Tensor] = [torch.ones_like(tensor) for tensor in ends]
+    torch.autograd.backward(ends, seeds)
