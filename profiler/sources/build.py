@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.engine.guard import kept_random, seed, uncollected
+from profiler.engine.guard.during import uncollected
+from profiler.engine.guard.randomness import kept_random, seed
 from profiler.engine.meta.constants import LARGEST
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.run.values import free_bytes

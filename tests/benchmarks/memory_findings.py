@@ -12,7 +12,7 @@ from torch import nn
 
 from profiler import Profile, profile, sources
 from profiler.engine.held.walk import map_leaves
-from profiler.engine.record.feed import random_values
+from profiler.engine.run.feed import random_values
 from profiler.engine.run.running import trace
 from profiler.engine.run.subject import Subject
 from profiler.figures import memory

@@ -77,7 +77,7 @@ def test_the_fingerprint_sees_it(name: str) -> None:
 
 def _everything() -> Any:
     """Puts back by hand what a behaviour changes outside of its model."""
-    from profiler.engine.guard import Guard
+    from profiler.engine.guard.guard import Guard
 
     guard = Guard([Hostile(BEHAVIOURS["registry: attribute"], False)])
     caches = (behaviours.TABLE, behaviours.SET, behaviours.DEEP["in"]["in"], behaviours.WEAK, Hostile.tables)

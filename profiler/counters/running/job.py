@@ -59,7 +59,7 @@ class Job:
         import torch
 
         from profiler.engine.held.walk import map_leaves
-        from profiler.engine.record.feed import on_device
+        from profiler.engine.run.feed import on_device
 
         subject = _with_weights(self._subject())
         model = subject.model.eval()

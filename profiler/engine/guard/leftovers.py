@@ -43,7 +43,7 @@ class Attempt(Protocol):
 
     clearing: tuple[Program, Callable[[Tensor], bool]] | None
 
-    def made(self) -> Any:
+    def result(self) -> Any:
         """Run it; whatever outlives what this returns is cleared away."""
 
 
@@ -52,7 +52,7 @@ def cleared(begin: Callable[[], Attempt]) -> Any:
     leftovers, failures = Leftovers(), Failures()
     attempt = begin()
     try:
-        leftovers.result = attempt.made()
+        leftovers.result = attempt.result()
         return leftovers.result
     except BaseException as error:
         forget_frames(error)

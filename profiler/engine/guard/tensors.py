@@ -10,9 +10,9 @@ from torch.nn.parameter import Parameter
 
 from profiler.engine.guard.contents import copied, restore_dict
 from profiler.engine.guard.failures import Failures
+from profiler.engine.held.forms import is_plain
 from profiler.engine.held.layouts import Layout, layout_of
 from profiler.engine.meta.mode import LeanDispatchMode
-from profiler.engine.record.lifetimes import has_storage
 
 
 class _Held(NamedTuple):
@@ -43,7 +43,7 @@ class Tensors:
         if id(tensor) in self._held:
             return
         cls, requires_grad = type(tensor), tensor.requires_grad
-        storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if has_storage(tensor) else (None, 0)
+        storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if is_plain(tensor) else (None, 0)
         self._held[id(tensor)] = (
             tensor,
             layout,
@@ -114,7 +114,7 @@ def _restore_memory(held: _Held) -> None:
     tensor, layout, storage = held.tensor, held.layout, held.storage
     if storage is None:
         return
-    is_same = has_storage(tensor) and tensor.untyped_storage() is storage and tensor.storage_offset() == held.offset
+    is_same = is_plain(tensor) and tensor.untyped_storage() is storage and tensor.storage_offset() == held.offset
     if not is_same or layout_of(tensor) is not layout:
         whole = torch.empty(0, dtype=layout.dtype, device=storage.device)
         exchange(tensor, whole.set_(storage, held.offset, layout.shape, layout.strides))
@@ -187,7 +187,7 @@ class Values:
 
     def before_write(self, tensor: Tensor) -> None:
         """Called before an in-place operator overwrites values that the model or the caller owns."""
-        if has_storage(tensor) and not tensor.is_meta:
+        if is_plain(tensor) and not tensor.is_meta:
             storage = tensor.untyped_storage()
             if storage._cdata not in self._saved:
                 self._saved[storage._cdata] = (storage, storage.clone())

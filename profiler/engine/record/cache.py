@@ -1,4 +1,4 @@
-"""What a model keeps of the tokens it has read: keys and values, or states. Any object with tensors somewhere in it.
+"""What does a model keep of the tokens it has read? Keys and values, or states, in any object that holds tensors.
 
 Nothing is assumed of its class: tensors are found by walking attributes, lists and mappings.
 """
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from profiler.engine.held.builtin import attribute, entries, is_mapping, items
-from profiler.engine.record.lifetimes import has_storage
+from profiler.engine.held.forms import is_plain
+from profiler.engine.record.known_tensors import KnownTensors
+from profiler.records.trace import Cached
 
 # What models call it, among what they return and among what they take.
 # transformers 5.24 calls all of its own "cache", and warns where one of the older names is looked up.
@@ -33,9 +35,9 @@ class Held(NamedTuple):
 def returned(output: Any) -> tuple[str, Any] | None:
     """The cache that a forward pass returned, with its name; None where it returned none that holds tensors."""
     for name in NAMES:
-        found = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
-        if found is not None and next(held(found), None) is not None:
-            return name, found
+        cache = dict(entries(output)).get(name) if is_mapping(output) else attribute(output, name)
+        if cache is not None and next(held(cache), None) is not None:
+            return name, cache
     return None
 
 
@@ -48,6 +50,20 @@ def taken_as(model: Any) -> str:
 def held(cache: Any) -> Iterator[Held]:
     """Every tensor in a cache, each once."""
     yield from _walk(cache, (), type(cache).__name__, set())
+
+
+def records(output: Any, tensors: KnownTensors) -> tuple[Cached, ...]:
+    """The tensors of the cache that a model returned, where it returned one; without those that no operator saw."""
+    named = returned(output)
+    if named is None:
+        return ()
+    name, cache = named
+    stored = [(item, tensors.storage_of(item.tensor)) for item in held(cache)]
+    return tuple(
+        Cached(f"{name}.{item.path}", item.owner, tensors.record_of(item.tensor), storage)
+        for item, storage in stored
+        if storage is not None
+    )
 
 
 def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[Held]:
@@ -88,11 +104,11 @@ def fresh(cache: Any) -> Any:
 
 def _copied(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
     """Tensors that shared a storage share one again. What the run that made a tensor noted on it is not copied."""
-    if not has_storage(tensor):
+    if not is_plain(tensor):
         return tensor.clone()
     storage = tensor.untyped_storage()
     if storage._cdata not in storages:
-        made = torch.UntypedStorage(storage.nbytes(), device=storage.device)
-        storages[storage._cdata] = made if tensor.is_meta else made.copy_(storage)
-    empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-    return empty.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())
+        empty = torch.UntypedStorage(storage.nbytes(), device=storage.device)
+        storages[storage._cdata] = empty if tensor.is_meta else empty.copy_(storage)
+    copied = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return copied.set_(storages[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())

@@ -1,4 +1,4 @@
-"""How the model's code came to an operator: through which functions of torch, or by a sign such as `@`.
+"""How did the model's code come to an operator? Through which functions of torch, or by a sign such as `@`.
 
 Read off the Python stack when an operator arrives. Nothing is patched, and nothing is asked of the model.
 """
@@ -25,10 +25,10 @@ _TORCHS = {*_FUNCTIONS, torch._jit_internal.__file__, torch._tensor.__file__}
 
 
 class Callers:
-    """The callers met in a run, each once; a call refers to one by its index in `found`."""
+    """The callers met in a run, each once; a call refers to one by its index in `met`."""
 
     def __init__(self) -> None:
-        self.found: list[Caller] = []
+        self.met: list[Caller] = []
         self._index: dict[Caller, int] = {}
         # By instruction; of functions of torch also by that which calls them. Their code is kept alive.
         self._known: dict[tuple[int, ...], tuple[tuple[CodeType, ...], int]] = {}
@@ -65,9 +65,9 @@ class Callers:
         return index
 
     def _number(self, caller: Caller) -> int:
-        index = self._index.setdefault(caller, len(self.found))
-        if index == len(self.found):
-            self.found.append(caller)
+        index = self._index.setdefault(caller, len(self.met))
+        if index == len(self.met):
+            self.met.append(caller)
         return index
 
 

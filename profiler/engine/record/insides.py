@@ -1,4 +1,4 @@
-"""What an operator that is kept whole allocates inside: seen once per signature, by taking it apart on meta tensors.
+"""What does an operator allocate inside that is kept whole? It is taken apart on meta tensors, once per signature.
 
 `max_pool2d` computes indices that it does not return, `layer_norm` keeps statistics until it ends, an LSTM consists of
 hundreds of calls. All of these are tensors, alive for a while, and belong to the peak. Scratch memory that a kernel
@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import META, Layout
+from profiler.engine.held.layouts import META, Layout, layout_of
 from profiler.engine.meta.instead import READ, in_parts
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.meta.operators import each_tensor, has_kernel, is_composite
-from profiler.engine.record.feed import on_meta
 
 _aten = torch.ops.aten
 
@@ -32,11 +31,11 @@ _PLAIN = (torch.float32, torch.float64)  # whose statistics are of the same dtyp
 class _Inside(LeanDispatchMode):
     """Follows how much of what is allocated is alive."""
 
-    def __init__(self, given: Iterable[Tensor]) -> None:
+    def __init__(self, arguments: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._live = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in given}
+        self._known = {tensor.untyped_storage()._cdata for tensor in arguments}
         self._watches: dict[int, weakref.ref[Any]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -78,6 +77,16 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None
     return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _is_made_of_others(func) else 0
 
 
+def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
+    """By meta tensors as ever; by the real arguments where parts of the operator want values, as `nonzero` does."""
+    try:
+        return inside_bytes(func, args, kwargs)
+    except RuntimeError:  # whatever it says: what fails on real tensors too is told
+        pass
+    with torch.inference_mode(False), torch.no_grad():
+        return taken_apart(func, args, kwargs)
+
+
 @cache
 def _is_made_of_others(func: Any) -> bool:
     """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""
@@ -104,7 +113,7 @@ def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
 
 def _on_meta(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return on_meta(value)
+        return value if value.is_meta else layout_of(value).empty()
     if isinstance(value, (list, tuple)):
         return type(value)(map(_on_meta, value))
     return META if isinstance(value, torch.device) else value

@@ -1,4 +1,4 @@
-"""When each piece of memory was allocated and released, seen through weak references to storages."""
+"""When was each piece of memory allocated and released? Seen through weak references to storages."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Lifetimes:
         self._clock = clock
         self._by_address: dict[int, int] = {}  # of living storages
         self._watches: list[_Watch] = []
-        self._handed: set[int] = set()  # were there before, and are followed
+        self._handed_over: set[int] = set()  # were there before, and are followed
         self._holders: dict[int, int] = {}  # of storages that others stand for: how many living ones there are
         self._alive_bytes = 0
         self.most_bytes = 0  # that the run had allocated at once so far
 
-    def given(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+    def add(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
         if is_plain(tensor):
             return self._there(tensor.untyped_storage(), layout, role)
@@ -48,7 +48,7 @@ class Lifetimes:
             storages.append(Storage(_bytes(held, layout), role, -1))
         return index
 
-    def held(self, size_bytes: int, role: str) -> int:
+    def add_hidden(self, size_bytes: int, role: str) -> int:
         """Memory that was there before the run, and that no tensor gives access to."""
         self.storages.append(Storage(size_bytes, role, -1))
         return len(self.storages) - 1
@@ -62,7 +62,7 @@ class Lifetimes:
         self._watch(held, index)
         return index
 
-    def homes(self, tensor: torch.Tensor, layout: Layout) -> tuple[list[int], bool]:
+    def find_or_add(self, tensor: torch.Tensor, layout: Layout) -> tuple[list[int], bool]:
         """The storages that a tensor lives in, and whether they are new: then the call under way allocated them.
 
         Where the first was there before, it stands for all.
@@ -71,17 +71,17 @@ class Lifetimes:
         first = self._by_address.get(all_held[0]._cdata)
         if first is not None:
             return [first], False
-        found = [(self._by_address.get(held._cdata), held) for held in all_held]
-        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in found], True
+        known = [(self._by_address.get(held._cdata), held) for held in all_held]
+        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in known], True
 
-    def handed(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+    def hand_over(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""
         known = self.find(tensor)
         if known is not None:
             return known
         held, index = memory(tensor)[0], len(self.storages)
         self.storages.append(Storage(_bytes(held, layout), role, -1))
-        self._handed.add(index)
+        self._handed_over.add(index)
         self._watch(held, index)
         return index
 
@@ -122,14 +122,14 @@ class Lifetimes:
         self._watches.clear()
 
     def _is_followed(self, index: int) -> bool:
-        return self.storages[index].born >= 0 or index in self._handed
+        return self.storages[index].born >= 0 or index in self._handed_over
 
     def _released(self, watch: _Watch) -> None:
         index = watch.index
         if self._by_address.get(watch.address) == index:
             del self._by_address[watch.address]
         storage = self.storages[index]
-        if storage.born < 0 and index not in self._handed:
+        if storage.born < 0 and index not in self._handed_over:
             return
         if index in self._holders:
             self._holders[index] -= 1
@@ -138,10 +138,6 @@ class Lifetimes:
         storage.died = len(self._clock)
         if storage.born >= 0:
             self._alive_bytes -= storage.size_bytes
-
-
-def has_storage(tensor: torch.Tensor) -> bool:
-    return is_plain(tensor)
 
 
 def memory(tensor: torch.Tensor) -> list[Any]:

@@ -90,10 +90,10 @@ def _local(frame: FrameType, name: str) -> Any:
     keep the model's tensors alive.
     """
     variables = frame.f_locals
-    found = variables.get(name, _UNKNOWN)
+    value = variables.get(name, _UNKNOWN)
     if type(variables) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
         variables.clear()
-    return found
+    return value
 
 
 def _held(holder: Any, name: str) -> Any:
@@ -123,15 +123,15 @@ def _chain(code: CodeType, at: int) -> _Chain | None:
 def _read_chain(code: CodeType, at: int) -> _Chain | None:
     """Names and attributes, read backwards from the call."""
     links: list[str] = []
-    for found in _expression(code, at):
-        if found.opname in _ATTRIBUTES:
-            links.insert(0, str(found.argval))
-        elif found.opname.startswith((*_GLOBAL, *_LOCAL)):
-            name = found.argval[0] if isinstance(found.argval, tuple) else found.argval  # two names at once
-            is_local = found.opname.startswith(_LOCAL)
+    for step in _expression(code, at):
+        if step.opname in _ATTRIBUTES:
+            links.insert(0, str(step.argval))
+        elif step.opname.startswith((*_GLOBAL, *_LOCAL)):
+            name = step.argval[0] if isinstance(step.argval, tuple) else step.argval  # two names at once
+            is_local = step.opname.startswith(_LOCAL)
             imported = _imported(code, str(name)) if is_local and not links else KEPT
             return _Chain(str(name), is_local, tuple(links), imported=imported)
-        elif found.opname.startswith("BINARY_SUBSCR") and not links:
+        elif step.opname.startswith("BINARY_SUBSCR") and not links:
             return _Chain(None, False, (), is_item=True)
         else:
             return _Chain(None, False, tuple(links)) if links else None
@@ -141,10 +141,10 @@ def _read_chain(code: CodeType, at: int) -> _Chain | None:
 def _imported(code: CodeType, name: str) -> str:
     """The module that a function imports a name from: IMPORT_NAME module, IMPORT_FROM its name there, STORE."""
     module = KEPT
-    for found, after in pairwise(_instructions(code)):
-        if found.opname == "IMPORT_NAME":
-            module = str(found.argval)
-        elif found.opname == "IMPORT_FROM" and after.opname.startswith("STORE_") and after.argval == name:
+    for step, after in pairwise(_instructions(code)):
+        if step.opname == "IMPORT_NAME":
+            module = str(step.argval)
+        elif step.opname == "IMPORT_FROM" and after.opname.startswith("STORE_") and after.argval == name:
             return module
     return KEPT
 
@@ -153,14 +153,14 @@ def _expression(code: CodeType, at: int) -> Iterator[dis.Instruction]:
     """The instructions of what is called, from the last: they begin where the call begins, and end before its end."""
     instructions = _instructions(code)
     # of a function in Python, the interpreter stands behind the call: in its cache
-    call = next((found for found in reversed(instructions) if found.offset <= at), None)
+    call = next((step for step in reversed(instructions) if step.offset <= at), None)
     if call is None or "CALL" not in call.opname or call.positions is None or call.positions.lineno is None:
         return
     line, _, column, _ = _where(call)
-    for found in reversed([before for before in instructions if before.offset < call.offset]):
-        where = _where(found)
-        if (where[0], where[2]) == (line, column) and where != _where(call) and found.opname not in _NEUTRAL:
-            yield found
+    for step in reversed([before for before in instructions if before.offset < call.offset]):
+        where = _where(step)
+        if (where[0], where[2]) == (line, column) and where != _where(call) and step.opname not in _NEUTRAL:
+            yield step
 
 
 def _instructions(code: CodeType) -> list[dis.Instruction]:
@@ -173,5 +173,5 @@ def _instructions(code: CodeType) -> list[dis.Instruction]:
 
 
 def _where(instruction: dis.Instruction) -> tuple[int | None, int | None, int | None, int | None]:
-    found = instruction.positions or dis.Positions()
-    return found.lineno, found.end_lineno, found.col_offset, found.end_col_offset
+    at = instruction.positions or dis.Positions()
+    return at.lineno, at.end_lineno, at.col_offset, at.end_col_offset

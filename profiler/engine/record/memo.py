@@ -1,4 +1,4 @@
-"""What operators returned before: metadata of results by metadata of arguments, for the life of the process."""
+"""What did operators return before? Metadata of results by metadata of arguments, for the life of the process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def signature(
     op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value, inside_bytes: int = 0
 ) -> Signature:
     """The one object for all calls like this."""
-    found = Signature(op, args, kwargs, output, inside_bytes)
+    new = Signature(op, args, kwargs, output, inside_bytes)
     if len(_signatures) >= _KEPT:
         _signatures.clear()
-    return _signatures.setdefault(found, found)
+    return _signatures.setdefault(new, new)

@@ -1,4 +1,4 @@
-"""A training step: backward from the model's outputs, then the update; and to which module each of its calls belongs.
+"""Which phase of a training step is under way, and to which module does each call of the backward pass belong?
 
 Nodes of torch's graph have sequence numbers, given as the forward pass makes them. A call of the backward pass belongs
 to the module that was running when its node was made; torch says which node is being computed.
@@ -6,7 +6,7 @@ to the module that was running when its node was made; torch says which node is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from threading import get_ident, local
@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.autograd.graph import _engine_run_backward
 from torch.utils.checkpoint import _CheckpointFrame
 
-from profiler import errors
 from profiler.engine.held.layouts import layout_of
 from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
 
@@ -137,12 +136,12 @@ def recomputing(step: Step, recorder: Any) -> Iterator[None]:
     The class that torch keeps it in has nothing to hook into, so for the time of a run it is made otherwise. Reentrant
     checkpoints are nodes of the graph, and need none of this.
     """
-    kept: Any = _CheckpointFrame
-    made, thread = kept.__init__, get_ident()
+    cls: Any = _CheckpointFrame
+    own_init, thread = cls.__init__, get_ident()
 
     def init(frame: Any, recompute: Callable[..., Any], *rest: Any) -> None:
         if get_ident() != thread:
-            made(frame, recompute, *rest)
+            own_init(frame, recompute, *rest)
             return
         module = recorder.module
 
@@ -154,19 +153,10 @@ def recomputing(step: Step, recorder: Any) -> Iterator[None]:
             finally:
                 recorder.module, step.is_again = outer, was_again
 
-        made(frame, again, *rest)
+        own_init(frame, again, *rest)
 
-    kept.__init__ = init
+    cls.__init__ = init
     try:
         yield
     finally:
-        kept.__init__ = made
-
-
-def backward(outputs: Iterable[Tensor], model: str) -> None:
-    """The backward pass, from a gradient for each output that has one: what a loss would hand over."""
-    ends = [tensor for tensor in outputs if tensor.requires_grad]
-    if not ends:
-        raise errors.NothingToTrain(model)
-    seeds: Sequence[Tensor] = [torch.ones_like(tensor) for tensor in ends]
-    torch.autograd.backward(ends, seeds)
+        cls.__init__ = own_init

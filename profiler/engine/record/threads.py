@@ -1,4 +1,4 @@
-"""Threads that a forward pass starts: what they compute is recorded in the module that started them.
+"""How are threads followed that a forward pass starts? What they compute is recorded in the module that started them.
 
 Dispatch modes, inference mode and the like belong to one thread. So for the length of a run, a thread that is started
 from one that is followed gets them too, with a recorder of its own that writes into the same record. A pool's threads

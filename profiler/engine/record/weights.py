@@ -12,7 +12,8 @@ from torch import nn
 from profiler.engine.held.inner import Kept, is_one_piece, kept_in, may_be_packed, packings_of, scales_of
 from profiler.engine.held.layouts import layout_of
 from profiler.engine.held.packed import Packed, packed_in
-from profiler.engine.record.recorder import Recorder
+from profiler.engine.record.known_tensors import KnownTensors
+from profiler.engine.record.packed_objects import PackedObjects
 from profiler.records.trace import Packing, Weight
 
 Tensors: TypeAlias = Mapping[str, torch.Tensor | None]
@@ -21,10 +22,12 @@ BUFFER, PARAMETER = "buffer", "parameter"
 _NONE: Mapping[str, Packing] = MappingProxyType({})
 
 
-def weights(modules: Iterable[tuple[int, nn.Module]], recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
+def weights(
+    modules: Iterable[tuple[int, nn.Module]], tensors: KnownTensors, objects: PackedObjects
+) -> tuple[list[Weight], list[Weight]]:
     """Of modules with their rows: the parameters, and the buffers. Packed weights are parameters wherever they are."""
     modules = list(modules)
-    parameters, buffers = _Found(PARAMETER, recorder), _Found(BUFFER, recorder)
+    parameters, buffers = _Weights(PARAMETER, tensors, objects), _Weights(BUFFER, tensors, objects)
     packings: dict[int, Mapping[str, Packing]] = {}
     for row, module in modules:
         is_torchs = type(module).__module__.startswith("torch.nn.modules")
@@ -45,13 +48,14 @@ def _without(held: Mapping[str, torch.Tensor | None], packed: Mapping[str, Packi
     return {name: tensor for name, tensor in held.items() if name not in packed}
 
 
-class _Found:
+class _Weights:
     """Weights of one role, in order. What was met before under another name is tied to that."""
 
-    def __init__(self, role: str, recorder: Recorder) -> None:
+    def __init__(self, role: str, tensors: KnownTensors, objects: PackedObjects) -> None:
         self.weights: list[Weight] = []
         self._role = role
-        self._recorder = recorder
+        self._tensors = tensors
+        self._objects = objects
         self._firsts: dict[int, int] = {}  # id of a tensor, hash of a packed object -> its place in the list
         self._owners: dict[int, list[int]] = {}
 
@@ -64,7 +68,7 @@ class _Found:
         registered: bool = True,
     ) -> None:
         """Tensors by their names; a state_dict does not hold those that are `passing`."""
-        weights, firsts, recorder = self.weights, self._firsts, self._recorder
+        weights, firsts, tensors = self.weights, self._firsts, self._tensors
         for name, tensor in held.items():
             if tensor is None:
                 continue
@@ -72,33 +76,35 @@ class _Found:
             same_as = firsts.get(key)
             if same_as is None:
                 firsts[key], self._owners[key] = len(weights), [row]
-                info = recorder.give(tensor, self._role, self._owners[key])
+                known = tensors.add(tensor, self._role, self._owners[key])
             else:
                 self._owners[key].append(row)
-                info = recorder.known(tensor)
-            record, persistent, packing = info.layout.tensor, name not in passing, packings.get(name)
+                known = tensors.known(tensor)
+            record, persistent, packing = known.layout.tensor, name not in passing, packings.get(name)
             trained = tensor.requires_grad
             weights.append(
-                Weight(row, name, record, info.storage, trained, persistent, same_as, None, packing, registered)
+                Weight(row, name, record, known.storage, trained, persistent, same_as, None, packing, registered)
             )
             if not is_one_piece(tensor):
                 self._add_kept(weights[-1], kept_in(name, tensor))
 
-    def _add_kept(self, found: Weight, kept: list[Kept]) -> None:
+    def _add_kept(self, weight: Weight, kept: list[Kept]) -> None:
         """A parameter that is kept in other tensors: the first has the weights, and the place that it was given."""
         if not kept:
             return
         first, *helpers = kept
         record = layout_of(first.tensor).tensor
-        self._recorder.lifetimes.storages[found.storage].size_bytes = record.size_bytes
-        self.weights[-1] = found._replace(tensor=record, packing=first.packing)
+        lifetimes = self._tensors.lifetimes
+        lifetimes.storages[weight.storage].size_bytes = record.size_bytes
+        self.weights[-1] = weight._replace(tensor=record, packing=first.packing)
         for offset, part in enumerate(helpers, 1):
             tensor = layout_of(part.tensor).tensor
-            known = self._recorder.lifetimes.find(part.tensor)
-            storage = self._recorder.lifetimes.held(tensor.size_bytes, self._role) if known is None else known
-            tied = None if found.same_as is None else found.same_as + offset
+            storage = lifetimes.find(part.tensor)
+            if storage is None:
+                storage = lifetimes.add_hidden(tensor.size_bytes, self._role)
+            tied = None if weight.same_as is None else weight.same_as + offset
             self.weights.append(
-                Weight(found.module, part.name, tensor, storage, same_as=tied, packing=part.packing, registered=False)
+                Weight(weight.module, part.name, tensor, storage, same_as=tied, packing=part.packing, registered=False)
             )
 
     def add_packed(self, row: int, module: nn.Module, packings: Mapping[str, Packing]) -> None:
@@ -119,7 +125,7 @@ class _Found:
         owners = self._owners.setdefault(key, [])
         owners.append(row)
         same_as = None if first == len(self.weights) else first
-        for offset, (part, storage) in enumerate(self._recorder.give_packed(packed.held, self._role, owners)):
+        for offset, (part, storage) in enumerate(self._objects.add(packed.held, self._role, owners)):
             tied, name = None if same_as is None else same_as + offset, packed.called(part.name)
             tensor = part.layout.tensor
             self.weights.append(

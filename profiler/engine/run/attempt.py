@@ -1,4 +1,4 @@
-"""One run of a model by one engine, on meta or on real tensors: fed, followed, recorded, brought back."""
+"""What happens in one run of a model by one engine? It is fed, followed, recorded, and brought back."""
 
 from __future__ import annotations
 
@@ -11,37 +11,31 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.engine.guard import Guard, Program, in_mode
+from profiler.engine.guard.classes import Program
+from profiler.engine.guard.during import in_mode
+from profiler.engine.guard.guard import Guard
 from profiler.engine.held.inner import registered
 from profiler.engine.held.layouts import META
 from profiler.engine.held.walk import leaves, map_leaves
-from profiler.engine.meta.autocast import autocast_on_meta, lent_to_meta, noticing_regions
+from profiler.engine.meta.autocast import lent_to_meta, noticing_regions
 from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
-from profiler.engine.meta.instead import as_on_cpu, as_unseen
 from profiler.engine.meta.seen_device import seen_as
 from profiler.engine.record import cache
-from profiler.engine.record.feed import NoMetaForm, beside_meta, input_records, on_device, once
-from profiler.engine.record.modules import Stack, Structure
+from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
-from profiler.engine.record.step import Step, backward, recomputing
+from profiler.engine.record.step import Step
+from profiler.engine.record.structure import Structure
 from profiler.engine.run.consume import consumed
 from profiler.engine.run.failure import Unfinished
-from profiler.engine.run.optimizers import optimizer, state
+from profiler.engine.run.feed import NoMetaForm, beside_meta, input_records, on_device, once
 from profiler.engine.run.scripted import frozen_notes
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions
-from profiler.records.trace import BACKWARD, UPDATE, Cached, Caller, Input, Trace, Weight
+from profiler.records.trace import Cached, Caller, Input, Trace, Weight
 from profiler.records.versions import versions
 
 _STILL_RUNNING = "a thread that the forward pass started was still running at its end; what it did later is not counted"
-
-
-@contextmanager
-def with_graph(real: bool) -> Iterator[None]:
-    """Autograd is on, also for what the backward pass runs again."""
-    with torch.enable_grad(), as_unseen() if real else as_on_cpu():
-        yield
 
 
 @contextmanager
@@ -60,7 +54,7 @@ class Grown(Exception):
 
     def __init__(self, trace: Trace, output: Any) -> None:
         super().__init__()
-        self.made = trace, output
+        self.result = trace, output
 
 
 class Attempt:
@@ -93,23 +87,23 @@ class Attempt:
         self._cache: tuple[Cached, ...] = ()
         self.clearing: tuple[Program, Callable[[torch.Tensor], bool]] | None = None
 
-    def made(self) -> tuple[Trace, Any]:
+    def result(self) -> tuple[Trace, Any]:
         """The record, and what the model returned where that is wanted; raises `Grown`."""
-        found, output = self.trace(), self._output if self._subject.keeps_output else None
+        trace, output = self.trace(), self._output if self._subject.keeps_output else None
         self._output = None
         if self._has_grown:
-            raise Grown(found, output)
-        return found, output
+            raise Grown(trace, output)
+        return trace, output
 
     def trace(self) -> Trace:
         structure = self._structure
         modules = [module for _, module in structure.firsts()]
         guard = Guard(modules)
         recorder = Recorder(self._real, guard.before_write, structure.is_inside, self._step)
-        self.clearing = guard.program, recorder.mine()
+        self.clearing = guard.program, recorder.tensors.are_runs_own()
         stack = Stack(structure, recorder)
         parameters, buffers = structure.weights(recorder)
-        guard.keep_tensors(recorder.given(), with_values=self._real)
+        guard.keep_tensors(recorder.tensors.all_before(), with_values=self._real)
         args, kwargs = self._feed(recorder)
         try:
             with in_mode(modules, self.training):
@@ -142,17 +136,17 @@ class Attempt:
             modules=tuple(self._structure.modules),
             parameters=tuple(parameters),
             buffers=tuple(buffers),
-            signatures=tuple(recorder.signatures),
-            calls=tuple(recorder.calls),
-            callers=tuple(recorder.callers.found) or (Caller((), False),),  # in a training step nobody asks
-            composites=tuple(recorder.composites),
+            signatures=tuple(recorder.written.signatures),
+            calls=tuple(recorder.written.calls),
+            callers=tuple(recorder.written.callers.met) or (Caller((), False),),  # in a training step nobody asks
+            composites=tuple(recorder.written.composites),
             module_calls=tuple(stack.calls),
             storages=tuple(recorder.lifetimes.storages),
             outputs=outputs,
             versions=versions(type(self._model)),
-            phases=() if self._step is None else self._step.phases(len(recorder.calls)),
+            phases=() if self._step is None else self._step.phases(len(recorder.written.calls)),
             asked=self._under.said(),
-            notes=(*self._notes, *recorder.notes),
+            notes=(*self._notes, *recorder.written.notes),
             cache=self._cache,
         )
 
@@ -166,18 +160,19 @@ class Attempt:
 
         def ready(leaf: Any) -> Any:
             tensor = on_device(leaf, self._device, generator) if generator else beside_meta(leaf)
-            recorder.give(tensor, "input")
+            recorder.tensors.add(tensor, "input")
             if tensor is not leaf:
-                recorder.own(tensor)
+                recorder.tensors.mark_as_runs_own(tensor)
             return tensor
 
-        made = once(ready)
+        ready_once = once(ready)
+        kwargs = dict(self._subject.kwargs)
         caches = {name: cache.fresh(kept) for name, kept in self._subject.cache.items()}
         for kept in caches.values():
             for item in list(cache.held(kept)):
-                recorder.hand(item.tensor, "cache")
+                recorder.tensors.hand_over(item.tensor, "cache")
         try:
-            return map_leaves(made, self._subject.args), {**map_leaves(made, dict(self._subject.kwargs)), **caches}
+            return map_leaves(ready_once, self._subject.args), {**map_leaves(ready_once, kwargs), **caches}
         except NoMetaForm as error:
             raise Unfinished(error) from error
 
@@ -200,13 +195,13 @@ class Attempt:
             raise
         except (Exception, SystemExit) as error:
             raise self._unfinished(error, args, kwargs, recorder, stack) from error
-        if recorder.asked is not None:  # the model caught it, and took another way than it does with values
-            raise self._unfinished(recorder.asked, args, kwargs, recorder, stack) from recorder.asked
+        if recorder.needs.first is not None:  # the model caught it, and took another way than it does with values
+            raise self._unfinished(recorder.needs.first, args, kwargs, recorder, stack) from recorder.needs.first
         if stack.has_others:
             self._notes += (_STILL_RUNNING,)
         recorder.lifetimes.settle()
-        self._output, self._cache = output, tuple(cached(output, recorder))
-        return recorder.homes(leaves(output))
+        self._output, self._cache = output, cache.records(output, recorder.tensors)
+        return recorder.tensors.storages_of(leaves(output))
 
     def _contexts(self, recorder: Recorder, stack: Stack) -> Iterator[AbstractContextManager[Any]]:
         """What is active during the run, from the outermost."""
@@ -248,65 +243,6 @@ class Attempt:
     def _refusal(self, error: BaseException) -> errors.ProfileError | None:
         """What says better than `errors.ModelFailed` what an error means."""
         return None
-
-
-class TrainingAttempt(Attempt):
-    """A training step: the forward pass with a graph, the backward pass, and the optimizer's update."""
-
-    training = True
-    _optimizer: torch.optim.Optimizer | None = None  # its state outlives the step
-
-    def trace(self) -> Trace:
-        amp = None if self._under.training is None else self._under.training.amp
-        with autocast_on_meta(amp) as self._region:
-            return super().trace()
-
-    def _casting(self, recorder: Recorder) -> AbstractContextManager[Any]:
-        is_lent = self._under.training is not None and self._under.training.amp is not None
-        return nullcontext() if is_lent else super()._casting(recorder)
-
-    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with self._region():
-            return super()._forward(args, kwargs)
-
-    def _around(self, recorder: Recorder) -> AbstractContextManager[Any]:
-        assert self._step is not None
-        return recomputing(self._step, recorder)
-
-    def _go_on(self, output: Any, recorder: Recorder) -> None:
-        assert self._step is not None
-        assert self._under.training is not None
-        self._step.kind = BACKWARD
-        backward(leaves(output), self._subject.name)
-        trained = [weight for weight in self._model.parameters() if weight.grad is not None]
-        self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
-        if self._under.training.optimizer is not None:
-            self._step.kind = UPDATE
-            self._optimizer = optimizer(self._under.training.optimizer, trained)
-            self._optimizer.step()
-            for tensor in state(self._optimizer):
-                recorder.lifetimes.becomes(tensor, "state")
-
-    def _refusal(self, error: BaseException) -> errors.ProfileError | None:
-        if isinstance(error, ValueError) and "more than 1 value per channel when training" in errors.text_of(error):
-            return errors.BatchOfOne(self._subject.name)
-        if self._step is None or self._step.kind != UPDATE:
-            return None
-        assert self._under.training is not None
-        assert self._under.training.optimizer is not None
-        return errors.OptimizerFailed(self._under.training.optimizer, error)
-
-
-def cached(output: Any, recorder: Recorder) -> Iterator[Cached]:
-    """The tensors of the cache that a model returned, where it returned one."""
-    found = cache.returned(output)
-    if found is None:
-        return
-    name, kept = found
-    for path, owner, tensor in cache.held(kept):
-        home = recorder.home(tensor)
-        if home is not None:
-            yield Cached(f"{name}.{path}", owner, recorder.record_of(tensor), home)
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from profiler import errors
 from profiler.engine.held.layouts import META
 from profiler.engine.held.walk import map_leaves
-from profiler.engine.record.feed import once
 from profiler.engine.run.arrange import arrange
+from profiler.engine.run.feed import once
 from profiler.engine.run.standins import StandIns
 from profiler.engine.run.subject import Rebuilt, Subject
 from profiler.records.conditions import Conditions

@@ -1,4 +1,4 @@
-"""Running a model once and recording it: on meta tensors, or on real ones where it does not run on those.
+"""How is a model run once and recorded? On meta tensors, or on real ones where it does not run on those.
 
 Whatever a model raises on meta tensors, be it torch's word or the model's own, says nothing about the model: it is run
 on real tensors then, where there is memory for that, and only what it raises there is its failure. A model that fails
@@ -19,17 +19,19 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.engine.guard import cleared, uncollected
+from profiler.engine.guard.during import uncollected
+from profiler.engine.guard.leftovers import cleared
 from profiler.engine.meta import operators
 from profiler.engine.meta.autocast import OwnRegion
 from profiler.engine.record import memo
-from profiler.engine.record.modules import Structure
+from profiler.engine.record.structure import Structure
 from profiler.engine.run.alone import alone
-from profiler.engine.run.attempt import Attempt, Grown, TrainingAttempt, with_graph
+from profiler.engine.run.attempt import Attempt, Grown
 from profiler.engine.run.failure import Unfinished, wants_autograd
 from profiler.engine.run.lazy import initialized, waits_for_input
 from profiler.engine.run.prepare import prepared
 from profiler.engine.run.subject import Subject
+from profiler.engine.run.training import TrainingAttempt, with_graph
 from profiler.engine.run.values import with_values
 from profiler.engine.run.zeros import check_values, with_zeros
 from profiler.records.conditions import AS_IT_IS, Conditions
@@ -63,7 +65,7 @@ def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]
         try:
             return _run(subject, under, real)
         except Grown as again:  # it does so each time
-            return again.made
+            return again.result
 
 
 def _run(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
@@ -71,8 +73,8 @@ def _run(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
     with ExitStack() as after:
         if under.needs_copy:
             subject = prepared(subject, under, after)
-        found, output = _by_any_engine(subject, under, real)
-    return found if weighed is None else _with_zeros(found, weighed), output
+        record, output = _by_any_engine(subject, under, real)
+    return record if weighed is None else _with_zeros(record, weighed), output
 
 
 def _by_any_engine(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
@@ -116,14 +118,14 @@ def _is_worth_trying(mode: Any, failure: Unfinished, real: bool) -> bool:
 
 def _casting(subject: Subject, structure: Structure, under: Conditions, real: bool, mode: _Mode) -> tuple[Trace, Any]:
     """Once, or once more where it turns autocast on by itself: then with what casts meta tensors."""
-    made = Attempt if under.training is None else TrainingAttempt
+    kind = Attempt if under.training is None else TrainingAttempt
     try:
-        return _attempt(lambda: made(subject, structure, under, real, mode()))
+        return _attempt(lambda: kind(subject, structure, under, real, mode()))
     except Unfinished as error:
         if not isinstance(error.cause, OwnRegion):
             raise
         device = error.cause.device
-    return _attempt(lambda: made(subject, structure, under, real, mode(), device))
+    return _attempt(lambda: kind(subject, structure, under, real, mode(), device))
 
 
 def _attempt(attempt: Callable[[], Attempt]) -> tuple[Trace, Any]:
@@ -135,20 +137,20 @@ def _attempt(attempt: Callable[[], Attempt]) -> tuple[Trace, Any]:
     """
     before, had_compiler = len(sys.modules), "torch._dynamo" in sys.modules
     try:
-        found = _cleared(attempt)
+        result = _cleared(attempt)
     except (errors.ProfileError, Unfinished):
         if had_compiler or "torch._dynamo" not in sys.modules:
             raise
     else:
         if len(sys.modules) == before:
-            return found
+            return result
     with nullcontext() if had_compiler else _uncompiled():
         return _cleared(attempt)
 
 
 def _cleared(attempt: Callable[[], Attempt]) -> tuple[Trace, Any]:
-    found: tuple[Trace, Any] = cleared(attempt)
-    return found
+    result: tuple[Trace, Any] = cleared(attempt)
+    return result
 
 
 def _weighed(subject: Subject) -> nn.Module:
@@ -160,9 +162,9 @@ def _weighed(subject: Subject) -> nn.Module:
     return model
 
 
-def _with_zeros(found: Trace, model: nn.Module) -> Trace:
+def _with_zeros(record: Trace, model: nn.Module) -> Trace:
     modules = dict(Structure(model).firsts())
-    return dataclasses.replace(found, parameters=tuple(with_zeros(list(found.parameters), modules)))
+    return dataclasses.replace(record, parameters=tuple(with_zeros(list(record.parameters), modules)))
 
 
 @contextmanager

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from profiler.engine.guard import Guard, forget_frames
+from profiler.engine.guard.guard import Guard
+from profiler.engine.guard.leftovers import forget_frames
 from profiler.engine.held import builtin
 from profiler.engine.held.forms import is_plain
 from profiler.engine.held.layouts import META, layout_of

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from profiler.engine.record.modules import Structure
 from profiler.engine.record.recorder import Recorder
+from profiler.engine.record.structure import Structure
 from profiler.engine.run.lazy import waits_for_input
 from profiler.records.trace import NOT_RUN, Trace
 from profiler.records.versions import versions

@@ -6,7 +6,7 @@ import dataclasses
 from itertools import chain
 
 from profiler import errors
-from profiler.engine.guard import kept_random, seed
+from profiler.engine.guard.randomness import kept_random, seed
 from profiler.engine.held.layouts import layout_of
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject

@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import _pop_mode_temporarily
 
 from profiler.engine.held.layouts import META
 from profiler.engine.meta.operators import each_tensor
-from profiler.engine.record.modules import is_called
 from profiler.engine.record.recorder import Recorder
+from profiler.engine.record.structure import is_called
 from profiler.ops.registry import free_reason, is_known
 from profiler.records.files.limits import MODULES, Budget
 from profiler.sources.exported import constants, real

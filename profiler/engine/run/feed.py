@@ -1,4 +1,4 @@
-"""What the model is fed: arguments of any structure, with their tensors made ready for an engine."""
+"""What is a model fed? Arguments of any structure, with their tensors made ready for an engine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from profiler.records.trace import Input
 
 def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The function, with the same answer for the same object: what was one tensor stays one."""
-    found: dict[int, tuple[Any, Any]] = {}
+    answers: dict[int, tuple[Any, Any]] = {}
 
     def remembered(leaf: Any) -> Any:
-        if id(leaf) not in found:
-            found[id(leaf)] = leaf, function(leaf)
-        return found[id(leaf)][1]
+        if id(leaf) not in answers:
+            answers[id(leaf)] = leaf, function(leaf)
+        return answers[id(leaf)][1]
 
     return remembered
 
@@ -89,8 +89,8 @@ def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> to
     if leaf.is_meta:
         spec = TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."))
         return _like(leaf, random_values(spec, generator).to(device))
-    made: torch.Tensor = leaf if leaf.is_leaf else _like(leaf, leaf.detach())
-    return made if made.device == device else made.to(device)
+    tensor: torch.Tensor = leaf if leaf.is_leaf else _like(leaf, leaf.detach())
+    return tensor if tensor.device == device else tensor.to(device)
 
 
 def placeholder(spec: TensorSpec) -> torch.Tensor:
@@ -109,8 +109,8 @@ def random_values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
 
 
 def _dtype(spec: TensorSpec) -> torch.dtype:
-    found: torch.dtype = getattr(torch, spec.dtype)
-    return found
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    return dtype
 
 
 def input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:

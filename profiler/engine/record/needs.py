@@ -1,0 +1,27 @@
+"""What did operators ask of meta tensors that these do not have?"""
+
+from __future__ import annotations
+
+
+class NeedsValues(Exception):
+    """An operator asked a meta tensor for its values, or does not take it, as a meta tensor, for another reason."""
+
+
+class Needs:
+    """What was asked for in a run; kept, as the model may catch what is raised."""
+
+    def __init__(self) -> None:
+        self._asked: list[NeedsValues] = []
+
+    @property
+    def first(self) -> NeedsValues | None:
+        return self._asked[0] if self._asked else None
+
+    def of_values(self, op: str) -> NeedsValues:
+        """What to raise where a meta tensor has not what is needed."""
+        return self.told(f"{op} asks for values")
+
+    def told(self, reason: str) -> NeedsValues:
+        """The run on meta tensors cannot go on as it is, for a reason."""
+        self._asked.append(NeedsValues(reason))
+        return self._asked[-1]

@@ -1,0 +1,60 @@
+"""What was written down of a run so far: the calls, their signatures, who called them, and what was taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from profiler.engine.record.callers import Callers
+from profiler.engine.record.known_tensors import KnownTensor
+from profiler.engine.record.step import Step
+from profiler.records.trace import Call, Composite, Signature
+
+# Of one call of an operator: what it returns, how it is written down, and the storages that what it returns lives in.
+Outcome: TypeAlias = tuple[Any, Signature, tuple[int, ...]]
+
+
+class Written:
+    """The calls of a run, in order, and what is told beside them.
+
+    is_inside: whether one module (by its row) is inside another; a weight that is used from outside its module is
+        charged to its module.
+    """
+
+    def __init__(self, is_inside: Callable[[int, int], bool], step: Step | None) -> None:
+        self.signatures: list[Signature] = []
+        self.calls: list[Call] = []
+        self.callers = Callers()
+        self.composites: list[Composite] = []
+        self.notes: list[str] = []
+        self._is_inside = is_inside
+        self._step = step
+        self._numbers: dict[int, int] = {}  # id(signature) -> its index
+
+    def add_call(
+        self, signature: Signature, tensors: list[KnownTensor], storages: tuple[int, ...], module: int, caller: int
+    ) -> None:
+        """A call on some tensors, whose results live in some storages, made while a module was running."""
+        for known in tensors:
+            if known.owners and module not in known.owners:
+                module = next((owner for owner in known.owners if self._is_inside(owner, module)), module)
+        if self._step is not None:
+            module = self._step.charged(module, len(self.calls))
+        read = tuple([known.storage for known in tensors])
+        self.calls.append(Call(self._number(signature), module, read, storages, caller))
+
+    def add_composite(self, signature: Signature, module: int, first: int, caller: int) -> None:
+        """An operator that was taken apart: all calls from the first on are its parts."""
+        self.composites.append(Composite(self._number(signature), module, first, len(self.calls), caller))
+
+    def add_note(self, text: str) -> None:
+        """Something about the run that a report has to say."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _number(self, signature: Signature) -> int:
+        number = self._numbers.get(id(signature))
+        if number is None:
+            number = self._numbers[id(signature)] = len(self.signatures)
+            self.signatures.append(signature)
+        return number
