@@ -479,7 +479,7 @@ def test_a_bad_list_is_one_line(capsys: pytest.CaptureFixture[str], text: str | 
         ((NET, WIDE, "--bold", "nope"), "no column is called 'nope'; choose from model, params,"),
         ((NET, WIDE, "--bold", "input"), "column 'input' has no best by itself; write input:min or input:max"),
         ((NET, WIDE, "--tex-label", "a b"), "--tex-label 'a b': a LaTeX label is made of letters"),
-        ((NET, "--metrics", "published", "--depth", "1"), "--depth shapes a table of layers, and --metrics asks for one row"),
+        ((NET, "--metrics", "published", "--depth", "1"), "--depth shapes a table of layers, and --metrics asks"),
         ((NET, "--bold", "all", "--top", "1"), "--top shapes a table of layers, and --bold asks for one row a model"),
         ((NET, WIDE, "--metrics", "published", "--columns", "nope"), "no column is called 'nope'"),
     ],
@@ -589,7 +589,10 @@ def test_every_column_in_every_format(format: str, name: str) -> None:
 
 def test_python_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.csv").write_text("model,acc\na,0.5\nb,0.25\n")
-    argv = (NET, WIDE, "--columns", "model,params,rel_macs,acc", "--metrics", "r.csv", "--label", "a", "--label", "b", "--relative-to", "b", "--bold", "acc", "--caption", "C", "--tex-label", "tab:c", *INPUT)  # fmt: skip
+    argv = (
+        NET, WIDE, "--columns", "model,params,rel_macs,acc", "--metrics", "r.csv", "--label", "a", "--label", "b",
+        "--relative-to", "b", "--bold", "acc", "--caption", "C", "--tex-label", "tab:c", *INPUT,
+    )  # fmt: skip
     found = compare(
         [profile(NET, SHAPE), profile(WIDE, SHAPE)],
         ["model", "params", "rel_macs", "acc"],

@@ -1,8 +1,8 @@
 """What is a verb of the command line? A function from options to an outcome, which the command prints.
 
 A folder of `answers/` that has a `verb.py` is a verb: its name is the folder's, with "-" for "_". `verb.py` holds
-`JOB`, the heading that it is listed under, and `run`, whose docstring is its help and whose parameters are its arguments and
-options. Options that several verbs have are groups, which stand in `options`.
+`JOB`, the heading that it is listed under, and `run`, whose docstring is its help and whose parameters are its
+arguments and options. Options that several verbs have are groups, which stand in `options`.
 """
 
 from __future__ import annotations
