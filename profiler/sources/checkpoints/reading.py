@@ -7,18 +7,28 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, overload
 
 from profiler import errors
 from profiler.records.files import reading as files
 from profiler.sources.checkpoints.contents import Malformed
 
-if TYPE_CHECKING:
-    from profiler.sources.checkpoints.hub import RemoteBytes
-
-Bytes: TypeAlias = "bytes | mmap.mmap | RemoteBytes"
 _LONGEST_PATH = 1024  # characters of a shard's name
 LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is known to have
+
+
+class Bytes(Protocol):
+    """A file's bytes: in memory, mapped, or far away and fetched where they are looked at."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, at: int, /) -> int: ...
+
+    @overload
+    def __getitem__(self, at: slice, /) -> bytes: ...
+
+    def find(self, text: bytes, first: int, end: int, /) -> int: ...
 
 
 class Reader:
