@@ -31,6 +31,7 @@ def main() -> str:
     lines += ["", "Verbs (profile-model VERB --help):"]
     lines += _verbs()
     lines += ["", "Options:", *_options(list(_arguments(None)))]
+    lines += [_line("--completion SHELL", f"Print a script for {', '.join(verbs.SHELLS)} that completes words.")]
     lines += ["", "Exit status: 0 fine, 1 a check failed, 2 it could not run, 130 interrupted."]
     return "\n".join(lines) + "\n"
 

@@ -49,6 +49,8 @@ def run(arguments: list[str]) -> int:
         return _print(f"{NAME} {__version__}\n")
     if first in ("--help", "-h"):
         return _print(help.main())
+    if first == "--completion":
+        return _print(f"{verbs.completion(arguments[1] if arguments[1:] else '')}\n")
     name = first if first in verbs.built_in() or first in verbs.added() else None
     rest = arguments if name is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
@@ -61,8 +63,9 @@ def run(arguments: list[str]) -> int:
 
 def _check_no_verb(word: str) -> None:
     """Raise where a word is nearly a verb, and no model."""
-    near = errors.nearest(word, verbs.names(), most=1, cutoff=0.75)
-    if near and word.replace("-", "").isalpha():
+    is_word = word[:1].isalpha() and word.replace("-", "").isalpha()
+    near = errors.nearest(word, verbs.names(), most=1, cutoff=0.75) if is_word else []
+    if near:
         from profiler.sources import names  # imports the model libraries
 
         if not names(word):

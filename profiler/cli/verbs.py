@@ -6,12 +6,14 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cyclopts import App
 
 import profiler.answers
+from profiler import errors
 
+SHELLS = ("bash", "zsh", "fish")
 MAIN = "models"  # the main job, which has no verb
 GROUP = "profile_model.answers"  # of entry points: NAME = "package.module", as a `verb.py` is
 
@@ -46,3 +48,14 @@ def app(name: str | None) -> App:
     one = App(name=words, help_flags=[], version_flags=[], help_on_error=False)
     one.default(module(name).run)
     return one
+
+
+def completion(shell: str) -> str:
+    """The script that lets a shell complete verbs and options; raises `errors.NoSuchChoice`."""
+    if shell not in SHELLS:
+        raise errors.NoSuchChoice("--completion", shell, SHELLS)
+    whole = App(name="profile-model")
+    whole.default(module(None).run)
+    for name in names():
+        whole.command(module(name).run, name=name)
+    return whole.generate_completion(shell=cast("Any", shell))

@@ -27,7 +27,7 @@ def run(
 ) -> Outcome:
     """Whether a file of weights matches a model: what is missing, unexpected, or of another shape; exit with 1 if not.
 
-    Example: profile-model match resnet34 weights.safetensors
+    Example: profile-model match resnet34 weights.pt
     """
     (built,) = wanted([model], fed)
     with at_work(built.label):

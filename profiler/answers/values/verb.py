@@ -22,7 +22,7 @@ def run(
 ) -> Outcome:
     """Read the values of files of weights; exit with 1 when some are NaN or infinite.
 
-    Example: profile-model values weights.safetensors
+    Example: profile-model values weights.pt
     """
     if not weights:
         raise errors.NoModelGiven()

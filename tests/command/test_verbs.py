@@ -1,0 +1,128 @@
+"""Verbs: their help, their examples, what is said where one is mistyped, and one that another package adds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from profiler.answers.common.outcome import JOBS
+from profiler.cli import verbs
+from tests.shell import run
+
+NET = """
+from torch import nn
+def net(width=4): return nn.Sequential(nn.Linear(8, width))
+"""
+TOY = '''
+"""A verb of another package."""
+
+from profiler.answers.common.models import entries, profiles, wanted
+from profiler.answers.common.options import Fed, Model, Result
+from profiler.answers.common.outcome import LOOK, Lent, Outcome
+
+JOB = LOOK
+
+
+def run(model: Model, /, *, context: Lent, fed: Fed = Fed(), result: Result = Result()) -> Outcome:
+    """How many layers a model has."""
+    found, failures = entries(wanted([model], fed), context, "flops")
+    return Outcome("".join(f"{len(profile.layers)} layers" for profile in profiles(found)) or None, failures)
+'''
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "nets.py").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_main_help_fits_a_screen_and_begins_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "--help")
+    lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+    examples = [line for line in lines[: lines.index("Verbs (profile-model VERB --help):")] if line.startswith("  p")]
+    assert len(examples) == 5
+    assert all(any(line.split()[:1] == [name] or f" {name} " in line for line in lines) for name in verbs.names())
+    assert run(capsys) == run(capsys, "-h") == (0, out, "")
+
+
+@pytest.mark.parametrize("name", verbs.names())
+def test_the_help_of_a_verb(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, name, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: profile-model {name} ")
+    assert max(map(len, out.splitlines())) <= 80
+    assert verbs.module(name).JOB in JOBS
+    assert run(capsys, name, "resnet34", "-h")[1] == out
+
+
+@pytest.mark.parametrize("name", verbs.names())
+def test_the_example_of_a_verb_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"weight": torch.ones(3)}, "weights.pt")
+    example = re.search(r"Example: profile-model (.*)", verbs.module(name).run.__doc__)
+    assert example is not None
+    status, out, err = run(capsys, *shlex.split(example[1]))
+    assert status in {0, 1}, err
+    assert out
+
+
+@pytest.mark.parametrize(("word", "verb"), [("memroy", "memory"), ("scna", "scan"), ("cross-chek", "cross-check")])
+def test_a_mistyped_verb(word: str, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, word, "nets.py:net")
+    assert (status, out) == (2, "")
+    assert err == f"profile-model: no model and no verb is called {word!r}; did you mean profile-model {verb}?\n"
+
+
+def test_a_mistyped_option(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "nets.py:net", "--bach", "2")
+    assert (status, out) == (2, "")
+    assert err.startswith("profile-model: Unknown option: --bach. Did you mean --batch?")
+
+
+@pytest.mark.parametrize("name", sorted(verbs.built_in()))
+def test_a_verb_that_is_written_as_an_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    says = f"profile-model: no option is called --{name}; it is a verb: profile-model {name} MODEL\n"
+    assert run(capsys, "nets.py:net", f"--{name}") == (2, "", says)
+    assert run(capsys, f"--{name}", "nets.py:net") == (2, "", says)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "--completion", shell)
+    assert (status, err) == (0, "")
+    assert all(name in out for name in verbs.names())
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=out, text=True, check=True)
+
+
+def test_a_shell_that_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--completion", "tcsh")[0] == 2
+    assert run(capsys, "--completion")[0] == 2
+
+
+def test_a_verb_of_another_package(tmp_path: Path) -> None:
+    """It is found by its entry point, listed in the help, and run by the same driver as ours."""
+    site = tmp_path / "site"
+    info = site / "toy-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "toy_verb.py").write_text(TOY)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[profile_model.answers]\ndepths = toy_verb\n")
+
+    def command(*argv: str) -> str:
+        code = f"import sys; sys.path.insert(0, {str(site)!r}); from profiler.cli.main import main; sys.exit(main())"
+        done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert command("depths", "nets.py:net", "--input", "1x8") == "2 layers\n"
+    assert "depths       How many layers a model has." in command("--help")
