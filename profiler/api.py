@@ -199,11 +199,11 @@ def compare(
 
 
 def profiled(model: Any) -> figures.Profile:
-    """A profile as it is, or that of a spec; raises `errors.NotAProfile`."""
+    """A profile as it is, or that of a spec; raises `errors.ProfileError`."""
     if isinstance(model, figures.Profile):
         return model
     if not isinstance(model, str):
-        raise errors.NotAProfile(type(model).__name__)
+        raise _not_aprofile(type(model).__name__)
     return profile(model)
 
 
@@ -226,12 +226,12 @@ def _source(given: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tup
 
 def _profile(found: Any, convention: str, under: Conditions) -> Profile:
     if under.training is not None and found.source in GRAPHS:
-        raise errors.GraphIsFixed(_name(found), "as a training step")
+        raise _graph_is_fixed(_name(found), "as a training step")
     if isinstance(found, Trace):
         if under != AS_IT_IS and not found.was_run:
             raise errors.NothingRan(found.model, "another dtype or a training step has no effect")
         if under != AS_IT_IS and found.is_graph:
-            raise errors.GraphIsFixed(found.model, "in another dtype")
+            raise _graph_is_fixed(found.model, "in another dtype")
         if under != AS_IT_IS:
             raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)
@@ -357,3 +357,16 @@ def cross_check(
     chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
     counted = profile(model, inputs, kwargs=kwargs)
     return cross_checked(counted, model, Feed(*positional_and_named(inputs, kwargs)), chosen, time_limit_s)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _graph_is_fixed(path: str, what: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{path} is an exported graph, which cannot be run {what}; name the model itself")
+
+
+def _not_aprofile(kind: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"compare and diff take profiles and specs, not {kind}; profile(model, inputs) makes a profile of one"
+    )

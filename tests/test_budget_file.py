@@ -486,5 +486,5 @@ def test_nothing_is_measured_where_nothing_can_be_written(
     status, _, err = run(capsys, "check", "--init", *NET)
     assert (status, err.count("\n")) == (2, 1)
     assert "profile-model.toml cannot be written" in err
-    with pytest.raises(errors.CannotWrite):
+    with pytest.raises(errors.ProfileError):
         writing.replace("no/such/folder.toml", b"")

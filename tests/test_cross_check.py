@@ -104,7 +104,7 @@ def test_the_tools_may_be_one_text_and_have_to_be_known(net: str) -> None:
     assert check["torch"].closes
     with pytest.raises(errors.NotRun, match="thop was not run; this check has torch"):
         check.layers("thop")
-    with pytest.raises(errors.NoTools):
+    with pytest.raises(errors.ProfileError):
         cross_check(nn.Linear(3, 2), "1x3", tools=[])
     with pytest.raises(errors.NoSuchCounter):
         cross_check(nn.Linear(3, 2), "1x3", tools="fvcore,keras")
@@ -228,7 +228,7 @@ def test_a_number_is_as_exact_as_it_is_written(text: str, least: float, most: fl
     "text", ["", "G", "4,09G", "1e999", "4.09X", "0", "0.0G", "1,2,3", "4..1G", "inf", "nan", "-1", "4 G G"]
 )
 def test_other_numbers_are_refused(text: str) -> None:
-    with pytest.raises(errors.BadNumber):
+    with pytest.raises(errors.ProfileError):
         number(text)
 
 

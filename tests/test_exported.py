@@ -101,7 +101,7 @@ def test_conventions_of_operators_give_what_they_give_live(name: str, convention
 def test_other_counters_conventions_are_refused_for_want_of_the_models_code() -> None:
     refused = set(counters.names()) - {"fvcore", "torchprofile"}
     for name in refused:
-        with pytest.raises(errors.NotForGraphs, match=f"convention {name} is about a model's code"):
+        with pytest.raises(errors.ProfileError, match=f"convention {name} is about a model's code"):
             exporting.exported("decoder").under(name)
 
 

@@ -288,7 +288,7 @@ def test_folders_that_hold_no_configuration(content: str, words: str, tmp_path: 
 
 
 def test_settings_that_a_folder_cannot_be_told(tmp_path: Path) -> None:
-    with pytest.raises(errors.NoSuchSetting, match="did you mean num_hidden_layers"):
+    with pytest.raises(errors.ProfileError, match="did you mean num_hidden_layers"):
         profile(f"{_folder(tmp_path / 'm', **_TINY)}(num_hiden_layers=1)")
 
 

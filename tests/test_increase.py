@@ -57,7 +57,7 @@ def test_limits(text: str, expected: Limits) -> None:
     ],
 )
 def test_other_texts_are_refused(text: str, says: str) -> None:
-    with pytest.raises(errors.BadIncrease) as refused:
+    with pytest.raises(errors.ProfileError) as refused:
         limits(text, FIGURES)
     assert says in str(refused.value)
     assert str(refused.value).startswith(f"--max-increase {text}: ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import BoundArguments
 from typing import Any, TypeVar
 
@@ -61,18 +61,18 @@ def _format(result: Result, formats: Sequence[str]) -> str:
     name = result.format or (format_of(result.output) if result.output else "text")
     renderer(name)
     if name not in formats:
-        raise errors.ExplainIsText(name)
+        raise _explain_is_text(name)
     return name
 
 
 def _check_save(path: str) -> None:
     if not path.endswith(archive.SUFFIXES):
-        raise errors.SaveNeedsJson(path)
+        raise _save_needs_json(path)
     writing.check_writable(path)
 
 
 def _unknown(outcome: Outcome) -> list[errors.ProfileError]:
-    return [errors.UnknownOperators(p.model, p.unknown_ops) for p in outcome.profiles if p.unknown_ops]
+    return [_unknown_operators(p.model, p.unknown_ops) for p in outcome.profiles if p.unknown_ops]
 
 
 def _trace(failures: Iterable[errors.ProfileError], result: Result) -> None:
@@ -90,3 +90,25 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
             writing.print_result(github.annotation("error", str(failure)) + "\n")
         else:
             writing.say(str(failure))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _explain_is_text(format: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--explain is written as text, not as {format}; leave out the format, or name a .txt file"
+    )
+
+
+def _save_needs_json(path: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--save {path}: a saved model is known by its suffix; call it FILE.json or FILE.json.gz"
+    )
+
+
+def _unknown_operators(model: str, ops: Mapping[str, int]) -> errors.CheckFailed:
+    calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+    return errors.CheckFailed(
+        f"{model} calls operators that have no formula: {calls}; register one (docs/extending.md)"
+    )

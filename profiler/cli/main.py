@@ -69,7 +69,7 @@ def _check_no_verb(word: str) -> None:
         from profiler.sources import names  # imports the model libraries
 
         if not names(word):
-            raise errors.NoSuchVerb(word, near[0])
+            raise _no_such_verb(word, near[0])
 
 
 def _sentence(error: CycloptsError) -> str:
@@ -89,3 +89,10 @@ def _print(text: str) -> int:
 def _refuse(sentence: str, status: int) -> int:
     writing.say(sentence)
     return status
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_verb(word: str, near: str) -> errors.ProfileError:
+    return errors.ProfileError(f"no model and no verb is called {word!r}; did you mean profile-model {near}?")

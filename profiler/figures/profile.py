@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -100,9 +100,9 @@ class Profile(Answer):
         if not trace.was_run and convention != conventions.DEFAULT:
             raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")
         if trace.phases and not isinstance(self.convention, Price):
-            raise errors.NotForTraining(convention, OURS)
+            raise _not_for_training(convention, OURS)
         if not conventions.is_applicable(self.convention, trace):
-            raise errors.NotForGraphs(convention, trace.model, conventions.applicable(trace))
+            raise _not_for_graphs(convention, trace.model, conventions.applicable(trace))
 
     # What it holds ------------------------------------------------------------------------------------------------
 
@@ -226,3 +226,19 @@ def derivable(trace: Trace, path: str) -> Trace:
     except Exception as error:  # there is no end to what a file can say
         raise errors.UnreadableTrace(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
     return trace
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _not_for_graphs(convention: str, model: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"convention {convention} is about a model's code, and {model} is a graph without it; "
+        f"choose one of {', '.join(known)}"
+    )
+
+
+def _not_for_training(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"convention {name} is about inference; a training step is counted in {' or '.join(known)}"
+    )

@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise errors.UnreadableTrace(str(path), "it is JSON of another kind")
     if type(data.get("schema")) is not int or not 1 <= data["schema"] <= SCHEMA:
-        raise errors.NewerTrace(str(path), data.get("schema"), SCHEMA)
+        raise _newer_trace(str(path), data.get("schema"), SCHEMA)
     try:
         return checked(from_json(data))
     except KeyError as error:
@@ -248,3 +248,12 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
         return complex(float(real), float(imaginary))
     scalar: Value = raw
     return scalar
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _newer_trace(path: str, found: object, known: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -113,11 +113,11 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     dtype, amp = _name(asked.get("dtype")), _name(asked.get("amp"))
     optimizer = asked.get("optimizer")
     if dtype is not None and dtype not in DTYPES:
-        raise errors.BadDtype(dtype, DTYPES)
+        raise _bad_dtype(dtype, DTYPES)
     if amp is not None and amp not in AMP:
-        raise errors.BadAmp(amp, AMP)
+        raise _bad_amp(amp, AMP)
     if optimizer is not None and not _is_known(optimizer):
-        raise errors.NoSuchOptimizer(str(optimizer), OPTIMIZERS)
+        raise _no_such_optimizer(str(optimizer), OPTIMIZERS)
     freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
     zeros = bool(asked.get("zeros"))
     if asked.get("train"):
@@ -138,7 +138,7 @@ def _patterns(name: str, given: object) -> tuple[str, ...]:
     """One pattern, or several."""
     several = (given,) if isinstance(given, str) else () if given is None else given
     if not isinstance(several, (tuple, list)) or not all(isinstance(pattern, str) for pattern in several):
-        raise errors.NotPatterns(name, type(given).__name__)
+        raise _not_patterns(name, type(given).__name__)
     return tuple(several)
 
 
@@ -150,3 +150,26 @@ def _is_known(optimizer: object) -> bool:
     except errors.BadSpec:
         return False
     return found.prefix is None and found.target in OPTIMIZERS
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_dtype(text: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{text!r} is not a dtype that a model can be cast to; choose from {', '.join(known)}")
+
+
+def _bad_amp(text: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{text!r} is not a dtype of mixed precision; choose from {', '.join(known)}")
+
+
+def _not_patterns(name: str, kind: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{name} is a pattern of layers' paths, or a list of some, like 'layer1*', and not a {kind}"
+    )
+
+
+def _no_such_optimizer(text: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--optimizer {text}: not one of {', '.join(known)}; write it like adamw or sgd(momentum=0.9)"
+    )

@@ -38,20 +38,20 @@ class Growth:
 
 
 def limits(text: str, figures: Sequence[str]) -> Limits:
-    """Read `--max-increase`; raises `errors.BadIncrease`."""
+    """Read `--max-increase`; raises `errors.ProfileError`."""
     named: dict[str, Decimal] = {}
     others: Decimal | None = None
     for part in text.split(","):
         match = _LIMIT.fullmatch(part.strip())
         if match is None:
-            raise errors.BadIncrease(text, f"{part.strip()!r} is no limit")
+            raise _bad_increase(text, f"{part.strip()!r} is no limit")
         figure, percent = match["figure"], Decimal(match["number"])
         if not match["percent"] and percent:
-            raise errors.BadIncrease(text, f"{match['number']} lacks its %")
+            raise _bad_increase(text, f"{match['number']} lacks its %")
         if figure is not None and figure not in figures:
-            raise errors.BadIncrease(text, f"no figure is called {figure!r}; choose from {', '.join(figures)}")
+            raise _bad_increase(text, f"no figure is called {figure!r}; choose from {', '.join(figures)}")
         if figure in named or (figure is None and others is not None):
-            raise errors.BadIncrease(text, f"{f'{figure} is' if figure else 'all figures are'} given twice")
+            raise _bad_increase(text, f"{f'{figure} is' if figure else 'all figures are'} given twice")
         if figure is None:
             others = percent
         else:
@@ -65,3 +65,10 @@ def growths(allowed: Limits, figures: Mapping[str, tuple[int, int]]) -> Iterator
         limit = allowed.of(name)
         if limit is not None and after > before and 100 * (after - before) > limit * before:
             yield Growth(name, before, after, limit)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_increase(text: str, why: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--max-increase {text}: {why}; write it like 2%, 0 or params=0,macs=5%")

@@ -27,7 +27,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         if any(size < 0 for size in self.shape):
-            raise errors.NegativeSize(self.shape)
+            raise _negative_size(self.shape)
         if prod(self.shape) * DTYPE_BITS.get(self.dtype, 8) > 8 * _MOST_BYTES:
             raise errors.TooLarge(self.shape)
 
@@ -36,11 +36,11 @@ def parse(text: str) -> TensorSpec:
     """Read one `--input`: `[NAME=]DIMxDIMx...[:DTYPE]`, or `scalar` for a shape without dimensions."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None or len(text) > _LONGEST:
-        raise errors.BadInputShape(text)
+        raise _bad_input_shape(text)
     dtype = match["dtype"] or "float32"
     dtype = _SHORT.get(dtype, dtype)
     if dtype not in DTYPE_BITS:
-        raise errors.BadInputDtype(text, dtype)
+        raise _bad_input_dtype(text, dtype)
     shape = () if match["shape"] == "scalar" else tuple(map(int, match["shape"].split("x")))
     return TensorSpec(shape, dtype, match["name"])
 
@@ -116,3 +116,24 @@ def _shapes_inside(given: Any) -> Any:
 def _is_shape(given: Any) -> bool:
     """Whether it is a tuple of integers, whatever methods a class of the user's own has."""
     return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_input_shape(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"input {text!r} is not a shape; write it like 1x3x224x224, 1x128:int64 or mask=1x128:bool"
+    )
+
+
+def _bad_input_dtype(text: str, dtype: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"input {text!r}: no dtype is called {dtype!r}; use a torch name such as float16 or int64"
+    )
+
+
+def _negative_size(shape: Sequence[int]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"input {'x'.join(map(str, shape))} has a size below 0; give its real sizes, like 1x3x224x224"
+    )

@@ -5,6 +5,7 @@ Each has `SUFFIXES`, and functions that return text: `answer(found)`, and `write
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import PurePath
 from typing import Any
@@ -17,7 +18,7 @@ FORMATS = ("text", "markdown", "csv", "json", "latex", "html", "github")
 def renderer(name: str) -> Any:
     """The module that writes a format."""
     if name not in FORMATS:
-        raise errors.NoSuchFormat(name, FORMATS)
+        raise _no_such_format(name, FORMATS)
     return import_module(f"profiler.render.formats.{name}")
 
 
@@ -27,4 +28,15 @@ def format_of(path: str) -> str:
     for name in FORMATS:
         if suffix in renderer(name).SUFFIXES:
             return name
-    raise errors.UnknownSuffix(path, FORMATS)
+    raise _unknown_suffix(path, FORMATS)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_format(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no format is called {name!r}; choose one of {', '.join(known)}")
+
+
+def _unknown_suffix(path: str, formats: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{path}: its suffix stands for no format; add --format, one of {', '.join(formats)}")

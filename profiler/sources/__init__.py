@@ -73,7 +73,7 @@ def _not_run(subject: Subject) -> Trace:
 def _loaded(text: str, feed: Feed) -> Subject | Trace:
     spec = parse(text)
     if spec.prefix != _TRANSFORMERS and (feed.seq is not None or feed.trusts_code):
-        raise errors.OnlyTransformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
+        raise _only_transformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
     kind = _of_file(spec)
     if kind is not None:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
@@ -166,3 +166,12 @@ def _is_weights_alone(spec: Spec) -> bool:
 
 def _source(name: str) -> Any:
     return import_module(f"profiler.sources.{name}")
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _only_transformers(spec: str, option: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{option} is for models of transformers, such as hf:FOLDER, and {spec} is none; leave it out"
+    )

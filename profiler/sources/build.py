@@ -65,7 +65,7 @@ class _Bounded(LeanDispatchMode):
         if func._opname in _MEMORY:
             self._asked += func(*args, **{**kwargs, "device": _META, "pin_memory": False}).nbytes
             if self._asked > self._free:
-                raise errors.BuildDoesNotFit(self._name, self._reason, self._free)
+                raise _build_does_not_fit(self._name, self._reason, self._free)
         return func(*args, **kwargs)
 
 
@@ -145,3 +145,14 @@ def as_model(built: Any, name: str) -> nn.Module:
     if not isinstance(built, nn.Module):
         raise errors.NotAModel(name, type(built).__name__)
     return built
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _build_does_not_fit(text: str, error: Exception, free: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{text} cannot be built without its weights ({type(error).__name__}: {errors.said(error)}), and with them it "
+        f"takes more than the {free / 1024**3:.1f} GB that are free; check its arguments, or use a machine with "
+        "more memory"
+    )

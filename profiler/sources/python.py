@@ -50,7 +50,7 @@ def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
             model, spec.text, PREFIX, (), {}, None if rebuild is None else lambda: as_model(rebuild(), spec.text)
         )
     if feed.batch is not None:
-        raise errors.BatchNeedsInput(spec.text)
+        raise _batch_needs_input(spec.text)
     again = None if rebuild is None else lambda: _rebuilt(rebuild(), spec.text)
     return Subject(model, spec.text, PREFIX, *split_arguments(given), again)
 
@@ -117,3 +117,10 @@ def _from_file(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _batch_needs_input(model: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} brings its own inputs, which --batch cannot scale; give shapes with --input")

@@ -86,7 +86,7 @@ def _entry(spec: Spec) -> Any:
     if named is None:
         return entries.DEFAULT
     if named not in entries.__members__:
-        raise errors.NoSuchWeights(spec.target, named, entries.__members__)
+        raise _no_such_weights(spec.target, named, entries.__members__)
     return entries[named]
 
 
@@ -189,3 +189,10 @@ _BY_PRESET: Mapping[str, Callable[[int, Mapping[str, Any]], tuple[Any, ...]]] = 
     "ObjectDetection": _detection,
     "OpticalFlow": _flow,
 }
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_weights(model: str, name: object, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} has no weights called {name!r}; choose from {', '.join(known)}")

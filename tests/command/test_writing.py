@@ -157,7 +157,7 @@ def test_on_a_full_disk_the_old_file_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / "old").write_text("old")
     (tmp_path / "link").symlink_to("old")
     before = names(tmp_path)
-    with room(5), pytest.raises(errors.CannotWrite, match=f"{name} cannot be written \\(File too large"):
+    with room(5), pytest.raises(errors.ProfileError, match=f"{name} cannot be written \\(File too large"):
         writing.replace(tmp_path / name, TEXT)
     assert (tmp_path / "old").read_text() == "old"
     assert names(tmp_path) == before
@@ -180,7 +180,7 @@ def test_an_interrupt_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_summary_of_a_job_keeps_what_others_wrote(tmp_path: Path) -> None:
     (tmp_path / "summary").write_text("another step\n")
-    with room(20), pytest.raises(errors.CannotWrite):
+    with room(20), pytest.raises(errors.ProfileError):
         writing.append(str(tmp_path / "summary"), TEXT)
     assert (tmp_path / "summary").read_text() == "another step\n"
     writing.append(str(tmp_path / "summary"), TEXT)

@@ -97,5 +97,5 @@ def test_thop_without_distutils_says_what_to_install(tmp_path, monkeypatch):
     code = "raise ModuleNotFoundError(\"No module named 'distutils'\", name='distutils')"
     monkeypatch.delitem(sys.modules, "thop", raising=False)
     _package(tmp_path, monkeypatch, "thop-0.1.dist-info", "thop", code)
-    with pytest.raises(errors.PeerNeedsDistutils, match=r"thop imports distutils, .* pip install setuptools"):
+    with pytest.raises(errors.ProfileError, match=r"thop imports distutils, .* pip install setuptools"):
         counters.tool("thop").read(None, (), {})

@@ -71,20 +71,20 @@ def test_a_class_of_a_module_that_is_nowhere_else(tmp_path, monkeypatch):
 def test_a_model_that_cannot_be_sent(tmp_path):
     model = nn.Linear(6, 4)
     model.lock = threading.Lock()
-    with pytest.raises(errors.CannotBeCopied, match=r"^Linear cannot be copied .*lock.*; name it by a spec"):
+    with pytest.raises(errors.ProfileError, match=r"^Linear cannot be copied .*lock.*; name it by a spec"):
         Job(model, Feed((TensorSpec((2, 6)),))).save(tmp_path / "job")
 
 
 def test_a_model_without_values():
     with torch.device("meta"):
         model = nn.Linear(6, 4)
-    with pytest.raises(errors.PeersNeedWeights, match="give it real weights"):
+    with pytest.raises(errors.ProfileError, match="give it real weights"):
         Job(model, Feed((TensorSpec((2, 6)),))).real()
 
 
 def test_a_model_whose_weights_do_not_fit(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**20))
-    with pytest.raises(errors.PeerDoesNotFit, match=r"weights of vgg11: 0\.5 GB, and 0\.0 GB are free"):
+    with pytest.raises(errors.ProfileError, match=r"weights of vgg11: 0\.5 GB, and 0\.0 GB are free"):
         Job("vgg11").real()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors
 from profiler.figures import memory
@@ -153,11 +153,11 @@ class Verdict:
             layers = [self._part(part) for part in self.parts[:_NAMED]]
             if figure.name == UNKNOWN:
                 layers = [f"{op} ×{times}" for op, times in self.unknown_ops.items()]
-            return errors.OverBudget(self.model, figure.words, measured, most, over, limit.place, layers)
+            return _over_budget(self.model, figure.words, measured, most, over, limit.place, layers)
         if self.doubt is not None:
-            return errors.NotSure(self.model, figure.words, limit.words, limit.place, self.doubt)
+            return _not_sure(self.model, figure.words, limit.words, limit.place, self.doubt)
         if self.is_incomplete:
-            return errors.NotCountable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
+            return _not_countable(self.model, figure.words, limit.words, limit.place, self.unknown_ops)
         return None
 
     def _words(self, amount: int) -> tuple[str, str, str]:
@@ -228,7 +228,7 @@ def limit(name: str, given: Given, place: str, said: str) -> Limit:
 def checked(profile: Profile, given: Mapping[str, Given]) -> BudgetCheck:
     """Hold a profile to limits by their figures' names; raises `errors.BudgetFailed` where it is over one."""
     if not given:
-        raise errors.NoLimits()
+        raise _no_limits()
     keywords = {name: FIGURES[name].key.replace("-", "_") for name in given}
     limits = [limit(name, value, keywords[name], f"{keywords[name]}={value!r}") for name, value in given.items()]
     check = BudgetCheck((Checked(profile.model, verdicts(profile, profile.model, limits)),))
@@ -283,3 +283,36 @@ def parts(profile: Profile, figure: Figure) -> list[Part]:
     held = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
     inputs = Part(None, memory.input_bytes(profile.trace), "the inputs")
     return [*held, inputs, Part(None, memory.state_bytes(profile.trace), "the optimizer's state")]
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_limits() -> errors.ProfileError:
+    return errors.ProfileError('check() holds a model to limits, and none is given; give one, like max_params="25M"')
+
+
+def _over_budget(
+    model: str, figure: str, measured: str, limit: str, over: str, place: str, layers: Sequence[str]
+) -> errors.CheckFailed:
+    """`measured`, `limit` and `over` are in words; `place` is the option, or the file and line, that has the limit."""
+    where = f"; most is in {', '.join(layers)}" if layers else ""
+    return errors.CheckFailed(f"{model}, {figure}: {measured} against {limit} ({place}), {over} over{where}")
+
+
+def _not_countable(model: str, figure: str, limit: str, place: str, ops: Mapping[str, int]) -> errors.CheckFailed:
+    """What is not counted cannot be under a limit."""
+    calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+    return errors.CheckFailed(
+        f"{model}, {figure}: cannot be held to {limit} ({place}), for operators without a formula are not counted: "
+        f"{calls}; register one (docs/extending.md), or allow them with max-unknown {sum(ops.values())}"
+    )
+
+
+def _not_sure(model: str, figure: str, limit: str, place: str, doubt: Any) -> errors.CheckFailed:
+    """What a header leaves open cannot be under a limit."""
+    more = "" if doubt.more is None else f" ({doubt.more:,} more)"
+    return errors.CheckFailed(
+        f"{model}, {figure}: cannot be held to {limit} ({place}), for {doubt.weight} is {doubt.says}{more}; put "
+        "the config.json that says how it was quantised beside the file"
+    )

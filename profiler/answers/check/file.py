@@ -117,7 +117,7 @@ def _text(path: Path) -> str:
     try:
         return toml_files.text(path)
     except OSError as error:
-        raise errors.NoSuchBudgetFile(shown(path), error) from None
+        raise _no_such_budget_file(shown(path), error) from None
     except toml_files.Malformed as error:
         raise errors.BadBudgetFile(shown(path), None, str(error)) from None
 
@@ -231,3 +231,14 @@ class _Reader:
 
     def _line(self, at: toml_lines.Path) -> int | None:
         return self.lines.get(self.at + at)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_budget_file(path: str, error: OSError) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path} cannot be read ({error.strerror or errors.first_line(error)}); name a budget file, or leave the name "
+        "out "
+        "for the nearest one"
+    )

@@ -48,7 +48,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
             raise errors.NoBudgetFile(str(Path.cwd()))
         bare = tuple(model for model in file.models if not model.limits)
         if not bare:
-            raise errors.NothingToLimit(budget_file.shown(file.path))
+            raise _nothing_to_limit(budget_file.shown(file.path))
         writing.check_writable(file.path)
         return Plan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
@@ -56,7 +56,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
     labels = [model.label for model in named]
     for label in labels:
         if labels.count(label) > 1:
-            raise errors.SameLabel(label)
+            raise _same_label(label)
         _check_missing(file, known.get(label), is_new=True)
     writing.check_writable(file.path)
     return Plan(file, tuple(named), True, head_room)
@@ -173,9 +173,9 @@ def _with(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
     try:
         after = budget_file.parsed(text, before.path)
     except errors.BadBudgetFile:
-        raise errors.CannotAddLimits(budget_file.shown(before.path), before.header) from None
+        raise _cannot_add_limits(budget_file.shown(before.path), before.header) from None
     if not _is_as_meant(plan, lines, after):
-        raise errors.CannotAddLimits(budget_file.shown(before.path), before.header)
+        raise _cannot_add_limits(budget_file.shown(before.path), before.header)
     return after
 
 
@@ -198,3 +198,20 @@ def _is_as_meant(plan: Plan, lines: Mapping[str, Sequence[str]], after: BudgetFi
 def _essence(model: Budgeted) -> tuple[str, str, Feed, str]:
     feed = model.feed if not model.feed.is_given else Feed(model.feed.args, model.feed.kwargs)
     return model.spec, model.label, feed, model.convention
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _same_label(label: str) -> errors.ProfileError:
+    return errors.ProfileError(f"two models are called {label!r}; give each a --label of its own")
+
+
+def _nothing_to_limit(path: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{path}: every model has limits already; delete those that are to be measured again")
+
+
+def _cannot_add_limits(path: str, header: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path}: limits can be added to models that are written as {header} tables; write them so"
+    )

@@ -59,7 +59,7 @@ def _check(
         if value:
             raise errors.OnlyWith(name, "--init")
     if len(names) > 1:
-        raise errors.CheckTakesNone(names[1])
+        raise _check_takes_none(names[1])
     checked = budget_run.check(budget_file.limited(names[0] if names else ""), context.run, context.one_by_one)
     return Outcome(checked, list(checked.failures()))
 
@@ -73,4 +73,17 @@ def _head_room(text: str | None) -> Decimal:
     try:
         return units.share(HEAD_ROOM if text is None else text)
     except units.Malformed:
-        raise errors.BadHeadRoom(str(text)) from None
+        raise _bad_head_room(str(text)) from None
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_head_room(text: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--head-room {text}: not a share; write it like 10%")
+
+
+def _check_takes_none(spec: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"check takes its models from a budget file, FILE.toml, and {spec!r} is named as well; leave it out"
+    )

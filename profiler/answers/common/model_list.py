@@ -63,13 +63,13 @@ def read(path: str) -> ModelList:
     try:
         data = toml_files.parsed(toml_files.text(path), decimals=True)
     except OSError as error:
-        raise errors.BadModelList(path, error.strerror or errors.first_line(error)) from None
+        raise _bad_model_list(path, error.strerror or errors.first_line(error)) from None
     except toml_files.Malformed as error:
-        raise errors.BadModelList(path, str(error)) from None
+        raise _bad_model_list(path, str(error)) from None
     _check(path, data, _SETTINGS, "")
     rows = data.pop("models", ())
     if not rows:
-        raise errors.BadModelList(path, "it names no model; add [[models]] and under it model = 'resnet34'")
+        raise _bad_model_list(path, "it names no model; add [[models]] and under it model = 'resnet34'")
     models = tuple(_listed(path, row, f" of model {number}") for number, row in enumerate(rows, 1))
     settings = {key: _texts(value) if _SETTINGS[key] is _TEXTS else value for key, value in data.items()}
     return ModelList(models, settings)
@@ -78,7 +78,7 @@ def read(path: str) -> ModelList:
 def _listed(path: str, row: Mapping[str, Any], where: str) -> Listed:
     _check(path, row, _MODEL, where)
     if "model" not in row:
-        raise errors.BadModelList(path, f"the key 'model'{where} is missing")
+        raise _bad_model_list(path, f"the key 'model'{where} is missing")
     found = {name: metric(value) for name, value in row.get("metrics", {}).items()}
     known = {name: value for name, value in found.items() if value is not None}
     return Listed(row["model"], row.get("label"), _texts(row.get("input", ())), known)
@@ -91,9 +91,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _check(path: str, given: Mapping[str, Any], known: Mapping[str, str], where: str) -> None:
     for key, value in given.items():
         if key not in known:
-            raise errors.BadModelList(path, f"no key{where} is called {key!r}; there are {', '.join(known)}")
+            raise _bad_model_list(path, f"no key{where} is called {key!r}; there are {', '.join(known)}")
         if not _FITS[known[key]](value):
-            raise errors.BadModelList(path, f"the key {key!r}{where} has to be {known[key]}")
+            raise _bad_model_list(path, f"the key {key!r}{where} has to be {known[key]}")
 
 
 def _is_text(value: Any) -> bool:
@@ -110,3 +110,10 @@ _FITS = {
     _TABLE: lambda value: isinstance(value, dict) and all(type(item) in (int, Decimal, str) for item in value.values()),
     _TABLES: _are(dict),
 }
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_model_list(path: str, why: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{path} is not a list of models: {why}")

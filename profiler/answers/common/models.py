@@ -83,7 +83,7 @@ def check_runs(models: Iterable[Wanted], what: str) -> None:
     """Raise where a model is a file of weights, which tells nothing of `what`."""
     for model in models:
         if holds_weights_alone(model.spec):
-            raise errors.NeedsARun(what, model.spec)
+            raise _needs_arun(what, model.spec)
 
 
 def varying(
@@ -161,3 +161,12 @@ def over(rows: Iterable[Entry], given: Sequence[Limit]) -> Iterator[errors.Profi
             failure = verdict.failure()
             if failure is not None:
                 yield failure
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _needs_arun(option: str, spec: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{option} is about a run, and {spec} holds weights without code, which nothing can run; name the model itself"
+    )

@@ -10,7 +10,16 @@ _ANCHOR = re.compile(r"[\w:./+-]+", re.ASCII)
 
 
 def anchor(label: str | None) -> str:
-    """Raises `errors.BadAnchor`."""
+    """Raises `errors.ProfileError`."""
     if label and not _ANCHOR.fullmatch(label):
-        raise errors.BadAnchor(label)
+        raise _bad_anchor(label)
     return label or ""
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_anchor(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--tex-label {text!r}: a LaTeX label is made of letters, digits and : . _ / + -, like tab:cost"
+    )

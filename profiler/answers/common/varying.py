@@ -64,7 +64,7 @@ class Varying:
         if unknown:
             raise errors.DimensionWithoutValue(unknown[0])
         if self.name == BATCH and not named and self.batch is not None:
-            raise errors.BatchIsVaried(self.batch)
+            raise _batch_is_varied(self.batch)
 
     @property
     def label(self) -> str:
@@ -91,7 +91,7 @@ class Varying:
         if self.name == SEQ:
             return self._run(self.model, self._fed(), self.batch, value)
         if not isinstance(self.model, str):
-            raise errors.LiveHasNoBuilder(self.label, self.name)
+            raise _live_has_no_builder(self.label, self.name)
         return self._run(_with_argument(self.model, self.name, value), self._fed(), self.batch)
 
     def _fed(self, value: int | None = None) -> _Fed:
@@ -185,3 +185,17 @@ def _with_batch(batch: int) -> Callable[[TensorSpec], TensorSpec]:
 def _with_size(size: int) -> Callable[[TensorSpec], TensorSpec]:
     """Images have a height and a width behind their channels."""
     return lambda spec: replace(spec, shape=(*spec.shape[:-2], size, size)) if len(spec.shape) > 2 else spec
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _batch_is_varied(batch: int) -> errors.ProfileError:
+    return errors.ProfileError(f"--batch {batch}: the batch is what varies here; leave it out")
+
+
+def _live_has_no_builder(model: str, name: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} is built already, so {name!r} cannot vary; give a spec like FILE.py:CALLABLE, or name batch, "
+        f"size or a dimension like '1x{{{name}}}'"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,12 +54,12 @@ class CrossCheck(Answer):
     def failures(self) -> Iterator[errors.ProfileError]:
         """What is not explained, and that no counter gave a count."""
         if all(one.problem is not None for one in self.accounts):
-            yield errors.NothingRead(self.profile.model, [one.tool for one in self.accounts])
+            yield _nothing_read(self.profile.model, [one.tool for one in self.accounts])
         for one in self.accounts:
             for figure, statement in (("operations", one.operations), ("parameters", one.parameters)):
                 if statement is not None and not statement.closes:
                     layers = [suspect.path for suspect in statement.suspects]
-                    yield errors.Unexplained(one.model, one.tool, figure, statement.remainder, layers)
+                    yield _unexplained(one.model, one.tool, figure, statement.remainder, layers)
 
     def __getitem__(self, tool: str) -> Account:
         return self.accounts[self._place(tool)]
@@ -93,7 +93,7 @@ def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
     """The counters that are meant; raises `errors.NoSuchCounter`."""
     known = counters.names()
     if not wanted:
-        raise errors.NoTools(known)
+        raise _no_tools(known)
     for name in wanted:
         if name != ALL and name not in known:
             raise errors.NoSuchCounter(name, known)
@@ -113,3 +113,24 @@ def cross_checked(
         raise errors.NothingToRun(profile.model, "an exported graph")
     readings = read_all(Job(model, feed), tools, time_limit_s, progress=progress)
     return CrossCheck(profile, tuple(account(profile.trace, reading) for reading in readings), tuple(readings))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _unexplained(model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> errors.CheckFailed:
+    known = list(dict.fromkeys(path or "the model itself" for path in layers))
+    places = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+    where = f", in {places}" if known else ""
+    what = f"{remainder} of the {figure} by {tool} are not explained"
+    if remainder == 0:  # what is wrong in one layer makes up for what is wrong in another
+        what = f"the {figure} by {tool} add up, and not layer by layer"
+    return errors.CheckFailed(f"{model}: {what}{where}; see its account")
+
+
+def _nothing_read(model: str, tools: Sequence[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{model}: no counter gave a count ({', '.join(tools)}); their accounts say why")
+
+
+def _no_tools(known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no counter is named to check against; choose from {', '.join(known)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -175,7 +175,7 @@ class Diff(Answer):
         for growth in growths(allowed, known):
             yield self._grew(growth)
         if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
-            yield errors.GrewUnknown(self.after.model, unknown)
+            yield _grew_unknown(self.after.model, unknown)
 
     def _grew(self, growth: Growth) -> errors.CheckFailed:
         (heading,) = (total.heading for total in self.totals if total.name == growth.name)
@@ -407,3 +407,14 @@ def _is_replaced(found: Matching, row: int, old: dict[int, Change], new: dict[in
     after = range(row + 1, row + found.after[row].size)
     differing = sum(i in old for i in before if i not in found.partners) + sum(i in new for i in after)
     return 2 * differing > max(len(before), len(after))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _grew_unknown(model: str, ops: Mapping[str, int]) -> errors.CheckFailed:
+    calls = ", ".join(f"{op} ×{times}" for op, times in ops.items())
+    return errors.CheckFailed(
+        f"{model} calls operators that its baseline does not, and that have no formula: {calls}; how much its MACs "
+        "and FLOPs grew is not known; register one (docs/extending.md)"
+    )

@@ -69,7 +69,7 @@ def wished(**asked: Unpack[Asked]) -> Wish:
     if cache is not None and cache not in CACHES:
         raise errors.NoSuchChoice("--cache", cache, CACHES)
     if new_tokens is not None and new_tokens < 1:
-        raise errors.NoNewTokens(new_tokens)
+        raise _no_new_tokens(new_tokens)
     under = conditions(dtype=asked.get("dtype"))
     return Wish(phase, new_tokens, cache, conventions.named(asked.get("convention", DEFAULT)).name, under)
 
@@ -106,7 +106,7 @@ def _subject(model: nn.Module | str, feed: Feed) -> Subject:
         return sources.subject_of(model, feed)
     found = sources.load(model, feed)
     if isinstance(found, Trace):
-        raise errors.NoPhases(model)
+        raise _no_phases(model)
     return found
 
 
@@ -117,7 +117,7 @@ def _with_cache(subject: Subject, wish: Wish) -> Subject:
 
     assert wish.cache is not None
     if not hasattr(subject.model, "config"):
-        raise errors.CacheNeedsTransformers(subject.name, wish.cache)
+        raise _cache_needs_transformers(subject.name, wish.cache)
     from profiler.sources.huggingface.caches import empty_cache
 
     room = length(subject) + (wish.new_tokens or 1)
@@ -174,3 +174,20 @@ def _probes(model: nn.Module | str, feed: Feed, values: Sequence[int], wish: Wis
         if row.found is not None:
             found[value] = row.found
     return found
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_new_tokens(given: int) -> errors.ProfileError:
+    return errors.ProfileError(f"--new-tokens {given} are none; give a number from 1 up")
+
+
+def _cache_needs_transformers(model: str, kind: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"a {kind} cache is made for models of transformers, and {model} is none; leave out --cache"
+    )
+
+
+def _no_phases(model: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} was recorded already, and one run has no other phase; name the model itself")

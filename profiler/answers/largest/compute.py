@@ -64,12 +64,12 @@ class Largest(Answer):
     def left_bytes(self) -> int | None:
         return None if self.fitting is None else self.limit_bytes - self.fitting.peak_bytes
 
-    def failure(self) -> errors.DoesNotFit | None:
+    def failure(self) -> errors.CheckFailed | None:
         if self.fitting is not None:
             return None
         assert self.next is not None
         weights = self.next.param_bytes + self.next.buffer_bytes
-        return errors.DoesNotFit(
+        return _does_not_fit(
             self.varying.label,
             f"{self.varying.name} {self.next.value}",
             self.words,
@@ -80,13 +80,13 @@ class Largest(Answer):
 
 
 def limit(fits: int | str) -> tuple[int, str]:
-    """Bytes, and the limit in words; raises `errors.BadFit`."""
+    """Bytes, and the limit in words; raises `errors.ProfileError`."""
     try:
         most = units.size(fits) if isinstance(fits, str) else fits
     except units.Malformed:
-        raise errors.BadFit(str(fits)) from None
+        raise _bad_fit(str(fits)) from None
     if type(most) is not int or most <= 0:
-        raise errors.BadFit(str(fits))
+        raise _bad_fit(str(fits))
     return most, units.spaced(fits) if isinstance(fits, str) else f"{fits:,} bytes"
 
 
@@ -141,7 +141,7 @@ class _Search:
             if over.value >= _GROWS_BY and over.peak_bytes == first.peak_bytes:
                 return over, None
             if over.value >= _MOST:
-                raise errors.NoLargest(self._varying.label, self._varying.name, over.value)
+                raise _no_largest(self._varying.label, self._varying.name, over.value)
             fits = over
 
     def between(self, fits: Peak, over: Peak) -> tuple[Peak, Peak]:
@@ -176,4 +176,26 @@ def peak(value: int, profile: Profile) -> Peak:
         totals.buffer_bytes,
         known(totals.input_bytes),
         training.optimizer_bytes if training is not None else 0,
+    )
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_fit(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--fits {text}: not a size above 0; write it with its unit, like 8GB or 512MB (1 MB = 1024·1024 bytes; "
+        "decimal: 8e9B)"
+    )
+
+
+def _no_largest(model: str, name: str, value: int) -> errors.ProfileError:
+    return errors.ProfileError(f"{model}: even {name} {value:,} fits; give --fits a smaller size")
+
+
+def _does_not_fit(model: str, what: str, limit: str, peak: str, over: str, weights: str) -> errors.CheckFailed:
+    """Sizes in words; `over` is by how much the peak is more than the limit."""
+    return errors.CheckFailed(
+        f"{model}: not even {what} fits {limit}: its peak is {peak} ({over} over), of which {weights} are "
+        "parameters and buffers; make the model or its input smaller"
     )

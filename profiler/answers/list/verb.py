@@ -29,5 +29,12 @@ def run(
 
     found = names(pattern)
     if not found:
-        raise errors.NothingMatches(pattern)
+        raise _nothing_matches(pattern)
     return Outcome("\n".join(found))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _nothing_matches(pattern: str) -> errors.ProfileError:
+    return errors.ProfileError(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")

@@ -87,7 +87,7 @@ class Fit(Answer):
                 found.append(
                     f"{len(names):,} {_AS[what]} ({', '.join(names[:_NAMED])}{', ...' * (len(names) > _NAMED)})"
                 )
-        return errors.DoesNotFitModel(self.path, self.model, "; ".join(found), self.remedy)
+        return _does_not_fit_model(self.path, self.model, "; ".join(found), self.remedy)
 
 
 _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "of another shape"}
@@ -102,7 +102,7 @@ def fit(model: str, path: str, top: int | None = None, feed: sources.Feed | None
     feed = feed or sources.Feed()
     made = _fit(model, path, _expected(model, feed), found, top)
     if not made.passed and sources.converts(model, feed):
-        raise errors.ConvertedWhenLoaded(path, model)
+        raise _converted_when_loaded(path, model)
     return made
 
 
@@ -212,3 +212,18 @@ def _first_parts(names: Mapping[str, object]) -> list[str]:
 
 def _left(obstacles: int) -> str:
     return "it fits" if not obstacles else f"{obstacles:,} name{'s do' if obstacles > 1 else ' does'} still not fit"
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _converted_when_loaded(path: str, model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path} does not have the tensors of {model}, and transformers merges or splits those of such a model "
+        "while it loads them: whether it fits cannot be told from names and shapes; load it, and look at its report"
+    )
+
+
+def _does_not_fit_model(path: str, model: str, why: str, remedy: str) -> errors.CheckFailed:
+    """`why` are the kinds of differences with some names."""
+    return errors.CheckFailed(f"{path} does not fit {model}: {why}" + (f"; {remedy}" if remedy else ""))

@@ -110,4 +110,11 @@ def _index(name: str | None, models: Sequence[tuple[str, str]]) -> int:
     for known in ([label for _, label in models], [spec for spec, _ in models]):
         if name in known:
             return known.index(name)
-    raise errors.NoSuchRow(name, [label for _, label in models])
+    raise _no_such_row(name, [label for _, label in models])
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_row(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"--relative-to {name}: no row is called so; choose from {', '.join(known)}")

@@ -98,20 +98,20 @@ def read(path: str) -> Metrics:
     key = next((i for i, name in enumerate(header) if name.casefold() == "model"), 0)
     named = {i: name for i, name in enumerate(header) if name and i != key}
     if not named:
-        raise errors.BadMetrics(path, "it has no column beside the models'")
+        raise _bad_metrics(path, "it has no column beside the models'")
     if len(named) > _MOST_COLUMNS:
-        raise errors.BadMetrics(path, f"it has {len(named):,} columns, and {_MOST_COLUMNS:,} are the most")
+        raise _bad_metrics(path, f"it has {len(named):,} columns, and {_MOST_COLUMNS:,} are the most")
     ((name, times),) = Counter(named.values()).most_common(1)
     if times > 1:
-        raise errors.BadMetrics(path, f"two of its columns are called {files.quoted(name)}")
+        raise _bad_metrics(path, f"two of its columns are called {files.quoted(name)}")
     found: dict[Profile | str, Mapping[str, Metric]] = {}
     lines: dict[str, int] = {}
     for line, cells in rows:
         if len(cells) > len(header):
-            raise errors.BadMetrics(path, f"line {line} has {len(cells)} cells and the header {len(header)}")
+            raise _bad_metrics(path, f"line {line} has {len(cells)} cells and the header {len(header)}")
         model = cells[key].strip() if key < len(cells) else ""
         if model in lines:
-            raise errors.BadMetrics(path, f"lines {lines[model]} and {line} are both for {files.quoted(model)}")
+            raise _bad_metrics(path, f"lines {lines[model]} and {line} are both for {files.quoted(model)}")
         lines[model] = line
         found[model] = _known((name, cells[i]) for i, name in named.items() if i < len(cells))
     return Metrics(tuple(named.values()), found)
@@ -125,11 +125,11 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except OSError as error:
-        raise errors.BadMetrics(path, error.strerror or errors.first_line(error)) from None
+        raise _bad_metrics(path, error.strerror or errors.first_line(error)) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise errors.BadMetrics(path, errors.first_line(error)) from None
+        raise _bad_metrics(path, errors.first_line(error)) from None
     if len(lines) < 2:
-        raise errors.BadMetrics(path, "it has no row under its header" if lines else "it is empty")
+        raise _bad_metrics(path, "it has no row under its header" if lines else "it is empty")
     return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
 
 
@@ -183,3 +183,12 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_metrics(path: str, why: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path} cannot be read as metrics: {why}; give CSV, with a row a model and named columns"
+    )

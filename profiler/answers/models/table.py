@@ -76,7 +76,7 @@ def _known(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
     found = dict(MODEL_COLUMNS)
     for name in named:
         if name in MODEL_COLUMNS:
-            raise errors.MetricIsAColumn(name)
+            raise _metric_is_acolumn(name)
         found[name] = _metric(name, entries)
     return found
 
@@ -144,7 +144,7 @@ def _directions(columns: Sequence[Column], bold: Mapping[str, Better | None] | N
             raise errors.NoSuchColumn(name, shown)
         direction = given or columns[shown[name]].better
         if direction is None:
-            raise errors.NoDirection(name)
+            raise _no_direction(name)
         found[shown[name]] = direction
     return found
 
@@ -236,3 +236,14 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_direction(column: str) -> errors.ProfileError:
+    return errors.ProfileError(f"column {column!r} has no best by itself; write {column}:min or {column}:max")
+
+
+def _metric_is_acolumn(name: str) -> errors.ProfileError:
+    return errors.ProfileError(f"a metric is called {name!r}, as is a column of this table; rename it in your file")

@@ -100,11 +100,7 @@ class Tables:
         if len(models) == 1 and not self.reasons:
             return None
         for name in self.layers.given:
-            raise (
-                errors.OneModelOnly(name, len(models))
-                if len(models) > 1
-                else errors.LayersOrModels(name, self.reasons[0])
-            )
+            raise (_one_model_only(name, len(models)) if len(models) > 1 else _layers_or_models(name, self.reasons[0]))
         said, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
         compute.check_reference(said.get("relative-to"), pairs)
         paths = [path for path in said.get("metrics", ()) if path != PUBLISHED]
@@ -155,7 +151,7 @@ def look(
     """One model by its layers, or several side by side; held to limits."""
     given, comparing = limits(most), tables.comparing(models)
     if saved.save is not None and len(models) > 1:
-        raise errors.SaveTakesOne(len(models))
+        raise _save_takes_one(len(models))
     if under != AS_IT_IS or counted != Counted():
         check_runs(models, "a run")
     holds = comparing is None and under == AS_IT_IS
@@ -204,3 +200,22 @@ def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
         else:
             found[name] = None
     return found
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _one_model_only(option: str, models: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{option} shapes the table of one model's layers, and {models} models are given; name one"
+    )
+
+
+def _layers_or_models(layers: str, models: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{layers} shapes a table of layers, and {models} asks for one row a model; leave one out"
+    )
+
+
+def _save_takes_one(models: int) -> errors.ProfileError:
+    return errors.ProfileError(f"--save keeps one model and {models} are given; save them one by one")

@@ -172,17 +172,17 @@ def between_and_beyond(values: Sequence[int]) -> Iterator[int]:
 
 
 def read(text: str) -> tuple[str, tuple[Any, ...]]:
-    """`batch=1,8,32`, `size=160..320:32` or `norm='bn','ln'` as a name and values; raises `errors.BadScan`."""
+    """`batch=1,8,32`, `size=160..320:32` or `norm='bn','ln'` as a name and values; raises `errors.ProfileError`."""
     match = _NAMED.fullmatch(text)
     if match is None:
-        raise errors.BadScan(text, "has no name")
+        raise _bad_scan(text, "has no name")
     written = ",".join(_listed(part, text) for part in match["values"].split(","))
     try:
         values = ast.literal_eval(f"[{written}]")
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # a literal of any kind and depth
-        raise errors.BadScan(text, "values are numbers, ranges, or other Python literals") from None
+        raise _bad_scan(text, "values are numbers, ranges, or other Python literals") from None
     if not values:
-        raise errors.BadScan(text, "has no value")
+        raise _bad_scan(text, "has no value")
     return match["name"], _unlike(text, values)
 
 
@@ -193,9 +193,9 @@ def _listed(part: str, text: str) -> str:
         return part
     first, last, step = int(match[1]), int(match[2]), int(match[3] or 1)
     if first > last or not step:
-        raise errors.BadScan(text, f"{part.strip()} is empty")
+        raise _bad_scan(text, f"{part.strip()} is empty")
     if (last - first) // step >= MOST:
-        raise errors.BadScan(text, f"{part.strip()} has more than {MOST:,} values")
+        raise _bad_scan(text, f"{part.strip()} has more than {MOST:,} values")
     return ",".join(map(str, range(first, last + 1, step)))
 
 
@@ -205,11 +205,20 @@ def _unlike(text: str, values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def checked(varying: Varying, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Raises `errors.BadScan` where a number of things is no number of things."""
+    """Raises `errors.ProfileError` where a number of things is no number of things."""
     if not values:
-        raise errors.BadScan(f"{varying.name}=", "has no value")
+        raise _bad_scan(f"{varying.name}=", "has no value")
     if varying.is_a_size:
         for value in values:
             if type(value) is not int or value < 1:
-                raise errors.BadScan(f"{varying.name}={value!r}", f"{varying.name} is a whole number from 1 up")
+                raise _bad_scan(f"{varying.name}={value!r}", f"{varying.name} is a whole number from 1 up")
     return values
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_scan(text: str, why: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0"
+    )

@@ -75,7 +75,7 @@ def _lengths(
 ) -> Outcome:
     """A language model's phases at several lengths of the prompt; one that fails keeps its row."""
     if name != SEQ:
-        raise errors.ScansSeqAlone(name)
+        raise _scans_seq_alone(name)
     (model,) = wanted([spec], fed)
     phase, dtype = language.phase or BOTH, ways.dtype
     wish = wished(phase=phase, new_tokens=None, cache=language.cache, dtype=dtype, convention=counted.name)
@@ -87,3 +87,10 @@ def _lengths(
         rows = [at_length(model.spec, model.feed, value, wish) for value in context.one_by_one(lengths, names)]
         found = of_rows(model.spec, model.feed, rows, wish)
     return Outcome(found, found.failures, profiles=[phase.profile for phase in found.first.phases])
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _scans_seq_alone(name: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--scan {name} has no table of phases; scan seq, or leave out --phase")

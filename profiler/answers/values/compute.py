@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from profiler import errors
@@ -30,7 +30,7 @@ class CheckedValues(Answer):
 
     def failure(self) -> errors.CheckFailed | None:
         named = [f"{one.name} ({_words(one)})" for one in self.found[:_NAMED]]
-        return errors.NotFinite(self.path, len(self.found), named) if self.found else None
+        return _not_finite(self.path, len(self.found), named) if self.found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,14 @@ def check_values(path: str, done: Callable[[], None] = lambda: None) -> CheckedV
             path, "its values are on the hub, of which headers alone are read; download it"
         )
     return CheckedValues(path, values(checkpoints.with_tensors(path), done))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _not_finite(path: str, tensors: int, named: Sequence[str]) -> errors.CheckFailed:
+    """`named` are the first of the tensors, with what is in them."""
+    which = ", ".join(named) + ", ..." * (tensors > len(named))
+    return errors.CheckFailed(
+        f"{path}: {tensors:,} tensor{'s have' if tensors > 1 else ' has'} values not finite: {which}"
+    )

@@ -28,7 +28,7 @@ def run(
         raise errors.NoModelGiven()
     for path in weights:
         if not holds_weights_alone(path):
-            raise errors.NotACheckpoint("values", path)
+            raise _not_acheckpoint("values", path)
     found: list[CheckedValues] = []
     failures: list[errors.ProfileError] = []
     for path in context.one_by_one(weights, weights):
@@ -40,3 +40,10 @@ def run(
         failure = found[-1].failure()
         failures += [] if failure is None else [failure]
     return Outcome(CheckedFiles(tuple(found)) if found else None, failures)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _not_acheckpoint(option: str, spec: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{option} reads the values of a checkpoint, and {spec} is none; name a file of weights")

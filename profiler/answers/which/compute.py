@@ -61,11 +61,11 @@ class Candidate:
 
 
 def number(text: str) -> Number:
-    """Read `4.09G`, `4.09 GFLOPs`, `3664M`, `4,089,184,256` or `4.1e9`; raises `errors.BadNumber`."""
+    """Read `4.09G`, `4.09 GFLOPs`, `3664M`, `4,089,184,256` or `4.1e9`; raises `errors.ProfileError`."""
     match = _NUMBER.fullmatch(text.strip())
     digits = Decimal(match["digits"].replace(",", "")) if match else Decimal(0)
     if match is None or not digits:
-        raise errors.BadNumber(text)
+        raise _bad_number(text)
     unit = Decimal(10) ** (_PREFIXES[match["prefix"].lower()] + int(match["power"] or 0))
     exponent = digits.as_tuple().exponent
     assert isinstance(exponent, int)
@@ -143,3 +143,10 @@ class Which(Answer):
     """What several models have to do with a number."""
 
     searches: tuple[Search, ...]
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_number(text: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--which {text}: not a number above 0; write it like 4.09G, 3664M or 4,089,184,256")

@@ -40,5 +40,13 @@ def run(
                 searches.append(search(model.label, read, candidates(model.spec, model.feed)))
         except errors.ProfileError as error:
             failures.append(error)
-    failures += [errors.NothingMatchesNumber(one.model, read.text) for one in searches if not one.is_met]
+    failures += [_nothing_matches_number(one.model, read.text) for one in searches if not one.is_met]
     return Outcome(Which(tuple(searches)) if searches else None, failures)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _nothing_matches_number(model: str, number: str) -> errors.CheckFailed:
+    hint = f"; is it {number}G or {number}M?" if number.replace(".", "").isdigit() else "; see the nearest"
+    return errors.CheckFailed(f"{model}: no convention gives {number} at any input size that was tried{hint}")

@@ -17,10 +17,10 @@ def missing(counter: counters.Counter) -> str | None:
     rivals = _rivals(package)
     provider = _provider(package, rivals) if len(rivals) > 1 else counter.DISTRIBUTION
     if version(counter.DISTRIBUTION) is None and provider in (None, counter.DISTRIBUTION):
-        return str(errors.PeerMissing(counter.DISTRIBUTION))
+        return str(_peer_missing(counter.DISTRIBUTION))
     if provider != counter.DISTRIBUTION:
-        return str(errors.PeerHidden(counter.DISTRIBUTION, package, provider))
-    return None if find_spec(package) else str(errors.PeerMissing(counter.DISTRIBUTION))
+        return str(_peer_hidden(counter.DISTRIBUTION, package, provider))
+    return None if find_spec(package) else str(_peer_missing(counter.DISTRIBUTION))
 
 
 def _rivals(package: str) -> tuple[str, ...]:
@@ -56,3 +56,20 @@ def _digest(file: Path, algorithm: str) -> str:
     """As the file lists of distributions write it."""
     digest = hashlib.new(algorithm, file.read_bytes()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _peer_missing(distribution: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{distribution} is not installed; pip install {distribution}")
+
+
+def _peer_hidden(distribution: str, package: str, found: str | None) -> errors.ProfileError:
+    """Two distributions own one import name."""
+    whose = f"{found}'s" if found else "that of neither"
+    remedy = f"pip uninstall {found} && " if found else ""
+    return errors.ProfileError(
+        f"the package {package!r} that is installed is {whose}, not {distribution}'s; "
+        f"{remedy}pip install --force-reinstall {distribution}"
+    )

@@ -41,7 +41,7 @@ class Job:
             with _by_value(self.model, cloudpickle):
                 torch.save(self, path, pickle_module=cloudpickle, pickle_protocol=pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # whatever the model's attributes raise
-            raise errors.CannotBeCopied(self.name, error) from error
+            raise _cannot_be_copied(self.name, error) from error
 
     @classmethod
     def load(cls, path: Path | IO[bytes]) -> Job:
@@ -91,10 +91,10 @@ def _with_weights(subject: Subject) -> Subject:
         subject.model.cpu()
         return subject
     if subject.rebuild is None:
-        raise errors.PeersNeedWeights(subject.name)
+        raise _peers_need_weights(subject.name)
     needed, free = sum(weight.nbytes for weight in weights), psutil.virtual_memory().available
     if needed > free:
-        raise errors.PeerDoesNotFit(subject.name, needed, free)
+        raise _peer_does_not_fit(subject.name, needed, free)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return subject.rebuilt()
@@ -132,3 +132,27 @@ def _importable(name: str) -> bool:
         return name == "__main__" or find_spec(name) is not None
     except (ImportError, ValueError):  # no parent package, or a module that was put together by hand
         return False
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _peers_need_weights(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} has its weights on the meta device, and other counters run it for real; give it real weights"
+    )
+
+
+def _peer_does_not_fit(model: str, needed: int, free: int) -> errors.ProfileError:
+    gb = 1024**3
+    return errors.ProfileError(
+        f"other counters need the weights of {model}: {needed / gb:.1f} GB, and {free / gb:.1f} GB are free; "
+        "use a machine with more memory"
+    )
+
+
+def _cannot_be_copied(model: str, error: BaseException) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} cannot be copied to the processes of other counters ({type(error).__name__}: "
+        f"{errors.first_line(error)}); name it by a spec, like FILE.py:CALLABLE"
+    )

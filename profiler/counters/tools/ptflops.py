@@ -405,7 +405,7 @@ def complexity(
             model, (1,), input_constructor=lambda _: given, backend=backend, **quiet, **more
         )
     if total is None:
-        raise errors.PeerFailed(tool, _reason(said.getvalue()))
+        raise _peer_failed(tool, _reason(said.getvalue()))
     return plain(total), int(params)
 
 
@@ -444,3 +444,11 @@ def _look(model: Any, charges: Counter[str], ledger: Ledger) -> None:
         charges[path] += module.__flops__ / model.__batch_counter__
 
     walk(model)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _peer_failed(tool: str, said: str) -> errors.ProfileError:
+    """A counter that swallows its errors."""
+    return errors.ProfileError(f"{tool} gave no number: {said}")

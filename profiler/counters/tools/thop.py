@@ -222,7 +222,7 @@ def _imported() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "distutils":
             raise
-        raise errors.PeerNeedsDistutils("thop") from None
+        raise _peer_needs_distutils("thop") from None
     return profile
 
 
@@ -240,3 +240,10 @@ def _charge(
             _charge(child, inside[name], known, charges, weights)
     charges[known[id(module)]] += ops
     weights[known[id(module)]] += params
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _peer_needs_distutils(tool: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{tool} imports distutils, which Python has no more since 3.12; pip install setuptools")

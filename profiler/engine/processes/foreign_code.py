@@ -27,7 +27,7 @@ _was_interrupted = False
 def at_work(model: str) -> Iterator[None]:
     """For as long as a model is imported, built and run.
 
-    Raises `errors.ModelStopped` for what would end the command, `ModelTooMuch`, and `ModelEnded` where an earlier try
+    Raises `errors.ProfileError` for what would end the command, `ModelTooMuch`, and `ModelEnded` where an earlier try
     ended the process. Standard streams and the current folder are afterwards what they were.
     """
     _begin(model)
@@ -37,13 +37,13 @@ def at_work(model: str) -> Iterator[None]:
     except errors.ProfileError:
         raise
     except (MemoryError, RecursionError) as error:
-        raise errors.ModelTooMuch(model, error) from error
+        raise _model_too_much(model, error) from error
     except Exception:
         raise
     except BaseException as error:
         if _was_interrupted and isinstance(error, KeyboardInterrupt):
             raise
-        raise errors.ModelStopped(model, error) from error
+        raise _model_stopped(model, error) from error
     finally:
         _end_copies()
         sys.stdout, sys.stderr = streams
@@ -61,7 +61,7 @@ def _begin(model: str) -> None:
     number = board.begin()
     if number in board.ended:
         board.pause()
-        raise errors.ModelEnded(model, board.ended[number])
+        raise _model_ended(model, board.ended[number])
 
 
 def _end_copies() -> None:
@@ -103,3 +103,40 @@ def _interrupt(number: int, frame: Any) -> None:
     global _was_interrupted  # noqa: PLW0603
     _was_interrupted = True
     raise KeyboardInterrupt
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _model_stopped(model: str, error: BaseException) -> errors.ProfileError:
+    """Its code raised what ends a program."""
+    code = (
+        f"({error.code})"
+        if isinstance(error, SystemExit)
+        else f": {errors.text_of(error)}"
+        if errors.text_of(error)
+        else ""
+    )
+    return errors.ProfileError(
+        f"{model} cannot be measured: its code ends the program with {type(error).__name__}{code}"
+        f"{errors.place(error)}; "
+        "take that out of what is imported, built and run"
+    )
+
+
+def _model_too_much(model: str, error: MemoryError | RecursionError) -> errors.ProfileError:
+    is_memory = isinstance(error, MemoryError)
+    what = "takes more memory than there is" if is_memory else "nests or calls itself deeper than Python allows"
+    said = f": {errors.first_line(error)}" if errors.text_of(error) else ""
+    return errors.ProfileError(
+        f"{model} {what} ({type(error).__name__}{said}{errors.place(error)}); make it or its input smaller"
+    )
+
+
+def _model_ended(model: str, how: str) -> errors.ProfileError:
+    """`how` its process ended, as "was killed by signal 9 (SIGKILL)"."""
+    hint = "; is there memory enough?" if "signal 9 " in how else ""
+    return errors.ProfileError(
+        f"{model} cannot be measured: the process that imported, built and ran it {how}; take what ends it out of "
+        f"the model's code{hint}"
+    )

@@ -29,7 +29,7 @@ def _matching(model: nn.Module, option: str, patterns: Sequence[str], name: str)
     for pattern in patterns:
         matching = [path for path in layers if fnmatchcase(path, pattern)]
         if not matching:
-            raise errors.NoSuchPath(option, pattern, name)
+            raise _no_such_path(option, pattern, name)
         paths.update(matching)
     outermost = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
     return list({id(layers[path]): layers[path] for path in sorted(outermost)}.values())
@@ -52,3 +52,12 @@ def _run_again(module: nn.Module) -> None:
         return checkpoint(forward, *args, use_reentrant=False, **kwargs)
 
     module.forward = checkpointed
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_path(option: str, pattern: str, model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--{option} {pattern}: no layer of {model} has a path that matches; see them with --columns path"
+    )

@@ -17,7 +17,7 @@ _MOST = 100_000  # items of one iterator
 
 
 def consumed(output: Any, model: str) -> Any:
-    """The output, with lists of their items in place of iterators; raises `errors.Endless`."""
+    """The output, with lists of their items in place of iterators; raises `errors.ProfileError`."""
     if isinstance(output, AsyncIterator):
         output = _run_to_end(_collected(output, model))
     elif isinstance(output, Coroutine):
@@ -45,7 +45,7 @@ def _inside(output: Any, model: str) -> Any:
 def _items(iterator: Iterator[Any], model: str) -> Iterator[Any]:
     yield from islice(iterator, _MOST)
     if next(iterator, iterator) is not iterator:
-        raise errors.Endless(model, _MOST)
+        raise _endless(model, _MOST)
 
 
 async def _collected(items: AsyncIterator[Any], model: str) -> list[Any]:
@@ -53,7 +53,7 @@ async def _collected(items: AsyncIterator[Any], model: str) -> list[Any]:
     async for item in items:
         kept.append(item)
         if len(kept) > _MOST:
-            raise errors.Endless(model, _MOST)
+            raise _endless(model, _MOST)
     return kept
 
 
@@ -67,3 +67,12 @@ def _run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     finally:
         loop.close()
         asyncio._set_running_loop(running)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _endless(model: str, most: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} returns an iterator that goes on after {most:,} items; profile one that takes as many as are wanted"
+    )

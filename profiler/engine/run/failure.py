@@ -55,7 +55,7 @@ class Unfinished(Exception):
         if self._refusal is not None:
             return self._refusal
         if is_ours(self.cause):
-            return errors.EngineFailed(model, self.reason)
+            return _engine_failed(model, self.reason)
         return errors.ModelFailed(model, self.reason, self.inputs, self._layers_run, self._failed, self.until)
 
 
@@ -94,4 +94,13 @@ def wants_autograd(error: BaseException | None) -> bool:
     return (
         isinstance(error, RuntimeError)
         and re.search(r"\bgrad\b|inference tensor", errors.text_of(error), re.I) is not None
+    )
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _engine_failed(model: str, reason: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} cannot be followed, by a fault of profile-model and not of the model ({reason}); please report it"
     )

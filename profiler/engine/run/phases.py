@@ -45,13 +45,13 @@ class Phases:
         return self._known(found, {})
 
     def decode(self) -> Trace:
-        """One step; raises `errors.NoDecode` where the model gave nothing to go on from."""
+        """One step; raises `errors.ProfileError` where the model gave nothing to go on from."""
         if self._next is None:
-            raise errors.NoDecode(self._subject.name)
+            raise _no_decode(self._subject.name)
         found, output = run(self._next, self._under)
         kept = cache.returned(output)
         if kept is None:
-            raise errors.NoDecode(self._subject.name)
+            raise _no_decode(self._subject.name)
         self._next = dataclasses.replace(self._next, cache=dict([kept]))
         self.context += 1
         return self._known(found, {"phase": "decode", "context": self.context - 1})
@@ -70,7 +70,7 @@ def length(subject: Subject) -> int:
     """Tokens a sequence of the prompt."""
     ids = _ids(subject)
     if ids is None:
-        raise errors.NoTokens(subject.name)
+        raise _no_tokens(subject.name)
     return int(ids.shape[-1])
 
 
@@ -84,7 +84,7 @@ def _of_length(subject: Subject, context: int) -> Subject:
     """Whatever says something of each token is as long as the tokens; an encoder's input stays as it is."""
     ids = _ids(subject)
     if ids is None:
-        raise errors.NoTokens(subject.name)
+        raise _no_tokens(subject.name)
     is_encoded = subject.kwargs.get(_TOKENS[0]) is ids
 
     def sized(name: str, given: Any) -> Any:
@@ -137,3 +137,19 @@ def _encoded(output: Any) -> Iterator[tuple[str, Any]]:
     found = getattr(output, _ENCODED, None)
     if isinstance(found, torch.Tensor):
         yield _ENCODER, (found,)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_decode(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} returns no cache of the tokens it has read, so it has no decode steps; take --phase prefill, or "
+        "a model that generates text (use_cache=True)"
+    )
+
+
+def _no_tokens(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} is not fed token ids of shape BATCHxLENGTH, so it has no phases of text generation"
+    )

@@ -33,7 +33,7 @@ def prepared(subject: Subject, under: Conditions, after: ExitStack) -> Subject:
             try:
                 model.to(getattr(torch, under.dtype))
             except Exception as error:  # a layer's or a weight's own code
-                raise errors.CannotBeCast(subject.name, error) from error
+                raise _cannot_be_cast(subject.name, error) from error
         if under.training is not None:
             arrange(model, under.training, subject.name)
         return model
@@ -92,13 +92,13 @@ def _without_weights(subject: Subject, stand_ins: StandIns | None) -> nn.Module:
         try:
             stand_ins.empty()
         except Exception as error:  # a weight's own code
-            raise errors.CannotBeCast(subject.name, error) from error
+            raise _cannot_be_cast(subject.name, error) from error
         return subject.model
     held: dict[int, Any] = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in subject.model.parameters()}
     try:
         return copy.deepcopy(subject.model, held)
     except Exception as error:
-        raise errors.CannotBeCast(subject.name, error) from error
+        raise _cannot_be_cast(subject.name, error) from error
 
 
 def _is_scripted(model: nn.Module) -> bool:
@@ -108,3 +108,14 @@ def _is_scripted(model: nn.Module) -> bool:
 
 def _empty(tensor: Tensor) -> Tensor:
     return torch.empty_like(tensor, device=META, requires_grad=False)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _cannot_be_cast(model: str, error: BaseException) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} cannot be copied to be run in another way ({type(error).__name__}: {errors.first_line(error)}); "
+        "cast it "
+        "or set it up before it is profiled"
+    )

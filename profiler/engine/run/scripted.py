@@ -14,12 +14,12 @@ _HIDDEN = ("prim::mkldnn", "mkldnn::")  # called by the interpreter itself: no d
 
 
 def frozen_notes(modules: Iterable[nn.Module], model: str) -> tuple[str, ...]:
-    """Sentences about the frozen modules of a model; raises `errors.OptimizedGraph`."""
+    """Sentences about the frozen modules of a model; raises `errors.ProfileError`."""
     weights = 0
     for graph in _graphs(modules):
         for node in _nodes(graph):
             if node.kind().startswith(_HIDDEN):
-                raise errors.OptimizedGraph(model, node.kind())
+                raise _optimized_graph(model, node.kind())
             if node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t":
                 tensor = node.t("value")
                 weights += tensor.numel() if tensor.is_floating_point() and tensor.dim() else 0
@@ -38,3 +38,13 @@ def _nodes(block: Any) -> Iterator[Any]:
         yield node
         for inner in node.blocks():
             yield from _nodes(inner)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _optimized_graph(model: str, op: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} computes with {op}, which PyTorch shows to nobody; profile it as it is before "
+        "torch.jit.optimize_for_inference"
+    )

@@ -78,6 +78,16 @@ def _backward(outputs: Iterable[Tensor], model: str) -> None:
     """The backward pass, from a gradient for each output that has one: what a loss would hand over."""
     ends = [tensor for tensor in outputs if tensor.requires_grad]
     if not ends:
-        raise errors.NothingToTrain(model)
+        raise _nothing_to_train(model)
     seeds: Sequence[Tensor] = [torch.ones_like(tensor) for tensor in ends]
     torch.autograd.backward(ends, seeds)
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _nothing_to_train(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"no output of {model} depends on a parameter that is trained, so there is no backward pass; see that it "
+        "has parameters and which are frozen, or leave out --train"
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from profiler import errors
 from profiler.engine.guard.randomness import kept_random, seed
@@ -25,13 +27,13 @@ def free_bytes() -> int:
 def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> Subject:
     """The subject with real weights. `why` is how a run on meta tensors ended; None where a real one was asked for.
 
-    Raises `errors.WeightsWithoutValues` and `errors.RunDoesNotFit`.
+    Raises `errors.ProfileError` and `errors.ProfileError`.
     """
     weights = list(chain(subject.model.parameters(), subject.model.buffers()))
     is_meta = any(weight.is_meta for weight in weights)
     said = _asked() if why is None else why
     if is_meta and subject.rebuild is None:
-        raise errors.WeightsWithoutValues(subject.name, said.reason, said.inputs) from said.cause
+        raise _weights_without_values(subject.name, said.reason, said.inputs) from said.cause
     needed = said.alive_bytes
     if is_meta:
         needed += sum(layout_of(weight).tensor.size_bytes for weight in weights) * (
@@ -39,7 +41,7 @@ def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> 
         )
     free = free_bytes()
     if needed > free:
-        raise errors.RunDoesNotFit(subject.name, said.reason, said.inputs, needed, free) from said.cause
+        raise _run_does_not_fit(subject.name, said.reason, said.inputs, needed, free) from said.cause
     if not is_meta:
         return dataclasses.replace(subject, rebuild=None)
     with kept_random():
@@ -49,3 +51,23 @@ def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> 
 
 def _asked() -> Unfinished:
     return Unfinished(RuntimeError("a run on real tensors was asked for"))
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _weights_without_values(model: str, reason: str, inputs: Sequence[Any]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} fails on input {errors.shapes(inputs)} without values ({reason}), and its weights are on the meta "
+        "device; check what it is fed, or give a model with real weights"
+    )
+
+
+def _run_does_not_fit(model: str, reason: str, inputs: Sequence[Any], needed: int, free: int) -> errors.ProfileError:
+    gb = 1024**3
+    return errors.ProfileError(
+        f"{model} fails on input {errors.shapes(inputs)} without values ({reason}), and a run with values needs at "
+        "least "
+        f"{needed / gb:.1f} GB, of which {free / gb:.1f} GB are free; check what it is fed, or use a machine with "
+        "more memory"
+    )

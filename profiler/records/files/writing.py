@@ -69,7 +69,7 @@ def when_muted(tell: Callable[[], None]) -> None:
 
 
 def print_result(text: str) -> None:
-    """Print lines to standard output; raises `errors.CannotWrite`, and `BrokenPipeError` where nobody reads on."""
+    """Print lines to standard output; raises `errors.ProfileError`, and `BrokenPipeError` where nobody reads on."""
     stream = stdout()
     try:
         if stream is None:
@@ -82,11 +82,11 @@ def print_result(text: str) -> None:
         raise lost(error) from None
 
 
-def lost(error: Exception) -> errors.CannotWrite:
+def lost(error: Exception) -> errors.ProfileError:
     """The refusal to go on without standard output, which Python shall not try to write to again when it ends."""
     forget(stdout())
     reason = error if isinstance(error, OSError) else OSError(errno.EBADF, errors.first_line(error))
-    return errors.CannotWrite(STDOUT, reason)
+    return _cannot_write(STDOUT, reason)
 
 
 def forget(stream: TextIO | None) -> None:
@@ -193,7 +193,7 @@ def _copy(descriptor: int) -> int | None:
 def result(path: str | None, summary: str | None = None) -> Iterator[TextIO]:
     """Collect a report, and deliver it when all went well: to the file at `path`, a job's summary, or stdout.
 
-    Raises `errors.CannotWrite`, where that can be known before the work is done.
+    Raises `errors.ProfileError`, where that can be known before the work is done.
     """
     if path is not None:
         check_writable(path)
@@ -226,7 +226,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def replace(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file, whole or not at all; raises `errors.CannotWrite`."""
+    """Write a file, whole or not at all; raises `errors.ProfileError`."""
     check_writable(path)
     with _refusing(path):
         text = os.fspath(path)
@@ -259,7 +259,7 @@ def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def append(path: str, content: bytes) -> None:
-    """Add to the end of a file, a blank line behind what stands there; raises `errors.CannotWrite`."""
+    """Add to the end of a file, a blank line behind what stands there; raises `errors.ProfileError`."""
     with _refusing(path), open(path, "ab", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         try:
@@ -275,9 +275,9 @@ def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise errors.CannotWrite(os.fspath(path), error) from None
+        raise _cannot_write(os.fspath(path), error) from None
     except ValueError as error:  # a name with a NUL in it
-        raise errors.CannotWrite(os.fspath(path), OSError(errno.EINVAL, errors.first_line(error))) from None
+        raise _cannot_write(os.fspath(path), OSError(errno.EINVAL, errors.first_line(error))) from None
 
 
 def _require(path: str, holds: bool, code: int) -> None:
@@ -353,3 +353,10 @@ def _write(file: io.RawIOBase, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[file.write(left) or 0 :]
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _cannot_write(path: str, error: OSError) -> errors.ProfileError:
+    return errors.ProfileError(f"{path} cannot be written ({error.strerror}); choose another file")

@@ -18,8 +18,15 @@ _CACHES: Mapping[str, Callable[[Any, int], Any]] = {
 
 
 def empty_cache(model: Any, kind: str, tokens: int, name: str) -> Any:
-    """An empty cache for a model; raises `errors.NoSuchCache` where the library has none such for it."""
+    """An empty cache for a model; raises `errors.ProfileError` where the library has none such for it."""
     try:
         return _CACHES[kind](model.config, tokens)
     except Exception as error:  # each kind has its own conditions, and a package that it needs
-        raise errors.NoSuchCache(name, kind, error) from error
+        raise _no_such_cache(name, kind, error) from error
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_cache(model: str, kind: str, error: Exception) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} cannot be given a {kind} cache: {errors.first_line(error)}; leave out --cache")

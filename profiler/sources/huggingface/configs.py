@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def _of_class(spec: Spec) -> Any:
     names = _settings(cls)
     for name in spec.kwargs:
         if name not in names:
-            raise errors.NoSuchSetting(spec.target, name, names)
+            raise _no_such_setting(spec.target, name, names)
     try:
         return cls(**spec.kwargs)
     except Exception as error:  # each class checks its settings in its own way
@@ -112,9 +112,24 @@ def _read(spec: Spec, where: str, trusts_code: bool, **more: bool) -> Any:
         )
     except Exception as error:  # the file can hold anything
         if not trusts_code and "trust_remote_code" in str(error):
-            raise errors.NeedsTrust(spec.text) from None
+            raise _needs_trust(spec.text) from None
         raise errors.BadConfig(spec.text, error) from error
     for name in unused:
         if name not in ("trust_remote_code", *more):
-            raise errors.NoSuchSetting(type(config).__name__, name, _settings(type(config)))
+            raise _no_such_setting(type(config).__name__, name, _settings(type(config)))
     return config
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_setting(config: str, name: str, known: Iterable[str]) -> errors.ProfileError:
+    near = errors.nearest(name, known)
+    hint = f"did you mean {', '.join(near)}?" if near else "see its documentation for what it has"
+    return errors.ProfileError(f"{config} has no setting {name!r}; {hint}")
+
+
+def _needs_trust(spec: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{spec} comes with code of its own, which is not run; read it, and add --trust-remote-code if you trust it"
+    )

@@ -10,7 +10,7 @@ Token ids are real tensors: a model looks into them for the places of images.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ def fed(model: Any, feed: Feed, name: str) -> tuple[tuple[Any, ...], Mapping[str
             found |= make(needs, found)
     missing = [parameter for parameter in _required(model) if parameter not in found]
     if missing or not found:
-        raise errors.UnknownFeed(name, missing or [model.main_input_name])
+        raise _unknown_feed(name, missing or [model.main_input_name])
     if feed.seq is not None and not {"input_ids", "decoder_input_ids"} & set(found):
         raise errors.NoText(name)
     return (), found
@@ -231,3 +231,14 @@ _MODALITY: Mapping[str, set[str]] = {
     "input_values": {"audio"},
     "input_ids": {"text"},
 }
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _unknown_feed(model: str, names: Iterable[str]) -> errors.ProfileError:
+    first, *rest = names
+    more = "".join(f", {name}" for name in rest)
+    return errors.ProfileError(
+        f"{model} needs {first}{more}, whose shape is not known here; give it with --input {first}=SHAPE"
+    )

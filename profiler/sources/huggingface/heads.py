@@ -33,7 +33,7 @@ def head(config: Any, spec: Spec) -> Any:
     named = first or _usual(config.model_type)
     found = getattr(transformers(), named, None) if isinstance(named, str) else None
     if found is None:
-        raise errors.NoSuchArchitecture(spec.text, named, config.model_type)
+        raise _no_such_architecture(spec.text, named, config.model_type)
     return found
 
 
@@ -46,3 +46,14 @@ def _usual(kind: str) -> str | None:
             found = table[kind]
             return str(found if isinstance(found, str) else found[0])
     return None
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_architecture(spec: str, name: str | None, kind: str) -> errors.ProfileError:
+    what = f"names the architecture {name!r}" if name else f"is of the kind {kind!r}"
+    return errors.ProfileError(
+        f"{spec} {what}, which this version of transformers does not have; "
+        "name one it has, like (architectures=['LlamaForCausalLM'])"
+    )

@@ -125,7 +125,7 @@ def _shape(value: Any, given: TensorSpec | None, batch: int | None, symbols: dic
         raise errors.NotExportedFor(model, value.name, f"is {dtype}, not {given.dtype}")
     if not kind.HasField("shape"):
         if given is None:
-            raise errors.OpenDimension(model, value.name, "any number of dimensions")
+            raise _open_dimension(model, value.name, "any number of dimensions")
         return Tensor(given.shape, dtype)
     dims = list(kind.shape.dim)
     if given is not None and len(given.shape) != len(dims):
@@ -150,7 +150,16 @@ def _size(
     if wanted is None and at == 0:
         wanted = 1
     if wanted is None:
-        raise errors.OpenDimension(model, name, f"dimension {at}" + (f" ({symbol})" if symbol else ""))
+        raise _open_dimension(model, name, f"dimension {at}" + (f" ({symbol})" if symbol else ""))
     if symbol and symbols.setdefault(symbol, wanted) != wanted:
         raise errors.NotExportedFor(model, name, f"has {symbol} of {wanted}, and of {symbols[symbol]} before")
     return wanted
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _open_dimension(model: str, name: str, dimension: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model}: its input {name} leaves {dimension} open; say how large it is with --input {name}=1x3x224x224"
+    )
