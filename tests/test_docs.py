@@ -3,6 +3,7 @@
 - ```console holds `$ profile-model ...` and what it prints on a pipe.
 - ```python is executed, all blocks of a document in one namespace; a ```text block behind it holds what it prints.
   A name behind the language (```python model.py, ```toml list.toml) makes it a file for the shell blocks instead.
+- ```toml pyproject.toml with entry points is installed: the folder gets the metadata that `pip install .` would write.
 - ```sh is not run here: such lines install packages or run this very test suite. `.ci/run` runs README's test line.
 
 `pytest tests/test_docs.py --refresh` writes what is printed now into the documents.
@@ -14,10 +15,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from profiler.cli import verbs
 from profiler.cli.main import main
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +47,8 @@ def rewritten(document: str, folder: Path) -> str:
             text = "".join(f"$ {command}\n{_run_command(command)}" for command in _commands(text))
         elif language in WRITTEN and name:
             (folder / name).write_text(text, encoding="utf-8")
+            if name == "pyproject.toml":
+                _install(tomllib.loads(text), folder)
         elif language == "python":
             printed = _run_python(text, namespace)
         elif language == "text":
@@ -56,6 +62,18 @@ def rewritten(document: str, folder: Path) -> str:
     result = FENCE.sub(block, document)
     assert not printed, f"nothing shows what this prints: {printed!r}"
     return result
+
+
+def _install(project: dict[str, Any], folder: Path) -> None:
+    """Make the entry points of a project known, whose modules are in the folder."""
+    name, version = project["project"]["name"], project["project"]["version"]
+    metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    groups = project["project"]["entry-points"].items()
+    lines = [line for group, points in groups for line in (f"[{group}]", *(f"{k} = {v}" for k, v in points.items()))]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    verbs.added.cache_clear()
 
 
 def _commands(text: str) -> list[str]:
@@ -85,7 +103,9 @@ def folder(tmp_path, monkeypatch, restored_registries):
     """Where a document is at home while it runs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
-    return tmp_path
+    monkeypatch.syspath_prepend(tmp_path)  # where what a document installs is found
+    yield tmp_path
+    verbs.added.cache_clear()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
