@@ -182,6 +182,26 @@ def _uncompiled() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules:
         yield
         return
-    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+    with _compiler_off(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using `torch.compile")  # that our hooks see the wrapper too
         yield
+
+
+def _compiler_off() -> AbstractContextManager[Any]:
+    if hasattr(torch.compiler, "set_stance"):
+        off: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return off
+    return _switch_held_at_off()
+
+
+@contextmanager
+def _switch_held_at_off() -> Iterator[None]:
+    """torch 2.5 has no stances: what a compiled function turns its compiler on with turns it off instead."""
+    from torch._dynamo import eval_frame
+
+    switch = eval_frame._maybe_set_eval_frame
+    eval_frame._maybe_set_eval_frame = lambda _: switch(None)
+    try:
+        yield
+    finally:
+        eval_frame._maybe_set_eval_frame = switch
