@@ -135,7 +135,7 @@ class Hub:
     def _answer(self, url: str, first: int, count: int, whole: bool) -> Iterator[tuple[bytes, int]]:
         """The pieces of one answer, with the length of the file."""
         hub = library()
-        if hub.constants.is_offline_mode():
+        if hub.constants.HF_HUB_OFFLINE:
             raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
         limit = hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
         headers = {**hub.utils.build_hf_headers(library_name="profile-model"), "Accept-Encoding": "identity"}
