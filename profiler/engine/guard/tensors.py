@@ -133,7 +133,7 @@ def _restore_gradient(held: _Held) -> None:
 
 
 def _set_version(tensor: Tensor, version: int) -> None:
-    write = torch._C._autograd._unsafe_set_version_counter
+    write: Any = torch._C._autograd._unsafe_set_version_counter
     try:
         write((tensor,), (version,))
     except TypeError:  # before torch 2.7 it took one tensor

@@ -33,6 +33,8 @@ _ENGINE = _engine_run_backward.__code__  # what calls torch's engine, and so wha
 class _References(LeanDispatchMode):
     """Counts those to the first gradient of two that are added, and to its storage."""
 
+    counts = (0, 0)
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is _aten.add.Tensor:
             self.counts = _references(args[0])

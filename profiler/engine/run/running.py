@@ -8,6 +8,7 @@ there too has cost three runs up to the point of failure: on meta, in inference 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -197,11 +198,10 @@ def _compiler_off() -> AbstractContextManager[Any]:
 @contextmanager
 def _switch_held_at_off() -> Iterator[None]:
     """torch 2.5 has no stances: what a compiled function turns its compiler on with turns it off instead."""
-    from torch._dynamo import eval_frame
-
-    switch = eval_frame._maybe_set_eval_frame
-    eval_frame._maybe_set_eval_frame = lambda _: switch(None)
+    compiler: Any = importlib.import_module("torch._dynamo.eval_frame")
+    switch = compiler._maybe_set_eval_frame
+    compiler._maybe_set_eval_frame = lambda _: switch(None)
     try:
         yield
     finally:
-        eval_frame._maybe_set_eval_frame = switch
+        compiler._maybe_set_eval_frame = switch

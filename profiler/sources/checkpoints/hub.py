@@ -190,7 +190,8 @@ def _opened(session: Any, url: str, headers: dict[str, str], limit: float) -> It
             yield response, response.iter_raw()
     else:
         with session.get(url, headers=headers, timeout=limit, stream=True) as response:
-            yield response, response.raw.stream(_PIECE, decode_content=False)
+            read = response.raw.read1  # what there is, however little; urllib3 2
+            yield response, iter(lambda: read(_PIECE, decode_content=False), b"")
 
 
 def _listed(length: int | None, most: int) -> tuple[int, int]:
@@ -362,7 +363,7 @@ class Files:
 
 
 def hub_is_off() -> bool:
-    return bool(library().constants.is_offline_mode())
+    return bool(library().constants.HF_HUB_OFFLINE)
 
 
 def _cached(place: Place) -> str:
