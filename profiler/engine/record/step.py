@@ -33,7 +33,7 @@ _ENGINE = _engine_run_backward.__code__  # what calls torch's engine, and so wha
 class _References(LeanDispatchMode):
     """Counts those to the first gradient of two that are added, and to its storage."""
 
-    counts = (0, 0)
+    counts: tuple[int, int] = (0, 0)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is _aten.add.Tensor:
@@ -51,7 +51,8 @@ def _least() -> tuple[int, int]:
     with _disable_current_modes(), torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros((), requires_grad=True) * 1
         total = x * 2 + x * 3
-        with _References() as references:  # type: ignore[no-untyped-call]
+        references = _References()  # type: ignore[no-untyped-call]
+        with references:
             torch.autograd.backward([total], [torch.ones(())])
     return references.counts
 
