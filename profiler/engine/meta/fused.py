@@ -49,7 +49,7 @@ def is_fused(
 def _kernel_shares_heads() -> bool:
     """Whether the installed torch's kernel lets several heads have the same keys, which that of torch 2.5 does not."""
     query, key = (torch.zeros(1, heads, 2, 8, device="cpu") for heads in (2, 1))
-    with _disable_current_modes(), sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+    with _disable_current_modes(), sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
         choice = torch._fused_sdp_choice(query, key, key, enable_gqa=True)
     return choice == SDPBackend.FLASH_ATTENTION.value
 
