@@ -51,7 +51,7 @@ def gguf_file(vocabulary: int = 5000) -> bytes:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake.Server]:
     import huggingface_hub
-    from huggingface_hub import constants
+    from huggingface_hub import constants, utils
 
     files = {"org/plain/model.safetensors": PLAIN, "org/plain/config.json": b'{"model_type": "nothing"}'}
     with fake.serving(files) as state:
@@ -62,7 +62,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake.Server]:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
         yield state
-        huggingface_hub.close_session()
+        close = getattr(huggingface_hub, "close_session", None) or utils.reset_sessions  # the name before version 1
+        close()
 
 
 def refused(text: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -40,6 +40,19 @@ def grouped_mm(
     return Cost(macs=mac("M K N", m, k, n, of=a)) + bias_cost(bias, out)
 
 
+@formula("transformers.grouped_mm_fallback")
+def grouped_mm_fallback(rows: Tensor, stack: Tensor, offs: Tensor, *, out: Tensor) -> Cost:
+    """What transformers calls where torch has no `_grouped_mm`: each row meets the matrix of one group."""
+    return grouped_mm(rows, stack, offs, out=out)
+
+
+@formula("transformers.grouped_mm_fallback_backward")
+def grouped_mm_fallback_backward(rows: Tensor, stack: Tensor, offs: Tensor, grad: Tensor, **_: object) -> Cost:
+    """The gradient of the rows and that of the stack are a product of the same size each."""
+    product = grouped_mm(rows, stack, offs, out=grad)
+    return product + product
+
+
 def _scaled_sum(out: Tensor, beta: complex, alpha: complex) -> Cost:
     """β·bias + α·product. β = 0 leaves the bias out; a factor of 1 costs nothing."""
     return each(Cost(adds=int(beta != 0), muls=int(alpha != 1) + int(beta not in (0, 1))), out)

@@ -103,7 +103,10 @@ def record(run: Callable[[], object], warm_up: Callable[[], object] | None = Non
 
     warm_up: called before, for what torch keeps from a first call; by default `run` itself.
     """
-    config = _ExperimentalConfig(capture_overload_names=True)
+    try:
+        config = _ExperimentalConfig(capture_overload_names=True)
+    except TypeError:  # before torch 2.8 names have no overloads
+        config = _ExperimentalConfig()
     watching = profile(activities=[ProfilerActivity.CPU], profile_memory=True, experimental_config=config)
     with plain_kernels():
         (warm_up or run)()

@@ -59,6 +59,11 @@ MATMUL = [
     row("aten._grouped_mm.default", f(4, 5, 7), f(7, 12), i(4), out=f(5, 12), macs=5 * 7 * 12),
     row("aten._grouped_mm.default", f(5, 11), f(11, 3), i(4), out=f(4, 5, 3), macs=5 * 11 * 3),
     row("aten._grouped_mm.default", f(4, 5, 7), f(4, 7, 3), out=f(4, 5, 3), macs=4 * 5 * 7 * 3),
+    row("transformers.grouped_mm_fallback.default", f(11, 7), f(4, 7, 3), i(4), out=f(11, 3), macs=11 * 7 * 3),
+    row(
+        "transformers.grouped_mm_fallback_backward.default", f(11, 7), f(4, 7, 3), i(4), f(11, 3),
+        out=(f(11, 7), f(4, 7, 3)), macs=2 * 11 * 7 * 3,
+    ),
     row(
         "aten._addmm_activation.default", f(3), f(5, 7), f(7, 3), out=f(5, 3),
         macs=5 * 7 * 3, adds=5 * 3, comparisons=5 * 3,

@@ -112,7 +112,7 @@ def test_no_name_is_both_known_and_free() -> None:
 # What registers operators when it is imported.
 REGISTERING = (
     "torch.ao.quantization.fx._decomposed", "torch.nn.attention.varlen", "torch._prims",
-    "torch.nn.modules.linear_cross_entropy",
+    "torch.nn.modules.linear_cross_entropy", "transformers.integrations.moe",
 )  # fmt: skip
 
 

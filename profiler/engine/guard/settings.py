@@ -30,11 +30,13 @@ def _flag(name: str) -> Setting | None:
     return None if read is None or write is None else Setting(name, read, write)
 
 
-def _precision(backend: str, operation: str) -> Setting:
+def _precision(backend: str, operation: str) -> Setting | None:
+    """The number format of an operation's products, where this version has one for each."""
+    read, write = getattr(_C, "_get_fp32_precision_getter", None), getattr(_C, "_set_fp32_precision_setter", None)
+    if read is None or write is None:
+        return None
     return Setting(
-        f"fp32_precision of {backend}",
-        partial(_C._get_fp32_precision_getter, backend, operation),
-        partial(_C._set_fp32_precision_setter, backend, operation),
+        f"fp32_precision of {backend}", partial(read, backend, operation), partial(write, backend, operation)
     )
 
 
@@ -72,7 +74,7 @@ _SETTINGS: tuple[Setting, ...] = (
             torch.backends.mha.set_fastpath_enabled),
     Setting("threads of the backward pass", _C._is_multithreading_enabled, torch.autograd.set_multithreading_enabled),
     *(setting for setting in map(_flag, _FLAGS) if setting is not None),
-    *(_precision(*names) for names in _PRECISIONS),
+    *(setting for names in _PRECISIONS if (setting := _precision(*names)) is not None),
     Setting("the precision of products", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
 )  # fmt: skip

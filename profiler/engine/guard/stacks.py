@@ -10,19 +10,22 @@ from typing import Any
 
 import torch
 from torch import _C
-from torch._C._dynamo.guards import set_is_in_mode_without_ignore_compile_internals
+from torch._C._dynamo import guards
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _python_dispatch as dispatch
 
 from profiler.engine.guard.failures import Failures
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")  # that autocast is likely to be set for
-_FLAGS = (
-    "_is_in_torch_dispatch_mode",
-    "_is_in_non_infra_torch_dispatch_mode",
-    "_is_in_any_mode_without_ignore_compile_internals",
+# Whether the thread is in a mode that the compiler minds: torch has it twice, in Python and in C++, or not at all.
+_MINDED = "_is_in_any_mode_without_ignore_compile_internals"
+_FLAGS = tuple(
+    name
+    for name in ("_is_in_torch_dispatch_mode", "_is_in_non_infra_torch_dispatch_mode", _MINDED)
+    if hasattr(dispatch, name)
 )
 _default: Any = torch._GLOBAL_DEVICE_CONTEXT
+_UNSET = object()
 
 
 class Stacks:
@@ -35,7 +38,7 @@ class Stacks:
         self._dispatch = dispatch._get_current_dispatch_mode_stack()
         self._dispatch_flags = [getattr(dispatch, name) for name in _FLAGS]
         self._functions = _get_current_function_mode_stack()
-        self._default_device = getattr(_default, "device_context", None)
+        self._default_device = getattr(_default, "device_context", _UNSET)
         self._autocast = [_autocast(device) for device in _DEVICES]
         self._is_cached = torch.is_autocast_cache_enabled()
         self._nesting = _nesting()
@@ -53,10 +56,14 @@ class Stacks:
             _refill(self._dispatch, _C._len_torch_dispatch_stack, dispatch._pop_mode, dispatch._push_mode)
         for name, value in zip(_FLAGS, self._dispatch_flags, strict=True):
             setattr(dispatch, name, value)
-        set_is_in_mode_without_ignore_compile_internals(self._dispatch_flags[-1])
+        if _MINDED in _FLAGS:
+            guards.set_is_in_mode_without_ignore_compile_internals(getattr(dispatch, _MINDED))
 
     def _restore_functions(self) -> None:
-        _default.device_context = self._default_device
+        if self._default_device is not _UNSET:
+            _default.device_context = self._default_device
+        elif hasattr(_default, "device_context"):
+            del _default.device_context  # before torch 2.8 it could not be None
         if not _same(_get_current_function_mode_stack(), self._functions):
             stack = torch.overrides
             _refill(self._functions, _C._len_torch_function_stack, stack._pop_mode, stack._push_mode)
@@ -92,8 +99,12 @@ def _nesting() -> int:
 
 
 def _saving() -> Any:
-    """The functions that tensors saved for the backward pass go through, of the innermost context; None without."""
-    return _C._autograd._top_saved_tensors_default_hooks(False)
+    """The functions that tensors saved for the backward pass go through, of the innermost context; None without.
+
+    None on a torch that cannot be asked, too: a context that a model left open stays open there.
+    """
+    innermost = getattr(_C._autograd, "_top_saved_tensors_default_hooks", None)
+    return None if innermost is None else innermost(False)
 
 
 def _same(stack: list[Any], before: list[Any]) -> bool:

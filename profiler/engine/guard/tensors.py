@@ -129,7 +129,15 @@ def _restore_gradient(held: _Held) -> None:
     if tensor.is_leaf and tensor.grad is not held.grad:
         tensor.grad = held.grad
     if held.version is not None and _version(tensor) not in (None, held.version):
-        torch._C._autograd._unsafe_set_version_counter((tensor,), (held.version,))
+        _set_version(tensor, held.version)
+
+
+def _set_version(tensor: Tensor, version: int) -> None:
+    write: Any = torch._C._autograd._unsafe_set_version_counter
+    try:
+        write((tensor,), (version,))
+    except TypeError:  # before torch 2.7 it took one tensor
+        write(tensor, version)
 
 
 def _restore_hooks(held: _Held) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from profiler.engine.meta.named import operator
 from profiler.engine.meta.operators import each_tensor
 from profiler.engine.meta.shapes import inside_autocast
 
@@ -99,7 +100,9 @@ class Casts:
         """For each operator that autocast knows, what is called in its place."""
         for policy, names in POLICIES[self._device].items():
             for name in names.split():
-                yield name, self._kernel(_operator(name), policy)
+                op = operator(f"aten.{name}" if "." in name else f"aten.{name}.default")
+                if op is not None:
+                    yield name, self._kernel(op, policy)
 
     def forget(self) -> None:
         """Drop the copies of weights, as torch does at the end of a region."""
@@ -272,11 +275,6 @@ def _lent() -> Iterator[None]:
 
 def _is_included() -> bool:
     return bool(torch._C._dispatch_tls_is_dispatch_key_included(_LENT))
-
-
-def _operator(name: str) -> Any:
-    packet, _, overload = name.partition(".")
-    return getattr(getattr(torch.ops.aten, packet), overload or "default")
 
 
 def _is_castable(value: Any) -> bool:

@@ -70,7 +70,7 @@ class _Kernel(torch.autograd.Function):
             recorder.foreign(NAME, [query, key, value], list(out), facts)
         ctx.save_for_backward(query, key, value, *out[:2])
         ctx.recorder, ctx.facts = recorder, facts
-        ctx.mark_non_differentiable(out[2])
+        ctx.mark_non_differentiable(*out[2:])
         return out
 
     @staticmethod
@@ -83,7 +83,10 @@ class _Kernel(torch.autograd.Function):
 
 
 def _run(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-    """The plain formula on real tensors, and empty ones on meta: output, logarithms of sums, and maxima."""
+    """The plain formula on real tensors, and empty ones on meta: output, logarithms of sums, and maxima.
+
+    Before torch 2.9 there are no maxima.
+    """
     if recorder.run_real:
         from torch._higher_order_ops.flex_attention import sdpa_dense
 
@@ -94,8 +97,9 @@ def _run(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: 
     order = sorted(range(4), key=query.stride().__getitem__, reverse=True)
     out = torch.empty([shape[i] for i in order], dtype=query.dtype, device=META)
     of_rows = torch.float64 if query.dtype is torch.float64 else torch.float32
-    lse, highest = (torch.empty(shape[:-1], dtype=of_rows, device=META) for _ in range(2))
-    return out.permute([order.index(i) for i in range(4)]), lse, highest
+    results = 2 if hasattr(sys.modules["torch.nn.attention.flex_attention"], "AuxRequest") else 1
+    of_each_row = (torch.empty(shape[:-1], dtype=of_rows, device=META) for _ in range(results))
+    return out.permute([order.index(i) for i in range(4)]), *of_each_row
 
 
 def _computed(recorder: Recording, query: Tensor, key: Tensor, block_mask: tuple[Any, ...]) -> tuple[int, int]:
@@ -104,7 +108,8 @@ def _computed(recorder: Recording, query: Tensor, key: Tensor, block_mask: tuple
     q_length, k_length, shared = query.shape[-2], key.shape[-2], prod(query.shape[:2])
     if min(rows, columns) >= _LARGE:
         return prod(query.shape[:-1]) * k_length, 0
-    _q, _k, counts, indices, full_counts, full_indices = block_mask[:6]
+    blocks = [part for part in block_mask if not isinstance(part, int)]  # torch 2.5 has no lengths before them
+    counts, indices, full_counts, full_indices = blocks[:4]
     if any(tensor is not None and tensor.is_meta for tensor in (counts, indices, full_counts, full_indices)):
         raise recorder.asks_for(f"the blocks of {NAME}'s mask")
     sizes = (rows, columns, q_length, k_length)
@@ -170,14 +175,18 @@ def on_any_device() -> Iterator[None]:
     if module is None:
         yield
         return
-    made, validate = module._create_empty_block_mask, module._validate_device
+    made, validate = module._create_empty_block_mask, getattr(module, "_validate_device", None)
 
     def unseen_mask(query: Tensor, key: Tensor) -> Any:
         with _disable_current_modes():
             return made(query, key)
 
-    module._create_empty_block_mask, module._validate_device = unseen_mask, lambda *_: None
+    module._create_empty_block_mask = unseen_mask
+    if validate is not None:  # torch 2.5 refuses none
+        module._validate_device = lambda *_: None
     try:
         yield
     finally:
-        module._create_empty_block_mask, module._validate_device = made, validate
+        module._create_empty_block_mask = made
+        if validate is not None:
+            module._validate_device = validate

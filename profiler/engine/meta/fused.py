@@ -7,10 +7,13 @@ such as dropout or a mask that is trained, take the plain formula on any device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import _disable_current_modes
 
 _aten = torch.ops.aten
 
@@ -36,10 +39,19 @@ def is_fused(
         return False
     if attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled():
         return False
-    shares = enable_gqa and query.dim() == 4 and heads % key.shape[-3] == 0
+    shares = enable_gqa and query.dim() == 4 and heads % key.shape[-3] == 0 and _kernel_shares_heads()
     if key.shape[-3:-1] != value.shape[-3:-1] or not (shares or key.shape[-3] == heads):
         return False
     return _is_mask(attn_mask, (*batch, heads, length, key.shape[-2]), query.dtype)
+
+
+@cache
+def _kernel_shares_heads() -> bool:
+    """Whether the installed torch's kernel lets several heads have the same keys, which that of torch 2.5 does not."""
+    query, key = (torch.zeros(1, heads, 2, 8, device="cpu") for heads in (2, 1))
+    with _disable_current_modes(), sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+        choice = torch._fused_sdp_choice(query, key, key, enable_gqa=True)
+    return choice == SDPBackend.FLASH_ATTENTION.value
 
 
 def _is_mask(mask: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> bool:

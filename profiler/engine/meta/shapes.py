@@ -15,6 +15,7 @@ from torch import Tensor
 
 from profiler.engine.held.layouts import META, Layout, contiguous, layout, layout_of
 from profiler.engine.meta.fused import is_fused
+from profiler.engine.meta.named import operator
 
 Rule = Callable[..., Layout | None]
 SHAPES: dict[Any, Rule] = {}
@@ -22,9 +23,10 @@ _aten = torch.ops.aten
 
 
 def _rule(*operators: Any) -> Callable[[Rule], Rule]:
+    """Make a function the rule of operators; None stands for one that the installed torch does not have."""
+
     def register(function: Rule) -> Rule:
-        for operator in operators:
-            SHAPES[operator] = function
+        SHAPES.update((each, function) for each in operators if each is not None)
         return function
 
     return register
@@ -119,7 +121,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layout | No
     return contiguous((*x.shape[:-1], weight.shape[0]), x.dtype)
 
 
-@_rule(_aten._grouped_mm.default)
+@_rule(operator("aten._grouped_mm.default"))
 def grouped_mm(
     a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, out_dtype: Any = None
 ) -> Layout | None:

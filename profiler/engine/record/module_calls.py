@@ -6,6 +6,8 @@ The hooks are torch's global ones, registered for the time of the run: nothing i
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import get_ident
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils.hooks import RemovableHandle
 
 from profiler.engine.held import builtin
 from profiler.engine.record.recorder import Recorder
@@ -50,7 +53,7 @@ class Stack:
     def following(self) -> Iterator[None]:
         """Follow the modules that this thread calls, and those that threads call which it starts."""
         before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
+        after = _always_after(self._leave)
         try:
             with followed(self._follow):
                 yield
@@ -152,3 +155,22 @@ def _each_record(value: Value) -> Iterator[TensorRecord]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _each_record(item)
+
+
+def _always_after(leave: Callable[..., None]) -> RemovableHandle:
+    """Call a function at the end of every module, with `module, args, kwargs, output`; see `Stack._leave`."""
+    if "with_kwargs" in inspect.signature(register_module_forward_hook).parameters:
+        return register_module_forward_hook(leave, with_kwargs=True, always_call=True)
+
+    def after(module: nn.Module, args: Any, output: Any) -> None:
+        """torch 2.5 gives such a hook no keyword arguments.
+
+        They are a variable of the function that calls it, which is `inner` unless there was an exception.
+        """
+        caller = sys._getframe(1)
+        if caller.f_code.co_name == "inner":
+            leave(module, args, caller.f_locals["kwargs"], output)
+        else:
+            leave(module, args, output)
+
+    return register_module_forward_hook(after, always_call=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from threading import get_ident, local
 from types import FrameType
@@ -16,17 +17,43 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import _engine_run_backward
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.checkpoint import _CheckpointFrame
 
 from profiler.engine.held.layouts import layout_of
+from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
 
 _ROOT = 0
 _aten = torch.ops.aten
 _ENGINE = _engine_run_backward.__code__  # what calls torch's engine, and so what runs while nothing of Python does
-# References to the first argument of an operator that the engine calls, and to its storage, where nobody else has any:
-# the engine, the call's arguments, and two of Python's; the tensor, and Python's.
-_USES, _HOLDERS = 4, 2
+
+
+class _References(LeanDispatchMode):
+    """Counts those to the first gradient of two that are added, and to its storage."""
+
+    counts: tuple[int, int] = (0, 0)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is _aten.add.Tensor:
+            self.counts = _references(args[0])
+        return func(*args, **(kwargs or {}))
+
+
+@cache
+def _least() -> tuple[int, int]:
+    """References to the first argument of an operator that the engine calls, and to its storage, that are always there.
+
+    They are the engine's, the call's and Python's, and how many depends on the version of torch: so they are counted
+    where two gradients meet that nobody else holds.
+    """
+    with _disable_current_modes(), torch.inference_mode(False), torch.enable_grad():
+        x = torch.zeros((), requires_grad=True) * 1
+        total = x * 2 + x * 3
+        references = _References()  # type: ignore[no-untyped-call]
+        with references:
+            torch.autograd.backward([total], [torch.ones(())])
+    return references.counts
 
 
 class Step:
@@ -38,6 +65,7 @@ class Step:
     def __init__(self, owner: Callable[[Tensor], int]) -> None:
         self.kind = FORWARD
         self._owner = owner
+        _least()  # counted before anything runs
         self._modules: dict[int, tuple[int, int]] = {}  # and threads, of each node of the graph, by its number
         self._starts: list[tuple[str, int]] = []
         self.is_again = False  # whether what is under way is known to be run again
@@ -125,8 +153,12 @@ def _is_dense(tensor: Tensor) -> bool:
 
 def _is_last(tensor: Tensor) -> bool:
     """Whether the engine alone holds a tensor and its storage, beside what calling an operator from C++ takes."""
+    return all(count <= least for count, least in zip(_references(tensor), _least(), strict=True))
+
+
+def _references(tensor: Tensor) -> tuple[int, int]:
     uses: int = tensor._use_count()  # type: ignore[attr-defined]
-    return uses <= _USES and torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) <= _HOLDERS
+    return uses, torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
 
 
 @contextmanager

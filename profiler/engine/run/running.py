@@ -8,6 +8,7 @@ there too has cost three runs up to the point of failure: on meta, in inference 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -184,6 +185,25 @@ def _uncompiled() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules:
         yield
         return
-    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+    with _compiler_off(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using `torch.compile")  # that our hooks see the wrapper too
         yield
+
+
+def _compiler_off() -> AbstractContextManager[Any]:
+    if hasattr(torch.compiler, "set_stance"):
+        off: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return off
+    return _switch_held_at_off()
+
+
+@contextmanager
+def _switch_held_at_off() -> Iterator[None]:
+    """torch 2.5 has no stances: what a compiled function turns its compiler on with turns it off instead."""
+    compiler: Any = importlib.import_module("torch._dynamo.eval_frame")
+    switch = compiler._maybe_set_eval_frame
+    compiler._maybe_set_eval_frame = lambda _: switch(None)
+    try:
+        yield
+    finally:
+        compiler._maybe_set_eval_frame = switch

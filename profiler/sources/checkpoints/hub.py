@@ -135,16 +135,16 @@ class Hub:
     def _answer(self, url: str, first: int, count: int, whole: bool) -> Iterator[tuple[bytes, int]]:
         """The pieces of one answer, with the length of the file."""
         hub = library()
-        if hub.constants.is_offline_mode():
+        if hub.constants.HF_HUB_OFFLINE:
             raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
         limit = hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
         headers = {**hub.utils.build_hf_headers(library_name="profile-model"), "Accept-Encoding": "identity"}
         if not whole:
             headers["Range"] = f"bytes={first}-{first + count - 1}"
         end = time.monotonic() + 3 * limit
-        with _said(), hub.utils.get_session().stream("GET", url, headers=headers, timeout=limit) as response:
+        with _said(), _opened(hub.utils.get_session(), url, headers, limit) as (response, pieces):
             wanted, total = self._expected(response, url, first, count, whole)
-            for piece in response.iter_raw():  # as it comes, so that nothing of it is lost
+            for piece in pieces:  # as it comes, so that nothing of it is lost
                 self._spend(len(piece))
                 if len(piece) > wanted:
                     raise Malformed("the server sends more than it said")
@@ -180,6 +180,18 @@ class Hub:
                 raise Malformed("the server sends the whole file and not the part that was asked for")
             return length, length
         return _ranged(response.headers, first, count)
+
+
+@contextmanager
+def _opened(session: Any, url: str, headers: dict[str, str], limit: float) -> Iterator[tuple[Any, Iterator[bytes]]]:
+    """An answer and its bytes. The client is made of httpx, and was of requests before huggingface_hub 1."""
+    if callable(session.stream):
+        with session.stream("GET", url, headers=headers, timeout=limit) as response:
+            yield response, response.iter_raw()
+    else:
+        with session.get(url, headers=headers, timeout=limit, stream=True) as response:
+            read = response.raw.read1  # what there is, however little; urllib3 2
+            yield response, iter(lambda: read(_PIECE, decode_content=False), b"")
 
 
 def _listed(length: int | None, most: int) -> tuple[int, int]:
@@ -219,6 +231,10 @@ def _refusal(status: int, headers: Any, first: int) -> Exception:
     return Malformed(words)
 
 
+_BREAKS = {"ReadError", "RemoteProtocolError", "CloseError", "ProtocolError", "IncompleteRead"}
+_CLIENTS = {"httpx", "httpx2", "httpcore", "httpcore2", "huggingface_hub", "requests", "urllib3"}
+
+
 @contextmanager
 def _said() -> Iterator[None]:
     """What the client raises, by what it means. Its classes are those of the library that it is made of."""
@@ -230,9 +246,9 @@ def _said() -> Iterator[None]:
         kind = type(error).__name__
         if "Timeout" in kind:
             raise Malformed("the server does not answer in time; HF_HUB_DOWNLOAD_TIMEOUT is the limit") from None
-        if kind in ("ReadError", "RemoteProtocolError", "CloseError"):
+        if kind in _BREAKS:
             raise _Broken("the server breaks off its answers") from None
-        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2", "huggingface_hub"):
+        if type(error).__module__.partition(".")[0] in _CLIENTS:
             raise Malformed(f"the hub cannot be reached ({errors.first_line(error)[:120]})") from None
         raise
 
@@ -347,7 +363,7 @@ class Files:
 
 
 def hub_is_off() -> bool:
-    return bool(library().constants.is_offline_mode())
+    return bool(library().constants.HF_HUB_OFFLINE)
 
 
 def _cached(place: Place) -> str:

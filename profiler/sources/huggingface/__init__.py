@@ -33,8 +33,10 @@ def load(spec: Spec, feed: Feed) -> Subject:
 
 def converts(subject: Subject) -> bool:
     """Whether the library has more to do than to rename: it stacks the experts of a mixture, which files keep apart."""
-    from transformers.conversion_mapping import get_model_conversion_mapping
-
+    try:
+        from transformers.conversion_mapping import get_model_conversion_mapping
+    except ImportError:  # transformers 4 keeps experts apart, too
+        return False
     model: Any = subject.model
     return any(type(step).__name__ == "WeightConverter" for step in get_model_conversion_mapping(model))
 

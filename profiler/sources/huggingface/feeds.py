@@ -75,10 +75,14 @@ def fed(model: Any, feed: Feed, name: str) -> tuple[tuple[Any, ...], Mapping[str
 
 
 def _needs(model: Any, feed: Feed, name: str) -> Needs:
-    given = model.input_modalities
-    modalities = frozenset((given,) if isinstance(given, str) else given)
     takes = frozenset(inspect.signature(model.forward).parameters)
+    given = getattr(model, "input_modalities", None) or _implied(takes)  # transformers 4 does not say
+    modalities = frozenset((given,) if isinstance(given, str) else given)
     return Needs(model, name, feed.batch or 1, feed.seq, takes, modalities)
+
+
+def _implied(takes: frozenset[str]) -> set[str]:
+    return set[str]().union(*(modalities for tensor, modalities in _MODALITY.items() if tensor in takes))
 
 
 def _required(model: Any) -> Iterator[str]:
