@@ -95,7 +95,7 @@ def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5)
 
 class NoModelGiven(ProfileError):
     def __init__(self) -> None:
-        super().__init__("no model is given; name one, like profile-model resnet34 (--list '*' lists the names)")
+        super().__init__("no model is given; name one, like profile-model resnet34 (profile-model list has the names)")
 
 
 class NoLayerMatches(ProfileError):
@@ -103,11 +103,6 @@ class NoLayerMatches(ProfileError):
         super().__init__(
             f"no layer of {model} has a path or class that matches {pattern!r}; see them with --columns path"
         )
-
-
-class NotTogether(ProfileError):
-    def __init__(self, option: str, other: str) -> None:
-        super().__init__(f"{other} has no effect on {option}; leave one of them out")
 
 
 class OnlyWith(ProfileError):
@@ -123,7 +118,7 @@ class BadSpec(ProfileError):
 class NoSuchModel(ProfileError):
     def __init__(self, name: str, known: Iterable[str], where: str = "", missing: Exception | None = None) -> None:
         near = nearest(name, known)
-        hint = f"did you mean {', '.join(near)}?" if near else "list the names there are with --list '*'"
+        hint = f"did you mean {', '.join(near)}?" if near else "profile-model list has the names"
         place, excuse = f" in {where}" if where else "", f"; {missing}" if missing else ""
         super().__init__(f"no model is called {name!r}{place}; {hint}{excuse}")
 
@@ -295,17 +290,6 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 
 # Before and after ----------------------------------------------------------------------------------------------------
-
-
-class DiffTakesTwo(ProfileError):
-    def __init__(self, models: int) -> None:
-        given = "1 is given" if models == 1 else f"{models} are given"
-        super().__init__(f"--diff takes two models, before and after, and {given}; like old.json new.json --diff")
-
-
-class BaselineTakesOne(ProfileError):
-    def __init__(self, models: int) -> None:
-        super().__init__(f"--baseline is what one model is held against, and {models} are given; name one")
 
 
 # What to feed --------------------------------------------------------------------------------------------------------
@@ -482,13 +466,9 @@ class NoSuchColumn(ProfileError):
 class DimensionWithoutValue(ProfileError):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"the input's dimension {{{name}}} has no value; give it some with --scan {name}=128,256, or a number"
+            f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL {name}=128,256, "
+            "or a number"
         )
-
-
-class VariesOne(ProfileError):
-    def __init__(self, option: str, models: int) -> None:
-        super().__init__(f"{option} is about one model, and {models} are given; name one")
 
 
 class NoSuchScheme(ProfileError):
@@ -496,26 +476,16 @@ class NoSuchScheme(ProfileError):
         super().__init__(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")
 
 
-class ScanTakesOne(ProfileError):
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"--scan is given {len(names)} times ({', '.join(names)}); let one thing vary at a time")
-
-
 class NothingScanned(ProfileError):
     def __init__(self, model: str, name: str, first: Exception) -> None:
-        super().__init__(f"--scan {name}: no value works for {model}; the first: {first}")
+        super().__init__(f"scan {name}: no value works for {model}; the first: {first}")
 
 
 class LargestOfWhat(ProfileError):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"--largest {name}: name batch, or a dimension that an input has in braces, like --input 1x{{{name}}}:int64"
+            f"largest {name}: name batch, or a dimension that an input has in braces, like --input 1x{{{name}}}:int64"
         )
-
-
-class LargestNeedsFits(ProfileError):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"--largest {name} needs to know of what; add --fits, like --fits 8GB")
 
 
 # Checks --------------------------------------------------------------------------------------------------------------
@@ -556,7 +526,7 @@ class NoBudgetFile(ProfileError):
     def __init__(self, folder: str) -> None:
         super().__init__(
             f"no budget file in {folder} or above it: neither profile-model.toml nor a pyproject.toml with "
-            "[tool.profile-model]; profile-model resnet34 --init-budgets writes one"
+            "[tool.profile-model]; profile-model check --init resnet34 writes one"
         )
 
 
@@ -572,7 +542,7 @@ class LimitsExist(ProfileError):
 
 class ListedAlready(ProfileError):
     def __init__(self, place: str, model: str) -> None:
-        super().__init__(f"{place}: {model!r} is listed already; run --init-budgets without a model to give it limits")
+        super().__init__(f"{place}: {model!r} is listed already; run check --init without a model to give it limits")
 
 
 class GrewTooMuch(CheckFailed):

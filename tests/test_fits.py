@@ -218,9 +218,9 @@ def test_every_format(capsys: pytest.CaptureFixture[str], format: str) -> None:
 
 def test_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     for argv, said in {
-        ("match", "resnet18", "resnet34", "net.pt"): "--weights net.pt is about one model",
+        ("match", "resnet18", "resnet34", "net.pt"): "match takes no 'net.pt' as well",
         ("match", "nets.py:Net", "absent.pt"): "absent.pt is not a file",
-        ("match", "nets.py:Net", "net.pt", "--train"): "--train has no effect on --weights",
+        ("match", "nets.py:Net", "net.pt", "--train"): "no option is called --train here",
         ("match", "nets.py:Absent", "net.pt"): "no model is called 'Absent'",
     }.items():
         status, out, err = run(capsys, *argv)

@@ -484,8 +484,8 @@ def test_the_command_saves_a_step_and_shows_its_memory(capsys: pytest.CaptureFix
 
 
 def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    over_context = ("scan", "seq=16,64", "--phase", "decode", "--columns", "decode_macs,context")
-    assert [tuple(row) for row in rows(capsys, LLAMA, *over_context)] == [("decode_macs", "context")] * 2
+    over_context = ("scan", LLAMA, "seq=16,64", "--phase", "decode", "--columns", "decode_macs,context")
+    assert [tuple(row) for row in rows(capsys, *over_context)] == [("decode_macs", "context")] * 2
     (row,) = rows(capsys, "generate", LLAMA, "--seq", "16", "--phase", "decode", "--columns", "macs")
     assert row == {"macs": str(LINEAR + SCORES * (SEQ + 1))}
 
@@ -495,11 +495,12 @@ def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("generate", LLAMA, "--phase", "decode", "--columns", "prefill_macs"), "prefill_macs"),
         (("generate", BERT, "--phase", "decode"), "returns no cache"),
-        (("generate", LLAMA, "--phase", "both", "--save", "x.json"), "--save has no effect on --phase both"),
-        (("generate", LLAMA, "--phase", "both", "--train"), "--train has no effect on --phase"),
+        (("generate", LLAMA, "--phase", "both", "--save", "x.json"), "--save means something with one phase"),
+        (("generate", LLAMA, "--train"), "no option is called --train here"),
         (("scan", LLAMA, "batch=1,2", "--phase", "both"), "scan seq"),
-        ((LLAMA, "--cache", "fp8"), "--phase or --new-tokens"),
-        (("generate", LLAMA, GPT2, "--phase", "both"), "--phase"),
+        ((LLAMA, "--cache", "fp8"), "see profile-model generate MODEL --cache"),
+        (("memory", LLAMA, "--phase", "both"), "say --phase prefill or decode"),
+        (("generate", LLAMA, GPT2), "generate takes no"),
     ],
 )
 def test_the_command_refuses_in_a_line(

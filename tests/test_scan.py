@@ -206,29 +206,28 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("scan", "1,2"), "--scan 1,2: has no name; write it like batch=1,8,32"),
-        (("scan", "batch="), "--scan batch=: has no value"),
-        (("scan", "batch=a"), "--scan batch=a: values are numbers, ranges, or other Python literals"),
-        (("scan", "batch=0"), "--scan batch=0: batch is a whole number from 1 up"),
-        (("scan", "size=1.5"), "--scan size=1.5: size is a whole number from 1 up"),
-        (("scan", "batch=5..2"), "--scan batch=5..2: 5..2 is empty"),
-        (("scan", "batch=1..9:0"), "1..9:0 is empty"),
-        (("scan", "batch=1..5000"), "1..5000 has more than 1,000 values"),
-        (("scan", "size=64"), "--scan is given 2 times (batch, size); let one thing vary"),
-        (("scan", "batch=1", "--batch", "2"), "--batch 2: the batch is what varies here"),
-        (("scan", "widht=1,2"), "--scan widht: no value works for resnet18; the first: resnet18(widht=1) cannot be"),
-        (("scan", "batch=1", "--depth", "1"), "--depth has no effect on --scan"),
-        (("largest", "batch", "--scan", "batch=1", "--in", "8GB"), "--largest has no effect on --scan"),
-        (("scan", "batch=1", "--columns", "flop"), "no column is called 'flop'; choose from value,"),
-        (("scan", "resnet34", "batch=1"), "--scan is about one model, and 2 are given"),
-        (("scan", "batch=1,2", "--input", "1x{n}"), "the input's dimension {n} has no value"),
-        (("scan", "batch=1", "-o", "x.xlsx"), "its suffix stands for no format"),
+        (("1,2",), "scan 1,2: has no name; write it like batch=1,8,32"),
+        (("batch=",), "scan batch=: has no value"),
+        (("batch=a",), "scan batch=a: values are numbers, ranges, or other Python literals"),
+        (("batch=0",), "scan batch=0: batch is a whole number from 1 up"),
+        (("size=1.5",), "scan size=1.5: size is a whole number from 1 up"),
+        (("batch=5..2",), "scan batch=5..2: 5..2 is empty"),
+        (("batch=1..9:0",), "1..9:0 is empty"),
+        (("batch=1..5000",), "1..5000 has more than 1,000 values"),
+        (("batch=1", "size=64"), "scan takes no 'size=64' as well"),
+        (("batch=1", "--batch", "2"), "--batch 2: the batch is what varies here"),
+        (("widht=1,2",), "scan widht: no value works for resnet18; the first: resnet18(widht=1) cannot be"),
+        (("batch=1", "--depth", "1"), "Unknown option: --depth"),
+        (("batch=1", "--columns", "flop"), "no column is called 'flop'; choose from value,"),
+        ((), "requires an argument"),
+        (("batch=1,2", "--input", "1x{n}"), "the input's dimension {n} has no value"),
+        (("batch=1", "-o", "x.xlsx"), "its suffix stands for no format"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
     capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str
 ) -> None:
-    status, out, err = run(capsys, "resnet18", *argv)
+    status, out, err = run(capsys, "scan", "resnet18", *argv)
     assert (status, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1

@@ -19,21 +19,21 @@ from profiler.render.formats import github
 G = TypeVar("G")
 
 
-def drive(verb: Any, bound: BoundArguments) -> int:
+def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     """Run a verb with what the command line said. What is printed meanwhile, by a model's code, is no part of it."""
     bound.apply_defaults()
     result, strict, save = _group(bound, Result), _group(bound, Strict).strict, _group(bound, Saved).save
-    name = _format(result, getattr(verb, "FORMATS", FORMATS))
+    format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
     if save is not None:
         _check_save(save)
-    is_job = name == github.NAME
+    is_job = format == github.NAME
     with writing.apart():
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context())
                 if outcome.answer is not None:
                     answer = outcome.answer
-                    print(answer if isinstance(answer, str) else renderer(name).answer(answer), file=file)
+                    print(answer if isinstance(answer, str) else renderer(format).answer(answer), file=file)
         except errors.ProfileError as error:
             _trace([error], result)
             raise
@@ -56,12 +56,12 @@ def _context() -> Context:
     return Context(run, Profile, shown, counted, told)
 
 
-def _format(result: Result, formats: Sequence[str]) -> str:
+def _format(verb: str, result: Result, formats: Sequence[str]) -> str:
     """Raises where the format is not known, or not one of the verb's."""
     name = result.format or (format_of(result.output) if result.output else "text")
     renderer(name)
     if name not in formats:
-        raise _explain_is_text(name)
+        raise _is_text(verb, name)
     return name
 
 
@@ -95,10 +95,8 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _explain_is_text(format: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"--explain is written as text, not as {format}; leave out the format, or name a .txt file"
-    )
+def _is_text(verb: str, format: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{verb} is written as text, not as {format}; leave out the format, or name a .txt file")
 
 
 def _save_needs_json(path: str) -> errors.ProfileError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 
 from cyclopts import Argument, ArgumentCollection, Group
 
+from profiler import errors
 from profiler.answers.common.outcome import JOBS
 from profiler.cli import verbs
 
@@ -57,7 +59,8 @@ def of_verb(name: str) -> str:
 def _verbs() -> Iterator[str]:
     by_job: dict[str, list[str]] = {job: [] for job in JOBS}
     for name in verbs.names():
-        by_job.setdefault(verbs.module(name).JOB, []).append(name)
+        with suppress(errors.ProfileError):  # it is told when it is asked for
+            by_job.setdefault(verbs.module(name).JOB, []).append(name)
     for job, names in by_job.items():
         for position, name in enumerate(names):
             words = textwrap.shorten(_summary(name), _WIDTH - 24, placeholder=" ...")
@@ -117,7 +120,7 @@ def _written(argument: Argument) -> str:
 def _placed(argument: Argument) -> str:
     name = argument.parameter.metavar or argument.name.lstrip("-").upper()
     if argument.field_info.kind is inspect.Parameter.VAR_POSITIONAL:
-        return f"{name.removesuffix('S')}..."
+        return f"[{name}...]"
     return name if argument.required else f"[{name}]"
 
 
@@ -126,4 +129,4 @@ def _heading(argument: Argument) -> str:
         return "Arguments"
     groups = argument.parameter.group
     names = [group.name for group in groups if isinstance(group, Group)] if isinstance(groups, tuple) else []
-    return names[-1] if names else "Options"
+    return names[-1].replace("Parameters", "Options") if names else "Options"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cyclopts import CycloptsError, UnknownOptionError
+from cyclopts import CycloptsError, UnknownOptionError, UnusedCliTokensError
 
 from profiler import errors
 from profiler.cli import help, verbs
@@ -28,8 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except errors.ProfileError as error:
         return _refuse(str(error), error.status)
-    except CycloptsError as error:
-        return _refuse(_sentence(error), 2)
     except KeyboardInterrupt:
         return _refuse("interrupted", 130)
     except BrokenPipeError:
@@ -51,14 +49,17 @@ def run(arguments: list[str]) -> int:
         return _print(help.main())
     if first == "--completion":
         return _print(f"{verbs.completion(arguments[1] if arguments[1:] else '')}\n")
-    name = first if first in verbs.built_in() or first in verbs.added() else None
-    rest = arguments if name is None else arguments[1:]
+    verb = first if first in verbs.built_in() or first in verbs.added() else None
+    rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
-        return _print(help.main() if name is None else help.of_verb(name))
-    if name is None:
+        return _print(help.main() if verb is None else help.of_verb(verb))
+    if verb is None:
         _check_no_verb(first)
-    _, bound, _ = verbs.app(name).parse_args(rest, exit_on_error=False, print_error=False)
-    return drive(verbs.module(name), bound)
+    try:
+        _, bound, _ = verbs.app(verb).parse_args(rest, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise errors.ProfileError(_sentence(error, verb)) from None
+    return drive(verb or NAME, verbs.module(verb), bound)
 
 
 def _check_no_verb(word: str) -> None:
@@ -72,13 +73,28 @@ def _check_no_verb(word: str) -> None:
             raise _no_such_verb(word, near[0])
 
 
-def _sentence(error: CycloptsError) -> str:
-    """What cyclopts says; an option that is a verb's name is told to be one."""
+# Options that were others' names, or are a verb's.
+_ELSEWHERE = {
+    "baseline": "diff FILE.json MODEL", "fits": "largest MODEL batch --in SIZE", "init-budgets": "check --init MODEL",
+    "check-values": "values FILE", "checkpoint": "train MODEL --recompute PATTERN", "phase": "generate MODEL --phase",
+    "new-tokens": "generate MODEL --new-tokens N", "cache": "generate MODEL --cache KIND",
+    "optimizer": "train MODEL --optimizer NAME", "amp": "train MODEL --amp DTYPE", "training": "train MODEL",
+    "freeze": "train MODEL --freeze PATTERN", "recompute": "train MODEL --recompute PATTERN", "list": "list PATTERN", "which": "which NUMBER MODEL",
+    "diff": "diff BEFORE AFTER", "match": "match MODEL FILE", "values": "values FILE", "check": "check FILE.toml",
+    "scan": "scan MODEL NAME=VALUES", "zeros": "MODEL --zeros",
+}  # fmt: skip
+
+
+def _sentence(error: CycloptsError, verb: str | None) -> str:
+    """What cyclopts says; of an option that is a verb's, which one that is."""
     if isinstance(error, UnknownOptionError):
         word = (error.token.keyword or error.token.value).lstrip("-")
-        if word in verbs.built_in():
-            return f"no option is called --{word}; it is a verb: {NAME} {word} MODEL"
-    return f"{str(error).rstrip('.')} (see {NAME} --help)"
+        if word in verbs.built_in() or word in _ELSEWHERE:
+            return f"no option is called --{word} here; see {NAME} {_ELSEWHERE.get(word, f'{word} MODEL')}"
+    if isinstance(error, UnusedCliTokensError):
+        return f"{verb} takes no {' '.join(error.unused_tokens or ())!r} as well (see {NAME} {verb} --help)"
+    where = NAME if verb is None else f"{NAME} {verb}"
+    return f"{str(error).rstrip('.')} (see {where} --help)"
 
 
 def _print(text: str) -> int:

@@ -39,7 +39,10 @@ def module(name: str | None) -> Any:
     """What a verb's `verb.py` holds; None: the main job's."""
     if name is None or name in built_in():
         return import_module(f"profiler.answers.{MAIN if name is None else built_in()[name]}.verb")
-    return added()[name].load()
+    try:
+        return added()[name].load()
+    except Exception as error:
+        raise _cannot_be_loaded(name, added()[name].value, error) from error
 
 
 def app(name: str | None) -> App:
@@ -59,3 +62,10 @@ def completion(shell: str) -> str:
     for name in names():
         whole.command(module(name).run, name=name)
     return whole.generate_completion(shell=cast("Any", shell))
+
+
+def _cannot_be_loaded(name: str, place: str, error: Exception) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"the verb {name!r} of another package cannot be loaded from {place} ({type(error).__name__}: "
+        f"{errors.first_line(error)}); mend or remove that package"
+    )

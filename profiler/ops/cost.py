@@ -1,7 +1,7 @@
 """What one operator call costs: a vector, never one number.
 
 `product("N Cout Hout Wout Cin/g kh kw", ...)` is an ordinary int that remembers its factors, so that the formula that
-counts is also the formula that `--explain` prints.
+counts is also the formula that `profile-model explain` prints.
 """
 
 from __future__ import annotations

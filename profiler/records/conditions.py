@@ -125,8 +125,11 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
     needing = [name for name, value in given.items() if value]
     if needing:
-        raise errors.OnlyWith(f"--{needing[0]}", "--train")
+        raise errors.OnlyWith(f"--{_OPTIONS.get(needing[0], needing[0])}", "a training step")
     return Conditions(dtype, zeros=zeros)
+
+
+_OPTIONS = {"checkpoint": "recompute"}  # how the command line calls them
 
 
 def _name(dtype: object) -> str | None:

@@ -1,4 +1,4 @@
-"""In what dress? One short file a format; a format's name is its file's name.
+"""How is a table written? One short file a format; a format's name is its file's name.
 
 Each has `SUFFIXES`, and functions that return text: `answer(found)`, and `write(table)` for any table.
 """

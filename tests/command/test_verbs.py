@@ -90,9 +90,11 @@ def test_a_mistyped_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(verbs.built_in()))
 def test_a_verb_that_is_written_as_an_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    says = f"profile-model: no option is called --{name}; it is a verb: profile-model {name} MODEL\n"
-    assert run(capsys, "nets.py:net", f"--{name}") == (2, "", says)
-    assert run(capsys, f"--{name}", "nets.py:net") == (2, "", says)
+    says = f"profile-model: no option is called --{name} here; see profile-model {name} "
+    for argv in ("nets.py:net", f"--{name}"), (f"--{name}", "nets.py:net"):
+        status, out, err = run(capsys, *argv)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(says)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -118,11 +120,15 @@ def test_a_verb_of_another_package(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[profile_model.answers]\ndepths = toy_verb\n")
 
-    def command(*argv: str) -> str:
+    def command(*argv: str, status: int = 0) -> str:
         code = f"import sys; sys.path.insert(0, {str(site)!r}); from profiler.cli.main import main; sys.exit(main())"
         done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stderr
+        return done.stdout or done.stderr
 
+    with (info / "entry_points.txt").open("a") as file:
+        file.write("broken = nowhere_at_all\n")
     assert command("depths", "nets.py:net", "--input", "1x8") == "2 layers\n"
     assert "depths       How many layers a model has." in command("--help")
+    says = "profile-model: the verb 'broken' of another package cannot be loaded from nowhere_at_all"
+    assert command("broken", status=2).startswith(says)

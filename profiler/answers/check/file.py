@@ -72,7 +72,7 @@ def limited(path: str | None) -> BudgetFile:
         raise errors.BadBudgetFile(shown(file.path), None, why)
     for model in file.models:
         if not model.limits:
-            why = f'no limit for {model.label!r}; add one, like max-params = "25M", or run --init-budgets'
+            why = f'no limit for {model.label!r}; add one, like max-params = "25M", or run profile-model check --init'
             raise errors.BadBudgetFile(shown(file.path), model.line, why)
     return file
 

@@ -129,7 +129,7 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
     columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
     for column in columns:
         if column.name in STEP_COLUMNS and not profile.trace.phases:
-            raise errors.OnlyWith(f"--columns {column.name}", "--train")
+            raise errors.OnlyWith(f"--columns {column.name}", "a training step, profile-model train,")
         if column.name in ZERO_COLUMNS and profile.totals.zeros is None:
             raise errors.OnlyWith(f"--columns {column.name}", "--zeros")
     shown = _shown(profile, view)

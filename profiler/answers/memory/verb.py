@@ -51,8 +51,12 @@ def run(
 def _of_phase(model: Wanted, context: Context, language: Generating, convention: str, ways: Ways) -> Entry:
     """One phase of a language model."""
     if language.phase in (None, BOTH):
-        raise errors.OnlyWith("--cache" if language.phase is None else "--phase both", "one phase, --phase decode")
+        raise _one_phase()
     wish = wished(phase=language.phase, cache=language.cache, dtype=ways.dtype, convention=convention)
     with at_work(model.label):
         found = generated(model.spec, model.feed, replace(wish, profile=context.profile))
     return Entry(model.spec, model.label, found.first)
+
+
+def _one_phase() -> errors.ProfileError:
+    return errors.ProfileError("the memory of a language model is that of one phase; say --phase prefill or decode")

@@ -147,13 +147,14 @@ def look(
     under: Conditions,
     most: Limits,
     saved: Saved,
+    what: str = "another dtype, convention or a count of zeros",
 ) -> Outcome:
     """One model by its layers, or several side by side; held to limits."""
     given, comparing = limits(most), tables.comparing(models)
     if saved.save is not None and len(models) > 1:
         raise _save_takes_one(len(models))
     if under != AS_IT_IS or counted != Counted():
-        check_runs(models, "a run")
+        check_runs(models, what)
     holds = comparing is None and under == AS_IT_IS
     found, failures = entries(models, context, counted.name, under, holds)
     ran = profiles(found)

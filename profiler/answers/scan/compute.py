@@ -220,5 +220,5 @@ def checked(varying: Varying, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _bad_scan(text: str, why: str) -> errors.ProfileError:
     return errors.ProfileError(
-        f"--scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0"
+        f"scan {text}: {why}; write it like batch=1,8,32, size=160..320:32 or width_mult=0.5,1.0"
     )

@@ -93,4 +93,4 @@ def _lengths(
 
 
 def _scans_seq_alone(name: str) -> errors.ProfileError:
-    return errors.ProfileError(f"--scan {name} has no table of phases; scan seq, or leave out --phase")
+    return errors.ProfileError(f"scan {name} has no table of phases; scan seq, or leave out --phase")

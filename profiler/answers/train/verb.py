@@ -45,4 +45,4 @@ def run(
     """
     under = conditions.conditions(dtype=cast.dtype, train=True, **step.asked)
     shaped = tables(models, columns, captions, layers, rows)
-    return look(context, wanted(models, fed, rows.label), shaped, counted, under, most, saved)
+    return look(context, wanted(models, fed, rows.label), shaped, counted, under, most, saved, "train")

@@ -16,7 +16,7 @@ JOB = FILES
 
 
 def run(
-    *weights: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.", negative="")],
+    *files: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.", negative="")],
     context: Lent,
     result: Result = Result(),
 ) -> Outcome:
@@ -24,14 +24,14 @@ def run(
 
     Example: profile-model values weights.pt
     """
-    if not weights:
+    if not files:
         raise errors.NoModelGiven()
-    for path in weights:
+    for path in files:
         if not holds_weights_alone(path):
             raise _not_acheckpoint("values", path)
     found: list[CheckedValues] = []
     failures: list[errors.ProfileError] = []
-    for path in context.one_by_one(weights, weights):
+    for path in context.one_by_one(files, files):
         try:
             found.append(check_values(path))
         except errors.ProfileError as error:

@@ -149,4 +149,4 @@ class Which(Answer):
 
 
 def _bad_number(text: str) -> errors.ProfileError:
-    return errors.ProfileError(f"--which {text}: not a number above 0; write it like 4.09G, 3664M or 4,089,184,256")
+    return errors.ProfileError(f"which {text}: not a number above 0; write it like 4.09G, 3664M or 4,089,184,256")

@@ -89,5 +89,5 @@ def _backward(outputs: Iterable[Tensor], model: str) -> None:
 def _nothing_to_train(model: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"no output of {model} depends on a parameter that is trained, so there is no backward pass; see that it "
-        "has parameters and which are frozen, or leave out --train"
+        "has parameters and which are frozen, or run it forward alone"
     )
