@@ -466,8 +466,8 @@ class NoSuchColumn(ProfileError):
 class DimensionWithoutValue(ProfileError):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL {name}=128,256, "
-            "or a number"
+            f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL "
+            f"{name}=128,256, or a number"
         )
 
 

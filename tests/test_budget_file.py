@@ -1,4 +1,4 @@
-"""Budgets on the command line: limits on any run, `--check` with a file, and `--init-budgets`."""
+"""Budgets on the command line: limits on any run, `check` with a file, and `check --init`."""
 
 from __future__ import annotations
 
@@ -406,7 +406,7 @@ def test_models_that_are_listed_get_limits(capsys: pytest.CaptureFixture[str], f
     for ends in ("\n", "\r\n"):
         path = folder / budget_file.NAME
         path.write_bytes(text.replace("\n", ends).encode())
-        assert "is listed already; run --init-budgets without a model" in run(capsys, "check", "--init", *NET)[2]
+        assert "is listed already; run check --init without a model" in run(capsys, "check", "--init", *NET)[2]
         status, out, _ = run(capsys, "check", "--init")
         assert status == 0
         assert {row[0] for row in rows(out)} == {"nets.py:net", "wide"}

@@ -210,8 +210,8 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
     ("argv", "says"),
     [
         (("batch",), "requires an argument"),
-        (("batch", "--in", "8"), "--in 8: not a size above 0; write it with its unit"),
-        (("batch", "--in", "0GB"), "--in 0GB: not a size above 0"),
+        (("batch", "--in", "8"), "8: not a size above 0; write it with its unit"),
+        (("batch", "--in", "0GB"), "0GB: not a size above 0"),
         (("batches", "--in", "8GB"), "largest batches: name batch, or a dimension that an input has"),
         (("size", "--in", "8GB"), "largest size: name batch, or a dimension"),
         (("batch", "--in", "8GB", "--batch", "4"), "--batch 4: the batch is what varies here"),
@@ -245,7 +245,7 @@ def test_a_model_that_fails_at_another_batch_is_told_of() -> None:
 
     with pytest.raises(ProfileError, match="fails on input 4x8"):
         largest_batch(Two(), "1MB", (2, 8))
-    with pytest.raises(ProfileError, match="--fits 12 parsecs: not a size"):
+    with pytest.raises(ProfileError, match="12 parsecs: not a size"):
         largest_batch(nn.Linear(IN, OUT), "12 parsecs", (1, IN))
 
 

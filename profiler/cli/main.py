@@ -79,7 +79,8 @@ _ELSEWHERE = {
     "check-values": "values FILE", "checkpoint": "train MODEL --recompute PATTERN", "phase": "generate MODEL --phase",
     "new-tokens": "generate MODEL --new-tokens N", "cache": "generate MODEL --cache KIND",
     "optimizer": "train MODEL --optimizer NAME", "amp": "train MODEL --amp DTYPE", "training": "train MODEL",
-    "freeze": "train MODEL --freeze PATTERN", "recompute": "train MODEL --recompute PATTERN", "list": "list PATTERN", "which": "which NUMBER MODEL",
+    "freeze": "train MODEL --freeze PATTERN", "recompute": "train MODEL --recompute PATTERN",
+    "list": "list PATTERN", "which": "which NUMBER MODEL",
     "diff": "diff BEFORE AFTER", "match": "match MODEL FILE", "values": "values FILE", "check": "check FILE.toml",
     "scan": "scan MODEL NAME=VALUES", "zeros": "MODEL --zeros",
 }  # fmt: skip

@@ -135,7 +135,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "a shape": ("old.json", "--input", HOSTILE[9]),
     "a limit": ("old.json", "--max-size", HOSTILE[9]),
     "a convention": ("old.json", "--convention", HOSTILE[9]),
-    "a counter": (*LIVE, f"--cross-check={HOSTILE[9]}"),
+    "a counter": ("cross-check", *LIVE, f"--with={HOSTILE[9]}"),
     "an endless one": ("x" * 100_000,),
     "a module's exception": ("names.py:x", "--input", SHAPE),
     "a forward's exception": ("mine.py:raises", "--input", SHAPE),

@@ -184,13 +184,12 @@ def peak(value: int, profile: Profile) -> Peak:
 
 def _bad_fit(text: str) -> errors.ProfileError:
     return errors.ProfileError(
-        f"--in {text}: not a size above 0; write it with its unit, like 8GB or 512MB (1 MB = 1024·1024 bytes; "
-        "decimal: 8e9B)"
+        f"{text}: not a size above 0; write it with its unit, like 8GB or 512MB (1 MB = 1024·1024 bytes; decimal: 8e9B)"
     )
 
 
 def _no_largest(model: str, name: str, value: int) -> errors.ProfileError:
-    return errors.ProfileError(f"{model}: even {name} {value:,} fits; give --in a smaller size")
+    return errors.ProfileError(f"{model}: even {name} {value:,} fits; give a smaller size")
 
 
 def _does_not_fit(model: str, what: str, limit: str, peak: str, over: str, weights: str) -> errors.CheckFailed:

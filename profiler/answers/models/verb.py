@@ -147,13 +147,13 @@ def look(
     under: Conditions,
     most: Limits,
     saved: Saved,
-    what: str = "another dtype, convention or a count of zeros",
+    what: str = "an input, another dtype or convention, or a count of zeros",
 ) -> Outcome:
     """One model by its layers, or several side by side; held to limits."""
     given, comparing = limits(most), tables.comparing(models)
     if saved.save is not None and len(models) > 1:
         raise _save_takes_one(len(models))
-    if under != AS_IT_IS or counted != Counted():
+    if under != AS_IT_IS or counted != Counted() or any(m.feed.is_given or m.feed.batch for m in models):
         check_runs(models, what)
     holds = comparing is None and under == AS_IT_IS
     found, failures = entries(models, context, counted.name, under, holds)

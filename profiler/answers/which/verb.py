@@ -17,7 +17,9 @@ JOB = COMPARE
 
 
 def run(
-    figure: Annotated[str, Parameter(help="As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER")],
+    figure: Annotated[
+        str, Parameter(help="As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER", allow_leading_hyphen=True)
+    ],
     /,
     *models: Model,
     context: Lent,
