@@ -450,11 +450,6 @@ class NoSuchLayer(ProfileError, KeyError):
     __str__ = Exception.__str__
 
 
-class NoSuchConvention(ProfileError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no convention is called {name!r}; choose one of {', '.join(known)}")
-
-
 class NoSuchColumn(ProfileError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no column is called {name!r}; choose from {', '.join(known)}")
@@ -469,11 +464,6 @@ class DimensionWithoutValue(ProfileError):
             f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL "
             f"{name}=128,256, or a number"
         )
-
-
-class NoSuchScheme(ProfileError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")
 
 
 class NothingScanned(ProfileError):
@@ -499,18 +489,6 @@ class NotRun(ProfileError, KeyError):
 
 
 # Budgets -------------------------------------------------------------------------------------------------------------
-
-
-class BadLimit(ProfileError):
-    """`said` is the limit as it was given: `--max-size 80`, `profile-model.toml:4: max-size = "80"`."""
-
-    def __init__(self, said: str, is_size: bool) -> None:
-        remedy = (
-            "not a size; write it with its unit, like 80MB or 1.5GB (1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
-            if is_size
-            else "not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T)"
-        )
-        super().__init__(f"{said}: {remedy}")
 
 
 class BudgetFailed(CheckFailed):

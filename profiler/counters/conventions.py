@@ -6,6 +6,8 @@ what its counter reports on the same model, from the trace alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from profiler import counters, errors
 from profiler.counters.convention import Charge, Convention, Replica, Weighing
 from profiler.counters.ours import OURS
@@ -43,9 +45,16 @@ def applicable(trace: Trace) -> tuple[str, ...]:
 
 
 def named(name: str) -> Convention:
-    """The convention of that name; raises `errors.NoSuchConvention`."""
+    """The convention of that name; raises `errors.ProfileError`."""
     if name in OURS or name in _added:
         return OURS.get(name) or _added[name]
     if name not in counters.names():
-        raise errors.NoSuchConvention(name, names())
+        raise _no_such_convention(name, names())
     return counters.tool(name).CONVENTION
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_convention(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no convention is called {name!r}; choose one of {', '.join(known)}")

@@ -7,7 +7,7 @@ tools that rewrite a graph or a file do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -162,9 +162,9 @@ SCHEMES: Mapping[str, Scheme] = {
 
 
 def named(name: str) -> Scheme:
-    """Raises `errors.NoSuchScheme`."""
+    """Raises `errors.ProfileError`."""
     if name not in SCHEMES:
-        raise errors.NoSuchScheme(name, SCHEMES)
+        raise _no_such_scheme(name, SCHEMES)
     return SCHEMES[name]
 
 
@@ -197,3 +197,10 @@ def refusal(scheme: Scheme, rows: int, columns: int) -> str | None:
     if rows % scheme.outputs_by:
         return f"its {rows} outputs are no multiple of {scheme.outputs_by}"
     return None
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _no_such_scheme(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")

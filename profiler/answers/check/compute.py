@@ -211,7 +211,7 @@ class BudgetCheck(Answer):
 def limit(name: str, given: Given, place: str, said: str) -> Limit:
     """A limit from what somebody wrote: a text with units, or a whole number (of bytes, for a size).
 
-    said: the limit as a sentence quotes it. Raises `errors.BadLimit`.
+    said: the limit as a sentence quotes it. Raises `errors.ProfileError`.
     """
     figure = FIGURES[name]
     is_size = figure.unit is Unit.BYTES
@@ -219,9 +219,9 @@ def limit(name: str, given: Given, place: str, said: str) -> Limit:
         try:
             return Limit(figure, (units.size if is_size else units.count)(given), units.spaced(given), place)
         except units.Malformed:
-            raise errors.BadLimit(said, is_size) from None
+            raise _bad_limit(said, is_size) from None
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given < float("inf") or given % 1:
-        raise errors.BadLimit(said, is_size)
+        raise _bad_limit(said, is_size)
     return Limit(figure, int(given), numbers.in_full(int(given), figure.unit), place)
 
 
@@ -316,3 +316,13 @@ def _not_sure(model: str, figure: str, limit: str, place: str, doubt: Any) -> er
         f"{model}, {figure}: cannot be held to {limit} ({place}), for {doubt.weight} is {doubt.says}{more}; put "
         "the config.json that says how it was quantised beside the file"
     )
+
+
+def _bad_limit(said: str, is_size: bool) -> errors.ProfileError:
+    """`said` is the limit as it was given: `--max-size 80`, `profile-model.toml:4: max-size = "80"`."""
+    remedy = (
+        "not a size; write it with its unit, like 80MB or 1.5GB (1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
+        if is_size
+        else "not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T)"
+    )
+    return errors.ProfileError(f"{said}: {remedy}")

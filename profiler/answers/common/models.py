@@ -145,7 +145,7 @@ def profiles(rows: Iterable[Entry]) -> list[Profile]:
 
 
 def limits(asked: Limits) -> tuple[Limit, ...]:
-    """As the options say them; raises `errors.BadLimit`."""
+    """As the options say them; raises `errors.ProfileError`."""
     said: dict[str, Any] = {name: getattr(asked, f"max_{name.replace('-', '_')}") for name in budget.FIGURES}
     return tuple(
         budget.limit(name, value, f"--max-{name}", f"--max-{name} {value}")

@@ -127,7 +127,7 @@ class Counted:
 
     @property
     def name(self) -> str:
-        """Raises `errors.NoSuchConvention`."""
+        """Raises `errors.ProfileError`."""
         return conventions.named(self.convention).name
 
 

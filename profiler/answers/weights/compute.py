@@ -118,7 +118,7 @@ class Overview(Answer):
 
 
 def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantised:
-    """The model's weights as a scheme stores them; raises `errors.NoSuchScheme`."""
+    """The model's weights as a scheme stores them; raises `errors.ProfileError`."""
     how, modules = named(scheme), profile.trace.modules
     parameters = tuple(
         _stored(weight, modules[weight.module], how) for weight in profile.trace.parameters if weight.same_as is None
