@@ -58,7 +58,7 @@ def _context() -> Context:
 
 def _format(verb: str, result: Result, formats: Sequence[str]) -> str:
     """Raises where the format is not known, or not one of the verb's."""
-    name = result.format or (format_of(result.output) if result.output else "text")
+    name = result.format.lower() if result.format else format_of(result.output) if result.output else "text"
     renderer(name)
     if name not in formats:
         raise _is_text(verb, name)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from profiler import errors
-from profiler.records import spec
+from profiler.records import dtypes, spec
 from profiler.records.trace import Value
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-AMP = {"bf16": "bfloat16", "fp16": "float16", "bfloat16": "bfloat16", "float16": "float16"}
+AMP = ("bfloat16", "float16")
 
 
 class Optimizer(NamedTuple):
@@ -121,7 +121,7 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
     zeros = bool(asked.get("zeros"))
     if asked.get("train"):
-        return Conditions(dtype, Training(optimizer, None if amp is None else AMP[amp], freeze, checkpoint), zeros)
+        return Conditions(dtype, Training(optimizer, amp, freeze, checkpoint), zeros)
     given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
     needing = [name for name, value in given.items() if value]
     if needing:
@@ -134,7 +134,7 @@ _OPTIONS = {"checkpoint": "recompute"}  # how the command line calls them
 
 def _name(dtype: object) -> str | None:
     """A dtype's name, also of torch's own object for it."""
-    return None if dtype is None else str(dtype).removeprefix("torch.")
+    return None if dtype is None else dtypes.name(dtype)
 
 
 def _patterns(name: str, given: object) -> tuple[str, ...]:

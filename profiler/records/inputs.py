@@ -9,12 +9,14 @@ from math import prod
 from typing import Any
 
 from profiler import errors
+from profiler.records import dtypes
 from profiler.records.trace import DTYPE_BITS
 
 _PATTERN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*|scalar)(?::(?P<dtype>\w+))?", re.ASCII)
+_TUPLE = re.compile(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]", re.ASCII)  # (1, 3, 224, 224), as Python prints it
+_TIMES = re.compile(r"(?<=\d)\s*[X×*]\s*(?=\d)")
 _LONGEST = 4000  # characters; Python reads no number of more than 4,300 digits
 _MOST_BYTES = 2**63 - 1
-_SHORT = {"half": "float16", "float": "float32", "double": "float64", "int": "int32", "long": "int64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,22 @@ class TensorSpec:
 
 def parse(text: str) -> TensorSpec:
     """Read one `--input`: `[NAME=]DIMxDIMx...[:DTYPE]`, or `scalar` for a shape without dimensions."""
-    match = _PATTERN.fullmatch(text.strip())
-    if match is None or len(text) > _LONGEST:
+    if len(text) > _LONGEST:
         raise _bad_input_shape(text)
-    dtype = match["dtype"] or "float32"
-    dtype = _SHORT.get(dtype, dtype)
+    match = _PATTERN.fullmatch(_TIMES.sub("x", _TUPLE.sub(_as_product, text.strip())))
+    if match is None:
+        raise _bad_input_shape(text)
+    dtype = dtypes.name(match["dtype"] or "float32")
     if dtype not in DTYPE_BITS:
         raise _bad_input_dtype(text, dtype)
     shape = () if match["shape"] == "scalar" else tuple(map(int, match["shape"].split("x")))
+    if 0 in shape:
+        raise _empty_input(text)
     return TensorSpec(shape, dtype, match["name"])
+
+
+def _as_product(match: re.Match[str]) -> str:
+    return "x".join(size.strip() for size in match[1].split(","))
 
 
 def written(spec: TensorSpec) -> str:
@@ -125,6 +134,10 @@ def _bad_input_shape(text: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"input {text!r} is not a shape; write it like 1x3x224x224, 1x128:int64 or mask=1x128:bool"
     )
+
+
+def _empty_input(text: str) -> errors.ProfileError:
+    return errors.ProfileError(f"input {text!r} has a dimension of 0, so nothing would be computed; make it 1 or more")
 
 
 def _bad_input_dtype(text: str, dtype: str) -> errors.ProfileError:

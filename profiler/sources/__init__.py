@@ -28,6 +28,7 @@ __all__ = [
     "converts",
     "holds_weights_alone",
     "load",
+    "matching",
     "names",
     "parse",
     "published",
@@ -124,8 +125,22 @@ def published(trace: Trace) -> Published | None:
 
 
 def names(pattern: str) -> list[str]:
-    """The zoo models whose name matches a shell pattern; timm's behind "timm:" where torchvision has the same name."""
+    """The zoo models whose name matches a shell pattern; timm's behind "timm:" where torchvision has the same name.
+
+    A pattern such as "timm:resnet*" is about one zoo, whose names then all have its prefix.
+    """
+    zoo, _, rest = pattern.partition(":")
+    if zoo in ZOOS and rest:
+        return [f"{zoo}:{name}" for name in _source(zoo).names() if fnmatchcase(name, rest)]
     return [name for name in _all_names() if fnmatchcase(name, pattern) or fnmatchcase(name.partition(":")[2], pattern)]
+
+
+def matching(pattern: str) -> list[str]:
+    """The same; raises `errors.ProfileError` where there are none."""
+    found = names(pattern)
+    if not found:
+        raise errors.ProfileError(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")
+    return found
 
 
 def _all_names() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +22,9 @@ from profiler.figures.profile import Profile
 from profiler.records import archive, inputs
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.spec import Feed
-from profiler.sources import holds_weights_alone
+from profiler.sources import holds_weights_alone, matching
+
+_PATTERN = re.compile(r"[\w:.\-*?]*[*?][\w:.\-*?]*", re.ASCII)  # as a shell has it; no path and no arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,16 @@ class Wanted:
 
 
 def lists(specs: Sequence[str]) -> list[ModelList]:
-    """Each spec as the models it stands for: itself, or those of a list."""
-    return [read(spec) if spec.endswith(SUFFIX) else ModelList((Listed(spec),)) for spec in specs]
+    """Each spec as the models it stands for: itself, those of a list, or those of a zoo that match a pattern."""
+    return [_list(spec) for spec in specs]
+
+
+def _list(spec: str) -> ModelList:
+    if spec.endswith(SUFFIX):
+        return read(spec)
+    if not _PATTERN.fullmatch(spec):
+        return ModelList((Listed(spec),))
+    return ModelList(tuple(map(Listed, matching(spec))))
 
 
 def wanted(

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler import errors
 from profiler.answers.common.options import Result
 from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.sources import matching
 
 JOB = FILES
 FORMATS = ("text",)
@@ -25,16 +25,4 @@ def run(
 
     Example: profile-model list 'resnet*'
     """
-    from profiler.sources import names  # imports the model libraries
-
-    found = names(pattern)
-    if not found:
-        raise _nothing_matches(pattern)
-    return Outcome("\n".join(found))
-
-
-# What is said ---------------------------------------------------------------------------------------------------------
-
-
-def _nothing_matches(pattern: str) -> errors.ProfileError:
-    return errors.ProfileError(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")
+    return Outcome("\n".join(matching(pattern)))

@@ -44,6 +44,7 @@ class Layout:
     relative_to: the label or spec of the row that `rel_` columns are relative to (None: the first).
     bold: the columns whose best is marked, each with which value that is (None: by the column's nature); empty for all
         that have a best, None for no column.
+    sort: the column that rows are sorted by, the largest first, or by name; None: they stay in their order.
     """
 
     columns: Sequence[str] = ()
@@ -51,6 +52,7 @@ class Layout:
     bold: Mapping[str, Better | None] | None = None
     caption: str = ""
     anchor: str = ""
+    sort: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _measured(name: str, entry: Entry, reference: Entry) -> Any:
 
 def model_table(comparison: Comparison) -> Table:
     """One row a model; those that could not be profiled keep theirs, with the reason."""
-    layout, entries = comparison.layout, comparison.entries
+    layout, entries = comparison.layout, _sorted(comparison)
     columns = _model_columns(layout, comparison.metric_names, entries)
     reference = comparison.reference
     rows = [
@@ -111,8 +111,27 @@ def model_table(comparison: Comparison) -> Table:
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
 
 
+def _sorted(comparison: Comparison) -> Sequence[Entry]:
+    """In the order that the layout wants; what is not known, and what failed, comes last."""
+    sort, entries = comparison.layout.sort, comparison.entries
+    if sort is None:
+        return entries
+    (column,) = chosen_columns([sort], _known(comparison.metric_names, entries))
+
+    def rank(entry: Entry) -> tuple[bool, Any]:
+        value = column.get(entry, comparison.reference) if entry.profile is not None else None
+        if isinstance(value, str):
+            return False, value.lower()
+        return value is None, -value if isinstance(value, (int, float, Decimal)) else 0
+
+    return sorted(entries, key=rank)
+
+
 def check_layout(layout: Layout, named: Iterable[str]) -> None:
     """Raise what `model_table` would raise where metrics have these names."""
+    named = tuple(named)
+    if layout.sort is not None:
+        chosen_columns([layout.sort], _known(named, ()))
     _directions(_model_columns(layout, tuple(named)), layout.bold)
 
 

@@ -28,6 +28,7 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import LOOK, Context, Lent, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import Layers, View
+from profiler.answers.layers.table import LAYER_COLUMNS
 from profiler.answers.models import compute, metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
 from profiler.answers.models.metrics import Metrics
@@ -35,7 +36,7 @@ from profiler.answers.models.table import check_layout
 from profiler.records import conditions
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.render.answer import Answer
-from profiler.render.tables import Better
+from profiler.render.tables import Better, chosen_columns
 
 JOB = LOOK
 PUBLISHED, ALL = "published", "all"
@@ -45,7 +46,7 @@ PUBLISHED, ALL = "published", "all"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayersShown:
     depth: Annotated[int | None, option("How deep the tree is shown.", "N", converter=number(0))] = None
-    sort: Annotated[str | None, option("Sort layers by a column.", "COLUMN")] = None
+    sort: Annotated[str | None, option("Sort by a column: layers, or several models.", "COLUMN")] = None
     top: Annotated[int | None, option("Only the first N layers, by FLOPs or by --sort.", "N", converter=number(1))] = (
         None
     )
@@ -98,8 +99,9 @@ class Tables:
         Raises what can be known to be wrong without running a model.
         """
         if len(models) == 1 and not self.reasons:
+            chosen_columns([*self.view.columns, *([self.layers.sort] if self.layers.sort else [])], LAYER_COLUMNS)
             return None
-        for name in self.layers.given:
+        for name in self.layers.given.keys() - ({"--sort"} if len(models) > 1 else set()):
             raise (_one_model_only(name, len(models)) if len(models) > 1 else _layers_or_models(name, self.reasons[0]))
         said, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
         compute.check_reference(said.get("relative-to"), pairs)
@@ -107,7 +109,9 @@ class Tables:
         sources = tuple(metrics.read(path) for path in paths)
         for path, source in zip(paths, sources, strict=True):
             metrics.check_some_match(path, source, pairs)
-        layout = Layout(view.columns, said.get("relative-to"), _bold(said.get("bold")), view.caption, view.anchor)
+        layout = Layout(
+            view.columns, said.get("relative-to"), _bold(said.get("bold")), view.caption, view.anchor, view.sort
+        )
         is_published = PUBLISHED in said.get("metrics", ())
         if not is_published:  # whose columns are known when the models are
             check_layout(layout, metrics.names(sources, [model.metrics for model in models]))

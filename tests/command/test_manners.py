@@ -1,0 +1,93 @@
+"""What a person would write: a dtype or a shape in another spelling, a pattern for models, rows in another order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from profiler.records import dtypes, inputs
+from profiler.records.inputs import TensorSpec
+from tests.shell import rows, run
+from tests.test_imports import COMMAND, loaded
+
+NET = """
+from torch import nn
+def net(width=4): return nn.Sequential(nn.Linear(8, width))
+"""
+FED = ("--input", "1x8")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nets.py").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["1x3x8x8", "1X3X8X8", "1×3×8×8", "(1, 3, 8, 8)", "[1,3,8,8]", "(1,3,8,8,)", "1*3*8*8"]
+)
+def test_a_shape_as_people_write_it(text: str) -> None:
+    assert inputs.parse(text) == TensorSpec((1, 3, 8, 8))
+    assert inputs.parse(f"x={text}:fp16") == TensorSpec((1, 3, 8, 8), "float16", "x")
+
+
+@pytest.mark.parametrize("text", ["(1, 3", "1,3,8", "(1;3)", "(1, x)", "()", "1xX3"])
+def test_what_is_no_shape(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    status, _, err = run(capsys, "nets.py:net", "--input", text)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is not a shape" in err
+
+
+def test_an_input_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "nets.py:net", "--input", "0x8")
+    assert (status, out) == (2, "")
+    assert "has a dimension of 0" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("fp16", "float16"), ("FP16", "float16"), ("half", "float16"), ("torch.bfloat16", "bfloat16"),
+     ("bf16", "bfloat16"),
+     ("Float32", "float32"), ("i64", "int64"), ("nothing", "nothing")],
+)  # fmt: skip
+def test_a_dtype_has_one_name(text: str, name: str) -> None:
+    assert dtypes.name(text) == name
+
+
+def test_dtypes_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    (whole,) = rows(capsys, "nets.py:net", *FED, "--columns", "model,size", "--label", "x")
+    (half,) = rows(capsys, "nets.py:net", *FED, "--columns", "model,size", "--label", "x", "--dtype", "FP16")
+    assert int(half["size_bytes"]) * 2 == int(whole["size_bytes"])
+    assert run(capsys, "train", "nets.py:net", "--input", "2x8:fp32", "--amp", "BF16")[0] == 0
+
+
+def test_a_format_in_any_case(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "nets.py:net", *FED, "--format", "CSV") == run(capsys, "nets.py:net", *FED, "--format", "csv")
+
+
+def test_a_pattern_is_several_models(capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(capsys, "squeezenet1_?", "--columns", "model,params")
+    assert [row["model"] for row in found] == ["squeezenet1_0", "squeezenet1_1"]
+    (row,) = rows(capsys, "timm:resnet1?t", "--columns", "model", "--bold", "all")[:1]
+    assert row["model"] == "timm:resnet10t"
+
+
+def test_a_pattern_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "nosuchnet*")
+    assert (status, out) == (2, "")
+    assert "no model name matches 'nosuchnet*'" in err
+
+
+def test_rows_are_sorted_by_a_column(capsys: pytest.CaptureFixture[str]) -> None:
+    models = ("nets.py:net(width=2)", "nets.py:net(width=9)", "nets.py:absent", "nets.py:net(width=5)")
+    argv = (*models, *FED, "--columns", "model,params", "--format", "csv")
+    by_size = run(capsys, *argv, "--sort", "params")[1]
+    assert [line.split(",")[1] for line in by_size.splitlines()[1:]] == ["81", "45", "18", ""]
+    by_name = run(capsys, *argv, "--sort", "model")[1]
+    assert [line.split(",")[1] for line in by_name.splitlines()[1:]] == ["18", "45", "81", ""]
+
+
+@pytest.mark.parametrize("argv", [("--columns", "nope"), ("--sort", "nope"), ("--bold", "nope"), ("--depth", "x")])
+def test_what_can_be_known_without_torch_is_told_without_it(argv: tuple[str, ...]) -> None:
+    assert loaded(COMMAND.replace("== 0", "== 2"), "resnet34", *argv) == set()
