@@ -124,8 +124,8 @@ class NoSuchModel(ProfileError):
 
 
 class MissingPackage(ProfileError):
-    def __init__(self, package: str, extra: str, error: Exception) -> None:
-        super().__init__(f"{package} cannot be imported ({first_line(error)}); pip install {extra}")
+    def __init__(self, package: str, remedy: str, error: Exception) -> None:
+        super().__init__(f"{package} cannot be imported ({first_line(error)}); {remedy}")
 
 
 class BadConfig(ProfileError):

@@ -10,17 +10,14 @@ from profiler.engine.run.subject import Subject
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Spec
 from profiler.sources.build import as_model, build, build_real
+from profiler.sources.libraries import imported
 
 PREFIX = "timm"
 _IMAGE = (3, 224, 224)
 
 
 def _timm() -> Any:
-    try:
-        import timm
-    except ImportError as error:
-        raise errors.MissingPackage("timm", "timm", error) from None
-    return timm
+    return imported("timm")
 
 
 def names() -> list[str]:

@@ -17,6 +17,7 @@ from profiler.engine.run.subject import Subject
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Published, Spec
 from profiler.sources.build import as_model, build, build_real
+from profiler.sources.libraries import imported
 
 PREFIX = "torchvision"
 _IMAGE = 224
@@ -26,11 +27,7 @@ _FLOW = (512, 512)  # what torchvision's own `_ops` were measured at (its test/c
 
 
 def _models() -> Any:
-    try:
-        import torchvision.models
-    except ImportError as error:
-        raise errors.MissingPackage("torchvision", "torchvision", error) from None
-    return torchvision.models
+    return imported("torchvision.models")
 
 
 def names() -> list[str]:

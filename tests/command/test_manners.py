@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,18 @@ def test_rows_are_sorted_by_a_column(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize("argv", [("--columns", "nope"), ("--sort", "nope"), ("--bold", "nope"), ("--depth", "x")])
 def test_what_can_be_known_without_torch_is_told_without_it(argv: tuple[str, ...]) -> None:
     assert loaded(COMMAND.replace("== 0", "== 2"), "resnet34", *argv) == set()
+
+
+def test_a_library_that_is_broken_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A torchvision that was built for another torch raises a RuntimeError when it is imported."""
+    Path("torchvision").mkdir()
+    Path("torchvision/__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    status, out, err = run(capsys, "torchvision:resnet18")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "torchvision cannot be imported (operator torchvision::nms does not exist)" in err
+    assert "pip install --upgrade torchvision torch" in err

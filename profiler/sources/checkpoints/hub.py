@@ -24,6 +24,7 @@ from profiler.records.files.limits import Budget
 from profiler.sources.checkpoints import reading
 from profiler.sources.checkpoints.contents import Contents, Malformed
 from profiler.sources.checkpoints.safetensors import parsed
+from profiler.sources.libraries import imported
 
 PREFIX = "hf:"
 LONGEST = 1 << 26  # bytes of one file
@@ -82,11 +83,7 @@ class _Broken(Exception):
 
 
 def library() -> Any:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise errors.MissingPackage("huggingface_hub", "'profile-model[hf]'", error) from None
-    return huggingface_hub
+    return imported("huggingface_hub")
 
 
 @dataclass(slots=True)

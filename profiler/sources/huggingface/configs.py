@@ -14,6 +14,7 @@ from profiler import errors
 from profiler.records.files import reading as files
 from profiler.records.spec import Spec
 from profiler.sources.hub import CLASS, FILE, is_folder, reaches
+from profiler.sources.libraries import imported
 
 _LONGEST = 16 << 20  # bytes of a configuration; one with the labels of 21,000 classes has one of them
 # Which code computes attention and experts: settings of every class that are no fields.
@@ -21,11 +22,7 @@ _IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
 
 
 def transformers() -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise errors.MissingPackage("transformers", "'profile-model[hf]'", error) from None
-    return transformers
+    return imported("transformers", "transformers huggingface_hub")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Spec
 from profiler.records.trace import Tensor, Trace
 from profiler.records.versions import __version__
+from profiler.sources.libraries import imported
 
 SOURCE = "onnx"
 _LONGEST = (1 << 31) - 1  # bytes of a file: protobuf has no longer ones; weights beyond are in files beside it
@@ -20,10 +21,7 @@ _LONGEST = (1 << 31) - 1  # bytes of a file: protobuf has no longer ones; weight
 def load(spec: Spec, feed: Feed) -> Trace:
     if spec.kwargs:
         raise errors.BadSpec(spec.text, f"{spec.target} is built already and takes no arguments")
-    try:
-        import onnx  # noqa: F401
-    except ImportError as error:
-        raise errors.MissingPackage("onnx", "'profile-model[onnx]'", error) from None
+    imported("onnx")
     from profiler.sources.onnx.record import Recording
     from profiler.sources.onnx.shapes import Malformed
 
