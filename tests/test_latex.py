@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, compare, diff, profile
-from profiler.answers.layers.compute import View
+from profiler.answers.layers.compute import Layers, View
 from profiler.render.formats import latex
 from profiler.render.tables import Column, Row, Table, Unit
 from profiler.render.tex import escaped
@@ -173,7 +173,10 @@ def test_five_models_compile(tmp_path: Path, resnet34: Profile) -> None:
 @pytest.mark.latex
 @needs_latex
 def test_layers_compile(tmp_path: Path, resnet34: Profile) -> None:
-    tables = [latex.answer(resnet34, View(depth=depth, anchor=name)) for depth, name in ((1, "tab:x"), (None, "tab:y"))]
+    tables = [
+        latex.answer(Layers(resnet34, View(depth=depth, anchor=name)))
+        for depth, name in ((1, "tab:x"), (None, "tab:y"))
+    ]
     complaints, pages = compiled(tmp_path, *tables)
     assert complaints == []
     assert pages > 1
