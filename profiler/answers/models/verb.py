@@ -101,8 +101,11 @@ class Tables:
         if len(models) == 1 and not self.reasons:
             chosen_columns([*self.view.columns, *([self.layers.sort] if self.layers.sort else [])], LAYER_COLUMNS)
             return None
-        for name in self.layers.given.keys() - ({"--sort"} if len(models) > 1 else set()):
-            raise (_one_model_only(name, len(models)) if len(models) > 1 else _layers_or_models(name, self.reasons[0]))
+        for name in self.layers.given:
+            if len(models) == 1:
+                raise _layers_or_models(name, self.reasons[0])
+            if name != "--sort":
+                raise _one_model_only(name, len(models))
         said, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
         compute.check_reference(said.get("relative-to"), pairs)
         paths = [path for path in said.get("metrics", ()) if path != PUBLISHED]
