@@ -189,7 +189,8 @@ def _walk(
             name, ends_ns = (None, None) if kernel is None else (kernel.name, kernel.end_time_ns)
             changes.append(_Change(event.start_time_ns, fields.ptr, fields.alloc_size, around, name, ends_ns))
         return
-    full_name = f"{event.name}.{event.overload_name}" if event.overload_name else event.name
+    overload = getattr(event, "overload_name", "")
+    full_name = f"{event.name}.{overload}" if overload else event.name
     if _is_operator(full_name):
         around = (*around, event.name)
         if kernel is None and not _is_composite(full_name):

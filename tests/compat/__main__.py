@@ -6,12 +6,14 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.compat import results, table
-from tests.compat.environments import VERSIONS, Unavailable, Versions, made, measure
+from tests.compat.environments import VERSIONS, Unavailable, Versions, library, made, measure
 from tests.compat.results import Results
+from tests.compat.table import Column
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,16 +21,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     with TemporaryDirectory() as temporary:
         folder = chosen.results or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        here = folder / "here.json"
-        if not here.exists():
-            measure(sys.executable, here, folder)
-        columns = {wanted.torch: _of(wanted, folder) for wanted in VERSIONS if wanted.torch in chosen.versions}
-        text, is_fine = table.written(results.read(here), columns)
-    print(text)
-    return 0 if is_fine else 1
+        wanted = [versions for versions in VERSIONS if versions.torch in chosen.versions]
+        columns = [Column(each.torch, _here(each.transformers, folder), _there(each, folder)) for each in wanted]
+    print(table.written(columns))
+    return 0 if all(column.is_explained for column in columns) else 1
 
 
-def _of(wanted: Versions, folder: Path) -> Results | str:
+def _here(release: str, folder: Path) -> Results:
+    """What the models are in this environment, with a release of transformers."""
+    path = folder / f"here-{release}.json"
+    if not path.exists() and version("transformers").startswith(f"{release}."):
+        measure(sys.executable, path, folder)
+    elif not path.exists():
+        with library(release) as first:
+            measure(sys.executable, path, folder, first)
+    return results.read(path)
+
+
+def _there(wanted: Versions, folder: Path) -> Results | str:
     """What the models are in an environment of these versions; why there is none, otherwise."""
     path = folder / f"torch-{wanted.torch}.json"
     if not path.exists():

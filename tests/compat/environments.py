@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -58,12 +59,25 @@ def made(versions: Versions) -> Iterator[Path]:
         yield python
 
 
+@contextmanager
+def library(release: str) -> Iterator[Path]:
+    """A folder with a release of transformers and what it needs in another version, until the block ends."""
+    with TemporaryDirectory(prefix=f"transformers-{release}-") as folder:
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder)
+        subprocess.run((*pip, f"transformers=={release}.*", "huggingface_hub<1", "tokenizers<0.23"), check=True)
+        yield Path(folder)
+
+
 def _last_error(text: str) -> str:
     lines = [line for line in text.splitlines() if line.startswith("ERROR: ")]
     return lines[-1].removeprefix("ERROR: ") if lines else "pip failed"
 
 
-def measure(python: str, to: Path, files: Path) -> None:
-    """Run the models with an interpreter; what they are goes to a file. Exported models are shared in a folder."""
-    command = (python, "-m", "tests.compat.measure", str(to), str(files))
-    subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True)
+def measure(python: str, to: Path, files: Path, first: Path | None = None) -> None:
+    """Run the models with an interpreter; what they are goes to a file. Exported models are shared in a folder.
+
+    first: where modules are looked for first.
+    """
+    environment = os.environ | ({} if first is None else {"PYTHONPATH": str(first)})
+    command = (python, "-m", "tests.compat.measure", str(to.resolve()), str(files.resolve()))
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)

@@ -25,11 +25,6 @@ class Difference:
     here: Any
     there: Any
 
-    @property
-    def figure(self) -> str:
-        """Its name, without the layer that it is of."""
-        return self.where.rpartition(": ")[2]
-
 
 def read(path: Path) -> Results:
     found = json.loads(path.read_text())

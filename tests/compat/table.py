@@ -2,68 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tests.compat.reasons import reason
 from tests.compat.results import Difference, Results, differences
 
-EQUAL, MISSING = "equal", "not available"
+EQUAL, DIFFERS, MISSING = "equal", "differs", "not available"
 _SHOWN = 4  # differences of one model
 
 
-def written(here: Results, columns: Mapping[str, Results | str]) -> tuple[str, bool]:
-    """The table as Markdown, and whether each difference in it has a reason."""
-    there = {name: found for name, found in columns.items() if isinstance(found, Results)}
-    cells = {(model, name): _cell(here, found, model) for model in here.models for name, found in there.items()}
-    rows = [["Model", *there], ["---"] * (1 + len(there))]
-    rows += [[model, *(cells[model, name].word for name in there)] for model in here.models]
-    lines = [_versions(here, "This environment")]
-    lines += [_versions(found, f"torch {name}") for name, found in there.items()]
-    lines += [f"- torch {name}: {MISSING} ({why})" for name, why in columns.items() if isinstance(why, str)]
-    lines += ["", *(f"| {' | '.join(row)} |" for row in rows), ""]
-    for (model, name), cell in cells.items():
-        lines += cell.told(model, name)
-    return "\n".join(lines), all(cell.is_explained for cell in cells.values())
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A model in a version: what differs, or why it is not available, and the reason for either."""
 
-
-def _versions(found: Results, name: str) -> str:
-    return f"- {name}: " + ", ".join(f"{library} {version}" for library, version in found.versions.items())
-
-
-class _Cell:
-    """A model in a version: what differs from this environment, and why."""
-
-    def __init__(self, found: Sequence[Difference], error: str | None, why: str | None) -> None:
-        self.found, self.error, self.why = found, error, why
+    differences: Sequence[Difference]
+    error: str | None
+    why: str | None
 
     @property
     def word(self) -> str:
         if self.error is not None:
             return MISSING
-        return "differs" if self.found else EQUAL
+        return DIFFERS if self.differences else EQUAL
 
     @property
     def is_explained(self) -> bool:
         return self.word == EQUAL or self.why is not None
 
-    def told(self, model: str, version: str) -> Iterator[str]:
-        if self.word == EQUAL:
-            return
-        yield f"- {model}, torch {version}: {self.why or 'NO REASON IS KNOWN'}"
+    def lines(self) -> Iterator[str]:
+        """What there is to say of it."""
+        yield self.why or "NO REASON IS KNOWN"
         if self.error is not None:
-            yield f"  - {self.error}"
-        for difference in self.found[:_SHOWN]:
-            yield f"  - {difference.where}: {_short(difference.here)} here, {_short(difference.there)} there"
-        if len(self.found) > _SHOWN:
-            yield f"  - and {len(self.found) - _SHOWN} more figures"
+            yield self.error
+        for difference in self.differences[:_SHOWN]:
+            yield f"{difference.where}: {_short(difference.here)} here, {_short(difference.there)} there"
+        if len(self.differences) > _SHOWN:
+            yield f"and {len(self.differences) - _SHOWN} more figures"
 
 
-def _cell(here: Results, there: Results, model: str) -> _Cell:
+@dataclass(frozen=True)
+class Column:
+    """A version: what the models are here, and there; or why there is no such environment."""
+
+    name: str
+    here: Results
+    there: Results | str
+
+    @cached_property
+    def cells(self) -> dict[str, Cell]:
+        if isinstance(self.there, str):
+            return {}
+        return {model: _cell(self.here, self.there, model) for model in self.here.models}
+
+    @property
+    def is_explained(self) -> bool:
+        return all(cell.is_explained for cell in self.cells.values())
+
+    @property
+    def versions(self) -> str:
+        if isinstance(self.there, str):
+            return f"{MISSING} ({self.there})"
+        return _versions(self.there)
+
+
+def written(columns: Sequence[Column]) -> str:
+    """All of it, as Markdown."""
+    heres = dict.fromkeys(_versions(column.here) for column in columns)
+    lines = [*(f"- here: {versions}" for versions in heres), *(f"- {each.name}: {each.versions}" for each in columns)]
+    models = dict.fromkeys(model for column in columns for model in column.cells)
+    rows = [["Model", *(column.name for column in columns)], ["---"] * (1 + len(columns))]
+    rows += [[model, *(_word(column, model) for column in columns)] for model in models]
+    lines += ["", *(f"| {' | '.join(row)} |" for row in rows), ""]
+    for (model, *told), versions in _grouped(columns).items():
+        lines += [f"- {model}, torch {', '.join(versions)}: {told[0]}", *(f"  - {line}" for line in told[1:])]
+    return "\n".join(lines)
+
+
+def _grouped(columns: Sequence[Column]) -> dict[tuple[str, ...], list[str]]:
+    """What is to be said, and of which versions: most say the same."""
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for column in columns:
+        for model, cell in column.cells.items():
+            if cell.word != EQUAL:
+                found[(model, *cell.lines())].append(column.name)
+    return dict(sorted(found.items(), key=lambda item: item[0][0]))
+
+
+def _word(column: Column, model: str) -> str:
+    return column.cells[model].word if model in column.cells else MISSING
+
+
+def _versions(found: Results) -> str:
+    return ", ".join(f"{library} {version}" for library, version in found.versions.items())
+
+
+def _cell(here: Results, there: Results, model: str) -> Cell:
     before, after = here.models[model], there.models.get(model, {"error": "it was not run"})
-    error = after.get("error") if "error" not in before else None
-    found = [] if error else sorted(differences(before, after), key=_importance)
-    return _Cell(found, error, reason(model, there.versions) if error or found else None)
+    error = after.get("error") if before.get("error") != after.get("error") else None
+    found = [] if error or "error" in before else sorted(differences(before, after), key=_importance)
+    return Cell(found, error, reason(model, there.versions) if error or found else None)
 
 
 def _importance(difference: Difference) -> tuple[bool, bool]:

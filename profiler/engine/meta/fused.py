@@ -31,6 +31,8 @@ def is_fused(
     """Whether one kernel computes this attention: of equal channels, without dropout; heads may share their keys."""
     if query.dim() not in (3, 4) or not query.dtype.is_floating_point or dropout_p:
         return False
+    if query.dim() == 3 and not _kernel_takes(3, 2):
+        return False
     *batch, heads, length, channels = query.shape
     for other in (key, value):
         if other.dim() != query.dim() or (*other.shape[:-3], other.shape[-1]) != (*batch, channels):
@@ -39,18 +41,21 @@ def is_fused(
         return False
     if attn_mask is not None and attn_mask.requires_grad and torch.is_grad_enabled():
         return False
-    shares = enable_gqa and query.dim() == 4 and heads % key.shape[-3] == 0 and _kernel_shares_heads()
+    shares = enable_gqa and query.dim() == 4 and heads % key.shape[-3] == 0 and _kernel_takes(4, 1)
     if key.shape[-3:-1] != value.shape[-3:-1] or not (shares or key.shape[-3] == heads):
         return False
     return _is_mask(attn_mask, (*batch, heads, length, key.shape[-2]), query.dtype)
 
 
 @cache
-def _kernel_shares_heads() -> bool:
-    """Whether the installed torch's kernel lets several heads have the same keys, which that of torch 2.5 does not."""
-    query, key = (torch.zeros(1, heads, 2, 8, device="cpu") for heads in (2, 1))
+def _kernel_takes(dimensions: int, heads_of_keys: int) -> bool:
+    """Whether the installed torch's kernel takes a tensor of so many dimensions, and two heads that share their keys.
+
+    That of torch 2.5 does neither with three dimensions nor with one head of keys.
+    """
+    query, key = (torch.zeros((1, heads, 2, 8)[-dimensions:], device="cpu") for heads in (2, heads_of_keys))
     with _disable_current_modes(), sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
-        choice = torch._fused_sdp_choice(query, key, key, enable_gqa=True)
+        choice = torch._fused_sdp_choice(query, key, key, enable_gqa=heads_of_keys == 1)
     return choice == SDPBackend.FLASH_ATTENTION.value
 
 
