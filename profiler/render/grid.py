@@ -54,13 +54,13 @@ def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int
 
 
 def tabulated(
-    rows: Sequence[Sequence[str]], columns: Sequence[Column], dress: str, headings: Sequence[str] = ()
+    rows: Sequence[Sequence[str]], columns: Sequence[Column], format: str, headings: Sequence[str] = ()
 ) -> str:
-    """Through tabulate in its format `dress`: text to the left, numbers to the right, cells as they are."""
+    """Through tabulate, in one of its formats: text to the left, numbers to the right, cells as they are."""
     return tabulate(
         rows,
         headings,
-        dress,
+        format,
         colalign=["left" if is_left(column) else "right" for column in columns] if rows else None,
         disable_numparse=True,
         preserve_whitespace=True,

@@ -17,10 +17,10 @@ def missing(counter: counters.Counter) -> str | None:
     rivals = _rivals(package)
     provider = _provider(package, rivals) if len(rivals) > 1 else counter.DISTRIBUTION
     if version(counter.DISTRIBUTION) is None and provider in (None, counter.DISTRIBUTION):
-        return str(_peer_missing(counter.DISTRIBUTION))
+        return str(_counter_missing(counter.DISTRIBUTION))
     if provider != counter.DISTRIBUTION:
-        return str(_peer_hidden(counter.DISTRIBUTION, package, provider))
-    return None if find_spec(package) else str(_peer_missing(counter.DISTRIBUTION))
+        return str(_counter_hidden(counter.DISTRIBUTION, package, provider))
+    return None if find_spec(package) else str(_counter_missing(counter.DISTRIBUTION))
 
 
 def _rivals(package: str) -> tuple[str, ...]:
@@ -61,11 +61,11 @@ def _digest(file: Path, algorithm: str) -> str:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peer_missing(distribution: str) -> errors.ProfileError:
+def _counter_missing(distribution: str) -> errors.ProfileError:
     return errors.ProfileError(f"{distribution} is not installed; pip install {distribution}")
 
 
-def _peer_hidden(distribution: str, package: str, found: str | None) -> errors.ProfileError:
+def _counter_hidden(distribution: str, package: str, found: str | None) -> errors.ProfileError:
     """Two distributions own one import name."""
     whose = f"{found}'s" if found else "that of neither"
     remedy = f"pip uninstall {found} && " if found else ""

@@ -91,10 +91,10 @@ def _with_weights(subject: Subject) -> Subject:
         subject.model.cpu()
         return subject
     if subject.rebuild is None:
-        raise _peers_need_weights(subject.name)
+        raise _counters_need_weights(subject.name)
     needed, free = sum(weight.nbytes for weight in weights), psutil.virtual_memory().available
     if needed > free:
-        raise _peer_does_not_fit(subject.name, needed, free)
+        raise _counter_does_not_fit(subject.name, needed, free)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return subject.rebuilt()
@@ -137,13 +137,13 @@ def _importable(name: str) -> bool:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peers_need_weights(model: str) -> errors.ProfileError:
+def _counters_need_weights(model: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{model} has its weights on the meta device, and other counters run it for real; give it real weights"
     )
 
 
-def _peer_does_not_fit(model: str, needed: int, free: int) -> errors.ProfileError:
+def _counter_does_not_fit(model: str, needed: int, free: int) -> errors.ProfileError:
     gb = 1024**3
     return errors.ProfileError(
         f"other counters need the weights of {model}: {needed / gb:.1f} GB, and {free / gb:.1f} GB are free; "

@@ -123,7 +123,7 @@ def by_name(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], 
     named = dict(signature.bind(*args, **kwargs).arguments)
     for name, parameter in signature.parameters.items():
         if name in named and parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
-            raise _peer_takes_not(tool, f"{name!r}, which is passed by its position")
+            raise _counter_takes_not(tool, f"{name!r}, which is passed by its position")
         if name in named and parameter.kind is parameter.VAR_KEYWORD:
             named |= named.pop(name)
     return named
@@ -137,7 +137,7 @@ def by_position(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
     bound = signature.bind(*args, **kwargs)
     for name in bound.arguments:
         if signature.parameters[name].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
-            raise _peer_takes_not(tool, f"{name!r}, which is passed by its name")
+            raise _counter_takes_not(tool, f"{name!r}, which is passed by its name")
     last = max(list(signature.parameters).index(name) for name in bound.arguments)
     bound.apply_defaults()
     return tuple(bound.args[: last + 1])
@@ -146,7 +146,7 @@ def by_position(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peer_takes_not(tool: str, argument: str) -> errors.ProfileError:
+def _counter_takes_not(tool: str, argument: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{tool} cannot pass on the argument {argument}; give the model a forward that takes it so"
     )

@@ -118,8 +118,8 @@ class _Running:
         if written.endswith(END):
             return Reading.from_dict(json.loads(written))
         if self.timed_out:
-            return Reading(self.tool, error=str(_peer_timed_out(self.tool, self.time_limit_s)), timed_out=True)
-        return Reading(self.tool, error=str(_peer_died(self.tool, self.process.returncode, self._last_words())))
+            return Reading(self.tool, error=str(_counter_timed_out(self.tool, self.time_limit_s)), timed_out=True)
+        return Reading(self.tool, error=str(_counter_died(self.tool, self.process.returncode, self._last_words())))
 
     def _last_words(self) -> str:
         self.said.seek(0)
@@ -148,10 +148,10 @@ def _start(tool: str, job: IO[bytes], files: ExitStack, time_limit_s: float) -> 
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peer_died(tool: str, status: int, said: str) -> errors.ProfileError:
+def _counter_died(tool: str, status: int, said: str) -> errors.ProfileError:
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status} and without a result"
     return errors.ProfileError(f"the process of {tool} {how}" + (f" ({said})" if said else ""))
 
 
-def _peer_timed_out(tool: str, limit_s: float) -> errors.ProfileError:
+def _counter_timed_out(tool: str, limit_s: float) -> errors.ProfileError:
     return errors.ProfileError(f"{tool} took longer than {limit_s:g} seconds and was stopped; give it more time")

@@ -405,7 +405,7 @@ def complexity(
             model, (1,), input_constructor=lambda _: given, backend=backend, **quiet, **more
         )
     if total is None:
-        raise _peer_failed(tool, _reason(said.getvalue()))
+        raise _counter_failed(tool, _reason(said.getvalue()))
     return plain(total), int(params)
 
 
@@ -449,6 +449,6 @@ def _look(model: Any, charges: Counter[str], ledger: Ledger) -> None:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peer_failed(tool: str, said: str) -> errors.ProfileError:
+def _counter_failed(tool: str, said: str) -> errors.ProfileError:
     """A counter that swallows its errors."""
     return errors.ProfileError(f"{tool} gave no number: {said}")

@@ -222,7 +222,7 @@ def _imported() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "distutils":
             raise
-        raise _peer_needs_distutils("thop") from None
+        raise _counter_needs_distutils("thop") from None
     return profile
 
 
@@ -245,5 +245,5 @@ def _charge(
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _peer_needs_distutils(tool: str) -> errors.ProfileError:
+def _counter_needs_distutils(tool: str) -> errors.ProfileError:
     return errors.ProfileError(f"{tool} imports distutils, which Python has no more since 3.12; pip install setuptools")
