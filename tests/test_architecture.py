@@ -88,6 +88,21 @@ def test_a_file_says_what_it_is_for(name: str) -> None:
     assert said.partition("\n")[0].endswith((".", "?", ":"))
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_no_function_is_long(name: str) -> None:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= 50] == []
+
+
+def test_one_driver_runs_every_verb() -> None:
+    """It is short, and knows no verb."""
+    tree = ast.parse(MODULES["profiler.cli.driver"].read_text(encoding="utf-8"))
+    (drive,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "drive")
+    assert (drive.end_lineno or 0) - drive.lineno < 40
+    assert not any(other.endswith(".verb") for other in GRAPH["profiler.cli.driver"])
+
+
 def test_the_document_is_drawn_from_the_imports(request: pytest.FixtureRequest) -> None:
     path = ROOT / "docs" / "architecture.md"
     text = path.read_text(encoding="utf-8")
