@@ -356,4 +356,7 @@ def test_json_and_csv_are_raw(check: BudgetCheck) -> None:
 
 def test_an_error_of_ours_is_a_profile_error() -> None:
     assert issubclass(errors.BudgetFailed, ProfileError)
-    assert [failure.status for failure in (errors.ProfileError(), errors.ProfileError("x", True))] == [2, 2]
+    for limits in ({}, {"max_size": "5"}):
+        with pytest.raises(ProfileError) as caught:
+            profile(nn.Linear(2, 3), (1, 2)).check(**limits)
+        assert caught.value.status == 2

@@ -228,7 +228,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "resnet18", "--depth", "1"), "--depth shapes the table of one model's layers, and 2 models"),
         (("resnet34", "--save", "x.txt"), "call it FILE.json or FILE.json.gz"),
         (("resnet34", "--save", "no/such/folder.json"), "cannot be written"),
-        (("explain", "resnet34", "--format", "csv"), "--explain is written as text, not as csv"),
+        (("explain", "resnet34", "--format", "csv"), "explain is written as text, not as csv"),
         (("explain", "resnet18", "resnet34"), "no layer of resnet18 has a path or class that matches 'resnet34'"),
         (("resnet18", "--filter", "Linr"), "no layer of resnet18 has a path or class that matches 'Linr'"),
         (("resnet18", "--input", "1x3x9999999999x9999999999"), "is larger than any tensor can be"),

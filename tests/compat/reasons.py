@@ -17,7 +17,11 @@ class Reason(NamedTuple):
 
 # The versions are those that were tried: a change that came between two of them counts from the later one.
 REASONS = (
-    Reason("attention", (2, 14), "nn.MultiheadAttention keeps tensors for longer, and copies its output by another operator"),
+    Reason(
+        "attention",
+        (2, 14),
+        "nn.MultiheadAttention keeps tensors for longer, and copies its output by another operator",
+    ),
     Reason("flex attention", (2, 10), "the operator returns no maxima of its rows"),
     Reason("training: vit_b_16", (2, 10), "x[:, 0] takes a slice of everything first, whose gradient has memory"),
     Reason("hf:MixtralConfig", (2, 10), "the CPU has no fused attention for heads that share their keys"),

@@ -184,7 +184,7 @@ def _traces() -> Iterator[Member]:
 
 
 def _budget(text: str) -> Callable[[Path], tuple[str, ...]]:
-    return _file("check", "m.toml", "m.toml", text.encode)
+    return _file("m.toml", text.encode, "check", "m.toml")
 
 
 def _figures(text: bytes) -> Callable[[Path], tuple[str, ...]]:
@@ -207,7 +207,7 @@ def _tables() -> Iterator[Member]:
     yield "100,000 quotes", _budget(MODEL + 'label = "' + '\\"' * 100_000 + '"\n')
     yield "5 MB", _budget(MODEL + "#" * (5 << 20))
     yield "control character", _budget(MODEL + 'label = "\x01"\n')
-    yield "TOML in UTF-16", _file("check", "m.toml", "m.toml", lambda: MODEL.encode("utf-16"))
+    yield "TOML in UTF-16", _file("m.toml", lambda: MODEL.encode("utf-16"), "check", "m.toml")
     yield "CSV with a NUL", _figures(b"model,a\ntrace.json,\0\n")
     yield (
         "CSV of 100,000 columns",
