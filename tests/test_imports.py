@@ -44,14 +44,14 @@ def test_a_saved_trace_renders_without_torch(tmp_path: Path, format: str) -> Non
 def test_a_saved_traces_weights_are_quantised_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
-    assert loaded("weights", COMMAND, str(path), "--as", "int8") == set()
-    assert loaded("weights", COMMAND, str(path), "--format", "json") == set()
+    assert loaded(COMMAND, "weights", str(path), "--as", "int8") == set()
+    assert loaded(COMMAND, "weights", str(path), "--format", "json") == set()
 
 
 def test_a_saved_trace_is_explained_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
-    assert loaded("explain", COMMAND, str(path)) == set()
+    assert loaded(COMMAND, "explain", str(path)) == set()
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "csv", "json", "latex", "html", "github"])
@@ -59,8 +59,8 @@ def test_saved_traces_are_held_against_each_other_without_torch(tmp_path: Path, 
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     profile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (1, 3, 8, 8)).save(old)
     profile(nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), (1, 3, 8, 8)).save(new)
-    assert loaded("diff", COMMAND, str(old), str(new), "--format", format) == set()
-    assert loaded("diff", str(old), COMMAND, str(new), "--max-increase", "90%") == set()
+    assert loaded(COMMAND, "diff", str(old), str(new), "--format", format) == set()
+    assert loaded(COMMAND, "diff", str(old), str(new), "--max-increase", "90%") == set()
 
 
 def test_the_tests_above_can_fail() -> None:
@@ -72,5 +72,5 @@ def test_a_refusal_costs_no_model() -> None:
     code = "from profiler.cli.main import main\nassert main() == 2"
     assert loaded(code, "resnet34", "--format", "xlsx") == set()
     assert loaded(code, "resnet34", "--input", "1,3") == set()
-    assert loaded("scan", code, "resnet34", "batch=0") == set()
-    assert loaded("largest", code, "resnet34", "batch", "--in", "8") == set()
+    assert loaded(code, "scan", "resnet34", "batch=0") == set()
+    assert loaded(code, "largest", "resnet34", "batch", "--in", "8") == set()
