@@ -433,13 +433,13 @@ def test_the_zoo_has_what_its_weights_have() -> None:
     assert profile("vit.pt").totals.params == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("option", [(), ("values",)])
+@pytest.mark.parametrize("verb", [(), ("values",)])
 def test_a_file_without_tensors_is_no_checkpoint(
-    option: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A gate must not pass on nothing."""
     torch.save({}, tmp_path / "empty.pt")
-    status, out, err = run(capsys, str(tmp_path / "empty.pt"), *option)
+    status, out, err = run(capsys, *verb, str(tmp_path / "empty.pt"))
     assert (status, out) == (2, "")
     assert "it holds no tensor" in err
 

@@ -292,17 +292,17 @@ def test_another_dtype(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("line", "says"),
     [
-        (["train"], "is an exported graph, which cannot be run as a training step; name the model itself"),
-        (["cross-check"], "is an exported graph, and other counters run a model; name the model itself"),
-        (["--convention", "thop"], "is about a model's code"),
+        (["train", ...], "is an exported graph, which cannot be run as a training step; name the model itself"),
+        (["cross-check", ...], "is an exported graph, and other counters run a model; name the model itself"),
+        ([..., "--convention", "thop"], "is about a model's code"),
     ],
 )
 def test_what_needs_the_models_code_is_refused(
-    odd: str, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+    odd: str, capsys: pytest.CaptureFixture[str], line: list[Any], says: str
 ) -> None:
-    status, out, err = run(capsys, odd, *options)
+    status, out, err = run(capsys, *(odd if word is ... else word for word in line))
     assert (status, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1

@@ -185,13 +185,13 @@ def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["memory", "resnet18", "resnet34"], "2 models are given"),
-        (["memory", "resnet18", "--depth", "1"], "--depth has no effect on --memory"),
-        (["resnet18", "--optimizer", "sgd"], "--optimizer means something with --train alone"),
+        (["memory", "resnet18", "resnet34"], "memory takes no 'resnet34' as well"),
+        (["memory", "resnet18", "--depth", "1"], "Unknown option: --depth"),
+        (["resnet18", "--optimizer", "sgd"], "see profile-model train MODEL --optimizer NAME"),
         (["train", "resnet18", "--optimizer", "sdg"], "--optimizer sdg: not one of sgd, momentum"),
         (["train", "resnet18", "--optimizer", "sgd(lr=-1)"], "--optimizer sgd(lr=-1) fails (Invalid learning rate"),
         (["train", "resnet18", "--freeze", "layr1"], "--freeze layr1: no layer of resnet18"),
-        (["train", "resnet18", "--recompute", "layr1"], "--checkpoint layr1: no layer of resnet18"),
+        (["train", "resnet18", "--recompute", "layr1"], "--recompute layr1: no layer of resnet18"),
         (["train", "resnet18", "--freeze", "[!z]*"], "no output of resnet18 depends on a parameter that is trained"),
         (["train", "resnet18", "--convention", "thop"], "convention thop is about inference"),
         (["resnet18", "--dtype", "int8"], "'int8' is not a dtype"),

@@ -17,7 +17,7 @@ def arrange(model: nn.Module, training: Training, name: str) -> None:
     """Freeze some layers and checkpoint some; raises where a pattern matches none."""
     for module in _matching(model, "freeze", training.freeze, name):
         module.requires_grad_(False)
-    for module in _matching(model, "checkpoint", training.checkpoint, name):
+    for module in _matching(model, "recompute", training.checkpoint, name):
         for running in _running(module):
             _run_again(running)
 
