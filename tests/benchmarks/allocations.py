@@ -105,7 +105,7 @@ def record(run: Callable[[], object], warm_up: Callable[[], object] | None = Non
     """
     try:
         config = _ExperimentalConfig(capture_overload_names=True)
-    except TypeError:  # before torch 2.8 names have no overloads
+    except TypeError:  # torch 2.6 tells no overloads
         config = _ExperimentalConfig()
     watching = profile(activities=[ProfilerActivity.CPU], profile_memory=True, experimental_config=config)
     with plain_kernels():

@@ -63,7 +63,7 @@ class Stacks:
         if self._default_device is not _UNSET:
             _default.device_context = self._default_device
         elif hasattr(_default, "device_context"):
-            del _default.device_context  # before torch 2.8 it could not be None
+            del _default.device_context  # torch 2.6 does not expect None
         if not _same(_get_current_function_mode_stack(), self._functions):
             stack = torch.overrides
             _refill(self._functions, _C._len_torch_function_stack, stack._pop_mode, stack._push_mode)

@@ -136,7 +136,7 @@ def _set_version(tensor: Tensor, version: int) -> None:
     write: Any = torch._C._autograd._unsafe_set_version_counter
     try:
         write((tensor,), (version,))
-    except TypeError:  # before torch 2.7 it took one tensor
+    except TypeError:  # that of torch 2.6 takes one tensor
         write(tensor, version)
 
 

@@ -85,7 +85,7 @@ class _Kernel(torch.autograd.Function):
 def _run(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> tuple[Tensor, ...]:
     """The plain formula on real tensors, and empty ones on meta: output, logarithms of sums, and maxima.
 
-    Before torch 2.9 there are no maxima.
+    That of torch 2.8 returns no maxima.
     """
     if recorder.run_real:
         from torch._higher_order_ops.flex_attention import sdpa_dense
