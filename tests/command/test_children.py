@@ -15,8 +15,11 @@ import pytest
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
 SUPERVISED = [sys.executable, "-m", "profiler.engine.processes.supervising"]
 # What a command is to its counters: it starts one, and waits.
+# It is interrupted whatever started the tests, which may have ignored that, as nohup does.
 COMMAND = """
-import os, subprocess, sys
+import os, signal, subprocess, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 subprocess.Popen([sys.executable, "-m", "profiler.engine.processes.supervising", str(os.getpid()), *sys.argv[1:]],
                  start_new_session=True).wait()
 """
