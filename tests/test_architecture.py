@@ -59,7 +59,7 @@ INSIDE = [name for name in MODULES if name not in STARTS]
 
 
 def test_there_are_no_loose_files() -> None:
-    entries = {path.stem for path in PACKAGE.iterdir() if path.name not in ("__pycache__", "py.typed")}
+    entries = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
     assert entries == {*ORDER, "__init__", "__main__"}
 
 

@@ -162,6 +162,7 @@ def test_a_saved_run_is_held_to_limits_without_torch(capsys: pytest.CaptureFixtu
         (("check", "a.toml", "b.toml"), "check takes its models from a budget file, FILE.toml, and 'b.toml' is named"),
         (("check", "--max-params", "1"), "Unknown option: --max-params"),
         (("check", "--input", "1x3"), "--input means something with --init alone"),
+        (("check", "--trust-remote-code"), "--trust-remote-code means something with --init alone"),
         (("check", "--convention", "thop"), "--convention means something with --init alone"),
         (("check", "nowhere.toml"), "nowhere.toml cannot be read (No such file or directory); name a budget file"),
     ],

@@ -500,6 +500,9 @@ def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
         (("scan", LLAMA, "batch=1,2", "--phase", "both"), "scan seq"),
         ((LLAMA, "--cache", "fp8"), "see profile-model generate MODEL --cache"),
         (("memory", LLAMA, "--phase", "both"), "say --phase prefill or decode"),
+        (("memory", LLAMA, "--phase", "decode", "--training"), "means something with a forward pass"),
+        (("scan", LLAMA, "seq=8,16", "--phase", "decode", "--optimizer", "sgd"), "means something with a forward pass"),
+        (("scan", LLAMA, "seq=8,16", "--phase", "decode", "--caption", "c"), "means something with a scan without"),
         (("generate", LLAMA, GPT2), "generate takes no"),
     ],
 )

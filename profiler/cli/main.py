@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         writing.forget(sys.stdout)
         return 1
+    except SystemExit as error:  # of a library or another package's verb: whoever ends the command has not passed
+        return _refuse(f"the command was ended amid its work ({error.code!r}); nothing was checked", 2)
     except OSError as error:
         if error.filename is not None:
             raise

@@ -41,7 +41,7 @@ def module(name: str | None) -> Any:
         return import_module(f"profiler.answers.{MAIN if name is None else built_in()[name]}.verb")
     try:
         return added()[name].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _cannot_be_loaded(name, added()[name].value, error) from error
 
 
@@ -64,7 +64,7 @@ def completion(shell: str) -> str:
     return whole.generate_completion(shell=cast("Any", shell))
 
 
-def _cannot_be_loaded(name: str, place: str, error: Exception) -> errors.ProfileError:
+def _cannot_be_loaded(name: str, place: str, error: BaseException) -> errors.ProfileError:
     return errors.ProfileError(
         f"the verb {name!r} of another package cannot be loaded from {place} ({type(error).__name__}: "
         f"{errors.first_line(error)}); mend or remove that package"

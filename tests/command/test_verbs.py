@@ -127,8 +127,25 @@ def test_a_verb_of_another_package(tmp_path: Path) -> None:
         return done.stdout or done.stderr
 
     with (info / "entry_points.txt").open("a") as file:
-        file.write("broken = nowhere_at_all\n")
+        file.write("broken = nowhere_at_all\nends = ending_verb\n")
+    (site / "ending_verb.py").write_text("raise SystemExit(0)\n")
     assert command("depths", "nets.py:net", "--input", "1x8") == "2 layers\n"
     assert "depths       How many layers a model has." in command("--help")
     says = "profile-model: the verb 'broken' of another package cannot be loaded from nowhere_at_all"
     assert command("broken", status=2).startswith(says)
+    says = "profile-model: the verb 'ends' of another package cannot be loaded from ending_verb (SystemExit: 0)"
+    assert command("ends", "nets.py:net", status=2).startswith(says)
+
+
+def test_who_ends_the_command_has_not_passed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library may do so while it is imported."""
+
+    def ends(pattern: str) -> list[str]:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("profiler.sources.names", ends)
+    status, out, err = run(capsys, "list")
+    assert (status, out) == (2, "")
+    assert err == "profile-model: the command was ended amid its work (0); nothing was checked\n"

@@ -17,7 +17,8 @@ from profiler import errors
 from profiler.answers.check import file as budget_file
 from profiler.answers.check.compute import FIGURES, BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
-from profiler.answers.check.run import OneByOne, measured
+from profiler.answers.check.run import measured
+from profiler.answers.common.outcome import OneByOne
 from profiler.answers.common.varying import Run
 from profiler.counters import conventions
 from profiler.figures.profile import Profile

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import TypeAlias
 
 from profiler import errors
 from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
+from profiler.answers.common.outcome import OneByOne
 from profiler.answers.common.varying import Run
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
 from profiler.records.conditions import AS_IT_IS
-
-OneByOne: TypeAlias = Callable[[Sequence[Budgeted], Sequence[str]], Iterable[Budgeted]]
 
 
 def check(file: BudgetFile, run: Run, one_by_one: OneByOne) -> BudgetCheck:

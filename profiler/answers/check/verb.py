@@ -66,7 +66,13 @@ def _check(
 
 def _said(fed: Fed, counted: Counted) -> list[tuple[str, object]]:
     is_said = counted != Counted()
-    return [("--input", fed.input), ("--batch", fed.batch), ("--seq", fed.seq), ("--convention", is_said)]
+    return [
+        ("--input", fed.input),
+        ("--batch", fed.batch),
+        ("--seq", fed.seq),
+        ("--trust-remote-code", fed.trust_remote_code),
+        ("--convention", is_said),
+    ]
 
 
 def _head_room(text: str | None) -> Decimal:

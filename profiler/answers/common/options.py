@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Group, Parameter
 
+from profiler import errors
 from profiler.answers.generate.generation import CACHES
 from profiler.answers.generate.phases import PHASES
 from profiler.counters import conventions
@@ -102,6 +103,11 @@ class Ways(Cast):
 
     training: Annotated[bool, option("A training step, not a forward pass.")] = False
     step: Step = Step()
+
+    def check_forward(self, option: str) -> None:
+        """Raise where a training step is asked for beside an option that is about a forward pass."""
+        if self.conditions.training is not None:
+            raise errors.OnlyWith(option, "a forward pass, not a training step,")
 
     @property
     def conditions(self) -> Conditions:

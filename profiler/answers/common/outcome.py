@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Protocol, TypeAlias, TypeVar
 
 from cyclopts import Parameter
 
@@ -63,11 +63,3 @@ class Outcome:
 
 
 Lent: TypeAlias = Annotated[Context, Parameter(parse=False)]
-Verb: TypeAlias = Callable[..., Outcome]
-
-
-class VerbModule(Protocol):
-    """A `verb.py`. `needs` may check, before any model is run, what the options alone tell."""
-
-    JOB: str
-    run: Any

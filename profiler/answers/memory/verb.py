@@ -50,6 +50,7 @@ def run(
 
 def _of_phase(model: Wanted, context: Context, language: Generating, convention: str, ways: Ways) -> Entry:
     """One phase of a language model."""
+    ways.check_forward("--phase or --cache")
     if language.phase in (None, BOTH):
         raise _one_phase()
     wish = wished(phase=language.phase, cache=language.cache, dtype=ways.dtype, convention=convention)

@@ -50,6 +50,8 @@ def run(
     """
     name, several = read(values)
     if language.phase is not None or language.cache is not None:
+        if captions != Captions():
+            raise errors.OnlyWith("--caption or --tex-label", "a scan without --phase and --cache")
         return _lengths(context, model, name, several, fed, ways, language, counted, columns)
     check_runs(wanted([model], fed, varies=True), "scan")
     chosen_columns(columns.chosen, SCAN_COLUMNS)
@@ -74,6 +76,7 @@ def _lengths(
     columns: Columns,
 ) -> Outcome:
     """A language model's phases at several lengths of the prompt; one that fails keeps its row."""
+    ways.check_forward("--phase or --cache")
     if name != SEQ:
         raise _scans_seq_alone(name)
     (model,) = wanted([spec], fed)
