@@ -315,10 +315,10 @@ def test_a_checkpoint_by_the_second_name_of_a_shared_layer() -> None:
         assert macs(trained(model, (3, 4), checkpoint=patterns), RECOMPUTE) == {"a.0": 2 * INNER, "a.2": 2 * INNER}
 
 
-@pytest.mark.parametrize("option", ["freeze", "checkpoint"])
-def test_patterns_that_match_nothing(option: str) -> None:
-    with pytest.raises(errors.ProfileError, match=f"--{option} layer9"):
-        trained(nn.Sequential(nn.Linear(4, 4)), (3, 4), **{option: ["0", "layer9*"]})
+@pytest.mark.parametrize(("parameter", "option"), [("freeze", "--freeze"), ("checkpoint", "--recompute")])
+def test_patterns_that_match_nothing(parameter: str, option: str) -> None:
+    with pytest.raises(errors.ProfileError, match=f"{option} layer9"):
+        trained(nn.Sequential(nn.Linear(4, 4)), (3, 4), **{parameter: ["0", "layer9*"]})
 
 
 # What is alive --------------------------------------------------------------------------------------------------------
