@@ -122,7 +122,7 @@ def profile(
         run: its parameters are known, its MACs are `None`.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
-    asked: the conditions of the run: dtype, train, optimizer, amp, freeze, checkpoint; see `conditions.Asked`.
+    asked: the conditions of the run: dtype, train, optimizer, amp, freeze, recompute; see `conditions.Asked`.
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """

@@ -200,3 +200,11 @@ def test_files_that_contradict_themselves(saved: Path, changes: dict[str, Any]) 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(errors.ProfileError, match=r"cannot be written \(No such file"):
         profile(nn.Linear(2, 2), (1, 2)).save(tmp_path / "no" / "such" / "folder.json")
+
+
+def test_a_condition_by_its_name_of_before() -> None:
+    trace = profile(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), (1, 2), train=True, recompute=["1"]).trace
+    saved = archive.to_json(trace)
+    assert saved["asked"] == {"train": True, "recompute": ("1",)}
+    before = json.loads(json.dumps(saved | {"asked": {"train": True, "checkpoint": ["1"]}}))
+    assert archive.from_json(before) == trace

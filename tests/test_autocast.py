@@ -140,7 +140,7 @@ def test_gradients_have_the_dtype_of_their_parameters() -> None:
 
 def test_what_is_run_again_is_cast_again() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)))
-    trace = profile(model, (2, 4), train=True, amp="bf16", checkpoint=["1"]).trace
+    trace = profile(model, (2, 4), train=True, amp="bf16", recompute=["1"]).trace
     again = [given for op, given in traced(trace, "recompute") if op == "aten.addmm.default"]
     assert again
     assert all(given == ["bfloat16"] for given in again)

@@ -82,7 +82,7 @@ def test_a_training_step_takes_more() -> None:
     assert adam.fitting is not None
     assert adam.fitting.state_bytes >= 2 * adam.fitting.param_bytes  # two moments
     assert "Optimizer MB" in str(adam)
-    assert "Asked for: train True, optimizer adam." in str(adam)
+    assert "Run as training step, optimizer adam." in str(adam)
 
 
 def test_another_dimension_than_the_first() -> None:

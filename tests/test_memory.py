@@ -123,7 +123,7 @@ def test_the_state_of_an_optimizer_is_there_from_the_start() -> None:
 
 
 def test_figures_of_a_step_add_up() -> None:
-    found = profile("resnet18", train=True, optimizer="sgd", checkpoint=["layer1"])
+    found = profile("resnet18", train=True, optimizer="sgd", recompute=["layer1"])
     step = found.training
     assert step is not None
     assert found.totals.macs == step.forward_macs + step.backward_macs + step.recompute_macs
@@ -231,7 +231,7 @@ def test_a_step_has_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ),
         ({"train": True, "optimizer": torch.optim.Adam}, "not one of sgd, momentum"),
         ({"train": True, "freeze": True}, "freeze is a pattern of layers' paths, or a list of some"),
-        ({"train": True, "checkpoint": [1]}, "checkpoint is a pattern"),
+        ({"train": True, "recompute": [1]}, "recompute is a pattern"),
     ],
 )
 def test_mistakes_in_python(asked: Any, words: str) -> None:

@@ -131,7 +131,7 @@ def test_settings_that_do_not_work(text: str, said: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("asked", [{"optimizer": "adam"}, {"freeze": ["0"]}, {"checkpoint": ["0"]}, {"amp": "bf16"}])
+@pytest.mark.parametrize("asked", [{"optimizer": "adam"}, {"freeze": ["0"]}, {"recompute": ["0"]}, {"amp": "bf16"}])
 def test_they_belong_to_training(asked: dict[str, Any]) -> None:
     with pytest.raises(ProfileError, match="means something with a training step alone"):
         profile(nn.Linear(7, 5), (3, 7), **asked)

@@ -278,12 +278,12 @@ def test_what_a_checkpoint_runs_outside_of_layers_is_its_modules(reentrant: bool
 
 def test_checkpoints_that_are_asked_for() -> None:
     model = nn.Sequential(nn.Linear(4, 4), _block(), nn.Linear(4, 2))
-    plain, again = trained(model, (3, 4)), trained(model, (3, 4), checkpoint=["1"])
+    plain, again = trained(model, (3, 4)), trained(model, (3, 4), recompute=["1"])
     assert macs(again, RECOMPUTE) == {"1.0": INNER, "1.2": INNER}
     for kind in (FORWARD, BACKWARD):
         assert macs(again, kind) == macs(plain, kind)
     assert [phase.kind for phase in again.phases] == [FORWARD, BACKWARD, RECOMPUTE, BACKWARD]
-    found = profile(model, (3, 4), train=True, checkpoint=["1"])
+    found = profile(model, (3, 4), train=True, recompute=["1"])
     assert found.totals.macs == sum(total(again, kind) for kind in (FORWARD, BACKWARD, RECOMPUTE))
     assert found["1"].macs == 2 * INNER * (1 + 1 + 2)
 
@@ -291,14 +291,14 @@ def test_checkpoints_that_are_asked_for() -> None:
 def test_torch_stops_when_it_has_what_it_needs() -> None:
     """A last Linear keeps its input alone: it is not run again."""
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4)))
-    assert macs(trained(model, (3, 4), checkpoint=["1"]), RECOMPUTE) == {"1.0": INNER}
+    assert macs(trained(model, (3, 4), recompute=["1"]), RECOMPUTE) == {"1.0": INNER}
 
 
 @pytest.mark.parametrize("patterns", [["blocks.*"], ["blocks"], ["blocks*"], ["*"], ["blocks.0", "blocks.?", "blocks"]])
 def test_attention_in_checkpoints(patterns: list[str]) -> None:
     """Fused when it is run again, too; a list of modules never runs, those that it holds do."""
     x = torch.zeros((3, 7), dtype=torch.int64)
-    trace = trained(Decoder(), x, checkpoint=patterns)
+    trace = trained(Decoder(), x, recompute=patterns)
     forward, again = macs(trace, FORWARD), macs(trace, RECOMPUTE)
     assert trace.engine == "meta"
     for block in ("blocks.0", "blocks.1"):
@@ -312,10 +312,10 @@ def test_a_checkpoint_by_the_second_name_of_a_shared_layer() -> None:
     model = Forward(lambda m, x: m.b(m.a(x)), a=_block())
     model.b = model.a
     for patterns in (["a"], ["b"], ["a", "b"]):
-        assert macs(trained(model, (3, 4), checkpoint=patterns), RECOMPUTE) == {"a.0": 2 * INNER, "a.2": 2 * INNER}
+        assert macs(trained(model, (3, 4), recompute=patterns), RECOMPUTE) == {"a.0": 2 * INNER, "a.2": 2 * INNER}
 
 
-@pytest.mark.parametrize(("parameter", "option"), [("freeze", "--freeze"), ("checkpoint", "--recompute")])
+@pytest.mark.parametrize(("parameter", "option"), [("freeze", "--freeze"), ("recompute", "--recompute")])
 def test_patterns_that_match_nothing(parameter: str, option: str) -> None:
     with pytest.raises(errors.ProfileError, match=f"{option} layer9"):
         trained(nn.Sequential(nn.Linear(4, 4)), (3, 4), **{parameter: ["0", "layer9*"]})
@@ -372,7 +372,7 @@ def test_checkpoints_keep_their_inputs() -> None:
     model = nn.Sequential(nn.Linear(8, 8), nn.Sequential(*(nn.Linear(8, 8) for _ in range(5))), nn.Linear(8, 8))
     row = 4 * 3 * 8
     assert kept(trained(model, (3, 8))) == 7 * row
-    assert kept(trained(model, (3, 8), checkpoint=["1"])) == 3 * row
+    assert kept(trained(model, (3, 8), recompute=["1"])) == 3 * row
 
 
 @pytest.mark.parametrize(("n", "a", "b", "c"), [(16, 2, 8, 4), (2, 100, 8, 4)])
@@ -427,7 +427,7 @@ def _unhinged(run: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"freeze": ["inner"]}, {"checkpoint": ["inner"]}, {"optimizer": "adamw"}], ids=str
+    "asked", [{}, {"freeze": ["inner"]}, {"recompute": ["inner"]}, {"optimizer": "adamw"}], ids=str
 )
 @pytest.mark.parametrize("run", ["", "forward", "backward", "values"])
 def test_the_model_comes_back_untouched(run: str, asked: dict[str, Any]) -> None:

@@ -163,6 +163,9 @@ def _weight(weight: Weight, table: _Table) -> list[Any]:
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
+_RENAMED = {"checkpoint": "recompute"}  # conditions, by their names in archives of before
+
+
 def from_json(data: Mapping[str, Any]) -> Trace:
     tensors = [tensor(*row) for row in data["tensors"]]
 
@@ -198,7 +201,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         versions=dict(data["versions"]),
         schema=data["schema"],
         phases=tuple(Phase(str(kind), first, last) for kind, first, last in data.get("phases", ())),
-        asked={str(name): value(said) for name, said in data.get("asked", {}).items()},
+        asked={_RENAMED.get(name, str(name)): value(condition) for name, condition in data.get("asked", {}).items()},
         cache=tuple(Cached(str(p), str(o), value(held), s) for p, o, held, s in data.get("cache", ())),
         header=_header(data["header"]) if "header" in data else None,
         notes=tuple(map(str, data.get("notes", ()))),

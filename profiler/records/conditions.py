@@ -46,14 +46,14 @@ class Training:
 
     optimizer: as it is written, like "adamw" or "sgd(momentum=0.9)"; None: no update.
     amp: the dtype that autocast casts to; None: everything stays in the model's own dtype.
-    freeze, checkpoint: patterns of layers' paths whose parameters get no gradients, and which are run again in the
+    freeze, recompute: patterns of layers' paths whose parameters get no gradients, and which are run again in the
         backward pass instead of being kept (`torch.utils.checkpoint`).
     """
 
     optimizer: str | None = None
     amp: str | None = None
     freeze: tuple[str, ...] = ()
-    checkpoint: tuple[str, ...] = ()
+    recompute: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Asked(TypedDict, total=False):
     optimizer: whose update and state belong to that step, such as "adamw" or "sgd(momentum=0.9)".
     amp: "bf16" or "fp16", the dtype of the step's mixed precision.
     freeze: patterns of layers' paths, such as "layer1*", whose parameters get no gradients.
-    checkpoint: patterns of layers that are run again in the backward pass instead of being kept
+    recompute: patterns of layers that are run again in the backward pass instead of being kept
         (`torch.utils.checkpoint`).
     zeros: count the weights that are zero, which takes a model with real weights.
     """
@@ -101,7 +101,7 @@ class Asked(TypedDict, total=False):
     optimizer: str | None
     amp: str | None
     freeze: str | Sequence[str]
-    checkpoint: str | Sequence[str]
+    recompute: str | Sequence[str]
     zeros: bool
 
 
@@ -118,18 +118,15 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
         raise _bad_amp(amp, AMP)
     if optimizer is not None and not _is_known(optimizer):
         raise _no_such_optimizer(str(optimizer), OPTIMIZERS)
-    freeze, checkpoint = (_patterns(name, asked.get(name)) for name in ("freeze", "checkpoint"))
+    freeze, recompute = (_patterns(name, asked.get(name)) for name in ("freeze", "recompute"))
     zeros = bool(asked.get("zeros"))
     if asked.get("train"):
-        return Conditions(dtype, Training(optimizer, amp, freeze, checkpoint), zeros)
-    given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "checkpoint": checkpoint}
+        return Conditions(dtype, Training(optimizer, amp, freeze, recompute), zeros)
+    given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "recompute": recompute}
     needing = [name for name, value in given.items() if value]
     if needing:
-        raise errors.OnlyWith(f"--{_OPTIONS.get(needing[0], needing[0])}", "a training step")
+        raise errors.OnlyWith(f"--{needing[0]}", "a training step")
     return Conditions(dtype, zeros=zeros)
-
-
-_OPTIONS = {"checkpoint": "recompute"}  # how the command line calls them
 
 
 def _name(dtype: object) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from profiler.figures.profile import Profile
 from profiler.records.trace import Input, Tensor, Trace, Value, tensors
@@ -18,11 +18,17 @@ def fed_shape(inputs: Iterable[Input]) -> Value:
     return as_shape(tuple(Tensor(i.shape, i.dtype) for i in inputs))
 
 
-def run_words(trace: Trace) -> str:
-    """What was asked for otherwise than usual: "training step, optimizer adamw"."""
-    asked = dict(trace.asked)
-    words = ["training step"] if asked.pop("train", None) else []
-    return ", ".join(words + [f"{name} {_said(value)}" for name, value in asked.items()])
+def run_words(trace: Trace, without: Collection[str] = ()) -> str:
+    """How it was run, where that is not an ordinary inference: "training step, optimizer adamw"."""
+    conditions = {name: value for name, value in trace.asked.items() if name not in without}
+    words = ["training step"] if conditions.pop("train", None) else []
+    return ", ".join(words + [f"{name} {_condition(value)}" for name, value in conditions.items()])
+
+
+def conditions_note(trace: Trace, without: Collection[str] = ()) -> str:
+    """A sentence on how it was run, to follow another; "" where that is an ordinary inference."""
+    words = run_words(trace, without)
+    return f" Run as {words}." if words else ""
 
 
 def run_note(trace: Trace) -> str:
@@ -31,11 +37,10 @@ def run_note(trace: Trace) -> str:
         return "Nothing ran, for want of an input: MACs, FLOPs and activations are not known."
     if not trace.was_run:
         return "Read from the file's header: nothing ran, so MACs, FLOPs and activations are not known."
-    otherwise = run_words(trace)
-    return f"Input {inputs_words(trace.inputs)}. Engine {trace.engine}." + f" Run as {otherwise}." * bool(otherwise)
+    return f"Input {inputs_words(trace.inputs)}. Engine {trace.engine}.{conditions_note(trace)}"
 
 
-def _said(value: Value) -> str:
+def _condition(value: Value) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

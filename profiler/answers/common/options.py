@@ -92,7 +92,7 @@ class Step:
     @property
     def asked(self) -> Mapping[str, Any]:
         """As `conditions` takes it."""
-        named = {"optimizer": self.optimizer, "amp": self.amp, "freeze": self.freeze, "checkpoint": self.recompute}
+        named = {"optimizer": self.optimizer, "amp": self.amp, "freeze": self.freeze, "recompute": self.recompute}
         return {name: value for name, value in named.items() if value}
 
 

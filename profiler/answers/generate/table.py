@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.notes import run_note, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import conditions_note, run_note, uncounted, unit_note, versions_note
 from profiler.answers.generate.cached import Part, by_kind, parts
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import BOTH, DECODE, PREFILL, Phase, Steps
@@ -42,6 +42,7 @@ def _words(found: Phase | Steps) -> str:
     return f"{found.count} decode steps" if isinstance(found, Steps) else _NAMES[found.name]
 
 
+_OF_PHASE = ("phase", "context")  # conditions that are not of the whole generation
 _NAMES = {PREFILL: "prefill", DECODE: "decode step"}
 PHASE_COLUMNS = named(
     _column("phase", "Phase", Unit.TEXT, _words),
@@ -238,10 +239,8 @@ def _length_notes(found: GenerationScan) -> Iterator[str]:
         "choosing the next token."
     )
     engines = ", ".join(dict.fromkeys(p.trace.engine for g in found.found.values() for p in g.phases))
-    said = {k: v for k, v in first.first.trace.asked.items() if k not in ("phase", "context")}
-    asked = ", ".join(f"{key} {value}" for key, value in said.items())
     many = first.prefill.sequences
-    yield f"{many} sequence{'s' * (many > 1)}. Engine {engines}." + f" Asked for: {asked}." * bool(asked)
+    yield f"{many} sequence{'s' * (many > 1)}. Engine {engines}.{conditions_note(first.first.trace, _OF_PHASE)}"
     yield versions_note(first.first.trace.versions.items())
 
 
@@ -275,7 +274,7 @@ def generation_data(found: Generation) -> dict[str, Any]:
         "new_tokens": None if found.new is None else _steps_data(found.new),
         "cache_bytes_per_token": found.growth_bytes,
         "cache_bytes_per_token_by_kind": found.growth_by_kind,
-        "asked": {k: v for k, v in first.trace.asked.items() if k not in ("phase", "context")},
+        "asked": {k: v for k, v in first.trace.asked.items() if k not in _OF_PHASE},
         "engine": first.trace.engine,
         "versions": dict(first.trace.versions),
     }

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from profiler.answers.common.notes import inputs_words, uncounted, versions_note
+from profiler.answers.common.notes import run_note, uncounted, versions_note
 from profiler.answers.largest.compute import Largest, Peak
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
@@ -78,10 +78,7 @@ def _notes(found: Largest) -> Iterator[str]:
         "Peak: parameters, buffers, inputs and what the run has alive at once; kernels' scratch memory, the allocator "
         "and the runtime come on top. 1 MB = 1024·1024 bytes."
     )
-    said = ", ".join(f"{key} {value}" for key, value in found.profile.trace.asked.items())
-    yield f"Input {inputs_words(found.profile.trace.inputs)}. Engine {found.profile.trace.engine}." + (
-        f" Asked for: {said}." if said else ""
-    )
+    yield run_note(found.profile.trace)
     yield versions_note(found.profile.trace.versions.items())
 
 

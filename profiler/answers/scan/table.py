@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.notes import fed_shape, inputs_words, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import conditions_note, fed_shape, inputs_words, uncounted, unit_note, versions_note
 from profiler.answers.scan.compute import FIGURES, Point, Scan
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import HIGHEST, Polynomial
@@ -83,9 +83,8 @@ def _notes(found: Scan) -> Iterator[str]:
     yield from _polynomial_notes(found)
     first = found.profiles[0]
     yield unit_note(first)
-    said = ", ".join(f"{key} {value}" for key, value in first.trace.asked.items())
     engines = ", ".join(dict.fromkeys(profile.trace.engine for profile in found.profiles))
-    yield f"Input {_fed(found)}. Engine {engines}." + (f" Asked for: {said}." if said else "")
+    yield f"Input {_fed(found)}. Engine {engines}.{conditions_note(first.trace)}"
     yield versions_note(item for profile in found.profiles for item in profile.trace.versions.items())
 
 

@@ -14,10 +14,10 @@ from profiler.records.conditions import Training
 
 
 def arrange(model: nn.Module, training: Training, name: str) -> None:
-    """Freeze some layers and checkpoint some; raises where a pattern matches none."""
+    """Freeze some layers and recompute some; raises where a pattern matches none."""
     for module in _matching(model, "freeze", training.freeze, name):
         module.requires_grad_(False)
-    for module in _matching(model, "recompute", training.checkpoint, name):
+    for module in _matching(model, "recompute", training.recompute, name):
         for running in _running(module):
             _run_again(running)
 
@@ -48,10 +48,10 @@ def _run_again(module: nn.Module) -> None:
     """As `torch.utils.checkpoint` has it: the module's inputs alone are kept, and the backward pass runs it again."""
     forward = module.forward
 
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def recomputed(*args: Any, **kwargs: Any) -> Any:
         return checkpoint(forward, *args, use_reentrant=False, **kwargs)
 
-    module.forward = checkpointed
+    module.forward = recomputed
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
