@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from profiler.answers.layers import table as layer_tables
 from profiler.answers.models import table as model_tables
@@ -14,12 +13,11 @@ from profiler.counters import conventions
 from profiler.figures import describe, parameters
 from profiler.ops import registry
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
+from tests import laws
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 
-_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=_SLOW)
-settings.load_profile("default")
+laws.register()
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),

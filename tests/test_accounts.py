@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import nn
 
 from profiler import Profile, counters, profile
@@ -21,6 +21,7 @@ from profiler.counters.running.reading import Reading
 from profiler.counters.tools import fvcore
 from profiler.ops import Cost, formula
 from profiler.render import FORMATS, renderer
+from tests.laws import share
 from tests.strategies import trees
 
 TOOLS = counters.names()
@@ -127,7 +128,7 @@ def test_parameters_have_an_account_of_their_own(net: Profile) -> None:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-@settings(max_examples=30)
+@share(30)
 @given(case=trees())
 def test_our_macs_and_the_terms_are_the_convention(tool: str, case: Any) -> None:
     """On any model: nothing is left over when a tool counts as its convention says."""

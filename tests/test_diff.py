@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -19,13 +19,11 @@ from profiler.answers.diff.table import place
 from profiler.render import renderer
 from tests.strategies import trees
 
-some = settings(max_examples=200)
 Tree = tuple[nn.Module, tuple[int, ...]]
 
 # Laws -----------------------------------------------------------------------------------------------------------------
 
 
-@some
 @given(trees())
 def test_nothing_changed_from_a_profile_to_itself(tree: Tree) -> None:
     found = profile(*tree)
@@ -33,7 +31,6 @@ def test_nothing_changed_from_a_profile_to_itself(tree: Tree) -> None:
     assert diff(found, found).blocks == ()
 
 
-@some
 @given(trees())
 def test_a_saved_profile_is_the_profile(tmp_path_factory: pytest.TempPathFactory, tree: Tree) -> None:
     path = tmp_path_factory.getbasetemp() / "saved.json"
@@ -54,7 +51,6 @@ def _told(change: Change) -> Any:
     return change.status, *paths, change.amounts
 
 
-@some
 @given(trees(), trees())
 def test_swapping_the_two_negates_every_number(one: Tree, other: Tree) -> None:
     a, b = profile(*one), profile(*other)
@@ -67,7 +63,6 @@ def test_swapping_the_two_negates_every_number(one: Tree, other: Tree) -> None:
     assert Counter(map(_told, back.layers)) == mirrored
 
 
-@some
 @given(trees(), trees())
 def test_layers_and_blocks_add_up_to_the_totals(one: Tree, other: Tree) -> None:
     found = diff(profile(*one), profile(*other))
@@ -91,7 +86,6 @@ def renamed(found: Profile, path: str, name: str) -> Profile:
     return Profile(replace(found.trace, modules=modules))
 
 
-@some
 @given(trees(), st.data())
 def test_a_renamed_subtree_is_one_change(tree: Tree, data: st.DataObject) -> None:
     found = profile(*tree)
@@ -105,7 +99,6 @@ def test_a_renamed_subtree_is_one_change(tree: Tree, data: st.DataObject) -> Non
     assert (change.reasons, change.amounts) == ((), Amounts())
 
 
-@some
 @given(trees())
 def test_a_wrapped_model_is_moved_as_a_whole(tree: Tree) -> None:
     model, shape = tree

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -21,6 +21,7 @@ from profiler.sources.exported import archive
 from profiler.sources.exported.sizes import Unsolved, evaluated
 from tests import exporting
 from tests.exporting import to_pt2
+from tests.laws import share
 from tests.shell import run
 from tests.strategies import trees
 
@@ -122,7 +123,7 @@ def test_core_aten_has_the_same_macs(tmp_path: Path) -> None:
     assert [layer.path for layer in found.layers] == [layer.path for layer in live.layers]
 
 
-@settings(max_examples=12)
+@share(12)
 @given(built=trees())
 def test_random_models_are_the_same_exported(
     tmp_path_factory: pytest.TempPathFactory, built: tuple[nn.Module, tuple[int, ...]]
@@ -474,7 +475,7 @@ def test_what_is_no_program_is_refused_in_one_line(
     assert err.count("\n") == 1
 
 
-@settings(max_examples=60)
+@share(60)
 @given(data=st.data())
 def test_a_program_that_was_tampered_with_is_a_profile_or_an_error(
     data: st.DataObject, odd: str, tmp_path_factory: pytest.TempPathFactory

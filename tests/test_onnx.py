@@ -13,7 +13,7 @@ import numpy
 import onnx
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from onnx import helper
 from torch import nn
@@ -21,6 +21,7 @@ from torch import nn
 from profiler import Profile, ProfileError, diff, errors, profile
 from tests import exporting
 from tests.exporting import to_onnx
+from tests.laws import share
 from tests.onnx.graphs import INT64, constant, counts, model, one_node, profiled, value, weight
 from tests.shell import run
 from tests.strategies import trees
@@ -154,7 +155,7 @@ def test_weights_that_are_equal_are_stored_and_counted_once(dynamo: bool, tmp_pa
     assert any("Stored once, used in several places" in note for note in found.trace.notes)
 
 
-@settings(max_examples=25)
+@share(25)
 @given(built=trees())
 def test_random_models_have_the_same_macs_exported(
     tmp_path_factory: pytest.TempPathFactory, built: tuple[nn.Module, tuple[int, ...]]
@@ -572,7 +573,7 @@ def _is_profile_or_error(path: Path) -> None:
         assert found.layers
 
 
-@settings(max_examples=60)
+@share(60)
 @given(which=st.integers(0, 2), seed=st.integers(0, 1 << 32))
 def test_a_file_with_damaged_bytes_is_a_profile_or_an_error(
     contents: Contents, tmp_path_factory: pytest.TempPathFactory, which: int, seed: int
@@ -589,7 +590,7 @@ def test_a_file_with_damaged_bytes_is_a_profile_or_an_error(
 NUMBERS = st.sampled_from([-(1 << 40), -1, 0, 1, 2, 3, 7, 1 << 20, 1 << 50])
 
 
-@settings(max_examples=60)
+@share(60)
 @given(data=st.data(), which=st.integers(0, 2))
 def test_a_graph_that_was_tampered_with_is_a_profile_or_an_error(
     data: st.DataObject, contents: Contents, tmp_path_factory: pytest.TempPathFactory, which: int

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.ao import quantization as ao
@@ -24,6 +24,7 @@ from profiler.answers.cross_check.accounts import account
 from profiler.counters.running.reading import Reading
 from profiler.figures.parameters import count
 from profiler.records.trace import Packing, Weight
+from tests.laws import share
 from tests.shell import run
 
 ENGINE = "x86" if "x86" in torch.backends.quantized.supported_engines else "qnnpack"
@@ -376,7 +377,7 @@ def test_it_cannot_be_trained(spec: str) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=4), st.integers(1, 9))
-@settings(max_examples=25, deadline=None)
+@share(25)
 def test_any_chain_of_layers(layers: list[tuple[int, bool]], width: int) -> None:
     """Parameters and products are those of the float model, a weight takes a byte, and each layer 16 for its scale."""
     modules, fed = [], width

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from hypothesis import given, settings
+from hypothesis import given
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -22,6 +22,7 @@ from profiler import ProfileError, errors, profile
 from profiler.figures.memory import live_bytes, peak_bytes
 from profiler.ops import cost
 from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, Trace
+from tests.laws import share
 from tests.strategies import trees
 from tests.test_laws import _same, _state
 
@@ -152,7 +153,7 @@ def test_macs_are_half_of_what_torch_counts(name: str, frozen: bool) -> None:
     assert len(with_backward) == (0 if not again else 1 if frozen else 2)
 
 
-@settings(max_examples=50)
+@share(50)
 @given(trees())
 def test_every_call_is_some_layers_and_layers_sum_to_the_total(tree: tuple[nn.Module, tuple[int, ...]]) -> None:
     model, shape = tree

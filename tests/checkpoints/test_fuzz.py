@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.mutations import KINDS, damaged, outcome, seeds
+from tests.laws import share
 
 SEEDS = seeds()
 FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -28,7 +29,7 @@ def test_the_files_are_right_before(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=300, suppress_health_check=FIXTURE)
+@settings(suppress_health_check=FIXTURE)
 @given(data=st.data())
 def test_damaged(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     started = time.process_time()
@@ -37,7 +38,7 @@ def test_damaged(tmp_path: Path, kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, suppress_health_check=FIXTURE)
+@share(40, suppress_health_check=FIXTURE)
 @given(data=st.data())
 def test_memory_is_bounded(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     content = data.draw(damaged(SEEDS[kind]))
@@ -50,13 +51,13 @@ def test_memory_is_bounded(tmp_path: Path, kind: str, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=100, suppress_health_check=FIXTURE)
+@settings(suppress_health_check=FIXTURE)
 @given(content=st.binary(max_size=300))
 def test_anything_at_all(tmp_path: Path, kind: str, content: bytes) -> None:
     outcome(tmp_path, kind, content)
 
 
-@settings(max_examples=300, suppress_health_check=FIXTURE)
+@settings(suppress_health_check=FIXTURE)
 @given(text=st.binary(max_size=200))
 def test_any_header_of_the_right_length(tmp_path: Path, text: bytes) -> None:
     outcome(tmp_path, "safetensors", struct.pack("<Q", len(text) + 1) + b"{" + text)

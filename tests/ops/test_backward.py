@@ -4,7 +4,7 @@ import pytest
 import torch
 from formula_rows import Row
 from formula_tables import TABLES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_witnesses import convolutions
 from torch import nn
@@ -24,8 +24,9 @@ from torch_recorder import (
 
 from profiler.ops import cost
 from profiler.records.trace import Tensor, Value
+from tests.laws import share
 
-few = settings(max_examples=25, deadline=None)
+few = share(25)
 size = st.integers(1, 9)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from formula_rows import f, i
 from formula_tables import TABLES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.ops import cost, is_known
@@ -16,31 +16,26 @@ from profiler.ops.lattice import adaptive_taps, clamped_floor_sum, floor_sum, wi
 from profiler.ops.registry import formula_of
 from profiler.records.trace import Signature, Tensor
 
-some = settings(max_examples=200, deadline=None)
 size, setting = st.integers(0, 40), st.integers(1, 9)
 
 
-@some
 @given(size, size, size, setting)
 def test_a_floor_sum_is_the_sum_of_floors(terms, slope, offset, divisor) -> None:
     assert floor_sum(terms, slope, offset, divisor) == sum((slope * i + offset) // divisor for i in range(terms))
 
 
-@some
 @given(size, size, st.integers(-60, 60), setting, size)
 def test_a_clamped_sum_is_the_sum_of_clamped_floors(terms, slope, offset, divisor, most) -> None:
     floors = [(slope * i + offset) // divisor for i in range(terms)]
     assert clamped_floor_sum(terms, slope, offset, divisor, most) == sum(max(0, min(x, most)) for x in floors)
 
 
-@some
 @given(size, size, setting, setting, size, setting)
 def test_the_taps_of_windows_are_those_inside(length, windows, kernel, stride, padding, dilation) -> None:
     places = [w * stride - padding + t * dilation for w in range(windows) for t in range(kernel)]
     assert window_taps(length, windows, kernel, stride, padding, dilation) == sum(0 <= p < length for p in places)
 
 
-@some
 @given(size, size)
 def test_the_taps_of_adaptive_windows_are_their_lengths(length, windows) -> None:
     lengths = [-(-(o + 1) * length // windows) - o * length // windows for o in range(windows)]

@@ -5,17 +5,18 @@ from dataclasses import astuple
 import pytest
 import torch
 from formula_tables import TABLES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 from torch_recorder import meta, total
 
 from profiler.ops import Cost, cost
+from tests.laws import share
 
 ROWS = [row for rows in TABLES.values() for row in rows]
 COUNTS = ("macs", "adds", "muls", "divs", "specials", "comparisons")
-few = settings(max_examples=15, deadline=None)
+few = share(15)
 
 
 def arithmetic(price: Cost) -> tuple[int, ...]:
@@ -53,7 +54,7 @@ PER_SAMPLE = {
 
 
 @pytest.mark.parametrize("name", PER_SAMPLE)
-@settings(max_examples=4, deadline=None)
+@share(4)
 @given(batch=st.integers(2, 9))
 def test_linear_in_the_batch(name, batch) -> None:
     layer, shape = PER_SAMPLE[name]

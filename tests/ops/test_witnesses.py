@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -11,9 +11,10 @@ from torch_recorder import meta, recording, signatures, total
 
 from profiler.ops import cost
 from profiler.records.trace import Signature, Tensor
+from tests.laws import share
 
 size = st.integers(1, 9)
-few = settings(max_examples=25, deadline=None)
+few = share(25)
 
 
 def counted_by_torch(run, *args) -> int:
