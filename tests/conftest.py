@@ -10,8 +10,8 @@ import pytest
 from profiler.answers.layers import table as layer_tables
 from profiler.answers.models import table as model_tables
 from profiler.counters import conventions
-from profiler.figures import describe, parameters
 from profiler.ops import registry
+from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
 from tests import laws
 
@@ -21,7 +21,7 @@ laws.register()
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
-    (parameters, "_walkers"), (describe, "_shapes"), (layer_tables, "LAYER_COLUMNS"),
+    (kind, "_kinds"), (layer_tables, "LAYER_COLUMNS"),
     (model_tables, "MODEL_COLUMNS"), (conventions, "_added"), (rules, "_rules"),
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def restored_registries() -> Iterator[None]:
-    """Whatever a test registers (formulas, walkers, columns) is forgotten afterwards."""
+    """Whatever a test registers (formulas, kinds of layers, columns) is forgotten afterwards."""
     before = [dict(getattr(module, name)) for module, name in REGISTRIES]
     yield
     for (module, name), saved in zip(REGISTRIES, before, strict=True):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from profiler.figures.parameters import NONE, Counted, SettingError, Settings, count, plus, walker
+from profiler.figures.parameters import Counted, count
+from profiler.ops.layers.kind import NONE, SettingError, Settings, kind
 from profiler.records.trace import Module, Tensor, Value, Weight
 
 PLAIN = (int, float, bool, str, type(None))
@@ -467,12 +468,12 @@ def test_a_formula_knows_its_factors() -> None:
     formula = counted(nn.Conv2d(64, 128, 3, groups=2)).formula
     assert formula is not None
     assert formula.terms == ((("kh", 3), ("kw", 3), ("Cin/g", 32), ("Cout", 128)), (("Cout", 128),))
-    assert plus(formula, NONE) == formula
+    assert formula + NONE == formula
 
 
 def test_a_second_formula_for_a_kind_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Conv2d has a parameter formula already"):
-        walker("torch.nn.modules.conv.Conv2d")(lambda a, names: NONE)
+    with pytest.raises(ValueError, match="Conv2d is registered as a kind of layer already"):
+        kind("torch.nn.modules.conv.Conv2d", parameters=lambda a, names: NONE)
 
 
 def test_settings() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from profiler.figures.parameters import textbook_classes
 from profiler.figures.profile import Profile
+from profiler.ops.layers.kind import textbook_classes
 from profiler.records.schemes import (
     ATTENTION,
     CONVOLUTION,

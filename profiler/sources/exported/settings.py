@@ -1,25 +1,25 @@
-"""Settings of an exported program's modules, from the operators that they called; see `profiler.records.settings`."""
+"""Settings of an exported program's modules, from the operators that they called; see `profiler.ops.layers.kind`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from profiler.records.settings import Settings, settings
+from profiler.ops.layers.kind import settings_by_call
 from profiler.records.trace import Value
 from profiler.sources.exported.archive import Graph, Node, Program
 
 _PLAIN = {"as_int", "as_ints", "as_float", "as_bool", "as_string", "as_floats"}
 
 
-def told(program: Program) -> dict[str, Settings]:
+def told(program: Program) -> dict[str, dict[str, Value]]:
     """By module's path; the first call decides."""
-    found: dict[str, Settings] = {}
+    found: dict[str, dict[str, Value]] = {}
     for node in program.graph.nodes:
         innermost = node.frames[-1] if node.frames else None
         if innermost is not None and innermost.path not in found:
             op = node.target.removeprefix("torch.ops.")
-            said = settings(innermost.cls, op, _arguments(node, program.graph))
+            said = settings_by_call(innermost.cls, op, _arguments(node, program.graph))
             if said is not None:
                 found[innermost.path] = said
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from profiler.records.settings import settings
+from profiler.ops.layers.kind import settings_by_call
 from profiler.records.trace import Call, Module, ModuleCall, Signature, Storage, Tensor
 
 _ROOT, _NOT_TOLD = "onnx.Graph", "onnx.Module"
@@ -51,7 +51,7 @@ class Tree:
 
     def _module(self, path: str) -> Module:
         cls = self._class(path)
-        told = (settings(cls, s.op, s.args) for s in self._signatures.get(path, ()))
+        told = (settings_by_call(cls, s.op, s.args) for s in self._signatures.get(path, ()))
         return Module(path, (cls,), tuple(next(filter(None, told), {}).items()))
 
     def row(self, path: str) -> int:
