@@ -81,6 +81,17 @@ class CheckFailed(ProfileError):
     status = 1
 
 
+class Malformed(Exception):
+    """What a text or a file holds is not what it should; `line` is where, if that is known.
+
+    Whoever knows which option or file that is makes a `ProfileError` of it.
+    """
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
 # Which model ---------------------------------------------------------------------------------------------------------
 
 

@@ -226,7 +226,7 @@ def test_more_unknown_operators_fail_a_limit_on_macs(capsys: pytest.CaptureFixtu
         (("diff", NET), "Parameter AFTER requires an argument"),
         (("diff", NET, NET, NET), "diff takes no"),
         ((NET, "--max-increase", "2%"), "Unknown option: --max-increase"),
-        (("diff", "before.json", NET, "--max-increase", "2"), "--max-increase 2: 2 lacks its %"),
+        (("diff", "before.json", NET, "--max-increase", "2"), "--max-increase 2: '2' is not a percentage"),
         (("diff", "before.json", NET, "--max-increase", "speed=2%"), "no figure is called 'speed'; choose from"),
         (("diff", "nowhere.json", NET), "nowhere.json is not a saved trace (No such file"),
         (("diff", "nets.py", NET), "say what to call in the file"),

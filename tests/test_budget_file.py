@@ -154,7 +154,7 @@ def test_a_saved_run_is_held_to_limits_without_torch(capsys: pytest.CaptureFixtu
         (("cross-check", "resnet34", "--max-params", "1"), "Unknown option: --max-params"),
         (("resnet34", "--head-room", "10%"), "Unknown option: --head-room"),
         (("check", "--head-room", "10%"), "--head-room means something with --init alone"),
-        (("check", "--init", "resnet34", "--head-room", "0.1"), "--head-room 0.1: not a share; write it like 10%"),
+        (("check", "--init", "resnet34", "--head-room", "0.1"), "--head-room 0.1: not a percentage; write it like 10%"),
         (("check", "--init", "resnet34", "resnet34"), "two models are called 'resnet34'; give each a --label"),
         (("check", "--init"), "no budget file in"),
         (("check",), "no budget file in"),

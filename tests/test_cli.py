@@ -222,7 +222,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "-o", "table.xlsx"), "table.xlsx: its suffix stands for no format"),
         (("resnet34", "-o", "no/such/folder.csv"), "cannot be written"),
         (("resnet34", "--convention", "mine"), "no convention is called 'mine'; choose one of flops"),
-        (("resnet34", "--batch", "0"), "Invalid value for --batch"),
+        (("resnet34", "--batch", "0"), "--batch 0: not a whole number from 1 to 2,147,483,647"),
         (("resnet34", "--nonsense"), "Unknown option: --nonsense"),
         (("resnet34", "resnet18", "--save", "x.json"), "--save keeps one model and 2 are given"),
         (("resnet34", "resnet18", "--depth", "1"), "--depth shapes the table of one model's layers, and 2 models"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler import errors
-from profiler.records.increase import Limits, growths, limits
+from profiler.answers.diff.increase import GrowthLimits, growth_limits, growths
 from profiler.render import numbers
 
 FIGURES = ("params", "macs", "peak")
@@ -19,38 +19,38 @@ FIGURES = ("params", "macs", "peak")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("2%", Limits(Decimal(2))),
-        ("0", Limits(Decimal(0))),
-        ("0%", Limits(Decimal(0))),
-        ("0.5%", Limits(Decimal("0.5"))),
-        ("150%", Limits(Decimal(150))),
-        ("params=0,macs=5%", Limits(None, {"params": Decimal(0), "macs": Decimal(5)})),
-        (" 2% , params=0 ", Limits(Decimal(2), {"params": Decimal(0)})),
+        ("2%", GrowthLimits(Decimal(2))),
+        ("0", GrowthLimits(Decimal(0))),
+        ("0%", GrowthLimits(Decimal(0))),
+        ("2 %", GrowthLimits(Decimal(2))),
+        ("0.5%", GrowthLimits(Decimal("0.5"))),
+        ("150%", GrowthLimits(Decimal(150))),
+        ("params=0,macs=5%", GrowthLimits(None, {"params": Decimal(0), "macs": Decimal(5)})),
+        (" 2% , params=0 ", GrowthLimits(Decimal(2), {"params": Decimal(0)})),
     ],
 )
-def test_limits(text: str, expected: Limits) -> None:
-    assert limits(text, FIGURES) == expected
+def test_limits(text: str, expected: GrowthLimits) -> None:
+    assert growth_limits(text, FIGURES) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "'' is no limit"),
-        ("2", "2 lacks its %"),
-        ("params=3", "3 lacks its %"),
-        ("-2%", "'-2%' is no limit"),
-        ("+2%", "is no limit"),
-        ("1e3%", "is no limit"),
-        (".5%", "is no limit"),
-        ("5.%", "is no limit"),
-        ("2 %", "is no limit"),
-        ("2%%", "is no limit"),
-        ("٢%", "is no limit"),
-        ("nan%", "is no limit"),
-        ("2%,", "'' is no limit"),
-        ("params=", "is no limit"),
-        ("=2%", "is no limit"),
-        ("params", "is no limit"),
+        ("", "'' is not a percentage"),
+        ("2", "'2' is not a percentage"),
+        ("params=3", "'3' is not a percentage"),
+        ("-2%", "'-2%' is not a percentage"),
+        ("+2%", "is not a percentage"),
+        ("1e3%", "is not a percentage"),
+        (".5%", "is not a percentage"),
+        ("5.%", "is not a percentage"),
+        ("2%%", "is not a percentage"),
+        ("٢%", "is not a percentage"),
+        ("nan%", "is not a percentage"),
+        ("2%,", "'' is not a percentage"),
+        ("params=", "is not a percentage"),
+        ("=2%", "no figure is called ''"),
+        ("params", "is not a percentage"),
         ("weights=2%", "no figure is called 'weights'; choose from params, macs, peak"),
         ("2%,3%", "all figures are given twice"),
         ("params=1%,params=1%", "params is given twice"),
@@ -58,7 +58,7 @@ def test_limits(text: str, expected: Limits) -> None:
 )
 def test_other_texts_are_refused(text: str, says: str) -> None:
     with pytest.raises(errors.ProfileError) as refused:
-        limits(text, FIGURES)
+        growth_limits(text, FIGURES)
     assert says in str(refused.value)
     assert str(refused.value).startswith(f"--max-increase {text}: ")
 
@@ -82,13 +82,13 @@ def test_other_texts_are_refused(text: str, says: str) -> None:
     ],
 )
 def test_growth(text: str, before: int, after: int, fails: bool) -> None:
-    assert bool(list(growths(limits(text, FIGURES), {"params": (before, after)}))) == fails
+    assert bool(list(growths(growth_limits(text, FIGURES), {"params": (before, after)}))) == fails
 
 
 @given(st.integers(0, 10**30), st.integers(0, 10**30), st.decimals(0, 10**6, places=3))
 def test_a_limit_is_exact(before: int, after: int, percent: Decimal) -> None:
     allowed = before + before * Fraction(percent) / 100
-    failed = list(growths(Limits(percent), {"params": (before, after)}))
+    failed = list(growths(GrowthLimits(percent), {"params": (before, after)}))
     assert bool(failed) == (after > allowed and after > before)
 
 

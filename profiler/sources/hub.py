@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.sources.checkpoints import hub
-from profiler.sources.checkpoints.contents import Malformed
 
 FILE = "config.json"
 CLASS = re.compile(r"[A-Za-z]\w*Config")

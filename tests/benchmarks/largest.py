@@ -17,7 +17,7 @@ from tabulate import tabulate
 from torch import nn
 
 from profiler import largest_batch
-from profiler.records.units import size
+from profiler.records.quantities import size
 from tests.benchmarks.allocations import peak_bytes, record
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from profiler import errors
 from profiler.figures import memory
 from profiler.figures.profile import known
-from profiler.records import units
+from profiler.records import quantities
 from profiler.records.trace import Doubt
 from profiler.render import numbers
 from profiler.render.answer import Answer
@@ -215,14 +215,13 @@ def limit(name: str, given: Given, place: str, said: str) -> Limit:
     """
     figure = FIGURES[name]
     is_size = figure.unit is Unit.BYTES
-    if isinstance(given, str):
-        try:
-            return Limit(figure, (units.size if is_size else units.count)(given), units.spaced(given), place)
-        except units.Malformed:
-            raise _bad_limit(said, is_size) from None
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given < float("inf") or given % 1:
-        raise _bad_limit(said, is_size)
-    return Limit(figure, int(given), numbers.in_full(int(given), figure.unit), place)
+    text = given if isinstance(given, str) else f"{given}B" if is_size else str(given)
+    try:
+        most = quantities.size(text) if is_size else quantities.count(text)
+    except errors.Malformed as error:
+        raise errors.ProfileError(f"{said}: {error}") from None
+    words = quantities.spaced(given) if isinstance(given, str) else numbers.in_full(most, figure.unit)
+    return Limit(figure, most, words, place)
 
 
 def checked(profile: Profile, given: Mapping[str, Given]) -> BudgetCheck:
@@ -316,13 +315,3 @@ def _not_sure(model: str, figure: str, limit: str, place: str, doubt: Any) -> er
         f"{model}, {figure}: cannot be held to {limit} ({place}), for {doubt.weight} is {doubt.says}{more}; put "
         "the config.json that says how it was quantised beside the file"
     )
-
-
-def _bad_limit(said: str, is_size: bool) -> errors.ProfileError:
-    """`said` is the limit as it was given: `--max-size 80`, `profile-model.toml:4: max-size = "80"`."""
-    remedy = (
-        "not a size; write it with its unit, like 80MB or 1.5GB (1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
-        if is_size
-        else "not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T)"
-    )
-    return errors.ProfileError(f"{said}: {remedy}")

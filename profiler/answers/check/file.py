@@ -23,8 +23,8 @@ from profiler.answers.check.compute import Limit
 from profiler.counters import conventions
 from profiler.records import inputs
 from profiler.records.files import toml_files, toml_lines
+from profiler.records.quantities import MOST_THINGS
 from profiler.records.spec import Feed
-from profiler.records.whole import MOST
 from profiler.render.tables import Unit
 
 NAME, PROJECT = "profile-model.toml", "pyproject.toml"
@@ -118,14 +118,14 @@ def _text(path: Path) -> str:
         return toml_files.text(path)
     except OSError as error:
         raise _no_such_budget_file(shown(path), error) from None
-    except toml_files.Malformed as error:
+    except errors.Malformed as error:
         raise errors.BadBudgetFile(shown(path), None, str(error)) from None
 
 
 def _load(text: str, path: Path) -> dict[str, Any]:
     try:
         return toml_files.parsed(text)
-    except toml_files.Malformed as error:
+    except errors.Malformed as error:
         raise errors.BadBudgetFile(shown(path), error.line, str(error)) from None
 
 
@@ -147,15 +147,15 @@ def _is_texts(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 < value <= MOST
+    return type(value) is int and 0 < value <= MOST_THINGS
 
 
 _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "model": (_is_text, "a text"),
     "label": (_is_text, "a text"),
     "input": (_is_texts, "a text or a list of texts"),
-    "batch": (_is_whole, f"a whole number from 1 to {MOST:,}"),
-    "seq": (_is_whole, f"a whole number from 1 to {MOST:,}"),
+    "batch": (_is_whole, f"a whole number from 1 to {MOST_THINGS:,}"),
+    "seq": (_is_whole, f"a whole number from 1 to {MOST_THINGS:,}"),
     "convention": (_is_text, "a text"),
 }
 

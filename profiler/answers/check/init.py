@@ -22,7 +22,7 @@ from profiler.answers.common.outcome import OneByOne
 from profiler.answers.common.varying import Run
 from profiler.counters import conventions
 from profiler.figures.profile import Profile
-from profiler.records import inputs, units
+from profiler.records import inputs, quantities
 from profiler.records.files import writing
 from profiler.records.spec import Feed
 from profiler.render import numbers
@@ -134,7 +134,7 @@ def limits(profile: Profile, head_room: Decimal) -> Iterator[str]:
         value = figure.of(profile)
         if value is None:
             continue
-        most = (units.size_up if figure.unit is Unit.BYTES else units.count_up)(value * (1 + head_room))
+        most = (quantities.size_up if figure.unit is Unit.BYTES else quantities.count_up)(value * (1 + head_room))
         yield f'{figure.key} = "{most}"  # measured {numbers.quantity((value, figure.unit))}'
     if profile.coverage.unknown:  # none where nothing ran
         yield f"max-unknown = {profile.coverage.unknown}  # calls without a formula: {', '.join(profile.unknown_ops)}"

@@ -15,7 +15,7 @@ from profiler.answers.check.file import Budgeted
 from profiler.answers.common.models import wanted
 from profiler.answers.common.options import Counted, Fed, Labels, Result, option
 from profiler.answers.common.outcome import CHECK, Lent, Outcome
-from profiler.records import units
+from profiler.records import quantities
 
 JOB = CHECK
 HEAD_ROOM = "10%"
@@ -76,17 +76,10 @@ def _said(fed: Fed, counted: Counted) -> list[tuple[str, object]]:
 
 
 def _head_room(text: str | None) -> Decimal:
-    try:
-        return units.share(HEAD_ROOM if text is None else text)
-    except units.Malformed:
-        raise _bad_head_room(str(text)) from None
+    return quantities.read("--head-room", HEAD_ROOM if text is None else text, quantities.percent) / 100
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
-
-
-def _bad_head_room(text: str) -> errors.ProfileError:
-    return errors.ProfileError(f"--head-room {text}: not a share; write it like 10%")
 
 
 def _check_takes_none(spec: str) -> errors.ProfileError:

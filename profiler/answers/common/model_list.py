@@ -64,7 +64,7 @@ def read(path: str) -> ModelList:
         data = toml_files.parsed(toml_files.text(path), decimals=True)
     except OSError as error:
         raise _bad_model_list(path, error.strerror or errors.first_line(error)) from None
-    except toml_files.Malformed as error:
+    except errors.Malformed as error:
         raise _bad_model_list(path, str(error)) from None
     _check(path, data, _SETTINGS, "")
     rows = data.pop("models", ())

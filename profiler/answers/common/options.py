@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
@@ -12,10 +12,12 @@ from profiler import errors
 from profiler.answers.generate.generation import CACHES
 from profiler.answers.generate.phases import PHASES
 from profiler.counters import conventions
-from profiler.records import conditions, whole
+from profiler.records import conditions, quantities
 from profiler.records.conditions import Conditions
 from profiler.records.spec import Feed
 from profiler.render import FORMATS
+
+T = TypeVar("T")
 
 
 def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
@@ -28,9 +30,14 @@ def group(name: str) -> Parameter:
     return Parameter(name="*", group=Group(name), negative="", show_default=False)
 
 
+def reading(reader: Callable[[str], T]) -> Callable[[Any, Any], T]:
+    """A converter of an option's text; what is refused names the option."""
+    return lambda _, tokens: quantities.read(tokens[0].keyword, tokens[0].value, reader)
+
+
 def number(least: int) -> Callable[[Any, Any], int]:
     """What reads a whole number from `least` up."""
-    return lambda _, tokens: whole.whole(tokens[0].value, least)
+    return reading(lambda text: quantities.whole(text, least))
 
 
 def names(text: str | None) -> tuple[str, ...]:

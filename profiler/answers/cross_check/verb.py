@@ -6,12 +6,12 @@ from typing import Annotated
 
 from profiler import counters, errors
 from profiler.answers.common.models import check_runs, wanted
-from profiler.answers.common.options import Fed, Labels, Model, Result, names, option
+from profiler.answers.common.options import Fed, Labels, Model, Result, names, option, reading
 from profiler.answers.common.outcome import COMPARE, Lent, Outcome
 from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
 from profiler.counters.running.run import TIME_LIMIT_S
 from profiler.engine.processes.foreign_code import at_work
-from profiler.records import whole
+from profiler.records.quantities import seconds
 
 JOB = COMPARE
 
@@ -29,9 +29,7 @@ def run(
     ] = None,
     time_limit: Annotated[
         float,
-        option(
-            "How long a counter may take, 300 by default.", "SECONDS", converter=lambda _, t: whole.seconds(t[0].value)
-        ),
+        option("How long a counter may take, 300 by default.", "SECONDS", converter=reading(seconds)),
     ] = TIME_LIMIT_S,
     verbose: Annotated[bool, option("Show which layers each term is from.")] = False,
     fed: Fed = Fed(),

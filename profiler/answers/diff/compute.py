@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 
 from profiler import errors
 from profiler.answers.diff.fingerprints import Node
+from profiler.answers.diff.increase import Growth, GrowthLimits, growth_limits, growths
 from profiler.answers.diff.matching import Matching, matching
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile, Totals
-from profiler.records.increase import Growth, Limits, growths, limits
 from profiler.records.trace import Value, Weight, tensors
 from profiler.render import numbers
 from profiler.render.answer import Answer
@@ -159,14 +159,14 @@ class Diff(Answer):
     def is_empty(self) -> bool:
         return not self.layers and not any(total.difference for total in self.totals)
 
-    def check(self, max_increase: str | Limits) -> None:
+    def check(self, max_increase: str | GrowthLimits) -> None:
         """Raise `errors.CheckFailed` where a total grew by more than this, as `"2%"`, `"0"` or `"params=0,macs=5%"`."""
         for failure in self.failures(max_increase):
             raise failure
 
-    def failures(self, max_increase: str | Limits) -> Iterator[errors.ProfileError]:
+    def failures(self, max_increase: str | GrowthLimits) -> Iterator[errors.ProfileError]:
         """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known."""
-        allowed = limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
+        allowed = growth_limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
         known = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}
         for total in self.totals:
             if total.name in allowed.named and total.name not in known:

@@ -22,8 +22,9 @@ from profiler.answers.common.options import (
 )
 from profiler.answers.common.outcome import COMPARE, Lent, Outcome
 from profiler.answers.diff.compute import FIGURES, TOP, Diff
+from profiler.answers.diff.increase import growth_limits
 from profiler.answers.diff.table import CHANGE_COLUMNS, warnings
-from profiler.records import archive, increase
+from profiler.records import archive
 from profiler.records.spec import Feed
 from profiler.render.tables import chosen_columns
 from profiler.sources import holds_weights_alone
@@ -55,7 +56,7 @@ def run(
     Example: profile-model diff resnet18 resnet34 --max-increase macs=5%
     """
     given = limits(most)
-    allowed = None if max_increase is None else increase.limits(max_increase, FIGURES)
+    allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
     models = _before_and_after(wanted([before, after], fed))
     found, failures = entries(models, context, counted.name, ways.conditions)

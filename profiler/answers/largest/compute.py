@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from profiler import errors
 from profiler.answers.common.varying import BATCH, Varying
 from profiler.figures.profile import Profile, known
-from profiler.records import units
+from profiler.records import quantities
 from profiler.render import numbers
 from profiler.render.answer import Answer
 from profiler.render.tables import Unit
@@ -82,12 +82,10 @@ class Largest(Answer):
 def limit(fits: int | str) -> tuple[int, str]:
     """Bytes, and the limit in words; raises `errors.ProfileError`."""
     try:
-        most = units.size(fits) if isinstance(fits, str) else fits
-    except units.Malformed:
-        raise _bad_fit(str(fits)) from None
-    if type(most) is not int or most <= 0:
-        raise _bad_fit(str(fits))
-    return most, units.spaced(fits) if isinstance(fits, str) else f"{fits:,} bytes"
+        most = quantities.size(fits if isinstance(fits, str) else f"{fits}B", least=1)
+    except errors.Malformed as error:
+        raise errors.ProfileError(f"{fits}: {error}") from None
+    return most, quantities.spaced(fits) if isinstance(fits, str) else f"{fits:,} bytes"
 
 
 def largest(
@@ -180,12 +178,6 @@ def peak(value: int, profile: Profile) -> Peak:
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
-
-
-def _bad_fit(text: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{text}: not a size above 0; write it with its unit, like 8GB or 512MB (1 MB = 1024·1024 bytes; decimal: 8e9B)"
-    )
 
 
 def _no_largest(model: str, name: str, value: int) -> errors.ProfileError:

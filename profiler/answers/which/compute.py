@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -12,7 +11,7 @@ from profiler import errors
 from profiler.answers.common.notes import fed_shape
 from profiler.counters import conventions
 from profiler.figures.profile import Profile, derivable, known
-from profiler.records import archive
+from profiler.records import archive, quantities
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
 from profiler.records.trace import Value
@@ -21,13 +20,6 @@ from profiler.render.answer import Answer
 if TYPE_CHECKING:
     from profiler.engine.run.subject import Subject
 
-_PREFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12, "p": 15}
-_WORDS = r"(?:flops?|macs?|m-?adds?|mult-adds?|params?|parameters)"
-_NUMBER = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3}){1,12}|\d{1,40}(?:\.\d{1,40})?)(?:e(?P<power>\d{1,2}))? ?"
-    rf"(?P<prefix>[kmgbtp]?) ?{_WORDS}?",
-    re.IGNORECASE | re.ASCII,
-)
 # Heights and widths that image models are published at.
 _SIZES = (96, 112, 128, 160, 176, 192, 208, 224, 240, 256, 260, 288, 299, 300, 320, 331, 336, 380, 384, 448, 456, 480,
           512, 528, 600, 640, 768, 800, 1024)  # fmt: skip
@@ -62,15 +54,7 @@ class Candidate:
 
 def number(text: str) -> Number:
     """Read `4.09G`, `4.09 GFLOPs`, `3664M`, `4,089,184,256` or `4.1e9`; raises `errors.ProfileError`."""
-    match = _NUMBER.fullmatch(text.strip())
-    digits = Decimal(match["digits"].replace(",", "")) if match else Decimal(0)
-    if match is None or not digits:
-        raise _bad_number(text)
-    unit = Decimal(10) ** (_PREFIXES[match["prefix"].lower()] + int(match["power"] or 0))
-    exponent = digits.as_tuple().exponent
-    assert isinstance(exponent, int)
-    half = Decimal(10) ** exponent / 2
-    return Number(text.strip(), (digits - half) * unit, (digits + half) * unit)
+    return Number(text.strip(), *quantities.read("which", text, quantities.rounded))
 
 
 def candidates(spec: str, feed: Feed) -> list[Candidate]:
@@ -143,10 +127,3 @@ class Which(Answer):
     """What several models have to do with a number."""
 
     searches: tuple[Search, ...]
-
-
-# What is said ---------------------------------------------------------------------------------------------------------
-
-
-def _bad_number(text: str) -> errors.ProfileError:
-    return errors.ProfileError(f"which {text}: not a number above 0; write it like 4.09G, 3664M or 4,089,184,256")

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files import reading as files
 
 LONGEST = 4 << 20  # bytes: a file of 20,000 models has a third of this
@@ -16,14 +17,6 @@ _MOST_PARTS = 64  # of a key: the standard library's reader takes time with the 
 _LARGEST = 1 << 63  # TOML's whole numbers have 64 bits
 _TEXTS = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
 _DOTTED = re.compile(r"[\w\-.\t ]+")
-
-
-class Malformed(ValueError):
-    """Why a text is no TOML that is read; `line` where that is known."""
-
-    def __init__(self, why: str, line: int | None = None) -> None:
-        super().__init__(why)
-        self.line = line
 
 
 def text(path: str | PathLike[str]) -> str:

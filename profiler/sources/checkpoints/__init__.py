@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files.limits import Budget
 from profiler.records.files.reading import is_file, quoted
 from profiler.sources.checkpoints import distributed, gguf, hub, npz, pickled, safetensors
-from profiler.sources.checkpoints.contents import Contents, Entry, Malformed, Place
+from profiler.sources.checkpoints.contents import Contents, Entry, Place
 from profiler.sources.checkpoints.reading import LONGEST, Bytes, inside, opened, shard
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from profiler.errors import Malformed
 from profiler.records.trace import DTYPE_BITS, Packing, Tensor
 
 Keys: TypeAlias = tuple["str | int", ...]
 LARGEST = 1 << 62  # bytes: no tensor is larger
-
-
-class Malformed(Exception):
-    """Why a file is not what it should be; the reader that knows its path makes an `UnreadableCheckpoint` of it."""
 
 
 class Place(NamedTuple):

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files.limits import Budget
 from profiler.records.files.reading import is_file, quoted
 from profiler.records.trace import DTYPE_BITS
-from profiler.sources.checkpoints.contents import Contents, Entry, Keys, Malformed, tensor
+from profiler.sources.checkpoints.contents import Contents, Entry, Keys, tensor
 from profiler.sources.checkpoints.objects import Object
 from profiler.sources.checkpoints.pickles import read as unpickled
 from profiler.sources.checkpoints.reading import Reader, opened, shard

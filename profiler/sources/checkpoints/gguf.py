@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from profiler.errors import Malformed
 from profiler.records.files.reading import quoted
 from profiler.records.trace import Packing
-from profiler.sources.checkpoints.contents import LARGEST, Contents, Entry, Malformed, Place, size_bytes, tensor
+from profiler.sources.checkpoints.contents import LARGEST, Contents, Entry, Place, size_bytes, tensor
 from profiler.sources.checkpoints.reading import Bytes, Reader
 
 FORMAT = "gguf"

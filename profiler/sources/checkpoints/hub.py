@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files.limits import Budget
 from profiler.sources.checkpoints import reading
-from profiler.sources.checkpoints.contents import Contents, Malformed
+from profiler.sources.checkpoints.contents import Contents
 from profiler.sources.checkpoints.safetensors import parsed
 from profiler.sources.libraries import imported
 

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files import zips
 from profiler.records.files.reading import quoted
 from profiler.records.trace import Tensor
-from profiler.sources.checkpoints.contents import Contents, Entry, Malformed, Place, tensor
+from profiler.sources.checkpoints.contents import Contents, Entry, Place, tensor
 from profiler.sources.checkpoints.reading import Bytes
 
 FORMAT = "numpy"

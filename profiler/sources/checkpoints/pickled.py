@@ -14,11 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files import zips
 from profiler.records.files.limits import Budget
 from profiler.records.files.reading import quoted
 from profiler.records.trace import DTYPE_BITS
-from profiler.sources.checkpoints.contents import Contents, Entry, Keys, Malformed, Place, tensor
+from profiler.sources.checkpoints.contents import Contents, Entry, Keys, Place, tensor
 from profiler.sources.checkpoints.objects import Object
 from profiler.sources.checkpoints.pickles import asks_for
 from profiler.sources.checkpoints.pickles import read as unpickled

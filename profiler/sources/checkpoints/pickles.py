@@ -16,9 +16,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from profiler.errors import Malformed
 from profiler.records.files.limits import OPCODES, VALUES, Budget, FileTooCostly
 from profiler.records.files.reading import quoted
-from profiler.sources.checkpoints.contents import Malformed
 from profiler.sources.checkpoints.objects import Foreign, Object, may_stand
 from profiler.sources.checkpoints.reading import Reader
 from profiler.sources.checkpoints.rebuilding import (

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from profiler.errors import Malformed
 from profiler.records.files import reading as files
 from profiler.records.files.limits import Budget
 from profiler.records.packing import Reading, Told, read
 from profiler.records.packing.told import NOTHING, told
 from profiler.records.trace import DTYPE_BITS
 from profiler.sources.checkpoints import values
-from profiler.sources.checkpoints.contents import Contents, Entry, Malformed
+from profiler.sources.checkpoints.contents import Contents, Entry
 from profiler.sources.checkpoints.naming import Weight
 from profiler.sources.checkpoints.reading import opened
 from profiler.sources.checkpoints.safetensors import parsed

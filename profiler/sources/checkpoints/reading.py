@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol, overload
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files import reading as files
-from profiler.sources.checkpoints.contents import Malformed
 
 _LONGEST_PATH = 1024  # characters of a shard's name
 LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is known to have

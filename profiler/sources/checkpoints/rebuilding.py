@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from profiler.errors import Malformed
 from profiler.records.files.reading import quoted
-from profiler.sources.checkpoints.contents import Malformed
 
 _SMALL = 1 << 60  # whole numbers below are their own hashes
 _MOST_DIMENSIONS = 64

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from profiler.errors import Malformed
 from profiler.records.files import reading as files
 from profiler.records.files.limits import Budget
 from profiler.records.files.reading import quoted
 from profiler.records.trace import Packing, Tensor
-from profiler.sources.checkpoints.contents import Contents, Entry, Malformed, Place, size_bytes, tensor
+from profiler.sources.checkpoints.contents import Contents, Entry, Place, size_bytes, tensor
 from profiler.sources.checkpoints.reading import Bytes, Reader
 
 FORMAT = "safetensors"

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from profiler.sources.checkpoints.contents import Contents, Entry, Malformed, Place
+from profiler.errors import Malformed
+from profiler.sources.checkpoints.contents import Contents, Entry, Place
 from profiler.sources.checkpoints.reading import Bytes, opened
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorPro
 from onnx import shape_inference as inference
 
 from profiler import errors
+from profiler.errors import Malformed
 from profiler.records.files.limits import LARGEST_INTEGER, NODES, Budget
 from profiler.records.files.reading import quoted
 from profiler.records.trace import Tensor
@@ -99,10 +100,6 @@ class Inferred(NamedTuple):
 
 def full_name(node: NodeProto) -> str:
     return node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
-
-
-class Malformed(Exception):
-    """The graph is none that could run; the text says why."""
 
 
 def _check_size(name: str, tensor: Tensor | None) -> None:

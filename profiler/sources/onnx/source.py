@@ -23,7 +23,6 @@ def load(spec: Spec, feed: Feed) -> Trace:
         raise errors.BadSpec(spec.text, f"{spec.target} is built already and takes no arguments")
     imported("onnx")
     from profiler.sources.onnx.record import Recording
-    from profiler.sources.onnx.shapes import Malformed
 
     model, size_bytes = _model(spec.target)
     fed = _fed(model, feed, spec.text)
@@ -31,7 +30,7 @@ def load(spec: Spec, feed: Feed) -> Trace:
         return Recording(model, fed, Budget(spec.target, size_bytes)).trace(spec.text, _versions(model))
     except errors.ProfileError:
         raise
-    except Malformed as error:
+    except errors.Malformed as error:
         raise errors.UnreadableModelFile(spec.text, str(error)) from None
     except RecursionError:
         raise errors.UnreadableModelFile(spec.text, "it is nested too deeply") from None

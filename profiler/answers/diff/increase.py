@@ -1,19 +1,17 @@
-"""Did it grow by more than is allowed? `2%`, `0`, `params=0,macs=5%`, read strictly and compared exactly."""
+"""Did a figure grow by more than is allowed? `2%`, `0`, `params=0,macs=5%`, compared exactly."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from profiler import errors
-
-_LIMIT = re.compile(r"(?:(?P<figure>[a-z]+)=)?(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<percent>%?)", re.ASCII)
+from profiler.records import quantities
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GrowthLimits:
     """By how many percent figures may grow: some by their names, and all others (None: as they will)."""
 
     others: Decimal | None = None
@@ -37,29 +35,25 @@ class Growth:
     allowed: Decimal
 
 
-def limits(text: str, figures: Sequence[str]) -> Limits:
+def growth_limits(text: str, figures: Sequence[str]) -> GrowthLimits:
     """Read `--max-increase`; raises `errors.ProfileError`."""
-    named: dict[str, Decimal] = {}
-    others: Decimal | None = None
+    allowed: dict[str | None, Decimal] = {}  # None: of all figures that are not named
     for part in text.split(","):
-        match = _LIMIT.fullmatch(part.strip())
-        if match is None:
-            raise _bad_increase(text, f"{part.strip()!r} is no limit")
-        figure, percent = match["figure"], Decimal(match["number"])
-        if not match["percent"] and percent:
-            raise _bad_increase(text, f"{match['number']} lacks its %")
+        name, equals, limit = part.strip().rpartition("=")
+        figure = name if equals else None
         if figure is not None and figure not in figures:
             raise _bad_increase(text, f"no figure is called {figure!r}; choose from {', '.join(figures)}")
-        if figure in named or (figure is None and others is not None):
+        try:
+            percent = Decimal(0) if limit == "0" else quantities.percent(limit)
+        except errors.Malformed:
+            raise _bad_increase(text, f"{limit!r} is not a percentage") from None
+        if figure in allowed:
             raise _bad_increase(text, f"{f'{figure} is' if figure else 'all figures are'} given twice")
-        if figure is None:
-            others = percent
-        else:
-            named[figure] = percent
-    return Limits(others, named)
+        allowed[figure] = percent
+    return GrowthLimits(allowed.pop(None, None), {name: limit for name, limit in allowed.items() if name is not None})
 
 
-def growths(allowed: Limits, figures: Mapping[str, tuple[int, int]]) -> Iterator[Growth]:
+def growths(allowed: GrowthLimits, figures: Mapping[str, tuple[int, int]]) -> Iterator[Growth]:
     """The figures, given as before and after, that grew by more than they may."""
     for name, (before, after) in figures.items():
         limit = allowed.of(name)
@@ -67,7 +61,7 @@ def growths(allowed: Limits, figures: Mapping[str, tuple[int, int]]) -> Iterator
             yield Growth(name, before, after, limit)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _bad_increase(text: str, why: str) -> errors.ProfileError:
