@@ -13,11 +13,12 @@ from profiler.counters import conventions
 from profiler.ops import registry
 from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
-from tests import laws
+from tests import laws, quick
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 
 laws.register()
+quick.remember_options()
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),

@@ -6,13 +6,13 @@ Each kind of file in a process with limits of its own. The exit status is 1 wher
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-from typing import Any
+from pathlib import Path
 
+from tests.hostile import worker
 from tests.hostile.seeds import KINDS
+from tests.hostile.worker import Report
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,28 +22,29 @@ def main(argv: list[str] | None = None) -> int:
     chosen = parser.parse_args(argv)
     print("| kind of file | tried | refused | read | failed | worst seconds | worst MB |")
     print("|---|---|---|---|---|---|---|")
-    found = [_report(kind, str(chosen.tries), None, str(chosen.first)) for kind in KINDS]
-    found.append(_report("members", None, "0", "1"))
-    for report in found:
-        for line in report["failed"]:
+    damaged = [_row(kind, chosen.first, chosen.tries) for kind in KINDS]
+    reports = [*damaged, _row(None, 0, 1)]
+    for report in reports:
+        for line in report.failed:
             print(f"\n{line}")
-    return int(any(report["failed"] for report in found))
+    return int(any(report.failed for report in reports))
 
 
-def _report(kind: str, tries: str | None, *rest: str | None) -> Any:
-    """One row, printed as soon as it is known."""
+def _row(kind: str | None, first: int, count: int) -> Report:
+    """Printed as soon as it is known."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [argument for argument in (kind, tries, folder, *rest) if argument is not None]
-        command = [sys.executable, "-m", "tests.hostile.worker", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"| {kind} | the process ended with {done.returncode} |||||", flush=True)
-        return {"failed": [done.stderr[-2000:]]}
-    found = json.loads(done.stdout)
-    figures = (found[name] for name in ("tried", "refused", "read"))
-    row = (found["kind"], *figures, len(found["failed"]), f"{found['worst_s']:.2f}", f"{found['worst_mb']:.0f}")
-    print("| " + " | ".join(map(str, row)) + " |", flush=True)
-    return found
+        report = worker.report(worker.Work(Path(folder), first, count, kind))
+    cells = (
+        report.kind,
+        report.tried,
+        report.refused,
+        report.read,
+        len(report.failed),
+        f"{report.worst_s:.2f}",
+        f"{report.worst_mb:.0f}",
+    )
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    return report
 
 
 if __name__ == "__main__":

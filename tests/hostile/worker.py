@@ -1,27 +1,29 @@
-"""`python -m tests.hostile.worker KIND TRIES FOLDER`: the command on damaged files, one after the other, in a process.
+"""What comes of the command on damaged files and on files made for mischief, one after the other in a process?
 
 The process has limits of its own. What comes of each file has to be a table, or one line and the exit status 2; never
-another exception, a word on the standard output that is no table, or a file that changed. Prints a report as JSON.
+another exception, a word on the standard output that is no table, or a file that changed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import resource
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from profiler.records.files.reading import is_file
+from tests import quick
+from tests.benchmarks import isolated
 from tests.hostile.damage import damaged
 from tests.hostile.seeds import Seed, seed, written
 
+WARM = ("torch.export", "torchvision", "transformers", "onnx", "profiler.cli.main", "tests.hostile.seeds")
 MOST_CPU_S = 600  # of all together
 MOST_ADDRESSES = 8 << 30  # bytes; torch alone maps some gigabytes
 SLOW_S, MOST_MB = 20.0, 700.0  # one file, and what it adds to what the process has
@@ -133,12 +135,8 @@ def of_members(folder: Path, first: int, step: int) -> Report:
     return report
 
 
-def main(argv: list[str]) -> int:
-    if argv[0] == "members":
-        print(json.dumps(asdict(of_members(Path(argv[1]), int(argv[2]), int(argv[3])))))
-        return 0
-    kind, tries, folder = argv[0], int(argv[1]), Path(argv[2])
-    first = int(argv[3]) if len(argv) > 3 else 0
+def of_kind(kind: str, folder: Path, first: int, tries: int) -> Report:
+    """Damaged files of a kind, which follow from their numbers."""
     of, report = seed(kind), Report(kind)
     os.chdir(folder)
     limited()
@@ -149,9 +147,29 @@ def main(argv: list[str]) -> int:
             report.failed.append(f"the file that is right: {whole}")
         for number in range(first, first + tries):
             measured(report, f"{kind} {number}", of, damaged(of.content, number), folder, below)
-    print(json.dumps(asdict(report)))
-    return 0
+    return report
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+@dataclass(frozen=True)
+class Work:
+    """Files to try: so many damaged ones of a kind from a number on, or with no kind a part of `members`."""
+
+    folder: Path
+    first: int
+    count: int  # of damaged files, or of the parts that the members are divided into
+    kind: str | None = None
+
+
+def report(work: Work) -> Report:
+    """Of a process of its own, forked from one that has imported what the command imports."""
+    (_, outcome), *_ = isolated.each(_work, [work], WARM, MOST_CPU_S)
+    if isinstance(outcome, isolated.Lost):  # a signal has a number below 0
+        return Report(work.kind or "made for mischief", failed=[outcome.reason])
+    return outcome
+
+
+def _work(work: Work) -> Report:
+    quick.remember_options()
+    if work.kind is None:
+        return of_members(work.folder, work.first, work.count)
+    return of_kind(work.kind, work.folder, work.first, work.count)

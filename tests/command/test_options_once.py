@@ -1,0 +1,33 @@
+"""What the tests remember of a verb's options is what cyclopts derives of them, and no command leaves it a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from profiler.cli import verbs
+
+VERBS = [None, *verbs.built_in()]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_it_is_what_is_derived_anew(name: str | None) -> None:
+    app = verbs.app(name)
+    remembered = app.assemble_argument_collection()
+    derived = app.assemble_argument_collection(default_parameter=None)  # asked like this, nothing is remembered
+    assert len(remembered) > 3
+    assert [vars_of(argument) for argument in remembered] == [vars_of(argument) for argument in derived]
+
+
+def vars_of(argument: object) -> tuple[object, ...]:
+    names = ("name", "names", "negatives", "keys", "hint", "index", "required", "tokens")
+    children = [vars_of(child) for child in argument.children]  # type: ignore[attr-defined]
+    return (*(getattr(argument, name) for name in names), children)
+
+
+def test_values_are_of_one_command_line() -> None:
+    lines = (["a", "--depth", "3"], ["b", "c"], ["a", "--depth", "3"])
+    first, second, third = (verbs.app(None).parse_args(line, exit_on_error=False)[1] for line in lines)
+    assert first == third
+    assert first != second
+    assert "depth=3" in str(first)
+    assert "depth=3" not in str(second)
