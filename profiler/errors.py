@@ -127,16 +127,17 @@ class BadSpec(ProfileError):
 
 
 class NoSuchModel(ProfileError):
-    def __init__(self, name: str, known: Iterable[str], where: str = "", missing: Exception | None = None) -> None:
+    def __init__(self, name: str, known: Iterable[str], where: str = "") -> None:
         near = nearest(name, known)
         hint = f"did you mean {', '.join(near)}?" if near else "profile-model list has the names"
-        place, excuse = f" in {where}" if where else "", f"; {missing}" if missing else ""
-        super().__init__(f"no model is called {name!r}{place}; {hint}{excuse}")
+        super().__init__(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")
 
 
 class MissingPackage(ProfileError):
-    def __init__(self, package: str, remedy: str, error: Exception) -> None:
-        super().__init__(f"{package} cannot be imported ({first_line(error)}); {remedy}")
+    """`why` is about the package, as "is not installed"; `install` is what `pip install` mends it with."""
+
+    def __init__(self, package: str, why: str, install: str) -> None:
+        super().__init__(f"{package} {why}; pip install {install}")
 
 
 class BadConfig(ProfileError):
@@ -165,7 +166,13 @@ class NoText(ProfileError):
 
 class NoSuchFile(ProfileError):
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is not a file; give the path of one that exists")
+        folder, name = os.path.split(path)
+        try:
+            near = nearest(name, os.listdir(folder or os.curdir), 1, 0.7)
+        except (OSError, ValueError):  # `ValueError` for a NUL
+            near = []
+        hint = f"did you mean {os.path.join(folder, near[0])}?" if near else "give the path of one that exists"
+        super().__init__(f"{path} is not a file; {hint}")
 
 
 class CannotImport(ProfileError):
@@ -272,9 +279,11 @@ class NotKnown(ProfileError):
 
 
 class NoCheckpoint(ProfileError):
-    def __init__(self, folder: str, found: Sequence[str]) -> None:
-        held = f"it has several, {_some(found)}" if found else "it has none"
-        super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {held}; name a file")
+    """`files` are the several that a folder has; where it has none, `remedy` says what else of it can be named."""
+
+    def __init__(self, folder: str, files: Sequence[str], remedy: str = "name a file") -> None:
+        count = f"it has several, {_some(files)}" if files else "it has none"
+        super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {count}; {remedy}")
 
 
 # Several models ------------------------------------------------------------------------------------------------------

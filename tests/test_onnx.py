@@ -501,7 +501,7 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, "onnx", None)
     status, out, err = run(capsys, small)
     assert (status, out) == (2, "")
-    assert "onnx cannot be imported" in err
+    assert "onnx is not installed" in err
     assert "pip install onnx" in err
 
 

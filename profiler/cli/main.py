@@ -69,7 +69,7 @@ def _check_no_verb(word: str) -> None:
     is_word = word[:1].isalpha() and word.replace("-", "").isalpha()
     near = errors.nearest(word, verbs.names(), most=1, cutoff=0.75) if is_word else []
     if near:
-        from profiler.sources import names  # imports the model libraries
+        from profiler.sources import names  # reads the files of the model libraries
 
         if not names(word):
             raise _no_such_verb(word, near[0])

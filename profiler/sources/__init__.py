@@ -6,17 +6,16 @@ One file a kind of source; each has `PREFIX`, the name before the colon, and `lo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.records.spec import Feed, Published, Spec, parse
 from profiler.records.trace import Trace
-from profiler.sources import checkpoints
+from profiler.sources import checkpoints, mistakes
+from profiler.sources.zoos import ZOOS, has, matching, names
 
 if TYPE_CHECKING:
     from profiler.engine.run.subject import Subject
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 _CHECKPOINT = "checkpoints.source"
-ZOOS = ("torchvision", "timm")  # in the order in which a bare name is looked up
 _TRANSFORMERS = "hf"  # the prefix of those that --seq and --trust-remote-code are about
 # Sources of architectures, whose weights are not there; by their prefix.
 PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, _TRANSFORMERS: "huggingface"}
@@ -72,6 +70,7 @@ def _not_run(subject: Subject) -> Trace:
 
 
 def _loaded(text: str, feed: Feed) -> Subject | Trace:
+    mistakes.check_text(text)
     spec = parse(text)
     if spec.prefix != _TRANSFORMERS and (feed.seq is not None or feed.trusts_code):
         raise _only_transformers(text, "--trust-remote-code" if feed.seq is None else "--seq")
@@ -80,19 +79,34 @@ def _loaded(text: str, feed: Feed) -> Subject | Trace:
         return _source(kind).load(spec, feed)  # type: ignore[no-any-return]
     if spec.prefix == _TRANSFORMERS and _is_weights_alone(spec):
         return _source(_CHECKPOINT).load(replace(spec, text=f"{spec.text}/"), feed)  # type: ignore[no-any-return]
-    if spec.prefix is not None:
-        return _source(PREFIXES.get(spec.prefix, "python")).load(spec, feed)  # type: ignore[no-any-return]
+    return _source(_of_architecture(spec)).load(spec, feed)  # type: ignore[no-any-return]
+
+
+def _of_architecture(spec: Spec) -> str:
+    """The source of what is no file; raises where it is clear without torch that there is no such model."""
+    if spec.prefix is None:
+        return _of_name(spec)
+    if spec.prefix in ZOOS and not has(spec.prefix, spec.target):
+        raise mistakes.no_such_in_zoo(spec.prefix, spec)
+    if spec.prefix not in PREFIXES:
+        mistakes.check_code(spec)
+    return PREFIXES.get(spec.prefix, "python")
+
+
+def _of_name(spec: Spec) -> str:
+    """The first zoo that has it; else it may be a file or folder, of which none is called like a model."""
     if spec.target.endswith(".py"):
-        raise errors.BadSpec(text, f"say what to call in the file, like {spec.target}:CALLABLE")
-    missing: errors.MissingPackage | None = None
+        raise mistakes.no_callable(spec.target)
+    missing = []
     for zoo in ZOOS:
-        source = _source(zoo)
         try:
-            if source.has(spec.target):
-                return source.load(spec, feed)  # type: ignore[no-any-return]
+            if has(zoo, spec.target):
+                return zoo
         except errors.MissingPackage as error:
-            missing = error
-    raise errors.NoSuchModel(spec.target, list(_all_names()), missing=missing)
+            missing.append(error)
+    if os.path.exists(spec.target):
+        return _CHECKPOINT
+    raise mistakes.no_such_name(spec, missing)
 
 
 def subject_of(model: Any, feed: Feed) -> Subject:
@@ -122,35 +136,6 @@ def published(trace: Trace) -> Published | None:
         return None
     found: Published | None = _source(trace.source).published(parse(trace.model), [i.shape for i in trace.inputs])
     return found
-
-
-def names(pattern: str) -> list[str]:
-    """The zoo models whose name matches a shell pattern; timm's behind "timm:" where torchvision has the same name.
-
-    A pattern such as "timm:resnet*" is about one zoo, whose names then all have its prefix.
-    """
-    zoo, _, rest = pattern.partition(":")
-    if zoo in ZOOS and rest:
-        return [f"{zoo}:{name}" for name in _source(zoo).names() if fnmatchcase(name, rest)]
-    return [name for name in _all_names() if fnmatchcase(name, pattern) or fnmatchcase(name.partition(":")[2], pattern)]
-
-
-def matching(pattern: str) -> list[str]:
-    """The same; raises `errors.ProfileError` where there are none."""
-    found = names(pattern)
-    if not found:
-        raise errors.ProfileError(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")
-    return found
-
-
-def _all_names() -> Iterator[str]:
-    """Of the zoos that are installed; a name that an earlier zoo has comes with its prefix."""
-    seen: set[str] = set()
-    for zoo in ZOOS:
-        with suppress(errors.MissingPackage):
-            for name in _source(zoo).names():
-                yield f"{zoo}:{name}" if name in seen else name
-                seen.add(name)
 
 
 def _of_file(spec: Spec) -> str | None:

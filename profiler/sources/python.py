@@ -17,6 +17,7 @@ from profiler import errors
 from profiler.engine.run.subject import Rebuilt, Subject
 from profiler.engine.run.unrun import holding, takes_nothing
 from profiler.records.spec import Feed, Spec
+from profiler.sources import mistakes
 from profiler.sources.arguments import spread
 from profiler.sources.build import as_model, build, build_real
 
@@ -78,9 +79,13 @@ def _attribute(spec: Spec) -> Any:
     found: Any = module
     for name in spec.target.split("."):
         if not hasattr(found, name):
-            raise errors.NoSuchModel(spec.target, [n for n in dir(module) if n[0] != "_"], spec.prefix or "")
+            raise mistakes.no_such_callable(spec.prefix or "", spec.target, _callables(module))
         found = getattr(found, name)
     return found
+
+
+def _callables(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if name[0] != "_" and callable(value)]
 
 
 def _module(spec: Spec) -> ModuleType:
@@ -103,8 +108,6 @@ def _from_package(name: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise errors.NoSuchFile(str(path))
     name = f"_profiled_{path.stem}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:

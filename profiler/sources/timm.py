@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from profiler import errors
 from profiler.engine.run.subject import Subject
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Spec
@@ -20,18 +19,7 @@ def _timm() -> Any:
     return imported("timm")
 
 
-def names() -> list[str]:
-    found: list[str] = _timm().list_models()
-    return found
-
-
-def has(name: str) -> bool:
-    return bool(_timm().is_model(name))
-
-
 def load(spec: Spec, feed: Feed) -> Subject:
-    if not has(spec.target.partition(".")[0]):
-        raise errors.NoSuchModel(spec.target, names(), "timm")
     builder = partial(_timm().create_model, spec.target, pretrained=False)
     model = as_model(build(builder, spec.kwargs, spec.text), spec.text)
     args, kwargs = (feed.args, feed.kwargs) if feed.is_given else ((_image(model, spec, feed),), {})

@@ -16,6 +16,7 @@ from profiler import errors
 from profiler.engine.run.subject import Subject
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Published, Spec
+from profiler.sources import zoos
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.libraries import imported
 
@@ -30,22 +31,11 @@ def _models() -> Any:
     return imported("torchvision.models")
 
 
-def names() -> list[str]:
-    found: list[str] = _models().list_models()
-    return found
-
-
-def has(name: str) -> bool:
-    return name in names()
-
-
 def load(spec: Spec, feed: Feed) -> Subject:
     """`NAME(weights="DEFAULT")` is the architecture that those weights are for; they are not fetched.
 
     `quantized_NAME` is quantised, as its name and its weights are; with `quantize=False` it is the float model.
     """
-    if not has(spec.target):
-        raise errors.NoSuchModel(spec.target, names(), "torchvision")
     entry = _entry(spec)
     builder = partial(_without_fetching, _models().get_model_builder(spec.target))
     kwargs = {**_no_weights(builder.args[0]), **_quantised(builder.args[0]), **spec.kwargs}
@@ -93,7 +83,11 @@ def published(spec: Spec, shapes: Iterable[tuple[int, ...]]) -> Published | None
     None where it says nothing of what was run: another architecture, by the spec's arguments, or another image size
     than the weights' own transforms give. `shapes` are those of the inputs.
     """
-    if set(spec.kwargs) - {"weights"} or not has(spec.target) or not len(_models().get_model_weights(spec.target)):
+    if (
+        set(spec.kwargs) - {"weights"}
+        or not zoos.has(PREFIX, spec.target)
+        or not len(_models().get_model_weights(spec.target))
+    ):
         return None
     entry = _entry(spec)
     own = {given.shape[-2:] for given in _flat(_inputs(entry, {}, Feed())[0])}

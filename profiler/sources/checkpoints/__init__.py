@@ -47,6 +47,7 @@ _REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a pickle's place is said a
 _DEEPSPEED = "model_states.pt"  # as its folders have them, beside states of optimizers
 # What trainers save beside weights: an optimizer, a scheduler, random states, their arguments.
 _NO_WEIGHTS = re.compile(r"^(training_args|optimizer|scheduler|scaler|random_states|rng_state)[\w-]*\.|optim_states")
+_CONFIGURATION = "config.json"
 _POINTER = b"version https://git-lfs"
 
 
@@ -107,7 +108,15 @@ def chosen(folder: str, names: Sequence[str]) -> str:
             raise errors.NoCheckpoint(folder, found)
         if found:
             return found[0]
-    raise errors.NoCheckpoint(folder, [])
+    raise errors.NoCheckpoint(folder, [], _remedy(folder, names))
+
+
+def _remedy(folder: str, names: Sequence[str]) -> str:
+    """What else of a folder can be named."""
+    if _CONFIGURATION in names and not folder.startswith(hub.PREFIX):
+        return f"write {hub.PREFIX}{folder} for the model of its {_CONFIGURATION}"
+    code = next((name for name in names if name.endswith(".py") and not name.startswith("_")), None)
+    return "name a file" if code is None else f"name a file, like {Path(folder) / code}:CALLABLE"
 
 
 def with_tensors(path: str) -> Contents:
@@ -134,7 +143,9 @@ def _otherwise(path: str, data: Bytes) -> str:
         return "it is torch's own format or numpy's, of which no headers are read on the hub; download the file"
     if path.endswith(".safetensors"):
         return "it does not begin as safetensors do, with the length of a header and the header"
-    return f"it begins with {data[:8]!r}, as no format does that is known here: safetensors, torch.save's, GGUF"
+    why = f"it begins with {data[:8]!r}, as no format does that is known here: safetensors, torch.save's, GGUF"
+    is_other = not path.endswith(SUFFIXES)
+    return f"{why}; other models are named as FILE.py:CALLABLE, FILE.pt2, FILE.onnx or FILE.json" if is_other else why
 
 
 class _Disk:
