@@ -30,7 +30,7 @@ from profiler.render.tables import Better
 if TYPE_CHECKING:
     from torch import nn
 
-    from profiler.answers.check.compute import BudgetCheck, Given
+    from profiler.answers.check.compute import BudgetCheck, Limits
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.generate.generating import Asked as GenerationAsked
@@ -67,36 +67,16 @@ class Profile(figures.Profile):
 
         return fit_trace(self.trace, str(path))
 
-    def check(
-        self,
-        *,
-        max_params: Given | None = None,
-        max_trainable: Given | None = None,
-        max_size: Given | None = None,
-        max_macs: Given | None = None,
-        max_flops: Given | None = None,
-        max_activations: Given | None = None,
-        max_peak_memory: Given | None = None,
-        max_unknown: Given | None = None,
-    ) -> BudgetCheck:
+    def check(self, **limits: Unpack[Limits]) -> BudgetCheck:
         """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
 
-        A limit is a number, of bytes for a size, or a text as on the command line: "25M", "100MB". A value equal to the
-        limit is allowed. What it returns is the table of all figures against their limits.
+        The limits are named as on the command line: max_params, max_size, max_peak_memory, ... Each is a number, of
+        bytes for a size, or a text: "25M", "100MB". A value equal to the limit is allowed. What it returns is the table
+        of all figures against their limits.
         """
-        from profiler.answers.check import compute as budget
+        from profiler.answers.check.compute import checked
 
-        given = {
-            "params": max_params,
-            "trainable": max_trainable,
-            "size": max_size,
-            "macs": max_macs,
-            "flops": max_flops,
-            "activations": max_activations,
-            "peak-memory": max_peak_memory,
-            "unknown": max_unknown,
-        }
-        return budget.checked(self, {name: value for name, value in given.items() if value is not None})
+        return checked(self, limits)
 
     def diff(self, after: figures.Profile) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import CheckFailed, Profile, ProfileError, errors, profile
-from profiler.answers.check.compute import FIGURES, BudgetCheck, Checked, limit, parts, verdicts
+from profiler.answers.check.compute import BudgetCheck, Checked, limit, verdicts
+from profiler.answers.check.figures import FIGURES
 from profiler.figures import memory
 from profiler.render import FORMATS, numbers, renderer
 from profiler.render.formats import markdown
@@ -71,6 +72,7 @@ FIGURES_OF_NET = {
     "macs": MACS,
     "flops": 2 * MACS + ROWS * (HIDDEN + HIDDEN + OUT),
     "activations": 4 * ROWS * (HIDDEN + HIDDEN + OUT),
+    "cache": 0,
     "peak-memory": 4 * (PARAMS + BUFFER + ROWS * IN) + PEAK,
     "unknown": 0,
 }
@@ -129,7 +131,7 @@ _KEPT = [profile(Net(), (ROWS, IN))]
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "unknown"])
 def test_a_figure_is_the_sum_of_its_layers(net: Profile, name: str) -> None:
     figure = FIGURES[name]
-    assert sum(part.amount for part in parts(net, figure)) == figure.of(net) == FIGURES_OF_NET[name]
+    assert sum(part.amount for part in figure.by_layer(net)) == figure.of(net) == FIGURES_OF_NET[name]
 
 
 @pytest.mark.parametrize("convention", ["flops", "fvcore", "thop"])
@@ -147,7 +149,7 @@ def test_so_it_is_in_a_real_model_with_shared_weights_and_in_any_convention(conv
 
     found = profile(Tied(), (2, 3, 8, 8), convention=convention)
     for figure in FIGURES.values():
-        assert sum(part.amount for part in parts(found, figure)) == figure.of(found), figure.name
+        assert sum(part.amount for part in figure.by_layer(found)) == figure.of(found), figure.name
 
 
 def test_what_is_alive_at_the_peak_is_the_peak(net: Profile) -> None:

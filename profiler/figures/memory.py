@@ -21,6 +21,8 @@ ACTIVATION, GRADIENT, STATE, CACHE, INSIDE = "activation", "gradient", "state", 
 class Piece(NamedTuple):
     """Something alive: its bytes, its role, the call that made it (-1: none), and its tensor where that is known.
 
+    module: the one that made it; of what was there before, the one that reads it first.
+
     The role "inside" is for what an operator that was kept whole has alive beside what it returns.
     """
 
@@ -28,6 +30,7 @@ class Piece(NamedTuple):
     role: str
     call: int
     tensor: Tensor | None
+    module: int
 
 
 class Stretch(NamedTuple):
@@ -91,7 +94,7 @@ def alive_at_peak(trace: Trace) -> list[Piece]:
         return []
     made = _tensors(trace)
     found = [
-        Piece(storage.size_bytes, storage.role, storage.born, made.get(index))
+        Piece(storage.size_bytes, storage.role, storage.born, made.get(index), module_of(trace, index))
         for index, storage in enumerate(trace.storages)
         if storage.born <= call
         and _moves(storage)
@@ -99,8 +102,16 @@ def alive_at_peak(trace: Trace) -> list[Piece]:
     ]
     inside = _inside(trace)[call]
     if inside:
-        found.append(Piece(inside, INSIDE, call, None))
+        found.append(Piece(inside, INSIDE, call, None, trace.calls[call].module))
     return sorted((piece for piece in found if piece.size_bytes), key=lambda piece: -piece.size_bytes)
+
+
+def module_of(trace: Trace, storage: int) -> int:
+    """The module whose call made a storage; of one that was there before, whose call reads it first."""
+    born = trace.storages[storage].born
+    if born >= 0:
+        return trace.calls[born].module
+    return next((call.module for call in trace.calls if storage in call.reads), 0)
 
 
 def _tensors(trace: Trace) -> dict[int, Tensor]:

@@ -95,7 +95,7 @@ class Profile(Answer):
     """
 
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
-        self.trace = trace
+        self.trace: Trace = trace
         self.convention = conventions.named(convention)
         if not trace.was_run and convention != conventions.DEFAULT:
             raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")

@@ -5,12 +5,12 @@ Everything is compared as whole numbers: a figure that equals its limit is allow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from profiler import errors
-from profiler.figures import memory
+from profiler.answers.check.figures import FIGURES, UNKNOWN, Contribution, Figure
 from profiler.figures.profile import known
 from profiler.records import quantities
 from profiler.records.trace import Doubt
@@ -19,75 +19,11 @@ from profiler.render.answer import Answer
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
-    from profiler.figures.layers import Layer
     from profiler.figures.profile import Profile
 
-Given: TypeAlias = "int | float | str"
-UNKNOWN, PEAK_MEMORY = "unknown", "peak-memory"
+LimitValue: TypeAlias = "int | float | str"
 _COUNTS = ("params", "trainable")
 _MOST_LAYERS, _NAMED = 5, 3  # kept, and named in a sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What can be limited: its name in options and files, its words, its unit, and how it is got from a profile.
-
-    of: None where nothing ran that tells.
-    own: each layer's part of it, not that of the layers inside.
-    needs_formulas: whether an operator without a formula leaves it incomplete.
-    """
-
-    name: str
-    words: str
-    unit: Unit
-    of: Callable[[Profile], int | None]
-    own: Callable[[Layer], int]
-    needs_formulas: bool = False
-
-    @property
-    def key(self) -> str:
-        return f"max-{self.name}"
-
-
-FIGURES: Mapping[str, Figure] = {
-    figure.name: figure
-    for figure in (
-        Figure("params", "parameters", Unit.EXACT, lambda p: p.totals.params, lambda layer: layer.own.params),
-        Figure(
-            "trainable",
-            "trainable parameters",
-            Unit.EXACT,
-            lambda p: p.totals.trainable_params,
-            lambda layer: layer.own.trainable_params,
-        ),
-        Figure("size", "size", Unit.BYTES, lambda p: p.totals.param_bytes, lambda layer: layer.own.param_bytes),
-        Figure("macs", "MACs", Unit.AMOUNT, lambda p: p.totals.macs, lambda layer: int(layer.own.cost.macs), True),
-        Figure("flops", "FLOPs", Unit.AMOUNT, lambda p: p.totals.flops, lambda layer: layer.own_flops, True),
-        Figure(
-            "activations",
-            "activations",
-            Unit.BYTES,
-            lambda p: p.totals.activation_bytes,
-            lambda layer: layer.own.activation_bytes,
-            True,
-        ),
-        Figure(
-            PEAK_MEMORY,
-            "peak memory",
-            Unit.BYTES,
-            lambda p: p.totals.peak_memory_bytes,
-            lambda layer: layer.own.param_bytes + layer.own.buffer_bytes,
-            True,
-        ),
-        Figure(
-            UNKNOWN,
-            "calls without a formula",
-            Unit.EXACT,
-            lambda p: p.coverage.unknown if p.trace.was_run else None,
-            lambda layer: layer.own.unknown_calls,
-        ),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +34,6 @@ class Limit:
     most: int
     words: str
     place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a layer contributes to a figure; the model's own path is "". What is of no layer has no path, but words."""
-
-    path: str | None
-    amount: int
-    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +48,7 @@ class Verdict:
     model: str
     limit: Limit
     measured: int | None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Contribution, ...] = ()
     unknown_ops: Mapping[str, int] = field(default_factory=dict)
     doubt: Doubt | None = None
 
@@ -169,7 +96,7 @@ class Verdict:
         limit = limit if limit == self.limit.words else f"{self.limit.words}, which is {limit}"
         return measured, limit, numbers.in_full(self.over, unit)
 
-    def _part(self, part: Part) -> str:
+    def _part(self, part: Contribution) -> str:
         path = part.words or part.path or "the model itself"
         amount = numbers.quantity((part.amount, self.limit.figure.unit))
         return f"{path} ({amount}, {numbers.share(part.amount / known(self.measured))} %)"
@@ -199,16 +126,13 @@ class BudgetCheck(Answer):
         for model in self.models:
             if model.problem is not None:
                 yield model.problem
-            for verdict in model.verdicts:
-                failure = verdict.failure()
-                if failure is not None:
-                    yield failure
+            yield from failures(model.verdicts)
 
 
 # Limits ---------------------------------------------------------------------------------------------------------------
 
 
-def limit(name: str, given: Given, place: str, said: str) -> Limit:
+def limit(name: str, given: LimitValue, place: str, said: str) -> Limit:
     """A limit from what somebody wrote: a text with units, or a whole number (of bytes, for a size).
 
     said: the limit as a sentence quotes it. Raises `errors.ProfileError`.
@@ -224,16 +148,38 @@ def limit(name: str, given: Given, place: str, said: str) -> Limit:
     return Limit(figure, most, words, place)
 
 
-def checked(profile: Profile, given: Mapping[str, Given]) -> BudgetCheck:
-    """Hold a profile to limits by their figures' names; raises `errors.BudgetFailed` where it is over one."""
-    if not given:
+class Limits(TypedDict, total=False):
+    """The limits that a profile can be held to in Python; None is no limit."""
+
+    max_params: LimitValue | None
+    max_trainable: LimitValue | None
+    max_size: LimitValue | None
+    max_macs: LimitValue | None
+    max_flops: LimitValue | None
+    max_activations: LimitValue | None
+    max_cache: LimitValue | None
+    max_peak_memory: LimitValue | None
+    max_unknown: LimitValue | None
+
+
+def checked(profile: Profile, given: Limits) -> BudgetCheck:
+    """Hold a profile to limits; raises `errors.BudgetFailed` where it is over one."""
+    values = cast("Mapping[str, LimitValue | None]", given)
+    names = {figure.keyword: figure.name for figure in FIGURES.values()}
+    for keyword in values:
+        if keyword not in names:
+            raise _no_such_limit(keyword, names)
+    limits = [
+        limit(names[keyword], value, keyword, f"{keyword}={value!r}")
+        for keyword, value in values.items()
+        if value is not None
+    ]
+    if not limits:
         raise _no_limits()
-    keywords = {name: FIGURES[name].key.replace("-", "_") for name in given}
-    limits = [limit(name, value, keywords[name], f"{keywords[name]}={value!r}") for name, value in given.items()]
     check = BudgetCheck((Checked(profile.model, verdicts(profile, profile.model, limits)),))
-    failures = tuple(check.failures())
-    if failures:
-        raise errors.BudgetFailed(failures)
+    failed = tuple(check.failures())
+    if failed:
+        raise errors.BudgetFailed(failed)
     return check
 
 
@@ -245,6 +191,14 @@ def verdicts(profile: Profile, label: str, limits: Iterable[Limit]) -> tuple[Ver
     limits = tuple(limits)
     is_judged = any(limit.figure.name == UNKNOWN for limit in limits)
     return tuple(_verdict(profile, label, limit, is_judged) for limit in limits)
+
+
+def failures(verdicts: Iterable[Verdict]) -> Iterator[errors.ProfileError]:
+    """What is over, or cannot be held to its limit."""
+    for verdict in verdicts:
+        failure = verdict.failure()
+        if failure is not None:
+            yield failure
 
 
 def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Verdict:
@@ -265,30 +219,21 @@ def _doubt(profile: Profile, limit: Limit, measured: int | None) -> Doubt | None
     return header.doubts[0] if more is None or measured <= limit.most < measured + more else None
 
 
-def largest(profile: Profile, figure: Figure, most: int = _MOST_LAYERS) -> Sequence[Part]:
+def largest(profile: Profile, figure: Figure, most: int = _MOST_LAYERS) -> Sequence[Contribution]:
     """The layers that most of a figure is in, the largest first."""
-    found = [part for part in parts(profile, figure) if part.amount]
-    return sorted(found, key=lambda part: -part.amount)[:most]
+    parts = [part for part in figure.by_layer(profile) if part.amount]
+    return sorted(parts, key=lambda part: -part.amount)[:most]
 
 
-def parts(profile: Profile, figure: Figure) -> list[Part]:
-    """What each layer itself contributes; together they are the figure, whichever way a figure is counted."""
-    amounts = [figure.own(layer) for layer in profile.layers]
-    found = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
-    if figure.name != PEAK_MEMORY:
-        return found
-    for piece in memory.alive_at_peak(profile.trace):
-        amounts[profile.trace.calls[piece.call].module] += piece.size_bytes
-    held = [Part(layer.path, amount) for layer, amount in zip(profile.layers, amounts, strict=True)]
-    inputs = Part(None, memory.input_bytes(profile.trace), "the inputs")
-    return [*held, inputs, Part(None, memory.state_bytes(profile.trace), "the optimizer's state")]
-
-
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_limits() -> errors.ProfileError:
     return errors.ProfileError('check() holds a model to limits, and none is given; give one, like max_params="25M"')
+
+
+def _no_such_limit(keyword: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"check() has no limit called {keyword!r}; there are {', '.join(known)}")
 
 
 def _over_budget(

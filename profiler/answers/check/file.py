@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from profiler import errors
-from profiler.answers.check import compute as budget
-from profiler.answers.check.compute import Limit
+from profiler.answers.check.compute import Limit, limit
+from profiler.answers.check.figures import FIGURES
 from profiler.counters import conventions
 from profiler.records import inputs
 from profiler.records.files import toml_files, toml_lines
@@ -30,8 +30,8 @@ from profiler.render.tables import Unit
 NAME, PROJECT = "profile-model.toml", "pyproject.toml"
 SUFFIX = ".toml"
 _TOOL = ("tool", "profile-model")
-_FIGURES = {figure.key: name for name, figure in budget.FIGURES.items()}
-_SIZES = {name for name, figure in budget.FIGURES.items() if figure.unit is Unit.BYTES}
+_FIGURES = {figure.key: name for name, figure in FIGURES.items()}
+_SIZES = {name for name, figure in FIGURES.items() if figure.unit is Unit.BYTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ class _Reader:
         place = f"{self.path}:{self._line(at)}"
         is_bare = not isinstance(value, str) and _FIGURES[key] in _SIZES  # of bytes, or of megabytes?
         written = f'"{value}"' if isinstance(value, str) else f"{str(value).lower() if value is True else value}"
-        return budget.limit(_FIGURES[key], str(value) if is_bare else value, place, f"{place}: {key} = {written}")
+        return limit(_FIGURES[key], str(value) if is_bare else value, place, f"{place}: {key} = {written}")
 
     def _located(self, at: toml_lines.Path, made: Callable[[], Any]) -> Any:
         try:

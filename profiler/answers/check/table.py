@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from profiler.answers.check.compute import BudgetCheck, Checked, Part, Verdict
+from profiler.answers.check.compute import BudgetCheck, Checked, Verdict
+from profiler.answers.check.figures import Contribution
 from profiler.render.answer import Shown, show
 from profiler.render.plain import failed
 from profiler.render.tables import Column, Quantity, Row, Table, Unit
@@ -89,7 +90,7 @@ def _raw_rows(check: BudgetCheck) -> Iterator[Row]:
             yield Row((model.model, limit.figure.name, *figures, passed, limit.place, layers))
 
 
-def _place(part: Part) -> str:
+def _place(part: Contribution) -> str:
     """A layer's path, or in parentheses what is of no layer."""
     return f"({part.words.removeprefix('the ')})" if part.path is None else part.path
 

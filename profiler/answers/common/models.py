@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from profiler import errors
-from profiler.answers.check import compute as budget
-from profiler.answers.check.compute import Limit, verdicts
+from profiler.answers.check.compute import Limit, failures, verdicts
 from profiler.answers.common.model_list import SUFFIX, Listed, ModelList, read
-from profiler.answers.common.options import Fed, Limits
+from profiler.answers.common.options import Fed
 from profiler.answers.common.outcome import Context
 from profiler.answers.common.varying import Varying, dimensions
 from profiler.answers.models.compute import Entry
@@ -155,23 +153,11 @@ def profiles(rows: Iterable[Entry]) -> list[Profile]:
 # Limits ---------------------------------------------------------------------------------------------------------------
 
 
-def limits(asked: Limits) -> tuple[Limit, ...]:
-    """As the options say them; raises `errors.ProfileError`."""
-    said: dict[str, Any] = {name: getattr(asked, f"max_{name.replace('-', '_')}") for name in budget.FIGURES}
-    return tuple(
-        budget.limit(name, value, f"--max-{name}", f"--max-{name} {value}")
-        for name, value in said.items()
-        if value is not None
-    )
-
-
-def over(rows: Iterable[Entry], given: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+def over(rows: Iterable[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
     """What is over a limit."""
     for entry in rows:
-        for verdict in verdicts(entry.profile, entry.label, given) if entry.profile is not None else ():
-            failure = verdict.failure()
-            if failure is not None:
-                yield failure
+        if entry.profile is not None:
+            yield from failures(verdicts(entry.profile, entry.label, limits))
 
 
 # What is said ---------------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
 from profiler import errors
+from profiler.answers.check.compute import Limit, limit
+from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, UNKNOWN, Figure
 from profiler.answers.generate.generation import CACHES
 from profiler.answers.generate.phases import PHASES
 from profiler.counters import conventions
@@ -16,8 +18,10 @@ from profiler.records import conditions, quantities
 from profiler.records.conditions import Conditions
 from profiler.records.spec import Feed
 from profiler.render import FORMATS
+from profiler.render.tables import Unit
 
 T = TypeVar("T")
+G = TypeVar("G", bound="LimitGroup")
 
 
 def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
@@ -173,24 +177,64 @@ class Top:
     top: Annotated[int | None, option("Only the first N rows.", "N", converter=number(1))] = None
 
 
-@group("Checks: exit with 1 above a limit")
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    max_params: Annotated[str | None, option("Parameters: 25M.", "COUNT")] = None
-    max_trainable: Annotated[str | None, option("Trainable parameters.", "COUNT")] = None
-    max_size: Annotated[str | None, option("What the parameters take: 100MB.", "SIZE")] = None
-    max_macs: Annotated[str | None, option("MACs: 4G.", "COUNT")] = None
-    max_flops: Annotated[str | None, option("FLOPs, in the convention chosen.", "COUNT")] = None
-    max_activations: Annotated[str | None, option("What the forward pass allocates: 50MB.", "SIZE")] = None
-    max_peak_memory: Annotated[
-        str | None, option("The most at once: parameters, buffers, inputs, live activations.", "SIZE")
-    ] = None
-    max_unknown: Annotated[str | None, option("Calls without a formula; else any fails a limit on MACs.", "COUNT")] = (
-        None
-    )
+_CHECKS = "Checks: exit with 1 above a limit"
 
 
-@group("Checks: exit with 1 above a limit")
+class LimitGroup:
+    """Options that are limits on figures, `--max-size`; a subclass says which by `limited`."""
+
+    __slots__ = ()
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Raises `errors.ProfileError`."""
+        texts = [(figure, getattr(self, figure.keyword, None)) for figure in FIGURES.values()]
+        return tuple(
+            limit(figure.name, text, f"--{figure.key}", f"--{figure.key} {text}")
+            for figure, text in texts
+            if text is not None
+        )
+
+
+def limited(*names: str) -> Callable[[type[G]], type[G]]:
+    """Give a group of limits its options, one a figure."""
+
+    def option_of(figure: Figure) -> tuple[str, Any, None]:
+        metavar = "SIZE" if figure.unit is Unit.BYTES else "COUNT"
+        return figure.keyword, Annotated[str | None, option(figure.help, metavar)], None
+
+    def with_options(cls: type[G]) -> type[G]:
+        fields, namespace = (
+            [option_of(FIGURES[name]) for name in names],
+            {"__module__": __name__, "__doc__": cls.__doc__},
+        )
+        return group(_CHECKS)(make_dataclass(cls.__name__, fields, bases=(cls,), namespace=namespace, frozen=True))
+
+    return with_options
+
+
+@limited(*(name for name in FIGURES if name != CACHE))
+class Limits(LimitGroup):
+    """On the figures of a run."""
+
+    __slots__ = ()
+
+
+@limited("size", "macs", "flops", CACHE, PEAK_MEMORY, UNKNOWN)
+class PhaseLimits(LimitGroup):
+    """On the figures of each phase of a language model."""
+
+    __slots__ = ()
+
+
+@limited("size")
+class SizeLimit(LimitGroup):
+    """On the size of weights."""
+
+    __slots__ = ()
+
+
+@group(_CHECKS)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strict:
     strict: Annotated[bool, option("Exit with 1 when an operator has no formula.")] = False

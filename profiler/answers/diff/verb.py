@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from profiler.answers.common.models import Wanted, entries, limits, over, profiles, wanted
+from profiler.answers.common.models import Wanted, entries, over, profiles, wanted
 from profiler.answers.common.options import (
     Columns,
     Counted,
@@ -55,7 +55,7 @@ def run(
 
     Example: profile-model diff resnet18 resnet34 --max-increase macs=5%
     """
-    given = limits(most)
+    given = most.limits
     allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
     models = _before_and_after(wanted([before, after], fed))

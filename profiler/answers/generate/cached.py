@@ -29,6 +29,11 @@ def contents(trace: Trace) -> Iterator[Cached]:
             yield cached
 
 
+def cache_bytes(trace: Trace) -> int:
+    """The contents of the cache after the run."""
+    return sum(part.tensor.size_bytes for part in contents(trace))
+
+
 def parts(trace: Trace) -> list[Part]:
     """The contents of the cache, tensors that are alike together, in the order in which they occur."""
     latent = _latent(trace)

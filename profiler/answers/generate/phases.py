@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from profiler.answers.generate.attention import attention_macs
-from profiler.answers.generate.cached import contents
+from profiler.answers.generate.cached import cache_bytes, contents
 from profiler.figures.profile import Profile, known
 from profiler.records.polynomial import Polynomial
 from profiler.records.trace import Input, Trace
@@ -76,7 +76,7 @@ class Phase:
     @property
     def cache_bytes(self) -> int:
         """The contents of the cache after the run."""
-        return sum(part.tensor.size_bytes for part in contents(self.trace))
+        return cache_bytes(self.trace)
 
     @property
     def held_bytes(self) -> int:

@@ -38,14 +38,15 @@ def _intensity(found: Phase | Steps) -> float | None:
     return found.flops / _moved(found) if _moved(found) else None
 
 
-def _words(found: Phase | Steps) -> str:
+def words(found: Phase | Steps) -> str:
+    """`prefill`, `decode step`, or `128 decode steps`."""
     return f"{found.count} decode steps" if isinstance(found, Steps) else _NAMES[found.name]
 
 
 _OF_PHASE = ("phase", "context")  # conditions that are not of the whole generation
 _NAMES = {PREFILL: "prefill", DECODE: "decode step"}
 PHASE_COLUMNS = named(
-    _column("phase", "Phase", Unit.TEXT, _words),
+    _column("phase", "Phase", Unit.TEXT, words),
     _column("context", "Read before", Unit.EXACT, lambda found: found.context, 3),
     _column("tokens", "Tokens", Unit.EXACT, lambda found: found.tokens),
     _column("macs", "MACs", Unit.AMOUNT, lambda found: found.macs),
@@ -125,7 +126,7 @@ def _at(context: int) -> str:
 
 def _notes(found: Generation) -> Iterator[str]:
     for phase in found.phases:
-        yield from uncounted(phase.profile, f"{_words(phase)}: ")
+        yield from uncounted(phase.profile, f"{words(phase)}: ")
     if found.new is not None:
         yield _summed_note(found.new)
     yield (
@@ -231,7 +232,7 @@ def _length_row(row: Length, columns: tuple[Column, ...]) -> Row:
 
 def _length_notes(found: GenerationScan) -> Iterator[str]:
     first = found.first
-    yield from dict.fromkeys(note for phase in first.phases for note in uncounted(phase.profile, f"{_words(phase)}: "))
+    yield from dict.fromkeys(note for phase in first.phases for note in uncounted(phase.profile, f"{words(phase)}: "))
     yield from _equations(found)
     yield unit_note(first.first)
     yield (

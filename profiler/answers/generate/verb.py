@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 from profiler import errors
-from profiler.answers.common.models import check_runs, wanted
+from profiler.answers.check.compute import Limit
+from profiler.answers.check.figures import CACHE, PEAK_MEMORY
+from profiler.answers.common.models import Wanted, check_runs, over, wanted
 from profiler.answers.common.options import (
     Cast,
     Columns,
@@ -14,6 +17,7 @@ from profiler.answers.common.options import (
     Fed,
     Generating,
     Model,
+    PhaseLimits,
     Result,
     Saved,
     Strict,
@@ -22,9 +26,12 @@ from profiler.answers.common.options import (
 )
 from profiler.answers.common.outcome import LOOK, Lent, Outcome
 from profiler.answers.generate.generating import generated, wished
+from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import BOTH
-from profiler.answers.generate.table import PHASE_COLUMNS
+from profiler.answers.generate.table import PHASE_COLUMNS, words
+from profiler.answers.models.compute import Entry
 from profiler.engine.processes.foreign_code import at_work
+from profiler.figures.profile import known
 from profiler.render.tables import chosen_columns
 
 JOB = LOOK
@@ -43,6 +50,7 @@ def run(
     cast: Cast = Cast(),
     counted: Counted = Counted(),
     columns: Columns = Columns(),
+    most: PhaseLimits = PhaseLimits(),
     strict: Strict = Strict(),
     saved: Saved = Saved(),
     result: Result = Result(),
@@ -51,6 +59,7 @@ def run(
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """
+    limits = most.limits
     (wanted_model,) = models = wanted([model], fed)
     check_runs(models, "generate")
     chosen_columns(columns.chosen, PHASE_COLUMNS)
@@ -64,4 +73,18 @@ def run(
     with at_work(wanted_model.label):
         found = generated(wanted_model.spec, wanted_model.feed, wish)
     kept = None if wish.phase == BOTH else found.first
-    return Outcome(found, profiles=[phase.profile for phase in found.phases], saved=kept)
+    ran = [phase.profile for phase in found.phases]
+    return Outcome(found, list(_over(found, wanted_model, limits)), (), ran, kept)
+
+
+def _over(found: Generation, model: Wanted, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+    """Which phases are over a limit; of decode steps that are summed up, the one that takes most memory."""
+    rows = [Entry(model.spec, f"{model.label}, {words(phase)}", phase.profile) for phase in found.phases]
+    yield from over(rows, limits)
+    if found.new is None:
+        return
+    steps = [phase.profile for phase in found.new.ran.values()]
+    for limit in limits:
+        if limit.figure.name in (CACHE, PEAK_MEMORY):
+            most = max(steps, key=lambda profile: known(limit.figure.of(profile)))
+            yield from over([Entry(model.spec, f"{model.label}, {words(found.new)}", most)], [limit])

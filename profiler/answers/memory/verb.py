@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from profiler import errors
-from profiler.answers.common.models import Wanted, check_runs, entries, limits, over, profiles, wanted
+from profiler.answers.common.models import Wanted, check_runs, entries, over, profiles, wanted
 from profiler.answers.common.options import Counted, Fed, Generating, Limits, Model, Result, Saved, Strict, Top, Ways
 from profiler.answers.common.outcome import LOOK, Context, Lent, Outcome
 from profiler.answers.generate.generating import generated, wished
@@ -36,7 +36,7 @@ def run(
 
     Example: profile-model memory resnet34 --batch 8 --training --optimizer adamw
     """
-    given, models = limits(most), wanted([model], fed)
+    given, models = most.limits, wanted([model], fed)
     check_runs(models, "memory")
     if language.phase is None and language.cache is None:
         found, failures = entries(models, context, counted.name, ways.conditions)

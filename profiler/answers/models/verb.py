@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from profiler import errors
-from profiler.answers.common.models import Wanted, check_runs, entries, limits, lists, over, profiles, wanted
+from profiler.answers.common.models import Wanted, check_runs, entries, lists, over, profiles, wanted
 from profiler.answers.common.notes import uncounted
 from profiler.answers.common.options import (
     Captions,
@@ -157,7 +157,7 @@ def look(
     what: str = "an input, another dtype or convention, or a count of zeros",
 ) -> Outcome:
     """One model by its layers, or several side by side; held to limits."""
-    given, comparing = limits(most), tables.comparing(models)
+    given, comparing = most.limits, tables.comparing(models)
     if saved.save is not None and len(models) > 1:
         raise _save_takes_one(len(models))
     if under != AS_IT_IS or counted != Counted() or any(m.feed.is_given or m.feed.batch for m in models):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from profiler.answers.check.figures import Contribution, Figure
 from profiler.figures.profile import Profile
 from profiler.ops.layers.kind import textbook_classes
 from profiler.records.schemes import (
@@ -22,6 +24,7 @@ from profiler.records.schemes import (
 )
 from profiler.records.trace import Module, Weight
 from profiler.render.answer import Answer
+from profiler.render.tables import Unit
 
 _NOT_REPLACED = "nn.MultiheadAttention reads it itself"
 NO_LAYER = "not among the layers that are quantised"
@@ -130,6 +133,19 @@ def overview(profiles: Sequence[Profile], labels: Sequence[str], schemes: Sequen
     """Every model in every scheme; in all that there are, by default."""
     pairs = [(p, label, scheme) for p, label in zip(profiles, labels, strict=True) for scheme in schemes or SCHEMES]
     return Overview(tuple(quantised(p, s) for p, _, s in pairs), tuple(label for _, label, _ in pairs))
+
+
+def size_in(scheme: str) -> Figure:
+    """The size of the weights in a scheme, as a figure that can be limited."""
+
+    def by_layer(profile: Profile) -> list[Contribution]:
+        sizes: Counter[str] = Counter()
+        for parameter in quantised(profile, scheme).parameters:
+            sizes[parameter.path] += parameter.stored_bytes
+        return [Contribution(path, size) for path, size in sizes.items()]
+
+    words = f"size as {scheme}"
+    return Figure("size", words, Unit.BYTES, "", lambda profile: quantised(profile, scheme).stored_bytes, by_layer)
 
 
 def _stored(weight: Weight, module: Module, scheme: Scheme) -> Stored:

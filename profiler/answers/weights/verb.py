@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
-from profiler.answers.common.models import entries, profiles, wanted
-from profiler.answers.common.options import Cast, Fed, Labels, Model, Result, Top, names, option
+from profiler.answers.common.models import entries, over, profiles, wanted
+from profiler.answers.common.options import Cast, Fed, Labels, Model, Result, SizeLimit, Top, names, option
 from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
-from profiler.answers.weights.compute import overview, quantised
+from profiler.answers.weights.compute import overview, quantised, size_in
 from profiler.counters.conventions import DEFAULT
 from profiler.records.schemes import SCHEMES, named
 from profiler.render.answer import Answer
@@ -25,6 +26,7 @@ def run(
     cast: Cast = Cast(),
     labels: Labels = Labels(),
     top: Top = Top(),
+    most: SizeLimit = SizeLimit(),
     result: Result = Result(),
 ) -> Outcome:
     """How large the weights are in other formats: one format of one model layer by layer, else a row for each.
@@ -32,6 +34,7 @@ def run(
     Example: profile-model weights resnet34 --as int8,nf4
     """
     schemes = tuple(SCHEMES) if as_ is None else tuple(named(name).name for name in names(as_) or ("",))
+    limits = [replace(limit, figure=size_in(scheme)) for limit in most.limits for scheme in schemes]
     wanted_models = wanted(models, fed, labels.label)
     found, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
     ran = profiles(found)
@@ -40,4 +43,4 @@ def run(
         answer = quantised(ran[0], schemes[0], top.top)
     elif ran:
         answer = overview(ran, [entry.label for entry in found if entry.profile is not None], schemes)
-    return Outcome(answer, failures)
+    return Outcome(answer, [*failures, *over(found, limits)])
