@@ -16,7 +16,7 @@ from profiler.answers.cross_check.accounts import Account, account
 from profiler.answers.cross_check.compute import Accounts, CrossCheck
 from profiler.counters import conventions
 from profiler.counters.conventions import Charge, Replica
-from profiler.counters.replay.rules import OperatorRule
+from profiler.counters.replay.rules import Rule
 from profiler.counters.running.reading import Reading
 from profiler.counters.tools import fvcore
 from profiler.ops import Cost, formula
@@ -227,7 +227,7 @@ def test_a_wrong_formula_of_ours_is_found(tool: str, restored_registries: None) 
 
 def test_a_wrong_formula_of_a_convention_is_found(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     said = reading(net, "fvcore")
-    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 3, "3 in all"))
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", Rule("batch norm", lambda op: 3, "3 in all"))
     made = account(net.trace, said)
     assert made.operations is not None
     assert made.operations.remainder == 2 * NORM - 3
@@ -239,7 +239,7 @@ def test_a_wrong_formula_of_a_convention_is_found(net: Profile, monkeypatch: pyt
 
 def test_a_convention_that_cannot_be_replayed_is_not_explained(net: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     said = reading(net, "fvcore")
-    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 1 // 0))
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", Rule("batch norm", lambda op: 1 // 0))
     made = account(net.trace, said)
     assert not made.closes
     (failure,) = CrossCheck(net, (made,)).failures()

@@ -17,7 +17,7 @@ from profiler import Profile, cross_check, errors, profile
 from profiler.answers.which.compute import Number, candidates, number, search
 from profiler.cli.main import main
 from profiler.counters import conventions
-from profiler.counters.replay.rules import OperatorRule
+from profiler.counters.replay.rules import Rule
 from profiler.counters.tools import fvcore
 from tests.shell import run
 
@@ -58,7 +58,7 @@ def test_a_wrong_formula_fails_the_command_and_names_the_layer(
     capsys: pytest.CaptureFixture[str], net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The counter runs for real, in another process; ours is wrong in this one."""
-    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", OperatorRule("batch norm", lambda op: 3 * NORM, "3 a head"))
+    monkeypatch.setitem(fvcore._RULES, "aten.batch_norm", Rule("batch norm", lambda op: 3 * NORM, "3 a head"))
     status, out, err = run(capsys, "cross-check", net, "--with", "fvcore", "--input", f"1x3x{SIDE}x{SIDE}")
     assert status == 1
     assert f"{-NORM} of the operations by fvcore are not explained, in 1;" in err

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from profiler.counters.convention import Charge
-from profiler.counters.replay.events import Made, Operator, module_calls, operators, packet, recorded_calls
+from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators, packet, recorded_calls
 from profiler.counters.replay.rules import (
     CELLS,
     CONVOLUTIONS,
-    OperatorRule,
+    Rule,
     addmm,
     are_vectors,
     attention,
@@ -56,7 +56,7 @@ def attention_is_fused(op: Operator) -> bool:
     return mask is None or mask.ndim in (2, 4) or query.ndim == 3
 
 
-def products(trace: Trace, rules: Mapping[str, OperatorRule], gradients: bool) -> Iterator[Charge]:
+def products(trace: Trace, rules: Mapping[str, Rule[Operator]], gradients: bool) -> Iterator[Charge]:
     """The charges of a dispatch mode with these rules for operators. gradients: whether they are enabled."""
     learned = learned_masks(trace, gradients)
     for op in recorded_calls(trace):
@@ -129,11 +129,11 @@ def fast_path_calls(trace: Trace, gradients: bool = False, hooked: Callable[[int
     packed, layers = _packed_projections(trace), _encoder_layers(trace)
     learned = [gradients and bool(found) for found in _learned_reads(trace)]
     found: set[int] = set()
-    for made in module_calls(trace):
-        is_fast = made.kind == _ATTENTION and _is_fast_attention(made, packed)
-        is_layer = made.kind == _ENCODER_LAYER and made.row in layers and not hooked(made.row)
-        if (is_fast or (is_layer and len(made.x.shape) == 3)) and not any(learned[call] for call in made.calls):
-            found.update(made.calls)
+    for layer in module_calls(trace):
+        is_fast = layer.kind == _ATTENTION and _is_fast_attention(layer, packed)
+        is_layer = layer.kind == _ENCODER_LAYER and layer.module in layers and not hooked(layer.module)
+        if (is_fast or (is_layer and len(layer.x.shape) == 3)) and not any(learned[call] for call in layer.calls):
+            found.update(layer.calls)
     return found
 
 
@@ -153,19 +153,19 @@ def _packed_projections(trace: Trace) -> set[int]:
     return found
 
 
-def _is_fast_attention(made: Made, packed: set[int]) -> bool:
+def _is_fast_attention(layer: LayerCall, packed: set[int]) -> bool:
     return (
-        _can_be_fast(made.settings, made.weights)
-        and len(made.x.shape) == 3
-        and len(packed.intersection(made.calls)) == 1
-        and not any(isinstance(mask, Tensor) and mask.is_float for mask in _masks(made))
+        _can_be_fast(layer.settings, layer.weights)
+        and len(layer.x.shape) == 3
+        and len(packed.intersection(layer.calls)) == 1
+        and not any(isinstance(mask, Tensor) and mask.is_float for mask in _masks(layer))
     )
 
 
-def _masks(made: Made) -> Iterator[Value]:
+def _masks(layer: LayerCall) -> Iterator[Value]:
     """key_padding_mask, need_weights, attn_mask may follow query, key and value."""
-    yield from made.inputs[3:]
-    yield from (value for name, value in made.named.items() if name not in ("query", "key", "value"))
+    yield from layer.inputs[3:]
+    yield from (value for name, value in layer.named.items() if name not in ("query", "key", "value"))
 
 
 def _can_be_fast(settings: Mapping[str, Value], weights: Container[str]) -> bool:

@@ -48,12 +48,10 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A module call. `inputs` are the positional arguments, the only ones that a forward hook is given; `named` are
-    the others.
-    """
+class LayerCall:
+    """A call of a module. `inputs` are the positional arguments, which a forward hook gets; `named` are the others."""
 
-    row: int
+    module: int
     kind: str
     classes: tuple[str, ...]
     settings: Mapping[str, Value]
@@ -126,7 +124,7 @@ def registered(trace: Trace) -> list[Weight]:
     return [weight for weight in trace.parameters if weight.registered]
 
 
-def module_calls(trace: Trace) -> Iterator[Made]:
+def module_calls(trace: Trace) -> Iterator[LayerCall]:
     """In the order in which they ended, as forward hooks run."""
     held: dict[int, dict[str, Weight]] = {}
     for weight in registered(trace):
@@ -134,7 +132,7 @@ def module_calls(trace: Trace) -> Iterator[Made]:
     for call in trace.module_calls:
         module = trace.modules[call.module]
         positional, named = _arguments(call)
-        yield Made(
+        yield LayerCall(
             call.module,
             module.classes[0],
             module.classes,

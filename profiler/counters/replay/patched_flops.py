@@ -1,6 +1,23 @@
 """The FLOPs that calflops and DeepSpeed's profiler count beside MACs: 2 for each MAC, and what is no product.
 
-Of `patches.py`'s functions and many more. Both have hooks on recurrent layers instead, and so a rule.
+Of `patches.py`'s functions and many more. Both have hooks on recurrent layers instead, and so a rule. Of what they
+share, read in their sources and compared with what they print:
+
+- 2 for each MAC, and 1 for each element of a convolution's output where it has a bias. A linear layer's bias is free.
+- Activations, pools and `softmax` count 1 per element of their input; a batch norm 1, or 2 with scale and shift; layer,
+  group and instance norms, and batch norms of the batch's own statistics, 4 or 5. Operators and methods, such as
+  `x.relu()`, `x.softmax(-1)` and `torch.sigmoid`, are not patched; nor are RMSNorm, Hardswish and SELU.
+- Interpolation to a size counts the product of that size, without batch and channels, and `Upsample(size=8)` 8.
+  Interpolation by area counts a pool besides, and `F.upsample` counts twice.
+- `addmm` and `baddbmm` add the size of their first argument, also where beta is 0.
+- `einsum` counts what `numpy.einsum_path` prints, 1 more in four digits: 121 for 120, 5.321e+04 for 53 208.
+- Of sums and products, `torch.add`, `torch.mul`, `x.add` and `x.mul` count. Signs and in-place methods are not patched.
+- Recurrent layers take the first two dimensions for batch and steps, also where there is no batch, and leave out
+  projections. Each product of n outputs is n additions less than 2 per MAC.
+- A function that a module has kept from before is not patched: the activation of torch's Transformer layers.
+
+Our trace does not tell one number for a size, given to a function, from one for each dimension, nor a size from the
+scale factor that gave it with `recompute_scale_factor` or `mode="area"`, unless `nn.Upsample` holds them.
 """
 
 from __future__ import annotations
@@ -8,19 +25,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 from profiler.counters.convention import Charge
 from profiler.counters.replay.cpu import FAST, all_hooked, fast_path_calls
 from profiler.counters.replay.einsum import path_flops
-from profiler.counters.replay.events import Made, Operator, module_calls, operators
+from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators
 from profiler.counters.replay.patches import POOLS, TRANSPOSED, functions_to, is_elementwise, is_met
-from profiler.counters.replay.rules import GATES, OperatorRule, held, layer_kind, tensor
+from profiler.counters.replay.recurrent import steps_of, tallies
+from profiler.counters.replay.rules import Rule, Tally, charged, tensor
 from profiler.records.trace import Module, Tensor, Trace, Value, tensors
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class Differences:
     """Where the two differ. Counts are FLOPs; each `why` says of one what it is, and is the same for every call.
 
     macs: the rules for MACs. counts_signs: whether `x @ y` is patched.
@@ -28,7 +45,7 @@ class Tool:
     scaled: of interpolation by scale factors: one for all dimensions, or one for each.
     """
 
-    macs: Mapping[str, OperatorRule]
+    macs: Mapping[str, Rule[Operator]]
     counts_signs: bool
     transposed_bias: Callable[[Operator], int]
     why_transposed_bias: str
@@ -38,31 +55,16 @@ class Tool:
     why_scaled: str
 
 
-class _Term(NamedTuple):
-    """What a function or a layer counts. `why` is empty where that is twice our MACs."""
-
-    amount: int
-    family: str
-    why: str = ""
-
-
-def flops(trace: Trace, tool: Tool) -> Iterator[Charge]:
+def flops(trace: Trace, tool: Differences) -> Iterator[Charge]:
     """The charges of one of the two tools."""
-    for made in module_calls(trace):
-        yield from _charged(_recurrent(made), made.row, made.calls)
+    for layer in module_calls(trace):
+        yield from charged(_recurrent(layer), layer.module, layer.calls)
     fast = fast_path_calls(trace, True, all_hooked)
     for op in operators(trace):
-        terms = [*_products(op, tool), *_elementwise(op, tool), *_passed(op, trace.modules[op.module], tool)]
+        parts = [*_products(op, tool), *_elementwise(op, tool), *_passed(op, trace.modules[op.module], tool)]
         if op.calls.start in fast:
-            terms = [_Term(0, term.family, FAST) for term in terms[:1]]
-        yield from _charged(terms, op.module, op.calls)
-
-
-def _charged(terms: Iterator[_Term] | list[_Term], module: int, calls: range) -> Iterator[Charge]:
-    """The first stands for the calls, whose MACs are to be found once."""
-    for term in terms:
-        yield Charge(term.amount, module, calls, term.family, term.why)
-        calls = calls[:0]
+            parts = [Tally(0, part.family, FAST) for part in parts[:1]]
+        yield from charged(parts, op.module, op.calls)
 
 
 # Products -------------------------------------------------------------------------------------------------------------
@@ -72,33 +74,33 @@ _TRANSPOSED = {f"aten.{name}" for name in TRANSPOSED}
 _ADDING = {"aten.addmm", "aten.baddbmm"}
 
 
-def _products(op: Operator, tool: Tool) -> Iterator[_Term]:
+def _products(op: Operator, tool: Differences) -> Iterator[Tally]:
     if op.name == "aten.einsum" and "einsum" in functions_to(op):
         yield _einsum(op)
     rule = tool.macs.get(op.name)
     if rule is None or not is_met(op) or (op.caller.is_sign and not tool.counts_signs):
         return
     charge = rule.charge(op)
-    yield _Term(2 * int(charge.amount), charge.family, charge.why)
+    yield Tally(2 * int(charge.amount), charge.family, charge.why)
     if op.name in _ADDING:
-        yield _Term(tensor(op, 0).numel, charge.family, "1 per element of what is added")
+        yield Tally(tensor(op, 0).numel, charge.family, "1 per element of what is added")
     elif op.arg(2, "bias") is not None and op.name in _CONVOLUTIONS:
         # As many positions as the products are counted at.
         weight = tensor(op, 1)
-        yield _Term(int(charge.amount) // prod(weight.shape[1:]), "bias", "1 per element of a convolution's output")
+        yield Tally(int(charge.amount) // prod(weight.shape[1:]), "bias", "1 per element of a convolution's output")
     elif op.arg(2, "bias") is not None and op.name in _TRANSPOSED:
-        yield _Term(tool.transposed_bias(op), "bias", tool.why_transposed_bias)
+        yield Tally(tool.transposed_bias(op), "bias", tool.why_transposed_bias)
 
 
-def _einsum(op: Operator) -> _Term:
+def _einsum(op: Operator) -> Tally:
     equation, operands = op.args[:2]
     count = int(path_flops(str(equation), [operand.shape for operand in tensors(operands)]))
-    return _Term(count, "einsum", "what numpy.einsum_path prints, 1 more in four digits")
+    return Tally(count, "einsum", "what numpy.einsum_path prints, 1 more in four digits")
 
 
-def _elementwise(op: Operator, tool: Tool) -> Iterator[_Term]:
+def _elementwise(op: Operator, tool: Differences) -> Iterator[Tally]:
     if is_elementwise(op):
-        yield _Term(tool.elementwise(op), "elementwise", tool.why_elementwise)
+        yield Tally(tool.elementwise(op), "elementwise", tool.why_elementwise)
 
 
 # Functions of one input -----------------------------------------------------------------------------------------------
@@ -113,24 +115,24 @@ _NORMS = {"batch_norm": 1, "instance_norm": 1, "layer_norm": 2, "group_norm": 2}
 _TRAINING_AT = 5
 
 
-def _passed(op: Operator, module: Module, tool: Tool) -> Iterator[_Term]:
+def _passed(op: Operator, module: Module, tool: Differences) -> Iterator[Tally]:
     """Of the patched functions on the way to an operator, each counts."""
     for function in functions_to(op):
         family = _FAMILIES.get(function)
         if family is not None:
-            yield _Term(tensor(op, 0).numel, family, "1 per element")
+            yield Tally(tensor(op, 0).numel, family, "1 per element")
         elif function in _NORMS:
             yield _norm(op, function)
         elif function in ("interpolate", "upsample"):
             yield _interpolated(op, module, tool)
 
 
-def _norm(op: Operator, function: str) -> _Term:
+def _norm(op: Operator, function: str) -> Tally:
     """A batch norm that takes the statistics of its batch is as expensive as the others."""
     has_scale = op.arg(_NORMS[function], "weight") is not None
     is_cheap = function == "batch_norm" and not op.args[_TRAINING_AT]
     times = (1 if is_cheap else 4) + has_scale
-    return _Term(times * tensor(op, 0).numel, function.replace("_", " "), f"{times} per element")
+    return Tally(times * tensor(op, 0).numel, function.replace("_", " "), f"{times} per element")
 
 
 # Interpolation --------------------------------------------------------------------------------------------------------
@@ -138,17 +140,17 @@ def _norm(op: Operator, function: str) -> _Term:
 _UPSAMPLE = "torch.nn.modules.upsampling.Upsample"
 
 
-def _interpolated(op: Operator, module: Module, tool: Tool) -> _Term:
-    """A size that is given is taken for the whole count; one number that stands for all dimensions, for itself."""
-    size, scale = _given(op, module)
+def _interpolated(op: Operator, module: Module, tool: Differences) -> Tally:
+    """A size is taken for the whole count; a single number that stands for all dimensions, for itself."""
+    size, scale = _extent(op, module)
     if size is not None:
-        return _Term(prod(size), "interpolation", "the product of the size that it is given")
+        return Tally(prod(size), "interpolation", "the product of the size that it is given")
     assert scale is not None, op
-    return _Term(tool.scaled(tensor(op, 0), scale), "interpolation", tool.why_scaled)
+    return Tally(tool.scaled(tensor(op, 0), scale), "interpolation", tool.why_scaled)
 
 
-def _given(op: Operator, module: Module) -> tuple[tuple[int, ...] | None, float | tuple[float, ...] | None]:
-    """The size and the scale factors that the function was given: a layer's by its settings, others by the operator."""
+def _extent(op: Operator, module: Module) -> tuple[tuple[int, ...] | None, float | tuple[float, ...] | None]:
+    """The size and the scale factors that the function takes: a layer's by its settings, others by the operator."""
     settings = dict(module.attributes) if _UPSAMPLE in module.classes else {}
     if settings:
         size, scale = settings["size"], settings["scale_factor"]
@@ -161,41 +163,23 @@ def _given(op: Operator, module: Module) -> tuple[tuple[int, ...] | None, float 
 def _integers(value: Value) -> tuple[int, ...] | None:
     if value is None:
         return None
-    return tuple(int(one) for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, (int, float)))
+    sizes = value if isinstance(value, tuple) else (value,)
+    return tuple(int(size) for size in sizes if isinstance(size, (int, float)))
 
 
 def _factors(value: Value) -> float | tuple[float, ...] | None:
     if isinstance(value, tuple):
-        return tuple(float(one) for one in value if isinstance(one, (int, float)))
+        return tuple(float(factor) for factor in value if isinstance(factor, (int, float)))
     return float(value) if isinstance(value, (int, float)) else None
 
 
 # Recurrent layers -----------------------------------------------------------------------------------------------------
 
-_LAYERS, _CELLS = ("RNN", "GRU", "LSTM"), ("RNNCell", "GRUCell", "LSTMCell")
 
-
-def _recurrent(made: Made) -> Iterator[_Term]:
-    """Of exactly these classes. The first two dimensions are taken for batch and steps, of a cell the first."""
-    kind = layer_kind(made.kind)
-    if kind in _CELLS:
-        yield from _steps(made, kind.removesuffix("Cell"), made.x.shape[0], [""], "")
-    elif kind in _LAYERS:
-        steps = prod(made.x.shape[:2]) * (2 if made.settings["bidirectional"] else 1)
-        if made.x.ndim != 3:
-            why = "its width is taken for steps"
-        else:
-            why = "projections are left out" if made.settings.get("proj_size") else ""
-        yield from _steps(made, kind, steps, [f"_l{layer}" for layer in range(made.number("num_layers"))], why)
-
-
-def _steps(made: Made, kind: str, steps: int, layers: list[str], why: str) -> Iterator[_Term]:
+def _recurrent(layer: LayerCall) -> Iterator[Tally]:
     """A product with n outputs takes n additions less than MACs."""
-    products = sum(held(made, f"weight_ih{layer}", f"weight_hh{layer}") for layer in layers)
-    outputs = sum(2 * made.weights[f"weight_ih{layer}"].tensor.shape[0] for layer in layers)
-    biases = sum(held(made, f"bias_ih{layer}", f"bias_hh{layer}") for layer in layers)
-    gates = len(layers) * GATES[kind] * made.number("hidden_size")
-    yield _Term(2 * steps * products, "recurrent", why)
-    yield _Term(-steps * outputs, "recurrent", "an addition less for each output of a product")
-    yield _Term(steps * gates, "recurrent", "gates and states")
-    yield _Term(steps * biases, "bias", "1 per bias and step")
+    steps = steps_of(layer)
+    if steps is not None:
+        yield from tallies(steps, per_mac=2)
+        outputs = sum(2 * weight.tensor.shape[0] for weight in steps.weights("weight_ih"))
+        yield Tally(-steps.number * outputs, "recurrent", "an addition less for each output of a product")

@@ -15,7 +15,7 @@ from math import prod
 from profiler.counters.convention import Charge
 from profiler.counters.replay.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.counters.replay.events import Operator, operators
-from profiler.counters.replay.rules import OperatorRule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
+from profiler.counters.replay.rules import Rule, addmm, each, is_broadcast, is_by_vector, mm, tensor, where
 from profiler.records.trace import METHOD, Tensor, Trace, Value, tensors
 
 TRANSPOSED = tuple(f"conv_transpose{rank}d" for rank in (1, 2, 3))
@@ -66,7 +66,7 @@ SHARED = (
 )
 
 
-def patched(trace: Trace, rules: Mapping[str, OperatorRule], counts_signs: bool) -> Iterator[Charge]:
+def patched(trace: Trace, rules: Mapping[str, Rule[Operator]], counts_signs: bool) -> Iterator[Charge]:
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
     seen = (
         op for op in operators(trace) if op.name in rules and is_met(op) and (counts_signs or not op.caller.is_sign)

@@ -4,69 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from profiler.counters.convention import Charge, Weighing
-from profiler.counters.replay.events import Made, Operator, module_calls, operators, registered
+from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators, registered
 from profiler.records.trace import Tensor, Trace, Value, tensors
 
-
-@dataclass(frozen=True, slots=True)
-class OperatorRule:
-    """What a tool counts for a call of an operator. `why` is empty where that is our MACs."""
-
-    family: str
-    count: Callable[[Operator], int]
-    why: str | Callable[[Operator], str] = ""
-
-    def charge(self, op: Operator) -> Charge:
-        why = self.why if isinstance(self.why, str) else self.why(op)
-        return Charge(self.count(op), op.module, op.calls, self.family, why)
+AnyCall = TypeVar("AnyCall", Operator, LayerCall)
+Row: TypeAlias = "tuple[str, Iterable[str], Callable[[AnyCall], int], str | Callable[[AnyCall], str]]"
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRule:
-    """What a tool counts for a call of a module. `why` is empty where that is our MACs."""
+class Rule(Generic[AnyCall]):
+    """What a tool counts for a call of an operator or of a module. `why` is empty where that is our MACs."""
 
     family: str
-    count: Callable[[Made], int]
-    why: str | Callable[[Made], str] = ""
+    count: Callable[[AnyCall], int]
+    why: str | Callable[[AnyCall], str] = ""
 
-    def charge(self, made: Made) -> Charge:
-        why = self.why if isinstance(self.why, str) else self.why(made)
-        return Charge(self.count(made), made.row, made.calls, self.family, why or remade(made))
+    def charge(self, call: AnyCall) -> Charge:
+        why = self.why if isinstance(self.why, str) else self.why(call)
+        return Charge(self.count(call), call.module, call.calls, self.family, why)
+
+
+class Tally(NamedTuple):
+    """What a rule counts for a part of a call. `why` is empty where that is our MACs, in the tool's unit."""
+
+    amount: int | Fraction
+    family: str
+    why: str = ""
+
+
+def charged(tallies: Iterable[Tally], module: int, calls: range) -> Iterator[Charge]:
+    """The first stands for the calls, whose MACs are counted once."""
+    for tally in tallies:
+        yield Charge(tally.amount, module, calls, tally.family, tally.why)
+        calls = calls[:0]
 
 
 def by_operator(
-    trace: Trace, rules: Mapping[str, OperatorRule], seen: Callable[[Trace], Iterable[Operator]] = operators
+    trace: Trace, rules: Mapping[str, Rule[Operator]], visible: Callable[[Trace], Iterable[Operator]] = operators
 ) -> Iterator[Charge]:
     """The charges of a tool that sees operators, by their names without overload."""
-    for operator in seen(trace):
-        rule = rules.get(operator.name)
-        if rule is not None:
-            yield rule.charge(operator)
+    return (rules[operator.name].charge(operator) for operator in visible(trace) if operator.name in rules)
 
 
-def by_module(trace: Trace, rules: Mapping[str, ModuleRule]) -> Iterator[Charge]:
+def by_module(trace: Trace, rules: Mapping[str, Rule[LayerCall]]) -> Iterator[Charge]:
     """The charges of a tool with hooks on modules of exactly these classes, named as in `layer_kind`."""
-    for made in module_calls(trace):
-        rule = rules.get(layer_kind(made.kind))
+    for layer in module_calls(trace):
+        rule = rules.get(layer_kind(layer.kind))
         if rule is not None:
-            yield rule.charge(made)
+            charge = rule.charge(layer)
+            yield charge._replace(why=charge.why or why_reparametrised(layer))
 
 
-def families(
-    *rules: tuple[str, Iterable[str], Callable[[Operator], int], str | Callable[[Operator], str]],
-) -> dict[str, OperatorRule]:
-    """A table of operator rules: family, names without "aten.", count, why."""
-    return {f"aten.{op}": OperatorRule(family, count, why) for family, ops, count, why in rules for op in ops}
+def families(*rows: Row[Operator]) -> dict[str, Rule[Operator]]:
+    """A table of rules for operators: family, names without "aten.", count, why."""
+    return {f"aten.{op}": Rule(family, count, why) for family, ops, count, why in rows for op in ops}
 
 
-def layers(
-    *rules: tuple[str, Iterable[str], Callable[[Made], int], str | Callable[[Made], str]],
-) -> dict[str, ModuleRule]:
-    """A table of module rules: family, classes as in `layer_kind`, count, why."""
-    return {kind: ModuleRule(family, count, why) for family, kinds, count, why in rules for kind in kinds}
+def layers(*rows: Row[LayerCall]) -> dict[str, Rule[LayerCall]]:
+    """A table of rules for modules: family, classes as in `layer_kind`, count, why."""
+    return {kind: Rule(family, count, why) for family, kinds, count, why in rows for kind in kinds}
 
 
 def in_ranks(name: str) -> tuple[str, ...]:
@@ -79,26 +80,17 @@ def layer_kind(qualified: str) -> str:
     return qualified.rpartition(".")[2] if qualified.startswith("torch.nn.modules.") else qualified
 
 
-def remade(made: Made) -> str:
+def why_reparametrised(layer: LayerCall) -> str:
     """A reason where a layer's weight is no parameter, as by hooks of weight norm, spectral norm or pruning."""
-    is_made = any(name.startswith("weight") and name.endswith(("_g", "_v", "_orig")) for name in made.weights)
-    return "its weight is made of other parameters at each call" if is_made else ""
+    is_computed = any(name.startswith("weight") and name.endswith(("_g", "_v", "_orig")) for name in layer.weights)
+    return "its weight is made of other parameters at each call" if is_computed else ""
 
 
-def kernel(made: Made) -> tuple[int, ...]:
-    """A convolution's, by its settings: a weight that is made of others, as by weight norm, is no parameter."""
-    sizes = made.settings["kernel_size"]
+def kernel(layer: LayerCall) -> tuple[int, ...]:
+    """A convolution's, by its settings: a weight that is computed of others, as by weight norm, is no parameter."""
+    sizes = layer.settings["kernel_size"]
     assert isinstance(sizes, tuple), sizes
     return each(sizes, len(sizes))
-
-
-# What a step of a recurrent layer adds to its products in tools with hooks, so many times its hidden size.
-GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
-
-
-def held(made: Made, *names: str) -> int:
-    """The size of a module's own parameters of these names, where it has them."""
-    return sum(made.weights[name].tensor.numel for name in names if name in made.weights)
 
 
 # What several tools count alike ---------------------------------------------------------------------------------------
@@ -140,6 +132,11 @@ def mm(op: Operator) -> int:
     return product_of(tensor(op, 0), tensor(op, 1))
 
 
+def exact_matmul(op: Operator) -> int:
+    """The size of the product times the width that is contracted."""
+    return op.out.numel * tensor(op, 0).shape[-1]
+
+
 def inner(op: Operator) -> int:
     """Every row of the one with every row of the other; torch takes a product of matrices for it."""
     a, b = tensor(op, 0), tensor(op, 1)
@@ -168,8 +165,8 @@ def is_broadcast(op: Operator) -> bool:
 
 def each(values: Value, rank: int) -> tuple[int, ...]:
     """One number for every dimension; torch lets a single one stand for all."""
-    given = values if isinstance(values, tuple) else (values,)
-    return tuple(int(value) for value in (given if len(given) == rank else given * rank) if isinstance(value, int))
+    sizes = values if isinstance(values, tuple) else (values,)
+    return tuple(int(value) for value in (sizes if len(sizes) == rank else sizes * rank) if isinstance(value, int))
 
 
 def tensor(op: Operator, position: int) -> Tensor:

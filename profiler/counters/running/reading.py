@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 Number = int | float
@@ -45,6 +45,10 @@ class Reading:
         """Whether the tool gave a count."""
         return self.total is not None
 
+    def in_flops(self) -> Reading:
+        """The FLOPs of a tool that gives both, in the place of its MACs."""
+        return replace(self, total=self.flops, layers=self.layer_flops)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain types, for JSON."""
         return asdict(self)
@@ -52,8 +56,8 @@ class Reading:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Reading:
         """The inverse of `to_dict`; keys that this version does not know are left out."""
-        known = {one.name for one in fields(cls)}
-        return cls(**{key: value for key, value in saved.items() if key in known})
+        names = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in saved.items() if key in names})
 
 
 def plain(number: Any) -> Number:

@@ -20,11 +20,11 @@ It is read when the forward pass has ended, from the counts that it leaves on ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.hooks import visits
 from profiler.counters.replay.patches import SHARED, TRANSPOSED, patched
@@ -59,10 +59,6 @@ RULES = families(
 _AGAIN = "a module that stands under several parents counts again for each"
 
 
-def _charges(trace: Trace) -> Iterator[Charge]:
-    return for_each_parent(trace, patched(trace, RULES, counts_signs=False))
-
-
 def for_each_parent(trace: Trace, charges: Iterable[Charge]) -> Iterator[Charge]:
     """What is charged to a module, and that again for each further parent it stands under."""
     times = Counter(visits(trace))
@@ -71,10 +67,6 @@ def for_each_parent(trace: Trace, charges: Iterable[Charge]) -> Iterator[Charge]
         again = times[charge.module] - 1
         if again and charge.amount:
             yield Charge(again * charge.amount, charge.module, charge.calls[:0], charge.family, _AGAIN)
-
-
-def _weighings(trace: Trace) -> Iterator[Weighing]:
-    return trainable_parameters(trace)
 
 
 def _unseen(op: Operator) -> str:
@@ -86,8 +78,8 @@ def _unseen(op: Operator) -> str:
 CONVENTION = Replica(
     "calflops",
     "calflops' MACs: of linear layers, convolutions and torch.matmul; not of x @ y, bmm and fused attention",
-    _charges,
-    _weighings,
+    lambda trace: for_each_parent(trace, patched(trace, RULES, counts_signs=False)),
+    trainable_parameters,
     _unseen,
     version="0.3.2",
     needs_code=True,
@@ -104,26 +96,32 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     """MACs, and FLOPs beside them. Its sum meets a module that two parents share at each of them."""
     from calflops import calculate_flops
 
+    def run() -> tuple[Any, Any, Any]:
+        quiet: dict[str, Any] = {"print_results": False, "output_as_string": False}
+        counts: tuple[Any, Any, Any] = calculate_flops(model, args=list(args), kwargs=dict(kwargs), **quiet)
+        return counts
+
+    return read_counts("calflops", model, run, visit_counts(model))
+
+
+def read_counts(tool: str, model: Any, run: Callable[[], tuple[Any, Any, Any]], times: Mapping[str, int]) -> Reading:
+    """What it (or DeepSpeed, whose code it has) leaves on each module until it has added that up, so many times."""
     macs_of: dict[str, Any] = {}
     flops_of: dict[str, Any] = {}
-    with after_forward(model, lambda: left_on(model, macs_of, flops_of)):
-        flops, macs, params = calculate_flops(
-            model, args=list(args), kwargs=dict(kwargs), print_results=False, output_as_string=False
-        )
-    times = visit_counts(model)
+
+    def look() -> None:
+        by_id = paths(model)
+        for module in model.modules():
+            path = by_id[id(module)]
+            macs_of[path], flops_of[path] = module.__macs__ * times[path], module.__flops__ * times[path]
+
+    with after_forward(model, look):
+        flops, macs, params = run()
     return Reading(
-        "calflops",
+        tool,
         total=plain(macs),
         params=int(params),
-        layers=plainly({path: count * times[path] for path, count in macs_of.items()}),
+        layers=plainly(macs_of),
         flops=plain(flops),
-        layer_flops=plainly({path: count * times[path] for path, count in flops_of.items()}),
+        layer_flops=plainly(flops_of),
     )
-
-
-def left_on(model: Any, macs: dict[str, Any], flops: dict[str, Any]) -> None:
-    """The counts that it (and DeepSpeed, whose code it has) leaves on each module until it has added them up."""
-    known = paths(model)
-    for module in model.modules():
-        macs[known[id(module)]] = module.__macs__
-        flops[known[id(module)]] = module.__flops__

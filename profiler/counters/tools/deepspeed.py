@@ -15,17 +15,16 @@ counts that it leaves on each module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.convention import Replica
 from profiler.counters.replay.events import Operator
 from profiler.counters.replay.patches import SHARED, TRANSPOSED, patched
 from profiler.counters.replay.rules import convolution, families, mm, own_parameters, tensor
-from profiler.counters.running.modules import after_forward
-from profiler.counters.running.reading import Reading, plain, plainly
-from profiler.counters.tools.calflops import left_on
-from profiler.records.trace import Trace
+from profiler.counters.running.modules import paths
+from profiler.counters.running.reading import Reading
+from profiler.counters.tools.calflops import read_counts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,19 +44,11 @@ RULES = families(
 )
 
 
-def _charges(trace: Trace) -> Iterator[Charge]:
-    return patched(trace, RULES, counts_signs=True)
-
-
-def _weighings(trace: Trace) -> Iterator[Weighing]:
-    return own_parameters(trace)
-
-
 CONVENTION = Replica(
     "deepspeed",
     "DeepSpeed's MACs: of linear layers, convolutions, matrix products and attention that it patches",
-    _charges,
-    _weighings,
+    lambda trace: patched(trace, RULES, counts_signs=True),
+    own_parameters,
     lambda op: "einsum counts FLOPs, and no MACs" if op.short == "einsum" else f"{op.short} counts no MACs",
     version="0.19.8",
     needs_code=True,
@@ -74,17 +65,9 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     """MACs, and FLOPs beside them."""
     from deepspeed.profiling.flops_profiler import get_model_profile
 
-    macs_of: dict[str, Any] = {}
-    flops_of: dict[str, Any] = {}
-    with after_forward(model, lambda: left_on(model, macs_of, flops_of)):
-        flops, macs, params = get_model_profile(
-            model, args=list(args), kwargs=dict(kwargs), print_profile=False, warm_up=0, as_string=False
-        )
-    return Reading(
-        "deepspeed",
-        total=plain(macs),
-        params=int(params),
-        layers=plainly(macs_of),
-        flops=plain(flops),
-        layer_flops=plainly(flops_of),
-    )
+    def run() -> tuple[Any, Any, Any]:
+        quiet: dict[str, Any] = {"print_profile": False, "warm_up": 0, "as_string": False}
+        counts: tuple[Any, Any, Any] = get_model_profile(model, args=list(args), kwargs=dict(kwargs), **quiet)
+        return counts
+
+    return read_counts("deepspeed", model, run, dict.fromkeys(paths(model).values(), 1))

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.cpu import all_hooked, fast_path_calls, unless_fast
 from profiler.counters.replay.einsum import halved_path_flops, renamed
 from profiler.counters.replay.events import Operator, traced_operators, why_untraced
@@ -115,16 +115,11 @@ def _charges(trace: Trace) -> Iterator[Charge]:
     return unless_fast(by_operator(trace, _RULES, traced_operators), fast_path_calls(trace, True, all_hooked))
 
 
-def _weighings(trace: Trace) -> Iterator[Weighing]:
-    """`parameter_count`: every parameter once."""
-    return own_parameters(trace)
-
-
 CONVENTION = Replica(
     "fvcore",
     "MACs, which it calls flops, and 1 to 5 per element of norms, some pooling and some interpolation",
     _charges,
-    _weighings,
+    own_parameters,  # `parameter_count`: every parameter once
     lambda op: why_untraced(op) if op.name in _RULES else f"it has no rule for {op.short}",
     version="0.1.5.post20221221",
 )

@@ -35,13 +35,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
 from io import StringIO
+from itertools import chain, islice
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from profiler import errors
-from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.cpu import all_hooked, fast_path_calls
-from profiler.counters.replay.events import Made, Operator, module_calls, operators
+from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators
 from profiler.counters.replay.hooks import visits
 from profiler.counters.replay.patches import (
     POOLS,
@@ -52,18 +53,20 @@ from profiler.counters.replay.patches import (
     is_elementwise,
     is_met,
 )
+from profiler.counters.replay.recurrent import KINDS as RECURRENT
+from profiler.counters.replay.recurrent import steps_of, tallies
 from profiler.counters.replay.rules import (
-    GATES,
+    Tally,
     addmm,
-    held,
+    charged,
     in_ranks,
     is_broadcast,
     kernel,
     layer_kind,
     mm,
-    remade,
     tensor,
     trainable_parameters,
+    why_reparametrised,
 )
 from profiler.counters.running.modules import Ledger, after_forward, by_name, paths
 from profiler.counters.running.reading import Number, Reading, plain, plainly
@@ -73,130 +76,96 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class _Term(NamedTuple):
-    """What a layer or a function counts. `why` is empty where that is our MACs."""
-
-    amount: int | Fraction
-    family: str
-    why: str = ""
-
-
 # Layers ---------------------------------------------------------------------------------------------------------------
 
 _PER_BIAS = "1 per element of the output"
 _AS_LAYER = "1 per element, as a layer"
 
 
-def _convolution(made: Made, family: str = "convolution", more_per_weight: int = 0) -> Iterator[_Term]:
-    size, x, y = kernel(made), made.x, made.y
-    image = x if "Transpose" in made.kind else y
+def _convolution(layer: LayerCall, family: str = "convolution", more_per_weight: int = 0) -> Iterator[Tally]:
+    size, x, y = kernel(layer), layer.x, layer.y
+    image = x if "Transpose" in layer.kind else y
     positions = x.shape[0] * prod(image.shape[2:]) * prod(size)
-    per_position = made.number("in_channels") * (made.number("out_channels") // made.number("groups"))
+    per_position = layer.number("in_channels") * (layer.number("out_channels") // layer.number("groups"))
     is_batched = x.ndim == len(size) + 2
-    yield _Term(positions * per_position, family, "" if is_batched else "its first dimension is taken for a batch")
+    yield Tally(positions * per_position, family, "" if is_batched else "its first dimension is taken for a batch")
     if more_per_weight:
-        yield _Term(positions * more_per_weight, family, "offsets and interpolation")
-    if "bias" in made.weights:
-        yield _Term(x.shape[0] * prod(y.shape[1:]), "bias", _PER_BIAS)
+        yield Tally(positions * more_per_weight, family, "offsets and interpolation")
+    if "bias" in layer.weights:
+        yield Tally(x.shape[0] * prod(y.shape[1:]), "bias", _PER_BIAS)
 
 
-def _transposed(made: Made) -> Iterator[_Term]:
-    return _convolution(made, "transposed convolution")
+def _transposed(layer: LayerCall) -> Iterator[Tally]:
+    return _convolution(layer, "transposed convolution")
 
 
-def _deformable(made: Made) -> Iterator[_Term]:
+def _deformable(layer: LayerCall) -> Iterator[Tally]:
     """24 per kernel position for a point's coordinates and its interpolation, 1 more for a mask."""
-    has_mask = len(made.inputs) == 3 and made.inputs[2] is not None
-    return _convolution(made, "deformable convolution", 25 if has_mask else 24)
+    has_mask = len(layer.inputs) == 3 and layer.inputs[2] is not None
+    return _convolution(layer, "deformable convolution", 25 if has_mask else 24)
 
 
-def _linear(made: Made) -> Iterator[_Term]:
-    rows = prod(made.x.shape[:-1])
-    yield _Term(rows * made.x.shape[-1] * made.y.shape[-1], "linear")
-    if "bias" in made.weights:
-        yield _Term(rows * made.y.shape[-1], "bias", _PER_BIAS)
+def _linear(layer: LayerCall) -> Iterator[Tally]:
+    rows = prod(layer.x.shape[:-1])
+    yield Tally(rows * layer.x.shape[-1] * layer.y.shape[-1], "linear")
+    if "bias" in layer.weights:
+        yield Tally(rows * layer.y.shape[-1], "bias", _PER_BIAS)
 
 
-def _norm(family: str) -> Callable[[Made], Iterator[_Term]]:
-    def count(made: Made) -> Iterator[_Term]:
-        times = 2 if made.settings.get("affine") else 1
-        yield _Term(times * made.x.numel, family, f"{times} per element")
+def _norm(family: str) -> Callable[[LayerCall], Iterator[Tally]]:
+    def count(layer: LayerCall) -> Iterator[Tally]:
+        times = 2 if layer.settings.get("affine") else 1
+        yield Tally(times * layer.x.numel, family, f"{times} per element")
 
     return count
 
 
-def _outputs(made: Made) -> Iterator[_Term]:
-    yield _Term(made.y.numel, "activation", _AS_LAYER)
+def _activation(layer: LayerCall) -> Iterator[Tally]:
+    yield Tally(layer.y.numel, "activation", _AS_LAYER)
 
 
-def _inputs(made: Made) -> Iterator[_Term]:
-    yield _Term(made.x.numel, "pooling", _AS_LAYER)
+def _pooling(layer: LayerCall) -> Iterator[Tally]:
+    yield Tally(layer.x.numel, "pooling", _AS_LAYER)
 
 
-def _upsample(made: Made) -> Iterator[_Term]:
-    yield _Term(prod(made.y.shape[1:]), "interpolation", "1 per element of one sample's output, as a layer")
+def _upsample(layer: LayerCall) -> Iterator[Tally]:
+    yield Tally(prod(layer.y.shape[1:]), "interpolation", "1 per element of one sample's output, as a layer")
 
 
-def _cell(made: Made) -> Iterator[_Term]:
-    steps = made.x.shape[0]
-    yield _Term(steps * held(made, "weight_ih", "weight_hh"), "recurrent cell")
-    yield from _gates(made, steps, [""])
+def _recurrent(layer: LayerCall) -> Iterator[Tally]:
+    steps = steps_of(layer)
+    assert steps is not None
+    return tallies(steps, family="recurrent cell" if layer.kind.endswith("Cell") else "recurrent")
 
 
-def _recurrent(made: Made) -> Iterator[_Term]:
-    layers = [f"_l{layer}" for layer in range(made.number("num_layers"))]
-    steps = prod(made.x.shape[:2]) * (2 if made.settings["bidirectional"] else 1)
-    products = steps * sum(held(made, f"weight_ih{layer}", f"weight_hh{layer}") for layer in layers)
-    if made.x.ndim != 3:
-        why = "its width is taken for steps"
-    else:
-        why = "projections are left out" if made.settings.get("proj_size") else ""
-    yield _Term(products, "recurrent", why)
-    yield from _gates(made, steps, layers)
-
-
-def _gates(made: Made, steps: int, layers: list[str]) -> Iterator[_Term]:
-    kind = layer_kind(made.kind).removesuffix("Cell")
-    hidden = made.number("hidden_size")
-    yield _Term(steps * len(layers) * GATES[kind] * hidden, "recurrent", "gates and states")
-    biases = sum(held(made, f"bias_ih{layer}", f"bias_hh{layer}") for layer in layers)
-    yield _Term(steps * biases, "bias", "1 per bias and step")
-
-
-def _attention(made: Made) -> Iterator[_Term]:
+def _attention(layer: LayerCall) -> Iterator[Tally]:
     """`nn.MultiheadAttention`. It fails where other arguments than query, key and value are positional."""
-    if len(made.inputs) != 3 or made.x.ndim != 3:
+    if len(layer.inputs) != 3 or layer.x.ndim != 3:
         return
-    lengths_at = 1 if made.settings["batch_first"] else 0
-    query, key, value = list(tensors(made.inputs))
-    batch, heads = query.shape[1 - lengths_at], made.number("num_heads")
+    lengths_at = 1 if layer.settings["batch_first"] else 0
+    query, key, value = list(tensors(layer.inputs))
+    batch, heads = query.shape[1 - lengths_at], layer.number("num_heads")
     (lq, lk, lv), (eq, ek, ev) = ([t.shape[at] for t in (query, key, value)] for at in (lengths_at, 2))
     projections = lq * eq * eq + lk * ek * ek + lv * ev * ev + lq * ev * ev
     products = heads * lq * lk * (eq // heads + ev // heads)
-    is_plain = eq == ek == ev and "bias_k" not in made.weights and not made.settings["add_zero_attn"]
+    is_plain = eq == ek == ev and "bias_k" not in layer.weights and not layer.settings["add_zero_attn"]
     why = "" if is_plain else "projections are taken for square, and keys that the layer adds are left out"
-    yield _Term(batch * (projections + products), "attention", why)
-    yield _Term(batch * (lq * eq + heads * lq * lk), "attention", "1 per element of the query and of the softmax")
-    biases = (lq + lk + lv) * eq if "in_proj_bias" in made.weights else 0
-    yield _Term(batch * (biases + lq * ev), "bias", _PER_BIAS)
+    yield Tally(batch * (projections + products), "attention", why)
+    yield Tally(batch * (lq * eq + heads * lq * lk), "attention", "1 per element of the query and of the softmax")
+    biases = (lq + lk + lv) * eq if "in_proj_bias" in layer.weights else 0
+    yield Tally(batch * (biases + lq * ev), "bias", _PER_BIAS)
 
 
-def _timm_attention(made: Made) -> Iterator[_Term]:
+def _timm_attention(layer: LayerCall) -> Iterator[Tally]:
     """Its two linear layers are not looked at."""
-    batch, length, _ = made.x.shape
-    heads, width = made.number("num_heads"), made.number("head_dim")
-    yield _Term(batch * heads * 2 * length * length * width, "attention")
-    yield _Term(batch * heads * (length * width + length * length), "attention", "1 per element of query and softmax")
+    batch, length, _ = layer.x.shape
+    heads, width = layer.number("num_heads"), layer.number("head_dim")
+    yield Tally(batch * heads * 2 * length * length * width, "attention")
+    yield Tally(batch * heads * (length * width + length * length), "attention", "1 per element of query and softmax")
 
 
-_Rule = Callable[[Made], Iterator[_Term]]
-
-
-def _table(*rules: tuple[_Rule, Iterable[str]]) -> dict[str, _Rule]:
-    return {kind: rule for rule, kinds in rules for kind in kinds}
-
-
-_LAYERS = _table(
+_Rule = Callable[[LayerCall], Iterator[Tally]]
+_RULES: tuple[tuple[_Rule, Iterable[str]], ...] = (
     (_convolution, in_ranks("Conv")),
     (_transposed, in_ranks("ConvTranspose")),
     (_deformable, ["torchvision.ops.deform_conv.DeformConv2d"]),
@@ -205,46 +174,45 @@ _LAYERS = _table(
     (_norm("instance norm"), in_ranks("InstanceNorm")),
     (_norm("group norm"), ["GroupNorm"]),
     (_norm("layer norm"), ["LayerNorm"]),
-    (_outputs, ["ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU"]),
-    (_inputs, [kind for name in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for kind in in_ranks(f"{name}Pool")]),
+    (_activation, ["ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU"]),
+    (_pooling, [kind for name in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for kind in in_ranks(f"{name}Pool")]),
     (_upsample, ["Upsample"]),
-    (_recurrent, ["RNN", "GRU", "LSTM"]),
-    (_cell, ["RNNCell", "GRUCell", "LSTMCell"]),
+    (_recurrent, RECURRENT),
     (_attention, ["MultiheadAttention"]),
     (_timm_attention, ["timm.layers.attention.Attention", "timm.models.vision_transformer.Attention"]),
 )
+_LAYERS = {kind: rule for rule, kinds in _RULES for kind in kinds}
 _HIDDEN = "inside a layer that is counted as a whole"
 _AGAIN = "a module that stands under several parents counts again for each"
+
+
+def _tallies(layer: LayerCall) -> Iterator[Tally]:
+    rule = _LAYERS.get(layer_kind(layer.kind))
+    return iter(()) if rule is None else rule(layer)
 
 
 def _from_layers(trace: Trace) -> Iterator[Charge]:
     times = Counter(visits(trace, _LAYERS.__contains__, opens_model=False))
     batch = _batch(trace)
-    for made in module_calls(trace):
-        rule = _LAYERS.get(layer_kind(made.kind))
-        if rule is None:
+    for layer in module_calls(trace):
+        charges = charged(_tallies(layer), layer.module, layer.calls)
+        if not times[layer.module]:
+            yield from (charge._replace(amount=0, why=_HIDDEN) for charge in islice(charges, 1))
             continue
-        calls = made.calls
-        for term in rule(made):
-            if not times[made.row]:
-                yield Charge(0, made.row, calls, term.family, _HIDDEN)
-                break
-            why = ", ".join(filter(None, (term.why or remade(made), "divided by the batch" if batch != 1 else "")))
-            amount = Fraction(term.amount, batch)
-            yield Charge(amount, made.row, calls, term.family, why)
-            calls = calls[:0]
-            if times[made.row] > 1 and amount:
-                yield Charge((times[made.row] - 1) * amount, made.row, calls, term.family, _AGAIN)
+        for charge in charges:
+            reasons = (charge.why or why_reparametrised(layer), "divided by the batch" if batch != 1 else "")
+            amount = Fraction(charge.amount, batch)
+            yield charge._replace(amount=amount, why=", ".join(filter(None, reasons)))
+            if times[layer.module] > 1 and amount:
+                again = (times[layer.module] - 1) * amount
+                yield charge._replace(amount=again, calls=charge.calls[:0], why=_AGAIN)
 
 
 def _batch(trace: Trace) -> int:
     """Over all calls of the model, the length of its only argument, or 1."""
-    found = 0
-    for made in module_calls(trace):
-        if not made.row:
-            alone = made.inputs[0] if len(made.inputs) == 1 and not made.named else None
-            found += 1 if _is_dict(trace, alone) else _length(alone)
-    return max(found, 1)
+    calls = [layer for layer in module_calls(trace) if not layer.module]
+    alone = [call.inputs[0] if len(call.inputs) == 1 and not call.named else None for call in calls]
+    return max(sum(1 if _is_dict(trace, value) else _length(value) for value in alone), 1)
 
 
 def _is_dict(trace: Trace, alone: Value) -> bool:
@@ -252,7 +220,7 @@ def _is_dict(trace: Trace, alone: Value) -> bool:
     return (
         isinstance(alone, tuple)
         and all(isinstance(value, Tensor) for value in alone)
-        and all(given.name is not None for given in trace.inputs)
+        and all(entry.name is not None for entry in trace.inputs)
     )
 
 
@@ -266,6 +234,7 @@ def _length(value: Value) -> int:
 # Functions ------------------------------------------------------------------------------------------------------------
 
 _AS_FUNCTION = "1 per element, as a function"
+_AS_FUNCTIONS = "the products inside a layer that has a rule, as functions"
 _FAMILIES = {
     **dict.fromkeys(("relu", "prelu", "elu", "relu6", "gelu", "silu"), "activation"),
     **dict.fromkeys(POOLS, "pooling"),
@@ -276,79 +245,59 @@ _FAMILIES = {
 
 
 def _from_functions(trace: Trace) -> Iterator[Charge]:
-    fast, counted = fast_path_calls(trace, True, all_hooked), _counted_calls(trace)
+    fast = fast_path_calls(trace, True, all_hooked)
+    counted = {call for layer in module_calls(trace) if layer_kind(layer.kind) in _LAYERS for call in layer.calls}
     for op in operators(trace):
         if op.calls.start in fast:
             continue
         calls = op.calls[:0] if counted.issuperset(op.calls) else op.calls
         settings = dict(trace.modules[op.module].attributes)
-        for term in (*_passed(op, settings), *_products(op), *_elementwise(op)):
-            again = term.why or "the products inside a layer that has a rule, as functions"
-            yield Charge(term.amount, op.module, calls, term.family, term.why if calls else again)
-            calls = calls[:0]
+        for charge in charged([*_passed(op, settings), *_products(op), *_elementwise(op)], op.module, calls):
+            yield charge if charge.calls else charge._replace(why=charge.why or _AS_FUNCTIONS)
 
 
-def _counted_calls(trace: Trace) -> set[int]:
-    """The calls that a layer's rule stands for."""
-    found: set[int] = set()
-    for made in module_calls(trace):
-        if layer_kind(made.kind) in _LAYERS:
-            found.update(made.calls)
-    return found
-
-
-def _passed(op: Operator, settings: Mapping[str, Value]) -> Iterator[_Term]:
+def _passed(op: Operator, settings: Mapping[str, Value]) -> Iterator[Tally]:
     """Of the patched functions on the way to an operator, each counts."""
     for function in functions_to(op):
         if function in _FAMILIES:
-            family = _FAMILIES[function]
-            count = (
-                _interpolated(op, settings.get("scale_factor")) if family == "interpolation" else tensor(op, 0).numel
-            )
-            yield _Term(count, family, _AS_FUNCTION)
+            is_resized = _FAMILIES[function] == "interpolation"
+            count = _interpolated(op, settings.get("scale_factor")) if is_resized else tensor(op, 0).numel
+            yield Tally(count, _FAMILIES[function], _AS_FUNCTION)
 
 
-def _interpolated(op: Operator, given: Value) -> int | Fraction:
+def _interpolated(op: Operator, setting: Value) -> int | Fraction:
     """The output's size; by the scale factors where there are some, which need not give a whole number.
 
-    given: what a layer has for a scale factor.
+    setting: a layer's scale factor.
     """
-    scales = given if isinstance(given, (int, float)) else next((a for a in op.args[2:] if isinstance(a, tuple)), None)
-    if scales is None or (op.arg(1, "output_size") is not None and given is None):
+    factors_at = (arg for arg in op.args[2:] if isinstance(arg, tuple))
+    scales = setting if isinstance(setting, (int, float)) else next(factors_at, None)
+    if scales is None or (op.arg(1, "output_size") is not None and setting is None):
         return op.out.numel
     if isinstance(scales, (int, float)):
         return tensor(op, 0).numel * Fraction(scales) ** (op.out.ndim - 2)
     factors = [Fraction(scale) for scale in scales if isinstance(scale, (int, float))]
-    if isinstance(given, tuple) or len(set(factors)) > 1:
+    if isinstance(setting, tuple) or len(set(factors)) > 1:
         factors = [Fraction(int(factor)) for factor in factors]
     return tensor(op, 0).numel * prod(factors)
 
 
-def _products(op: Operator) -> Iterator[_Term]:
+def _products(op: Operator) -> Iterator[Tally]:
     if not is_met(op):
         return
     if op.name == "aten.matmul" and not op.caller.is_sign:
-        yield _Term(mm(op), "matrix product", WHY_MATMUL if is_broadcast(op) else "")
+        yield Tally(mm(op), "matrix product", WHY_MATMUL if is_broadcast(op) else "")
     elif op.name in ("aten.mm", "aten.bmm"):
-        yield _Term(mm(op), "matrix product")
+        yield Tally(mm(op), "matrix product")
     elif op.name in ("aten.addmm", "aten.baddbmm"):
-        yield _Term(addmm(op), "matrix product")
+        yield Tally(addmm(op), "matrix product")
         if op.arg(3, "beta", 1) != 0:
-            yield _Term(tensor(op, 0).numel, "matrix product", "1 per element of what is added")
+            yield Tally(tensor(op, 0).numel, "matrix product", "1 per element of what is added")
 
 
-def _elementwise(op: Operator) -> Iterator[_Term]:
+def _elementwise(op: Operator) -> Iterator[Tally]:
     if is_elementwise(op):
-        yield _Term(from_the_left(op), "elementwise", WHY_FROM_THE_LEFT)
-
-
-def _charges(trace: Trace) -> Iterator[Charge]:
-    yield from _from_layers(trace)
-    yield from _from_functions(trace)
-
-
-def _weighings(trace: Trace) -> Iterator[Weighing]:
-    return trainable_parameters(trace)
+        yield Tally(from_the_left(op), "elementwise", WHY_FROM_THE_LEFT)
 
 
 def _unseen(op: Operator) -> str:
@@ -360,8 +309,8 @@ def _unseen(op: Operator) -> str:
 CONVENTION = Replica(
     "ptflops",
     "MACs and biases of one sample, 1 or 2 per element of norms, activations, pooling and softmax",
-    _charges,
-    _weighings,
+    lambda trace: chain(_from_layers(trace), _from_functions(trace)),
+    trainable_parameters,
     _unseen,
     version="0.7.5",
     needs_code=True,
@@ -397,15 +346,15 @@ def complexity(
     """Its two numbers. It prints its errors and returns None; here they are raised."""
     from ptflops import get_model_complexity_info
 
-    given = args[0] if _alone(args, kwargs) else by_name(model, args, kwargs, tool)
+    inputs = args[0] if _alone(args, kwargs) else by_name(model, args, kwargs, tool)
     quiet: dict[str, Any] = {"as_strings": False, "print_per_layer_stat": False, "verbose": False}
-    said = StringIO()
-    with redirect_stdout(said), redirect_stderr(StringIO()):
+    printed = StringIO()
+    with redirect_stdout(printed), redirect_stderr(StringIO()):
         total, params = get_model_complexity_info(
-            model, (1,), input_constructor=lambda _: given, backend=backend, **quiet, **more
+            model, (1,), input_constructor=lambda _: inputs, backend=backend, **quiet, **more
         )
     if total is None:
-        raise _counter_failed(tool, _reason(said.getvalue()))
+        raise errors.ProfileError(f"{tool} gave no number: {_reason(printed.getvalue())}")
     return plain(total), int(params)
 
 
@@ -414,9 +363,9 @@ def _alone(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return len(args) == 1 and not kwargs and not isinstance(args[0], dict)
 
 
-def _reason(said: str) -> str:
-    found = re.search(r"<class '(?:\w+\.)*(\w+)'>: (.*)", said)
-    return f"{found[1]}: {found[2]}" if found else "no reason is given"
+def _reason(printed: str) -> str:
+    error = re.search(r"<class '(?:\w+\.)*(\w+)'>: (.*)", printed)
+    return f"{error[1]}: {error[2]}" if error else "no reason is given"
 
 
 def _functional() -> Any:
@@ -444,11 +393,3 @@ def _look(model: Any, charges: Counter[str], ledger: Ledger) -> None:
         charges[path] += module.__flops__ / model.__batch_counter__
 
     walk(model)
-
-
-# What is said ---------------------------------------------------------------------------------------------------------
-
-
-def _counter_failed(tool: str, said: str) -> errors.ProfileError:
-    """A counter that swallows its errors."""
-    return errors.ProfileError(f"{tool} gave no number: {said}")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.counters.convention import Charge, Replica, Weighing
-from profiler.counters.replay.events import Made, registered
+from profiler.counters.replay.events import LayerCall, registered
 from profiler.counters.replay.hooks import visits
 from profiler.counters.replay.rules import by_module, in_ranks, kernel, layer_kind, layers
 from profiler.counters.running.modules import by_position, paths
@@ -35,45 +35,47 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _convolution(made: Made) -> int:
+def _convolution(layer: LayerCall) -> int:
     """The second dimension of the input is taken for its channels, also where there is no batch."""
-    return made.y.numel * (made.x.shape[1] // made.number("groups")) * prod(kernel(made))
+    return layer.y.numel * (layer.x.shape[1] // layer.number("groups")) * prod(kernel(layer))
 
 
-def _why_convolution(made: Made) -> str:
-    is_batched = made.x.ndim == len(kernel(made)) + 2
+def _why_convolution(layer: LayerCall) -> str:
+    is_batched = layer.x.ndim == len(kernel(layer)) + 2
     return "" if is_batched else "without a batch, the height is taken for the channels"
 
 
-def _linear(made: Made) -> int:
-    return made.y.numel * made.number("in_features")
+def _linear(layer: LayerCall) -> int:
+    return layer.y.numel * layer.number("in_features")
 
 
-def _norm(made: Made) -> int:
-    is_affine = made.settings.get("affine") or made.settings.get("elementwise_affine")
-    return made.x.numel * (4 if is_affine else 2)
+def _norm(layer: LayerCall) -> int:
+    is_affine = layer.settings.get("affine") or layer.settings.get("elementwise_affine")
+    return layer.x.numel * (4 if is_affine else 2)
 
 
-def _why_norm(made: Made) -> str:
-    return f"{_norm(made) // max(made.x.numel, 1)} per element"
+def _why_norm(layer: LayerCall) -> str:
+    return f"{_norm(layer) // max(layer.x.numel, 1)} per element"
 
 
-def _softmax(made: Made) -> int:
-    dim = made.settings["dim"]
-    length = made.x.shape[dim if isinstance(dim, int) else 0]  # it fails where there is none
-    return made.x.numel // length * (3 * length - 1)
+def _softmax(layer: LayerCall) -> int:
+    dim = layer.settings["dim"]
+    length = layer.x.shape[dim if isinstance(dim, int) else 0]  # it fails where there is none
+    return layer.x.numel // length * (3 * length - 1)
 
 
-def _adaptive_pool(made: Made) -> int:
+def _adaptive_pool(layer: LayerCall) -> int:
     """The windows' size is the quotient of the sizes, a broken number where they do not divide."""
     window = 1.0
-    for size, target in zip(made.x.shape[2:], made.y.shape[2:], strict=True):
+    for size, target in zip(layer.x.shape[2:], layer.y.shape[2:], strict=True):
         window *= size / target
-    return int((window + 1) * made.y.numel)
+    return int((window + 1) * layer.y.numel)
 
 
-def _upsample(made: Made) -> int:
-    return made.y.numel * {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}.get(str(made.settings["mode"]), 0)
+def _upsample(layer: LayerCall) -> int:
+    return layer.y.numel * {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}.get(
+        str(layer.settings["mode"]), 0
+    )
 
 
 # A step of one sample: gates·hidden·(in + hidden + 1, and 2 more where there are biases), and so many times hidden.
@@ -85,28 +87,28 @@ def _step(kind: str, size: int, hidden: int, bias: bool) -> int:
     return gates * hidden * (size + hidden + (3 if bias else 1)) + more * hidden
 
 
-def _cell(made: Made) -> int:
-    kind = made.kind.rpartition(".")[2].removesuffix("Cell")
-    step = _step(kind, made.number("input_size"), made.number("hidden_size"), bool(made.settings["bias"]))
-    return made.x.shape[0] * step
+def _cell(layer: LayerCall) -> int:
+    kind = layer.kind.rpartition(".")[2].removesuffix("Cell")
+    step = _step(kind, layer.number("input_size"), layer.number("hidden_size"), bool(layer.settings["bias"]))
+    return layer.x.shape[0] * step
 
 
-def _recurrent(made: Made) -> int:
+def _recurrent(layer: LayerCall) -> int:
     """A packed batch counts as if every sequence were as long as the longest; projections are not known."""
-    kind = made.kind.rpartition(".")[2]
-    size, hidden, layers = (made.number(name) for name in ("input_size", "hidden_size", "num_layers"))
-    bias, directions = bool(made.settings["bias"]), 2 if made.settings["bidirectional"] else 1
+    kind = layer.kind.rpartition(".")[2]
+    size, hidden, layers = (layer.number(name) for name in ("input_size", "hidden_size", "num_layers"))
+    bias, directions = bool(layer.settings["bias"]), 2 if layer.settings["bidirectional"] else 1
     later = _step(kind, directions * hidden, hidden, bias)
     spent = directions * (_step(kind, size, hidden, bias) + (layers - 1) * later)
-    return spent * _steps(made)
+    return spent * _steps(layer)
 
 
-def _steps(made: Made) -> int:
-    if isinstance(made.inputs[0], tuple):  # a packed sequence: data, and how many samples there are at each step
-        batch_sizes = list(tensors(made.inputs[0]))[1]
-        state = list(tensors(made.output))[-1]
+def _steps(layer: LayerCall) -> int:
+    if isinstance(layer.inputs[0], tuple):  # a packed sequence: data, and how many samples there are at each step
+        batch_sizes = list(tensors(layer.inputs[0]))[1]
+        state = list(tensors(layer.output))[-1]
         return batch_sizes.shape[0] * state.shape[1]
-    return prod(made.x.shape[:2])
+    return prod(layer.x.shape[:2])
 
 
 _GATES_TOO = "gates, states and biases beside the products"
@@ -124,9 +126,9 @@ _RULES = layers(
     ("batch norm", (*in_ranks("BatchNorm"), "SyncBatchNorm"), _norm, _why_norm),
     ("instance norm", in_ranks("InstanceNorm"), _norm, _why_norm),
     ("layer norm", ("LayerNorm",), _norm, _why_norm),
-    ("PReLU", ("PReLU",), lambda made: made.x.numel, "1 per element"),
+    ("PReLU", ("PReLU",), lambda layer: layer.x.numel, "1 per element"),
     ("softmax", ("Softmax",), _softmax, "3 per element, 1 less per row"),
-    ("average pooling", in_ranks("AvgPool"), lambda made: made.y.numel, "1 per element of the output"),
+    ("average pooling", in_ranks("AvgPool"), lambda layer: layer.y.numel, "1 per element of the output"),
     (
         "adaptive average pooling",
         in_ranks("AdaptiveAvgPool"),

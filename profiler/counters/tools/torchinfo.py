@@ -33,9 +33,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from profiler.counters.convention import Charge, Replica, Weighing
-from profiler.counters.replay.events import Made, module_calls, registered
+from profiler.counters.replay.events import LayerCall, module_calls, registered
 from profiler.counters.replay.hooks import children
-from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, remade
+from profiler.counters.replay.rules import in_ranks, kernel, layer_kind, why_reparametrised
 from profiler.counters.running.modules import paths
 from profiler.counters.running.reading import Reading, plain, plainly
 from profiler.records.trace import ModuleCall, Tensor, Trace, Value, Weight
@@ -75,40 +75,40 @@ _FAMILIES = {
 
 def _charges(trace: Trace) -> Iterator[Charge]:
     is_leaf = _leaves(trace)
-    for made in module_calls(trace):
-        if is_leaf[made.row] and made.weights:
-            yield from _line(trace, made)
+    for layer in module_calls(trace):
+        if is_leaf[layer.module] and layer.weights:
+            yield from _line(trace, layer)
 
 
-def _line(trace: Trace, made: Made) -> Iterator[Charge]:
+def _line(trace: Trace, layer: LayerCall) -> Iterator[Charge]:
     """One charge for what multiplies, and one for the biases."""
-    size = _size(made.output)
+    size = _size(layer.output)
     counts = {True: 0, False: 0}
-    for name, weight in _distinct(trace, made):
-        counts["bias" in name] += weight.tensor.numel * _times(made, name, size)
-    family = _FAMILIES.get(layer_kind(made.kind), "other layer")
-    yield Charge(counts[False], made.row, made.calls, family, remade(made) or _why(made))
+    for name, weight in _distinct(trace, layer):
+        counts["bias" in name] += weight.tensor.numel * _times(layer, name, size)
+    family = _FAMILIES.get(layer_kind(layer.kind), "other layer")
+    yield Charge(counts[False], layer.module, layer.calls, family, why_reparametrised(layer) or _why(layer))
     if counts[True]:
-        yield Charge(counts[True], made.row, made.calls[:0], "bias", "1 for each time that the weights count")
+        yield Charge(counts[True], layer.module, layer.calls[:0], "bias", "1 for each time that the weights count")
 
 
-def _distinct(trace: Trace, made: Made) -> Iterator[tuple[str, Weight]]:
+def _distinct(trace: Trace, layer: LayerCall) -> Iterator[tuple[str, Weight]]:
     """The parameters of a module by name; one that it holds under two names, once, and a pruned one as it was."""
     met: set[int] = set()
-    masks = {buffer.name for buffer in trace.buffers if buffer.module == made.row}
-    for name, weight in made.weights.items():
+    masks = {buffer.name for buffer in trace.buffers if buffer.module == layer.module}
+    for name, weight in layer.weights.items():
         if weight.storage not in met or weight.same_as is None:
             stem = name.removesuffix("_orig")
             yield stem if f"{stem}_mask" in masks else name, weight
         met.add(weight.storage)
 
 
-def _times(made: Made, name: str, size: tuple[int, ...]) -> int:
+def _times(layer: LayerCall, name: str, size: tuple[int, ...]) -> int:
     """How often each element of a parameter counts."""
     if not size:
         return 0  # it fails on such an output
     if name in ("weight", "bias"):
-        return size[0] * prod(size[2:]) if "Conv" in made.kind.rpartition(".")[2] else size[0]
+        return size[0] * prod(size[2:]) if "Conv" in layer.kind.rpartition(".")[2] else size[0]
     return prod(size[:2]) if "weight" in name or "bias" in name else 0
 
 
@@ -122,19 +122,19 @@ def _size(output: Value) -> tuple[int, ...]:
 _NORMS = "1 per element of scale and shift for each sample, not for each position"
 
 
-def _why(made: Made) -> str:
+def _why(layer: LayerCall) -> str:
     """Empty for the calls in which its count is the MACs: a batch comes first, and nothing stands between."""
-    kind = layer_kind(made.kind)
+    kind = layer_kind(layer.kind)
     if "Norm" in kind:
         return _NORMS
     if kind in in_ranks("ConvTranspose"):
         return "by its output's size, not its input's"
     if kind in in_ranks("Conv"):
-        return "" if made.x.ndim == len(kernel(made)) + 2 else "without a batch, channels are taken for it"
+        return "" if layer.x.ndim == len(kernel(layer)) + 2 else "without a batch, channels are taken for it"
     if kind == "Linear":
-        return "" if made.x.ndim == 2 else "for the first dimension alone, taken for the batch"
+        return "" if layer.x.ndim == 2 else "for the first dimension alone, taken for the batch"
     if kind in ("RNN", "GRU", "LSTM"):
-        is_plain = isinstance(made.inputs[0], Tensor) and made.x.ndim == 3
+        is_plain = isinstance(layer.inputs[0], Tensor) and layer.x.ndim == 3
         return "" if is_plain else "for the output's first two dimensions"
     if kind in ("RNNCell", "GRUCell", "LSTMCell"):
         return "for each element of the new state, not for each sample"

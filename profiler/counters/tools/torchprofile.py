@@ -40,6 +40,7 @@ from profiler.counters.replay.rules import (
     attention,
     by_operator,
     cell,
+    exact_matmul,
     families,
     linear,
     mm,
@@ -59,11 +60,6 @@ def _convolution(op: Operator) -> int:
     channels = out.shape[-(weight.ndim - 1)]
     per_output = weight.shape[1] if channels == weight.shape[0] else weight.shape[0]
     return out.numel * per_output * prod(weight.shape[2:])
-
-
-def _matmul(op: Operator) -> int:
-    """The size of the product times the width that is contracted."""
-    return op.out.numel * tensor(op, 0).shape[-1]
 
 
 def _einsum(op: Operator) -> int:
@@ -142,7 +138,7 @@ _RULES = families(
     ("linear", ("addmm",), addmm, ""),
     ("matrix product", ("bmm",), mm, ""),
     ("matrix product", ("baddbmm",), addmm, ""),
-    ("matrix product", ("matmul",), _matmul, ""),
+    ("matrix product", ("matmul",), exact_matmul, ""),
     ("matrix product", ("addmv",), lambda op: tensor(op, 1).numel, ""),
     ("einsum", ("einsum",), _einsum, _why_einsum),
     ("attention", ("scaled_dot_product_attention",), attention, ""),

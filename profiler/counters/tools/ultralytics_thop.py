@@ -22,15 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from profiler.counters.convention import Charge, Replica, Weighing
+from profiler.counters.convention import Charge, Replica
 from profiler.counters.replay.einsum import pairwise_product
-from profiler.counters.replay.events import Made, Operator, module_calls, operators
+from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators
 from profiler.counters.replay.rules import (
+    Tally,
     addmm,
     attention,
+    charged,
     each,
+    exact_matmul,
     families,
     in_ranks,
     kernel,
@@ -38,8 +41,8 @@ from profiler.counters.replay.rules import (
     linear,
     mm,
     own_parameters,
-    remade,
     tensor,
+    why_reparametrised,
 )
 from profiler.counters.running.modules import Ledger, by_position, paths
 from profiler.counters.running.reading import Reading, plain, plainly
@@ -50,70 +53,62 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class _Term(NamedTuple):
-    """What a layer counts. `why` is empty where that is our MACs."""
-
-    amount: int
-    family: str
-    why: str = ""
-
-
-def _inputs(made: Made) -> tuple[Value, ...]:
+def _inputs(layer: LayerCall) -> tuple[Value, ...]:
     """All arguments: the tool puts those that are passed by name behind the others, as `forward` has them."""
-    return (*made.inputs, *made.named.values())
+    return (*layer.inputs, *layer.named.values())
 
 
-def _x(made: Made) -> Tensor:
-    return next(tensors(_inputs(made)))
+def _x(layer: LayerCall) -> Tensor:
+    return next(tensors(_inputs(layer)))
 
 
 # Layers ---------------------------------------------------------------------------------------------------------------
 
 
-def _convolution(made: Made) -> Iterator[_Term]:
+def _convolution(layer: LayerCall) -> Iterator[Tally]:
     """Every weight at every output position, or at every input position where the convolution is transposed."""
-    size = kernel(made)
-    is_transposed = bool(made.settings["transposed"])
-    image, other = (_x(made), made.y) if is_transposed else (made.y, _x(made))
+    size = kernel(layer)
+    is_transposed = bool(layer.settings["transposed"])
+    image, other = (_x(layer), layer.y) if is_transposed else (layer.y, _x(layer))
     family = "transposed convolution" if is_transposed else "convolution"
-    channels = other.shape[-(len(size) + 1)] // made.number("groups")
-    yield _Term(image.numel * channels * prod(size), family)
+    channels = other.shape[-(len(size) + 1)] // layer.number("groups")
+    yield Tally(image.numel * channels * prod(size), family)
 
 
-def _linear(made: Made) -> Iterator[_Term]:
-    yield _Term(made.number("in_features") * made.y.numel, "linear")
+def _linear(layer: LayerCall) -> Iterator[Tally]:
+    yield Tally(layer.number("in_features") * layer.y.numel, "linear")
 
 
-def _bilinear(made: Made) -> Iterator[_Term]:
-    width = (made.number("in1_features") + 1) * made.number("in2_features")
-    yield _Term(width * made.y.numel, "bilinear", "both products")
+def _bilinear(layer: LayerCall) -> Iterator[Tally]:
+    width = (layer.number("in1_features") + 1) * layer.number("in2_features")
+    yield Tally(width * layer.y.numel, "bilinear", "both products")
 
 
 _NORMS = {"LayerNorm": "layer norm", "GroupNorm": "group norm", "RMSNorm": "RMS norm"}
 
 
-def _norm(made: Made) -> Iterator[_Term]:
-    times = 4 if made.settings.get("affine") or made.settings.get("elementwise_affine") else 2
-    family = _NORMS.get(layer_kind(_rule_class(made)), "batch norm")
-    if "torch.nn.modules.instancenorm._InstanceNorm" in made.classes:
+def _norm(layer: LayerCall) -> Iterator[Tally]:
+    times = 4 if layer.settings.get("affine") or layer.settings.get("elementwise_affine") else 2
+    family = _NORMS.get(layer_kind(_rule_class(layer)), "batch norm")
+    if "torch.nn.modules.instancenorm._InstanceNorm" in layer.classes:
         family = "instance norm"
-    yield _Term(times * _x(made).numel, family, f"{times} per element")
+    yield Tally(times * _x(layer).numel, family, f"{times} per element")
 
 
-def _prelu(made: Made) -> Iterator[_Term]:
-    yield _Term(_x(made).numel, "PReLU", "1 per element")
+def _prelu(layer: LayerCall) -> Iterator[Tally]:
+    yield Tally(_x(layer).numel, "PReLU", "1 per element")
 
 
-def _softmax(made: Made) -> Iterator[_Term]:
-    kind, shape = layer_kind(made.kind), _x(made).shape
-    dim = -3 if "torch.nn.modules.activation.Softmax2d" in made.classes else made.settings["dim"]
+def _softmax(layer: LayerCall) -> Iterator[Tally]:
+    kind, shape = layer_kind(layer.kind), _x(layer).shape
+    dim = -3 if "torch.nn.modules.activation.Softmax2d" in layer.classes else layer.settings["dim"]
     if dim is None:
         dim = 0 if len(shape) in (0, 1, 3) else 1
     assert isinstance(dim, int)
     length = shape[dim] if shape else 1
     rows = prod(shape) // length if length else 0
     more = {"Softmin": prod(shape), "LogSoftmax": rows}.get(kind, 0)
-    yield _Term(
+    yield Tally(
         _softmax_of(rows, length) + more, "softmax", "3 per element, 1 less per row; more for a Softmin or a log"
     )
 
@@ -125,30 +120,30 @@ def _softmax_of(rows: int, length: int) -> int:
     return rows * (2 * length + max(length - 1, 0))
 
 
-def _average_pool(made: Made) -> Iterator[_Term]:
+def _average_pool(layer: LayerCall) -> Iterator[Tally]:
     """The elements of every window, where a window may reach over the edge, and a division for each."""
-    rank = int(layer_kind(_rule_class(made))[-2])
-    kernel = each(made.settings["kernel_size"], rank)
-    steps, pads = each(made.settings["stride"], rank), each(made.settings["padding"], rank)
-    x, y = _x(made), made.y
+    rank = int(layer_kind(_rule_class(layer))[-2])
+    kernel = each(layer.settings["kernel_size"], rank)
+    steps, pads = each(layer.settings["stride"], rank), each(layer.settings["padding"], rank)
+    x, y = _x(layer), layer.y
     windows = 1
     for size, outputs, k, step, pad in zip(x.shape[-rank:], y.shape[-rank:], kernel, steps, pads, strict=True):
-        inside, before = (size + 2 * pad, 0) if made.settings["count_include_pad"] else (size, pad)
+        inside, before = (size + 2 * pad, 0) if layer.settings["count_include_pad"] else (size, pad)
         windows *= window_taps(inside, outputs, k, step, before, dilation=1)
-    yield _Term(prod(x.shape[:-rank]) * windows + y.numel, "average pooling", "1 per element of a window, and 1 more")
+    yield Tally(prod(x.shape[:-rank]) * windows + y.numel, "average pooling", "1 per element of a window, and 1 more")
 
 
-def _adaptive_pool(made: Made) -> Iterator[_Term]:
-    windows = prod(adaptive_taps(size, outputs) for size, outputs in zip(_x(made).shape, made.y.shape, strict=True))
-    yield _Term(windows + made.y.numel, "adaptive average pooling", "1 per element of a window, and 1 more")
+def _adaptive_pool(layer: LayerCall) -> Iterator[Tally]:
+    windows = prod(adaptive_taps(size, outputs) for size, outputs in zip(_x(layer).shape, layer.y.shape, strict=True))
+    yield Tally(windows + layer.y.numel, "adaptive average pooling", "1 per element of a window, and 1 more")
 
 
 _MODES = {"linear": 5, "bilinear": 11, "trilinear": 31, "bicubic": 259}
 
 
-def _upsample(made: Made) -> Iterator[_Term]:
-    times = _MODES.get(str(made.settings["mode"]), 0)
-    yield _Term(times * made.y.numel, "interpolation", f"{times} per element of the output")
+def _upsample(layer: LayerCall) -> Iterator[Tally]:
+    times = _MODES.get(str(layer.settings["mode"]), 0)
+    yield Tally(times * layer.y.numel, "interpolation", f"{times} per element of the output")
 
 
 # Products of a step: so many gates; and what it adds, so many times the hidden size.
@@ -157,62 +152,62 @@ _STATES = "gates and states"
 _BIASES = "1 per bias and step"
 
 
-def _recurrent(made: Made) -> Iterator[_Term]:
-    gates, more = _GATES[layer_kind(_rule_class(made))]
-    size, hidden, layers = (made.number(name) for name in ("input_size", "hidden_size", "num_layers"))
-    projected = made.settings.get("proj_size") or 0
+def _recurrent(layer: LayerCall) -> Iterator[Tally]:
+    gates, more = _GATES[layer_kind(_rule_class(layer))]
+    size, hidden, layers = (layer.number(name) for name in ("input_size", "hidden_size", "num_layers"))
+    projected = layer.settings.get("proj_size") or 0
     assert isinstance(projected, int)
-    directions, width = 2 if made.settings["bidirectional"] else 1, projected or hidden
+    directions, width = 2 if layer.settings["bidirectional"] else 1, projected or hidden
     sizes = [size, *[directions * width] * (layers - 1)]
-    steps = directions * _steps(made)
+    steps = directions * _steps(layer)
     products = sum(gates * hidden * (size + width) + hidden * projected for size in sizes)
-    yield _Term(steps * products, "recurrent")
-    yield from _beside(made, steps * layers * hidden, gates, more)
+    yield Tally(steps * products, "recurrent")
+    yield from _beside(layer, steps * layers * hidden, gates, more)
 
 
-def _cell(made: Made) -> Iterator[_Term]:
-    gates, more = _GATES[layer_kind(_rule_class(made)).removesuffix("Cell")]
-    hidden, x = made.number("hidden_size"), _x(made)
+def _cell(layer: LayerCall) -> Iterator[Tally]:
+    gates, more = _GATES[layer_kind(_rule_class(layer)).removesuffix("Cell")]
+    hidden, x = layer.number("hidden_size"), _x(layer)
     steps = x.shape[0] if x.ndim == 2 else 1
-    yield _Term(steps * gates * hidden * (made.number("input_size") + hidden), "recurrent cell")
-    yield from _beside(made, steps * hidden, gates, more)
+    yield Tally(steps * gates * hidden * (layer.number("input_size") + hidden), "recurrent cell")
+    yield from _beside(layer, steps * hidden, gates, more)
 
 
-def _beside(made: Made, elements: int, gates: int, more: int) -> Iterator[_Term]:
-    yield _Term(elements * (gates + more), "recurrent", _STATES)
-    if made.settings["bias"]:
-        yield _Term(elements * 2 * gates, "bias", _BIASES)
+def _beside(layer: LayerCall, elements: int, gates: int, more: int) -> Iterator[Tally]:
+    yield Tally(elements * (gates + more), "recurrent", _STATES)
+    if layer.settings["bias"]:
+        yield Tally(elements * 2 * gates, "bias", _BIASES)
 
 
-def _steps(made: Made) -> int:
-    given = _inputs(made)[0]
+def _steps(layer: LayerCall) -> int:
+    given = _inputs(layer)[0]
     if isinstance(given, tuple):  # a packed sequence: as many steps as there are rows of data
         return next(tensors(given)).shape[0]
-    x = _x(made)
+    x = _x(layer)
     return x.shape[0] if x.ndim == 2 else x.shape[0] * x.shape[1]
 
 
-def _attention(made: Made) -> Iterator[_Term]:
+def _attention(layer: LayerCall) -> Iterator[Tally]:
     """Projections and both products, and the softmax."""
-    out, *rest = list(tensors(made.output))
-    is_first = bool(made.settings["batch_first"]) or out.ndim == 2
+    out, *rest = list(tensors(layer.output))
+    is_first = bool(layer.settings["batch_first"]) or out.ndim == 2
     lq = out.shape[-2] if is_first else out.shape[0]
     batch = 1 if out.ndim == 2 else out.shape[0 if is_first else 1]
-    added = ("bias_k" in made.weights) + bool(made.settings["add_zero_attn"])
-    keys = list(tensors(_inputs(made)))[1]
-    width, heads = made.number("embed_dim"), made.number("num_heads")
+    added = ("bias_k" in layer.weights) + bool(layer.settings["add_zero_attn"])
+    keys = list(tensors(_inputs(layer)))[1]
+    width, heads = layer.number("embed_dim"), layer.number("num_heads")
     attended = rest[0].shape[-1] if rest else keys.shape[-2 if is_first else 0] + added
-    projections = width * (2 * lq * width + (attended - added) * (made.number("kdim") + made.number("vdim")))
-    yield _Term(batch * (projections + 2 * lq * attended * width), "attention")
+    projections = width * (2 * lq * width + (attended - added) * (layer.number("kdim") + layer.number("vdim")))
+    yield Tally(batch * (projections + 2 * lq * attended * width), "attention")
     rows = batch * heads * lq
-    yield _Term(_softmax_of(rows, attended), "softmax", _PER_ROW)
+    yield Tally(_softmax_of(rows, attended), "softmax", _PER_ROW)
 
 
-def _nothing(made: Made) -> Iterator[_Term]:
+def _nothing(layer: LayerCall) -> Iterator[Tally]:
     yield from ()
 
 
-_Rule = Callable[[Made], Iterator[_Term]]
+_Rule = Callable[[LayerCall], Iterator[Tally]]
 _LAYERS: Mapping[str, _Rule] = {
     **dict.fromkeys([*in_ranks("Conv"), *in_ranks("ConvTranspose")], _convolution),
     **dict.fromkeys(["_NormBase", "LayerNorm", "GroupNorm", "RMSNorm"], _norm),
@@ -230,23 +225,17 @@ _LAYERS: Mapping[str, _Rule] = {
 }
 
 
-def _rule_class(made: Made) -> str:
+def _rule_class(layer: LayerCall) -> str:
     """The nearest of a module's classes that has a rule; "" where none has."""
-    return next((name for name in made.classes if layer_kind(name) in _LAYERS), "")
+    return next((name for name in layer.classes if layer_kind(name) in _LAYERS), "")
 
 
-def _from_layers(made: Made) -> Iterator[Charge]:
-    calls = made.calls
-    for term in _LAYERS[layer_kind(_rule_class(made))](made):
-        yield Charge(term.amount, made.row, calls, term.family, term.why or remade(made))
-        calls = calls[:0]
+def _from_layers(layer: LayerCall) -> Iterator[Charge]:
+    for charge in charged(_LAYERS[layer_kind(_rule_class(layer))](layer), layer.module, layer.calls):
+        yield charge._replace(why=charge.why or why_reparametrised(layer))
 
 
 # Functions ------------------------------------------------------------------------------------------------------------
-
-
-def _matmul(op: Operator) -> int:
-    return op.out.numel * tensor(op, 0).shape[-1]
 
 
 def _einsum(op: Operator) -> int:
@@ -264,7 +253,7 @@ def _why_einsum(op: Operator) -> str:
 
 _FUNCTIONS = families(
     ("linear", ("linear",), linear, ""),
-    ("matrix product", ("matmul", "bmm"), _matmul, ""),
+    ("matrix product", ("matmul", "bmm"), exact_matmul, ""),
     ("attention", ("scaled_dot_product_attention",), attention, ""),
     ("einsum", ("einsum",), _einsum, _why_einsum),
 )
@@ -302,22 +291,18 @@ def _from_functions(trace: Trace, counted: set[int]) -> Iterator[Charge]:
 
 def _charges(trace: Trace) -> Iterator[Charge]:
     counted: set[int] = set()
-    for made in module_calls(trace):
-        if _rule_class(made):
-            counted.update(made.calls)
-            yield from _from_layers(made)
+    for layer in module_calls(trace):
+        if _rule_class(layer):
+            counted.update(layer.calls)
+            yield from _from_layers(layer)
     yield from _from_functions(trace, counted)
-
-
-def _weighings(trace: Trace) -> Iterator[Weighing]:
-    return own_parameters(trace)
 
 
 CONVENTION = Replica(
     "ultralytics-thop",
     "MACs of layers and matrix products, 2 or 4 per element of norms, and pooling, softmax and upsampling",
     _charges,
-    _weighings,
+    own_parameters,
     lambda op: f"{op.short} is not among its functions, and outside of the layers that it has a rule for",
     version="2.2.3",
     needs_code=True,
