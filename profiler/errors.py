@@ -155,7 +155,8 @@ class NotInHub(ProfileError):
     def __init__(self, name: str, error: Exception) -> None:
         super().__init__(
             f"{name} is no folder here, and neither in the hub's cache nor to be fetched ({first_line(error)}); "
-            "give a folder with a config.json, or a class such as hf:LlamaConfig(num_hidden_layers=2)"
+            "give a folder with a config.json, or HF_HUB_CACHE where the cache is that has it, or a class such as "
+            "hf:LlamaConfig(num_hidden_layers=2)"
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -348,6 +350,55 @@ def test_nobody_listens(
     before = time.monotonic()
     assert "cannot be reached" in refused("hf:org/plain/model.safetensors", capsys)
     assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "proxy", "why"),
+    [
+        ("HTTPS_PROXY", "http://127.0.0.1:9", "127.0.0.1:9: "),
+        ("https_proxy", "127.0.0.1:9", "127.0.0.1:9: "),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "127.0.0.1:9: "),
+        ("HTTPS_PROXY", "http://no.such.host.invalid:3128", "no.such.host.invalid:3128: "),
+        ("HTTPS_PROXY", "http://user:secret@x:y", "what is no address"),
+        ("HTTPS_PROXY", "gopher://{listening}", "the proxy that the environment names cannot be used"),
+    ],
+)
+@pytest.mark.parametrize("spec", ["hf:gpt2", "hf:org/plain/"])
+def test_a_proxy_that_is_not_there(
+    server: fake.Server,
+    variable: str,
+    proxy: str,
+    why: str,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "https://hub.invalid/{repo_id}/{revision}/{filename}")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, proxy.format(listening=server.url.partition("://")[2]))
+    before = time.monotonic()
+    err = refused(spec, capsys)
+    assert time.monotonic() - before < 1.5
+    assert why in err
+    assert "secret" not in err
+    if spec == "hf:gpt2":
+        assert "give a folder with a config.json, or HF_HUB_CACHE" in err
+
+
+def test_a_name_that_is_looked_up_for_long(
+    server: fake.Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As without a network: a minute, of which a second is waited for."""
+    ended = threading.Event()
+    monkeypatch.setattr(hub.socket, "create_connection", lambda *_: ended.wait(20) and socket.socket())
+    before = time.monotonic()
+    assert "it does not answer within 1 second" in refused("hf:gpt2", capsys)
+    assert time.monotonic() - before < 2
+    ended.set()
 
 
 # Names ----------------------------------------------------------------------------------------------------------------

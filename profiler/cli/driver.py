@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import BoundArguments
 from typing import Any, TypeVar
 
@@ -27,7 +30,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     if save is not None:
         _check_save(save)
     is_job = format == github.NAME
-    with writing.apart():
+    with writing.apart(), _without_warnings(is_shown=result.traceback):
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context())
@@ -43,6 +46,21 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
         _trace(failures, result)
         _tell(outcome.warnings, failures, is_job)
     return max((failure.status for failure in failures), default=0)
+
+
+@contextmanager
+def _without_warnings(is_shown: bool) -> Iterator[None]:
+    """What libraries and models warn their developers of is shown where it is asked for, by `is_shown` or Python's -W.
+
+    Filters would not do: libraries set their own.
+    """
+    before = warnings.showwarning
+    if not (is_shown or sys.warnoptions):
+        warnings.showwarning = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _group(bound: BoundArguments, cls: type[G]) -> G:

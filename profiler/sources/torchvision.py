@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -110,9 +109,7 @@ def _engine_kept() -> Iterator[None]:
     """Quantising sets torch's quantised engine for the whole process. Packed weights know their own."""
     engine = torch.backends.quantized.engine
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that torch.ao has successors, and that random weights were observed
-            yield
+        yield
     finally:
         if torch.backends.quantized.engine != engine:
             torch.backends.quantized.engine = engine

@@ -4,20 +4,25 @@ The hub's own client says where a file is and with which credentials to ask (`hu
 login, `HF_HUB_OFFLINE`). Its functions read whole answers, however long they are; here nothing is read that was not
 asked for, from whoever answers: a server that ignores ranges, sends other parts or lengths, or is slow, is refused.
 
-Limits: a part of a file takes at most three times `HF_HUB_DOWNLOAD_TIMEOUT` (10 seconds where nobody sets it), headers
-of one file 64 MB, and all answers to one question 512 MB. What breaks off is asked for again where it broke off, twice,
-and so are servers that are busy, unless they say that this would take longer than 5 seconds.
+Limits: somebody is there to connect to within a second, a part of a file takes at most three times
+`HF_HUB_DOWNLOAD_TIMEOUT` (10 seconds where nobody sets it), headers of one file 64 MB, and all answers to one question
+512 MB. What breaks off is asked for again where it broke off, twice, and so are servers that are busy, unless they say
+that this would take longer than 5 seconds.
 """
 
 from __future__ import annotations
 
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from profiler import errors
 from profiler.errors import Malformed
@@ -32,6 +37,7 @@ LONGEST = 1 << 26  # bytes of one file
 MOST = 1 << 29  # bytes of all answers
 _LISTING = 1 << 24  # bytes
 _TRIES, _PATIENCE = 3, 5.0  # times, and seconds
+_CONNECTING = 1.0  # seconds
 _PIECE = 1 << 16
 _MOST_FILES, _AT_ONCE = 2000, 8
 _CONFIGURATION = "config.json"
@@ -135,12 +141,14 @@ class Hub:
         hub = library()
         if hub.constants.HF_HUB_OFFLINE:
             raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
+        if not self.spent:
+            _check_connection(url)
         limit = hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
         headers = {**hub.utils.build_hf_headers(library_name="profile-model"), "Accept-Encoding": "identity"}
         if not whole:
             headers["Range"] = f"bytes={first}-{first + count - 1}"
         end = time.monotonic() + 3 * limit
-        with _said(), _opened(hub.utils.get_session(), url, headers, limit) as (response, pieces):
+        with _said(), _opened(_session(hub), url, headers, limit) as (response, pieces):
             wanted, total = self._expected(response, url, first, count, whole)
             for piece in pieces:  # as it comes, so that nothing of it is lost
                 self._spend(len(piece))
@@ -178,6 +186,47 @@ class Hub:
                 raise Malformed("the server sends the whole file and not the part that was asked for")
             return length, length
         return _ranged(response.headers, first, count)
+
+
+def _session(hub: Any) -> Any:
+    try:
+        return hub.utils.get_session()
+    except (ImportError, ValueError) as error:  # a kind of proxy that the client does not know, or needs a package for
+        raise Malformed(f"the proxy that the environment names cannot be used: {errors.first_line(error)}") from None
+
+
+def _check_connection(url: str) -> None:
+    """Raise where nobody is there to connect to, by the network's own word or by its silence for a second.
+
+    Looking up a name without a network can take a minute, which no limit of the client's ends.
+    """
+    host, port = _nearest_host(url)
+    failures: list[OSError] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), _CONNECTING).close()
+        except OSError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_CONNECTING)
+    if thread.is_alive() or failures:
+        why = errors.first_line(failures[0]) if failures else f"it does not answer within {_CONNECTING:g} second"
+        raise Malformed(f"the hub cannot be reached ({host}:{port}: {why})")
+
+
+def _nearest_host(url: str) -> tuple[str, int]:
+    """Who is connected to: the server, or the proxy that the environment has for it."""
+    target = urlsplit(url)
+    proxies = {} if proxy_bypass(target.hostname or "") else getproxies()
+    proxy = proxies.get(target.scheme) or proxies.get("all") or url
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        return parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 1080)
+    except ValueError:  # no number, or one that no port has
+        raise Malformed("the environment names a proxy or a hub by what is no address") from None
 
 
 @contextmanager

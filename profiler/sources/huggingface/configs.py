@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +35,7 @@ def quiet() -> Iterator[None]:
     said.set_verbosity_error()
     of_torch.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         said.set_verbosity(before)
         of_torch.setLevel(level)
