@@ -4,7 +4,7 @@ The cache is the model's own object, filled on the meta device: nothing is alloc
 `python examples/kv_cache.py`; it needs `pip install 'profile-model[hf]'`.
 """
 
-from profiler import generation
+from profiler import scan
 
 MB = 1024 * 1024
 CONTEXTS = (1024, 8192, 131072)
@@ -18,13 +18,13 @@ def main() -> None:
     print(f"{'KV heads':>8}  {'Context':>8}  {'Cache MB':>10}  {'Attention':>9}  {'Memory MB':>10}")
     for heads in (32, 8):  # each query head with its own keys and values, or four that share them
         model = f"hf:LlamaConfig({SHAPE}, num_key_value_heads={heads})"
-        found = generation(model, seq=CONTEXTS, dtype="bfloat16")
-        for context, at in found.found.items():
+        lengths = scan(model, "seq", CONTEXTS, phase="both", dtype="bfloat16")
+        for context, at in lengths.by_value.items():
             step = at.decode
             share = step.attention_macs / step.macs
             cache, memory = at.prefill.cache_bytes / MB, step.peak_memory_bytes / MB
             print(f"{heads:>8}  {context:>8,}  {cache:>10,.2f}  {share:>9.1%}  {memory:>10,.2f}")
-        print(f"cache = {found.polynomials['prefill', 'cache_bytes'].written('context')} bytes")
+        print(f"cache = {lengths.polynomials['prefill', 'cache_bytes'].written('context')} bytes")
 
 
 if __name__ == "__main__":

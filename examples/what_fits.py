@@ -3,7 +3,7 @@
 Run it with `python examples/what_fits.py`.
 """
 
-from profiler import largest_batch, profile, scan
+from profiler import largest, profile, scan
 
 MB = 1024 * 1024
 MODEL, FLASH, MEMORY = "resnet34", 64 * MB, "256MB"
@@ -21,7 +21,7 @@ def main() -> None:
     print(f"MACs = {macs.written('size')}")
     print(f"at 256, which was not scanned: {int(macs(256)):,}")
 
-    most = largest_batch(MODEL, MEMORY)
+    most = largest(MODEL, "batch", MEMORY)
     print(f"batch: {most.value}, {most.left_bytes:,} bytes are left, and {most.value + 1} do not fit")
 
 

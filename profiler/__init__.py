@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.scan.compute import Scan
-    from profiler.api import Profile, compare, cross_check, diff, generation, largest_batch, profile, scan
+    from profiler.api import Profile, compare, cross_check, diff, generate, largest, profile, scan
     from profiler.errors import CheckFailed, ProfileError
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
@@ -24,8 +24,8 @@ __all__ = [
     "diff",
     "formula",
     "free",
-    "generation",
-    "largest_batch",
+    "generate",
+    "largest",
     "product",
     "profile",
     "scan",
@@ -46,8 +46,8 @@ _PLACES = {
     "diff": "api",
     "formula": "ops",
     "free": "ops",
-    "generation": "api",
-    "largest_batch": "api",
+    "generate": "api",
+    "largest": "api",
     "product": "ops",
     "profile": "api",
     "scan": "api",

@@ -13,10 +13,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from profiler import errors, sources
+from profiler.answers.common.varying import Varying
 from profiler.answers.models.compute import Comparison, Entry, Layout, check_reference, comparison
 from profiler.answers.models.metrics import Metrics, check_some_match, published, read
 from profiler.answers.models.metrics import given as metrics_given
 from profiler.answers.models.table import check_layout
+from profiler.counters import conventions
 from profiler.counters.conventions import DEFAULT
 from profiler.figures import profile as figures
 from profiler.figures.profile import derivable
@@ -25,7 +27,7 @@ from profiler.records.conditions import AS_IT_IS, Asked, Conditions, conditions
 from profiler.records.inputs import positional_and_named
 from profiler.records.spec import Feed
 from profiler.records.trace import GRAPHS, Trace
-from profiler.render.tables import Better
+from profiler.render.tables import Better, chosen_columns
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from profiler.answers.check.compute import BudgetCheck, Limits
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
-    from profiler.answers.generate.generating import Asked as GenerationAsked
+    from profiler.answers.generate.generating import Request
     from profiler.answers.generate.generation import Generation
     from profiler.answers.generate.scan import GenerationScan
     from profiler.answers.largest.compute import Largest
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from profiler.answers.scan.compute import Scan
     from profiler.answers.weights.compute import Quantised
 
+_Varying: TypeAlias = Varying[figures.Profile]
 MetricsGiven: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
 
@@ -252,67 +255,116 @@ def scan(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    seq: int | None = None,
+    trust_remote_code: bool = False,
+    phase: str | None = None,
+    cache: str | None = None,
     convention: str = DEFAULT,
+    columns: Sequence[str] = (),
+    caption: str = "",
+    tex_label: str = "",
     **asked: Unpack[Asked],
-) -> Scan:
+) -> Scan | GenerationScan:
     """A model at several values of what `name` says: one row a value, and exact polynomials where there are some.
 
     name: a dimension that an input has in braces, as in "1x{n}:int64"; else "batch", the first dimension of every
-        input; "size", the height and width of images; or a keyword argument of the builder that a spec names.
-    model, inputs, kwargs, convention, asked: as `profile` takes them.
+        input; "size", the height and width of images; "seq", the tokens of a prompt; or a keyword argument of the
+        builder that a spec names.
+    phase, cache: of a language model, as `generate` takes them: its phases are what is run, and shown.
+    columns, caption, tex_label: what is shown, as by the command's options of these names.
+
+    The rest is as `profile` takes it.
     """
-    from profiler.answers.common.varying import Varying
-    from profiler.answers.scan.compute import checked, scanned
+    from profiler.answers.scan.sweeping import scanned
 
-    varying = Varying(run, model, name, inputs, dict(kwargs or {}), None, convention, conditions(**asked))
-    return scanned(varying, checked(varying, tuple(dict.fromkeys(values))))
+    feed = Feed(batch=batch, seq=seq, trusts_code=trust_remote_code)
+    under = conditions(**asked)
+    varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, convention, under)
+    request = _request(phase, cache)
+    return scanned(varying, tuple(dict.fromkeys(values)), request, columns, caption, tex_label)
 
 
-def largest_batch(
+def largest(
     model: nn.Module | str,
-    fits: int | str,
+    what: str,
+    memory: int | str,
     inputs: Any = None,
     *,
-    of: str = "batch",
     kwargs: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    seq: int | None = None,
+    trust_remote_code: bool = False,
+    weights: str | None = None,
+    phase: str | None = None,
+    cache: str | None = None,
     **asked: Unpack[Asked],
 ) -> Largest:
-    """The largest batch whose peak memory is within a limit.
+    """The largest value of what grows whose peak memory is within a limit.
 
-    model, inputs, kwargs, asked: as `profile` takes them. fits: bytes, or a text such as "8GB".
-    of: "batch", the first dimension of every input; or the name of a dimension in braces, as in "128x{n}x64".
+    what: as `scan` takes it, such as "batch" or "seq"; "size:32" is about multiples of 32.
+    memory: bytes, or a text such as "8GB".
+    weights: the format that they are stored in, such as "int8".
+    phase, cache: of a language model, as `generate` takes them; of both phases the dearer one has to fit.
+
+    The rest is as `profile` takes it.
     """
-    from profiler.answers.common.varying import Varying
-    from profiler.answers.largest.compute import largest, limit
+    from profiler.answers.largest.compute import largest, stepped
+    from profiler.records import schemes
 
-    varying = Varying(run, model, of, inputs, dict(kwargs or {}), None, DEFAULT, conditions(**asked))
-    return largest(varying, *limit(fits))
+    name, step = stepped(what)
+    feed = Feed(batch=batch, seq=seq, trusts_code=trust_remote_code)
+    under = conditions(**asked)
+    varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, DEFAULT, under)
+    scheme = None if weights is None else schemes.named(weights)
+    return largest(varying, memory, step, scheme, _request(phase, cache))
 
 
-def generation(
+def _request(phase: str | None, cache: str | None) -> Request | None:
+    """None where a model is run as a whole."""
+    from profiler.answers.generate.generating import Request
+    from profiler.answers.generate.phases import BOTH
+
+    return None if phase is None and cache is None else Request(phase or BOTH, cache=cache, profile=Profile)
+
+
+def generate(
     model: nn.Module | str,
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    seq: int | Sequence[int] | None = None,
     batch: int | None = None,
-    **asked: Unpack[GenerationAsked],
-) -> Generation | GenerationScan:
+    seq: int | None = None,
+    trust_remote_code: bool = False,
+    phase: str | None = None,
+    new_tokens: int | None = None,
+    cache: str | None = None,
+    dtype: str | None = None,
+    convention: str = DEFAULT,
+    columns: Sequence[str] = (),
+) -> Generation:
     """What a language model costs where it generates text; print what it returns.
 
     model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
         returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
     inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
-    seq: how many tokens the prompt has, and batch: how many sequences. Several lengths give a table, a row each.
-    asked: phase, new_tokens, cache, dtype, convention; see `answers.generate.generating.Asked`.
-    """
-    from profiler.answers.generate.generating import generated, lengths, wished
+    seq: how many tokens the prompt has, and batch: how many sequences. `scan(model, "seq", ..., phase="both")` has
+        several lengths.
+    phase: "prefill", "decode" or "both", which is the default.
+    new_tokens: how many decode steps are summed up, at contexts from the prompt's length on.
+    cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
 
-    wish = replace(wished(**asked), profile=Profile)
-    feed = Feed(*positional_and_named(inputs, kwargs), batch)
-    if seq is None or isinstance(seq, int):
-        return generated(model, replace(feed, seq=seq), wish)
-    return lengths(model, feed, tuple(seq), wish)
+    The rest is as `profile` takes it.
+    """
+    from profiler.answers.generate.generating import Request
+    from profiler.answers.generate.phases import BOTH
+    from profiler.answers.generate.table import PHASE_COLUMNS
+
+    chosen_columns(columns, PHASE_COLUMNS)
+    request = Request(phase or BOTH, new_tokens, cache, Profile)
+    feed = Feed(*positional_and_named(inputs, kwargs), batch, seq, trust_remote_code)
+    answer = request.run(model, feed, conventions.named(convention).name, conditions(dtype=dtype))
+    return replace(answer, columns=tuple(columns))
 
 
 def cross_check(

@@ -487,18 +487,6 @@ class DimensionWithoutValue(ProfileError):
         )
 
 
-class NothingScanned(ProfileError):
-    def __init__(self, model: str, name: str, first: Exception) -> None:
-        super().__init__(f"scan {name}: no value works for {model}; the first: {first}")
-
-
-class LargestOfWhat(ProfileError):
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"largest {name}: name batch, or a dimension that an input has in braces, like --input 1x{{{name}}}:int64"
-        )
-
-
 # Checks --------------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiler import Profile, ProfileError, generation, profile
+from profiler import Profile, ProfileError, generate, largest, profile, scan
 from profiler.answers.generate.attention import attention_macs
 from profiler.answers.generate.cached import by_kind, parts
 from profiler.answers.generate.generation import Generation
@@ -67,7 +67,7 @@ SCORES = LAYERS * 2 * HEADS * HEAD  # for each query and key: the score, and the
 
 
 def one(model: Any, **asked: Any) -> Generation:
-    found = generation(model, **asked)
+    found = generate(model, **asked)
     assert isinstance(found, Generation)
     return found
 
@@ -361,20 +361,58 @@ def test_a_saved_step_holds_its_cache(tmp_path: Path) -> None:
 
 
 def test_figures_are_polynomials_of_the_context() -> None:
-    found: Any = generation(LLAMA, seq=(16, 64, 128))
+    found: Any = scan(LLAMA, "seq", (16, 64, 128), phase="both")
     polynomials = found.polynomials
     assert polynomials["prefill", "macs"].coefficients == (0, LINEAR, SCORES)
     assert polynomials["prefill", "attention_macs"].coefficients == (0, 0, SCORES)
     assert polynomials["decode", "macs"].coefficients == (LINEAR + SCORES, SCORES)
     assert polynomials["prefill", "cache_bytes"].coefficients == (0, FLOAT * LAYERS * 2 * KV * HEAD)
-    assert list(found.found) == [16, 64, 128]
+    assert list(found.by_value) == [16, 64, 128]
+
+
+def test_phases_over_anything_that_varies(capsys: pytest.CaptureFixture[str]) -> None:
+    by_batch: Any = scan(LLAMA, "batch", (1, 2), seq=SEQ, phase="decode")
+    assert by_batch.polynomials["decode", "cache_bytes"].coefficients == (0, FLOAT * LAYERS * 2 * KV * HEAD * (SEQ + 1))
+    assert [generation.decode.tokens for generation in by_batch.results] == [1, 2]
+    argv = ("scan", LLAMA, "num_hidden_layers=1,2", "--seq", str(SEQ), "--cache", "static", "--columns", "value,cache")
+    assert [(row["value"], int(row["cache_bytes"])) for row in rows(capsys, *argv)] == [
+        (str(layers), FLOAT * layers * 2 * KV * HEAD * (SEQ + 1)) for layers in (1, 2)
+    ]
+    _, out, _ = run(capsys, *argv, "--caption", "Layers")
+    assert out.startswith("Layers\n\nnum_hidden_layers")
+
+
+@pytest.mark.parametrize(("phase", "cache"), [("prefill", None), ("decode", None), ("decode", "fp8"), (None, "static")])
+def test_the_longest_prompt_that_fits(phase: str | None, cache: str | None) -> None:
+    """Of both phases, the one that takes more."""
+
+    def peak(seq: int) -> int:
+        phases = one(LLAMA, seq=seq, phase=phase, cache=cache).phases
+        return max(p.peak_memory_bytes for p in phases if phase in (None, p.name))
+
+    answer = largest(LLAMA, "seq", peak(100), phase=phase, cache=cache)
+    assert answer.value is not None
+    assert answer.value >= 100
+    assert peak(answer.value) <= peak(100) < peak(answer.value + 1)
+
+
+def test_the_most_sequences_beside_quantised_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("largest", LLAMA, "batch", "--in", "1MB", "--seq", "64", "--phase", "decode", "--as", "nf4")
+    status, out, _ = run(capsys, *argv, "--format", "json")
+    answer = json.loads(out)
+    batch = answer["value"]
+    step = one(LLAMA, seq=64, batch=batch, phase="decode").first
+    stored = profile(LLAMA).weights("nf4").stored_bytes
+    assert status == 0
+    assert answer["fitting"]["peak_bytes"] == step.totals.peak_memory_bytes - step.totals.param_bytes + stored
+    assert (answer["asked"]["phase"], answer["weights"]) == ("decode", "nf4")
 
 
 def test_a_length_that_fails_keeps_its_row() -> None:
-    found: Any = generation(Short(), "1x5:int64", seq=(16, 64))
-    assert [row.failure is None for row in found.rows] == [True, False]
+    found: Any = scan(Short(), "seq", (16, 64), "1x5:int64", phase="both")
+    assert [point.failure is None for point in found.points] == [True, False]
     assert "too long" in str(found)
-    assert found.data()["rows"][1] == {"context": 64, "phases": None, "error": str(found.failures[0])}
+    assert found.data()["rows"][1] == {"value": 64, "context": 64, "phases": None, "error": str(found.failures[0])}
 
 
 # Other models ---------------------------------------------------------------------------------------------------------
@@ -413,8 +451,8 @@ def test_any_model_that_returns_a_cache() -> None:
 
 
 def test_lengths_of_a_live_model_whose_prompt_is_a_shape() -> None:
-    found: Any = generation(Toy(), "1x5:int64", seq=(4, 8))
-    assert [one.prefill.tokens for one in found.found.values()] == [4, 8]
+    found: Any = scan(Toy(), "seq", (4, 8), "1x5:int64", phase="both")
+    assert [one.prefill.tokens for one in found.results] == [4, 8]
 
 
 class Returns(Toy):
@@ -426,7 +464,7 @@ class Returns(Toy):
 
 def test_a_cache_that_is_not_taken_again_is_none() -> None:
     with pytest.raises(ProfileError, match="returns no cache"):
-        generation(Returns(), "1x5:int64")
+        generate(Returns(), "1x5:int64")
 
 
 @pytest.mark.parametrize(
@@ -437,14 +475,13 @@ def test_a_cache_that_is_not_taken_again_is_none() -> None:
         (LLAMA, {"phase": "both ways"}, "known are prefill, decode, both"),
         (LLAMA, {"cache": "int3"}, "known are dynamic, static, fp8"),
         (LLAMA, {"new_tokens": 0}, "from 1 up"),
-        (LLAMA, {"train": True}, "train"),
         (MISTRAL, {"cache": "fp8"}, "cannot be given a fp8 cache"),
         (LLAMA.replace("vocab_size", "use_cache=False, vocab_size"), {}, "returns no cache"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_a_line(model: str, asked: dict[str, Any], said: str) -> None:
     with pytest.raises(ProfileError, match=said) as caught:
-        generation(model, **asked)
+        generate(model, **asked)
     assert "\n" not in str(caught.value)
 
 
@@ -497,12 +534,10 @@ def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
         (("generate", BERT, "--phase", "decode"), "returns no cache"),
         (("generate", LLAMA, "--phase", "both", "--save", "x.json"), "--save means something with one phase"),
         (("generate", LLAMA, "--train"), "no option is called --train here"),
-        (("scan", LLAMA, "batch=1,2", "--phase", "both"), "scan seq"),
         ((LLAMA, "--cache", "fp8"), "see profile-model generate MODEL --cache"),
         (("memory", LLAMA, "--phase", "both"), "say --phase prefill or decode"),
         (("memory", LLAMA, "--phase", "decode", "--training"), "means something with a forward pass"),
         (("scan", LLAMA, "seq=8,16", "--phase", "decode", "--optimizer", "sgd"), "means something with a forward pass"),
-        (("scan", LLAMA, "seq=8,16", "--phase", "decode", "--caption", "c"), "means something with a scan without"),
         (("generate", LLAMA, GPT2), "generate takes no"),
     ],
 )

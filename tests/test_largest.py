@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import CheckFailed, ProfileError, api, largest_batch, profile
+from profiler import CheckFailed, ProfileError, api, largest, profile
 from profiler.answers.common.varying import Varying, dimensions
 from profiler.records.inputs import parse
+from profiler.records.spec import Feed
 from profiler.render import FORMATS, renderer
 from tests import snapshots
 from tests.benchmarks.allocations import peak_bytes, record
@@ -37,7 +38,7 @@ def peak(batch: int) -> int:
 
 @given(limit=st.integers(peak(1), peak(3000)))
 def test_it_fits_and_one_more_does_not(limit: int) -> None:
-    found = largest_batch(nn.Linear(IN, OUT), limit, (1, IN))
+    found = largest(nn.Linear(IN, OUT), "batch", limit, (1, IN))
     assert found.fitting is not None
     assert found.next is not None
     assert found.value == (limit - WEIGHTS) // EACH
@@ -59,22 +60,22 @@ def test_a_peak_that_is_bent_is_no_trouble() -> None:
             )
 
     for limit in range(20_000, 200_000, 7_321):
-        found = largest_batch(Bent(), limit, (1, 11))
+        found = largest(Bent(), "batch", limit, (1, 11))
         if found.value is not None:
             assert profile(Bent(), (found.value, 11)).totals.peak_memory_bytes <= limit
             assert profile(Bent(), (found.value + 1, 11)).totals.peak_memory_bytes > limit
 
 
 def test_few_runs_are_needed() -> None:
-    found = largest_batch(nn.Linear(IN, OUT), peak(12_345), (1, IN))
+    found = largest(nn.Linear(IN, OUT), "batch", peak(12_345), (1, IN))
     assert found.value == 12_345
     assert len(found.tried) <= 15 + 4  # 1, 2, 4, ..., 16384; then where the line crosses
 
 
 def test_a_training_step_takes_more() -> None:
     model = nn.Sequential(nn.Linear(IN, OUT), nn.Tanh(), nn.Linear(OUT, IN))
-    serving, training = (largest_batch(model, "2MB", (1, IN), train=train) for train in (False, True))
-    adam = largest_batch(model, "2MB", (1, IN), train=True, optimizer="adam")
+    serving, training = (largest(model, "batch", "2MB", (1, IN), train=train) for train in (False, True))
+    adam = largest(model, "batch", "2MB", (1, IN), train=True, optimizer="adam")
     assert serving.value is not None
     assert training.value is not None
     assert adam.value is not None
@@ -87,11 +88,11 @@ def test_a_training_step_takes_more() -> None:
 
 def test_another_dimension_than_the_first() -> None:
     model = nn.LSTM(8, 16)
-    found = largest_batch(model, "100kB", "10x{n}x8", of="n")
+    found = largest(model, "n", "100kB", "10x{n}x8")
     assert found.value is not None
     sizes = [profile(model, (10, n, 8)).totals.peak_memory_bytes for n in (found.value, found.value + 1)]
     assert sizes[0] <= 100 * 1024 < sizes[1]
-    by_name = largest_batch(model, "100kB", "10x{batch}x8")
+    by_name = largest(model, "batch", "100kB", "10x{batch}x8")
     assert by_name.value == found.value
 
 
@@ -104,10 +105,46 @@ def test_what_does_not_grow() -> None:
         def forward(self, *, n: int = 3) -> torch.Tensor:
             return self.weight + 1
 
-    found = largest_batch(Ignores(), "1MB", kwargs={"n": "scalar"})
+    found = largest(Ignores(), "batch", "1MB", kwargs={"n": "scalar"})
     assert (found.value, found.next) == (None, None)
     assert "the peak does not grow with batch; every batch up to 65,536 fits" in str(found)
     assert found.data()["grows"] is False
+
+
+# What grows, and in which format -------------------------------------------------------------------------------------
+
+
+def test_the_side_of_an_image_in_steps() -> None:
+    """A stride rounds, so that the multiples of two are looked through alone."""
+    weights = 4 * 3 * 5
+    strided = nn.Conv2d(3, 5, 1, stride=2, bias=False)
+    answer = largest(strided, "size:2", "1MB", (1, 3, 8, 8))
+    assert answer.value is not None
+    assert answer.next is not None
+
+    def peak(side: int) -> int:
+        return weights + 4 * (3 * side**2 + 5 * (side // 2) ** 2)
+
+    assert answer.value % 2 == 0
+    assert answer.next.value == answer.value + 2
+    assert peak(answer.value) <= 1024**2 < peak(answer.value + 2)
+
+
+def test_how_wide_a_layer_may_be() -> None:
+    answer = largest("torch.nn:Linear(in_features=64, out_features=8)", "out_features", peak(1), (1, IN))
+    assert answer.value == OUT
+
+
+@pytest.mark.parametrize("scheme", ["int8", "nf4"])
+def test_weights_in_a_format_leave_more_memory(scheme: str) -> None:
+    stored = profile(nn.Linear(IN, OUT), (1, IN)).weights(scheme).stored_bytes
+    answer = largest(nn.Linear(IN, OUT), "batch", peak(100), (1, IN), weights=scheme)
+    assert answer.value == 100 + (WEIGHTS - stored) // EACH
+    assert answer.fitting is not None
+    assert answer.fitting.param_bytes == stored
+    assert answer.fitting.peak_bytes == stored + EACH * answer.value
+    assert f"{scheme} MB" in str(answer)
+    assert answer.data()["weights"] == scheme
 
 
 # With real tensors ----------------------------------------------------------------------------------------------------
@@ -147,7 +184,7 @@ def really(model: nn.Module, shape: str) -> int:
 )
 def test_a_real_run_agrees(build: Callable[[], nn.Module], shape: str, limit: str) -> None:
     model = build().eval()
-    found = largest_batch(model, limit, shape, of="n")
+    found = largest(model, "n", limit, shape)
     assert found.value is not None
     assert found.fitting is not None
     assert found.next is not None
@@ -195,13 +232,13 @@ def test_not_even_one(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(out)
     assert (found["value"], found["fitting"], found["next"]["value"]) == (None, None, 1)
     assert "not even batch 1" in found["error"]
-    failure = largest_batch(nn.Linear(IN, OUT), "10kB", (1, IN)).failure()
+    failure = largest(nn.Linear(IN, OUT), "batch", "10kB", (1, IN)).failure()
     assert isinstance(failure, CheckFailed)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "github"])
 def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
-    found = largest_batch(nn.Linear(IN, OUT), "1MB", (1, IN), train=True, optimizer="adamw")
+    found = largest(nn.Linear(IN, OUT), "batch", "1MB", (1, IN), train=True, optimizer="adamw")
     dress = renderer(name)
     snapshots.check(dress.answer(found), f"largest{dress.SUFFIXES[0]}", request)
 
@@ -212,8 +249,14 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
         (("batch",), "requires an argument"),
         (("batch", "--in", "8"), "8: not a size above 0; write it with its unit"),
         (("batch", "--in", "0GB"), "0GB: not a size above 0"),
-        (("batches", "--in", "8GB"), "largest batches: name batch, or a dimension that an input has"),
-        (("size", "--in", "8GB"), "largest size: name batch, or a dimension"),
+        (("batches", "--in", "8GB"), "largest batches: that is neither batch, seq, size nor a dimension"),
+        (("size:", "--in", "8GB"), "largest size:: name what grows: batch, seq"),
+        (("size:0", "--in", "8GB"), "largest size:0: name what grows: batch, seq"),
+        (("seq", "--in", "8GB"), "--seq is for models of transformers"),
+        (("batch", "--in", "8GB", "--as", "int3"), "no scheme for weights is called 'int3'"),
+        (("batch", "--in", "8GB", "--as", "int8", "--training"), "--as means something with a forward pass"),
+        (("batch", "--in", "8GB", "--phase", "decode"), "not fed token ids"),
+        (("batch", "--in", "8GB", "--cache", "fp8", "--training"), "means something with a forward pass"),
         (("batch", "--in", "8GB", "--batch", "4"), "--batch 4: the batch is what varies here"),
         (("batch", "--in", "8GB", "--depth", "1"), "Unknown option: --depth"),
         (("batch", "resnet18", "--in", "8GB"), "largest takes no 'resnet18' as well"),
@@ -244,9 +287,9 @@ def test_a_model_that_fails_at_another_batch_is_told_of() -> None:
             return x.reshape(2, 8)
 
     with pytest.raises(ProfileError, match="fails on input 4x8"):
-        largest_batch(Two(), "1MB", (2, 8))
+        largest(Two(), "batch", "1MB", (2, 8))
     with pytest.raises(ProfileError, match="12 parsecs: not a size"):
-        largest_batch(nn.Linear(IN, OUT), "12 parsecs", (1, IN))
+        largest(nn.Linear(IN, OUT), "batch", "12 parsecs", (1, IN))
 
 
 # What varies ----------------------------------------------------------------------------------------------------------
@@ -262,13 +305,13 @@ def test_size_asks_the_builder_where_the_model_refuses() -> None:
     for spec in ("vit_b_16", "timm:vit_tiny_patch16_224"):
         found = Varying(api.run, spec, "size").at(160)
         assert found.trace.inputs[0].shape == (1, 3, 160, 160)
-    assert Varying(api.run, "resnet18", "size", batch=2).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
+    assert Varying(api.run, "resnet18", "size", feed=Feed(batch=2)).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
     with pytest.raises(ProfileError, match="Input shape indivisible by patch size"):
         Varying(api.run, "vit_b_16", "size").at(170)
 
 
 def test_a_builders_keyword_keeps_the_others() -> None:
-    found = Varying(api.run, "resnet18(num_classes=7)", "width_per_group", batch=2).at(64)
+    found = Varying(api.run, "resnet18(num_classes=7)", "width_per_group", feed=Feed(batch=2)).at(64)
     assert found.model == "resnet18(num_classes=7, width_per_group=64)"
     assert found["fc"].output.shape == (2, 7)
 
@@ -276,7 +319,7 @@ def test_a_builders_keyword_keeps_the_others() -> None:
 def test_what_does_not_run_for_one_is_tried_for_two() -> None:
     """A batch norm that is trained wants more than one value of each channel."""
     model = nn.Sequential(nn.Linear(IN, OUT), nn.BatchNorm1d(OUT))
-    found = largest_batch(model, "1MB", (4, IN), train=True)
+    found = largest(model, "batch", "1MB", (4, IN), train=True)
     assert found.value is not None
     assert found.value > 2
     assert found.tried[0] == 2

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from profiler import Profile, ProfileError, largest_batch, profile, scan
+from profiler import Profile, ProfileError, largest, profile, scan
 from profiler.figures import memory
 from profiler.figures.memory import INSIDE
 from tests.shell import run
@@ -238,7 +238,7 @@ def test_mistakes_in_python(asked: Any, words: str) -> None:
     for call in (
         lambda: profile(Chain(), (5, 8), **asked),
         lambda: scan(Chain(), "batch", [1, 2], (5, 8), **asked),
-        lambda: largest_batch(Chain(), "1MB", (5, 8), **asked),
+        lambda: largest(Chain(), "batch", "1MB", (5, 8), **asked),
     ):
         with pytest.raises(ProfileError, match=re.escape(words)):
             call()

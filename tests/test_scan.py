@@ -109,8 +109,8 @@ def test_rows_are_what_a_run_of_its_own_says() -> None:
     found = scan("resnet18", "size", (64, 96), train=True, optimizer="sgd")
     for point in found.points:
         alone = profile("resnet18", (1, 3, point.value, point.value), train=True, optimizer="sgd")
-        assert point.profile is not None
-        assert point.profile.totals == alone.totals
+        assert point.result is not None
+        assert point.result.totals == alone.totals
 
 
 def test_a_value_that_fails_keeps_its_row(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import torchvision
 from tabulate import tabulate
 from torch import nn
 
-from profiler import largest_batch
+from profiler import largest
 from profiler.records.quantities import size
 from tests.benchmarks.allocations import peak_bytes, record
 
@@ -48,7 +48,7 @@ def main() -> int:
 
 def _rows(case: Case) -> Iterator[tuple[Any, ...]]:
     model, limit = case.build().eval(), size(case.fits)
-    found = largest_batch(model, case.fits, case.shape)
+    found = largest(model, "batch", case.fits, case.shape)
     assert found.next is not None
     for probe in (found.fitting, found.next):
         tensors, real = _measured(model, case.shape, probe.value)

@@ -47,25 +47,35 @@ def lists(specs: Sequence[str]) -> list[ModelList]:
 
 
 def _list(spec: str) -> ModelList:
-    if spec.endswith(SUFFIX):
-        return read(spec)
-    if not _PATTERN.fullmatch(spec):
-        return ModelList((Listed(spec),))
-    return ModelList(tuple(map(Listed, matching(spec))))
+    listed = read(spec) if spec.endswith(SUFFIX) else ModelList((Listed(spec),))
+    return replace(listed, models=tuple(model for row in listed.models for model in _matching(row)))
+
+
+def _matching(row: Listed) -> Sequence[Listed]:
+    if not _PATTERN.fullmatch(row.spec):
+        return [row]
+    names = matching(row.spec)
+    if len(names) > 1 and (row.label or row.metrics):
+        raise _of_one_model(row.spec, len(names))
+    return [replace(row, spec=name) for name in names]
 
 
 def wanted(
-    specs: Sequence[str], fed: Fed, labels: Sequence[str] = (), is_run: bool = True, varies: bool = False
+    specs: Sequence[str] | Sequence[ModelList],
+    fed: Fed,
+    labels: Sequence[str] = (),
+    is_run: bool = True,
+    varies: bool = False,
 ) -> tuple[Wanted, ...]:
-    """All models that specs name. What the command line says goes before what a list says.
+    """All models that specs, or `lists` of them, name. What the command line says goes before what a list says.
 
     varies: whether something gives values to dimensions that have a name.
     """
     if not specs:
         raise errors.NoModelGiven()
-    found = lists(specs)
-    listed = [model for models in found for model in models.models]
-    default = next((s.settings["input"] for s in reversed(found) if "input" in s.settings), ())
+    several = [spec if isinstance(spec, ModelList) else _list(spec) for spec in specs]
+    listed = [model for models in several for model in models.models]
+    default = next((s.settings["input"] for s in reversed(several) if "input" in s.settings), ())
     if labels and len(labels) != len(listed):
         raise errors.LabelCount(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
@@ -77,6 +87,14 @@ def wanted(
     if not varies and (free := sorted(dimensions([model.shapes for model in models]))):
         raise errors.DimensionWithoutValue(free[0])
     return models
+
+
+def wanted_one(spec: str, fed: Fed, verb: str, varies: bool = False) -> Wanted:
+    """The only model that a spec names; raises `errors.ProfileError` where a list or a pattern names several."""
+    models = wanted([spec], fed, varies=varies)
+    if len(models) > 1:
+        raise _is_about_one(verb, spec, len(models))
+    return models[0]
 
 
 def _wanted(model: Listed, label: str, shapes: tuple[str, ...], feed: Feed) -> Wanted:
@@ -96,21 +114,13 @@ def check_runs(models: Iterable[Wanted], what: str) -> None:
 
 
 def varying(
-    what: str,
-    spec: str,
-    name: str,
-    fed: Fed,
-    context: Context,
-    under: Conditions,
-    convention: str = conventions.DEFAULT,
-) -> Varying:
-    """One model of which something varies."""
-    (model,) = wanted([spec], fed, varies=True)
+    verb: str, model: Wanted, name: str, context: Context, under: Conditions, convention: str = conventions.DEFAULT
+) -> Varying[Profile]:
+    """A model of which something varies."""
     if model.spec.endswith(archive.SUFFIXES):
-        raise errors.SavedIsFixed(model.spec, what)
+        raise errors.SavedIsFixed(model.spec, verb)
     rest = replace(model.feed, args=(), kwargs={})
-    shapes = model.shapes or None
-    return Varying(context.run, model.spec, name, shapes, {}, model.feed.batch, convention, under, rest)
+    return Varying(context.run, model.spec, name, model.shapes or None, {}, rest, convention, under)
 
 
 # Running them ---------------------------------------------------------------------------------------------------------
@@ -161,6 +171,16 @@ def over(rows: Iterable[Entry], limits: Sequence[Limit]) -> Iterator[errors.Prof
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _of_one_model(pattern: str, models: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{pattern} stands for {models} models, and a label or metrics are one model's; list them one by one"
+    )
+
+
+def _is_about_one(verb: str, spec: str, models: int) -> errors.ProfileError:
+    return errors.ProfileError(f"{verb} is about one model, and {spec} names {models}; name one of them")
 
 
 def _needs_arun(option: str, spec: str) -> errors.ProfileError:

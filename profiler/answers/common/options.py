@@ -8,12 +8,13 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
-from profiler import errors
 from profiler.answers.check.compute import Limit, limit
 from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, UNKNOWN, Figure
+from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import CACHES
-from profiler.answers.generate.phases import PHASES
+from profiler.answers.generate.phases import BOTH, PHASES
 from profiler.counters import conventions
+from profiler.figures.profile import Profile
 from profiler.records import conditions, quantities
 from profiler.records.conditions import Conditions
 from profiler.records.spec import Feed
@@ -115,11 +116,6 @@ class Ways(Cast):
     training: Annotated[bool, option("A training step, not a forward pass.")] = False
     step: Step = Step()
 
-    def check_forward(self, option: str) -> None:
-        """Raise where a training step is asked for beside an option that is about a forward pass."""
-        if self.conditions.training is not None:
-            raise errors.OnlyWith(option, "a forward pass, not a training step,")
-
     @property
     def conditions(self) -> Conditions:
         asked = self.step.asked
@@ -133,6 +129,12 @@ class Generating:
     cache: Annotated[
         str | None, option(f"The kind of cache: {', '.join(CACHES)}. Default: the model's own.", "KIND")
     ] = None
+
+    def request(self, profile: type[Profile]) -> Request | None:
+        """What is asked about phases; None where nothing is."""
+        if self.phase is None and self.cache is None:
+            return None
+        return Request(self.phase or BOTH, cache=self.cache, profile=profile)
 
 
 @group("The FLOPs column")

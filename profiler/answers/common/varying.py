@@ -1,8 +1,8 @@
-"""What is a model at another batch size, image size, width? One thing varies, and the rest stays as it was said.
+"""What is a model at another batch size, image size, width? One thing varies, and the rest stays as it is.
 
 What can vary: a dimension that an input names, as in "1x{n}:int64"; else `batch`, the first dimension of every input;
-`size`, the height and width of images; `seq`, the tokens of text that an `hf:` model reads; else a keyword argument of
-the builder that a spec names.
+`size`, the height and width of images; `seq`, the tokens of text that a language model reads; else a keyword argument
+of the builder that a spec names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from profiler import errors
 from profiler.counters.conventions import DEFAULT
@@ -22,11 +22,14 @@ from profiler.records.spec import Feed, Spec, parse, written
 if TYPE_CHECKING:
     from torch import nn
 
+R = TypeVar("R")
+Runner: TypeAlias = "Callable[[nn.Module | str, Feed, str, Conditions], R]"
+Run: TypeAlias = "Callable[[nn.Module | str, Feed, str, Conditions], Profile]"
+_Arguments: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
+
 BATCH, SIZE, SEQ = "batch", "size", "seq"
 _DIMENSION = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 _SIZED = ("image_size", "img_size")  # how builders call it, of models that are made for one size
-Run: TypeAlias = "Callable[[nn.Module | str, Feed, str, Conditions], Profile]"
-_Fed: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
 
 
 def dimensions(inputs: Any) -> set[str]:
@@ -37,34 +40,34 @@ def dimensions(inputs: Any) -> set[str]:
         inputs = inputs.values()
     elif type(inputs) not in (tuple, list):
         return set()
-    return {name for given in inputs for name in dimensions(given)}
+    return {name for item in inputs for name in dimensions(item)}
 
 
 @dataclass(frozen=True, slots=True)
-class Varying:
+class Varying(Generic[R]):
     """A model, as a spec or live, of which `name` varies.
 
-    run: what runs a model: `profiler.api.run`.
-    batch: the batch size where something else varies. feed: what else is said of what a spec's model is fed.
+    run: what runs it: `profiler.api.run`, or what runs the phases of a language model.
+    inputs, kwargs: as `profile` takes them. feed: the batch size, and whatever else is said of the model's input.
     """
 
-    run: Run
+    run: Runner[R]
     model: nn.Module | str
     name: str
     inputs: Any = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    batch: int | None = None
+    feed: Feed = field(default_factory=Feed)
     convention: str = DEFAULT
     conditions: Conditions = AS_IT_IS
-    feed: Feed = field(default_factory=Feed)
 
     def __post_init__(self) -> None:
         named = dimensions([self.inputs, self.kwargs])
         unknown = sorted(named - {self.name})
         if unknown:
             raise errors.DimensionWithoutValue(unknown[0])
-        if self.name == BATCH and not named and self.batch is not None:
-            raise _batch_is_varied(self.batch)
+        fixed = {BATCH: self.feed.batch, SEQ: self.feed.seq}.get(self.name)
+        if not named and fixed is not None:
+            raise _varies(self.name, fixed)
 
     @property
     def label(self) -> str:
@@ -80,66 +83,70 @@ class Varying:
         """Whether it is a number of things, and so from 1 up."""
         return self.is_a_dimension or self.name in (BATCH, SIZE, SEQ)
 
-    def at(self, value: Any) -> Profile:
-        """The model's profile where the name has this value; raises `errors.ProfileError`."""
+    def at(self, value: Any) -> R:
+        """What running it gives where the name has this value; raises `errors.ProfileError`."""
         if self.is_a_dimension:
-            return self._run(self.model, self._fed(value), self.batch)
+            return self._run(self.model, self._arguments(value))
         if self.name == BATCH:
-            return self._run(self.model, _sized(self._fed(), _with_batch(value)), value)
+            return self._run(self.model, self._arguments(), batch=value)
         if self.name == SIZE:
             return self._at_size(value)
         if self.name == SEQ:
-            return self._run(self.model, self._fed(), self.batch, value)
+            return self._at_length(value)
         if not isinstance(self.model, str):
             raise _live_has_no_builder(self.label, self.name)
-        return self._run(_with_argument(self.model, self.name, value), self._fed(), self.batch)
+        return self._run(_with_argument(self.model, self.name, value), self._arguments())
 
-    def _fed(self, value: int | None = None) -> _Fed:
+    def _arguments(self, value: int | None = None) -> _Arguments:
+        """Of the forward pass, with the value in the place of the name in braces."""
         inputs, kwargs = self.inputs, self.kwargs
         if value is not None:
             inputs, kwargs = _filled(inputs, value), _filled(kwargs, value)
-        return positional_and_named(inputs, {name: _parsed(given) for name, given in kwargs.items()})
+        return positional_and_named(inputs, {name: _parsed(item) for name, item in kwargs.items()})
 
-    def _at_size(self, size: int) -> Profile:
+    def _at_length(self, length: int) -> R:
+        """A prompt that is there gets another length; else the model's own input has as many tokens."""
+        arguments = self._arguments()
+        sized = _sized(arguments, _with_length(length))
+        is_of_tokens = _sized(arguments, _with_length(length + 1)) != sized
+        return self._run(self.model, sized, length=None if is_of_tokens else length)
+
+    def _at_size(self, size: int) -> R:
         """Where the model refuses another size than the one that it is made for, its builder is asked for the size."""
-        fed = _sized(self._fed() if self._is_fed else self._own(), _with_size(size))
+        arguments = self._arguments()
+        sized = _sized(arguments if any(arguments) else self._own(), _with_size(size))
         try:
-            return self._run(self.model, fed, self.batch)
+            return self._run(self.model, sized)
         except errors.ModelFailed:
-            for spec in (
-                [_with_argument(self.model, name, size) for name in _SIZED] if isinstance(self.model, str) else ()
-            ):
+            for name in _SIZED if isinstance(self.model, str) else ():
                 try:
-                    return self._run(spec, fed, self.batch)
+                    return self._run(_with_argument(str(self.model), name, size), sized)
                 except errors.BuilderFailed as failure:
                     if not isinstance(failure.__cause__, TypeError):  # it takes the keyword, and not this size
                         raise
             raise
 
-    @property
-    def _is_fed(self) -> bool:
-        return self.inputs is not None or bool(self.kwargs)
-
-    def _own(self) -> _Fed:
+    def _own(self) -> _Arguments:
         """What a spec's model takes by itself."""
         from profiler import sources
         from profiler.records.trace import Trace
 
         if not isinstance(self.model, str):
             raise errors.InputsNeeded(self.label)
-        subject = sources.load(self.model, replace(self.feed, batch=self.batch))
+        subject = sources.load(self.model, self.feed)
         if isinstance(subject, Trace):
             raise errors.SavedIsFixed(self.model, f"another {self.name}")
         return subject.args, dict(subject.kwargs)
 
-    def _run(self, model: nn.Module | str, fed: _Fed, batch: int | None, seq: int | None = None) -> Profile:
-        if not isinstance(model, str):
-            if seq is not None:
-                raise errors.NoText(self.label)
-            return self.run(model, Feed(*fed), self.convention, self.conditions)
-        if fed[0] or fed[1]:
-            fed = fed if batch is None else _sized(fed, _with_batch(batch))
-        feed = Feed(*fed, batch, self.feed.seq if seq is None else seq, self.feed.trusts_code)
+    def _run(
+        self, model: nn.Module | str, arguments: _Arguments, batch: int | None = None, length: int | None = None
+    ) -> R:
+        batch = self.feed.batch if batch is None else batch
+        if batch is not None:
+            arguments = _sized(arguments, _with_batch(batch))
+        args, kwargs = arguments
+        feed = replace(self.feed, args=args, kwargs=kwargs, batch=batch)
+        feed = feed if length is None else replace(feed, seq=length)
         return self.run(model, feed, self.convention, self.conditions)
 
 
@@ -153,29 +160,29 @@ def _filled(inputs: Any, value: int) -> Any:
     if isinstance(inputs, str):
         return _DIMENSION.sub(str(value), inputs)
     if isinstance(inputs, Mapping):
-        return {name: _filled(given, value) for name, given in inputs.items()}
+        return {name: _filled(item, value) for name, item in inputs.items()}
     if type(inputs) in (tuple, list):
-        return type(inputs)(_filled(given, value) for given in inputs)
+        return type(inputs)(_filled(item, value) for item in inputs)
     return inputs
 
 
-def _parsed(given: Any) -> Any:
+def _parsed(item: Any) -> Any:
     from profiler.records.inputs import parse as shape
 
-    return shape(given) if isinstance(given, str) else given
+    return shape(item) if isinstance(item, str) else item
 
 
-def _sized(fed: _Fed, change: Callable[[TensorSpec], TensorSpec]) -> _Fed:
+def _sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> _Arguments:
     """Every tensor's shape changed; tensors with values become shapes."""
-    if not fed[0] and not fed[1]:
-        return fed
+    if not any(arguments):
+        return arguments
     from profiler.engine.held.walk import map_leaves
 
     def changed(leaf: Any) -> TensorSpec:
         is_spec = isinstance(leaf, TensorSpec)
         return change(leaf if is_spec else TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch.")))
 
-    return map_leaves(changed, fed[0]), map_leaves(changed, fed[1])
+    return map_leaves(changed, arguments[0]), map_leaves(changed, arguments[1])
 
 
 def _with_batch(batch: int) -> Callable[[TensorSpec], TensorSpec]:
@@ -187,11 +194,16 @@ def _with_size(size: int) -> Callable[[TensorSpec], TensorSpec]:
     return lambda spec: replace(spec, shape=(*spec.shape[:-2], size, size)) if len(spec.shape) > 2 else spec
 
 
+def _with_length(length: int) -> Callable[[TensorSpec], TensorSpec]:
+    """Tokens, and what says something of each, have a row a sequence."""
+    return lambda spec: replace(spec, shape=(spec.shape[0], length)) if len(spec.shape) == 2 else spec
+
+
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _batch_is_varied(batch: int) -> errors.ProfileError:
-    return errors.ProfileError(f"--batch {batch}: the batch is what varies here; leave it out")
+def _varies(name: str, value: int) -> errors.ProfileError:
+    return errors.ProfileError(f"--{name} {value}: the {name} is what varies here; leave it out")
 
 
 def _live_has_no_builder(model: str, name: str) -> errors.ProfileError:

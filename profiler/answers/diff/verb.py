@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from profiler.answers.common.models import Wanted, entries, over, profiles, wanted
+from profiler.answers.common.models import Wanted, entries, over, profiles, wanted_one
 from profiler.answers.common.options import (
     Columns,
     Counted,
@@ -58,7 +58,7 @@ def run(
     given = most.limits
     allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
-    models = _before_and_after(wanted([before, after], fed))
+    models = _before_and_after([wanted_one(model, fed, "diff") for model in (before, after)])
     found, failures = entries(models, context, counted.name, ways.conditions)
     if failures:
         return Outcome(None, failures)

@@ -53,8 +53,8 @@ class Generation(Answer):
     @property
     def weight_bytes(self) -> dict[str, int]:
         """Of parameters, by their dtype."""
-        found: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
         for weight in self.prefill.trace.parameters:
             if weight.same_as is None:
-                found[weight.tensor.dtype] += weight.tensor.size_bytes
-        return dict(found)
+                sizes[weight.tensor.dtype] += weight.tensor.size_bytes
+        return dict(sizes)

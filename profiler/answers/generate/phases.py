@@ -1,7 +1,7 @@
 """What does a phase of a language model cost? One run's figures, and the sums of many decode steps'.
 
-Everything is derived from traces: the prefill is one, and each decode step is one, which was given the cache that the
-run before it returned. Sampling the next token is not part of any of them.
+Everything is derived from traces: the prefill is one, and each decode step is one, which reads the cache that the run
+before it returned. Sampling the next token is not part of any of them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from profiler.answers.common.sweep import Figure, Stretch
 from profiler.answers.generate.attention import attention_macs
 from profiler.answers.generate.cached import cache_bytes, contents
 from profiler.figures.profile import Profile, known
-from profiler.records.polynomial import Polynomial
 from profiler.records.trace import Input, Trace
 
 PREFILL, DECODE, BOTH = "prefill", "decode", "both"
@@ -37,8 +37,8 @@ class Phase:
 
     @property
     def context(self) -> int:
-        found = self.trace.asked.get("context")
-        return found if isinstance(found, int) else 0
+        context = self.trace.asked.get("context")
+        return context if isinstance(context, int) else 0
 
     @property
     def sequences(self) -> int:
@@ -89,51 +89,38 @@ class Phase:
 
 
 def _ids(inputs: Sequence[Input]) -> Input:
-    """The tokens among what was fed; anything two-dimensional where no name says so."""
-    for name in _TOKENS:
-        for given in inputs:
-            if given.name == name:
-                return given
-    shaped = [given for given in inputs if len(given.shape) == 2]
-    whole = [given for given in shaped if given.dtype.startswith(("int", "uint"))]
-    return next(iter([*whole, *shaped]), Input(None, (1, 1), "int64"))
+    """The tokens among the inputs; anything two-dimensional where no name says so."""
+    named = [tensor for name in _TOKENS for tensor in inputs if tensor.name == name]
+    shaped = [tensor for tensor in inputs if len(tensor.shape) == 2]
+    whole = [tensor for tensor in shaped if tensor.dtype.startswith(("int", "uint"))]
+    return next(iter([*named, *whole, *shaped]), Input(None, (1, 1), "int64"))
 
 
 # New tokens -----------------------------------------------------------------------------------------------------------
 
 # What is summed over decode steps.
-SUMMED = ("macs", "flops", "attention_macs", "bytes_read", "bytes_written")
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Decode steps at contexts `first` to `last`: polynomials of the context, or none where each step was run."""
-
-    first: int
-    last: int
-    ran: Mapping[int, Phase]
-    polynomials: Mapping[str, Polynomial] | None
-
-    def total(self, figure: str) -> int:
-        if self.polynomials is None:
-            return sum(getattr(phase, figure) for phase in self.ran.values())
-        polynomial = self.polynomials[figure]
-        return int(sum(polynomial(context) for context in range(self.first, self.last + 1)))
+SUMMED: Mapping[str, Figure[Phase]] = {
+    "macs": lambda phase: phase.macs,
+    "flops": lambda phase: phase.flops,
+    "attention_macs": lambda phase: phase.attention_macs,
+    "bytes_read": lambda phase: phase.bytes_read,
+    "bytes_written": lambda phase: phase.bytes_written,
+}
 
 
 @dataclass(frozen=True)
 class Steps:
-    """So many decode steps one after the other."""
+    """So many decode steps one after the other, in stretches of contexts."""
 
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[Stretch[Phase], ...]
 
     @property
     def count(self) -> int:
-        return self.stretches[-1].last - self.stretches[0].first + 1
+        return self.stretches[-1].last - self.context + 1
 
     @property
     def ran(self) -> dict[int, Phase]:
-        return {context: phase for stretch in self.stretches for context, phase in stretch.ran.items()}
+        return {context: phase for stretch in self.stretches for context, phase in stretch.results.items()}
 
     @property
     def context(self) -> int:
@@ -176,5 +163,5 @@ class Steps:
         """Of the steps that were run, which the first and the last are among."""
         return max(phase.peak_memory_bytes for phase in self.ran.values())
 
-    def _total(self, figure: str) -> int:
-        return sum(stretch.total(figure) for stretch in self.stretches)
+    def _total(self, name: str) -> int:
+        return sum(stretch.total(name, SUMMED[name]) for stretch in self.stretches)

@@ -1,74 +1,52 @@
-"""What does a language model cost at each of several lengths of its prompt? Memory over context, as a table."""
+"""What does a language model cost at several lengths of its prompt, batch sizes, widths? Its phases, a row a value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
-from profiler import errors
+from profiler.answers.common.sweep import Figure, Sweep, polynomials
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase
-from profiler.records.polynomial import Polynomial, through
-from profiler.render.answer import Answer
+from profiler.figures.profile import Profile
+from profiler.records.polynomial import Polynomial
 
-
-@dataclass(frozen=True)
-class Row:
-    """One length of the prompt, and what was found, or why nothing was."""
-
-    value: int
-    found: Generation | None
-    failure: errors.ProfileError | None = None
-
-
-_Figure = tuple[str, Callable[[Phase], int]]
-_COSTS: Mapping[str, _Figure] = {
+# What may be a polynomial of what varies, with its words.
+FIGURES: Mapping[str, tuple[str, Figure[Phase]]] = {
     "macs": ("MACs", lambda phase: phase.macs),
     "flops": ("FLOPs", lambda phase: phase.flops),
     "attention_macs": ("attention's MACs", lambda phase: phase.attention_macs),
-}
-_MEMORY: Mapping[str, _Figure] = {
     "cache_bytes": ("cache in bytes", lambda phase: phase.cache_bytes),
     "peak_memory_bytes": ("peak memory in bytes", lambda phase: phase.peak_memory_bytes),
 }
-FIGURES: Mapping[str, _Figure] = {**_COSTS, **_MEMORY}  # what may be a polynomial of the context
 
 
 @dataclass(frozen=True)
-class GenerationScan(Answer):
-    """A model at several lengths of its prompt; `probes` are lengths beside, that polynomials were confirmed at."""
+class GenerationScan(Sweep[Generation]):
+    """The phases of a model at several values of what varies."""
 
-    model: str
-    rows: tuple[Row, ...]
-    probes: Mapping[int, Generation]
-    phase: str
-    columns: tuple[str, ...] = ()
+    ENOUGH: ClassVar[int] = 5  # a quadratic is confirmed by two
 
     @property
-    def found(self) -> dict[int, Generation]:
-        """Of the lengths that could be run."""
-        return {row.value: row.found for row in self.rows if row.found is not None}
+    def phase(self) -> str:
+        return self.first.phase
 
     @property
-    def failures(self) -> list[errors.ProfileError]:
-        return [row.failure for row in self.rows if row.failure is not None]
-
-    @property
-    def first(self) -> Generation:
-        return next(iter(self.found.values()))
+    def profiles(self) -> list[Profile]:
+        return [phase.profile for generation in self.results for phase in generation.phases]
 
     @cached_property
     def polynomials(self) -> Mapping[tuple[str, str], Polynomial | None]:
-        """By phase and figure, in the context; those that vary."""
-        points = dict(sorted({**self.found, **self.probes}.items()))
-        phases: dict[str, dict[int, Phase]] = {}
-        for value, found in points.items():
-            for phase in found.phases:
-                phases.setdefault(phase.name, {})[value] = phase
-        return {
-            (name, figure): through(values)
-            for name, at in phases.items()
-            for figure, (_, get) in FIGURES.items()
-            if len(set((values := {value: get(phase) for value, phase in at.items()}).values())) > 1
+        """By phase and figure, in what varies; those that vary."""
+        figures = {
+            (phase.name, name): _of_phase(number, figure)
+            for number, phase in enumerate(self.first.phases)
+            for name, (_, figure) in FIGURES.items()
         }
+        return polynomials(self.confirmable, figures)
+
+
+def _of_phase(number: int, figure: Figure[Phase]) -> Figure[Generation]:
+    return lambda generation: figure(generation.phases[number])

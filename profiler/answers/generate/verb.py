@@ -9,7 +9,7 @@ from typing import Annotated
 from profiler import errors
 from profiler.answers.check.compute import Limit
 from profiler.answers.check.figures import CACHE, PEAK_MEMORY
-from profiler.answers.common.models import Wanted, check_runs, over, wanted
+from profiler.answers.common.models import Wanted, check_runs, over, wanted_one
 from profiler.answers.common.options import (
     Cast,
     Columns,
@@ -25,7 +25,7 @@ from profiler.answers.common.options import (
     option,
 )
 from profiler.answers.common.outcome import LOOK, Lent, Outcome
-from profiler.answers.generate.generating import generated, wished
+from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import BOTH
 from profiler.answers.generate.table import PHASE_COLUMNS, words
@@ -59,32 +59,28 @@ def run(
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """
-    limits = most.limits
-    (wanted_model,) = models = wanted([model], fed)
-    check_runs(models, "generate")
+    limits, only = most.limits, wanted_one(model, fed, "generate")
+    check_runs([only], "generate")
     chosen_columns(columns.chosen, PHASE_COLUMNS)
-    if saved.save is not None and language.phase in (None, BOTH):
+    request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile)
+    if saved.save is not None and request.phase == BOTH:
         raise errors.OnlyWith("--save", "one phase, --phase prefill or decode")
-    wish = wished(
-        phase=language.phase or BOTH, new_tokens=new_tokens, cache=language.cache, dtype=cast.dtype,
-        convention=counted.name,
-    )  # fmt: skip
-    wish = replace(wish, columns=columns.chosen, profile=context.profile)
-    with at_work(wanted_model.label):
-        found = generated(wanted_model.spec, wanted_model.feed, wish)
-    kept = None if wish.phase == BOTH else found.first
-    ran = [phase.profile for phase in found.phases]
-    return Outcome(found, list(_over(found, wanted_model, limits)), (), ran, kept)
+    with at_work(only.label):
+        generation = request.run(only.spec, only.feed, counted.name, cast.conditions)
+    ran = [phase.profile for phase in generation.phases]
+    kept = None if request.phase == BOTH else generation.first
+    answer = replace(generation, columns=columns.chosen)
+    return Outcome(answer, list(_over(generation, only, limits)), (), ran, kept)
 
 
-def _over(found: Generation, model: Wanted, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+def _over(generation: Generation, model: Wanted, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
     """Which phases are over a limit; of decode steps that are summed up, the one that takes most memory."""
-    rows = [Entry(model.spec, f"{model.label}, {words(phase)}", phase.profile) for phase in found.phases]
+    rows = [Entry(model.spec, f"{model.label}, {words(phase)}", phase.profile) for phase in generation.phases]
     yield from over(rows, limits)
-    if found.new is None:
+    if generation.new is None:
         return
-    steps = [phase.profile for phase in found.new.ran.values()]
+    steps = [phase.profile for phase in generation.new.ran.values()]
     for limit in limits:
         if limit.figure.name in (CACHE, PEAK_MEMORY):
             most = max(steps, key=lambda profile: known(limit.figure.of(profile)))
-            yield from over([Entry(model.spec, f"{model.label}, {words(found.new)}", most)], [limit])
+            yield from over([Entry(model.spec, f"{model.label}, {words(generation.new)}", most)], [limit])

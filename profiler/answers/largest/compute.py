@@ -1,32 +1,35 @@
-"""What is the largest batch that fits? By running it: at the largest that fits, and at one more, which does not."""
+"""What is the largest batch, prompt or image that fits? By running it: at the largest that fits, and at the next."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from profiler import errors
+from profiler.answers.common.sweep import Runs
 from profiler.answers.common.varying import BATCH, Varying
+from profiler.answers.generate.generating import Request, check_forward
+from profiler.answers.weights.compute import quantised
 from profiler.figures.profile import Profile, known
 from profiler.records import quantities
+from profiler.records.schemes import Scheme
 from profiler.render import numbers
 from profiler.render.answer import Answer
 from profiler.render.tables import Unit
 
-if TYPE_CHECKING:
-    pass
-
-_GROWS_BY = 2**16  # what takes no more memory at so many than at one is said not to grow
+_GROWS_BY = 2**16  # what takes no more memory at so many steps than at one is said not to grow
 _MOST = 2**40
+_STEPPED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::(?P<step>[1-9]\d{0,8}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
     """A run at one value: its peak, and what of it are weights, buffers and inputs. The rest is allocated by the run.
 
-    `state_bytes` is what an optimizer keeps, in a training step.
+    `param_bytes` is what the weights take in the format that they are stored in. `state_bytes` is what an optimizer
+    keeps, in a training step.
     """
 
     value: int
@@ -45,16 +48,18 @@ class Peak:
 class Largest(Answer):
     """The largest value that fits (None: not even the first), and the next, which does not (None: no peak is larger).
 
-    `tried` are all the values that were run, in their order; `words` is the limit as it was written.
+    `tried` are all the values that were run, in their order; `words` is the limit as it was written. `scheme` is the
+    format of the weights, where that is another than the model's own.
     """
 
-    varying: Varying
+    varying: Varying[Profile]
     limit_bytes: int
     words: str
     fitting: Peak | None
     next: Peak | None
     profile: Profile
     tried: tuple[int, ...]
+    scheme: Scheme | None = None
 
     @property
     def value(self) -> int | None:
@@ -79,51 +84,75 @@ class Largest(Answer):
         )
 
 
-def limit(fits: int | str) -> tuple[int, str]:
+def limit(memory: int | str) -> tuple[int, str]:
     """Bytes, and the limit in words; raises `errors.ProfileError`."""
     try:
-        most = quantities.size(fits if isinstance(fits, str) else f"{fits}B", least=1)
+        most = quantities.size(memory if isinstance(memory, str) else f"{memory}B", least=1)
     except errors.Malformed as error:
-        raise errors.ProfileError(f"{fits}: {error}") from None
-    return most, quantities.spaced(fits) if isinstance(fits, str) else f"{fits:,} bytes"
+        raise errors.ProfileError(f"{memory}: {error}") from None
+    return most, quantities.spaced(memory) if isinstance(memory, str) else f"{memory:,} bytes"
+
+
+def stepped(text: str) -> tuple[str, int]:
+    """`batch`, or `size:32` for multiples of 32, as a name and a step; raises `errors.ProfileError`."""
+    match = _STEPPED.fullmatch(text.strip())
+    if match is None:
+        raise _bad_name(text)
+    return match["name"], int(match["step"] or 1)
 
 
 def largest(
-    varying: Varying, limit_bytes: int, words: str, tell: Callable[[int], None] = lambda value: None
+    varying: Varying[Profile],
+    memory: int | str,
+    step: int = 1,
+    scheme: Scheme | None = None,
+    request: Request | None = None,
+    tell: Callable[[int], None] = lambda value: None,
 ) -> Largest:
-    """Doubles until it does not fit, then closes in. `tell` hears of each value that is tried."""
-    if not varying.is_a_dimension and varying.name != BATCH:
-        raise errors.LargestOfWhat(varying.name)
-    search = _Search(varying, limit_bytes, tell)
+    """Doubles until it does not fit, then closes in. `tell` hears of each value that is tried.
+
+    scheme: the format of the weights. request: the phases of a language model, of which the dearest has to fit.
+    """
+    limit_bytes, words = limit(memory)
+    if scheme is not None and varying.conditions.training is not None:
+        raise errors.OnlyWith("--as", "a forward pass, not a training step, whose optimizer changes the weights,")
+    if request is not None:
+        check_forward(varying.conditions)
+        varying = replace(varying, run=request.dearest)
+    runs = Runs(varying.at, tell)
+    search = _Search(varying, limit_bytes, step, lambda value: peak(value, runs(value), scheme))
     fits, over = search.ends()
     if fits is not None and over is not None:
         fits, over = search.between(fits, over)
     shown = fits or over
     assert shown is not None
-    return Largest(varying, limit_bytes, words, fits, over, search.profiles[shown.value], tuple(search.profiles))
+    profile, tried = runs.results[shown.value], tuple(runs.results)
+    return Largest(varying, limit_bytes, words, fits, over, profile, tried, scheme)
 
 
+@dataclass(frozen=True, slots=True)
 class _Search:
-    def __init__(self, varying: Varying, limit_bytes: int, tell: Callable[[int], None]) -> None:
-        self.profiles: dict[int, Profile] = {}
-        self._varying, self._limit, self._tell = varying, limit_bytes, tell
+    """Among the multiples of `step`."""
 
-    def _at(self, value: int) -> Peak:
-        if value not in self.profiles:
-            self._tell(value)
-            self.profiles[value] = self._varying.at(value)
-        return peak(value, self.profiles[value])
+    varying: Varying[Profile]
+    limit_bytes: int
+    step: int
+    at: Callable[[int], Peak]
 
-    def _fits(self, found: Peak) -> bool:
-        return found.peak_bytes <= self._limit
+    def _fits(self, peak: Peak) -> bool:
+        return peak.peak_bytes <= self.limit_bytes
 
     def _first(self) -> Peak:
         """One, or two where a model is not for one: a batch norm that is trained wants several."""
         try:
-            return self._at(1)
+            return self.at(self.step)
+        except errors.BuilderFailed as error:
+            raise _no_argument(self.varying.name, error) from error
         except (errors.BatchOfOne, errors.ModelFailed):
+            if self.varying.name != BATCH and not self.varying.is_a_dimension:
+                raise
             with suppress(errors.ModelFailed):
-                return self._at(2)
+                return self.at(2 * self.step)
             raise
 
     def ends(self) -> tuple[Peak | None, Peak | None]:
@@ -133,13 +162,13 @@ class _Search:
             return None, first
         fits = first
         while True:
-            over = self._at(2 * fits.value)
+            over = self.at(2 * fits.value)
             if not self._fits(over):
                 return fits, over
-            if over.value >= _GROWS_BY and over.peak_bytes == first.peak_bytes:
+            if over.value >= _GROWS_BY * self.step and over.peak_bytes == first.peak_bytes:
                 return over, None
             if over.value >= _MOST:
-                raise _no_largest(self._varying.label, self._varying.name, over.value)
+                raise _no_largest(self.varying.label, self.varying.name, over.value)
             fits = over
 
     def between(self, fits: Peak, over: Peak) -> tuple[Peak, Peak]:
@@ -149,28 +178,33 @@ class _Search:
         middle is, which always gets there.
         """
         is_straight = True
-        while over.value - fits.value > 1:
-            guess = self._crossing(fits, over) if is_straight else (fits.value + over.value) // 2
-            found = self._at(guess)
-            fits, over = (found, over) if self._fits(found) else (fits, found)
+        while over.value - fits.value > self.step:
+            guess = self.at(self._crossing(fits, over) if is_straight else self._middle(fits, over))
+            fits, over = (guess, over) if self._fits(guess) else (fits, guess)
             is_straight = not is_straight
-            if is_straight is False and self._fits(found) and found.value + 1 < over.value:
-                after = self._at(found.value + 1)  # most often the guess is the answer
+            if not is_straight and fits is guess and guess.value + self.step < over.value:
+                after = self.at(guess.value + self.step)  # most often the guess is the answer
                 fits, over = (after, over) if self._fits(after) else (fits, after)
         return fits, over
 
+    def _middle(self, fits: Peak, over: Peak) -> int:
+        return (fits.value + over.value) // 2 // self.step * self.step
+
     def _crossing(self, fits: Peak, over: Peak) -> int:
         rise = over.peak_bytes - fits.peak_bytes
-        steps = (self._limit - fits.peak_bytes) * (over.value - fits.value) // rise
-        return min(max(fits.value + steps, fits.value + 1), over.value - 1)
+        steps = (self.limit_bytes - fits.peak_bytes) * (over.value - fits.value) // rise
+        guess = (fits.value + steps) // self.step * self.step
+        return min(max(guess, fits.value + self.step), over.value - self.step)
 
 
-def peak(value: int, profile: Profile) -> Peak:
+def peak(value: int, profile: Profile, scheme: Scheme | None) -> Peak:
+    """With the weights in a format, where there is one."""
     totals, training = profile.totals, profile.training
+    param_bytes = totals.param_bytes if scheme is None else quantised(profile, scheme.name).stored_bytes
     return Peak(
         value,
-        known(totals.peak_memory_bytes),
-        totals.param_bytes,
+        known(totals.peak_memory_bytes) - totals.param_bytes + param_bytes,
+        param_bytes,
         totals.buffer_bytes,
         known(totals.input_bytes),
         training.optimizer_bytes if training is not None else 0,
@@ -178,6 +212,18 @@ def peak(value: int, profile: Profile) -> Peak:
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _bad_name(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"largest {text}: name what grows: batch, seq, a dimension {{n}} of --input, or size:32 for multiples of 32"
+    )
+
+
+def _no_argument(name: str, error: errors.ProfileError) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"largest {name}: that is neither batch, seq, size nor a dimension of an input, and {error}"
+    )
 
 
 def _no_largest(model: str, name: str, value: int) -> errors.ProfileError:

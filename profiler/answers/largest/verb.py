@@ -6,38 +6,45 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler import errors
-from profiler.answers.common.models import check_runs, varying, wanted
-from profiler.answers.common.options import Fed, Model, Result, Ways, option
+from profiler.answers.common.models import check_runs, varying, wanted_one
+from profiler.answers.common.options import Fed, Generating, Model, Result, Ways, option
 from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
 from profiler.answers.common.varying import BATCH
-from profiler.answers.largest.compute import largest, limit
+from profiler.answers.largest.compute import largest, limit, stepped
 from profiler.engine.processes.foreign_code import at_work
+from profiler.records import schemes
 
 JOB = WHAT_IF
 
 
 def run(
     model: Model,
-    what: Annotated[str, Parameter(help="batch, or {n} of --input.")] = BATCH,
+    what: Annotated[
+        str, Parameter(help="batch, seq, {n} of --input, size, or size:32 for multiples of 32.", metavar="NAME[:STEP]")
+    ] = BATCH,
     /,
     *,
     in_: Annotated[str, option("The memory there is: 8GB.", "SIZE", name="--in")],
+    as_: Annotated[
+        str | None,
+        option(f"The format that the weights are stored in: {', '.join(schemes.SCHEMES)}.", "NAME", name="--as"),
+    ] = None,
     context: Lent,
     fed: Fed = Fed(),
     ways: Ways = Ways(),
+    language: Generating = Generating(),
     result: Result = Result(),
 ) -> Outcome:
-    """The largest batch whose peak memory fits; it is run, and so is the next, which does not fit.
+    """The largest batch, or prompt, whose peak memory fits; it is run, and so is the next, which does not fit.
 
     Example: profile-model largest resnet34 batch --in 8GB
     """
-    check_runs(wanted([model], fed, varies=True), "largest")
-    varies = varying("largest", model, what, fed, context, ways.conditions)
-    if not varies.is_a_dimension and what != BATCH:
-        raise errors.LargestOfWhat(what)
-    limit_bytes, words = limit(in_)
-    with at_work(varies.label), context.told(f"{varies.label}: {what}") as tell:
-        found = largest(varies, limit_bytes, words, tell)
-    failure = found.failure()
-    return Outcome(found, [] if failure is None else [failure])
+    (name, step), _ = stepped(what), limit(in_)
+    scheme = None if as_ is None else schemes.named(as_)
+    only = wanted_one(model, fed, "largest", varies=True)
+    check_runs([only], "largest")
+    varies = varying("largest", only, name, context, ways.conditions)
+    with at_work(varies.label), context.told(f"{varies.label}: {name}") as tell:
+        answer = largest(varies, in_, step, scheme, language.request(context.profile), tell)
+    failure = answer.failure()
+    return Outcome(answer, [] if failure is None else [failure])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.models import wanted
+from profiler.answers.common.models import wanted_one
 from profiler.answers.common.options import Fed, Model, Result, Top
 from profiler.answers.common.outcome import FILES, Lent, Outcome
 from profiler.answers.match.compute import fit
@@ -29,7 +29,7 @@ def run(
 
     Example: profile-model match resnet34 weights.pt
     """
-    (built,) = wanted([model], fed)
+    built = wanted_one(model, fed, "match")
     with at_work(built.label):
         found = fit(built.spec, weights, top.top, built.feed)
     failure = found.failure()

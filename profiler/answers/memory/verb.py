@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from profiler import errors
-from profiler.answers.common.models import Wanted, check_runs, entries, over, profiles, wanted
+from profiler.answers.common.models import Wanted, check_runs, entries, over, profiles, wanted_one
 from profiler.answers.common.options import Counted, Fed, Generating, Limits, Model, Result, Saved, Strict, Top, Ways
-from profiler.answers.common.outcome import LOOK, Context, Lent, Outcome
-from profiler.answers.generate.generating import generated, wished
+from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.generate.generating import Request
 from profiler.answers.generate.phases import BOTH
 from profiler.answers.memory.compute import memory_report
 from profiler.answers.models.compute import Entry
@@ -36,27 +34,26 @@ def run(
 
     Example: profile-model memory resnet34 --batch 8 --training --optimizer adamw
     """
-    given, models = most.limits, wanted([model], fed)
+    given, models = most.limits, [wanted_one(model, fed, "memory")]
     check_runs(models, "memory")
-    if language.phase is None and language.cache is None:
+    request = language.request(context.profile)
+    if request is None:
         found, failures = entries(models, context, counted.name, ways.conditions)
     else:
-        found, failures = [_of_phase(models[0], context, language, counted.name, ways)], []
+        found, failures = [_of_phase(models[0], request, counted.name, ways)], []
     ran = profiles(found)
     failures += over(found, given)
     answer = memory_report(ran[0], top.top) if ran else None
     return Outcome(answer, failures, (), ran, ran[0] if ran else None)
 
 
-def _of_phase(model: Wanted, context: Context, language: Generating, convention: str, ways: Ways) -> Entry:
+def _of_phase(model: Wanted, request: Request, convention: str, ways: Ways) -> Entry:
     """One phase of a language model."""
-    ways.check_forward("--phase or --cache")
-    if language.phase in (None, BOTH):
+    if request.phase == BOTH:
         raise _one_phase()
-    wish = wished(phase=language.phase, cache=language.cache, dtype=ways.dtype, convention=convention)
     with at_work(model.label):
-        found = generated(model.spec, model.feed, replace(wish, profile=context.profile))
-    return Entry(model.spec, model.label, found.first)
+        generation = request.run(model.spec, model.feed, convention, ways.conditions)
+    return Entry(model.spec, model.label, generation.first)
 
 
 def _one_phase() -> errors.ProfileError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from profiler import errors
+from profiler.answers.common.model_list import ModelList
 from profiler.answers.common.models import Wanted, check_runs, entries, lists, over, profiles, wanted
 from profiler.answers.common.notes import uncounted
 from profiler.answers.common.options import (
@@ -142,8 +143,9 @@ def run(
 ) -> Outcome:
     """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes, memory."""
     under = conditions.conditions(dtype=cast.dtype, zeros=zeros)
-    shaped = tables(models, columns, captions, layers, rows)
-    return look(context, wanted(models, fed, rows.label, is_run=not no_input), shaped, counted, under, most, saved)
+    listed = lists(models)
+    shaped = tables(models, listed, columns, captions, layers, rows)
+    return look(context, wanted(listed, fed, rows.label, is_run=not no_input), shaped, counted, under, most, saved)
 
 
 def look(
@@ -179,9 +181,16 @@ def _compared(found: Sequence[Entry], layout: Layout, sources: Sequence[Metrics]
     return comparison(found, layout, [*([metrics.published(profiles(found))] if published else ()), *sources])
 
 
-def tables(specs: Sequence[str], columns: Columns, captions: Captions, layers: LayersShown, rows: RowsShown) -> Tables:
+def tables(
+    specs: Sequence[str],
+    listed: Sequence[ModelList],
+    columns: Columns,
+    captions: Captions,
+    layers: LayersShown,
+    rows: RowsShown,
+) -> Tables:
     """What the command line says goes before what a list of models says."""
-    said = {key: value for found in lists(specs) for key, value in found.settings.items()}
+    said = {key: value for models in listed for key, value in models.settings.items()}
     given = {
         "columns": columns.chosen,
         "metrics": rows.metrics,

@@ -1,122 +1,68 @@
-"""What does a model cost at each of several values? One run a value, and what the figures are as polynomials of it."""
+"""What does a model cost at each of several values? A profile a value, and the figures as polynomials of the value."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from profiler import errors
+from profiler.answers.common.sweep import Figure, Sweep, polynomials
 from profiler.answers.common.varying import Varying
 from profiler.figures.profile import Profile, known
-from profiler.records.polynomial import HIGHEST, Polynomial, through
+from profiler.records.polynomial import Polynomial, through
 from profiler.records.trace import Tensor
-from profiler.render.answer import Answer
-
-if TYPE_CHECKING:
-    pass
 
 MOST = 1000  # values
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})(?::(\d{1,18}))?", re.ASCII)
 _NAMED = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*=(?P<values>.*)", re.DOTALL)
-_ENOUGH = HIGHEST + 3  # points: one more than confirms a polynomial of the highest degree
-_ATTEMPTS = 3 * _ENOUGH  # since some values may be refused
 _ATTENTION = "scaled_dot_product"
 
-# What may be a polynomial of what varies: its name, its words, and how it is got.
-FIGURES: Mapping[str, tuple[str, Callable[[Profile], int]]] = {
+# What may be a polynomial of what varies, with its words.
+FIGURES: Mapping[str, tuple[str, Figure[Profile]]] = {
     "params": ("Parameters", lambda profile: profile.totals.params),
     "macs": ("MACs", lambda profile: known(profile.totals.macs)),
     "flops": ("FLOPs", lambda profile: known(profile.totals.flops)),
     "activation_bytes": ("Activations in bytes", lambda profile: known(profile.totals.activation_bytes)),
     "peak_memory_bytes": ("Peak memory in bytes", lambda profile: known(profile.totals.peak_memory_bytes)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One value, and its profile, or why there is none."""
-
-    value: Any
-    profile: Profile | None
-    failure: errors.ProfileError | None = None
+_FIGURES = {name: figure for name, (_, figure) in FIGURES.items()}
 
 
 @dataclass(frozen=True)
-class Scan(Answer):
-    """A model at several values of what varies; `probes` are values beside, that polynomials were confirmed at."""
-
-    varying: Varying
-    points: tuple[Point, ...]
-    probes: Mapping[int, Profile]
-    columns: tuple[str, ...] = ()
-    caption: str = ""
-    anchor: str = ""
+class Scan(Sweep[Profile]):
+    """A model's profiles at several values of what varies."""
 
     @property
     def profiles(self) -> list[Profile]:
-        """Of the values that could be run."""
-        return [point.profile for point in self.points if point.profile is not None]
-
-    @property
-    def failures(self) -> list[errors.ProfileError]:
-        return [point.failure for point in self.points if point.failure is not None]
+        return self.results
 
     @cached_property
     def polynomials(self) -> Mapping[str, Polynomial | None]:
         """Each figure that varies as a polynomial of what varies; None where none goes through all points."""
-        return _polynomials(self._integers)
+        return polynomials(self.confirmable, _FIGURES)
 
     @cached_property
     def in_tokens(self) -> Mapping[str, Polynomial | None]:
         """The same in the number of tokens, where all attention has as many and it varies by itself."""
-        lengths = {value: tokens(profile) for value, profile in self._integers.items()}
-        if None in lengths.values() or len(set(lengths.values())) < len(lengths) or self._are_the_values(lengths):
+        lengths = self._lengths
+        if len(set(lengths.values())) < len(self.confirmable) or all(value == n for value, n in lengths.items()):
             return {}
-        return _polynomials({lengths[value]: profile for value, profile in self._integers.items()})  # type: ignore[misc]
+        return polynomials({lengths[value]: profile for value, profile in self.confirmable.items()}, _FIGURES)
 
     @cached_property
     def tokens(self) -> Polynomial | None:
         """How many tokens there are, as a polynomial of what varies."""
-        if not self.in_tokens:
-            return None
-        return through({value: length for value, p in self._integers.items() if (length := tokens(p)) is not None})
+        return through(self._lengths) if self.in_tokens else None
 
-    @staticmethod
-    def _are_the_values(lengths: Mapping[int, int | None]) -> bool:
-        return all(value == length for value, length in lengths.items())
-
-    @cached_property
-    def _integers(self) -> Mapping[int, Profile]:
-        """Whole values that could be run, with the probes; none where other values were asked for as well."""
-        if not all(type(point.value) is int for point in self.points):
-            return {}
-        asked = {point.value: point.profile for point in self.points if point.profile is not None}
-        return {**asked, **self.probes} if len(asked) > 1 else {}
-
-
-def scanned(varying: Varying, values: Sequence[Any], columns: Sequence[str] = (), **shown: str) -> Scan:
-    """Run them all. Where none can be run, that is an error and no table."""
-    return of_points(varying, [at(varying, value) for value in values], columns, **shown)
-
-
-def of_points(varying: Varying, points: Sequence[Point], columns: Sequence[str] = (), **shown: str) -> Scan:
-    if all(point.failure is not None for point in points):
-        first = points[0].failure
-        assert first is not None
-        raise errors.NothingScanned(varying.label, varying.name, first) from first
-    return Scan(varying, tuple(points), probed(varying, points), tuple(columns), **shown)
-
-
-def at(varying: Varying, value: Any) -> Point:
-    try:
-        return Point(value, varying.at(value))
-    except errors.ProfileError as error:
-        return Point(value, None, error)
+    @property
+    def _lengths(self) -> dict[int, int]:
+        """Tokens by what varies, where they are known."""
+        lengths = {value: tokens(profile) for value, profile in self.confirmable.items()}
+        return {value: length for value, length in lengths.items() if length is not None}
 
 
 def tokens(profile: Profile) -> int | None:
@@ -127,45 +73,6 @@ def tokens(profile: Profile) -> int | None:
         if _ATTENTION in signature.op and isinstance(signature.args[0], Tensor)
     }
     return lengths.pop() if len(lengths) == 1 else None
-
-
-def _polynomials(profiles: Mapping[int, Profile]) -> dict[str, Polynomial | None]:
-    found: dict[str, Polynomial | None] = {}
-    for name, (_, figure) in FIGURES.items():
-        values = {value: figure(profile) for value, profile in profiles.items()}
-        if len(set(values.values())) > 1:
-            found[name] = through(values)
-    return found
-
-
-# More values ----------------------------------------------------------------------------------------------------------
-
-
-def probed(varying: Varying, points: Sequence[Point]) -> dict[int, Profile]:
-    """Runs at more values, so that there are enough to find a polynomial and to confirm it.
-
-    They keep the step of the values that were asked for: what is true of image sizes of 160, 224 and 320 is true of
-    multiples of 32, and not of 161. Values that the model refuses are left out.
-    """
-    values = [point.value for point in points if point.profile is not None]
-    if len(values) < 2 or any(type(point.value) is not int for point in points):
-        return {}
-    found: dict[int, Profile] = {}
-    for value in between_and_beyond(values):
-        if len(values) + len(found) >= _ENOUGH:
-            break
-        one = at(varying, value)
-        if one.profile is not None:
-            found[value] = one.profile
-    return found
-
-
-def between_and_beyond(values: Sequence[int]) -> Iterator[int]:
-    """In steps from the least value on."""
-    least, step = min(values), gcd(*(value - min(values) for value in values))
-    for steps in range(_ATTEMPTS):
-        if least + steps * step not in values:
-            yield least + steps * step
 
 
 # What was asked for ---------------------------------------------------------------------------------------------------
@@ -204,7 +111,7 @@ def _unlike(text: str, values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple({repr(value): value for value in values}.values())
 
 
-def checked(varying: Varying, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def checked(varying: Varying[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Raises `errors.ProfileError` where a number of things is no number of things."""
     if not values:
         raise _bad_scan(f"{varying.name}=", "has no value")

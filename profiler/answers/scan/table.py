@@ -7,104 +7,98 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.answers.common.notes import conditions_note, fed_shape, inputs_words, uncounted, unit_note, versions_note
-from profiler.answers.scan.compute import FIGURES, Point, Scan
+from profiler.answers.common.sweep import Point
+from profiler.answers.common.sweep_table import (
+    VALUE,
+    data,
+    equations,
+    points,
+    raw_table,
+    rows,
+    value_column,
+    without,
+    written_value,
+)
+from profiler.answers.scan.compute import FIGURES, Scan
 from profiler.figures.profile import Profile
-from profiler.records.polynomial import HIGHEST, Polynomial
+from profiler.records.polynomial import Polynomial
 from profiler.records.trace import Input
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
+from profiler.render.tables import Column, Table, Unit, chosen_columns
 
-_VALUE = "value"
 SCAN_COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
-        Column(_VALUE, "Value", Unit.TEXT, lambda point, _: point.value),
-        Column("input", "Input", Unit.SHAPE, lambda point, _: fed_shape(point.profile.trace.inputs), 3, 24),
-        Column("params", "Parameters", Unit.EXACT, lambda point, _: point.profile.totals.params),
-        Column("trainable", "Trainable", Unit.EXACT, lambda point, _: point.profile.totals.trainable_params, 3),
-        Column("buffers", "Buffers", Unit.EXACT, lambda point, _: point.profile.totals.buffers, 3),
-        Column("macs", "MACs", Unit.AMOUNT, lambda point, _: point.profile.totals.macs),
-        Column("flops", "FLOPs", Unit.AMOUNT, lambda point, _: point.profile.totals.flops, 1),
-        Column("size", "Parameters MB", Unit.BYTES, lambda point, _: point.profile.totals.param_bytes, 2),
-        Column("activations", "Activations MB", Unit.BYTES, lambda point, _: point.profile.totals.activation_bytes, 2),
-        Column("peak", "Peak act. MB", Unit.BYTES, lambda point, _: point.profile.totals.peak_activation_bytes, 3),
-        Column("memory", "Peak memory MB", Unit.BYTES, lambda point, _: point.profile.totals.peak_memory_bytes, 1),
-        Column("unknown", "Unknown", Unit.EXACT, lambda point, _: point.profile.coverage.unknown, 3),
+        Column(VALUE, "Value", Unit.TEXT, lambda point, _: point.value),
+        Column("input", "Input", Unit.SHAPE, lambda point, _: fed_shape(point.result.trace.inputs), 3, 24),
+        Column("params", "Parameters", Unit.EXACT, lambda point, _: point.result.totals.params),
+        Column("trainable", "Trainable", Unit.EXACT, lambda point, _: point.result.totals.trainable_params, 3),
+        Column("buffers", "Buffers", Unit.EXACT, lambda point, _: point.result.totals.buffers, 3),
+        Column("macs", "MACs", Unit.AMOUNT, lambda point, _: point.result.totals.macs),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda point, _: point.result.totals.flops, 1),
+        Column("size", "Parameters MB", Unit.BYTES, lambda point, _: point.result.totals.param_bytes, 2),
+        Column("activations", "Activations MB", Unit.BYTES, lambda point, _: point.result.totals.activation_bytes, 2),
+        Column("peak", "Peak act. MB", Unit.BYTES, lambda point, _: point.result.totals.peak_activation_bytes, 3),
+        Column("memory", "Peak memory MB", Unit.BYTES, lambda point, _: point.result.totals.peak_memory_bytes, 1),
+        Column("unknown", "Unknown", Unit.EXACT, lambda point, _: point.result.coverage.unknown, 3),
     )
 }
-_DEFAULT = (_VALUE, "params", "macs", "flops", "size", "activations", "memory")
+_DEFAULT = (VALUE, "params", "macs", "flops", "size", "activations", "memory")
 _TOKENS = "the number of tokens, which is how many queries every attention layer has"
 
 
-def scan_table(found: Scan) -> Table:
+def scan_table(scan: Scan) -> Table:
     """A value that failed keeps its row, with the reason. What is the same in every row stands under the table."""
-    columns = _columns(found, found.columns or _DEFAULT)
-    same = () if found.columns else _constant(found, columns)
+    columns = _columns(scan, scan.columns or _DEFAULT)
+    same = () if scan.columns else _constant(scan, columns)
     shown = tuple(column for column in columns if column not in same)
-    rows = tuple(_row(point, shown) for point in found.points)
-    facts = tuple((c.heading, c.get(_first(found), found), c.unit, "in every row") for c in same)
-    return Table(shown, rows, facts, tuple(_notes(found)), found.caption, found.anchor, chosen=bool(found.columns))
+    first = next(point for point in scan.points if point.result is not None)
+    facts = tuple((column.heading, column.get(first, None), column.unit, "in every row") for column in same)
+    return Table(shown, rows(scan, shown), facts, tuple(_notes(scan)), scan.caption, scan.anchor, bool(scan.columns))
 
 
-def _columns(found: Scan, names: Sequence[str]) -> tuple[Column, ...]:
-    are_whole = all(type(point.value) is int for point in found.points)
-    value = dataclasses.replace(
-        SCAN_COLUMNS[_VALUE], heading=found.varying.name, unit=Unit.EXACT if are_whole else Unit.TEXT
-    )
-    return tuple(value if column.name == _VALUE else column for column in chosen_columns(names, SCAN_COLUMNS))
+def _columns(scan: Scan, names: Sequence[str]) -> tuple[Column, ...]:
+    return chosen_columns(names, {**SCAN_COLUMNS, VALUE: value_column(scan)})
 
 
-def _constant(found: Scan, columns: Sequence[Column]) -> tuple[Column, ...]:
-    points = [point for point in found.points if point.profile is not None]
+def _constant(scan: Scan, columns: Sequence[Column]) -> tuple[Column, ...]:
+    points = [point for point in scan.points if point.result is not None]
     if len(points) < 2:
         return ()
-    same = [column for column in columns if len({column.get(point, found) for point in points}) == 1]
-    return tuple(column for column in same if column.name != _VALUE)
-
-
-def _first(found: Scan) -> Point:
-    return next(point for point in found.points if point.profile is not None)
-
-
-def _row(point: Point, columns: Sequence[Column]) -> Row:
-    """The reason stands behind the value, wherever that is."""
-    if point.profile is not None:
-        return Row(tuple(column.get(point, None) for column in columns))
-    values = tuple(point.value if column.name == _VALUE else None for column in columns)
-    is_named = values[0] is not None
-    return Row(values, failure=str(point.failure) if is_named else f"{point.value!r}: {point.failure}")
+    same = [column for column in columns if len({column.get(point, None) for point in points}) == 1]
+    return tuple(column for column in same if column.name != VALUE)
 
 
 # Notes ----------------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Scan) -> Iterator[str]:
-    yield from dict.fromkeys(note for point in found.profiles for note in uncounted(point))
-    yield from _polynomial_notes(found)
-    first = found.profiles[0]
-    yield unit_note(first)
-    engines = ", ".join(dict.fromkeys(profile.trace.engine for profile in found.profiles))
-    yield f"Input {_fed(found)}. Engine {engines}.{conditions_note(first.trace)}"
-    yield versions_note(item for profile in found.profiles for item in profile.trace.versions.items())
+def _notes(scan: Scan) -> Iterator[str]:
+    yield from dict.fromkeys(note for profile in scan.profiles for note in uncounted(profile))
+    yield from _polynomial_notes(scan)
+    yield unit_note(scan.first)
+    engines = ", ".join(dict.fromkeys(profile.trace.engine for profile in scan.profiles))
+    yield f"Input {_inputs(scan)}. Engine {engines}.{conditions_note(scan.first.trace)}"
+    yield versions_note(item for profile in scan.profiles for item in profile.trace.versions.items())
 
 
-def _polynomial_notes(found: Scan) -> Iterator[str]:
-    name = found.varying.name
-    yield from _equations(found.polynomials, name)
-    none = [_inner(FIGURES[figure][0]) for figure, polynomial in found.polynomials.items() if polynomial is None]
-    if none:
-        yield f"No polynomial in {name} of degree {HIGHEST} or less: {', '.join(none)}."
-    if found.in_tokens and found.tokens is not None:
-        symbol = token_symbol(found)
-        yield f"With {symbol} = {found.tokens.written(name)}, {_TOKENS}:"
-        yield from _equations(found.in_tokens, symbol)
-    points = next((p.points for p in found.polynomials.values() if p is not None), ())
-    if points:
-        yield f"Exact at {len(points)} points that were run, {name} {', '.join(map(str, points))}; not proven beyond."
+def _polynomial_notes(scan: Scan) -> Iterator[str]:
+    name = scan.varying.name
+    yield from equations(_in_words(scan.polynomials), name)
+    yield from without({_inner(words): curve for words, curve in _in_words(scan.polynomials).items()}, name)
+    if scan.in_tokens and scan.tokens is not None:
+        symbol = token_symbol(scan)
+        yield f"With {symbol} = {scan.tokens.written(name)}, {_TOKENS}:"
+        yield from equations(_in_words(scan.in_tokens), symbol)
+    if held := points(scan.polynomials):
+        yield f"Exact at {len(held)} points that were run, {name} {', '.join(map(str, held))}; not proven beyond."
 
 
-def token_symbol(found: Scan) -> str:
-    return "n" if found.varying.name != "n" else "tokens"
+def _in_words(polynomials: Mapping[str, Polynomial | None]) -> dict[str, Polynomial | None]:
+    return {FIGURES[figure][0]: polynomial for figure, polynomial in polynomials.items()}
+
+
+def token_symbol(scan: Scan) -> str:
+    return "n" if scan.varying.name != "n" else "tokens"
 
 
 def _inner(words: str) -> str:
@@ -112,89 +106,75 @@ def _inner(words: str) -> str:
     return words if words[:2].isupper() else words[0].lower() + words[1:]
 
 
-def _equations(polynomials: Mapping[str, Polynomial | None], name: str) -> Iterator[str]:
-    for figure, polynomial in polynomials.items():
-        if polynomial is not None:
-            confirmed = f"confirmed by {polynomial.confirmations} of {len(polynomial.points)} points"
-            yield f"{FIGURES[figure][0]} = {polynomial.written(name)} ({confirmed})"
-
-
-def _fed(found: Scan) -> str:
+def _inputs(scan: Scan) -> str:
     """The inputs, with the name of what varies where a dimension is that in every row."""
-    points = [(point.value, point.profile.trace.inputs) for point in found.points if point.profile is not None]
-    fed = [inputs for _, inputs in points]
-    if all(inputs == fed[0] for inputs in fed):
-        return inputs_words(fed[0])
-    kinds = {tuple((given.name, given.dtype, len(given.shape)) for given in inputs) for inputs in fed}
+    first, *others = (profile.trace.inputs for profile in scan.profiles)
+    if all(inputs == first for inputs in others):
+        return inputs_words(first)
+    kinds = {tuple((tensor.name, tensor.dtype, len(tensor.shape)) for tensor in inputs) for inputs in (first, *others)}
     if len(kinds) > 1:
-        return f"{inputs_words(fed[0])} to {inputs_words(fed[-1])}"
-    return inputs_words(_named(found, points, i, given) for i, given in enumerate(fed[0]))
+        return f"{inputs_words(first)} to {inputs_words(others[-1])}"
+    return inputs_words(_with_names(scan, number, tensor) for number, tensor in enumerate(first))
 
 
-def _named(found: Scan, points: Sequence[tuple[Any, Any]], i: int, given: Input) -> Input:
-    shape: Any = tuple(_dimension(found, points, i, axis) for axis in range(len(given.shape)))
-    return dataclasses.replace(given, shape=shape)
+def _with_names(scan: Scan, number: int, tensor: Input) -> Input:
+    shape: Any = tuple(_dimension(scan, number, axis) for axis in range(len(tensor.shape)))
+    return dataclasses.replace(tensor, shape=shape)
 
 
-def _dimension(found: Scan, points: Sequence[tuple[Any, Any]], given: int, axis: int) -> int | str:
-    sizes = [inputs[given].shape[axis] for _, inputs in points]
+def _dimension(scan: Scan, number: int, axis: int) -> int | str:
+    sizes = [profile.trace.inputs[number].shape[axis] for profile in scan.profiles]
     if len(set(sizes)) == 1:
-        return int(sizes[0])
-    is_value = all(size == value for size, (value, _) in zip(sizes, points, strict=True))
-    return found.varying.name if is_value else f"{min(sizes)}–{max(sizes)}"
+        return sizes[0]
+    values = [point.value for point in scan.points if point.result is not None]
+    return scan.varying.name if sizes == values else f"{min(sizes)}–{max(sizes)}"
 
 
 # Raw ------------------------------------------------------------------------------------------------------------------
 
 
-def raw_scan_table(found: Scan) -> Table:
+def raw_scan_table(scan: Scan) -> Table:
     """Every column in every row, whether or not it varies."""
-    columns = _columns(found, found.columns or [name for name in SCAN_COLUMNS if name != "input"])
-    return Table(columns, tuple(_row(point, columns) for point in found.points), chosen=True)
+    return raw_table(scan, _columns(scan, scan.columns or [name for name in SCAN_COLUMNS if name != "input"]))
 
 
-def scan_data(found: Scan) -> dict[str, Any]:
-    """Polynomials with their coefficients from the constant up: whole numbers, or fractions as text ("1/256")."""
-    first = found.profiles[0]
+def scan_data(scan: Scan) -> dict[str, Any]:
     tokens = None
-    if found.in_tokens and found.tokens is not None:
+    if scan.in_tokens and scan.tokens is not None:
+        symbol = token_symbol(scan)
         tokens = {
-            "symbol": token_symbol(found),
-            "number": found.tokens.data(found.varying.name),
-            "polynomials": _all(found.in_tokens, token_symbol(found)),
+            "symbol": symbol,
+            "number": scan.tokens.data(scan.varying.name),
+            "polynomials": data(scan.in_tokens, symbol),
         }
     return {
-        "model": found.varying.label,
-        "variable": found.varying.name,
-        "convention": first.convention.name,
-        "asked": dict(first.trace.asked),
-        "rows": [_point(point) for point in found.points],
-        "polynomials": _all(found.polynomials, found.varying.name),
+        "model": scan.varying.label,
+        "variable": scan.varying.name,
+        "convention": scan.first.convention.name,
+        "asked": dict(scan.first.trace.asked),
+        "rows": [_point(point) for point in scan.points],
+        "polynomials": data(scan.polynomials, scan.varying.name),
         "tokens": tokens,
-        "probes": sorted(found.probes),
-        "versions": dict(first.trace.versions),
+        "probes": sorted(scan.probes),
+        "versions": dict(scan.first.trace.versions),
     }
 
 
-def _all(polynomials: Mapping[str, Polynomial | None], name: str) -> dict[str, Any]:
-    return {figure: p and p.data(name) for figure, p in polynomials.items()}
-
-
-def _point(point: Point) -> dict[str, Any]:
-    value = point.value if isinstance(point.value, (int, float, str, type(None))) else repr(point.value)
-    if point.profile is None:
-        return {"value": value, "model": None, "inputs": None, "totals": None, "error": str(point.failure)}
-    return {"value": value, **_profile(point.profile)}
+def _point(point: Point[Profile]) -> dict[str, Any]:
+    value = {"value": written_value(point.value)}
+    if point.result is None:
+        return value | {"model": None, "inputs": None, "totals": None, "error": str(point.failure)}
+    return value | _profile(point.result)
 
 
 def _profile(profile: Profile) -> dict[str, Any]:
     return {
         "model": profile.model,
-        "inputs": [dataclasses.asdict(given) for given in profile.trace.inputs],
+        "inputs": [dataclasses.asdict(tensor) for tensor in profile.trace.inputs],
         "totals": dataclasses.asdict(profile.totals),
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "unknown_ops": profile.unknown_ops,
     }
 
 
-show(Scan, Shown(lambda found: [scan_table(found)], raw_scan_table, scan_data))
+show(Scan, Shown(lambda scan: [scan_table(scan)], raw_scan_table, scan_data))

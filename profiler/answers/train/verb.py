@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.answers.common.models import wanted
+from profiler.answers.common.models import lists, wanted
 from profiler.answers.common.options import (
     Captions,
     Cast,
@@ -44,5 +44,6 @@ def run(
     Example: profile-model train resnet34 --batch 32 --optimizer adamw
     """
     under = conditions.conditions(dtype=cast.dtype, train=True, **step.asked)
-    shaped = tables(models, columns, captions, layers, rows)
-    return look(context, wanted(models, fed, rows.label), shaped, counted, under, most, saved, "train")
+    listed = lists(models)
+    shaped = tables(models, listed, columns, captions, layers, rows)
+    return look(context, wanted(listed, fed, rows.label), shaped, counted, under, most, saved, "train")
