@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler import Profile, generation
+from profiler import Profile, generate
 from profiler.answers.check.compute import Limits
 from profiler.answers.check.figures import FIGURES
 from profiler.answers.generate.generation import Generation
@@ -78,7 +78,7 @@ def test_a_training_step(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.fixture(scope="module")
 def generated() -> Generation:
     pytest.importorskip("transformers")
-    found = generation(LLAMA, seq=SEQ, new_tokens=NEW)
+    found = generate(LLAMA, seq=SEQ, new_tokens=NEW)
     assert isinstance(found, Generation)
     return found
 
