@@ -509,29 +509,6 @@ class BudgetFailed(CheckFailed):
         self.status = max((failure.status for failure in failures), default=1)
 
 
-class NoBudgetFile(ProfileError):
-    def __init__(self, folder: str) -> None:
-        super().__init__(
-            f"no budget file in {folder} or above it: neither profile-model.toml nor a pyproject.toml with "
-            "[tool.profile-model]; profile-model check --init resnet34 writes one"
-        )
-
-
-class BadBudgetFile(ProfileError):
-    def __init__(self, path: str, line: int | None, why: str) -> None:
-        super().__init__(f"{path}:{f'{line}:' if line else ''} {why}")
-
-
-class LimitsExist(ProfileError):
-    def __init__(self, place: str, model: str) -> None:
-        super().__init__(f"{place}: there are limits for {model!r} already; change them there, or delete them first")
-
-
-class ListedAlready(ProfileError):
-    def __init__(self, place: str, model: str) -> None:
-        super().__init__(f"{place}: {model!r} is listed already; run check --init without a model to give it limits")
-
-
 class GrewTooMuch(CheckFailed):
     """`grown` and the figures are in words: `102,600, 0.47 %`."""
 

@@ -135,6 +135,40 @@ def test_a_saved_decode_step_names_the_layers_that_keep_the_cache(
     held(capsys, step.totals.peak_memory_bytes, "--max-peak-memory", "step.json", "--depth", "0")
 
 
+def test_a_budget_file_has_the_same(capsys: pytest.CaptureFixture[str], folder: Path, generated: Generation) -> None:
+    """A training step, a phase and a format, in a file: each figure equals what the verb shows."""
+    training = json.loads(run(capsys, "train", *FED, "--optimizer", "adamw", "--format", "json")[1])
+    assert generated.decode is not None
+    (folder / "b.toml").write_text(f"""
+        [[models]]
+        model = "nets.py:net"
+        label = "training"
+        input = "4x64"
+        optimizer = "adamw"
+        max-peak-memory = "1kB"
+
+        [[models]]
+        model = "nets.py:net"
+        label = "half"
+        input = "4x64"
+        as = "fp16"
+        max-size = "1kB"
+
+        [[models]]
+        model = "{LLAMA}"
+        label = "decode"
+        seq = {SEQ}
+        phase = "decode"
+        max-cache = "1kB"
+        max-peak-memory = "1kB"
+        """)
+    status, out, err = run(capsys, "check", "b.toml", "--format", "json")
+    measured = [limit["measured"] for model in json.loads(out) for limit in model["limits"]]
+    peak = training["totals"]["peak_memory_bytes"]
+    assert (status, measured) == (1, [peak, 2 * PARAMS, (SEQ + 1) * TOKEN, generated.decode.peak_memory_bytes])
+    assert "half, size as fp16: " in err
+
+
 def test_one_list_of_limits(capsys: pytest.CaptureFixture[str]) -> None:
     """Python, budget files and the command line name the same."""
     assert {figure.keyword for figure in FIGURES.values()} == Limits.__annotations__.keys()

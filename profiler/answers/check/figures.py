@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from profiler.figures.layers import Layer
     from profiler.figures.profile import Profile
 
-CACHE, PEAK_MEMORY, UNKNOWN = "cache", "peak-memory", "unknown"
+CACHE, PEAK_MEMORY, SIZE, UNKNOWN = "cache", "peak-memory", "size", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ _FIGURES = (
         _total("trainable_params"), _each(attrgetter("own.trainable_params")),
     ),
     Figure(
-        "size", "size", Unit.BYTES, "What the parameters take: 100MB.",
+        SIZE, "size", Unit.BYTES, "What the parameters take: 100MB.",
         _total("param_bytes"), _each(attrgetter("own.param_bytes")),
     ),
     Figure(

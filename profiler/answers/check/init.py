@@ -25,11 +25,22 @@ from profiler.counters import conventions
 from profiler.figures.profile import Profile
 from profiler.records import inputs, quantities
 from profiler.records.files import writing
+from profiler.records.files.toml_files import BadTomlFile
 from profiler.records.spec import Feed
 from profiler.render import numbers
 from profiler.render.tables import Unit
 
 LIMITED = ("params", "size", "macs", "peak-memory")
+
+
+class LimitsExist(errors.ProfileError):
+    def __init__(self, place: str, model: str) -> None:
+        super().__init__(f"{place}: there are limits for {model!r} already; change them there, or delete them first")
+
+
+class ListedAlready(errors.ProfileError):
+    def __init__(self, place: str, model: str) -> None:
+        super().__init__(f"{place}: {model!r} is listed already; run check --init without a model to give it limits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
     file = budget_file.nearest()
     if not named:
         if file is None:
-            raise errors.NoBudgetFile(str(Path.cwd()))
+            raise budget_file.no_budget_file(str(Path.cwd()))
         bare = tuple(model for model in file.models if not model.limits)
         if not bare:
             raise _nothing_to_limit(budget_file.shown(file.path))
@@ -97,7 +108,7 @@ def _taken(plan: Plan, labels: Iterable[str]) -> Iterator[tuple[str, errors.Prof
     for label in labels:
         try:
             _check_missing(plan.file, known.get(label), plan.are_new)
-        except (errors.LimitsExist, errors.ListedAlready) as error:
+        except (LimitsExist, ListedAlready) as error:
             yield label, error
 
 
@@ -113,9 +124,9 @@ def _written(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
 def _check_missing(file: BudgetFile, model: Budgeted | None, is_new: bool) -> None:
     """Raises where limits of a model are in the file already, or a model that is to be new."""
     if model is not None and model.limits:
-        raise errors.LimitsExist(model.limits[0].place, model.label)
+        raise LimitsExist(model.limits[0].place, model.label)
     if model is not None and is_new:
-        raise errors.ListedAlready(file.place(model.line), model.label)
+        raise ListedAlready(file.place(model.line), model.label)
 
 
 def _checked(file: BudgetFile, model: Budgeted, profile: Profile | errors.ProfileError) -> Checked:
@@ -174,7 +185,7 @@ def _with(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
     text = ("\r\n" if "\r\n" in before.text else "\n").join(rows)
     try:
         after = budget_file.parsed(text, before.path)
-    except errors.BadBudgetFile:
+    except BadTomlFile:
         raise _cannot_add_limits(budget_file.shown(before.path), before.header) from None
     if not _is_as_meant(plan, lines, after):
         raise _cannot_add_limits(budget_file.shown(before.path), before.header)
@@ -197,9 +208,9 @@ def _is_as_meant(plan: Plan, lines: Mapping[str, Sequence[str]], after: BudgetFi
     return [_essence(model) for model in after.models] == expected and filled and kept
 
 
-def _essence(model: Budgeted) -> tuple[str, str, Feed, str]:
+def _essence(model: Budgeted) -> tuple[object, ...]:
     feed = model.feed if not model.feed.is_given else Feed(model.feed.args, model.feed.kwargs)
-    return model.spec, model.label, feed, model.convention
+    return model.spec, model.label, feed, model.convention, model.conditions, model.phase
 
 
 # What is said ---------------------------------------------------------------------------------------------------------

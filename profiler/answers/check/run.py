@@ -11,9 +11,9 @@ from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
 from profiler.answers.common.outcome import OneByOne
 from profiler.answers.common.varying import Run
+from profiler.answers.generate.generating import generated, wished
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
-from profiler.records.conditions import AS_IT_IS
 
 
 def check(file: BudgetFile, run: Run, one_by_one: OneByOne) -> BudgetCheck:
@@ -41,6 +41,9 @@ def measured(
 def _measured(model: Budgeted, folder: Path, run: Run) -> Profile | errors.ProfileError:
     try:
         with at_work(model.label), chdir(folder):
-            return run(model.spec, model.feed, model.convention, AS_IT_IS)
+            if model.phase is None:
+                return run(model.spec, model.feed, model.convention, model.conditions)
+            wish = wished(phase=model.phase, dtype=model.conditions.dtype, convention=model.convention)
+            return generated(model.spec, model.feed, wish).first
     except errors.ProfileError as error:
         return error
