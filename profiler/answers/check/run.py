@@ -11,7 +11,7 @@ from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
 from profiler.answers.common.outcome import OneByOne
 from profiler.answers.common.varying import Run
-from profiler.answers.generate.generating import generated, wished
+from profiler.answers.generate.generating import Request
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
 
@@ -43,7 +43,7 @@ def _measured(model: Budgeted, folder: Path, run: Run) -> Profile | errors.Profi
         with at_work(model.label), chdir(folder):
             if model.phase is None:
                 return run(model.spec, model.feed, model.convention, model.conditions)
-            wish = wished(phase=model.phase, dtype=model.conditions.dtype, convention=model.convention)
-            return generated(model.spec, model.feed, wish).first
+            phase = Request(model.phase).run(model.spec, model.feed, model.convention, model.conditions)
+            return phase.first
     except errors.ProfileError as error:
         return error
