@@ -247,6 +247,22 @@ def test_several_schemes_or_models_are_a_row_each(capsys: pytest.CaptureFixture[
     assert len(json.loads(out)["weights"]) == len(SCHEMES)
 
 
+def test_rows_are_sorted_and_only_the_first_are_shown(capsys: pytest.CaptureFixture[str], net) -> None:
+    net.save("net.json")
+    small = profile(nn.Linear(IN, OUT), (1, IN))
+    small.save("small.json")
+    argv = ("weights", "net.json", "small.json", "--as", "int8,q4_0", "--sort", "stored", "--top", "3")
+    _, out, _ = run(capsys, *argv, "--format", "csv")
+    sizes = [int(row["stored_bytes"]) for row in csv.DictReader(io.StringIO(out))]
+    asked = [net.totals.param_bytes, small.totals.param_bytes]
+    asked += [model.weights(scheme).stored_bytes for model in (net, small) for scheme in ("int8", "q4_0")]
+    assert sizes == sorted(asked, reverse=True)[:3]
+    _, out, _ = run(capsys, *argv)
+    assert "3 of 6 rows are shown." in out
+    _, out, _ = run(capsys, "weights", "net.json", "--as", "int8,q4_0", "--sort", "scheme", "--format", "csv")
+    assert [row["scheme"] for row in csv.DictReader(io.StringIO(out))] == ["as it is", "int8", "q4_0"]
+
+
 def test_a_saved_run_will_do(capsys: pytest.CaptureFixture[str], net) -> None:
     net.save("net.json")
     _, out, _ = run(capsys, "weights", "net.json", "--as", "q8_0", "--format", "json")
@@ -282,6 +298,8 @@ def test_a_model_without_parameters() -> None:
         (("--as", "int8", "--depth", "1"), "Unknown option: --depth"),
         (("--as", "int8", "--train"), "no option is called --train here; see profile-model train MODEL"),
         (("--as", ""), "no scheme for weights is called ''"),
+        (("--as", "int8", "--sort", "stored"), "--sort means something with several models or formats alone"),
+        (("--sort", "mb"), "no column is called 'mb'; choose from model, scheme, stored"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

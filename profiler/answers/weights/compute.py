@@ -80,27 +80,27 @@ class Quantised(Answer):
 
     @property
     def quantised(self) -> list[Stored]:
-        return [one for one in self.parameters if one.why is None]
+        return [parameter for parameter in self.parameters if parameter.why is None]
 
     @property
     def left_alone(self) -> list[Stored]:
-        return [one for one in self.parameters if one.why is not None]
+        return [parameter for parameter in self.parameters if parameter.why is not None]
 
     @property
     def params(self) -> int:
-        return sum(one.params for one in self.parameters)
+        return sum(parameter.params for parameter in self.parameters)
 
     @property
     def now_bytes(self) -> int:
-        return sum(one.now_bytes for one in self.parameters)
+        return sum(parameter.now_bytes for parameter in self.parameters)
 
     @property
     def stored_bytes(self) -> int:
-        return sum(one.stored_bytes for one in self.parameters)
+        return sum(parameter.stored_bytes for parameter in self.parameters)
 
     @property
     def scale_bytes(self) -> int:
-        return sum(one.scale_bytes for one in self.parameters)
+        return sum(parameter.scale_bytes for parameter in self.parameters)
 
     @property
     def ratio(self) -> float | None:
@@ -114,10 +114,16 @@ class Quantised(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Overview(Answer):
-    """Models in several schemes, side by side. `labels` are the models'."""
+    """Models in several schemes, side by side. `labels` are the models'.
 
-    found: tuple[Quantised, ...]
+    sort: the column by which rows are sorted, the largest first; None: they stay in their order.
+    top: how many rows are shown; None: all.
+    """
+
+    entries: tuple[Quantised, ...]
     labels: tuple[str, ...]
+    sort: str | None = None
+    top: int | None = None
 
 
 def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantised:
@@ -129,10 +135,17 @@ def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantise
     return Quantised(profile, how, parameters, top)
 
 
-def overview(profiles: Sequence[Profile], labels: Sequence[str], schemes: Sequence[str] = ()) -> Overview:
+def overview(
+    profiles: Sequence[Profile],
+    labels: Sequence[str],
+    schemes: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Overview:
     """Every model in every scheme; in all that there are, by default."""
     pairs = [(p, label, scheme) for p, label in zip(profiles, labels, strict=True) for scheme in schemes or SCHEMES]
-    return Overview(tuple(quantised(p, s) for p, _, s in pairs), tuple(label for _, label, _ in pairs))
+    entries = tuple(quantised(profile, scheme) for profile, _, scheme in pairs)
+    return Overview(entries, tuple(label for _, label, _ in pairs), sort, top)
 
 
 def size_in(scheme: str) -> Figure:

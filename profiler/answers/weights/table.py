@@ -38,7 +38,7 @@ _LEFT_ALONE = (
     _column("where", "Where", Unit.TEXT, 0, 44),
     _column("why", "Why", Unit.TEXT, 1, 44),
 )
-_OVERVIEW = (
+OVERVIEW_COLUMNS = (
     _column("model", "Model", Unit.TEXT, 0, 32),
     _column("scheme", "Weights", Unit.TEXT),
     _column("stored", "MB", Unit.BYTES),
@@ -50,71 +50,86 @@ _OVERVIEW = (
 )
 
 
-def quantised_tables(found: Quantised) -> Iterator[Table]:
+def quantised_tables(answer: Quantised) -> Iterator[Table]:
     """What is quantised, with the totals; then what is not."""
-    caption = f"{found.profile.model}, weights as {found.scheme.name}"
-    notes = () if found.left_alone else tuple(_notes(found))
-    yield Table(_QUANTISED, tuple(_rows(found)), tuple(_facts(found)), notes, caption)
-    if found.left_alone:
-        yield Table(_LEFT_ALONE, tuple(_left_alone(found)), notes=tuple(_notes(found)))
+    caption = f"{answer.profile.model}, weights as {answer.scheme.name}"
+    notes = () if answer.left_alone else tuple(_notes(answer))
+    yield Table(_QUANTISED, tuple(_rows(answer)), tuple(_facts(answer)), notes, caption)
+    if answer.left_alone:
+        yield Table(_LEFT_ALONE, tuple(_left_alone(answer)), notes=tuple(_notes(answer)))
 
 
-def _rows(found: Quantised) -> Iterator[Row]:
+def _rows(answer: Quantised) -> Iterator[Row]:
     """A layer's parameters together. The largest first where only some are shown."""
     layers: dict[tuple[str, str], list[Stored]] = defaultdict(list)
-    for one in found.quantised:
-        layers[one.path, one.kind].append(one)
+    for parameter in answer.quantised:
+        layers[parameter.path, parameter.kind].append(parameter)
     groups = list(layers.items())
-    if found.top is not None:
-        groups.sort(key=lambda group: -sum(one.stored_bytes for one in group[1]))
-    for (path, kind), stored in groups[: found.top]:
-        yield _summed(found, path or "the model itself", kind, stored)
-    rest = [one for _, stored in groups[found.top :] for one in stored] if found.top is not None else []
+    if answer.top is not None:
+        groups.sort(key=lambda group: -sum(parameter.stored_bytes for parameter in group[1]))
+    for (path, kind), stored in groups[: answer.top]:
+        yield _summed(answer, path or "the model itself", kind, stored)
+    rest = [parameter for _, stored in groups[answer.top :] for parameter in stored] if answer.top is not None else []
     if rest:
-        yield _summed(found, f"… and {len(groups) - (found.top or 0)} more", "", rest)
+        yield _summed(answer, f"… and {len(groups) - (answer.top or 0)} more", "", rest)
 
 
-def _summed(found: Quantised, path: str, kind: str, stored: Sequence[Stored]) -> Row:
-    params, then = sum(one.params for one in stored), sum(one.stored_bytes for one in stored)
-    now, scales = sum(one.now_bytes for one in stored), sum(one.scale_bytes for one in stored)
-    return Row((path, kind, params, _each(then, params), now, then, scales, _share(then, found)))
+def _summed(answer: Quantised, path: str, kind: str, stored: Sequence[Stored]) -> Row:
+    params, then = sum(parameter.params for parameter in stored), sum(parameter.stored_bytes for parameter in stored)
+    now, scales = sum(parameter.now_bytes for parameter in stored), sum(parameter.scale_bytes for parameter in stored)
+    return Row((path, kind, params, _each(then, params), now, then, scales, _share(then, answer)))
 
 
 def _each(size_bytes: int, params: int) -> float | None:
     return 8 * size_bytes / params if params else None
 
 
-def _share(size_bytes: int, found: Quantised) -> float | None:
-    return size_bytes / found.stored_bytes if found.stored_bytes else None
+def _share(size_bytes: int, answer: Quantised) -> float | None:
+    return size_bytes / answer.stored_bytes if answer.stored_bytes else None
 
 
-def _facts(found: Quantised) -> Iterator[tuple[str, Any, Unit, str]]:
-    left, buffers = sum(one.now_bytes for one in found.left_alone), found.profile.totals.buffer_bytes
-    yield "Parameters", found.params, Unit.EXACT, ""
-    yield "MB now", found.now_bytes, Unit.BYTES, ""
-    yield "MB then", found.stored_bytes, Unit.BYTES, _smaller(found)
-    yield "of it scales, MB", found.scale_bytes, Unit.BYTES, "scales, zero points, codebooks"
+def _facts(answer: Quantised) -> Iterator[tuple[str, Any, Unit, str]]:
+    left, buffers = (
+        sum(parameter.now_bytes for parameter in answer.left_alone),
+        answer.profile.totals.buffer_bytes,
+    )
+    yield "Parameters", answer.params, Unit.EXACT, ""
+    yield "MB now", answer.now_bytes, Unit.BYTES, ""
+    yield "MB then", answer.stored_bytes, Unit.BYTES, _smaller(answer)
+    yield "of it scales, MB", answer.scale_bytes, Unit.BYTES, "scales, zero points, codebooks"
     yield "of it as it is, MB", left, Unit.BYTES, ""
     if buffers:
         yield "Buffers, MB", buffers, Unit.BYTES, "not among the above; they stay as they are"
 
 
-def _smaller(found: Quantised) -> str:
-    if found.ratio is None or found.bits_per_parameter is None:
+def _smaller(answer: Quantised) -> str:
+    if answer.ratio is None or answer.bits_per_parameter is None:
         return ""
-    return f"{found.stored_bytes:,} bytes, {found.ratio:.2f} times smaller, {found.bits_per_parameter:.2f} bits each"
+    return f"{answer.stored_bytes:,} bytes, {answer.ratio:.2f} times smaller, {answer.bits_per_parameter:.2f} bits each"
 
 
-def _left_alone(found: Quantised) -> Iterator[Row]:
+def _left_alone(answer: Quantised) -> Iterator[Row]:
     """By kind of layer, the largest first."""
     kinds: dict[tuple[str, str], list[Stored]] = defaultdict(list)
-    for one in found.left_alone:
-        words = one.kind if one.why == NO_LAYER else f"{one.kind} {one.name}"
-        kinds[words, one.why or ""].append(one)
-    for (kind, why), stored in sorted(kinds.items(), key=lambda item: -sum(one.now_bytes for one in item[1])):
-        now = sum(one.now_bytes for one in stored)
-        params = sum(one.params for one in stored)
-        yield Row((kind, len(stored), params, now, _share(now, found), folded(one.path for one in stored), why))
+    for parameter in answer.left_alone:
+        words = parameter.kind if parameter.why == NO_LAYER else f"{parameter.kind} {parameter.name}"
+        kinds[words, parameter.why or ""].append(parameter)
+    for (kind, why), stored in sorted(
+        kinds.items(), key=lambda item: -sum(parameter.now_bytes for parameter in item[1])
+    ):
+        now = sum(parameter.now_bytes for parameter in stored)
+        params = sum(parameter.params for parameter in stored)
+        yield Row(
+            (
+                kind,
+                len(stored),
+                params,
+                now,
+                _share(now, answer),
+                folded(parameter.path for parameter in stored),
+                why,
+            )
+        )
 
 
 def folded(paths: Iterable[str]) -> str:
@@ -127,53 +142,64 @@ def folded(paths: Iterable[str]) -> str:
     return ", ".join(named[:_PATTERNS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _notes(found: Quantised) -> Iterator[str]:
-    yield _words(found)
+def _notes(answer: Quantised) -> Iterator[str]:
+    yield _words(answer)
     yield "1 MB = 1024·1024 bytes. A parameter that layers share is counted once, at the first of them."
-    yield versions_note(found.profile.trace.versions.items())
+    yield versions_note(answer.profile.trace.versions.items())
 
 
-def _words(found: Quantised) -> str:
-    return f"{found.scheme.name}: {found.scheme.says} ({found.scheme.source})."
+def _words(answer: Quantised) -> str:
+    return f"{answer.scheme.name}: {answer.scheme.says} ({answer.scheme.source})."
 
 
 # Several schemes ------------------------------------------------------------------------------------------------------
 
 
-def overview_table(found: Overview) -> Table:
-    """One row a model and scheme; the first of a model says what it takes as it is."""
-    notes = [*dict.fromkeys(map(_words, found.found)), *_untouched(found)]
+def overview_table(overview: Overview) -> Table:
+    """One row a model and scheme; one more a model for what it takes as it is."""
+    notes = [*dict.fromkeys(map(_words, overview.entries)), *_untouched(overview)]
     notes.append("1 MB = 1024·1024 bytes. Buffers are not included.")
-    items = [item for one in found.found for item in one.profile.trace.versions.items()]
-    columns = _OVERVIEW if len(set(found.labels)) > 1 else _OVERVIEW[1:]
-    rows = tuple(Row(row[-len(columns) :]) for row in _overview_rows(found))
-    caption = "" if len(set(found.labels)) > 1 else found.labels[0]
-    return Table(columns, rows, notes=(*notes, versions_note(items)), caption=caption)
+    rows = _overview_rows(overview)
+    if overview.top is not None and overview.top < len(rows):
+        notes.append(f"{overview.top} of {len(rows)} rows are shown.")
+    notes.append(versions_note(item for entry in overview.entries for item in entry.profile.trace.versions.items()))
+    are_several = len(set(overview.labels)) > 1
+    columns = OVERVIEW_COLUMNS if are_several else OVERVIEW_COLUMNS[1:]
+    shown = tuple(Row(row[-len(columns) :]) for row in rows[: overview.top])
+    return Table(columns, shown, notes=tuple(notes), caption="" if are_several else overview.labels[0])
 
 
-def _untouched(found: Overview) -> Iterator[str]:
+def _untouched(overview: Overview) -> Iterator[str]:
     """Schemes that reach nothing, with why most is left alone."""
     by_why: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for one, label in zip(found.found, found.labels, strict=True):
-        if one.left_alone and not one.quantised:
-            largest = max(one.left_alone, key=lambda stored: stored.now_bytes)
-            by_why[label, largest.why or ""].append(one.scheme.name)
+    for entry, label in zip(overview.entries, overview.labels, strict=True):
+        if entry.left_alone and not entry.quantised:
+            largest = max(entry.left_alone, key=lambda parameter: parameter.now_bytes)
+            by_why[label, largest.why or ""].append(entry.scheme.name)
     for (label, why), schemes in by_why.items():
         yield f"Nothing of {label} is stored as {', '.join(schemes)}: {why}."
 
 
-def _overview_rows(found: Overview) -> Iterator[tuple[Any, ...]]:
-    seen: set[str] = set()
-    for one, label in zip(found.found, found.labels, strict=True):
-        if label not in seen:
-            seen.add(label)
-            yield label, "as it is", one.now_bytes, 1.0, _each(one.now_bytes, one.params), 0, one.now_bytes, 0.0
-        left = sum(stored.now_bytes for stored in one.left_alone)
-        weights = sum(stored.params for stored in one.quantised)
-        share = weights / one.params if one.params else None
-        yield (
-            label, one.scheme.name, one.stored_bytes, one.ratio, one.bits_per_parameter, one.scale_bytes, left, share,
-        )  # fmt: skip
+def _overview_rows(overview: Overview) -> list[tuple[Any, ...]]:
+    """In the order of the models, or the largest first; names from A to Z."""
+    rows = list(_unsorted_rows(overview))
+    if overview.sort is None:
+        return rows
+    number = [column.name for column in OVERVIEW_COLUMNS].index(overview.sort)
+    is_text = OVERVIEW_COLUMNS[number].unit is Unit.TEXT
+    return sorted(rows, key=lambda row: row[number] if is_text else -(row[number] or 0))
+
+
+def _unsorted_rows(overview: Overview) -> Iterator[tuple[Any, ...]]:
+    before = None
+    for entry, label in zip(overview.entries, overview.labels, strict=True):
+        if entry.profile is not before:
+            before, now = entry.profile, entry.now_bytes
+            yield label, "as it is", now, 1.0, _each(now, entry.params), 0, now, 0.0
+        left = sum(parameter.now_bytes for parameter in entry.left_alone)
+        weights = sum(parameter.params for parameter in entry.quantised)
+        bits, share = entry.bits_per_parameter, weights / entry.params if entry.params else None
+        yield label, entry.scheme.name, entry.stored_bytes, entry.ratio, bits, entry.scale_bytes, left, share
 
 
 # Raw ------------------------------------------------------------------------------------------------------------------
@@ -188,65 +214,62 @@ _RAW = tuple(
 )
 
 
-def raw_quantised_table(found: Quantised) -> Table:
+def raw_quantised_table(answer: Quantised) -> Table:
     """One row a parameter."""
-    rows = tuple(
-        Row((
-            one.path, one.kind, one.name, one.params, one.now_bytes, one.stored_bytes, one.value_bytes, one.scale_bytes,
-            one.why or "",
-        ))
-        for one in found.parameters
-    )  # fmt: skip
-    return Table(_RAW, rows, chosen=True)
+    values = (_parameter(parameter).values() for parameter in answer.parameters)
+    return Table(_RAW, tuple(Row((*first, why or "")) for *first, why in values), chosen=True)
 
 
-def raw_overview_table(found: Overview) -> Table:
-    return Table(_OVERVIEW, tuple(Row(row) for row in _overview_rows(found)), chosen=True)
+def raw_overview_table(overview: Overview) -> Table:
+    rows = tuple(map(Row, _overview_rows(overview)[: overview.top]))
+    return Table(OVERVIEW_COLUMNS, rows, chosen=True)
 
 
-def quantised_data(found: Quantised) -> dict[str, Any]:
+def quantised_data(answer: Quantised) -> dict[str, Any]:
     return {
-        "model": found.profile.model,
-        **_totals(found),
-        "parameters": [
-            {
-                "path": one.path,
-                "kind": one.kind,
-                "name": one.name,
-                "params": one.params,
-                "now_bytes": one.now_bytes,
-                "stored_bytes": one.stored_bytes,
-                "value_bytes": one.value_bytes,
-                "scale_bytes": one.scale_bytes,
-                "left_alone_because": one.why,
-            }
-            for one in found.parameters
-        ],
-        "versions": dict(found.profile.trace.versions),
+        "model": answer.profile.model,
+        **_totals(answer),
+        "parameters": list(map(_parameter, answer.parameters)),
+        "versions": dict(answer.profile.trace.versions),
     }
 
 
-def _totals(found: Quantised) -> dict[str, Any]:
+def _parameter(parameter: Stored) -> dict[str, Any]:
     return {
-        "scheme": found.scheme.name,
-        "scheme_says": found.scheme.says,
-        "scheme_source": found.scheme.source,
-        "params": found.params,
-        "quantised_params": sum(one.params for one in found.quantised),
-        "now_bytes": found.now_bytes,
-        "stored_bytes": found.stored_bytes,
-        "scale_bytes": found.scale_bytes,
-        "left_alone_bytes": sum(one.now_bytes for one in found.left_alone),
-        "buffer_bytes": found.profile.totals.buffer_bytes,
-        "ratio": found.ratio,
-        "bits_per_parameter": found.bits_per_parameter,
+        "path": parameter.path,
+        "kind": parameter.kind,
+        "name": parameter.name,
+        "params": parameter.params,
+        "now_bytes": parameter.now_bytes,
+        "stored_bytes": parameter.stored_bytes,
+        "value_bytes": parameter.value_bytes,
+        "scale_bytes": parameter.scale_bytes,
+        "left_alone_because": parameter.why,
     }
 
 
-def overview_data(found: Overview) -> dict[str, Any]:
-    rows = [{"model": label} | _totals(one) for one, label in zip(found.found, found.labels, strict=True)]
+def _totals(answer: Quantised) -> dict[str, Any]:
+    return {
+        "scheme": answer.scheme.name,
+        "scheme_says": answer.scheme.says,
+        "scheme_source": answer.scheme.source,
+        "params": answer.params,
+        "quantised_params": sum(parameter.params for parameter in answer.quantised),
+        "now_bytes": answer.now_bytes,
+        "stored_bytes": answer.stored_bytes,
+        "scale_bytes": answer.scale_bytes,
+        "left_alone_bytes": sum(parameter.now_bytes for parameter in answer.left_alone),
+        "buffer_bytes": answer.profile.totals.buffer_bytes,
+        "ratio": answer.ratio,
+        "bits_per_parameter": answer.bits_per_parameter,
+    }
+
+
+def overview_data(overview: Overview) -> dict[str, Any]:
+    """All of them, as they were asked for."""
+    rows = [{"model": label} | _totals(entry) for entry, label in zip(overview.entries, overview.labels, strict=True)]
     return {"weights": rows}
 
 
 show(Quantised, Shown(quantised_tables, raw_quantised_table, quantised_data))
-show(Overview, Shown(lambda found: [overview_table(found)], raw_overview_table, overview_data))
+show(Overview, Shown(lambda overview: [overview_table(overview)], raw_overview_table, overview_data))

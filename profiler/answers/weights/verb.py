@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+from cyclopts import Group
+
+from profiler import errors
 from profiler.answers.common.models import entries, over, profiles, wanted
 from profiler.answers.common.options import Cast, Fed, Labels, Model, Result, SizeLimit, Top, names, option
 from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
 from profiler.answers.weights.compute import overview, quantised, size_in
+from profiler.answers.weights.table import OVERVIEW_COLUMNS
 from profiler.counters.conventions import DEFAULT
 from profiler.records.schemes import SCHEMES, named
 from profiler.render.answer import Answer
+from profiler.render.tables import chosen_columns
 
 JOB = WHAT_IF
 
@@ -25,6 +30,10 @@ def run(
     fed: Fed = Fed(),
     cast: Cast = Cast(),
     labels: Labels = Labels(),
+    sort: Annotated[
+        str | None,
+        option("Sort the rows of several by a column, the largest first.", "COLUMN", group=Group("The table")),
+    ] = None,
     top: Top = Top(),
     most: SizeLimit = SizeLimit(),
     result: Result = Result(),
@@ -36,11 +45,15 @@ def run(
     schemes = tuple(SCHEMES) if as_ is None else tuple(named(name).name for name in names(as_) or ("",))
     limits = [replace(limit, figure=size_in(scheme)) for limit in most.limits for scheme in schemes]
     wanted_models = wanted(models, fed, labels.label)
-    found, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
-    ran = profiles(found)
+    is_single = len(schemes) == len(wanted_models) == 1
+    if sort is not None and is_single:
+        raise errors.OnlyWith("--sort", "several models or formats")
+    chosen_columns([] if sort is None else [sort], {column.name: column for column in OVERVIEW_COLUMNS})
+    rows, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
+    ran = profiles(rows)
     answer: Answer | None = None
-    if ran and len(schemes) == len(wanted_models) == 1:
+    if ran and is_single:
         answer = quantised(ran[0], schemes[0], top.top)
     elif ran:
-        answer = overview(ran, [entry.label for entry in found if entry.profile is not None], schemes)
-    return Outcome(answer, [*failures, *over(found, limits)])
+        answer = overview(ran, [entry.label for entry in rows if entry.profile is not None], schemes, sort, top.top)
+    return Outcome(answer, [*failures, *over(rows, limits)])
