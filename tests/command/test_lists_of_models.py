@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -65,8 +64,8 @@ def test_a_list_is_read_once(capsys: pytest.CaptureFixture[str], monkeypatch: py
     """As one that a shell hands over, `<(...)`, which is empty the second time."""
     from profiler.records.files import toml_files
 
-    text, paths = toml_files.text, []
-    monkeypatch.setattr(toml_files, "text", lambda path: paths.append(os.fspath(path)) or text(path))
+    read, paths = toml_files.read, []
+    monkeypatch.setattr(toml_files, "read", lambda path, shown_as: paths.append(path) or read(path, shown_as))
     assert run(capsys, "two.toml")[0] == 0
     assert run(capsys, "train", "two.toml")[0] == 0
     assert paths == ["two.toml"] * 2
