@@ -166,10 +166,10 @@ def compare(
     `profiler.errors.ProfileError`.
     """
     if not models:
-        raise errors.NoModelGiven()
+        raise errors.no_model_given()
     profiles = [profiled(model) for model in models]
     if labels and len(labels) != len(profiles):
-        raise errors.LabelCount(len(labels), len(profiles))
+        raise errors.label_count(len(labels), len(profiles))
     named = labels or [found.model for found in profiles]
     entries = [Entry(found.model, label, found) for found, label in zip(profiles, named, strict=True)]
     pairs = [(entry.model, entry.label) for entry in entries]
@@ -212,14 +212,14 @@ def _profile(found: Any, convention: str, under: Conditions) -> Profile:
         raise _graph_is_fixed(_name(found), "as a training step")
     if isinstance(found, Trace):
         if under != AS_IT_IS and not found.was_run:
-            raise errors.NothingRan(found.model, "another dtype or a training step has no effect")
+            raise errors.nothing_ran(found.model, "another dtype or a training step has no effect")
         if under != AS_IT_IS and found.is_graph:
             raise _graph_is_fixed(found.model, "in another dtype")
         if under != AS_IT_IS:
-            raise errors.SavedIsFixed(found.model, "another dtype, a training step or a count of zeros")
+            raise errors.saved_is_fixed(found.model, "another dtype, a training step or a count of zeros")
         return Profile(found, convention)
     if under.zeros and found.source in sources.PREFIXES:
-        raise errors.ZerosNeedWeights(found.name, "its weights are not fetched")
+        raise errors.zeros_need_weights(found.name, "its weights are not fetched")
     from profiler.engine.run.running import trace
 
     return Profile(trace(found, under), convention)

@@ -1,4 +1,4 @@
-"""Every sentence a user can be told: what is wrong, which value, and what to do. The exit status is on the class."""
+"""What is an error of this package? One line: what is wrong, which value, and what to do; and its exit status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 # Texts of others ------------------------------------------------------------------------------------------------------
@@ -92,7 +91,7 @@ class Malformed(Exception):
         self.line = line
 
 
-# Which model ---------------------------------------------------------------------------------------------------------
+# Error messages of several packages -----------------------------------------------------------------------------------
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
@@ -104,33 +103,23 @@ def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5)
     return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=cutoff)]
 
 
-class NoModelGiven(ProfileError):
-    def __init__(self) -> None:
-        super().__init__("no model is given; name one, like profile-model resnet34 (profile-model list has the names)")
+def no_model_given() -> ProfileError:
+    return ProfileError("no model is given; name one, like profile-model resnet34 (profile-model list has the names)")
 
 
-class NoLayerMatches(ProfileError):
-    def __init__(self, pattern: str, model: str) -> None:
-        super().__init__(
-            f"no layer of {model} has a path or class that matches {pattern!r}; see them with --columns path"
-        )
+def no_layer_matches(pattern: str, model: str) -> ProfileError:
+    return ProfileError(
+        f"no layer of {model} has a path or class that matches {pattern!r}; see them with --columns path"
+    )
 
 
-class OnlyWith(ProfileError):
-    def __init__(self, option: str, other: str) -> None:
-        super().__init__(f"{option} means something with {other} alone; add that, or leave it out")
+def only_with(option: str, other: str) -> ProfileError:
+    return ProfileError(f"{option} means something with {other} alone; add that, or leave it out")
 
 
 class BadSpec(ProfileError):
     def __init__(self, text: str, remedy: str) -> None:
         super().__init__(f"{text!r} is not a model spec: {remedy}")
-
-
-class NoSuchModel(ProfileError):
-    def __init__(self, name: str, known: Iterable[str], where: str = "") -> None:
-        near = nearest(name, known)
-        hint = f"did you mean {', '.join(near)}?" if near else "profile-model list has the names"
-        super().__init__(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")
 
 
 class MissingPackage(ProfileError):
@@ -140,55 +129,36 @@ class MissingPackage(ProfileError):
         super().__init__(f"{package} {why}; pip install {install}")
 
 
-class BadConfig(ProfileError):
-    def __init__(self, spec: str, error: Exception) -> None:
-        said = " ".join(str(error).split())
-        super().__init__(
-            f"{spec} is no configuration of a model ({said[:_LONGEST]}{'...' * (len(said) > _LONGEST)}); mend it"
-        )
-
-
 _LONGEST = 300  # characters: the library's reasons stand on several lines
 
 
-class NotInHub(ProfileError):
-    def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(
-            f"{name} is no folder here, and neither in the hub's cache nor to be fetched ({first_line(error)}); "
-            "give a folder with a config.json, or HF_HUB_CACHE where the cache is that has it, or a class such as "
-            "hf:LlamaConfig(num_hidden_layers=2)"
-        )
+def not_in_hub(name: str, error: Exception) -> ProfileError:
+    return ProfileError(
+        f"{name} is no folder here, and neither in the hub's cache nor to be fetched ({first_line(error)}); "
+        "give a folder with a config.json, or HF_HUB_CACHE where the cache is that has it, or a class such as "
+        "hf:LlamaConfig(num_hidden_layers=2)"
+    )
 
 
-class NoText(ProfileError):
-    def __init__(self, model: str) -> None:
-        super().__init__(f"{model} takes no tokens, so --seq says nothing about it; give shapes with --input")
+def no_such_file(path: str) -> ProfileError:
+    folder, name = os.path.split(path)
+    try:
+        near = nearest(name, os.listdir(folder or os.curdir), 1, 0.7)
+    except (OSError, ValueError):  # `ValueError` for a NUL
+        near = []
+    hint = f"did you mean {os.path.join(folder, near[0])}?" if near else "give the path of one that exists"
+    return ProfileError(f"{path} is not a file; {hint}")
 
 
-class NoSuchFile(ProfileError):
-    def __init__(self, path: str) -> None:
-        folder, name = os.path.split(path)
-        try:
-            near = nearest(name, os.listdir(folder or os.curdir), 1, 0.7)
-        except (OSError, ValueError):  # `ValueError` for a NUL
-            near = []
-        hint = f"did you mean {os.path.join(folder, near[0])}?" if near else "give the path of one that exists"
-        super().__init__(f"{path} is not a file; {hint}")
+def cannot_import(what: str, error: Exception) -> ProfileError:
+    is_relative = "relative import" in str(error)
+    remedy = "write it as package.module:CALLABLE" if is_relative else "mend it or its path"
+    at = "" if isinstance(error, SyntaxError) else place(error)  # a SyntaxError says it itself
+    return ProfileError(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}{at}); {remedy}")
 
 
-class CannotImport(ProfileError):
-    def __init__(self, what: str, error: Exception) -> None:
-        is_relative = "relative import" in str(error)
-        remedy = "write it as package.module:CALLABLE" if is_relative else "mend it or its path"
-        at = "" if isinstance(error, SyntaxError) else place(error)  # a SyntaxError says it itself
-        super().__init__(f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}{at}); {remedy}")
-
-
-class NotAModel(ProfileError):
-    def __init__(self, text: str, kind: str) -> None:
-        super().__init__(
-            f"{text} is of type {kind}; it has to be or give a torch.nn.Module, or a module and its inputs"
-        )
+def not_a_model(text: str, kind: str) -> ProfileError:
+    return ProfileError(f"{text} is of type {kind}; it has to be or give a torch.nn.Module, or a module and its inputs")
 
 
 class BuilderFailed(ProfileError):
@@ -197,12 +167,8 @@ class BuilderFailed(ProfileError):
         super().__init__(f"{text} cannot be built ({what}); check its arguments")
 
 
-# Files of other makers -----------------------------------------------------------------------------------------------
-
-
-class UnreadableModelFile(ProfileError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path} cannot be read as a model ({why}); export the model again")
+def unreadable_model_file(path: str, why: str) -> ProfileError:
+    return ProfileError(f"{path} cannot be read as a model ({why}); export the model again")
 
 
 class NotExportedFor(ProfileError):
@@ -212,38 +178,28 @@ class NotExportedFor(ProfileError):
         super().__init__(f"{model}: its input {name} {what}; give --input such shapes, or export the model for others")
 
 
-class InputCount(ProfileError):
-    def __init__(self, model: str, names: Sequence[str], given: int) -> None:
-        takes = f"{len(names)} tensor{'s' if len(names) != 1 else ''}"
-        super().__init__(
-            f"{model} takes {takes} ({', '.join(names)}), and {given} are given; give --input one for each"
-        )
+def input_count(model: str, names: Sequence[str], given: int) -> ProfileError:
+    takes = f"{len(names)} tensor{'s' if len(names) != 1 else ''}"
+    return ProfileError(f"{model} takes {takes} ({', '.join(names)}), and {given} are given; give --input one for each")
 
 
-class NoSuchInput(ProfileError):
-    def __init__(self, model: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"{model} has no input called {name!r}; it has {', '.join(known)}")
+def no_such_input(model: str, name: str, known: Iterable[str]) -> ProfileError:
+    return ProfileError(f"{model} has no input called {name!r}; it has {', '.join(known)}")
 
 
-# Saved traces --------------------------------------------------------------------------------------------------------
+def unreadable_trace(path: str, why: str) -> ProfileError:
+    return ProfileError(f"{path} is not a saved trace ({why}); make one with --save")
 
 
-class UnreadableTrace(ProfileError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path} is not a saved trace ({why}); make one with --save")
+def zeros_need_weights(model: str, why: str) -> ProfileError:
+    return ProfileError(
+        f"{model}: its zeros cannot be counted, for {why}; profile a model that has its weights, from Python or by "
+        "FILE.py:CALLABLE"
+    )
 
 
-class ZerosNeedWeights(ProfileError):
-    def __init__(self, model: str, why: str) -> None:
-        super().__init__(
-            f"{model}: its zeros cannot be counted, for {why}; profile a model that has its weights, from Python or by "
-            "FILE.py:CALLABLE"
-        )
-
-
-class SavedIsFixed(ProfileError):
-    def __init__(self, path: str, what: str = "--input and --batch") -> None:
-        super().__init__(f"{path} was recorded already, so {what} cannot change it; profile the model again")
+def saved_is_fixed(path: str, what: str = "--input and --batch") -> ProfileError:
+    return ProfileError(f"{path} was recorded already, so {what} cannot change it; profile the model again")
 
 
 # Checkpoints ---------------------------------------------------------------------------------------------------------
@@ -256,61 +212,35 @@ class UnreadableCheckpoint(ProfileError):
         super().__init__(f"{path} cannot be read as a checkpoint: {why}")
 
 
-class MissingShard(ProfileError):
-    def __init__(self, path: str, missing: Sequence[str], shards: int) -> None:
-        super().__init__(
-            f"{path} is in {shards} files, of which {len(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
-            f"{_some(missing)}; put {'it' if len(missing) == 1 else 'them'} beside it"
-        )
+def missing_shard(path: str, missing: Sequence[str], shards: int) -> ProfileError:
+    return ProfileError(
+        f"{path} is in {shards} files, of which {len(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
+        f"{some(missing)}; put {'it' if len(missing) == 1 else 'them'} beside it"
+    )
 
 
-class NothingRan(ProfileError):
+def nothing_ran(model: str, so: str) -> ProfileError:
     """`so` is what that means for what was asked for."""
-
-    def __init__(self, model: str, so: str) -> None:
-        super().__init__(f"{model} was read from a file's header and nothing ran, so {so}; name the model itself")
+    return ProfileError(f"{model} was read from a file's header and nothing ran, so {so}; name the model itself")
 
 
-class NotKnown(ProfileError):
-    def __init__(self, model: str, figure: str, limit: str, place: str) -> None:
-        super().__init__(
-            f"{model}, {figure}: cannot be held to {limit} ({place}); the model was read from a file's header and "
-            f"nothing ran, so its {figure} are not known"
-        )
+def not_known(model: str, figure: str, limit: str, place: str) -> ProfileError:
+    return ProfileError(
+        f"{model}, {figure}: cannot be held to {limit} ({place}); the model was read from a file's header and "
+        f"nothing ran, so its {figure} are not known"
+    )
 
 
-class NoCheckpoint(ProfileError):
-    """`files` are the several that a folder has; where it has none, `remedy` says what else of it can be named."""
-
-    def __init__(self, folder: str, files: Sequence[str], remedy: str = "name a file") -> None:
-        count = f"it has several, {_some(files)}" if files else "it has none"
-        super().__init__(f"{folder} is a folder, of which one checkpoint is meant, and {count}; {remedy}")
-
-
-# Several models ------------------------------------------------------------------------------------------------------
+def label_count(labels: int, models: int) -> ProfileError:
+    return ProfileError(
+        f"--label is given {labels} time{'s' if labels > 1 else ''} for {models} model{'s' if models > 1 else ''}; "
+        "give one a model, in their order"
+    )
 
 
-class LabelCount(ProfileError):
-    def __init__(self, labels: int, models: int) -> None:
-        super().__init__(
-            f"--label is given {labels} time{'s' if labels > 1 else ''} for {models} model{'s' if models > 1 else ''}; "
-            "give one a model, in their order"
-        )
-
-
-class NoMetricsMatch(ProfileError):
-    def __init__(self, path: str, rows: Sequence[str], models: Sequence[str]) -> None:
-        super().__init__(
-            f"{path} has no row for any of the models: it has {_some(rows)}, and they are {_some(models)}; "
-            "rename its rows, or give --label"
-        )
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of some names."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
-# Before and after ----------------------------------------------------------------------------------------------------
 
 
 # What to feed --------------------------------------------------------------------------------------------------------
@@ -375,19 +305,8 @@ def said(error: BaseException) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-class TooLarge(ProfileError):
-    def __init__(self, shape: Sequence[int]) -> None:
-        super().__init__(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
-
-
-class NotRestored(ProfileError):
-    """What was changed by a run and could not be put back: each with the error that kept it from being."""
-
-    def __init__(self, failed: Sequence[tuple[str, BaseException]]) -> None:
-        parts = dict.fromkeys(f"{what} ({type(error).__name__}: {first_line(error)})" for what, error in failed)
-        super().__init__(
-            f"after the run, not all could be put back as it was: {', '.join(parts)}; load the model again before use"
-        )
+def too_large(shape: Sequence[int]) -> ProfileError:
+    return ProfileError(f"input {'x'.join(map(str, shape))} is larger than any tensor can be; give a smaller shape")
 
 
 class LayerRun(NamedTuple):
@@ -429,93 +348,31 @@ class BatchOfOne(ProfileError):
         )
 
 
-# Phases of a language model ------------------------------------------------------------------------------------------
-
-
-class NoSuchChoice(ProfileError):
-    def __init__(self, option: str, given: str, known: Sequence[str]) -> None:
-        super().__init__(f"{option} {given} is not known; known are {', '.join(known)}")
+def no_such_choice(option: str, given: str, known: Sequence[str]) -> ProfileError:
+    return ProfileError(f"{option} {given} is not known; known are {', '.join(known)}")
 
 
 # Other counters ------------------------------------------------------------------------------------------------------
 
 
-class NoSuchCounter(ProfileError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no counter is called {name!r}; choose from {', '.join(known)}")
+def no_such_counter(name: str, known: Iterable[str]) -> ProfileError:
+    return ProfileError(f"no counter is called {name!r}; choose from {', '.join(known)}")
 
 
-class NothingToRun(ProfileError):
-    def __init__(self, path: str, what: str = "a saved trace") -> None:
-        super().__init__(f"{path} is {what}, and other counters run a model; name the model itself")
+def nothing_to_run(path: str, what: str = "a saved trace") -> ProfileError:
+    return ProfileError(f"{path} is {what}, and other counters run a model; name the model itself")
 
 
-class NoSuchCondition(ProfileError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"{name!r} is nothing that a run can be asked for; there are {', '.join(known)}")
+def optimizer_failed(text: str, error: BaseException) -> ProfileError:
+    return ProfileError(f"--optimizer {text} fails ({first_line(error)}); check its settings")
 
 
-class OptimizerFailed(ProfileError):
-    def __init__(self, text: str, error: BaseException) -> None:
-        super().__init__(f"--optimizer {text} fails ({first_line(error)}); check its settings")
+def no_such_column(name: str, known: Iterable[str]) -> ProfileError:
+    return ProfileError(f"no column is called {name!r}; choose from {', '.join(known)}")
 
 
-# Asking a profile ----------------------------------------------------------------------------------------------------
-
-
-class NoSuchLayer(ProfileError, KeyError):
-    def __init__(self, path: str, known: Iterable[str]) -> None:
-        near = nearest(path, known)
-        super().__init__(f"no layer has the path {path!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
-
-    __str__ = Exception.__str__
-
-
-class NoSuchColumn(ProfileError):
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no column is called {name!r}; choose from {', '.join(known)}")
-
-
-# What if -------------------------------------------------------------------------------------------------------------
-
-
-class DimensionWithoutValue(ProfileError):
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL "
-            f"{name}=128,256, or a number"
-        )
-
-
-# Checks --------------------------------------------------------------------------------------------------------------
-
-
-class NotRun(ProfileError, KeyError):
-    def __init__(self, tool: str, run: Iterable[str]) -> None:
-        super().__init__(f"{tool} was not run; this check has {', '.join(run)}")
-
-    __str__ = Exception.__str__
-
-
-# Budgets -------------------------------------------------------------------------------------------------------------
-
-
-class BudgetFailed(CheckFailed):
-    """All that one model is over. `failures` has each by itself."""
-
-    def __init__(self, failures: Sequence[ProfileError]) -> None:
-        super().__init__("; and ".join(map(str, failures)))
-        self.failures = tuple(failures)
-        self.status = max((failure.status for failure in failures), default=1)
-
-
-class GrewTooMuch(CheckFailed):
-    """`grown` and the figures are in words: `102,600, 0.47 %`."""
-
-    def __init__(
-        self, model: str, figure: str, grown: str, before: str, after: str, allowed: Decimal, paths: Sequence[str]
-    ) -> None:
-        where = f"; the most in {_some([path or 'the model itself' for path in paths], 3)}" if paths else ""
-        super().__init__(
-            f"{model}: {figure} grew by {grown}, from {before} to {after}, and {allowed} % is allowed{where}"
-        )
+def dimension_without_value(name: str) -> ProfileError:
+    return ProfileError(
+        f"the input's dimension {{{name}}} has no value; give it some with profile-model scan MODEL "
+        f"{name}=128,256, or a number"
+    )

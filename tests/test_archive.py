@@ -155,12 +155,12 @@ def test_newer_schema(saved: Path) -> None:
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
-    with pytest.raises(errors.UnreadableTrace, match="is not a saved trace"):
+    with pytest.raises(errors.ProfileError, match="is not a saved trace"):
         archive.load(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(errors.UnreadableTrace, match="No such file"):
+    with pytest.raises(errors.ProfileError, match="No such file"):
         archive.load(tmp_path / "nowhere.json")
 
 
@@ -169,7 +169,7 @@ def test_every_truncation_is_refused(saved: Path, compressed: bool) -> None:
     whole = gzip.compress(saved.read_bytes()) if compressed else saved.read_bytes()
     for length in range(0, len(whole) - 1, 37):
         saved.write_bytes(whole[:length])
-        with pytest.raises(errors.UnreadableTrace):
+        with pytest.raises(errors.ProfileError):
             archive.load(saved)
 
 
@@ -193,7 +193,7 @@ def test_every_truncation_is_refused(saved: Path, compressed: bool) -> None:
     ],
 )
 def test_files_that_contradict_themselves(saved: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(errors.UnreadableTrace):
+    with pytest.raises(errors.ProfileError):
         archive.load(_changed(saved, **changes))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import CheckFailed, Profile, ProfileError, errors, profile
-from profiler.answers.check.compute import BudgetCheck, Checked, limit, verdicts
+from profiler.answers.check.compute import BudgetCheck, BudgetFailed, Checked, limit, verdicts
 from profiler.answers.check.figures import FIGURES
 from profiler.figures import memory
 from profiler.render import FORMATS, numbers, renderer
@@ -219,7 +219,7 @@ def _read(text: str) -> float:
 
 
 def test_all_that_is_over_is_said(net: Profile) -> None:
-    with pytest.raises(errors.BudgetFailed) as caught:
+    with pytest.raises(BudgetFailed) as caught:
         net.check(max_params=1, max_trainable=FIRST, max_macs="1k")
     assert [str(one).split(":")[0] for one in caught.value.failures] == ["Net, parameters", "Net, MACs"]
     assert str(caught.value) == "; and ".join(map(str, caught.value.failures))
@@ -295,7 +295,7 @@ def check(net: Profile, odd: Profile) -> BudgetCheck:
         limit("macs", "1G", "b.toml:5", ""),
         limit("unknown", 0, "b.toml:6", ""),
     ]
-    broken = Checked("lost", problem=errors.NoSuchModel("lost", ["last"]))
+    broken = Checked("lost", problem=ProfileError("no model is called 'lost'; did you mean last?"))
     return BudgetCheck(
         (
             Checked("net", verdicts(net, "net", limits)),
@@ -357,7 +357,7 @@ def test_json_and_csv_are_raw(check: BudgetCheck) -> None:
 
 
 def test_an_error_of_ours_is_a_profile_error() -> None:
-    assert issubclass(errors.BudgetFailed, ProfileError)
+    assert issubclass(BudgetFailed, ProfileError)
     for limits in ({}, {"max_size": "5"}):
         with pytest.raises(ProfileError) as caught:
             profile(nn.Linear(2, 3), (1, 2)).check(**limits)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler import errors
+from profiler.answers.diff.compute import _grew_too_much
 from profiler.answers.diff.increase import GrowthLimits, growth_limits, growths
 from profiler.render import numbers
 
@@ -101,5 +102,5 @@ def test_the_sentence_shows_that_it_is_more(before: int, allowed: Decimal) -> No
     written = Decimal(percent)
     assert written > allowed
     assert written == pytest.approx(Decimal(100 * (after - before)) / before, abs=Decimal("0.005"))
-    words = str(errors.GrewTooMuch("net", "MACs", by, f"{before:,}", f"{after:,}", allowed, ()))
+    words = str(_grew_too_much("net", "MACs", by, f"{before:,}", f"{after:,}", allowed, ()))
     assert f"MACs grew by {by}, from {before:,} to {after:,}, and {allowed} % is allowed" in words

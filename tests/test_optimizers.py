@@ -124,7 +124,7 @@ def test_names_that_are_none(text: str) -> None:
     ],
 )
 def test_settings_that_do_not_work(text: str, said: str) -> None:
-    with pytest.raises(errors.OptimizerFailed) as raised:
+    with pytest.raises(errors.ProfileError) as raised:
         profile(nn.Linear(7, 5), (3, 7), train=True, optimizer=text)
     assert said in str(raised.value)
     assert str(raised.value).startswith(f"--optimizer {text} fails")

@@ -54,9 +54,9 @@ def app(name: str | None) -> App:
 
 
 def completion(shell: str) -> str:
-    """The script that lets a shell complete verbs and options; raises `errors.NoSuchChoice`."""
+    """The script that lets a shell complete verbs and options; raises `errors.ProfileError`."""
     if shell not in SHELLS:
-        raise errors.NoSuchChoice("--completion", shell, SHELLS)
+        raise errors.no_such_choice("--completion", shell, SHELLS)
     whole = App(name="profile-model")
     whole.default(module(None).run)
     for name in names():

@@ -52,9 +52,9 @@ def names() -> tuple[str, ...]:
 
 
 def tool(name: str) -> Tool:
-    """All that is known of the counter of that name; raises `errors.NoSuchCounter`."""
+    """All that is known of the counter of that name; raises `errors.ProfileError`."""
     if name not in names():
-        raise errors.NoSuchCounter(name, names())
+        raise errors.no_such_counter(name, names())
     return cast(Tool, import_module(f"{tools.__name__}.{name.replace('-', '_')}"))
 
 
@@ -65,4 +65,4 @@ def counter(name: str) -> Counter:
     try:
         return cast(Counter, import_module(name))
     except ImportError as error:
-        raise errors.CannotImport(name, error) from error
+        raise errors.cannot_import(name, error) from error

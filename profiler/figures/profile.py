@@ -98,7 +98,7 @@ class Profile(Answer):
         self.trace: Trace = trace
         self.convention = conventions.named(convention)
         if not trace.was_run and convention != conventions.DEFAULT:
-            raise errors.NothingRan(trace.model, f"there is nothing for the convention {convention} to count")
+            raise errors.nothing_ran(trace.model, f"there is nothing for the convention {convention} to count")
         if trace.phases and not isinstance(self.convention, Price):
             raise _not_for_training(convention, OURS)
         if not conventions.is_applicable(self.convention, trace):
@@ -170,7 +170,7 @@ class Profile(Answer):
         try:
             return self._by_path[path]
         except KeyError:
-            raise errors.NoSuchLayer(path, self._by_path) from None
+            raise NoSuchLayer(path, self._by_path) from None
 
     @cached_property
     def _by_path(self) -> Mapping[str, Layer]:
@@ -217,14 +217,22 @@ class Profile(Answer):
         return f"<Profile {self.model}: {self.totals.params:,} parameters, {macs} MACs>"
 
 
+class NoSuchLayer(errors.ProfileError, KeyError):
+    def __init__(self, path: str, known: Iterable[str]) -> None:
+        near = errors.nearest(path, known)
+        super().__init__(f"no layer has the path {path!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+
+    __str__ = Exception.__str__
+
+
 def derivable(trace: Trace, path: str) -> Trace:
-    """A saved trace, from which every figure can be derived; raises `errors.UnreadableTrace`."""
+    """A saved trace, from which every figure can be derived; raises `errors.ProfileError`."""
     try:
         layers.totals(trace)
         layers.tree(trace, conventions.named(conventions.DEFAULT))
         memory.live_bytes(trace)
     except Exception as error:  # there is no end to what a file can say
-        raise errors.UnreadableTrace(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
+        raise errors.unreadable_trace(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
     return trace
 
 

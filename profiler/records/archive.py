@@ -59,25 +59,25 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Trace:
-    """Read a saved trace. Raises `UnreadableTrace` or `NewerTrace`."""
+    """Read a saved trace. Raises `errors.ProfileError`."""
     try:
         data = _json(path)
     except OSError as error:
-        raise errors.UnreadableTrace(str(path), error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable_trace(str(path), error.strerror or errors.first_line(error)) from None
     except ValueError as error:
-        raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
+        raise errors.unreadable_trace(str(path), errors.first_line(error)) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise errors.UnreadableTrace(str(path), "it is JSON of another kind")
+        raise errors.unreadable_trace(str(path), "it is JSON of another kind")
     if type(data.get("schema")) is not int or not 1 <= data["schema"] <= SCHEMA:
         raise _newer_trace(str(path), data.get("schema"), SCHEMA)
     try:
         return checked(from_json(data))
     except KeyError as error:
-        raise errors.UnreadableTrace(str(path), f"it has no {errors.first_line(error)}") from None
+        raise errors.unreadable_trace(str(path), f"it has no {errors.first_line(error)}") from None
     except ValueError as error:
-        raise errors.UnreadableTrace(str(path), errors.first_line(error)) from None
+        raise errors.unreadable_trace(str(path), errors.first_line(error)) from None
     except Exception as error:  # there is no end to what a file can say
-        raise errors.UnreadableTrace(str(path), f"{type(error).__name__}: {errors.first_line(error)}") from None
+        raise errors.unreadable_trace(str(path), f"{type(error).__name__}: {errors.first_line(error)}") from None
 
 
 def _json(path: str | os.PathLike[str]) -> Any:

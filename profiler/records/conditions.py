@@ -109,7 +109,7 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     """What was asked for, checked as far as that goes without torch; raises `errors.ProfileError`."""
     for name in asked:
         if name not in Asked.__annotations__:
-            raise errors.NoSuchCondition(name, Asked.__annotations__)
+            raise _no_such_condition(name, Asked.__annotations__)
     dtype, amp = _name(asked.get("dtype")), _name(asked.get("amp"))
     optimizer = asked.get("optimizer")
     if dtype is not None and dtype not in DTYPES:
@@ -125,7 +125,7 @@ def conditions(**asked: Unpack[Asked]) -> Conditions:
     given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "recompute": recompute}
     needing = [name for name, value in given.items() if value]
     if needing:
-        raise errors.OnlyWith(f"--{needing[0]}", "a training step")
+        raise errors.only_with(f"--{needing[0]}", "a training step")
     return Conditions(dtype, zeros=zeros)
 
 
@@ -173,3 +173,7 @@ def _no_such_optimizer(text: str, known: Iterable[str]) -> errors.ProfileError:
     return errors.ProfileError(
         f"--optimizer {text}: not one of {', '.join(known)}; write it like adamw or sgd(momentum=0.9)"
     )
+
+
+def _no_such_condition(name: str, known: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{name!r} is nothing that a run can be asked for; there are {', '.join(known)}")

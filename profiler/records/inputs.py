@@ -31,7 +31,7 @@ class TensorSpec:
         if any(size < 0 for size in self.shape):
             raise _negative_size(self.shape)
         if prod(self.shape) * DTYPE_BITS.get(self.dtype, 8) > 8 * _MOST_BYTES:
-            raise errors.TooLarge(self.shape)
+            raise errors.too_large(self.shape)
 
 
 def parse(text: str) -> TensorSpec:

@@ -89,7 +89,7 @@ class Table:
 def chosen_columns(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
     for name in names:
         if name not in known:
-            raise errors.NoSuchColumn(name, known)
+            raise errors.no_such_column(name, known)
     return tuple(known[name] for name in names)
 
 

@@ -143,7 +143,7 @@ def _check_arguments(builder: Callable[..., Any], kwargs: Mapping[str, Any], nam
 
 def as_model(built: Any, name: str) -> nn.Module:
     if not isinstance(built, nn.Module):
-        raise errors.NotAModel(name, type(built).__name__)
+        raise errors.not_a_model(name, type(built).__name__)
     return built
 
 

@@ -29,13 +29,13 @@ class Definitions:
 
 
 def definitions(path: str) -> Definitions:
-    """Raises `errors.NoSuchFile` and, for what is not Python, `errors.CannotImport`."""
+    """Raises `errors.ProfileError` and, for what is not Python, `errors.ProfileError`."""
     try:
         tree = ast.parse(files.content(path, _LONGEST), path)
     except OSError:
-        raise errors.NoSuchFile(path) from None
+        raise errors.no_such_file(path) from None
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # `ValueError` for a NUL
-        raise errors.CannotImport(path, error) from None
+        raise errors.cannot_import(path, error) from None
     names = frozenset(name for node in _at_the_top(tree) for name in _bound(node))
     return Definitions(names, tuple(_candidates(tree)), not any(map(_hides, ast.walk(tree))))
 

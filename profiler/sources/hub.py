@@ -46,7 +46,7 @@ def reaches(target: str) -> bool:
         raise NoConfiguration(target) from None
     except Malformed as error:
         if not isinstance(hub.library().try_to_load_from_cache(target, FILE), str):
-            raise errors.NotInHub(target, error) from None
+            raise errors.not_in_hub(target, error) from None
         return False
 
 

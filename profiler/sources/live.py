@@ -14,10 +14,10 @@ SOURCE = "live"
 
 
 def load(model: Any, feed: Feed) -> Subject:
-    """Raises `errors.NotAModel`, and `errors.InputsNeeded` where nothing says what the model takes."""
+    """Raises `errors.ProfileError`, and `errors.InputsNeeded` where nothing says what the model takes."""
     name = type(model).__name__
     if not callable(getattr(model, "named_modules", None)):
-        raise errors.NotAModel("the object given", name)
+        raise errors.not_a_model("the object given", name)
     if feed.is_given:
         return Subject(model, name, SOURCE, *spread(model, feed.args, feed.kwargs))
     if not _is_of_transformers(model):

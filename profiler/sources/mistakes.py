@@ -72,7 +72,7 @@ def no_such_callable(where: str, name: str, candidates: Sequence[str]) -> Profil
 
 def _check_file(path: str, where: str, target: str) -> None:
     if not os.path.isfile(path):
-        raise errors.NoSuchFile(path)
+        raise errors.no_such_file(path)
     defined = definitions(path)
     if defined.is_complete and target.partition(".")[0] not in defined.names:
         raise no_such_callable(where, target, defined.candidates)
@@ -110,7 +110,7 @@ def _no_such_package(where: str, spec: Spec) -> ProfileError:
 def no_such_name(spec: Spec, missing: Iterable[errors.MissingPackage]) -> ProfileError:
     """A name without a prefix, which no zoo has. `missing` are the zoos that could not be asked."""
     if _is_path(spec.target):
-        return errors.NoSuchFile(spec.target)
+        return errors.no_such_file(spec.target)
     reasons = [_meant(spec), *dict.fromkeys(map(str, missing))]
     return ProfileError(f"no model is called {spec.target!r}; {'; '.join(reasons)}")
 

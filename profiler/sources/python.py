@@ -31,7 +31,7 @@ def load(spec: Spec, feed: Feed) -> Subject:
             raise errors.BadSpec(spec.text, f"{spec.target} is a model already and takes no arguments")
         return _subject(spec, found, feed, None)
     if not callable(found):
-        raise errors.NotAModel(spec.text, type(found).__name__)
+        raise errors.not_a_model(spec.text, type(found).__name__)
     return _subject(
         spec, build(found, spec.kwargs, spec.text), feed, partial(build_real, found, spec.kwargs, spec.text)
     )
@@ -95,7 +95,7 @@ def _module(spec: Spec) -> ModuleType:
     except errors.ProfileError:
         raise
     except Exception as error:
-        raise errors.CannotImport(where, error) from error
+        raise errors.cannot_import(where, error) from error
 
 
 def _from_package(name: str) -> ModuleType:
@@ -111,7 +111,7 @@ def _from_file(path: Path) -> ModuleType:
     name = f"_profiled_{path.stem}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
-        raise errors.CannotImport(str(path), ImportError("not a Python file"))
+        raise errors.cannot_import(str(path), ImportError("not a Python file"))
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))  # so that a script finds the files beside it

@@ -13,5 +13,5 @@ from profiler.records.trace import Trace
 def load(spec: Spec, feed: Feed) -> Trace:
     path = Path(spec.text)
     if feed.is_given or feed.batch is not None:
-        raise errors.SavedIsFixed(spec.text)
+        raise errors.saved_is_fixed(spec.text)
     return archive.load(path)

@@ -186,7 +186,7 @@ def test_its_data_are_not_read(folder: Path) -> None:
 
 def test_a_part_that_is_missing(folder: Path) -> None:
     next(folder.glob("*.distcp")).unlink()
-    with pytest.raises(errors.MissingShard):
+    with pytest.raises(errors.ProfileError):
         profile(str(folder))
 
 

@@ -87,7 +87,7 @@ def test_a_model_in_several_files(tmp_path: Path) -> None:
     found = checkpoints.read(str(tmp_path / "m-00001-of-00002.gguf"))
     assert [entry.name for entry in found.entries] == [name for name, *_ in ROWS]
     (tmp_path / "m-00002-of-00002.gguf").unlink()
-    with pytest.raises(errors.MissingShard, match=r"1 is missing: m-00002-of-00002.gguf"):
+    with pytest.raises(errors.ProfileError, match=r"1 is missing: m-00002-of-00002.gguf"):
         checkpoints.read(str(tmp_path / "m-00001-of-00002.gguf"))
 
 

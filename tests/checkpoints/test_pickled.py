@@ -410,5 +410,5 @@ def test_other_files(tmp_path: Path, content: bytes, why: str) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(errors.NoSuchFile):
+    with pytest.raises(errors.ProfileError):
         read(tmp_path / "absent.pt")

@@ -9,6 +9,7 @@ import pytest
 
 from profiler import errors
 from profiler.errors import MOST, printable, sentence, shown
+from profiler.figures.profile import NoSuchLayer
 from profiler.render.formats import csv
 
 _SEEN = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13439)}
@@ -62,7 +63,7 @@ class Refused(errors.CheckFailed):
 def test_every_error_of_ours_is_a_sentence() -> None:
     """Also one of a class that nobody has thought of."""
     assert str(Refused("a\n\x1b[31mb")) == r"a \u001b[31mb"
-    assert str(errors.NoSuchLayer("x\x1b\n", ["y"])) == r"no layer has the path 'x\x1b\n'"
+    assert str(NoSuchLayer("x\x1b\n", ["y"])) == r"no layer has the path 'x\x1b\n'"
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "＝1", "::error::x", "  =x"])

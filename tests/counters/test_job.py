@@ -91,5 +91,5 @@ def test_a_model_whose_weights_do_not_fit(monkeypatch):
 def test_a_saved_trace_cannot_be_run(tmp_path):
     path = tmp_path / "saved.json"
     profile(nn.Linear(6, 4), (2, 6)).save(str(path))
-    with pytest.raises(errors.NothingToRun, match="is a saved trace"):
+    with pytest.raises(errors.ProfileError, match="is a saved trace"):
         Job(str(path)).real()

@@ -57,7 +57,7 @@ def _profiled_where(step: str, error: BaseException, monkeypatch: pytest.MonkeyP
     before, around = Fingerprint(model, {}), guards.Guard([model])
     with monkeypatch.context() as patched:
         patched.setattr(getattr(guards, step), "restore", failing)
-        with pytest.raises(errors.NotRestored) as told:
+        with pytest.raises(errors.ProfileError) as told:
             profile(model, torch.ones(2, WIDTH))
     differences = before.differences(Fingerprint(model, {}))
     around.restore()

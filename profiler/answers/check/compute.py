@@ -73,7 +73,7 @@ class Verdict:
     def failure(self) -> errors.ProfileError | None:
         limit, figure = self.limit, self.limit.figure
         if self.measured is None:
-            return errors.NotKnown(self.model, figure.words, limit.words, limit.place)
+            return errors.not_known(self.model, figure.words, limit.words, limit.place)
         if self.over:
             measured, most, over = self._words(self.measured)
             measured = f"at least {measured}" if self.is_incomplete and self.doubt is None else measured
@@ -129,6 +129,15 @@ class BudgetCheck(Answer):
             yield from failures(model.verdicts)
 
 
+class BudgetFailed(errors.CheckFailed):
+    """All that one model is over. `failures` has each by itself."""
+
+    def __init__(self, failures: Sequence[errors.ProfileError]) -> None:
+        super().__init__("; and ".join(map(str, failures)))
+        self.failures = tuple(failures)
+        self.status = max((failure.status for failure in failures), default=1)
+
+
 # Limits ---------------------------------------------------------------------------------------------------------------
 
 
@@ -163,7 +172,7 @@ class Limits(TypedDict, total=False):
 
 
 def checked(profile: Profile, given: Limits) -> BudgetCheck:
-    """Hold a profile to limits; raises `errors.BudgetFailed` where it is over one."""
+    """Hold a profile to limits; raises `BudgetFailed` where it is over one."""
     values = cast("Mapping[str, LimitValue | None]", given)
     names = {figure.keyword: figure.name for figure in FIGURES.values()}
     for keyword in values:
@@ -179,7 +188,7 @@ def checked(profile: Profile, given: Limits) -> BudgetCheck:
     check = BudgetCheck((Checked(profile.model, verdicts(profile, profile.model, limits)),))
     failed = tuple(check.failures())
     if failed:
-        raise errors.BudgetFailed(failed)
+        raise BudgetFailed(failed)
     return check
 
 

@@ -57,7 +57,7 @@ def _check(
 ) -> Outcome:
     for name, value in (("--head-room", head_room), ("--label", labels.label), *_said(fed, counted)):
         if value:
-            raise errors.OnlyWith(name, "--init")
+            raise errors.only_with(name, "--init")
     if len(names) > 1:
         raise _check_takes_none(names[1])
     checked = budget_run.check(budget_file.limited(names[0] if names else ""), context.run, context.one_by_one)

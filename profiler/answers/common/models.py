@@ -72,12 +72,12 @@ def wanted(
     varies: whether something gives values to dimensions that have a name.
     """
     if not specs:
-        raise errors.NoModelGiven()
+        raise errors.no_model_given()
     several = [spec if isinstance(spec, ModelList) else _list(spec) for spec in specs]
     listed = [model for models in several for model in models.models]
     default = next((s.settings["input"] for s in reversed(several) if "input" in s.settings), ())
     if labels and len(labels) != len(listed):
-        raise errors.LabelCount(len(labels), len(listed))
+        raise errors.label_count(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
     feed = replace(fed.feed, is_run=is_run)
     models = tuple(
@@ -85,7 +85,7 @@ def wanted(
         for model, label in zip(listed, named, strict=True)
     )
     if not varies and (free := sorted(dimensions([model.shapes for model in models]))):
-        raise errors.DimensionWithoutValue(free[0])
+        raise errors.dimension_without_value(free[0])
     return models
 
 
@@ -118,7 +118,7 @@ def varying(
 ) -> Varying[Profile]:
     """A model of which something varies."""
     if model.spec.endswith(archive.SUFFIXES):
-        raise errors.SavedIsFixed(model.spec, verb)
+        raise errors.saved_is_fixed(model.spec, verb)
     rest = replace(model.feed, args=(), kwargs={})
     return Varying(context.run, model.spec, name, model.shapes or None, {}, rest, convention, under)
 

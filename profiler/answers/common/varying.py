@@ -64,7 +64,7 @@ class Varying(Generic[R]):
         named = dimensions([self.inputs, self.kwargs])
         unknown = sorted(named - {self.name})
         if unknown:
-            raise errors.DimensionWithoutValue(unknown[0])
+            raise errors.dimension_without_value(unknown[0])
         fixed = {BATCH: self.feed.batch, SEQ: self.feed.seq}.get(self.name)
         if not named and fixed is not None:
             raise _varies(self.name, fixed)
@@ -135,7 +135,7 @@ class Varying(Generic[R]):
             raise errors.InputsNeeded(self.label)
         subject = sources.load(self.model, self.feed)
         if isinstance(subject, Trace):
-            raise errors.SavedIsFixed(self.model, f"another {self.name}")
+            raise errors.saved_is_fixed(self.model, f"another {self.name}")
         return subject.args, dict(subject.kwargs)
 
     def _run(

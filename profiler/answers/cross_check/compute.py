@@ -26,6 +26,13 @@ DEFAULT_TOOLS = ("fvcore", "thop")
 ALL = "all"
 
 
+class NotRun(errors.ProfileError, KeyError):
+    def __init__(self, tool: str, run: Iterable[str]) -> None:
+        super().__init__(f"{tool} was not run; this check has {', '.join(run)}")
+
+    __str__ = Exception.__str__
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts(Answer):
     """Counters' accounts, of one model or several. `verbose` shows the layers of each term."""
@@ -71,7 +78,7 @@ class CrossCheck(Answer):
     def _place(self, tool: str) -> int:
         tools = [one.tool for one in self.accounts]
         if tool not in tools:
-            raise errors.NotRun(tool, tools)
+            raise NotRun(tool, tools)
         return tools.index(tool)
 
 
@@ -85,18 +92,18 @@ def cross_check_spec(
 ) -> CrossCheck:
     """The cross-check of what a spec names."""
     if spec.endswith(archive.SUFFIXES):
-        raise errors.NothingToRun(spec)
+        raise errors.nothing_to_run(spec)
     return cross_checked(run(spec, feed, DEFAULT, AS_IT_IS), spec, feed, tools, time_limit_s, progress)
 
 
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The counters that are meant; raises `errors.NoSuchCounter`."""
+    """The counters that are meant; raises `errors.ProfileError`."""
     known = counters.names()
     if not wanted:
         raise _no_tools(known)
     for name in wanted:
         if name != ALL and name not in known:
-            raise errors.NoSuchCounter(name, known)
+            raise errors.no_such_counter(name, known)
     return known if ALL in wanted else tuple(dict.fromkeys(wanted))
 
 
@@ -110,7 +117,7 @@ def cross_checked(
 ) -> CrossCheck:
     """A model's profile against what the tools say of the same model, fed alike."""
     if profile.trace.is_graph:
-        raise errors.NothingToRun(profile.model, "an exported graph")
+        raise errors.nothing_to_run(profile.model, "an exported graph")
     readings = read_all(Job(model, feed), tools, time_limit_s, progress=progress)
     return CrossCheck(profile, tuple(account(profile.trace, reading) for reading in readings), tuple(readings))
 

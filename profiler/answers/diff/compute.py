@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -171,7 +172,7 @@ class Diff(Answer):
         for total in self.totals:
             if total.name in allowed.named and total.name not in known:
                 limit = f"{allowed.named[total.name]} % more"
-                yield errors.NotKnown(self.not_run.model, total.heading, limit, "--max-increase")
+                yield errors.not_known(self.not_run.model, total.heading, limit, "--max-increase")
         for growth in growths(allowed, known):
             yield self._grew(growth)
         if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
@@ -182,7 +183,7 @@ class Diff(Answer):
         before, after, allowed = growth.before, growth.after, growth.allowed
         by = numbers.grown(before, after, allowed)
         figures = (numbers.exact(before), numbers.exact(after))
-        return errors.GrewTooMuch(self.after.model, heading, by, *figures, allowed, self._most(growth))
+        return _grew_too_much(self.after.model, heading, by, *figures, allowed, self._most(growth))
 
     def _most(self, growth: Growth) -> list[str]:
         """The blocks that a figure grew by most."""
@@ -417,4 +418,14 @@ def _grew_unknown(model: str, ops: Mapping[str, int]) -> errors.CheckFailed:
     return errors.CheckFailed(
         f"{model} calls operators that its baseline does not, and that have no formula: {calls}; how much its MACs "
         "and FLOPs grew is not known; register one (docs/extending.md)"
+    )
+
+
+def _grew_too_much(
+    model: str, figure: str, grown: str, before: str, after: str, allowed: Decimal, paths: Sequence[str]
+) -> errors.CheckFailed:
+    """`grown` and the figures are in words: `102,600, 0.47 %`."""
+    where = f"; the most in {errors.some([path or 'the model itself' for path in paths], 3)}" if paths else ""
+    return errors.CheckFailed(
+        f"{model}: {figure} grew by {grown}, from {before} to {after}, and {allowed} % is allowed{where}"
     )

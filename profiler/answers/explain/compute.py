@@ -25,7 +25,7 @@ def explain(profile: Profile, pattern: str = "*") -> str:
     calls = _calls(profile.trace)
     found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
     if not found:
-        raise errors.NoLayerMatches(pattern, profile.model)
+        raise errors.no_layer_matches(pattern, profile.model)
     blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
     return "\n\n".join([*blocks, _sum(profile)])
 

@@ -41,9 +41,9 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
-            raise errors.NoSuchChoice("--phase", self.phase, PHASES)
+            raise errors.no_such_choice("--phase", self.phase, PHASES)
         if self.cache is not None and self.cache not in CACHES:
-            raise errors.NoSuchChoice("--cache", self.cache, CACHES)
+            raise errors.no_such_choice("--cache", self.cache, CACHES)
         if self.new_tokens is not None and self.new_tokens < 1:
             raise _no_new_tokens(self.new_tokens)
 
@@ -70,7 +70,7 @@ class Request:
 def check_forward(under: Conditions) -> None:
     """Raise where a training step is asked for: it has no phases."""
     if under.training is not None:
-        raise errors.OnlyWith("--phase or --cache", "a forward pass, not a training step,")
+        raise errors.only_with("--phase or --cache", "a forward pass, not a training step,")
 
 
 # What is run ----------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def run(
     chosen_columns(columns.chosen, PHASE_COLUMNS)
     request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile)
     if saved.save is not None and request.phase == BOTH:
-        raise errors.OnlyWith("--save", "one phase, --phase prefill or decode")
+        raise errors.only_with("--save", "one phase, --phase prefill or decode")
     with at_work(only.label):
         generation = request.run(only.spec, only.feed, counted.name, cast.conditions)
     ran = [phase.profile for phase in generation.phases]

@@ -115,7 +115,7 @@ def largest(
     """
     limit_bytes, words = limit(memory)
     if scheme is not None and varying.conditions.training is not None:
-        raise errors.OnlyWith("--as", "a forward pass, not a training step, whose optimizer changes the weights,")
+        raise errors.only_with("--as", "a forward pass, not a training step, whose optimizer changes the weights,")
     if request is not None:
         check_forward(varying.conditions)
         varying = replace(varying, run=request.dearest)

@@ -129,9 +129,9 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
     columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
     for column in columns:
         if column.name in STEP_COLUMNS and not profile.trace.phases:
-            raise errors.OnlyWith(f"--columns {column.name}", "a training step, profile-model train,")
+            raise errors.only_with(f"--columns {column.name}", "a training step, profile-model train,")
         if column.name in ZERO_COLUMNS and profile.totals.zeros is None:
-            raise errors.OnlyWith(f"--columns {column.name}", "--zeros")
+            raise errors.only_with(f"--columns {column.name}", "--zeros")
     shown = _shown(profile, view)
     rows = tuple(
         Row(tuple(column.get(layer, profile) for column in columns), 0 if view.is_flat else layer.depth)
@@ -156,7 +156,7 @@ def _shown(profile: Profile, view: View) -> Sequence[Layer]:
         pattern = view.filter
         found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
         if not found:
-            raise errors.NoLayerMatches(pattern, profile.model)
+            raise errors.no_layer_matches(pattern, profile.model)
     elif view.is_flat:
         parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
         found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it

@@ -62,8 +62,8 @@ class MemoryReport(Answer):
 
 
 def memory_report(profile: Profile, top: int | None = None) -> MemoryReport:
-    """Raises `errors.NothingRan` where no run was recorded."""
+    """Raises `errors.ProfileError` where no run was recorded."""
     if not profile.trace.was_run:
-        raise errors.NothingRan(profile.model, "its peak memory is not known")
+        raise errors.nothing_ran(profile.model, "its peak memory is not known")
     report = MemoryReport(profile)
     return report if top is None else replace(report, top=top)

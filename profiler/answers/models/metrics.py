@@ -136,7 +136,7 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
 def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
     if not found.rows.keys() & {name for names in models for name in names}:
-        raise errors.NoMetricsMatch(path, list(map(str, found.rows)), [label for _, label in models])
+        raise _no_metrics_match(path, list(map(str, found.rows)), [label for _, label in models])
 
 
 # Published ------------------------------------------------------------------------------------------------------------
@@ -191,4 +191,11 @@ def _listed(names: Iterable[str]) -> str:
 def _bad_metrics(path: str, why: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{path} cannot be read as metrics: {why}; give CSV, with a row a model and named columns"
+    )
+
+
+def _no_metrics_match(path: str, rows: Sequence[str], models: Sequence[str]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{path} has no row for any of the models: it has {errors.some(rows)}, and they are {errors.some(models)}; "
+        "rename its rows, or give --label"
     )

@@ -160,7 +160,7 @@ def _directions(columns: Sequence[Column], bold: Mapping[str, Better | None] | N
     found: dict[int, Better] = {}
     for name, given in bold.items():
         if name not in shown:
-            raise errors.NoSuchColumn(name, shown)
+            raise errors.no_such_column(name, shown)
         direction = given or columns[shown[name]].better
         if direction is None:
             raise _no_direction(name)

@@ -25,7 +25,7 @@ def run(
     Example: profile-model values weights.pt
     """
     if not files:
-        raise errors.NoModelGiven()
+        raise errors.no_model_given()
     for path in files:
         if not holds_weights_alone(path):
             raise _not_acheckpoint("values", path)

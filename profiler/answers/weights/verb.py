@@ -47,7 +47,7 @@ def run(
     wanted_models = wanted(models, fed, labels.label)
     is_single = len(schemes) == len(wanted_models) == 1
     if sort is not None and is_single:
-        raise errors.OnlyWith("--sort", "several models or formats")
+        raise errors.only_with("--sort", "several models or formats")
     chosen_columns([] if sort is None else [sort], {column.name: column for column in OVERVIEW_COLUMNS})
     rows, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
     ran = profiles(rows)

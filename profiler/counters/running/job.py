@@ -77,7 +77,7 @@ class Job:
             return sources.subject_of(self.model, self.feed)
         found = sources.load(self.model, self.feed)
         if not isinstance(found, Subject):
-            raise errors.NothingToRun(self.model)
+            raise errors.nothing_to_run(self.model)
         return found
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ class Failures:
                 self._failed.append((what, error))
 
     def tell(self) -> None:
-        """Raise `errors.NotRestored` where a step failed, and an interrupt that came amid the steps.
+        """Raise `errors.ProfileError` where a step failed, and an interrupt that came amid the steps.
 
         An interrupt that is under way already goes on, with a note, since the program has to end.
         """
@@ -43,7 +43,7 @@ class Failures:
             if self._interrupt is not None:
                 raise self._interrupt
             return
-        failure = errors.NotRestored(self._failed)
+        failure = _not_restored(self._failed)
         if pending is None or isinstance(pending, Exception):
             raise failure from self._failed[0][1]
         pending.add_note(str(failure))
@@ -70,3 +70,14 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if received:
             handler(*received[0])
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _not_restored(failed: Sequence[tuple[str, BaseException]]) -> errors.ProfileError:
+    """What was changed by a run and could not be put back: each with the error that kept it from being."""
+    parts = dict.fromkeys(f"{what} ({type(error).__name__}: {errors.first_line(error)})" for what, error in failed)
+    return errors.ProfileError(
+        f"after the run, not all could be put back as it was: {', '.join(parts)}; load the model again before use"
+    )

@@ -107,7 +107,7 @@ class Guard:
         return self._registered.differ()
 
     def restore(self) -> None:
-        """Raises `errors.NotRestored`, after all else is put back, where something could not be."""
+        """Raises `errors.ProfileError`, after all else is put back, where something could not be."""
         self._restore(self.steps)
 
     def restore_elsewhere(self) -> None:

@@ -97,7 +97,7 @@ def placeholder(spec: TensorSpec) -> torch.Tensor:
     try:
         return torch.empty(spec.shape, dtype=_dtype(spec), device=META)
     except RuntimeError as error:  # the number of its bytes overflows
-        raise errors.TooLarge(spec.shape) from error
+        raise errors.too_large(spec.shape) from error
 
 
 def random_values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:

@@ -22,7 +22,7 @@ def optimizer(text: str, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
     try:
         made: torch.optim.Optimizer = cls(parameters)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise errors.OptimizerFailed(text, error) from error
+        raise errors.optimizer_failed(text, error) from error
     return made
 
 

@@ -155,7 +155,7 @@ def _cleared(attempt: Callable[[], Attempt]) -> tuple[Trace, Any]:
 
 
 def _weighed(subject: Subject) -> nn.Module:
-    """The model that has the weights: made again where it was built without; raises `errors.ZerosNeedWeights`."""
+    """The model that has the weights: made again where it was built without; raises `errors.ProfileError`."""
     model = subject.model
     if subject.rebuild is not None and any(weight.is_meta for weight in model.parameters()):
         model = subject.rebuilt().model

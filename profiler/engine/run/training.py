@@ -71,7 +71,7 @@ class TrainingAttempt(Attempt):
             return None
         assert self._under.training is not None
         assert self._under.training.optimizer is not None
-        return errors.OptimizerFailed(self._under.training.optimizer, error)
+        return errors.optimizer_failed(self._under.training.optimizer, error)
 
 
 def _backward(outputs: Iterable[Tensor], model: str) -> None:

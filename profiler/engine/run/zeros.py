@@ -17,9 +17,9 @@ _ORIGINAL = "_orig"  # what torch.nn.utils.prune calls a parameter that it has p
 
 
 def check_values(model: nn.Module, name: str) -> None:
-    """Raise `errors.ZerosNeedWeights` where weights have no values."""
+    """Raise `errors.ProfileError` where weights have no values."""
     if any(weight.is_meta for weight in model.parameters()):
-        raise errors.ZerosNeedWeights(name, "it is on the meta device")
+        raise errors.zeros_need_weights(name, "it is on the meta device")
 
 
 def with_zeros(weights: list[Weight], modules: Mapping[int, nn.Module]) -> list[Weight]:

@@ -105,10 +105,10 @@ def chosen(folder: str, names: Sequence[str]) -> str:
     for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin", _DEEPSPEED, ".npz"):
         found = [name for name in names if name.endswith(suffix) and not _NO_WEIGHTS.search(name)]
         if found and len(found) > len(gguf.shards(found[0])):
-            raise errors.NoCheckpoint(folder, found)
+            raise _no_checkpoint(folder, found)
         if found:
             return found[0]
-    raise errors.NoCheckpoint(folder, [], _remedy(folder, names))
+    raise _no_checkpoint(folder, [], _remedy(folder, names))
 
 
 def _remedy(folder: str, names: Sequence[str]) -> str:
@@ -209,7 +209,7 @@ def _text(name: object) -> str:
 def _joined(path: str, shards: Sequence[str], files: _Files) -> Contents:
     missing = [Path(name).name for name in shards if not files.is_file(name)]
     if missing:
-        raise errors.MissingShard(path, missing, len(shards))
+        raise errors.missing_shard(path, missing, len(shards))
     found = files.each(lambda name: _file(name, files), shards)
     entries: list[Entry] = []
     storages: list[Place] = []
@@ -232,3 +232,12 @@ def _metadata(found: Iterable[Contents]) -> dict[str, str]:
     for one in found:
         said = {**one.metadata, **said}
     return said
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _no_checkpoint(folder: str, files: Sequence[str], remedy: str = "name a file") -> errors.ProfileError:
+    """`files` are the several that a folder has; where it has none, `remedy` says what else of it can be named."""
+    count = f"it has several, {errors.some(files)}" if files else "it has none"
+    return errors.ProfileError(f"{folder} is a folder, of which one checkpoint is meant, and {count}; {remedy}")

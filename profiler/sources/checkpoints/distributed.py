@@ -44,7 +44,7 @@ def read(folder: str) -> Contents:
         files = [shard(path, name) for name in dict.fromkeys(_files(made))]
     missing = [Path(name).name for name in files if not is_file(name)]
     if missing:
-        raise errors.MissingShard(folder, missing, len(files))
+        raise errors.missing_shard(folder, missing, len(files))
     return Contents(FORMAT, (path, *files), entries, ())
 
 

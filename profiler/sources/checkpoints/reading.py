@@ -81,7 +81,7 @@ def opened(path: str) -> Iterator[Bytes]:
         with files.opened(path) as file, _mapped(file.fileno()) as data:
             yield data
     except (FileNotFoundError, IsADirectoryError):
-        raise errors.NoSuchFile(path) from None
+        raise errors.no_such_file(path) from None
     except OSError as error:
         raise errors.UnreadableCheckpoint(path, error.strerror or errors.first_line(error)) from None
     except Malformed as error:

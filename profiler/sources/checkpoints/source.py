@@ -31,7 +31,7 @@ _NO_NAME = "(empty)"
 def load(spec: Spec, feed: Feed) -> Trace:
     """Raises `UnreadableCheckpoint`, and what `checkpoints.read` raises."""
     if feed.is_given or feed.batch is not None:
-        raise errors.NothingRan(spec.text, "--input and --batch have no effect")
+        raise errors.nothing_ran(spec.text, "--input and --batch have no effect")
     if spec.kwargs:
         raise errors.BadSpec(spec.text, "a file takes no arguments")
     contents = checkpoints.with_tensors(spec.target if spec.prefix is None else spec.text)

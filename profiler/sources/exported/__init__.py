@@ -42,10 +42,10 @@ def load(spec: Spec, feed: Feed) -> Subject:
     except errors.ProfileError:
         raise
     except ValueError as error:
-        raise errors.UnreadableModelFile(spec.text, errors.first_line(error)) from error
+        raise errors.unreadable_model_file(spec.text, errors.first_line(error)) from error
     except Exception as error:  # there is no end to what a file can say
         why = f"{type(error).__name__}: {errors.first_line(error)}"
-        raise errors.UnreadableModelFile(spec.text, why) from error
+        raise errors.unreadable_model_file(spec.text, why) from error
 
 
 def _subject(program: Program, spec: Spec, feed: Feed) -> Subject:
@@ -66,7 +66,7 @@ def _rebuilt(program: Program, symbols: Mapping[str, int], given: Sequence[Tenso
     try:
         return model(program, symbols, {}, _reader(program), is_real=True)
     except (ValueError, RuntimeError, KeyError) as error:
-        raise errors.UnreadableModelFile(program.path, errors.first_line(error)) from error
+        raise errors.unreadable_model_file(program.path, errors.first_line(error)) from error
 
 
 def _given(program: Program, feed: Feed, name: str) -> list[TensorSpec]:
@@ -82,9 +82,9 @@ def _given(program: Program, feed: Feed, name: str) -> list[TensorSpec]:
         elif positional:
             found.append(positional.pop(0))
     if named:
-        raise errors.NoSuchInput(name, next(iter(named)), [one.keyword or one.value for one in fed])
+        raise errors.no_such_input(name, next(iter(named)), [one.keyword or one.value for one in fed])
     if positional or len(found) != len(fed):
-        raise errors.InputCount(name, [one.keyword or one.value for one in fed], len(found) + len(positional))
+        raise errors.input_count(name, [one.keyword or one.value for one in fed], len(found) + len(positional))
     return found
 
 
@@ -115,7 +115,7 @@ def _reader(program: Program) -> Callable[[Held], Tensor]:
     def read(held: Held) -> Tensor:
         if held.record is None or held.is_pickled:
             why = f"its values are needed, and those of {held.path} are pickled or not there"
-            raise errors.UnreadableModelFile(program.path, why)
+            raise errors.unreadable_model_file(program.path, why)
         values = _values(program, held, cost)
         return nn.Parameter(values, held.meta.trainable) if held.kind == "parameter" else values
 

@@ -127,7 +127,7 @@ class Program:
 
 
 def read(path: str) -> Program:
-    """Raises `errors.UnreadableModelFile`, or `FileTooCostly`."""
+    """Raises `errors.ProfileError`, or `FileTooCostly`."""
     try:
         with files.opened(path) as file, zipfile.ZipFile(file) as archive:
             size = os.fstat(file.fileno()).st_size
@@ -135,13 +135,13 @@ def read(path: str) -> Program:
     except errors.ProfileError:
         raise
     except OSError as error:
-        raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable_model_file(path, error.strerror or errors.first_line(error)) from None
     except (ValueError, zipfile.BadZipFile) as error:
-        raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
+        raise errors.unreadable_model_file(path, errors.first_line(error)) from None
     except KeyError as error:
-        raise errors.UnreadableModelFile(path, f"its JSON has no {errors.first_line(error)}") from None
+        raise errors.unreadable_model_file(path, f"its JSON has no {errors.first_line(error)}") from None
     except Exception as error:  # there is no end to what a file can say
-        raise errors.UnreadableModelFile(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
+        raise errors.unreadable_model_file(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
 
 
 def content(path: str, record: str, size_bytes: int, cost: Budget) -> bytes:
@@ -178,11 +178,13 @@ def _program(path: str, archive: _Records) -> Program:
     models = [name for name in names if re.fullmatch(r"[^/]+/models/[^/]+\.json", name)]
     if len(models) != 1:
         why = "an archive of an older or another kind" if not models else f"it holds {len(models)} models"
-        raise errors.UnreadableModelFile(path, f"{why}; torch.export.save makes one with one model")
+        raise errors.unreadable_model_file(path, f"{why}; torch.export.save makes one with one model")
     found = archive.json(models[0])
     if found["schema_version"]["major"] != _SCHEMA_MAJOR:
         major = found["schema_version"]["major"]
-        raise errors.UnreadableModelFile(path, f"its schema is {major}, and {_SCHEMA_MAJOR} is known; export it again")
+        raise errors.unreadable_model_file(
+            path, f"its schema is {major}, and {_SCHEMA_MAJOR} is known; export it again"
+        )
     root, name = models[0].split("/models/")
     records = _records(archive, root, name.removesuffix(".json"))
     module = found["graph_module"]

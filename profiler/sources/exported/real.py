@@ -63,13 +63,13 @@ _NAMES = _OTHERS | _PRODUCTS | _CONVOLUTIONS | _WINDOWS | _RECURRENT | _RESAMPLE
 
 
 def check(operator: Any, args: Sequence[Any], named: Mapping[str, Any], cost: Budget) -> None:
-    """Raise `errors.UnreadableModelFile` or `FileTooCostly` where a call is not to be made on real tensors."""
+    """Raise `errors.ProfileError` or `FileTooCostly` where a call is not to be made on real tensors."""
     name = operator._schema.name.partition("::")[2]
     if name not in _NAMES and torch.Tag.pointwise not in operator.tags:
         why = f"its values are needed, and {operator} is not run on the numbers of a file; profile the model itself"
-        raise errors.UnreadableModelFile(cost.path, why)
+        raise errors.unreadable_model_file(cost.path, why)
     if name in _RESAMPLED and not all(map(_is_scale, _floats([*args, *named.values()]))):
-        raise errors.UnreadableModelFile(cost.path, f"{operator} is given a scale that is none")
+        raise errors.unreadable_model_file(cost.path, f"{operator} is given a scale that is none")
     result = _on_meta(operator, args, named)
     cost.charge(REAL_BYTES, sum(tensor.numel() * tensor.element_size() for tensor in result))
     cost.charge(MULTIPLICATIONS, _multiplications(name, list(each_tensor(args)), result, args))

@@ -163,7 +163,7 @@ def _check(fed: Fed, spec: TensorSpec, symbols: Mapping[str, int], model: str) -
         except Unsolved:
             continue
         except Nonsense as error:
-            raise errors.UnreadableModelFile(model, str(error)) from None
+            raise errors.unreadable_model_file(model, str(error)) from None
         if wanted != number:
             how = "fixed at" if size.expression is None else "here"
             raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} {how} {wanted}, not {number}")

@@ -20,6 +20,14 @@ _LONGEST = 16 << 20  # bytes of a configuration; one with the labels of 21,000 c
 _IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
 
 
+class BadConfig(errors.ProfileError):
+    def __init__(self, spec: str, error: Exception) -> None:
+        said = " ".join(str(error).split())
+        super().__init__(
+            f"{spec} is no configuration of a model ({said[:_LONGEST]}{'...' * (len(said) > _LONGEST)}); mend it"
+        )
+
+
 def transformers() -> Any:
     return imported("transformers", "transformers huggingface_hub")
 
@@ -51,7 +59,7 @@ def config_of(spec: Spec, trusts_code: bool) -> Any:
 def _of_class(spec: Spec) -> Any:
     cls = getattr(transformers(), spec.target, None)
     if cls is None:
-        raise errors.NoSuchModel(spec.target, _class_names(), "transformers")
+        raise _no_such_model(spec.target, _class_names(), "transformers")
     names = _settings(cls)
     for name in spec.kwargs:
         if name not in names:
@@ -59,7 +67,7 @@ def _of_class(spec: Spec) -> Any:
     try:
         return cls(**spec.kwargs)
     except Exception as error:  # each class checks its settings in its own way
-        raise errors.BadConfig(spec.text, error) from error
+        raise BadConfig(spec.text, error) from error
 
 
 def _class_names() -> list[str]:
@@ -77,9 +85,9 @@ def _of_folder(spec: Spec, trusts_code: bool) -> Any:
     try:
         files.content(folder / FILE, _LONGEST)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise errors.NoSuchFile(str(folder / FILE)) from None
+        raise errors.no_such_file(str(folder / FILE)) from None
     except OSError as error:
-        raise errors.BadConfig(spec.text, ValueError(error.strerror or str(error))) from None
+        raise BadConfig(spec.text, ValueError(error.strerror or str(error))) from None
     return _read(spec, str(folder), trusts_code)
 
 
@@ -92,9 +100,9 @@ def _of_hub(spec: Spec, trusts_code: bool) -> Any:
         return _read(spec, spec.target, trusts_code, local_files_only=True)
     try:
         return _read(spec, spec.target, trusts_code)
-    except errors.BadConfig as error:
+    except BadConfig as error:
         if isinstance(error.__cause__, OSError):
-            raise errors.NotInHub(spec.target, error.__cause__) from error
+            raise errors.not_in_hub(spec.target, error.__cause__) from error
         raise
 
 
@@ -107,7 +115,7 @@ def _read(spec: Spec, where: str, trusts_code: bool, **more: bool) -> Any:
     except Exception as error:  # the file can hold anything
         if not trusts_code and "trust_remote_code" in str(error):
             raise _needs_trust(spec.text) from None
-        raise errors.BadConfig(spec.text, error) from error
+        raise BadConfig(spec.text, error) from error
     for name in unused:
         if name not in ("trust_remote_code", *more):
             raise _no_such_setting(type(config).__name__, name, _settings(type(config)))
@@ -127,3 +135,9 @@ def _needs_trust(spec: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{spec} comes with code of its own, which is not run; read it, and add --trust-remote-code if you trust it"
     )
+
+
+def _no_such_model(name: str, known: Iterable[str], where: str = "") -> errors.ProfileError:
+    near = errors.nearest(name, known)
+    hint = f"did you mean {', '.join(near)}?" if near else "profile-model list has the names"
+    return errors.ProfileError(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")

@@ -70,7 +70,7 @@ def fed(model: Any, feed: Feed, name: str) -> tuple[tuple[Any, ...], Mapping[str
     if missing or not found:
         raise _unknown_feed(name, missing or [model.main_input_name])
     if feed.seq is not None and not {"input_ids", "decoder_input_ids"} & set(found):
-        raise errors.NoText(name)
+        raise _no_text(name)
     return (), found
 
 
@@ -246,3 +246,7 @@ def _unknown_feed(model: str, names: Iterable[str]) -> errors.ProfileError:
     return errors.ProfileError(
         f"{model} needs {first}{more}, whose shape is not known here; give it with --input {first}=SHAPE"
     )
+
+
+def _no_text(model: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} takes no tokens, so --seq says nothing about it; give shapes with --input")

@@ -31,11 +31,11 @@ def load(spec: Spec, feed: Feed) -> Trace:
     except errors.ProfileError:
         raise
     except errors.Malformed as error:
-        raise errors.UnreadableModelFile(spec.text, str(error)) from None
+        raise errors.unreadable_model_file(spec.text, str(error)) from None
     except RecursionError:
-        raise errors.UnreadableModelFile(spec.text, "it is nested too deeply") from None
+        raise errors.unreadable_model_file(spec.text, "it is nested too deeply") from None
     except Exception as error:  # there is no end to what a file can say
-        raise errors.UnreadableModelFile(spec.text, f"{type(error).__name__}: {errors.first_line(error)}") from error
+        raise errors.unreadable_model_file(spec.text, f"{type(error).__name__}: {errors.first_line(error)}") from error
 
 
 def _model(path: str) -> tuple[Any, int]:
@@ -46,11 +46,11 @@ def _model(path: str) -> tuple[Any, int]:
         content = files.content(path, _LONGEST)
         model = onnx.load_model_from_string(content)
     except OSError as error:
-        raise errors.UnreadableModelFile(path, error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable_model_file(path, error.strerror or errors.first_line(error)) from None
     except Exception as error:  # protobuf's, whose packages have no types
-        raise errors.UnreadableModelFile(path, errors.first_line(error)) from None
+        raise errors.unreadable_model_file(path, errors.first_line(error)) from None
     if not model.graph.node or not model.opset_import:
-        raise errors.UnreadableModelFile(path, "it holds no graph")
+        raise errors.unreadable_model_file(path, "it holds no graph")
     return _inlined(model, path, Budget(path, len(content))), len(content)
 
 
@@ -63,13 +63,13 @@ def _inlined(model: Any, path: str, cost: Budget) -> Any:
     try:
         cost.charge(NODES, size(model))
     except Endless as error:
-        raise errors.UnreadableModelFile(path, f"its functions: {error}") from None
+        raise errors.unreadable_model_file(path, f"its functions: {error}") from None
     from onnx import inliner
 
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:
-        raise errors.UnreadableModelFile(path, f"its functions: {errors.first_line(error)}") from None
+        raise errors.unreadable_model_file(path, f"its functions: {errors.first_line(error)}") from None
 
 
 def _versions(model: Any) -> Mapping[str, str]:
@@ -98,10 +98,10 @@ def _given(names: list[str], feed: Feed, model: str) -> dict[str, TensorSpec]:
     found = {key: _spec(value) for key, value in feed.kwargs.items()}
     unknown = next((key for key in found if key not in names), None)
     if unknown is not None:
-        raise errors.NoSuchInput(model, unknown, names)
+        raise errors.no_such_input(model, unknown, names)
     free = [name for name in names if name not in found]
     if len(feed.args) > len(free):
-        raise errors.InputCount(model, names, len(feed.args) + len(found))
+        raise errors.input_count(model, names, len(feed.args) + len(found))
     return found | {name: _spec(value) for name, value in zip(free, feed.args, strict=False)}
 
 
@@ -116,7 +116,7 @@ def _shape(value: Any, given: TensorSpec | None, batch: int | None, symbols: dic
 
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or kind.elem_type not in DTYPES:
-        raise errors.UnreadableModelFile(model, f"its input {value.name} is no tensor of numbers")
+        raise errors.unreadable_model_file(model, f"its input {value.name} is no tensor of numbers")
     dtype = DTYPES[kind.elem_type]
     if given is not None and given.dtype not in (dtype, "float32"):
         raise errors.NotExportedFor(model, value.name, f"is {dtype}, not {given.dtype}")
