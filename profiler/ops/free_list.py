@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from profiler.ops.registry import free
+from profiler.records.trace import Signature, Tensor, tensors
 
 VIEWS = """
-    view view_as _unsafe_view _reshape_alias reshape reshape_as flatten unflatten ravel view_as_real view_as_complex
-    real imag _conj conj _neg_view transpose t numpy_T mT mH adjoint swapaxes swapdims permute movedim moveaxis
-    matrix_H expand expand_as broadcast_to broadcast_tensors squeeze unsqueeze slice select narrow split
+    view view_as _unsafe_view _reshape_alias unflatten view_as_real view_as_complex real imag _conj conj _neg_view
+    transpose t numpy_T mT mH adjoint swapaxes swapdims permute movedim moveaxis matrix_H
+    expand expand_as broadcast_to broadcast_tensors squeeze unsqueeze slice select narrow split
     split_with_sizes chunk tensor_split hsplit vsplit dsplit unsafe_split unsafe_split_with_sizes unsafe_chunk unbind
     diagonal unfold as_strided set detach alias lift_fresh lift positive atleast_1d atleast_2d atleast_3d meshgrid
 """
 
+REORDERINGS = "reshape reshape_as flatten ravel contiguous"
+
 COPIES = """
-    clone contiguous copy _to_copy _to_cpu _autocast_to_reduced_precision _autocast_to_full_precision cat concat
+    clone copy _to_copy _to_cpu _autocast_to_reduced_precision _autocast_to_full_precision cat concat
     concatenate stack hstack vstack dstack column_stack block_diag repeat repeat_interleave tile roll flip fliplr
     flipud rot90 tril triu diag diag_embed diagonal_scatter select_scatter slice_scatter as_strided_scatter one_hot
     combinations cartesian_prod complex unfold_copy permute_copy view_copy expand_copy slice_copy select_copy
@@ -90,8 +93,27 @@ def _declare(reason: str, names: str, reads: bool = False, writes: bool = False)
     free(reason, *(f"aten.{name}" for name in names.split()), reads=reads, writes=writes)
 
 
+def _reordered(signature: Signature) -> int:
+    """What is copied, because another shape or layout needs the elements in another order in memory."""
+    x, out = next(tensors(signature.args)), next(tensors(signature.output))
+    if x.shape != out.shape:
+        return out.size_bytes if out.is_contiguous and not x.is_contiguous else 0
+    return out.size_bytes if _order(x) != _order(out) else 0
+
+
+def _order(tensor: Tensor) -> list[int]:
+    """The strides of dimensions longer than 1; none where they are row-major."""
+    strides = () if tensor.is_contiguous else tensor.strides or ()
+    return [stride for size, stride in zip(tensor.shape, strides, strict=False) if size > 1]
+
+
 free("a note to torch's own profiler", "profiler._record_function_enter_new", "profiler._record_function_exit")
 _declare("a view: the same data under another shape", VIEWS)
+free(
+    "the same data, or a copy where the elements are to be in another order",
+    *(f"aten.{name}" for name in REORDERINGS.split()),
+    copied=_reordered,
+)
 _declare("a copy: data moves", COPIES, **COPY)
 _declare("padding: data moves", PADDING, **COPY)
 _declare("a permutation of elements: data moves", REARRANGEMENTS, **COPY)

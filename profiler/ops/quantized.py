@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from profiler.ops.convolution import convolution_macs
-from profiler.ops.cost import NOTHING, Cost, Count
+from profiler.ops.cost import NOTHING, Cost
 from profiler.ops.elements import mac, rows_of
 from profiler.ops.norm import layer_norm_cost
 from profiler.ops.recurrent import CELL, recurrent_cell, recurrent_layers
@@ -45,25 +45,26 @@ def unpacked(packed: Value) -> tuple[Tensor, Tensor | None]:
 # Between float and integer --------------------------------------------------------------------------------------------
 
 
-@formula(
+def _per_element(unit: Cost, *names: str) -> None:
+    """Operators that do the same to each element of their first argument."""
+
+    @formula(*names)
+    def cost(x: Tensor, *_: Value, out: Value, **__: Value) -> Cost:
+        return unit * x.numel
+
+
+_per_element(
+    QUANTISE,
     "aten.quantize_per_tensor", "aten.quantize_per_channel",
     "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.quantize_per_channel",
 )  # fmt: skip
-def quantise(x: Tensor, *_: Value, out: Tensor, **__: Value) -> Cost:
-    return QUANTISE * x.numel
-
-
-@formula(
+_per_element(RANGE + QUANTISE, "aten.quantize_per_tensor_dynamic")
+_per_element(
+    QUANTISE + DEQUANTISE,
     "aten.fake_quantize_per_tensor_affine_cachemask", "aten.fake_quantize_per_channel_affine_cachemask",
     "aten._fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+    "aten._fake_quantize_learnable_per_tensor_affine", "aten._fake_quantize_learnable_per_channel_affine",
 )  # fmt: skip
-def there_and_back(x: Tensor, *_: Value, out: Value) -> Cost:
-    return (QUANTISE + DEQUANTISE) * x.numel
-
-
-@formula("aten._fake_quantize_learnable_per_tensor_affine", "aten._fake_quantize_learnable_per_channel_affine")
-def learnable(x: Tensor, *_: Value, out: Tensor) -> Cost:
-    return (QUANTISE + DEQUANTISE) * x.numel
 
 
 @formula(
@@ -91,11 +92,6 @@ def observed(x: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min:
     moving = Cost(adds=2, muls=1) * 2
     chosen = Cost(adds=1, divs=1, comparisons=2) + Cost(adds=1, divs=1, specials=1, comparisons=2)
     return (RANGE + QUANTISE + DEQUANTISE) * x.numel + (moving + chosen) * channels
-
-
-@formula("aten.quantize_per_tensor_dynamic")
-def quantise_dynamic(x: Tensor, *_: Value, out: Tensor) -> Cost:
-    return (RANGE + QUANTISE) * x.numel
 
 
 @formula(
@@ -137,7 +133,7 @@ def _convolution(name: str, rank: int, transposed: bool = False) -> None:
 
     @formula(f"quantized.{name}_dynamic")
     def dynamic(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
-        """See `_dynamic`."""
+        """The input is quantised by its own range, the accumulators are scaled back to floats."""
         return products(x, packed, out) + (RANGE + QUANTISE) * x.numel + _SCALED * out.numel
 
 
@@ -162,59 +158,28 @@ def convolution_and_sum(x: Tensor, other: Tensor, packed: Value, *_: Value, out:
     return convolution_macs(x, weight, out) + _biased(bias, out) + (DEQUANTISE + BIAS + QUANTISE) * out.numel
 
 
-def _product(x: Tensor, weight: Tensor) -> Count:
-    rows = rows_of(x)
-    return mac("M Cin Cout", rows, weight.shape[1], weight.shape[0], of=x)
+def _linear(names: str, per_input: Cost, per_output: Cost, packed_at: int = 1) -> None:
+    """A linear layer, and what is done to each element of its input and of its output."""
+
+    @formula(*(f"quantized.{name}" for name in names.split()))
+    def linear(x: Tensor, *args: Value, out: Tensor) -> Cost:
+        weight, bias = unpacked(args[packed_at - 1])
+        macs = mac("M Cin Cout", rows_of(x), weight.shape[1], weight.shape[0], of=x)
+        return Cost(macs=macs) + _biased(bias, out) + per_input * x.numel + per_output * out.numel
 
 
-@formula("quantized.linear", "quantized.linear_relu")
-def linear(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
-    weight, bias = unpacked(packed)
-    return Cost(macs=_product(x, weight)) + _biased(bias, out) + QUANTISE * out.numel
-
-
-def _dynamic(name: str, behind: Cost) -> None:
-    @formula(f"quantized.{name}_dynamic")
-    def dynamic(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
-        """The input is quantised by its own range, the accumulators are scaled back to floats."""
-        weight, bias = unpacked(packed)
-        cost = Cost(macs=_product(x, weight)) + _biased(bias, out)
-        return cost + (RANGE + QUANTISE) * x.numel + (_SCALED + behind) * out.numel
-
-    @formula(f"quantized.{name}_dynamic_fp16")
-    def half(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
-        """A float product: only the weight is kept in 16 bits."""
-        weight, bias = unpacked(packed)
-        return Cost(macs=_product(x, weight)) + _biased(bias, out) + behind * out.numel
-
-
-_dynamic("linear", NOTHING)
-_dynamic("linear_relu", RELU)
-
-
-def _activated(name: str, unit: Cost) -> None:
-    @formula(f"quantized.{name}")
-    def activated(x: Tensor, packed: Value, *_: Value, out: Tensor) -> Cost:
-        """The activation stands between the product and requantising it."""
-        return linear(x, packed, out=out) + unit * out.numel
-
-
-_activated("linear_leaky_relu", Cost(comparisons=1, muls=1))
-_activated("linear_tanh", Cost(specials=1))
-
-
-def _round_trip(name: str, behind: Cost) -> None:
-    @formula(f"quantized.linear_with_input_q_dq_qweight_dq_{name}output_fp32")
-    def round_trip(x: Tensor, scale: Value, zero: Value, packed: Value, *_: Value, out: Tensor) -> Cost:
-        """A float layer whose input was quantised and is dequantised."""
-        weight, bias = unpacked(packed)
-        return (
-            Cost(macs=_product(x, weight)) + _biased(bias, out) + (QUANTISE + DEQUANTISE) * x.numel + behind * out.numel
-        )
-
-
-_round_trip("", NOTHING)
-_round_trip("relu_", RELU)
+_linear("linear linear_relu", NOTHING, QUANTISE)
+for _name, _relu in (("linear", NOTHING), ("linear_relu", RELU)):
+    # The input is quantised by its own range, the accumulators are scaled back to floats.
+    _linear(f"{_name}_dynamic", RANGE + QUANTISE, _SCALED + _relu)
+    # A float product: only the weight has 16 bits.
+    _linear(f"{_name}_dynamic_fp16", NOTHING, _relu)
+# The activation stands between the product and requantising it.
+_linear("linear_leaky_relu", NOTHING, QUANTISE + Cost(comparisons=1, muls=1))
+_linear("linear_tanh", NOTHING, QUANTISE + Cost(specials=1))
+# A float layer whose input was quantised and is dequantised.
+for _name, _relu in (("", NOTHING), ("relu_", RELU)):
+    _linear(f"linear_with_input_q_dq_qweight_dq_{_name}output_fp32", QUANTISE + DEQUANTISE, _relu, packed_at=3)
 
 
 @formula("quantized.matmul")
@@ -292,8 +257,8 @@ def _like_float(quantised: str, twin: str, arguments: int) -> None:
 
     @formula(quantised)
     def elementwise(x: Tensor, *rest: Value, out: Tensor, **_: Value) -> Cost:
-        given = [_as_float(value) for value in (x, *rest)[:arguments]]
-        return DEQUANTISE * x.numel + formula_of(twin)(*given, out=_as_float(out)) + QUANTISE * out.numel
+        floats = [_as_float(value) for value in (x, *rest)[:arguments]]
+        return DEQUANTISE * x.numel + formula_of(twin)(*floats, out=_as_float(out)) + QUANTISE * out.numel
 
 
 for _name in ("hardswish", "sigmoid", "celu", "elu", "leaky_relu"):
@@ -304,12 +269,17 @@ _like_float("quantized.layer_norm", "aten.layer_norm", 4)
 _like_float("quantized.group_norm", "aten.group_norm", 4)
 
 
-@formula(
-    "quantized.mul.Scalar", "quantized.mul_scalar", "quantized.mul_relu.Scalar", "quantized.mul_scalar_relu",
-)  # fmt: skip
-def times_number(x: Tensor, *_: Value, out: Tensor) -> Cost:
-    """The scale is multiplied, and the integers stay; a ReLU compares them."""
-    return NOTHING
+# The scale is multiplied, and the integers stay; a ReLU compares them. So do a threshold and a clamp.
+_per_element(
+    NOTHING, "quantized.mul.Scalar", "quantized.mul_scalar", "quantized.mul_relu.Scalar", "quantized.mul_scalar_relu"
+)
+_per_element(RELU, "quantized.threshold")
+_per_element(RANGE, "quantized.relu6", "quantized.clamp")
+free("the identity in inference", "quantized.dropout")
+# A scale and a shift for each channel, that of requantising with it.
+for _suffix in ("", "1d", "2d", "3d"):
+    _per_element(DEQUANTISE + QUANTISE, f"quantized.batch_norm{_suffix}")
+    _per_element(DEQUANTISE + RELU + QUANTISE, f"quantized.batch_norm{_suffix}_relu")
 
 
 @formula("quantized.instance_norm")
@@ -318,33 +288,6 @@ def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *_: Val
     rows = x.shape[0] * x.shape[1]
     norm = layer_norm_cost(rows, x.numel // rows if rows else 0, scale=weight is not None, shift=bias is not None)
     return norm + (DEQUANTISE + QUANTISE) * x.numel
-
-
-@formula("quantized.threshold")
-def threshold(x: Tensor, *_: Value, out: Tensor) -> Cost:
-    """Compares integers."""
-    return RELU * out.numel
-
-
-free("the identity in inference", "quantized.dropout")
-
-
-@formula("quantized.relu6", "quantized.clamp")
-def clamp(x: Tensor, *_: Value, out: Tensor) -> Cost:
-    """Compares integers."""
-    return RANGE * out.numel
-
-
-def _batch_norm(name: str, behind: Cost) -> None:
-    @formula(name)
-    def batch_norm(x: Tensor, *_: Value, out: Tensor) -> Cost:
-        """A scale and a shift for each channel, that of requantising with it."""
-        return DEQUANTISE * x.numel + behind * out.numel + QUANTISE * out.numel
-
-
-for _rank_suffix in ("", "1d", "2d", "3d"):
-    _batch_norm(f"quantized.batch_norm{_rank_suffix}", NOTHING)
-    _batch_norm(f"quantized.batch_norm{_rank_suffix}_relu", RELU)
 
 
 # Pooling, embeddings --------------------------------------------------------------------------------------------------
@@ -381,9 +324,9 @@ def embedding_bag(packed: Value, indices: Tensor, *_: Value, out: Tensor, **__: 
 
 def _read_bytes(packed: Value, indices: Tensor) -> int:
     """Each row that is looked up, with its scale and zero point, and the indices."""
-    held = list(tensors(packed))
-    words = held[0].shape[0]
-    a_row = sum(tensor.size_bytes for tensor in held) // words if words else 0
+    parts = list(tensors(packed))
+    words = parts[0].shape[0]
+    a_row = sum(part.size_bytes for part in parts) // words if words else 0
     return indices.size_bytes + indices.numel * a_row
 
 
@@ -394,19 +337,19 @@ def _weights(cells: Value) -> tuple[Tensor, ...]:
     """W_ih, W_hh and the biases of each cell in turn, as float layers have them."""
     if not isinstance(cells, tuple):
         raise Uncovered("packed weights that cannot be looked into")
-    found: list[Tensor] = []
+    weights: list[Tensor] = []
     for cell in cells:
         match cell:
             case (input_side, hidden_side):
                 (w_ih, b_ih), (w_hh, b_hh) = unpacked(input_side), unpacked(hidden_side)
-                found += [tensor for tensor in (w_ih, w_hh, b_ih, b_hh) if tensor is not None]
+                weights += [tensor for tensor in (w_ih, w_hh, b_ih, b_hh) if tensor is not None]
             case _:
                 raise Uncovered("packed weights that cannot be looked into")
-    return tuple(found)
+    return tuple(weights)
 
 
 def _around(steps: int, weights: tuple[Tensor, ...]) -> Cost:
-    """What is quantised and scaled back around the products with 8-bit weights, at each step: see `linear_dynamic`."""
+    """What is quantised and scaled back at each step around products with 8-bit weights: as in a dynamic layer."""
     cost = NOTHING
     for weight in weights:
         if weight.ndim == 2 and not weight.is_float:

@@ -27,11 +27,21 @@ F = TypeVar("F", bound=Formula)
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Why an operator computes nothing, and which of its data it moves all the same: a view neither, a copy both."""
+    """Why an operator computes nothing, and which of its data it moves all the same: a view neither, a copy both.
+
+    copied: the bytes that a call copies, of an operator that makes a view where it can.
+    """
 
     reason: str
     reads: bool
     writes: bool
+    copied: Callable[[Signature], int] | None
+
+    def moved(self, signature: Signature) -> Cost:
+        if self.copied is None:
+            return Cost(bytes_read=None if self.reads else 0, bytes_written=None if self.writes else 0)
+        size = self.copied(signature)
+        return Cost(bytes_read=size, bytes_written=size)
 
 
 _formulas: dict[str, Formula] = {}
@@ -85,11 +95,17 @@ def _into(table: dict[str, Formula], names: Sequence[str]) -> Callable[[F], F]:
     return register
 
 
-def free(reason: str, *names: str, reads: bool = False, writes: bool = False) -> None:
+def free(
+    reason: str,
+    *names: str,
+    reads: bool = False,
+    writes: bool = False,
+    copied: Callable[[Signature], int] | None = None,
+) -> None:
     """Declare operators that compute nothing, and why; `reads`, `writes`: whether inputs and outputs are traffic."""
     for name in names:
         _claim(name, replace=False)
-        _free[name] = Free(reason, reads, writes)
+        _free[name] = Free(reason, reads, writes, copied)
     _changed()
 
 
@@ -170,8 +186,7 @@ def _compute(signature: Signature) -> Cost | None:
     if found is None:
         return None
     if isinstance(found, Free):
-        moved = Cost(bytes_read=None if found.reads else 0, bytes_written=None if found.writes else 0)
-        return _with_traffic(moved, signature)
+        return _with_traffic(found.moved(signature), signature)
     kwargs: dict[str, Any] = dict(signature.kwargs)
     kwargs["out"] = signature.output
     try:

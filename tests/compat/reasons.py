@@ -19,9 +19,7 @@ class Reason(NamedTuple):
 
 
 REASONS = (
-    Reason(
-        "attention", (2, 5), (2, 12), "nn.MultiheadAttention keeps tensors for longer, and copies by another operator"
-    ),
+    Reason("attention", (2, 5), (2, 10), "nn.MultiheadAttention keeps query, key and value until it ends"),
     Reason("flex attention", (2, 5), (2, 8), "the operator returns no maxima of its rows"),
     Reason("training: vit_b_16", (2, 5), (2, 8), "x[:, 0] takes a slice of everything first, which has a gradient"),
     Reason("hf:MixtralConfig", (2, 5), (2, 8), "the CPU has no fused attention for heads that share their keys"),

@@ -103,6 +103,45 @@ def test_free_operators_say_why_and_what_they_move() -> None:
     assert free_reason("aten.no_such_operator.default") is None
 
 
+IMAGE = torch.empty(2, 3, 4, 5)
+LAID_OUT = {
+    "row-major": IMAGE,
+    "channels last": IMAGE.contiguous(memory_format=torch.channels_last),
+    "transposed": IMAGE.transpose(2, 3),
+    "permuted channels last": IMAGE.contiguous(memory_format=torch.channels_last).transpose(2, 3),
+    "a slice": IMAGE[:, :, 1:3],
+    "expanded": IMAGE[:1].expand(2, 3, 4, 5),
+    "1x1, channels last": torch.empty(2, 3, 1, 1).contiguous(memory_format=torch.channels_last),
+    "one channel": torch.empty(2, 1, 4, 5).transpose(0, 1),
+    "empty": torch.empty(2, 0, 4, 5).transpose(2, 3),
+}
+REORDERED = {
+    "aten.reshape.default": lambda x: x.reshape(-1),
+    "aten.reshape.default, the same": lambda x: x.reshape(x.shape),
+    "aten.flatten.using_ints": lambda x: x.flatten(1),
+    "aten.flatten.using_ints, images": lambda x: x.flatten(2),
+    "aten.contiguous.default": torch.Tensor.contiguous,
+    "aten.contiguous.default, channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+}
+
+
+def of_torch(tensor: torch.Tensor) -> Tensor:
+    """As a trace has it: without strides where they are row-major."""
+    plain = torch.empty(tensor.shape)
+    strides = None if tensor.stride() == plain.stride() else tensor.stride()
+    return Tensor(tuple(tensor.shape), "float32", strides)
+
+
+@pytest.mark.parametrize("operator", REORDERED)
+@pytest.mark.parametrize("layout", LAID_OUT)
+def test_what_may_be_a_view_has_traffic_where_torch_copies(layout: str, operator: str) -> None:
+    x = LAID_OUT[layout]
+    out = REORDERED[operator](x)
+    size = 0 if out.data_ptr() == x.data_ptr() else 4 * out.numel()
+    signature = call(operator.partition(",")[0], of_torch(x), out=of_torch(out))
+    assert cost(signature) == Cost(bytes_read=size, bytes_written=size)
+
+
 def test_no_name_is_both_known_and_free() -> None:
     assert len(registry._formulas) > 400
     assert len(registry._free) > 200
