@@ -7,12 +7,13 @@ to be run, and an answer's package when it is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from profiler import errors, sources
+from profiler.answers.common.run_options import RunOptions, Sizes, feed_and_conditions, sized_feed
 from profiler.answers.common.varying import Varying
 from profiler.answers.models.compute import Comparison, Entry, Layout, check_reference, comparison
 from profiler.answers.models.metrics import Metrics, check_some_match, published, read
@@ -23,8 +24,7 @@ from profiler.counters.conventions import DEFAULT
 from profiler.figures import profile as figures
 from profiler.figures.profile import derivable
 from profiler.records.archive import SUFFIXES
-from profiler.records.conditions import AS_IT_IS, Asked, Conditions, conditions
-from profiler.records.inputs import positional_and_named
+from profiler.records.conditions import AS_IT_IS, Conditions, conditions
 from profiler.records.spec import Feed
 from profiler.records.trace import GRAPHS, Trace
 from profiler.render.tables import Better, chosen_columns
@@ -58,11 +58,17 @@ class Profile(figures.Profile):
 
         return memory_report(self)
 
-    def weights(self, scheme: str) -> Quantised:
+    def explain(self, pattern: str = "*") -> str:
+        """Each count of the layers whose path or class matches, as formula = numbers = result; print it."""
+        from profiler.answers.explain.compute import explain
+
+        return explain(self, pattern)
+
+    def weights(self, scheme: str, top: int | None = None) -> Quantised:
         """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
         from profiler.answers.weights.compute import quantised
 
-        return quantised(self, scheme)
+        return quantised(self, scheme, top)
 
     def fits(self, path: str | os.PathLike[str]) -> Fit:
         """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
@@ -81,11 +87,9 @@ class Profile(figures.Profile):
 
         return checked(self, limits)
 
-    def diff(self, after: figures.Profile) -> Diff:
+    def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
-        from profiler.answers.diff.compute import Diff
-
-        return Diff(self, after)
+        return diff(self, after, top=top, columns=columns)
 
 
 def profile(
@@ -94,7 +98,7 @@ def profile(
     *,
     kwargs: Mapping[str, Any] | None = None,
     convention: str = DEFAULT,
-    **asked: Unpack[Asked],
+    **options: Unpack[RunOptions],
 ) -> Profile:
     """Run a model once, on the meta device where that is possible, and give its profile.
 
@@ -105,38 +109,36 @@ def profile(
         run: its parameters are known, its MACs are `None`.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
-    asked: the conditions of the run: dtype, train, optimizer, amp, freeze, recompute; see `conditions.Asked`.
+    options: batch, seq and trust_remote_code, and the conditions of the run: dtype, train, optimizer, amp, freeze,
+        recompute, zeros; see `run_options.RunOptions`.
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """
-    under = conditions(**asked)
-    if isinstance(model, str):
-        positional, named = positional_and_named(inputs, kwargs)
-        found: Callable[[], Any] = partial(_load, model, Feed(positional, named))
-    else:
-        found = partial(sources.subject_of, model, Feed(*positional_and_named(inputs, kwargs)))
-    return _profile(_found_or_held(found, under), convention, under)
+    feed, under = feed_and_conditions(options, inputs, kwargs)
+    return _profile(_subject_or_record(model, feed, under), convention, under)
 
 
-def _found_or_held(find: Callable[[], Any], under: Conditions) -> Any:
-    """What is found; where it cannot be run for want of inputs, the record of what the model holds."""
+def _subject_or_record(model: nn.Module | str, feed: Feed, under: Conditions) -> Any:
+    """What is run; where it cannot be for want of inputs, the record of what the model holds."""
     try:
-        return find()
+        return _subject(model, feed)
     except errors.InputsNeeded as needed:
         if needed.held is None or under != AS_IT_IS:
             raise
         return needed.held()
 
 
+def _subject(model: nn.Module | str, feed: Feed) -> Any:
+    """A model with its inputs, or a trace that a spec names."""
+    if not isinstance(model, str):
+        return sources.subject_of(model, feed)
+    subject = sources.load(model, feed)
+    return derivable(subject, model) if isinstance(subject, Trace) and model.endswith(SUFFIXES) else subject
+
+
 def run(model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS) -> Profile:
     """The profile of what a spec names, or of a model that is there, run under some conditions."""
-    subject = _load(model, feed) if isinstance(model, str) else sources.subject_of(model, feed)
-    return _profile(subject, convention, under)
-
-
-def _load(spec: str, feed: Feed) -> Any:
-    found = sources.load(spec, feed)
-    return derivable(found, spec) if isinstance(found, Trace) and spec.endswith(SUFFIXES) else found
+    return _profile(_subject(model, feed), convention, under)
 
 
 def compare(
@@ -147,6 +149,7 @@ def compare(
     metrics: MetricsGiven = None,
     relative_to: str | None = None,
     bold: bool | Sequence[str] | Mapping[str, Better | None] = False,
+    sort: str | None = None,
     caption: str = "",
     tex_label: str = "",
 ) -> Comparison:
@@ -160,6 +163,7 @@ def compare(
         later one is preferred.
     relative_to: the spec or label of the row that the columns `rel_params`, ... are relative to; by default the first.
     bold: mark the best of each column (`True`), of some columns, or of columns with "min" or "max".
+    sort: the column that rows are sorted by, the largest first, or by name.
     caption, tex_label: what stands above the table, and the label that LaTeX refers to it by.
 
     `print` what it returns, or take `to_latex()`, `to_markdown()`, `to_csv()`, `to_json()` or `to_html()`. Raises
@@ -170,12 +174,12 @@ def compare(
     profiles = [profiled(model) for model in models]
     if labels and len(labels) != len(profiles):
         raise errors.label_count(len(labels), len(profiles))
-    named = labels or [found.model for found in profiles]
-    entries = [Entry(found.model, label, found) for found, label in zip(profiles, named, strict=True)]
+    named = labels or [profile.model for profile in profiles]
+    entries = [Entry(profile.model, label, profile) for profile, label in zip(profiles, named, strict=True)]
     pairs = [(entry.model, entry.label) for entry in entries]
     check_reference(relative_to, pairs)
     marked = bold if isinstance(bold, Mapping) else dict.fromkeys(() if isinstance(bold, bool) else bold)
-    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label)
+    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label, sort)
     compared = comparison(entries, layout, _sources(metrics, profiles, pairs))
     check_layout(layout, compared.metric_names)
     return compared
@@ -194,7 +198,7 @@ def _sources(
     given: MetricsGiven, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]
 ) -> list[Metrics]:
     several = given if isinstance(given, (list, tuple)) else [given]
-    return [_source(one, profiles, pairs) for one in several if one is not None and one is not False]
+    return [_source(source, profiles, pairs) for source in several if source is not None and source is not False]
 
 
 def _source(given: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
@@ -202,31 +206,31 @@ def _source(given: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tup
         return published(profiles)
     if isinstance(given, Mapping):
         return metrics_given(given)
-    found = read(str(given))
-    check_some_match(str(given), found, pairs)
-    return found
+    metrics = read(str(given))
+    check_some_match(str(given), metrics, pairs)
+    return metrics
 
 
-def _profile(found: Any, convention: str, under: Conditions) -> Profile:
-    if under.training is not None and found.source in GRAPHS:
-        raise _graph_is_fixed(_name(found), "as a training step")
-    if isinstance(found, Trace):
-        if under != AS_IT_IS and not found.was_run:
-            raise errors.nothing_ran(found.model, "another dtype or a training step has no effect")
-        if under != AS_IT_IS and found.is_graph:
-            raise _graph_is_fixed(found.model, "in another dtype")
+def _profile(subject: Any, convention: str, under: Conditions) -> Profile:
+    if under.training is not None and subject.source in GRAPHS:
+        raise _graph_is_fixed(_name(subject), "as a training step")
+    if isinstance(subject, Trace):
+        if under != AS_IT_IS and not subject.was_run:
+            raise errors.nothing_ran(subject.model, "another dtype or a training step has no effect")
+        if under != AS_IT_IS and subject.is_graph:
+            raise _graph_is_fixed(subject.model, "in another dtype")
         if under != AS_IT_IS:
-            raise errors.saved_is_fixed(found.model, "another dtype, a training step or a count of zeros")
-        return Profile(found, convention)
-    if under.zeros and found.source in sources.PREFIXES:
-        raise errors.zeros_need_weights(found.name, "its weights are not fetched")
+            raise errors.saved_is_fixed(subject.model, "another dtype, a training step or a count of zeros")
+        return Profile(subject, convention)
+    if under.zeros and subject.source in sources.PREFIXES:
+        raise errors.zeros_need_weights(subject.name, "its weights are not fetched")
     from profiler.engine.run.running import trace
 
-    return Profile(trace(found, under), convention)
+    return Profile(trace(subject, under), convention)
 
 
-def _name(found: Any) -> str:
-    return str(found.model if isinstance(found, Trace) else found.name)
+def _name(subject: Any) -> str:
+    return str(subject.model if isinstance(subject, Trace) else subject.name)
 
 
 # Questions that run more models ---------------------------------------------------------------------------------------
@@ -255,16 +259,13 @@ def scan(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    batch: int | None = None,
-    seq: int | None = None,
-    trust_remote_code: bool = False,
     phase: str | None = None,
     cache: str | None = None,
     convention: str = DEFAULT,
     columns: Sequence[str] = (),
     caption: str = "",
     tex_label: str = "",
-    **asked: Unpack[Asked],
+    **options: Unpack[RunOptions],
 ) -> Scan | GenerationScan:
     """A model at several values of what `name` says: one row a value, and exact polynomials where there are some.
 
@@ -278,8 +279,7 @@ def scan(
     """
     from profiler.answers.scan.sweeping import scanned
 
-    feed = Feed(batch=batch, seq=seq, trusts_code=trust_remote_code)
-    under = conditions(**asked)
+    feed, under = feed_and_conditions(options)
     varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, convention, under)
     request = _request(phase, cache)
     return scanned(varying, tuple(dict.fromkeys(values)), request, columns, caption, tex_label)
@@ -292,13 +292,10 @@ def largest(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    batch: int | None = None,
-    seq: int | None = None,
-    trust_remote_code: bool = False,
     weights: str | None = None,
     phase: str | None = None,
     cache: str | None = None,
-    **asked: Unpack[Asked],
+    **options: Unpack[RunOptions],
 ) -> Largest:
     """The largest value of what grows whose peak memory is within a limit.
 
@@ -313,8 +310,7 @@ def largest(
     from profiler.records import schemes
 
     name, step = stepped(what)
-    feed = Feed(batch=batch, seq=seq, trusts_code=trust_remote_code)
-    under = conditions(**asked)
+    feed, under = feed_and_conditions(options)
     varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, DEFAULT, under)
     scheme = None if weights is None else schemes.named(weights)
     return largest(varying, memory, step, scheme, _request(phase, cache))
@@ -333,15 +329,13 @@ def generate(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    batch: int | None = None,
-    seq: int | None = None,
-    trust_remote_code: bool = False,
     phase: str | None = None,
     new_tokens: int | None = None,
     cache: str | None = None,
     dtype: str | None = None,
     convention: str = DEFAULT,
     columns: Sequence[str] = (),
+    **sizes: Unpack[Sizes],
 ) -> Generation:
     """What a language model costs where it generates text; print what it returns.
 
@@ -362,8 +356,9 @@ def generate(
 
     chosen_columns(columns, PHASE_COLUMNS)
     request = Request(phase or BOTH, new_tokens, cache, Profile)
-    feed = Feed(*positional_and_named(inputs, kwargs), batch, seq, trust_remote_code)
-    answer = request.run(model, feed, conventions.named(convention).name, conditions(dtype=dtype))
+    answer = request.run(
+        model, sized_feed(sizes, inputs, kwargs), conventions.named(convention).name, conditions(dtype=dtype)
+    )
     return replace(answer, columns=tuple(columns))
 
 
@@ -374,10 +369,11 @@ def cross_check(
     kwargs: Mapping[str, Any] | None = None,
     tools: str | Sequence[str] = ("fvcore", "thop"),
     time_limit_s: float = 300.0,
+    **sizes: Unpack[Sizes],
 ) -> CrossCheck:
     """Run other counters on a model, and account for the difference between each one's count and ours.
 
-    model, inputs, kwargs: as in `profile`. A counter runs in a process of its own, on a copy: the model is not changed.
+    model, inputs, kwargs, sizes: as in `profile`. A counter runs in a process of its own, on a copy of the model.
     tools: their names, as `--convention` has them, or one text with commas between them; "all" for all there are.
     time_limit_s: how long one of them may take.
 
@@ -387,8 +383,8 @@ def cross_check(
     from profiler.answers.cross_check.compute import cross_checked, tool_names
 
     chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
-    counted = profile(model, inputs, kwargs=kwargs)
-    return cross_checked(counted, model, Feed(*positional_and_named(inputs, kwargs)), chosen, time_limit_s)
+    counted = profile(model, inputs, kwargs=kwargs, **sizes)
+    return cross_checked(counted, model, sized_feed(sizes, inputs, kwargs), chosen, time_limit_s)
 
 
 # What is said ---------------------------------------------------------------------------------------------------------

@@ -107,20 +107,20 @@ class Varying(Generic[R]):
     def _at_length(self, length: int) -> R:
         """A prompt that is there gets another length; else the model's own input has as many tokens."""
         arguments = self._arguments()
-        sized = _sized(arguments, _with_length(length))
-        is_of_tokens = _sized(arguments, _with_length(length + 1)) != sized
-        return self._run(self.model, sized, length=None if is_of_tokens else length)
+        prompt = sized(arguments, _with_length(length))
+        is_of_tokens = sized(arguments, _with_length(length + 1)) != prompt
+        return self._run(self.model, prompt, length=None if is_of_tokens else length)
 
     def _at_size(self, size: int) -> R:
         """Where the model refuses another size than the one that it is made for, its builder is asked for the size."""
         arguments = self._arguments()
-        sized = _sized(arguments if any(arguments) else self._own(), _with_size(size))
+        images = sized(arguments if any(arguments) else self._own(), _with_size(size))
         try:
-            return self._run(self.model, sized)
+            return self._run(self.model, images)
         except errors.ModelFailed:
             for name in _SIZED if isinstance(self.model, str) else ():
                 try:
-                    return self._run(_with_argument(str(self.model), name, size), sized)
+                    return self._run(_with_argument(str(self.model), name, size), images)
                 except errors.BuilderFailed as failure:
                     if not isinstance(failure.__cause__, TypeError):  # it takes the keyword, and not this size
                         raise
@@ -143,7 +143,7 @@ class Varying(Generic[R]):
     ) -> R:
         batch = self.feed.batch if batch is None else batch
         if batch is not None:
-            arguments = _sized(arguments, _with_batch(batch))
+            arguments = sized(arguments, with_batch(batch))
         args, kwargs = arguments
         feed = replace(self.feed, args=args, kwargs=kwargs, batch=batch)
         feed = feed if length is None else replace(feed, seq=length)
@@ -172,7 +172,7 @@ def _parsed(item: Any) -> Any:
     return shape(item) if isinstance(item, str) else item
 
 
-def _sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> _Arguments:
+def sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> _Arguments:
     """Every tensor's shape changed; tensors with values become shapes."""
     if not any(arguments):
         return arguments
@@ -185,7 +185,7 @@ def _sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) ->
     return map_leaves(changed, arguments[0]), map_leaves(changed, arguments[1])
 
 
-def _with_batch(batch: int) -> Callable[[TensorSpec], TensorSpec]:
+def with_batch(batch: int) -> Callable[[TensorSpec], TensorSpec]:
     return lambda spec: replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape else spec
 
 
