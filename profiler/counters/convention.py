@@ -92,10 +92,10 @@ class Replica:
     needs_code: bool = False
 
     def amounts(self, trace: Trace, own: Sequence[Cost]) -> Sequence[int]:
-        found = [Fraction(0)] * len(trace.modules)
+        amounts = [Fraction(0)] * len(trace.modules)
         for charge in self.charges(trace):
-            found[charge.module] += charge.amount
-        return [int(amount) for amount in found]
+            amounts[charge.module] += charge.amount
+        return [int(amount) for amount in amounts]
 
     def total(self, trace: Trace, cost: Cost) -> int:
         return int(sum(charge.amount for charge in self.charges(trace)))

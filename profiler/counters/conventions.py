@@ -56,5 +56,5 @@ def named(name: str) -> Convention:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _no_such_convention(name: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"no convention is called {name!r}; choose one of {', '.join(known)}")
+def _no_such_convention(name: str, names: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no convention is called {name!r}; choose one of {', '.join(names)}")

@@ -28,14 +28,14 @@ class Mixture(NamedTuple):
 
 def mixtures(trace: Trace) -> list[Mixture]:
     """Every mixture of experts, once."""
-    return list({found.module: found for found in _found(trace)}.values())
+    return list({mixture.module: mixture for mixture in _found(trace)}.values())
 
 
 def active_params(trace: Trace) -> int:
     """The parameters that one token meets; all of them where there is no mixture."""
-    found = {mixture.module: mixture for mixture in mixtures(trace)}
+    by_module = {mixture.module: mixture for mixture in mixtures(trace)}
     own = [weight for weight in trace.parameters if weight.same_as is None]
-    return sum(weight.numel - _resting(weight, found.get(weight.module)) for weight in own)
+    return sum(weight.numel - _resting(weight, by_module.get(weight.module)) for weight in own)
 
 
 def _resting(weight: Weight, mixture: Mixture | None) -> int:
@@ -59,15 +59,15 @@ def _found(trace: Trace) -> Iterator[Mixture]:
 
 
 def _calls_by_module(trace: Trace) -> dict[int, list[ModuleCall]]:
-    found: dict[int, list[ModuleCall]] = defaultdict(list)
+    calls_of: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in sorted(trace.module_calls, key=lambda call: call.first):
-        found[call.module].append(call)
-    return found
+        calls_of[call.module].append(call)
+    return calls_of
 
 
 def _tokens(calls: list[ModuleCall], position: int) -> int | None:
     """How many vectors the module was called with when it made the operator call at a position."""
     index = bisect_right(calls, position, key=lambda call: call.first) - 1
-    given = calls[index].inputs if index >= 0 and position < calls[index].last else None
-    first = given[0] if isinstance(given, tuple) and given else None
+    inputs = calls[index].inputs if index >= 0 and position < calls[index].last else None
+    first = inputs[0] if isinstance(inputs, tuple) and inputs else None
     return prod(first.shape[:-1]) if isinstance(first, Tensor) else None

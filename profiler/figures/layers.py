@@ -162,13 +162,13 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
     calls: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in trace.module_calls:
         calls[call.module].append(call)
-    found = []
+    layers = []
     for index, module in enumerate(trace.modules):
         first = index if module.same_as is None else module.same_as
-        made = calls.get(first, ())
+        own_calls = calls.get(first, ())
         # Calls end before they are written down, so the first to start need not be the first on the list.
-        start = min(made, key=lambda call: (call.first, -call.last), default=None)
-        found.append(
+        start = min(own_calls, key=lambda call: (call.first, -call.last), default=None)
+        layers.append(
             Layer(
                 index=index,
                 module=module,
@@ -177,7 +177,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 buffers=tuple(buffers[index]),
                 own=own[index],
                 total=summed[index],
-                calls=len(made),
+                calls=len(own_calls),
                 inputs=start.inputs if start else None,
                 output=start.output if start else None,
                 ran=first in ran,
@@ -188,7 +188,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 was_run=trace.was_run,
             )
         )
-    return found
+    return layers
 
 
 def _ran(trace: Trace) -> set[int]:
@@ -216,8 +216,8 @@ def _own(
     figures = []
     for index in range(len(trace.modules)):
         cost, unknown = spent(trace.signatures, by_module[index])
-        held = _weighed(_firsts(parameters[index]), _firsts(buffers[index]))
-        figures.append(Figures(activation_bytes=produced[index], cost=cost, unknown_calls=unknown, **held))
+        sizes = _weighed(_firsts(parameters[index]), _firsts(buffers[index]))
+        figures.append(Figures(activation_bytes=produced[index], cost=cost, unknown_calls=unknown, **sizes))
     return figures
 
 
@@ -249,7 +249,7 @@ def _firsts(weights: Sequence[Weight]) -> list[Weight]:
 
 
 def _by_module(weights: Sequence[Weight]) -> dict[int, list[Weight]]:
-    held: dict[int, list[Weight]] = defaultdict(list)
+    by_module: dict[int, list[Weight]] = defaultdict(list)
     for weight in weights:
-        held[weight.module].append(weight)
-    return held
+        by_module[weight.module].append(weight)
+    return by_module

@@ -92,9 +92,9 @@ def alive_at_peak(trace: Trace) -> list[Piece]:
     call = peak_call(trace)
     if call is None:
         return []
-    made = _tensors(trace)
-    found = [
-        Piece(storage.size_bytes, storage.role, storage.born, made.get(index), module_of(trace, index))
+    tensors_of = _tensors(trace)
+    pieces = [
+        Piece(storage.size_bytes, storage.role, storage.born, tensors_of.get(index), module_of(trace, index))
         for index, storage in enumerate(trace.storages)
         if storage.born <= call
         and _moves(storage)
@@ -102,8 +102,8 @@ def alive_at_peak(trace: Trace) -> list[Piece]:
     ]
     inside = _inside(trace)[call]
     if inside:
-        found.append(Piece(inside, INSIDE, call, None, trace.calls[call].module))
-    return sorted((piece for piece in found if piece.size_bytes), key=lambda piece: -piece.size_bytes)
+        pieces.append(Piece(inside, INSIDE, call, None, trace.calls[call].module))
+    return sorted((piece for piece in pieces if piece.size_bytes), key=lambda piece: -piece.size_bytes)
 
 
 def module_of(trace: Trace, storage: int) -> int:
@@ -116,13 +116,13 @@ def module_of(trace: Trace, storage: int) -> int:
 
 def _tensors(trace: Trace) -> dict[int, Tensor]:
     """The tensor that each storage was allocated for."""
-    found: dict[int, Tensor] = {}
+    by_storage: dict[int, Tensor] = {}
     for call in trace.calls:
         returned = tuple(tensors(trace.signatures[call.signature].output))
         if len(returned) == len(call.writes):
             for storage, tensor in zip(call.writes, returned, strict=True):
-                found.setdefault(storage, tensor)
-    return found
+                by_storage.setdefault(storage, tensor)
+    return by_storage
 
 
 def timeline(trace: Trace, stretches: int) -> list[Stretch]:
@@ -130,11 +130,11 @@ def timeline(trace: Trace, stretches: int) -> list[Stretch]:
     live = live_bytes(trace)
     count = min(stretches, len(live))
     bounds = [len(live) * i // count for i in range(count + 1)] if count else [0]
-    found = []
+    parts = []
     for first, last in pairwise(bounds):
         fullest = max(range(first, last), key=lambda call: live[call])
-        found.append(Stretch(first, last, fullest, live[fullest]))
-    return found
+        parts.append(Stretch(first, last, fullest, live[fullest]))
+    return parts
 
 
 # What was there before ------------------------------------------------------------------------------------------------

@@ -112,30 +112,30 @@ class Profile(Answer):
 
     @cached_property
     def totals(self) -> Totals:
-        held, weights = self.figures, self._of_weights
-        as_stored = (held.stored_params, stored.bytes_by_dtype(self.trace), stored.zeros(held))
+        figures, weights = self.figures, self._of_weights
+        as_stored = (figures.stored_params, stored.bytes_by_dtype(self.trace), stored.zeros(figures))
         if not self.trace.was_run:
             unknown = (None,) * 5
-            return Totals(*weights, None, None, held.param_bytes, held.buffer_bytes, *unknown, *as_stored)
-        peak, fed = memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
+            return Totals(*weights, None, None, figures.param_bytes, figures.buffer_bytes, *unknown, *as_stored)
+        peak, inputs = memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
         return Totals(
             *weights,
-            int(held.cost.macs),
-            self.convention.total(self.trace, held.cost),
-            held.param_bytes,
-            held.buffer_bytes,
-            held.activation_bytes,
+            int(figures.cost.macs),
+            self.convention.total(self.trace, figures.cost),
+            figures.param_bytes,
+            figures.buffer_bytes,
+            figures.activation_bytes,
             peak - memory.cache_bytes(self.trace),
-            held.param_bytes + held.buffer_bytes + fed + memory.state_bytes(self.trace) + peak,
-            fed,
+            figures.param_bytes + figures.buffer_bytes + inputs + memory.state_bytes(self.trace) + peak,
+            inputs,
             experts.active_params(self.trace),
             *as_stored,
         )
 
     @property
     def _of_weights(self) -> tuple[int, int, int, int]:
-        held = self.figures
-        return held.params, held.trainable_params, held.frozen_params, held.buffers
+        figures = self.figures
+        return figures.params, figures.trainable_params, figures.frozen_params, figures.buffers
 
     @cached_property
     def training(self) -> StepTotals | None:
@@ -179,11 +179,11 @@ class Profile(Answer):
     @cached_property
     def unknown_ops(self) -> dict[str, int]:
         """Operators without a formula (or used in a way that theirs does not cover), and how often each was called."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for signature, times in self._times.items():
             if cost(self.trace.signatures[signature]) is None:
-                found[self.trace.signatures[signature].op] += times
-        return dict(found.most_common())
+                counts[self.trace.signatures[signature].op] += times
+        return dict(counts.most_common())
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -218,8 +218,8 @@ class Profile(Answer):
 
 
 class NoSuchLayer(errors.ProfileError, KeyError):
-    def __init__(self, path: str, known: Iterable[str]) -> None:
-        near = errors.nearest(path, known)
+    def __init__(self, path: str, names: Iterable[str]) -> None:
+        near = errors.nearest(path, names)
         super().__init__(f"no layer has the path {path!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
 
     __str__ = Exception.__str__
@@ -239,14 +239,14 @@ def derivable(trace: Trace, path: str) -> Trace:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _not_for_graphs(convention: str, model: str, known: Iterable[str]) -> errors.ProfileError:
+def _not_for_graphs(convention: str, model: str, names: Iterable[str]) -> errors.ProfileError:
     return errors.ProfileError(
         f"convention {convention} is about a model's code, and {model} is a graph without it; "
-        f"choose one of {', '.join(known)}"
+        f"choose one of {', '.join(names)}"
     )
 
 
-def _not_for_training(name: str, known: Iterable[str]) -> errors.ProfileError:
+def _not_for_training(name: str, names: Iterable[str]) -> errors.ProfileError:
     return errors.ProfileError(
-        f"convention {name} is about inference; a training step is counted in {' or '.join(known)}"
+        f"convention {name} is about inference; a training step is counted in {' or '.join(names)}"
     )

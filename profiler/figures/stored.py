@@ -29,10 +29,10 @@ class Masks(NamedTuple):
 
 def bytes_by_dtype(trace: Trace) -> dict[str, int]:
     """Of all parameters, the largest share first."""
-    found: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     for weight in _each_once(trace.parameters):
-        found[weight.tensor.dtype] += weight.tensor.size_bytes
-    return dict(found.most_common())
+        sizes[weight.tensor.dtype] += weight.tensor.size_bytes
+    return dict(sizes.most_common())
 
 
 def kind(weight: Weight) -> str:
@@ -61,12 +61,12 @@ def _kinds(weights: Iterable[Weight]) -> list[Kind]:
 def masks(trace: Trace) -> Masks:
     """A mask is a buffer beside the parameter that it is for."""
     pruned = {(w.module, w.name.removesuffix(_ORIGINAL)) for w in trace.parameters if w.name.endswith(_ORIGINAL)}
-    found = [
+    zeros = [
         weight.tensor.size_bytes
         for weight in _each_once(trace.buffers)
         if weight.name.endswith(_MASK) and (weight.module, weight.name.removesuffix(_MASK)) in pruned
     ]
-    return Masks(len(found), sum(found))
+    return Masks(len(zeros), sum(zeros))
 
 
 def zeros(figures: Figures) -> int | None:

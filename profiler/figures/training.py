@@ -63,8 +63,8 @@ def _happened(trace: Trace) -> Iterator[tuple[int, str, int]]:
 
 def _gradients(trace: Trace) -> Counter[int]:
     """A gradient is as large as its parameter; frozen parameters have none."""
-    found: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
     for weight in trace.parameters:
         if weight.same_as is None and weight.gradient is not None:
-            found[weight.module] += trace.storages[weight.gradient].size_bytes
-    return found
+            sizes[weight.module] += trace.storages[weight.gradient].size_bytes
+    return sizes

@@ -124,11 +124,11 @@ def masked_index_put(
 
 def _indexed(x: Tensor, indices: tuple[Tensor | None, ...]) -> int:
     """How many elements x[indices] selects; all of them, at most, when a mask of booleans does."""
-    given = [index for index in indices if index is not None]
-    if any(index.dtype in ("bool", "uint8") for index in given):
+    tensors = [index for index in indices if index is not None]
+    if any(index.dtype in ("bool", "uint8") for index in tensors):
         return x.numel
     whole = [size for d, size in enumerate(x.shape) if d >= len(indices) or indices[d] is None]
-    return max((index.numel for index in given), default=1) * prod(whole)
+    return max((index.numel for index in tensors), default=1) * prod(whole)
 
 
 for _in_place in (False, True):

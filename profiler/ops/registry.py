@@ -146,8 +146,8 @@ def _find(op: str) -> Formula | Free | None:
 
 def free_reason(op: str) -> str | None:
     """Why an operator is free; None when it is not on the list."""
-    found = _find(op)
-    return found.reason if isinstance(found, Free) else None
+    entry = _find(op)
+    return entry.reason if isinstance(entry, Free) else None
 
 
 def is_known(op: str) -> bool:
@@ -156,17 +156,17 @@ def is_known(op: str) -> bool:
 
 def formula_of(op: str) -> Formula:
     """The formula of a known operator, for another that is made of it."""
-    found = _find(op)
-    if not callable(found):
+    entry = _find(op)
+    if not callable(entry):
         raise Uncovered(f"{op} has no formula")
-    return found
+    return entry
 
 
 def cost(signature: Signature) -> Cost | None:
     """The cost of a call with this signature; None when the operator, or this use of it, is unknown."""
-    found = _costs.get(id(signature))
-    if found is not None:
-        return found[1]
+    entry = _costs.get(id(signature))
+    if entry is not None:
+        return entry[1]
     if len(_costs) >= _COSTS_KEPT:
         _costs.clear()
     result = _compute(signature)
@@ -182,15 +182,15 @@ def spent(signatures: Sequence[Signature], calls: Mapping[int, int]) -> tuple[Co
 
 
 def _compute(signature: Signature) -> Cost | None:
-    found = _find(signature.op) or _of_form(signature)
-    if found is None:
+    entry = _find(signature.op) or _of_form(signature)
+    if entry is None:
         return None
-    if isinstance(found, Free):
-        return _with_traffic(found.moved(signature), signature)
+    if isinstance(entry, Free):
+        return _with_traffic(entry.moved(signature), signature)
     kwargs: dict[str, Any] = dict(signature.kwargs)
     kwargs["out"] = signature.output
     try:
-        result = _price(found, signature.op, signature.args, kwargs)
+        result = _price(entry, signature.op, signature.args, kwargs)
     except Uncovered:
         return None
     return _with_traffic(result, signature)
@@ -203,23 +203,25 @@ def _of_form(signature: Signature) -> Formula | None:
     return next((table[name] for name in _names(signature.op) if name in table), None)
 
 
-def _price(found: Formula, op: str, args: Any, kwargs: dict[str, Any]) -> Cost:
+def _price(function: Formula, op: str, args: Any, kwargs: dict[str, Any]) -> Cost:
     """What a formula says of a call; tensors that are not one block are looked at by what they are kept in."""
     forms = {tensor.form for tensor in tensors((args, tuple(kwargs.values())))} - {None}
     if NESTED in forms:
-        return _by_parts(found, args, kwargs)
+        return _by_parts(function, args, kwargs)
     if not forms:
-        return found(*args, **kwargs)
+        return function(*args, **kwargs)
     name = next((name for name in _names(op) if name in _sparse), None)
     return (
-        found(*map(_values, args), **_on_values(op, args, kwargs)) if name is None else _sparse[name](*args, **kwargs)
+        function(*map(_values, args), **_on_values(op, args, kwargs))
+        if name is None
+        else _sparse[name](*args, **kwargs)
     )
 
 
 def _on_values(op: str, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """An elementwise function of sparse tensors is one of the values that they keep, if all keep as many."""
-    kept = {tensor.stored if tensor.is_sparse else None for tensor in tensors((args, kwargs["out"])) if tensor.ndim}
-    if _names(op)[-1].removeprefix("aten.") not in _OF_VALUES or len(kept) != 1 or None in kept:
+    stored = {tensor.stored if tensor.is_sparse else None for tensor in tensors((args, kwargs["out"])) if tensor.ndim}
+    if _names(op)[-1].removeprefix("aten.") not in _OF_VALUES or len(stored) != 1 or None in stored:
         raise Uncovered(f"{op} of sparse tensors")
     return {name: _values(value) for name, value in kwargs.items()}
 
@@ -228,14 +230,14 @@ def _values(value: Any) -> Any:
     return value.parts[0] if isinstance(value, Tensor) and value.is_sparse else value
 
 
-def _by_parts(found: Formula, args: Any, kwargs: dict[str, Any]) -> Cost:
+def _by_parts(function: Formula, args: Any, kwargs: dict[str, Any]) -> Cost:
     """An operator on nested tensors is that operator on each of the tensors that they consist of."""
     counts = {len(tensor.parts) for tensor in tensors((args, tuple(kwargs.values()))) if tensor.form == NESTED}
     if len(counts) != 1 or not all(tensor.form == NESTED for tensor in tensors(kwargs["out"])):
         raise Uncovered("nested tensors that do not go together")
     total = Cost()
     for at in range(counts.pop()):
-        total += found(*(_part(arg, at) for arg in args), **{name: _part(arg, at) for name, arg in kwargs.items()})
+        total += function(*(_part(arg, at) for arg in args), **{name: _part(arg, at) for name, arg in kwargs.items()})
     return total
 
 

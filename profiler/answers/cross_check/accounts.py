@@ -103,8 +103,8 @@ class Account:
     @property
     def closes(self) -> bool:
         """Whether the tool ran and every difference is explained."""
-        made = [statement for statement in (self.operations, self.parameters) if statement is not None]
-        return self.problem is None and all(statement.closes for statement in made)
+        statements = [statement for statement in (self.operations, self.parameters) if statement is not None]
+        return self.problem is None and all(statement.closes for statement in statements)
 
 
 def account(trace: Trace, reading: Reading) -> Account:
@@ -133,7 +133,7 @@ _Reasons = dict[tuple[str, str], dict[str, Fraction]]  # (family, why): path: am
 
 def _operations(trace: Trace, replica: Replica, reading: Reading) -> Statement:
     spent = [cost(trace.signatures[call.signature]) for call in trace.calls]
-    ours = [0 if one is None else replica.per_mac * int(one.macs) for one in spent]
+    ours = [0 if cost is None else replica.per_mac * int(cost.macs) for cost in spent]
     try:
         charges = list(replica.charges(trace))
     except Exception as error:  # a layer that is not made as the tool expects, and so a bug of the replica
@@ -188,7 +188,7 @@ _COMPLEX = "a complex multiply-accumulate counts as one, and we count the four t
 def _is_complex(trace: Trace, charge: Charge) -> bool:
     """Whether the calls that a charge stands for have to do with complex numbers."""
     signatures = (trace.signatures[trace.calls[position].signature] for position in charge.calls)
-    return any(tensor.is_complex for found in signatures for tensor in tensors(found.args))
+    return any(tensor.is_complex for signature in signatures for tensor in tensors(signature.args))
 
 
 _FAMILIES = {"linear": "linear", "addmm": "linear", "scaled_dot_product_attention": "attention"}
@@ -205,11 +205,11 @@ def _family(op: Operator) -> str:
 
 def _terms(reasons: _Reasons) -> tuple[Term, ...]:
     """The largest first."""
-    made = (
+    terms = (
         Term(family, why, tuple(Share(path, amount) for path, amount in shares.items() if amount))
         for (family, why), shares in reasons.items()
     )
-    return tuple(sorted((term for term in made if term.shares), key=lambda term: -abs(term.amount)))
+    return tuple(sorted((term for term in terms if term.shares), key=lambda term: -abs(term.amount)))
 
 
 def _against_layers(expected: Mapping[str, int | Fraction], layers: Mapping[str, int | float] | None) -> list[Suspect]:
@@ -223,9 +223,9 @@ def _against_layers(expected: Mapping[str, int | Fraction], layers: Mapping[str,
     ]
 
 
-def _is_same(expected: int | Fraction, found: int | float) -> bool:
+def _is_same(expected: int | Fraction, reported: int | float) -> bool:
     """A tool that divides by the batch size gives a float for what is a fraction here."""
-    return expected == found if isinstance(found, int) else abs(float(expected) - found) < 0.5
+    return expected == reported if isinstance(reported, int) else abs(float(expected) - reported) < 0.5
 
 
 # Parameters -----------------------------------------------------------------------------------------------------------

@@ -55,18 +55,18 @@ class CrossCheck(Answer):
     @property
     def closes(self) -> bool:
         """Whether some counter gave a count, and each that did is explained to the last operation."""
-        counted = [one for one in self.accounts if one.problem is None]
-        return bool(counted) and all(one.closes for one in counted)
+        counted = [entry for entry in self.accounts if entry.problem is None]
+        return bool(counted) and all(entry.closes for entry in counted)
 
     def failures(self) -> Iterator[errors.ProfileError]:
         """What is not explained, and that no counter gave a count."""
-        if all(one.problem is not None for one in self.accounts):
-            yield _nothing_read(self.profile.model, [one.tool for one in self.accounts])
-        for one in self.accounts:
-            for figure, statement in (("operations", one.operations), ("parameters", one.parameters)):
+        if all(entry.problem is not None for entry in self.accounts):
+            yield _nothing_read(self.profile.model, [entry.tool for entry in self.accounts])
+        for entry in self.accounts:
+            for figure, statement in (("operations", entry.operations), ("parameters", entry.parameters)):
                 if statement is not None and not statement.closes:
                     layers = [suspect.path for suspect in statement.suspects]
-                    yield _unexplained(one.model, one.tool, figure, statement.remainder, layers)
+                    yield _unexplained(entry.model, entry.tool, figure, statement.remainder, layers)
 
     def __getitem__(self, tool: str) -> Account:
         return self.accounts[self._place(tool)]
@@ -76,7 +76,7 @@ class CrossCheck(Answer):
         return self.readings[self._place(tool)].layers
 
     def _place(self, tool: str) -> int:
-        tools = [one.tool for one in self.accounts]
+        tools = [entry.tool for entry in self.accounts]
         if tool not in tools:
             raise NotRun(tool, tools)
         return tools.index(tool)
@@ -98,13 +98,13 @@ def cross_check_spec(
 
 def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
     """The counters that are meant; raises `errors.ProfileError`."""
-    known = counters.names()
+    names = counters.names()
     if not wanted:
-        raise _no_tools(known)
+        raise _no_tools(names)
     for name in wanted:
-        if name != ALL and name not in known:
-            raise errors.no_such_counter(name, known)
-    return known if ALL in wanted else tuple(dict.fromkeys(wanted))
+        if name != ALL and name not in names:
+            raise errors.no_such_counter(name, names)
+    return names if ALL in wanted else tuple(dict.fromkeys(wanted))
 
 
 def cross_checked(
@@ -126,9 +126,9 @@ def cross_checked(
 
 
 def _unexplained(model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> errors.CheckFailed:
-    known = list(dict.fromkeys(path or "the model itself" for path in layers))
-    places = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
-    where = f", in {places}" if known else ""
+    names = list(dict.fromkeys(path or "the model itself" for path in layers))
+    places = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    where = f", in {places}" if names else ""
     what = f"{remainder} of the {figure} by {tool} are not explained"
     if remainder == 0:  # what is wrong in one layer makes up for what is wrong in another
         what = f"the {figure} by {tool} add up, and not layer by layer"
@@ -139,5 +139,5 @@ def _nothing_read(model: str, tools: Sequence[str]) -> errors.ProfileError:
     return errors.ProfileError(f"{model}: no counter gave a count ({', '.join(tools)}); their accounts say why")
 
 
-def _no_tools(known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"no counter is named to check against; choose from {', '.join(known)}")
+def _no_tools(names: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no counter is named to check against; choose from {', '.join(names)}")

@@ -153,9 +153,9 @@ def _statement_data(statement: Statement) -> dict[str, Any]:
 show(
     Accounts,
     Shown(
-        lambda found: account_tables(found.accounts, found.verbose),
-        lambda found: raw_account_table(found.accounts, found.verbose),
-        lambda found: [_account(account) for account in found.accounts],
+        lambda answer: account_tables(answer.accounts, answer.verbose),
+        lambda answer: raw_account_table(answer.accounts, answer.verbose),
+        lambda answer: [_account(account) for account in answer.accounts],
     ),
 )
 show(

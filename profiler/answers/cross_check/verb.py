@@ -43,14 +43,14 @@ def run(
     tools = tool_names(DEFAULT_TOOLS if with_ is None else names(with_))
     several = wanted(models, fed, labels.label)
     check_runs(several, "cross-check")
-    found: list[CrossCheck] = []
+    checks: list[CrossCheck] = []
     failures: list[errors.ProfileError] = []
     for model in several:
         try:
             with at_work(model.label), context.counted(f"{model.label}: {', '.join(tools)}", len(tools)) as done:
-                found.append(cross_check_spec(model.spec, model.feed, tools, context.run, time_limit, done))
+                checks.append(cross_check_spec(model.spec, model.feed, tools, context.run, time_limit, done))
         except errors.ProfileError as error:
             failures.append(error)
-    accounts = tuple(account for check in found for account in check.accounts)
-    failures += [failure for check in found for failure in check.failures()]
-    return Outcome(Accounts(accounts, verbose) if found else None, failures)
+    accounts = tuple(account for check in checks for account in check.accounts)
+    failures += [failure for check in checks for failure in check.failures()]
+    return Outcome(Accounts(accounts, verbose) if checks else None, failures)

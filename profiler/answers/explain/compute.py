@@ -23,19 +23,19 @@ _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisio
 def explain(profile: Profile, pattern: str = "*") -> str:
     """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
     calls = _calls(profile.trace)
-    found = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
-    if not found:
+    layers = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    if not layers:
         raise errors.no_layer_matches(pattern, profile.model)
-    blocks = [block for layer in found if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
+    blocks = [block for layer in layers if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]
     return "\n\n".join([*blocks, _sum(profile)])
 
 
 def _calls(trace: Trace) -> dict[int, Counter[int]]:
     """How often each module itself called each signature."""
-    found: dict[int, Counter[int]] = {}
+    by_module: dict[int, Counter[int]] = {}
     for call in trace.calls:
-        found.setdefault(call.module, Counter())[call.signature] += 1
-    return found
+        by_module.setdefault(call.module, Counter())[call.signature] += 1
+    return by_module
 
 
 def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
@@ -53,8 +53,8 @@ def _parameters(layer: Layer) -> Iterator[str]:
         return
     counted = count(layer.module, layer.weights)
     if counted.formula is None:
-        held = " + ".join(_factors(weight) for weight in layer.weights)
-        yield f"  parameters  {held} = {counted.actual:,}"
+        shapes = " + ".join(_factors(weight) for weight in layer.weights)
+        yield f"  parameters  {shapes} = {counted.actual:,}"
     else:
         yield f"  parameters  {render_formula(counted.formula)}"
     if counted.remark:
@@ -63,8 +63,8 @@ def _parameters(layer: Layer) -> Iterator[str]:
 
 def _factors(weight: Weight) -> str:
     packing, shape = weight.packing, weight.tensor.shape
-    held = packing.shape if packing is not None else shape
-    return f"{weight.name} {('·'.join(map(str, held)) or '1') if held is not None else '0'}"
+    sizes = packing.shape if packing is not None else shape
+    return f"{weight.name} {('·'.join(map(str, sizes)) or '1') if sizes is not None else '0'}"
 
 
 def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:

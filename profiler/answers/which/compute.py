@@ -63,14 +63,14 @@ def candidates(spec: str, feed: Feed) -> list[Candidate]:
     Where the user gives the input, that is the only one.
     """
     profiles = list(_profiles(spec, feed))
-    found = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
+    figures = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
     for profile in profiles:
         fed = fed_shape(profile.trace.inputs)
-        found += [
+        figures += [
             Candidate(name, fed, known(profile.under(name).totals.flops))
             for name in conventions.applicable(profile.trace)
         ]
-    return found
+    return figures
 
 
 def _profiles(spec: str, feed: Feed) -> Iterator[Profile]:

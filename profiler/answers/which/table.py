@@ -16,23 +16,27 @@ _COLUMNS = (
 _OFF = Column("off", "Off %", Unit.SHARE, lambda row, _: row)
 
 
-def which_table(found: Which) -> Table:
+def which_table(answer: Which) -> Table:
     """One row a figure; how far the nearest figures are off, where nothing rounds to the number."""
-    searches = found.searches
-    columns = _COLUMNS if all(one.is_met for one in searches) else (*_COLUMNS, _OFF)
+    searches = answer.searches
+    columns = _COLUMNS if all(search.is_met for search in searches) else (*_COLUMNS, _OFF)
     rows = tuple(
-        Row((one.model, candidate.counts, candidate.input, candidate.value, _off(one, candidate))[: len(columns)])
-        for one in searches
-        for candidate in one.found
+        Row((search.model, candidate.counts, candidate.input, candidate.value, _off(search, candidate))[: len(columns)])
+        for search in searches
+        for candidate in search.found
     )
-    named = dict.fromkeys(candidate.counts for one in searches for candidate in one.found)
-    notes = [f"{one.model}: nothing is {one.number.text}; these are the nearest." for one in searches if not one.is_met]
+    named = dict.fromkeys(candidate.counts for search in searches for candidate in search.found)
+    notes = [
+        f"{search.model}: nothing is {search.number.text}; these are the nearest."
+        for search in searches
+        if not search.is_met
+    ]
     notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
     return Table(columns, rows, notes=tuple(notes), chosen=True)
 
 
-def _off(one: Search, candidate: Candidate) -> float:
-    return float(candidate.value / one.number.middle - 1)
+def _off(search: Search, candidate: Candidate) -> float:
+    return float(candidate.value / search.number.middle - 1)
 
 
-show(Which, Shown(lambda found: [which_table(found)]))
+show(Which, Shown(lambda answer: [which_table(answer)]))

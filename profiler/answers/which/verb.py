@@ -42,7 +42,7 @@ def run(
                 searches.append(search(model.label, read, candidates(model.spec, model.feed)))
         except errors.ProfileError as error:
             failures.append(error)
-    failures += [_nothing_matches_number(one.model, read.text) for one in searches if not one.is_met]
+    failures += [_nothing_matches_number(search.model, read.text) for search in searches if not search.is_met]
     return Outcome(Which(tuple(searches)) if searches else None, failures)
 
 

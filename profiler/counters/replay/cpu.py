@@ -90,9 +90,9 @@ def _learned_reads(trace: Trace) -> Iterator[set[int]]:
     """Of what each call reads, the storages whose values depend on a trainable parameter."""
     learned = {weight.storage for weight in trace.parameters if weight.trainable}
     for call in trace.calls:
-        found = learned.intersection(call.reads)
-        yield found
-        if found and any(output.is_float for output in tensors(trace.signatures[call.signature].output)):
+        parameters = learned.intersection(call.reads)
+        yield parameters
+        if parameters and any(output.is_float for output in tensors(trace.signatures[call.signature].output)):
             learned.update(call.writes)
 
 
@@ -127,14 +127,14 @@ def fast_path_calls(trace: Trace, gradients: bool = False, hooked: Callable[[int
     hooks on what is inside, does not take its path, and attention does.
     """
     packed, layers = _packed_projections(trace), _encoder_layers(trace)
-    learned = [gradients and bool(found) for found in _learned_reads(trace)]
-    found: set[int] = set()
+    learned = [gradients and bool(parameters) for parameters in _learned_reads(trace)]
+    calls: set[int] = set()
     for layer in module_calls(trace):
         is_fast = layer.kind == _ATTENTION and _is_fast_attention(layer, packed)
         is_layer = layer.kind == _ENCODER_LAYER and layer.module in layers and not hooked(layer.module)
         if (is_fast or (is_layer and len(layer.x.shape) == 3)) and not any(learned[call] for call in layer.calls):
-            found.update(layer.calls)
-    return found
+            calls.update(layer.calls)
+    return calls
 
 
 def unless_fast(charges: Iterable[Charge], fast: Container[int]) -> Iterator[Charge]:
@@ -146,11 +146,11 @@ def unless_fast(charges: Iterable[Charge], fast: Container[int]) -> Iterator[Cha
 
 def _packed_projections(trace: Trace) -> set[int]:
     """The calls of `nn.MultiheadAttention`'s one projection of query, key and value that are the same tensor."""
-    found: set[int] = set()
+    calls: set[int] = set()
     for op in operators(trace):
         if op.name == "aten.linear" and "_in_projection_packed" in op.caller.functions:
-            found.update(op.calls)
-    return found
+            calls.update(op.calls)
+    return calls
 
 
 def _is_fast_attention(layer: LayerCall, packed: set[int]) -> bool:
@@ -183,10 +183,10 @@ def _can_be_fast(settings: Mapping[str, Value], weights: Container[str]) -> bool
 def _encoder_layers(trace: Trace) -> set[int]:
     """The rows of encoder layers whose make allows the fast path."""
     rows = {module.path: row for row, module in enumerate(trace.modules)}
-    held: dict[int, set[str]] = {}
+    names: dict[int, set[str]] = {}
     for weight in trace.parameters:
-        held.setdefault(weight.module, set()).add(weight.name)
-    found = set()
+        names.setdefault(weight.module, set()).add(weight.name)
+    rows_of_layers = set()
     for row, module in enumerate(trace.modules):
         if module.classes[0] != _ENCODER_LAYER:
             continue
@@ -194,12 +194,12 @@ def _encoder_layers(trace: Trace) -> set[int]:
         parts = [rows[f"{prefix}{name}"] for name in ("self_attn", "norm1", "norm2")]
         attention, norm1, norm2 = (dict(trace.modules[part].attributes) for part in parts)
         if (
-            _can_be_fast(attention, held.get(parts[0], ()))
+            _can_be_fast(attention, names.get(parts[0], ()))
             and dict(module.attributes).get("activation_relu_or_gelu")
             and norm1.get("eps") == norm2.get("eps")
         ):
-            found.add(row)
-    return found
+            rows_of_layers.add(row)
+    return rows_of_layers
 
 
 _FUSED = "runs as one kernel, which it has no formula for"

@@ -22,9 +22,9 @@ def path_flops(equation: str, shapes: Shapes) -> float:
 
     operands = [numpy.broadcast_to(numpy.zeros(()), shape) for shape in shapes]
     text = numpy.einsum_path(renamed(equation), *operands, optimize="optimal")[1]
-    found = re.search(r"optimized flop.*:(.*)", text, re.IGNORECASE)
-    assert found is not None, text
-    return float(found[1])
+    line = re.search(r"optimized flop.*:(.*)", text, re.IGNORECASE)
+    assert line is not None, text
+    return float(line[1])
 
 
 def halved_path_flops(equation: str, shapes: Shapes) -> int:
@@ -47,12 +47,12 @@ def pairwise_product(equation: str, shapes: Shapes) -> int:
     """
     if len(shapes) != 2:
         return 0
-    given, arrow, kept = equation.replace(" ", "").partition("->")
+    operands, arrow, result = equation.replace(" ", "").partition("->")
     if not arrow:
-        kept = "..." + "".join(letter for letter in given if given.count(letter) == 1)
-    left, right = (_sizes(letters, shape) for letters, shape in zip(given.split(","), shapes, strict=True))
+        result = "..." + "".join(letter for letter in operands if operands.count(letter) == 1)
+    left, right = (_sizes(letters, shape) for letters, shape in zip(operands.split(","), shapes, strict=True))
     both = left.keys() & right.keys()
-    named = {key for key in left.keys() | right.keys() if (key[0] == "." and "..." in kept) or key in kept}
+    named = {key for key in left.keys() | right.keys() if (key[0] == "." and "..." in result) or key in result}
     return prod(left.get(key) or right[key] for key in both | named)
 
 

@@ -102,8 +102,8 @@ def recorded_calls(trace: Trace) -> Iterator[Operator]:
 
 
 def _operator(trace: Trace, signature: int, module: int, calls: range, caller: int) -> Operator:
-    found = trace.signatures[signature]
-    return Operator(packet(found.op), found, module, calls, trace.callers[caller])
+    entry = trace.signatures[signature]
+    return Operator(packet(entry.op), entry, module, calls, trace.callers[caller])
 
 
 def packet(op: str) -> str:
@@ -126,9 +126,9 @@ def registered(trace: Trace) -> list[Weight]:
 
 def module_calls(trace: Trace) -> Iterator[LayerCall]:
     """In the order in which they ended, as forward hooks run."""
-    held: dict[int, dict[str, Weight]] = {}
+    weights: dict[int, dict[str, Weight]] = {}
     for weight in registered(trace):
-        held.setdefault(weight.module, {})[weight.name] = weight
+        weights.setdefault(weight.module, {})[weight.name] = weight
     for call in trace.module_calls:
         module = trace.modules[call.module]
         positional, named = _arguments(call)
@@ -137,7 +137,7 @@ def module_calls(trace: Trace) -> Iterator[LayerCall]:
             module.classes[0],
             module.classes,
             dict(module.attributes),
-            held.get(call.module, {}),
+            weights.get(call.module, {}),
             positional,
             named,
             call.output,

@@ -14,12 +14,12 @@ from profiler.records.trace import Trace
 def children(trace: Trace) -> list[list[int]]:
     """The first rows of each module's children, each child once for its parent."""
     rows = {module.path: row for row, module in enumerate(trace.modules)}
-    found: list[dict[int, None]] = [{} for _ in trace.modules]
+    inside: list[dict[int, None]] = [{} for _ in trace.modules]
     for row, module in enumerate(trace.modules):
         if row:
             parent = rows[module.path.rpartition(".")[0]]
-            found[parent][row if module.same_as is None else module.same_as] = None
-    return [list(rows_of_children) for rows_of_children in found]
+            inside[parent][row if module.same_as is None else module.same_as] = None
+    return [list(rows_of_children) for rows_of_children in inside]
 
 
 def visits(trace: Trace, hides: Callable[[str], bool] = lambda kind: False, opens_model: bool = True) -> Iterator[int]:

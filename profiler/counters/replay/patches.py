@@ -68,10 +68,10 @@ SHARED = (
 
 def patched(trace: Trace, rules: Mapping[str, Rule[Operator]], counts_signs: bool) -> Iterator[Charge]:
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
-    seen = (
+    visible = (
         op for op in operators(trace) if op.name in rules and is_met(op) and (counts_signs or not op.caller.is_sign)
     )
-    return unless_fast((rules[op.name].charge(op) for op in seen), fast_path_calls(trace, True, all_hooked))
+    return unless_fast((rules[op.name].charge(op) for op in visible), fast_path_calls(trace, True, all_hooked))
 
 
 # Functions ------------------------------------------------------------------------------------------------------------

@@ -38,8 +38,8 @@ def version(distribution: str) -> str | None:
 
 def _provider(package: str, rivals: tuple[str, ...]) -> str | None:
     """Which distribution the files are from that an import of the package would find."""
-    found = find_spec(package)
-    origin = None if found is None or found.origin is None else Path(found.origin).resolve()
+    spec = find_spec(package)
+    origin = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
     return next((name for name in rivals if origin and _installed(name, origin)), None)
 
 
@@ -65,10 +65,10 @@ def _counter_missing(distribution: str) -> errors.ProfileError:
     return errors.ProfileError(f"{distribution} is not installed; pip install {distribution}")
 
 
-def _counter_hidden(distribution: str, package: str, found: str | None) -> errors.ProfileError:
+def _counter_hidden(distribution: str, package: str, provider: str | None) -> errors.ProfileError:
     """Two distributions own one import name."""
-    whose = f"{found}'s" if found else "that of neither"
-    remedy = f"pip uninstall {found} && " if found else ""
+    whose = f"{provider}'s" if provider else "that of neither"
+    remedy = f"pip uninstall {provider} && " if provider else ""
     return errors.ProfileError(
         f"the package {package!r} that is installed is {whose}, not {distribution}'s; "
         f"{remedy}pip install --force-reinstall {distribution}"

@@ -75,10 +75,10 @@ class Job:
 
         if not isinstance(self.model, str):
             return sources.subject_of(self.model, self.feed)
-        found = sources.load(self.model, self.feed)
-        if not isinstance(found, Subject):
+        subject = sources.load(self.model, self.feed)
+        if not isinstance(subject, Subject):
             raise errors.nothing_to_run(self.model)
-        return found
+        return subject
 
 
 def _with_weights(subject: Subject) -> Subject:
@@ -114,9 +114,9 @@ def _settle(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 @contextmanager
 def _by_value(model: Any, cloudpickle: Any) -> Iterator[None]:
     """Let the code go along of modules that exist in this process alone; cloudpickle sees to `__main__` by itself."""
-    found = [] if isinstance(model, str) else [sys.modules.get(type(module).__module__) for module in model.modules()]
+    modules = [] if isinstance(model, str) else [sys.modules.get(type(module).__module__) for module in model.modules()]
     here_alone = {
-        module.__name__: module for module in found if module is not None and not _importable(module.__name__)
+        module.__name__: module for module in modules if module is not None and not _importable(module.__name__)
     }
     for module in here_alone.values():
         cloudpickle.register_pickle_by_value(module)

@@ -29,11 +29,11 @@ def own(inclusive: Mapping[str, Any]) -> dict[str, Any]:
     return left
 
 
-def _nearest(path: str, known: Mapping[str, Any]) -> str | None:
+def _nearest(path: str, counts: Mapping[str, Any]) -> str | None:
     """The nearest path above that is known."""
     while path:
         path = path.rpartition(".")[0]
-        if path in known:
+        if path in counts:
             return path
     return None
 

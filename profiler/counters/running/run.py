@@ -56,13 +56,13 @@ def read_all(
                 while waiting and len(running) < jobs:
                     running.append(_start(waiting.pop(0), next(copies), files, time_limit_s))
                 time.sleep(_PAUSE_S)
-                for ended in [one for one in running if one.has_ended()]:
+                for ended in [counter for counter in running if counter.has_ended()]:
                     running.remove(ended)
                     readings[ended.tool] = ended.reading()
                     _tell(progress, readings[ended.tool])
         finally:
-            for one in running:
-                one.kill()
+            for counter in running:
+                counter.kill()
     return [readings[tool] for tool in tools]
 
 

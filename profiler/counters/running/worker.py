@@ -57,20 +57,20 @@ def read(tool: str, job: Callable[[], Job]) -> Reading:
     except errors.ProfileError as error:
         return Reading(tool, error=sentence(error))
     warnings.simplefilter("ignore")
-    found = version(called.DISTRIBUTION)
+    installed = version(called.DISTRIBUTION)
     try:
-        return replace(called.read(*job().real()), tool=tool, version=found)
+        return replace(called.read(*job().real()), tool=tool, version=installed)
     except (Exception, SystemExit) as error:
-        return Reading(tool, found, error=sentence(error))
+        return Reading(tool, installed, error=sentence(error))
 
 
 def sentence(error: BaseException) -> str:
     """An exception in one line, and the one that it wraps. One without words tells where it was raised."""
     if isinstance(error, errors.ProfileError):
         return str(error)
-    said = errors.first_line(error) if str(error).strip() else _place(error)
+    words = errors.first_line(error) if str(error).strip() else _place(error)
     wrapped = "" if error.__cause__ is None else f" ({sentence(error.__cause__)})"
-    return f"{type(error).__name__}: {said}{wrapped}"
+    return f"{type(error).__name__}: {words}{wrapped}"
 
 
 def _place(error: BaseException) -> str:

@@ -35,10 +35,10 @@ def _transposed_bias(op: Operator) -> int:
     x, weight = tensor(op, 0), tensor(op, 1)
     kernel = weight.shape[2:]
     defaults = ((3, "stride", 1), (4, "padding", 0), (5, "output_padding", 0), (7, "dilation", 1))
-    given = [each(op.arg(*default), len(kernel)) for default in defaults]
+    settings = [each(op.arg(*default), len(kernel)) for default in defaults]
     positions: int = prod(
         (size - 1) * step - 2 * pad + hole * (k - 1) + more + 1
-        for size, k, step, pad, more, hole in zip(x.shape[2:], kernel, *given, strict=False)
+        for size, k, step, pad, more, hole in zip(x.shape[2:], kernel, *settings, strict=False)
     )
     return x.shape[0] * positions * weight.shape[1] * int(op.arg(6, "groups", 1))
 

@@ -381,11 +381,11 @@ def _look(model: Any, charges: Counter[str], ledger: Ledger) -> None:
 
     The ledger is closed here, since what its functions have counted is gone when it returns.
     """
-    known = paths(model)
+    by_id = paths(model)
     ledger.close()
 
     def walk(module: Any) -> None:
-        path = known[id(module)]
+        path = by_id[id(module)]
         if not hasattr(module, "__flops__"):
             for child in module.children():
                 walk(child)

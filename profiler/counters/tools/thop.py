@@ -169,10 +169,10 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
     """Only modules that have a rule and were called have parameters, and never the model itself."""
     called = {call.module for call in trace.module_calls}
     counted = Counter(visits(trace, _hides))
-    held: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
     for weight in registered(trace):
-        held[weight.module] += weight.tensor.numel
-    for row, size in held.items():
+        sizes[weight.module] += weight.tensor.numel
+    for row, size in sizes.items():
         kind = layer_kind(trace.modules[row].classes[0])
         if not (row and _hides(kind)):
             yield Weighing(0, row, f"a {kind} has no rule" if row else "the model itself is not looked at")
@@ -203,8 +203,8 @@ MODULE = "thop"
 
 def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reading:
     """MACs and operations on elements."""
-    given = by_position(model, args, kwargs, "thop")
-    total, params, inside = _imported()(model, inputs=given, verbose=False, ret_layer_info=True)
+    inputs = by_position(model, args, kwargs, "thop")
+    total, params, inside = _imported()(model, inputs=inputs, verbose=False, ret_layer_info=True)
     charges = dict.fromkeys(paths(model).values(), 0.0)
     weights = dict.fromkeys(charges, 0.0)
     _charge(model, (total, params, inside), paths(model), charges, weights)
@@ -229,19 +229,19 @@ def _imported() -> Any:
 
 
 def _charge(
-    module: nn.Module, said: Any, known: Mapping[int, str], charges: dict[str, float], weights: dict[str, float]
+    module: nn.Module, listed: Any, by_id: Mapping[int, str], charges: dict[str, float], weights: dict[str, float]
 ) -> None:
     """What it says of a module is `(ops, params, {child: ...})`, the children's included where they are listed.
 
     A module that two others share is listed by both, and stands in the total twice.
     """
-    ops, params, inside = said
+    ops, params, inside = listed
     for name, child in module.named_children():
         if name in inside:
             ops, params = ops - inside[name][0], params - inside[name][1]
-            _charge(child, inside[name], known, charges, weights)
-    charges[known[id(module)]] += ops
-    weights[known[id(module)]] += params
+            _charge(child, inside[name], by_id, charges, weights)
+    charges[by_id[id(module)]] += ops
+    weights[by_id[id(module)]] += params
 
 
 # What is said ---------------------------------------------------------------------------------------------------------

@@ -160,36 +160,36 @@ def _weighings(trace: Trace) -> Iterator[Weighing]:
         yield Weighing(theirs[row], row, _LESS if theirs[row] < own[row] else _MORE)
 
 
-def _of_lines(trace: Trace, found: list[_Line]) -> Iterator[tuple[int, int]]:
+def _of_lines(trace: Trace, lines: list[_Line]) -> Iterator[tuple[int, int]]:
     """Each line's own parameters: a leaf's are all that it has, and others have what the lines inside leave over."""
     is_leaf, sizes = _leaves(trace), _sizes(trace)
     left: dict[_Line, int] = {}
-    for position in range(len(found) - 1, -1, -1):
-        line = found[position]
+    for position in range(len(lines) - 1, -1, -1):
+        line = lines[position]
         if line in left:
             continue
         left[line] = sizes[line.row]
-        for inner in found[position + 1 :]:
+        for inner in lines[position + 1 :]:
             if inner.depth <= line.depth or is_leaf[line.row]:
                 break
             left[line] -= 0 if inner.is_again else left[inner]
-    for line in found:
+    for line in lines:
         if not line.is_again:
             yield line.row, max(left[line], 0)
 
 
 def _sizes(trace: Trace) -> list[int]:
     """The parameters of each module and of all inside it, each once."""
-    held: list[set[int]] = [set() for _ in trace.modules]
+    own: list[set[int]] = [set() for _ in trace.modules]
     for index, weight in enumerate(trace.parameters):
         if weight.registered:
-            held[weight.module].add(index if weight.same_as is None else weight.same_as)
+            own[weight.module].add(index if weight.same_as is None else weight.same_as)
     inside = children(trace)
 
     def hold(row: int) -> set[int]:
-        return held[row].union(*(hold(child) for child in inside[row]))
+        return own[row].union(*(hold(child) for child in inside[row]))
 
-    return [sum(trace.parameters[index].tensor.numel for index in hold(row)) for row in range(len(held))]
+    return [sum(trace.parameters[index].tensor.numel for index in hold(row)) for row in range(len(own))]
 
 
 # The lines of its summary ---------------------------------------------------------------------------------------------
@@ -222,12 +222,12 @@ def _lines(trace: Trace) -> list[_Line]:
     a container whose line comes a second time (torchinfo/torchinfo.py, `apply_hooks`, `add_missing_container_layers`).
     """
     places, met = _places(trace), set[int]()
-    found: list[_Line] = []
+    lines: list[_Line] = []
     for row in _begun(trace):
-        found.append(_Line(row, places[row].depth, places[row].parent, row in met))
+        lines.append(_Line(row, places[row].depth, places[row].parent, row in met))
         met.add(row)
-    _add_containers(found, met)
-    return found
+    _add_containers(lines, met)
+    return lines
 
 
 def _places(trace: Trace) -> dict[int, _Line]:
@@ -237,13 +237,13 @@ def _places(trace: Trace) -> dict[int, _Line]:
     for row, module in enumerate(trace.modules):
         if row:
             below[rows[module.path.rpartition(".")[0]]].append(row if module.same_as is None else module.same_as)
-    found: dict[int, _Line] = {}
+    places: dict[int, _Line] = {}
     waiting = [_Line(0, 0, None)]
     while waiting:
         place = waiting.pop()
-        found[place.row] = place
+        places[place.row] = place
         waiting += [_Line(row, place.depth + 1, place) for row in reversed(below[place.row])]
-    return found
+    return places
 
 
 def _begun(trace: Trace) -> list[int]:
@@ -265,18 +265,18 @@ def _is_inside(trace: Trace, inner: ModuleCall, outer: ModuleCall) -> bool:
     return inner.first >= outer.first
 
 
-def _add_containers(found: list[_Line], met: set[int]) -> None:
+def _add_containers(lines: list[_Line], met: set[int]) -> None:
     """Put the containers of each line before it, unless they are open already."""
     opened: dict[int, _Line] = {}
     position = 0
-    while position < len(found):
-        line, at = found[position], position
+    while position < len(lines):
+        line, at = lines[position], position
         around = {outer.depth: outer for outer in line.around()}
         for depth in range(1, line.depth):
             outer = around[depth]
-            if (depth not in opened or opened[depth].row != outer.row) and outer is not found[at - 1]:
+            if (depth not in opened or opened[depth].row != outer.row) and outer is not lines[at - 1]:
                 outer.is_again |= outer.row in met
-                found.insert(at, outer)
+                lines.insert(at, outer)
                 met.add(outer.row)
                 opened[depth] = outer
                 at += 1
@@ -308,12 +308,12 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     from torchinfo import summary
 
     if args:
-        found = summary(model, input_data=list(args), verbose=0, **kwargs)
+        statistics = summary(model, input_data=list(args), verbose=0, **kwargs)
     else:
-        found = summary(model, input_data=dict(kwargs), verbose=0)
-    charges, weights = _by_module(model, found)
-    total, params = plain(found.total_mult_adds), found.total_params
-    whole_charges, whole_weights = _unmasked(model, found)
+        statistics = summary(model, input_data=dict(kwargs), verbose=0)
+    charges, weights = _by_module(model, statistics)
+    total, params = plain(statistics.total_mult_adds), statistics.total_params
+    whole_charges, whole_weights = _unmasked(model, statistics)
     return Reading(
         "torchinfo",
         total=total,
@@ -325,13 +325,13 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     )
 
 
-def _by_module(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+def _by_module(model: nn.Module, statistics: Any) -> tuple[dict[str, int], dict[str, int]]:
     """Its lines' mult-adds and parameters, by the paths of their modules."""
-    known = paths(model)
-    charges = dict.fromkeys(known.values(), 0)
-    weights = dict.fromkeys(known.values(), 0)
-    for line in found.summary_list:
-        path = known[line.layer_id]
+    by_id = paths(model)
+    charges = dict.fromkeys(by_id.values(), 0)
+    weights = dict.fromkeys(by_id.values(), 0)
+    for line in statistics.summary_list:
+        path = by_id[line.layer_id]
         if line.is_leaf_layer:
             charges[path] += line.macs
         if not line.is_recursive:
@@ -342,18 +342,18 @@ def _by_module(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, 
 _MASKED = "a pruned weight counts the ones in its mask"
 
 
-def _unmasked(model: nn.Module, found: Any) -> tuple[dict[str, int], dict[str, int]]:
+def _unmasked(model: nn.Module, statistics: Any) -> tuple[dict[str, int], dict[str, int]]:
     """The same if no weight were pruned, as it counts itself. Fills the masks, and changes the lines."""
     masks = [mask for name, mask in model.named_buffers() if name.endswith("_mask")]
     if masks:
         for mask in masks:
             mask.fill_(1)
-        for line in found.summary_list:
+        for line in statistics.summary_list:
             line.calculate_num_params()
             if line.macs:
                 line.macs = 0
                 line.calculate_macs()
-    return _by_module(model, found)
+    return _by_module(model, statistics)
 
 
 def _asides(masked: Mapping[str, int], whole: Mapping[str, int]) -> dict[str, dict[str, int]]:

@@ -179,16 +179,16 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     """MACs and operations on elements. What tracing adds to them is told apart."""
     from torchprofile import profile_macs
 
-    given = by_position(model, args, kwargs, "torchprofile")
-    known = [path for path, _ in model.named_modules()]
-    with _scopes(model, known):
-        macs: Any = profile_macs(model, given, reduction=None)
-    charges = dict.fromkeys(known, 0)
+    inputs = by_position(model, args, kwargs, "torchprofile")
+    places = [path for path, _ in model.named_modules()]
+    with _scopes(model, places):
+        macs: Any = profile_macs(model, inputs, reduction=None)
+    charges = dict.fromkeys(places, 0)
     for node, count in macs.items():
-        charges[_path(node, known)] += count
+        charges[_path(node, places)] += count
     sizes = Counter[str]()
-    for node in _of_sizes(model, given, macs):
-        sizes[_path(node, known)] += macs[node]
+    for node in _of_sizes(model, inputs, macs):
+        sizes[_path(node, places)] += macs[node]
     return Reading(
         "torchprofile",
         total=plain(sum(macs.values())),
@@ -200,12 +200,12 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
 _SIZES = "1 per multiplication of sizes, such as height·width, that tracing records"
 
 
-def _path(node: Any, known: list[str]) -> str:
+def _path(node: Any, places: list[str]) -> str:
     scope = node.scope.rpartition("/")[2]
-    return known[int(scope)] if scope else ""
+    return places[int(scope)] if scope else ""
 
 
-def _of_sizes(model: nn.Module, given: tuple[Any, ...], macs: Iterable[Any]) -> list[Any]:
+def _of_sizes(model: nn.Module, inputs: tuple[Any, ...], macs: Iterable[Any]) -> list[Any]:
     """The multiplications whose factors come from the sizes of tensors alone, which Python would do without a tensor.
 
     The counted nodes do not say what they depend on, so the graph is made again where one of them may be such.
@@ -215,12 +215,12 @@ def _of_sizes(model: nn.Module, given: tuple[Any, ...], macs: Iterable[Any]) -> 
     counted = [node for node in macs if node.operator in _MULTIPLICATIONS]
     if not any(node.outputs[0].shape == [] for node in counted):
         return []
-    found, sizes = [], _Sizes()
-    for node in trace(model, given).nodes:
+    are_sizes, sizes = [], _Sizes()
+    for node in trace(model, inputs).nodes:
         is_size = sizes.is_size(node)
         if node.operator in _MULTIPLICATIONS:
-            found.append(is_size)
-    return [node for node, is_size in zip(counted, found, strict=True) if is_size]
+            are_sizes.append(is_size)
+    return [node for node, is_size in zip(counted, are_sizes, strict=True) if is_size]
 
 
 class _Sizes:
@@ -232,24 +232,24 @@ class _Sizes:
 
     def __init__(self) -> None:
         self.sizes, self.converted = set[int](), set[int]()
-        self.constants, self.made = set[int](), set[int]()
+        self.constants, self.detached = set[int](), set[int]()
 
     def is_size(self, node: Any) -> bool:
         """Of the nodes in their order: whether what this one gives is a size."""
         inputs = {id(value) for value in node.inputs}
         outputs = {id(value) for value in node.outputs if node.operator in _OF_LISTS or not value.shape}
         is_converted = node.operator == "aten::to" or bool(inputs & self.converted)
-        others = self.constants | self.made if is_converted else self.constants
+        others = self.constants | self.detached if is_converted else self.constants
         if node.operator == "aten::detach":
-            self.made |= outputs if inputs <= self.sizes | self.constants | self.made else set()
+            self.detached |= outputs if inputs <= self.sizes | self.constants | self.detached else set()
         elif node.operator in _STARTS or (inputs & self.sizes and inputs <= self.sizes | others):
             self.sizes |= outputs
             self.converted |= outputs if is_converted else set()
             return bool(outputs)
         elif inputs <= self.constants:
             self.constants |= outputs
-        elif inputs <= self.constants | self.made:
-            self.made |= outputs
+        elif inputs <= self.constants | self.detached:
+            self.detached |= outputs
         return False
 
 
@@ -260,12 +260,12 @@ _MULTIPLICATIONS = ("aten::mul", "aten::mul_")
 
 
 @contextmanager
-def _scopes(model: nn.Module, known: list[str]) -> Iterator[None]:
+def _scopes(model: nn.Module, places: list[str]) -> Iterator[None]:
     """Each module is a scope of the trace; its name is the place of the module's path in the list."""
     import torch
     from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-    place = {module: str(known.index(path)) for module, path in paths(model).items()}
+    place = {module: str(places.index(path)) for module, path in paths(model).items()}
 
     def enter(module: nn.Module, args: Any) -> None:
         tracing = torch._C._get_tracing_state()

@@ -180,9 +180,9 @@ def _beside(layer: LayerCall, elements: int, gates: int, more: int) -> Iterator[
 
 
 def _steps(layer: LayerCall) -> int:
-    given = _inputs(layer)[0]
-    if isinstance(given, tuple):  # a packed sequence: as many steps as there are rows of data
-        return next(tensors(given)).shape[0]
+    first = _inputs(layer)[0]
+    if isinstance(first, tuple):  # a packed sequence: as many steps as there are rows of data
+        return next(tensors(first)).shape[0]
     x = _x(layer)
     return x.shape[0] if x.ndim == 2 else x.shape[0] * x.shape[1]
 
@@ -245,9 +245,9 @@ def _einsum(op: Operator) -> int:
 def _why_einsum(op: Operator) -> str:
     if len(list(tensors(op.args[1]))) != 2:
         return "only two operands are counted"
-    given, arrow, kept = str(op.args[0]).replace(" ", "").partition("->")
-    left, right = (set(letters) for letters in given.split(","))
-    is_contracted = not arrow or bool((left & right) - {"."} - set(kept))
+    operands, arrow, result = str(op.args[0]).replace(" ", "").partition("->")
+    left, right = (set(letters) for letters in operands.split(","))
+    is_contracted = not arrow or bool((left & right) - {"."} - set(result))
     return "" if is_contracted else "1 per element of what two operands share or keep"
 
 
@@ -319,10 +319,10 @@ def read(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     """MACs and operations on elements."""
     from thop import profile
 
-    given = by_position(model, args, kwargs, DISTRIBUTION)
+    inputs = by_position(model, args, kwargs, DISTRIBUTION)
     ledger = Ledger(model, _functional)
     with ledger.following():
-        total, params, inside = profile(model, inputs=given, verbose=False, ret_layer_info=True)
+        total, params, inside = profile(model, inputs=inputs, verbose=False, ret_layer_info=True)
     for path, count in _by_rules(model, inside).items():
         ledger.charged[path] += count
     ledger.charged[""] += total - sum(ledger.charged.values())  # by the model's own rule
@@ -352,15 +352,15 @@ def _by_rules(model: nn.Module, inside: Any) -> dict[str, float]:
     `inside` is `{child: (ops, params, inside)}`, and a child's ops contain its children's, unless another parent
     has them already: its walk is repeated here to know which.
     """
-    known = paths(model)
+    by_id = paths(model)
     charges: dict[str, float] = {}
     added: set[int] = set()
 
-    def walk(module: nn.Module, said: Any) -> float:
+    def walk(module: nn.Module, listed: Any) -> float:
         total = 0.0
         for name, child in module.named_children():
-            ops, _, deeper = said[name]
-            charges[known[id(child)]] = ops - walk(child, deeper)
+            ops, _, deeper = listed[name]
+            charges[by_id[id(child)]] = ops - walk(child, deeper)
             if id(child) not in added:
                 added.add(id(child))
                 total += ops
