@@ -1,7 +1,7 @@
 """How much memory do the keys and values of a Llama-shaped model take, at which context length, with how many heads?
 
 The cache is the model's own object, filled on the meta device: nothing is allocated. Run it with
-`python examples/kv_cache.py`; it needs `pip install 'profile-model[hf]'`.
+`python examples/kv_cache.py`; it needs `pip install '.[hf]'`.
 """
 
 from profiler import scan

@@ -162,9 +162,9 @@ def not_a_model(text: str, kind: str) -> ProfileError:
 
 
 class BuilderFailed(ProfileError):
-    def __init__(self, text: str, error: Exception) -> None:
+    def __init__(self, text: str, error: Exception, remedy: str | None = None) -> None:
         what = f"{type(error).__name__}: {first_line(error)}{place(error)}"
-        super().__init__(f"{text} cannot be built ({what}); check its arguments")
+        super().__init__(f"{text} cannot be built ({what}); {remedy or 'check its arguments'}")
 
 
 def unreadable_model_file(path: str, why: str) -> ProfileError:
@@ -331,8 +331,10 @@ class ModelFailed(ProfileError):
         layers_run: Sequence[LayerRun] = (),
         failed: LayerRun | None = None,
         until: Any = None,
+        remedy: str | None = None,
     ) -> None:
-        super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); check the model and what it is fed")
+        what_to_do = remedy or "check the model and what it is fed"
+        super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); {what_to_do}")
         self.layers_run = tuple(layers_run)
         self.failed = failed
         self.until = until

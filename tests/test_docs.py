@@ -139,6 +139,15 @@ def test_the_first_lines_of_readme() -> None:
     assert "pip install '.[test]' && pytest -n auto" in lines
 
 
+def test_install_lines_work_before_the_package_is_on_an_index() -> None:
+    """From a copy of the repository: `pip install '.[hf]'`."""
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*"), *ROOT.glob("profiler/**/*.py")]
+    lines = [line for path in texts if path.is_file() for line in path.read_text(encoding="utf-8").splitlines()]
+    installing = [line for line in lines if "pip install" in line]
+    assert "pip install '.[hf]'" in installing
+    assert [line for line in installing if re.search(r"pip install '?profile-model", line)] == []
+
+
 def test_the_module_runs_as_a_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "profiler", "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout.startswith("profile-model ")

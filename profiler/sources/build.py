@@ -23,6 +23,7 @@ from profiler.engine.guard.randomness import kept_random, seed
 from profiler.engine.meta.constants import LARGEST
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.run.values import free_bytes
+from profiler.sources.signatures import remedy
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
@@ -129,14 +130,15 @@ def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str
     except errors.ProfileError:
         raise
     except Exception as error:
-        raise errors.BuilderFailed(name, error) from error
+        raise errors.BuilderFailed(name, error, remedy(builder, kwargs, name, error)) from error
 
 
 def _check_arguments(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> None:
     try:
         inspect.signature(builder).bind(**kwargs)
     except TypeError as error:
-        raise errors.BuilderFailed(name, error) from error
+        error = error.with_traceback(None)  # which is ours: nothing was called
+        raise errors.BuilderFailed(name, error, remedy(builder, kwargs, name, error)) from None
     except ValueError:  # no signature to look at
         pass
 

@@ -57,7 +57,7 @@ class Deep(nn.Module):
 def builds():
     return innermost(0)
 """
-BROKEN = "import torch\n\ndef fails():\n    raise OSError('on import')\n\nfails()\n"
+BROKEN = "import torch\n\ndef fails():\n    raise OSError('on import')\n\nNet = fails()\n"
 INPUT = ("--input", "5x6")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -38,25 +38,26 @@ class Unfinished(Exception):
         self.inputs = inputs
         self.alive_bytes = alive_bytes
         self.until: Trace | None = None  # the record of what had run
-        self._failed = failed
+        self.failed = failed
         self._layers_run = layers_run
         self._refusal = refusal
 
     @property
     def reason(self) -> str:
         """What was raised, in which layer, and on which line of the user's code."""
-        failed = self._failed
+        failed = self.failed
         at = f"in {failed.path} on {errors.shapes(failed.tensors)}, " if failed is not None and failed.path else ""
         place = place_of(self.cause)
         return f"{at}{type(self.cause).__name__}: {errors.said(self.cause)}" + (f", at {place}" if place else "")
 
-    def refusal(self, model: str) -> errors.ProfileError:
-        """What the user is told where this is the model's failure."""
+    def refusal(self, model: str, remedy: Callable[[], str | None] | None = None) -> errors.ProfileError:
+        """What the user is told where this is the model's failure; `remedy` looks for what to do about it."""
         if self._refusal is not None:
             return self._refusal
         if is_ours(self.cause):
             return _engine_failed(model, self.reason)
-        return errors.ModelFailed(model, self.reason, self.inputs, self._layers_run, self._failed, self.until)
+        raised = model, self.reason, self.inputs, self._layers_run, self.failed, self.until
+        return errors.ModelFailed(*raised, remedy() if remedy else None)
 
 
 def place_of(error: BaseException) -> str:

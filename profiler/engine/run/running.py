@@ -31,6 +31,7 @@ from profiler.engine.run.attempt import Attempt, Grown
 from profiler.engine.run.failure import Unfinished, wants_autograd
 from profiler.engine.run.lazy import initialized, waits_for_input
 from profiler.engine.run.prepare import prepared
+from profiler.engine.run.proposal import proposal
 from profiler.engine.run.subject import Subject
 from profiler.engine.run.training import TrainingAttempt, with_graph
 from profiler.engine.run.values import with_values
@@ -88,7 +89,19 @@ def _by_any_engine(subject: Subject, under: Conditions, real: bool) -> tuple[Tra
     try:
         return _by_one(with_values(subject, under, failure), under, real=True)
     except Unfinished as error:
-        raise error.refusal(subject.name) from error.cause
+        runs = partial(_runs_on_meta, under)
+        raise error.refusal(subject.name, partial(proposal, subject, error, runs)) from error.cause
+
+
+def _runs_on_meta(under: Conditions, subject: Subject) -> bool | Unfinished:
+    """Whether it does; how it ended, where it does not."""
+    try:
+        _by_one(subject, under, real=False)
+    except Unfinished as error:
+        return error
+    except (errors.ProfileError, Grown):
+        return False
+    return True
 
 
 def _by_one(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
