@@ -215,7 +215,9 @@ def test_what_is_written_short_does_not_mislead(more: int, less: int, unit: Unit
 
 def _read(text: str) -> float:
     number, _, unit = text.replace(",", "").replace("<", "").partition(" ")
-    return float(number) * {"": 1, "MB": 1024**2, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit]
+    return (
+        float(number) * {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit]
+    )
 
 
 def test_all_that_is_over_is_said(net: Profile) -> None:
@@ -324,11 +326,11 @@ def test_snapshot(check: BudgetCheck, format: str, request: pytest.FixtureReques
 
 
 def test_the_table(check: BudgetCheck) -> None:
-    over = (4 * PARAMS - 50 * 1024) / 1024**2
+    over = (4 * PARAMS - 50 * 1024) / 1024
     used = 100 * 4 * PARAMS / (50 * 1024)
     rows = [line.split() for line in str(check).splitlines()[2:]]
     assert rows[0] == ["net", "parameters", f"{PARAMS:,}", "1,000,000", f"{PARAMS / 1e4:.1f}", "b.toml:3"]
-    size = [f"{4 * PARAMS / 1024**2:.2f}", "MB", "0.05", "MB", f"{used:.1f}", f"{over:.2f}", "MB", "b.toml:4"]
+    size = [f"{4 * PARAMS / 1024:.2f}", "KB", "50.00", "KB", f"{used:.1f}", f"{over:.2f}", "KB", "b.toml:4"]
     assert rows[1] == ["net", "size", *size]
     assert rows[3] == ["net", "calls", "without", "a", "formula", "0", "0", "b.toml:6"]
     assert rows[4][:2] == ["lost", "failed:"]

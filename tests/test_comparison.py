@@ -24,6 +24,7 @@ from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison
 from profiler.answers.models.table import MODEL_COLUMNS, model_table
 from profiler.cli.progress import shown
+from profiler.records.trace import Tensor, Weight
 from profiler.render import FORMATS, renderer
 from profiler.render.tables import Column, Row, Table, Unit
 from tests.shell import rows, run
@@ -110,7 +111,7 @@ def test_nothing_is_no_measure(capsys: pytest.CaptureFixture[str]) -> None:
     """Relative to a model without parameters is not known, which is neither 0 nor infinite."""
     _, out, _ = run(capsys, "torch.nn:ReLU", NET, *INPUT, "--columns", "model,params,rel_params,macs,rel_macs,size")
     assert out.splitlines()[2].split() == ["torch.nn:ReLU", "0", "?", "0", "?", "0.00"]
-    assert out.splitlines()[3].split() == [NET, str(params()), "?", "13.82", "k", "?", "<0.01"]
+    assert out.splitlines()[3].split() == [NET, str(params()), "?", "13.82", "k", "?", f"{4 * params() / 1024:.2f}"]
 
 
 def test_huge_and_tiny_and_nothing_side_by_side() -> None:
@@ -119,7 +120,7 @@ def test_huge_and_tiny_and_nothing_side_by_side() -> None:
     specs = (profile(huge, f"1x{10**6}"), profile(tiny, "1x1"), profile("torch.nn:ReLU", "1x1"))
     found = compare(specs, ["model", "params", "macs", "rel_macs", "size"], labels=["huge", "tiny", "none"])
     lines = [line.split() for line in str(found).splitlines()[2:5]]
-    assert lines[0] == ["huge", f"{10**12:,}", "1.000", "T", "×1.00", f"{4 * 10**12 / 1024**2:,.2f}"]
+    assert lines[0] == ["huge", f"{10**12:,}", "1.000", "T", "×1.00", f"{4 * 10**12 / 1024**3:,.2f}"]
     assert lines[1] == ["tiny", "1", "1", "×0.0000000000010", "<0.01"]
     assert lines[2] == ["none", "0", "0", "×0.00", "0.00"]
     assert r"huge & 1,000,000,000,000 & 1,000,000,000,000 & $\times$1.00" in found.to_latex()
@@ -230,19 +231,44 @@ def test_published_accuracies_are_torchvisions_own(capsys: pytest.CaptureFixture
     assert "Weights: IMAGENET1K_V2 (resnet50); IMAGENET1K_V1 (" in out
 
 
-@pytest.mark.parametrize("spec", ["timm:resnet18", "resnet18(num_classes=10)", NET])
+_NOT_MEASURED = "by its arguments it is not the model that was measured"
+UNPUBLISHED = {
+    "timm:resnet18": "only torchvision publishes it with its models",
+    NET: "only torchvision publishes it with its models",
+    "resnet18(num_classes=10)": _NOT_MEASURED,
+    "resnet18(replace_stride_with_dilation=[False,False,False])": _NOT_MEASURED,
+    "googlenet": "the model that was measured has 6,624,904 parameters and not 13,004,888; "
+    "googlenet(weights='IMAGENET1K_V1') is that model",
+    "quantized_googlenet": "the model that was measured has 6,624,904 parameters and not 13,004,888; "
+    "quantized_googlenet(weights='IMAGENET1K_FBGEMM_V1') is that model",
+}
+
+
+@pytest.mark.parametrize("spec", UNPUBLISHED)
 def test_nothing_is_published_for_what_the_weights_are_not_for(capsys: pytest.CaptureFixture[str], spec: str) -> None:
     argv = ("--metrics", "published", "--columns", "model,acc@1", "--input", "1x3x224x224")
     _, out, _ = run(capsys, "resnet18", spec, *argv)
     assert out.splitlines()[2].split()[-1] == "69.758"
     assert out.splitlines()[3].split()[-1] == "?"
-    assert f"Nothing is published for {spec}." in out
+    assert f"No published accuracy for {spec}: {UNPUBLISHED[spec]}." in out
+
+
+@pytest.mark.parametrize(
+    ("spec", "accuracy"),
+    [
+        ('googlenet(weights="DEFAULT")', "69.778"), ("inception_v3", "77.294"), ("quantized_resnet18", "69.494"),
+        ('quantized_googlenet(weights="DEFAULT")', "69.826"),
+    ],
+)  # fmt: skip
+def test_what_has_the_parameters_that_were_measured_has_its_accuracy(spec: str, accuracy: str) -> None:
+    model = profile(spec)
+    assert metrics.published([model]).rows[model]["acc@1"] == Decimal(accuracy)
 
 
 def test_nothing_is_published_for_another_image_size(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "resnet18", "--metrics", "published", "--input", "1x3x64x64")
     assert "acc@1" not in out
-    assert "Nothing is published for resnet18." in out
+    assert "No published accuracy for resnet18: it was measured with images of 224×224." in out
     _, out, _ = run(capsys, "resnet18", "--metrics", "published", "--batch", "2")
     assert "69.758" in out
 
@@ -258,8 +284,10 @@ def test_a_model_with_two_inputs_has_its_accuracy_once(capsys: pytest.CaptureFix
 def test_a_metric_of_several_data_sets_has_their_names() -> None:
     from torchvision.models.optical_flow import Raft_Small_Weights
 
-    made = profile(nn.ReLU(), (1, 3, 512, 512))
-    raft = Profile(replace(made.trace, model="raft_small", source="torchvision"))
+    made = profile(nn.ReLU(), (1, 3, 512, 512)).trace
+    size = Raft_Small_Weights.DEFAULT.meta["num_params"]
+    weight = Weight(0, "weight", Tensor((size,), "float32"), 0)
+    raft = Profile(replace(made, model="raft_small", source="torchvision", parameters=(weight,)))
     found = metrics.published([raft])
     own = Raft_Small_Weights.DEFAULT.meta["_metrics"]
     assert found.rows[raft] == {

@@ -495,7 +495,7 @@ def test_a_model_without_a_cache_has_a_prefill() -> None:
 
 
 def test_the_command_shows_phases_and_new_tokens(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "generate", LLAMA, "--seq", str(SEQ), "--new-tokens", "5")
+    status, out, _ = run(capsys, "generate", LLAMA, "--seq", str(SEQ), "--new-tokens", "5", "--notes", "full")
     assert status == 0
     macs = SEQ * LINEAR + SCORES * SEQ**2 + sum(LINEAR + SCORES * (c + 1) for c in range(SEQ, SEQ + 5))
     assert f"{macs:,}" in out

@@ -226,7 +226,8 @@ def test_not_even_one(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, *LINEAR, "--in", "10kB")
     assert status == 1
     assert "not even batch 1 fits 10 kB" in out
-    assert f"its peak is 0.06 MB ({peak(1) - 10 * 1024:,} bytes over), of which 0.06 MB are parameters" in err
+    over = f"({peak(1) - 10 * 1024:,} bytes over)"
+    assert f"its peak is {peak(1) / 1024:.2f} KB {over}, of which {WEIGHTS / 1024:.2f} KB are parameters" in err
     assert err.count("\n") == 1
     _, out, _ = run(capsys, *LINEAR, "--in", "10kB", "--format", "json")
     found = json.loads(out)

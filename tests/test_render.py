@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
 from profiler.render import FORMATS, numbers, renderer
 from profiler.render.formats import markdown, text
-from profiler.render.tables import Unit
+from profiler.render.tables import Column, Row, Table, Unit
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -113,9 +114,104 @@ def test_text_fits_the_screen(width: int) -> None:
 
 
 def test_a_wider_screen_shows_more() -> None:
-    headings = [text.write(layer_table(profile("resnet34")), width).splitlines()[0] for width in (60, 80, 120)]
+    headings = [text.write(layer_table(profile("resnet34")), width).splitlines()[0] for width in (50, 80, 120)]
     shown = [set(re.split(r"\s{2,}", heading.strip())) for heading in headings]
     assert shown[0] < shown[1] < shown[2]
+
+
+@pytest.mark.parametrize("spec", ["resnet34", "vit_b_16"])
+def test_eighty_columns_show_the_output_and_say_what_they_do_not(spec: str) -> None:
+    lines = text.write(layer_table(profile(spec), View(depth=4)), 80).splitlines()
+    assert re.split(r"\s{2,}", lines[0])[:5] == ["Layer", "Kind", "Output", "Parameters", "MACs"]
+    assert "size, share; a wider terminal or a file (-o FILE) has them." in " ".join(" ".join(lines).split())
+
+
+ALONE = {
+    "top": View(top=3), "sort": View(sort="params"), "filter": View(filter="*.1"), "sorted by name": View(sort="layer"),
+    "chosen": View(top=3, columns=("layer", "params")), "chosen anew": View(filter="*.1", columns=("macs", "layer")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ALONE.values(), ids=ALONE)
+def test_a_layer_that_stands_alone_has_its_path(odd: Profile, view: View) -> None:
+    table = layer_table(odd, view)
+    (i,) = (i for i, column in enumerate(table.columns) if column.name == "layer")
+    paths = {layer.path for layer in odd.layers}
+    assert {row.values[i] for row in table.rows} <= paths
+    assert len({row.values[i] for row in table.rows}) == len(table.rows)
+    assert {row.depth for row in table.rows} == {0}
+
+
+def test_a_model_of_one_layer_has_a_name_there() -> None:
+    assert layer_table(profile(nn.Linear(3, 4), (1, 3)), View(top=1)).rows[0].values[0] == "Linear"
+
+
+def test_a_path_is_cut_at_its_beginning() -> None:
+    """Which is alike in all layers."""
+    table = layer_table(profile("vit_b_16"), View(top=12, columns=("layer", "kind", "output", "params", "macs")))
+    first = [line.split()[0] for line in text.write(table, 70).splitlines()[2:14]]
+    assert all(path.startswith("…") for path in first)
+    assert len(set(first)) == 12
+
+
+@pytest.mark.parametrize(("largest", "unit"), [(3000, "KB"), (5 * 2**20, "MB"), (100 * 2**30, "GB")])
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "latex"])
+def test_a_table_has_its_sizes_in_one_unit_and_says_which(format: str, largest: int, unit: str) -> None:
+    columns = (Column("layer", "Layer", Unit.TEXT, lambda *_: ""), Column("size", "", Unit.BYTES, lambda *_: 0))
+    facts = (("Peak", largest, Unit.BYTES, ""), ("Layers", 2, Unit.EXACT, ""))
+    table = Table(columns, (Row(("a", largest)), Row(("b", largest // 2))), facts)
+    written = renderer(format).write(table)
+    assert f"Peak, {unit}" in written
+    assert f"1 {unit} = 1024" in written.replace(r"\,", "")
+    scaled = largest / {"KB": 1024, "MB": 1024**2, "GB": 1024**3}[unit]
+    assert all(f"{size:.2f}" in written for size in (scaled, scaled / 2))
+    assert {"KB", "MB", "GB"} - {unit} == {other for other in ("KB", "MB", "GB") if other not in written}
+    assert renderer("csv").write(table).splitlines()[1:] == [f"a,{largest}", f"b,{largest // 2}"]
+    data = json.loads(renderer("json").write(table))
+    assert data["facts"] == {"Peak, bytes": largest, "Layers": 2}
+    assert data["rows"][0] == {"layer": "a", "size_bytes": largest}
+
+
+# Notes ----------------------------------------------------------------------------------------------------------------
+
+NOTES = {
+    "none": ("NOT COUNTED",),
+    "short": ("NOT COUNTED", "Input 2×3×17×17 float32.", "Convention flops."),
+    "full": ("NOT COUNTED", "Input 2×3×17×17 float32.", "Convention flops.", "a MAC is two", "Versions:", "bytes."),
+}
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "latex", "github"])
+@pytest.mark.parametrize("which", NOTES)
+def test_as_many_notes_as_are_wanted(odd: Profile, format: str, which: str) -> None:
+    written = renderer(format).answer(odd, notes=which).replace(r"$\times$", "×")
+    every = NOTES["full"]
+    assert [words for words in every if words in written] == list(NOTES[which])
+
+
+def test_notes_in_python(odd: Profile) -> None:
+    for name in ("markdown", "latex", "html"):
+        written = {which: getattr(odd, f"to_{name}")(which) for which in NOTES}
+        assert len(set(written.values())) == len(NOTES)
+        assert getattr(odd, f"to_{name}")() == written["short"]
+
+
+HOSTILE = r"a|b*c_d<e>`f`[g]$h~#i&j" + "\nk"
+
+
+def test_texts_of_others_are_texts_in_markdown_and_latex() -> None:
+    column = Column("x", HOSTILE, Unit.TEXT, lambda *_: "")
+    facts = ((HOSTILE, HOSTILE, Unit.TEXT, HOSTILE), (HOSTILE, 5, Unit.EXACT, HOSTILE))
+    table = Table((column,), (Row((HOSTILE,)), Row((HOSTILE,), failure=HOSTILE)), facts, (HOSTILE,), HOSTILE)
+    escaped = r"a\|b\*c\_d\<e\>\`f\`\[g\]\$h\~\#i&amp;j\\nk"
+    written = markdown.write(table)
+    assert written.count(escaped) == 11
+    assert written.replace(escaped, "").count("i&") == 0
+    lines = renderer("latex").write(table).splitlines()
+    assert sum(line.startswith("%") for line in lines) == 1 + len(facts)
+    shown = [line.replace("$>$", "").replace("$<$", "") for line in lines if "j" in line and not line.startswith("%")]
+    assert len(shown) >= 5
+    assert not [line for line in shown if re.search(r"(?<!\\)[_&#$](?![ }])", line)]
 
 
 @pytest.mark.parametrize("name", LAYER_COLUMNS)
@@ -163,10 +259,14 @@ def test_amounts_keep_four_digits(value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(0, "0.00"), (1, "<0.01"), (87_190_688, "83.15"), (2**40, "1,048,576.00")]
-)
-def test_megabytes(value: int, written: str) -> None:
-    assert numbers.megabytes(value) == written
+    ("value", "written"),
+    [
+        (0, "0.00 MB"), (1, "<0.01 KB"), (3000, "2.93 KB"), (104_857, "102.40 KB"), (104_858, "0.10 MB"),
+        (87_190_688, "83.15 MB"), (10 * 2**30 - 1, "10,240.00 MB"), (10 * 2**30, "10.00 GB"), (2**40, "1,024.00 GB"),
+    ],
+)  # fmt: skip
+def test_a_size_in_the_unit_that_suits_it(value: int, written: str) -> None:
+    assert numbers.text(value, Unit.BYTES) == written
 
 
 @pytest.mark.parametrize(
@@ -181,8 +281,8 @@ def test_megabytes(value: int, written: str) -> None:
         ([405_853_388_800, 8_030_261_248], Unit.COUNT, ["405.85", "8.03"], "G"),
         ([0, 0], Unit.AMOUNT, ["0", "0"], ""),
         ([], Unit.AMOUNT, [], ""),
-        ([87_190_688, 200 * 1024, 0], Unit.BYTES, ["83.15", "0.20", "0"], ""),
-        ([87_190_688, 512], Unit.BYTES, ["83.152", "<0.001"], ""),
+        ([87_190_688, 200 * 1024, 0], Unit.MB, ["83.15", "0.20", "0"], ""),
+        ([87_190_688, 512], Unit.MB, ["83.152", "<0.001"], ""),
         ([21_797_672, 128], Unit.EXACT, ["21,797,672", "128"], ""),
     ],
 )

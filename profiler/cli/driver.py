@@ -10,14 +10,15 @@ from inspect import BoundArguments
 from typing import Any, TypeVar
 
 from profiler import errors
-from profiler.answers.common.options import Result, Saved, Strict
+from profiler.answers.common.options import Result, Saved, Strict, Written
 from profiler.answers.common.outcome import Context, Outcome
 from profiler.cli.progress import counted, shown, told
 from profiler.cli.tracebacks import layers_of, traceback_of
 from profiler.records import archive
 from profiler.records.files import writing
-from profiler.render import FORMATS, format_of, renderer
+from profiler.render import FORMATS, WITHOUT_NOTES, format_of, renderer
 from profiler.render.formats import github
+from profiler.render.shown import NOTES
 
 G = TypeVar("G")
 
@@ -25,8 +26,9 @@ G = TypeVar("G")
 def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     """Run a verb with what the command line said. What is printed meanwhile, by a model's code, is no part of it."""
     bound.apply_defaults()
-    result, strict, save = _group(bound, Result), _group(bound, Strict).strict, _group(bound, Saved).save
+    result, strict, save = _group(bound, Written), _group(bound, Strict).strict, _group(bound, Saved).save
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
+    notes = _notes(result, format)
     if save is not None:
         _check_save(save)
     is_job = format == github.NAME
@@ -36,7 +38,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context())
                 if outcome.answer is not None:
                     answer = outcome.answer
-                    print(answer if isinstance(answer, str) else renderer(format).answer(answer), file=file)
+                    print(answer if isinstance(answer, str) else renderer(format).answer(answer, **notes), file=file)
         except errors.ProfileError as error:
             _trace([error], result)
             raise
@@ -65,7 +67,7 @@ def _without_warnings(is_shown: bool) -> Iterator[None]:
 
 def _group(bound: BoundArguments, cls: type[G]) -> G:
     """A group of options, as it is said; as it is by default where the verb has none."""
-    return next((value for value in bound.arguments.values() if type(value) is cls), cls())
+    return next((value for value in bound.arguments.values() if isinstance(value, cls)), cls())
 
 
 def _context() -> Context:
@@ -74,13 +76,25 @@ def _context() -> Context:
     return Context(run, Profile, shown, counted, told)
 
 
-def _format(verb: str, result: Result, formats: Sequence[str]) -> str:
+def _format(verb: str, result: Written, formats: Sequence[str]) -> str:
     """Raises where the format is not known, or not one of the verb's."""
     name = result.format.lower() if result.format else format_of(result.output) if result.output else "text"
     renderer(name)
     if name not in formats:
         raise _is_text(verb, name)
     return name
+
+
+def _notes(result: Written, format: str) -> dict[str, str]:
+    """What `--notes` says, for a format that has notes; raises where it says what cannot be."""
+    notes = result.notes if isinstance(result, Result) else None
+    if notes is None:
+        return {}
+    if notes not in NOTES:
+        raise errors.NoSuchChoice("--notes", notes, NOTES)
+    if format in WITHOUT_NOTES:
+        raise _has_no_notes(format)
+    return {"notes": notes}
 
 
 def _check_save(path: str) -> None:
@@ -93,7 +107,7 @@ def _unknown(outcome: Outcome) -> list[errors.ProfileError]:
     return [_unknown_operators(p.model, p.unknown_ops) for p in outcome.profiles if p.unknown_ops]
 
 
-def _trace(failures: Iterable[errors.ProfileError], result: Result) -> None:
+def _trace(failures: Iterable[errors.ProfileError], result: Written) -> None:
     """Where that is asked for, what led to a failure."""
     for failure in failures if result.traceback else ():
         writing.say_lines(traceback_of(failure) + layers_of(failure))
@@ -115,6 +129,12 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
 
 def _is_text(verb: str, format: str) -> errors.ProfileError:
     return errors.ProfileError(f"{verb} is written as text, not as {format}; leave out the format, or name a .txt file")
+
+
+def _has_no_notes(format: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--notes is about what stands under a table, and {format} is for programs; leave it out, or choose text"
+    )
 
 
 def _save_needs_json(path: str) -> errors.ProfileError:

@@ -1,6 +1,7 @@
 """How is a table written? One short file a format; a format's name is its file's name.
 
-Each has `SUFFIXES`, and functions that return text: `answer(found)`, and `write(table)` for any table.
+Each has `SUFFIXES`, and functions that return text: `answer(answer)`, and `write(table)` for any table. For
+people, `answer` also takes which `notes` stand under a table.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from profiler import errors
 
 FORMATS = ("text", "markdown", "csv", "json", "latex", "html", "github")
+WITHOUT_NOTES = ("csv", "json")  # for programs: JSON has notes of its own, whatever a table shows
 
 
 def renderer(name: str) -> Any:

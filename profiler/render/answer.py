@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from profiler.render.shown import SHORT
 from profiler.render.tables import Table
 
 A = TypeVar("A")
@@ -41,14 +42,15 @@ class Answer:
     def to_csv(self) -> str:
         return self._in("csv")
 
-    def to_markdown(self) -> str:
-        return self._in("markdown")
+    def to_markdown(self, notes: str = SHORT) -> str:
+        """notes: "short", "full" or "none", as `--notes` has them."""
+        return self._in("markdown", notes)
 
-    def to_latex(self) -> str:
-        return self._in("latex")
+    def to_latex(self, notes: str = SHORT) -> str:
+        return self._in("latex", notes)
 
-    def to_html(self) -> str:
-        return self._in("html")
+    def to_html(self, notes: str = SHORT) -> str:
+        return self._in("html", notes)
 
     def __str__(self) -> str:
         return self._in("text")
@@ -75,10 +77,10 @@ class Answer:
     def _how(self) -> Shown[Any]:
         return next(_shown[cls] for cls in type(self).__mro__ if cls in _shown)
 
-    def _in(self, name: str) -> str:
+    def _in(self, name: str, *notes: str) -> str:
         from profiler.render import renderer  # which imports the formats, and with them this file
 
-        return str(renderer(name).answer(self))
+        return str(renderer(name).answer(self, *notes))
 
 
 def show(cls: type[A], shown: Shown[A]) -> None:

@@ -10,19 +10,21 @@ from tabulate import tabulate
 from wcwidth import wcswidth
 
 from profiler.render import numbers
+from profiler.render.shown import SHORT, with_notes
 from profiler.render.tables import Column, Table, Tabled, Unit
 
-Answers: TypeAlias = Callable[[Tabled], str]
+Answers: TypeAlias = Callable[[Tabled, str], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE, Unit.BAR)
 BETWEEN = 2  # blanks between columns
 
 
-def answers(write: Callable[[Table], str]) -> Answers:
-    """`answer` of a format for people: one table after another."""
+def answers(write: Callable[[Table], str], is_paper: bool = False) -> Answers:
+    """`answer` of a format for people: one table after another, each with the notes that are wanted."""
 
-    def answer(found: Tabled) -> str:
-        return "\n\n".join(map(write, found.tables()))
+    def answer(answer: Tabled, notes: str = SHORT) -> str:
+        tables = answer.paper_tables() if is_paper else answer.tables()
+        return "\n\n".join(write(with_notes(table, notes)) for table in tables)
 
     return answer
 
@@ -81,18 +83,23 @@ def missing_decimals(values: Sequence[Any], written: Sequence[str]) -> list[str]
     ]
 
 
-def with_room(table: Table, fits: Callable[[Sequence[int]], bool]) -> list[int]:
-    """The columns there is room for: those of the highest rank go first, the rightmost of them first of all."""
-    kept = list(range(len(table.columns)))
-    while not table.chosen and not fits(kept):
-        last = max(kept, key=lambda i: (table.columns[i].rank, i))
-        if table.columns[last].rank == 0:
+def with_room(
+    table: Table, fits: Callable[[Sequence[int]], bool], among: Sequence[int] | None = None, least: int = 1
+) -> list[int]:
+    """The columns there is room for: those of the highest rank go first, the rightmost of them first of all.
+
+    among: those there still are. least: the rank below which a column stays, whether there is room or not.
+    """
+    columns = list(range(len(table.columns)) if among is None else among)
+    while not table.chosen and not fits(columns):
+        last = max(columns, key=lambda i: (table.columns[i].rank, i))
+        if table.columns[last].rank < least:
             break
-        kept.remove(last)
-    return kept
+        columns.remove(last)
+    return columns
 
 
-def dropped(table: Table, kept: Sequence[int]) -> tuple[str, ...]:
-    """The note on columns that there was no room for."""
-    names = [c.name for i, c in enumerate(table.columns) if i not in kept]
-    return (f"Not shown for want of room: {', '.join(names)}; choose with --columns.",) if names else ()
+def dropped(table: Table, columns: Sequence[int], remedy: str) -> tuple[str, ...]:
+    """The note on columns that there was no room for, and how they are seen."""
+    names = [c.name for i, c in enumerate(table.columns) if i not in columns]
+    return (f"Not shown for want of room: {', '.join(names)}; {remedy}.",) if names else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from math import floor, log10
 from typing import Any
 
@@ -11,7 +12,7 @@ from profiler import errors
 from profiler.records.trace import Tensor
 from profiler.render.tables import Unit
 
-MB = 1024 * 1024
+BYTES = {Unit.KB: 1024, Unit.MB: 1024**2, Unit.GB: 1024**3}
 UNKNOWN = "?"
 _BAR = 24  # blocks of a whole bar
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
@@ -53,15 +54,33 @@ def amount(value: int) -> str:
     return f"{number:.{max(0, 4 - len(str(int(number))))}f} {prefix}"
 
 
-def megabytes(value: int) -> str:
-    """Bytes in MB of 1024 * 1024 bytes: 83.15. What would round to nothing is shown as less than 0.01."""
-    return "<0.01" if 0 < value < 0.005 * MB else f"{value / MB:,.2f}"
+def size(value: int, unit: Unit) -> str:
+    """Bytes in a unit: 83.15. What would round to nothing is shown as less than 0.01."""
+    scaled = value / BYTES[unit]
+    return "<0.01" if 0 < scaled < 0.005 else f"{scaled:,.2f}"
+
+
+def size_unit(largest: int | None) -> Unit:
+    """The unit in which sizes up to the largest are read easily."""
+    if largest is not None and largest >= 10 * BYTES[Unit.GB]:
+        return Unit.GB
+    return Unit.KB if largest and largest < BYTES[Unit.MB] / 10 else Unit.MB
+
+
+def in_bytes(unit: Unit) -> str:
+    """How many bytes a unit is: 1024·1024."""
+    return "·".join(["1024"] * (list(BYTES).index(unit) + 1))
+
+
+def with_unit(value: int) -> str:
+    """Bytes in the unit that suits them: 83.15 MB."""
+    unit = size_unit(abs(value))
+    return f"{size(value, unit)} {unit.value}"
 
 
 def quantity(value: tuple[Any, Unit]) -> str:
     """A value with its unit: 83.15 MB, 3.664 G."""
-    amount, unit = value
-    return text(amount, unit) + (" MB" if unit is Unit.BYTES and amount is not None else "")
+    return text(*value)
 
 
 def in_full(value: int, unit: Unit) -> str:
@@ -71,7 +90,13 @@ def in_full(value: int, unit: Unit) -> str:
 
 def is_told_apart(more: int, less: int, unit: Unit) -> bool:
     """Whether the difference of two values can be seen, to a percent of it, once they are written short."""
-    step = MB // 100 if unit is Unit.BYTES else 10 ** max(0, len(str(more)) - 4) if unit is Unit.AMOUNT else 0
+    step = (
+        BYTES[size_unit(more)] / 100
+        if unit is Unit.BYTES
+        else 10 ** max(0, len(str(more)) - 4)
+        if unit is Unit.AMOUNT
+        else 0
+    )
     return 2 * (more - less) >= 100 * step  # rounding changes a value by half a step at most
 
 
@@ -123,7 +148,8 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.DIFFERENCE: difference,
     Unit.COUNT: exact,
     Unit.AMOUNT: amount,
-    Unit.BYTES: megabytes,
+    Unit.BYTES: with_unit,
+    **{unit: partial(size, unit=unit) for unit in BYTES},
     Unit.GROWTH: growth,
     Unit.SHARE: share,
     Unit.RATIO: ratio,
@@ -146,8 +172,9 @@ def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
     known = [value for value in values if value]
     if unit in (Unit.AMOUNT, Unit.COUNT):
         step, prefix, decimals = _in_common(known)
-    elif unit is Unit.BYTES:
-        step, prefix, decimals = MB, "", min(_MOST_DECIMALS, _decimals(min(known, default=MB) / MB))
+    elif unit in BYTES:
+        step, prefix = BYTES[unit], ""
+        decimals = min(_MOST_DECIMALS, _decimals(min(known, default=step) / step))
     else:
         return [text(value, unit) for value in values], ""
     return [_scaled(value, step, decimals) for value in values], prefix

@@ -19,7 +19,10 @@ class Unit(Enum):
     EXACT = "exact"  # an int, all digits shown
     COUNT = "count"  # an int, all digits shown on a screen, and 21.80 M in a paper
     AMOUNT = "amount"  # an int that may be shortened to 3.66 G
-    BYTES = "bytes"
+    BYTES = "bytes"  # an int; a table for people has it in one of the three below
+    KB = "KB"
+    MB = "MB"
+    GB = "GB"
     DIFFERENCE = "difference"  # an int with its sign
     GROWTH = "growth"  # a difference as a share of what it was, with its sign
     SHARE = "share"  # of the total, 0 to 1
@@ -29,6 +32,18 @@ class Unit(Enum):
     SHAPE = "shape"
     BAR = "bar"  # a share, to be drawn
     MIXED = "mixed"  # a Quantity: the rows of the column are in different units
+
+
+class Caution(str):
+    """A note that no table goes without: what was not counted, or what keeps two figures from being compared."""
+
+    __slots__ = ()
+
+
+class Explanation(str):
+    """A note for who wants to know more: what a word means, which versions ran. `--notes full` shows it."""
+
+    __slots__ = ()
 
 
 class Quantity(NamedTuple):
@@ -42,7 +57,10 @@ class Quantity(NamedTuple):
 class Column:
     """A column: its name for `--columns` and CSV, its heading, its unit, and how it is got from a row's subject.
 
-    `most` is the width from which a narrow screen may cut it; columns with a higher `rank` are given up first.
+    The heading of a size is without its unit, which the renderer chooses.
+
+    `most` is the width from which a narrow screen may cut it. Columns with a higher `rank` are given up first: those of
+    rank 0 never, those of rank 1 and 2 only when texts are cut as short as they can be.
     `better` is which of its values is the best, where one is. `get` also takes what a subject is seen against: a
     layer's profile, or the model that others are measured by.
     """
@@ -72,6 +90,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns, rows and what is said under them: `facts` (label, value, unit, remark), then `notes`.
+
+    A note is a plain `str`, a `Caution` or an `Explanation`.
 
     `caption` stands above it, `anchor` is what a document refers to it by. Where the user has not `chosen` the columns,
     some may be left out for want of room.

@@ -130,12 +130,13 @@ def converts(text: str, feed: Feed) -> bool:
     return found
 
 
-def published(trace: Trace) -> Published | None:
-    """What is published about how good a model's weights are; None where that does not hold for what was run."""
+def published(trace: Trace, params: int) -> Published | str:
+    """What is published about how good a model's weights are; or why that does not hold for what was run."""
     if trace.source not in _PUBLISHING:
-        return None
-    found: Published | None = _source(trace.source).published(parse(trace.model), [i.shape for i in trace.inputs])
-    return found
+        return f"only {' and '.join(_PUBLISHING)} publishes it with its models"
+    shapes = [i.shape for i in trace.inputs]
+    answer: Published | str = _source(trace.source).published(parse(trace.model), shapes, params)
+    return answer
 
 
 def _of_file(spec: Spec) -> str | None:

@@ -76,24 +76,37 @@ def _entry(spec: Spec) -> Any:
     return entries[named]
 
 
-def published(spec: Spec, shapes: Iterable[tuple[int, ...]]) -> Published | None:
+def published(spec: Spec, shapes: Iterable[tuple[int, ...]], params: int) -> Published | str:
     """What torchvision says of the weights that a spec names, or of the default ones (`meta["_metrics"]`).
 
-    None where it says nothing of what was run: another architecture, by the spec's arguments, or another image size
-    than the weights' own transforms give. `shapes` are those of the inputs.
+    Or why it says nothing of what was run: another architecture than that of the weights, or another image size than
+    their own transforms give. `shapes` are those of the inputs, `params` how many parameters the model has.
     """
-    if (
-        set(spec.kwargs) - {"weights"}
-        or not zoos.has(PREFIX, spec.target)
-        or not len(_models().get_model_weights(spec.target))
-    ):
-        return None
+    if not zoos.has(PREFIX, spec.target) or not len(_models().get_model_weights(spec.target)):
+        return "torchvision has no weights of it"
+    if set(spec.kwargs) - {"weights"}:
+        return "by its arguments it is not the model that was measured"
     entry = _entry(spec)
-    own = {given.shape[-2:] for given in _flat(_inputs(entry, {}, Feed())[0])}
-    if {tuple(shape)[-2:] for shape in shapes} != own:
-        return None
+    measured, own = entry.meta["num_params"], _float_params(spec, params)
+    if measured != own:
+        remedy = f"; {spec.target}(weights={entry.name!r}) is that model" * ("weights" not in spec.kwargs)
+        return f"the model that was measured has {measured:,} parameters and not {own:,}{remedy}"
+    sizes = {given.shape[-2:] for given in _flat(_inputs(entry, {}, Feed())[0])}
+    if {tuple(shape)[-2:] for shape in shapes} != sizes:
+        return f"it was measured with images of {' and '.join(f'{h}×{w}' for h, w in sorted(sizes))}"
     figures = {(data, name): value for data, row in entry.meta["_metrics"].items() for name, value in row.items()}
     return Published(entry.name, figures)
+
+
+def _float_params(spec: Spec, params: int) -> int:
+    """How many parameters a model has before it is quantised, which merges batch norms into convolutions."""
+    builder = partial(_without_fetching, _models().get_model_builder(spec.target))
+    if not _quantised(builder.args[0]):
+        return params
+    if "weights" in spec.kwargs:  # it was built as those weights want it
+        return int(_entry(spec).meta["num_params"])
+    model = build(builder, {**_no_weights(builder.args[0]), "quantize": False}, spec.text)
+    return sum(parameter.numel() for parameter in as_model(model, spec.text).parameters())
 
 
 def _flat(args: Iterable[Any]) -> Iterator[TensorSpec]:

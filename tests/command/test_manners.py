@@ -67,6 +67,21 @@ def test_a_format_in_any_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "nets.py:net", *FED, "--format", "CSV") == run(capsys, "nets.py:net", *FED, "--format", "csv")
 
 
+def test_notes_as_many_as_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    short, none, full = (run(capsys, "nets.py:net", *FED, "--notes", which)[1] for which in ("short", "none", "full"))
+    assert none in short
+    assert "Input 1×8 float32." in short
+    assert "Versions:" in full
+    assert "Versions:" not in short
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_a_program_has_no_notes_to_choose(capsys: pytest.CaptureFixture[str], format: str) -> None:
+    status, out, err = run(capsys, "nets.py:net", *FED, "--notes", "full", "--format", format)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{format} is for programs" in err
+
+
 def test_a_pattern_is_several_models(capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(capsys, "squeezenet1_?", "--columns", "model,params")
     assert [row["model"] for row in found] == ["squeezenet1_0", "squeezenet1_1"]
@@ -89,7 +104,11 @@ def test_rows_are_sorted_by_a_column(capsys: pytest.CaptureFixture[str]) -> None
     assert [line.split(",")[1] for line in by_name.splitlines()[1:]] == ["18", "45", "81", ""]
 
 
-@pytest.mark.parametrize("argv", [("--columns", "nope"), ("--sort", "nope"), ("--bold", "nope"), ("--depth", "x")])
+@pytest.mark.parametrize(
+    "argv",
+    [("--columns", "nope"), ("--sort", "nope"), ("--bold", "nope"), ("--depth", "x"), ("--notes", "nope"),
+     ("--convention", "nope")],
+)  # fmt: skip
 def test_what_can_be_known_without_torch_is_told_without_it(argv: tuple[str, ...]) -> None:
     assert loaded(COMMAND.replace("== 0", "== 2"), "resnet34", *argv) == set()
 

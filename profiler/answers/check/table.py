@@ -9,7 +9,7 @@ from profiler.answers.check.compute import BudgetCheck, Checked, Verdict
 from profiler.answers.check.figures import Contribution
 from profiler.render.answer import Shown, show
 from profiler.render.plain import failed
-from profiler.render.tables import Column, Quantity, Row, Table, Unit
+from profiler.render.tables import Caution, Column, Quantity, Row, Table, Unit
 
 _COLUMNS = (
     Column("model", "Model", Unit.TEXT, lambda row, _: row, 0, 32),
@@ -55,8 +55,7 @@ def _notes(check: BudgetCheck) -> Iterator[str]:
         lacking = next((verdict.unknown_ops for verdict in model.verdicts if verdict.is_incomplete), None)
         if lacking:
             calls = ", ".join(f"{op} ×{times}" for op, times in lacking.items())
-            yield f"{model.model}: NOT COUNTED, for want of a formula: {calls}"
-    yield "1 MB = 1024·1024 bytes."
+            yield Caution(f"{model.model}: NOT COUNTED, for want of a formula: {calls}")
 
 
 # Raw ------------------------------------------------------------------------------------------------------------------

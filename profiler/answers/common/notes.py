@@ -1,4 +1,4 @@
-"""What stands under every table: what was run and how, in which unit, what is not counted, and by which versions."""
+"""What stands under a table: what was run, how, and what is not counted; in full, also what words mean and versions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from profiler.figures.profile import Profile
 from profiler.records.trace import Input, Tensor, Trace, Value, tensors
+from profiler.render.tables import Caution, Explanation
 
 
 def as_shape(value: Value) -> Value:
@@ -47,16 +48,18 @@ def _condition(value: Value) -> str:
 def uncounted(profile: Profile, prefix: str = "") -> Iterator[str]:
     if profile.unknown_ops:
         missing = ", ".join(f"{op} ×{times}" for op, times in profile.unknown_ops.items())
-        yield f"{prefix}NOT COUNTED, for want of a formula: {missing}"
+        yield Caution(f"{prefix}NOT COUNTED, for want of a formula: {missing}")
 
 
-def unit_note(profile: Profile) -> str:
-    says = f"{profile.convention.name}: {profile.convention.says}. " if profile.trace.was_run else ""
-    return f"{says}1 MB = 1024·1024 bytes."
+def convention_notes(profile: Profile) -> Iterator[str]:
+    """Whose FLOPs are shown, and what that means; nothing where nothing ran."""
+    if profile.trace.was_run:
+        yield f"Convention {profile.convention.name}."
+        yield Explanation(f"{profile.convention.name}: {profile.convention.says}.")
 
 
 def versions_note(items: Iterable[tuple[str, str]]) -> str:
-    return "Versions: " + ", ".join(f"{name} {version}" for name, version in dict.fromkeys(items)) + "."
+    return Explanation("Versions: " + ", ".join(f"{name} {version}" for name, version in dict.fromkeys(items)) + ".")
 
 
 def inputs_words(inputs: Iterable[Input]) -> str:

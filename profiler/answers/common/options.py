@@ -250,7 +250,9 @@ class Saved:
 
 @group("The result")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Written:
+    """How every verb's result is written."""
+
     format: Annotated[
         str | None, option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", "NAME")
     ] = None
@@ -258,3 +260,13 @@ class Result:
     traceback: Annotated[
         bool, option("Where a model's code fails: its whole traceback, and its last layers, on stderr.")
     ] = False
+
+
+@group("The result")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result(Written):
+    """How tables are written."""
+
+    notes: Annotated[
+        str | None, option("What stands under a table: short, full (what words mean, versions) or none.", "HOW_MUCH")
+    ] = None

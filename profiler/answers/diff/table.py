@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.notes import inputs_words, run_note, run_words, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import convention_notes, inputs_words, run_note, run_words, uncounted, versions_note
 from profiler.answers.diff.compute import Change, Diff, Reason
 from profiler.answers.layers.checkpoint_table import held
 from profiler.answers.layers.data import about
@@ -15,7 +15,7 @@ from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.records.trace import Tensor
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
+from profiler.render.tables import Caution, Column, Row, Table, Unit, chosen_columns
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
@@ -157,7 +157,7 @@ def diff_notes(found: Diff) -> Iterator[str]:
     yield from warnings(found)
     if found.is_empty:
         yield "Nothing changed."
-    yield unit_note(after)
+    yield from convention_notes(after)
     if found.given.convention.name != after.convention.name:
         yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
     if found.is_of_weights:
@@ -182,10 +182,12 @@ def warnings(found: Diff) -> Iterator[str]:
         return
     if _is_fed_otherwise(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
-        yield f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them."
+        yield Caution(f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them.")
     was, now = run_words(before.trace), run_words(after.trace)
     if was != now:
-        yield f"Run otherwise: {was or 'as usual'} before, {now or 'as usual'} after. Figures of a run depend on that."
+        yield Caution(
+            f"Run otherwise: {was or 'as usual'} before, {now or 'as usual'} after. Figures of a run depend on that."
+        )
 
 
 def _is_fed_otherwise(before: Profile, after: Profile) -> bool:
@@ -196,8 +198,8 @@ def _versions(before: Profile, after: Profile) -> Iterator[str]:
     old, new = before.trace.versions, after.trace.versions
     differing = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
     if differing:
-        told = (f"{name} {old.get(name, 'none')} before, {new.get(name, 'none')} after" for name in differing)
-        yield f"Different versions: {'; '.join(told)}."
+        words = (f"{name} {old.get(name, 'none')} before, {new.get(name, 'none')} after" for name in differing)
+        yield Caution(f"Different versions: {'; '.join(words)}.")
     yield versions_note((name, version) for name, version in new.items() if name not in differing)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler.answers.common.models import entries, profiles, wanted
-from profiler.answers.common.options import Cast, Counted, Fed, Model, Result, Strict
+from profiler.answers.common.options import Cast, Counted, Fed, Model, Strict, Written
 from profiler.answers.common.outcome import LOOK, Lent, Outcome
 from profiler.answers.explain.compute import explain
 
@@ -25,7 +25,7 @@ def run(
     cast: Cast = Cast(),
     counted: Counted = Counted(),
     strict: Strict = Strict(),
-    result: Result = Result(),
+    result: Written = Written(),
 ) -> Outcome:
     """Each layer's counts as formula = numbers = result.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from profiler.answers.common.notes import conditions_note, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import conditions_note, convention_notes, uncounted, versions_note
 from profiler.answers.common.sweep import Point
 from profiler.answers.common.sweep_table import (
     VALUE,
@@ -44,17 +44,17 @@ _OF_PHASES: Mapping[str, tuple[Column, ...]] = {
         _each("prefill_macs", "Prefill MACs", Unit.AMOUNT, _of(PREFILL, lambda phase: phase.macs)),
         _each("prefill_flops", "Prefill FLOPs", Unit.AMOUNT, _of(PREFILL, lambda phase: phase.flops), 2),
         _each("prefill_attention", "Attention %", Unit.SHARE, _of(PREFILL, share), 1),
-        _each("prefill_memory", "Peak MB", Unit.BYTES, _of(PREFILL, lambda phase: phase.peak_memory_bytes), 1),
+        _each("prefill_memory", "Peak", Unit.BYTES, _of(PREFILL, lambda phase: phase.peak_memory_bytes), 1),
     ),
     DECODE: (
         _each("decode_macs", "MACs/token", Unit.AMOUNT, _of(DECODE, lambda phase: phase.macs // phase.tokens)),
         _each("decode_flops", "FLOPs/token", Unit.AMOUNT, _of(DECODE, lambda phase: phase.flops // phase.tokens), 2),
         _each("decode_attention", "Attention %", Unit.SHARE, _of(DECODE, share), 1),
-        _each("decode_memory", "Decode peak MB", Unit.BYTES, _of(DECODE, lambda phase: phase.peak_memory_bytes)),
+        _each("decode_memory", "Decode peak", Unit.BYTES, _of(DECODE, lambda phase: phase.peak_memory_bytes)),
     ),
 }
 _CONTEXT = _each("context", "Context", Unit.EXACT, lambda generation: generation.context)
-_CACHE = _each("cache", "Cache MB", Unit.BYTES, lambda generation: generation.prefill.cache_bytes)
+_CACHE = _each("cache", "Cache", Unit.BYTES, lambda generation: generation.prefill.cache_bytes)
 
 
 def scan_columns(phase: str, variable: str) -> dict[str, Column]:
@@ -93,7 +93,7 @@ def _scan_notes(scan: GenerationScan) -> Iterator[str]:
     first = scan.first
     yield from dict.fromkeys(note for phase in first.phases for note in uncounted(phase.profile, f"{words(phase)}: "))
     yield from _equations(scan)
-    yield unit_note(first.first)
+    yield from convention_notes(first.first)
     yield (
         "Cache is that of the prefill. A decode step reads one token a sequence; what is said of it does not include "
         "choosing the next token."

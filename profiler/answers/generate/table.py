@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.notes import run_note, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import convention_notes, run_note, uncounted, versions_note
 from profiler.answers.generate.cached import Part, by_kind, parts
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import BOTH, DECODE, PREFILL, Phase, Steps
 from profiler.figures.profile import Profile
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
+from profiler.render.tables import Column, Explanation, Row, Table, Unit, chosen_columns
 
 
 def _column(name: str, heading: str, unit: Unit, get: Callable[[Any], Any], rank: int = 0) -> Column:
@@ -50,10 +50,10 @@ PHASE_COLUMNS = named(
     _column("flops", "FLOPs", Unit.AMOUNT, lambda found: found.flops, 1),
     _column("token", "FLOPs/token", Unit.AMOUNT, lambda found: found.flops // found.tokens, 2),
     _column("attention", "Attention %", Unit.SHARE, share, 1),
-    _column("moved", "Moved MB", Unit.BYTES, _moved, 3),
+    _column("moved", "Moved", Unit.BYTES, _moved, 3),
     _column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 3),
-    _column("cache", "Cache MB", Unit.BYTES, lambda found: found.cache_bytes),
-    _column("memory", "Peak memory MB", Unit.BYTES, lambda found: found.peak_memory_bytes),
+    _column("cache", "Cache", Unit.BYTES, lambda found: found.cache_bytes),
+    _column("memory", "Peak memory", Unit.BYTES, lambda found: found.peak_memory_bytes),
 )
 _PARTS = named(
     _column("kind", "Kind", Unit.TEXT, lambda part: part.kind),
@@ -62,7 +62,7 @@ _PARTS = named(
     _column("dtype", "Dtype", Unit.TEXT, lambda part: part.dtype),
     _column("count", "Tensors", Unit.EXACT, lambda part: part.tensors),
     _column("owner", "Held by", Unit.TEXT, lambda part: part.owner, 2),
-    _column("cache", "Cache MB", Unit.BYTES, lambda part: part.size_bytes),
+    _column("cache", "Cache", Unit.BYTES, lambda part: part.size_bytes),
 )
 
 
@@ -108,7 +108,7 @@ def _model(found: Generation) -> str:
 def weight_facts(generation: Generation) -> Iterator[tuple[str, Any, Unit, str]]:
     yield "Parameters", generation.first.totals.params, Unit.EXACT, ""
     for dtype, size in generation.weight_bytes.items():
-        yield f"Weights in {dtype}, MB", size, Unit.BYTES, ""
+        yield f"Weights in {dtype}", size, Unit.BYTES, ""
 
 
 def _facts(found: Generation) -> Iterator[tuple[str, Any, Unit, str]]:
@@ -130,11 +130,11 @@ def _notes(found: Generation) -> Iterator[str]:
         yield from uncounted(phase.profile, f"{words(phase)}: ")
     if found.new is not None:
         yield _summed_note(found.new)
-    yield (
+    yield Explanation(
         "Attention is the products in which neither factor is a weight, as a share of the MACs. Moved is what "
         "operators read and write, one by one. Choosing the next token is not included."
     )
-    yield unit_note(found.first)
+    yield from convention_notes(found.first)
     yield from (run_note(phase.trace) for phase in found.phases)
     yield versions_note(found.first.trace.versions.items())
 

@@ -9,7 +9,7 @@ from typing import Any
 from profiler.answers.common.notes import run_note, uncounted, versions_note
 from profiler.answers.largest.compute import Largest, Peak
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:
@@ -19,19 +19,19 @@ def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:
 def _columns(answer: Largest) -> tuple[Column, ...]:
     name = answer.varying.name
     training = answer.profile.training is not None
-    optimizer = (_column("state", "Optimizer MB", Unit.BYTES, 2),) if training else ()
+    optimizer = (_column("state", "Optimizer", Unit.BYTES, 2),) if training else ()
     allocated = "Gradients and activations" if training else "Activations"
     allocated = "Cache and activations" if "phase" in answer.profile.trace.asked else allocated
     return (
         _column(name, name, Unit.EXACT),
         _column("fits", "Fits", Unit.TEXT),
-        _column("peak", "Peak MB", Unit.BYTES),
-        _column("params", f"{'Parameters' if answer.scheme is None else answer.scheme.name} MB", Unit.BYTES, 1),
-        _column("buffers", "Buffers MB", Unit.BYTES, 3),
-        _column("inputs", "Inputs MB", Unit.BYTES, 2),
+        _column("peak", "Peak", Unit.BYTES),
+        _column("params", "Parameters" if answer.scheme is None else answer.scheme.name, Unit.BYTES, 1),
+        _column("buffers", "Buffers", Unit.BYTES, 3),
+        _column("inputs", "Inputs", Unit.BYTES, 2),
         *optimizer,
-        _column("run", f"{allocated} MB", Unit.BYTES, 1),
-        _column("left", "Left MB", Unit.BYTES),
+        _column("run", allocated, Unit.BYTES, 1),
+        _column("left", "Left", Unit.BYTES),
     )
 
 
@@ -76,9 +76,9 @@ def _notes(answer: Largest) -> Iterator[str]:
         more = answer.next.peak_bytes - answer.fitting.peak_bytes
         tried = f"Both were run; {len(answer.tried)} were, in all."
         yield f"With {name} {answer.next.value:,} it is {more:,} bytes more. {tried}"
-    yield (
+    yield Explanation(
         "Peak: parameters, buffers, inputs and what the run has alive at once; kernels' scratch memory, the allocator "
-        "and the runtime come on top. 1 MB = 1024·1024 bytes."
+        "and the runtime come on top."
     )
     if answer.scheme is not None:
         yield (

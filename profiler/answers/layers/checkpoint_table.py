@@ -56,19 +56,19 @@ def file_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
     yield "Buffers", totals.buffers, Unit.EXACT, ""
     if shared:
         yield "Shared tensors", len(shared), Unit.EXACT, f"counted once: {_named(shared, trace)}"
-    yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
+    yield "Parameters", totals.param_bytes, Unit.BYTES, ""
     yield from _dtype_facts(trace)
     if trace.header is not None:
         for besides in trace.header.besides:
             words = f"{besides.tensors:,} tensor{'s' * (besides.tensors > 1)}, not counted above"
-            yield f"Besides: {besides.what}, MB", besides.size_bytes, Unit.BYTES, words
-        yield "File, MB", trace.header.size_bytes, Unit.BYTES, _files(trace.header)
+            yield f"Besides: {besides.what}", besides.size_bytes, Unit.BYTES, words
+        yield "File", trace.header.size_bytes, Unit.BYTES, _files(trace.header)
 
 
 def _dtype_facts(trace: Trace) -> Iterator[tuple[str, Any, Unit, str]]:
     kinds = stored.kinds(trace)
     for kind in kinds if len(kinds) > 1 else ():
-        yield f"  as {kind.name}, MB", kind.size_bytes, Unit.BYTES, f"{kind.params:,} parameters"
+        yield f"  as {kind.name}", kind.size_bytes, Unit.BYTES, f"{kind.params:,} parameters"
 
 
 def _files(header: Header) -> str:

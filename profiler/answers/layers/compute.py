@@ -26,11 +26,6 @@ class View:
         """Whether layers stand by themselves, and not in their tree."""
         return self.sort is not None or self.filter is not None or self.top is not None
 
-    @property
-    def key(self) -> str:
-        """The column that layers are told apart by."""
-        return "path" if self.is_flat else "layer"
-
 
 @dataclass(frozen=True, slots=True)
 class Layers(Answer):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any
 
 from profiler import errors
-from profiler.answers.common.notes import as_shape, run_note, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import as_shape, convention_notes, run_note, uncounted, versions_note
 from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, held
 from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.data import profile_data
@@ -78,7 +78,7 @@ def _words(layer: Layer, profile: Profile) -> str:
     return words if layer.ran else f"{words}, never called"
 
 
-LAYER_COLUMNS: Mapping[str, Column] = {
+LAYER_COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
         Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.name or profile.model, 0, 24),
@@ -87,7 +87,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("tensors", "Tensors", Unit.TEXT, lambda layer, profile: held(layer), 0, 26),
         Column("class", "Class", Unit.TEXT, lambda layer, profile: layer.kind, 0, 26),
         Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
-        Column("output", "Output", Unit.SHAPE, lambda layer, profile: as_shape(layer.output), 3, 18),
+        Column("output", "Output", Unit.SHAPE, lambda layer, profile: as_shape(layer.output), 2, 18),
         Column("params", "Parameters", Unit.EXACT, lambda layer, profile: layer.params, 1),
         Column("stored", "Stored", Unit.EXACT, lambda layer, profile: layer.total.stored_params, 4),
         Column("zeros", "Zeros", Unit.EXACT, _zeros, 2),
@@ -96,23 +96,26 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         Column("frozen", "Frozen", Unit.EXACT, lambda layer, profile: layer.total.frozen_params, 4),
         Column("buffers", "Buffers", Unit.EXACT, lambda layer, profile: layer.total.buffers, 4),
         Column("macs", "MACs", Unit.AMOUNT, lambda layer, profile: layer.macs, 1),
-        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, profile: layer.flops, 2),
-        Column("size", "MB", Unit.BYTES, lambda layer, profile: layer.total.param_bytes, 5),
-        Column("activations", "Act. MB", Unit.BYTES, lambda layer, profile: layer.activation_bytes, 5),
-        Column("share", "FLOPs %", Unit.SHARE, _share, 1),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, profile: layer.flops, 3),
+        Column("size", "", Unit.BYTES, lambda layer, profile: layer.total.param_bytes, 5),
+        Column("activations", "Act.", Unit.BYTES, lambda layer, profile: layer.activation_bytes, 5),
+        Column("share", "FLOPs %", Unit.SHARE, _share, 3),
         Column("comparisons", "Comparisons", Unit.AMOUNT, _of_run(lambda layer: layer.total.cost.comparisons), 5),
-        Column("read", "Read MB", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_read), 5),
-        Column("written", "Written MB", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_written), 5),
+        Column("read", "Read", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_read), 5),
+        Column("written", "Written", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_written), 5),
         Column("dtype", "Dtype", Unit.TEXT, dtypes, 2, 20),
-        Column("size_share", "MB %", Unit.SHARE, _size_share, 1),
+        Column("size_share", "Size %", Unit.SHARE, _size_share, 1),
         Column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 5),
         Column("calls", "Calls", Unit.EXACT, _of_run(lambda layer: layer.calls), 5),
         Column("forward_macs", "Fwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.forward.macs)), 1),
         Column("backward_macs", "Bwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.backward.macs)), 1),
         Column("recompute_macs", "Again MACs", Unit.AMOUNT, _of_step(lambda step: int(step.recompute.macs)), 2),
-        Column("saved", "Saved MB", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 2),
-        Column("gradients", "Grad. MB", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 2),
+        Column("saved", "Saved", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 3),
+        Column("gradients", "Grad.", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 3),
     )
+}
+_FLAT_COLUMNS = LAYER_COLUMNS | {  # where layers stand by themselves, a name such as "conv1" is that of many
+    "layer": Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.path or profile.model, 0, 40)
 }
 ZERO_COLUMNS = ("zeros", "sparsity")  # where zeros were counted alone
 STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
@@ -125,8 +128,7 @@ DEFAULT_LAYER_COLUMNS = ("layer", "kind", "output", "params", "macs", "flops", "
 def layer_table(profile: Profile, view: View | None = None) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = view or View()
-    default = [view.key if name == "layer" else name for name in usual_columns(profile)]
-    columns = chosen_columns(view.columns or default, LAYER_COLUMNS)
+    columns = chosen_columns(view.columns or usual_columns(profile), _FLAT_COLUMNS if view.is_flat else LAYER_COLUMNS)
     for column in columns:
         if column.name in STEP_COLUMNS and not profile.trace.phases:
             raise errors.only_with(f"--columns {column.name}", "a training step, profile-model train,")
@@ -161,7 +163,7 @@ def _shown(profile: Profile, view: View) -> Sequence[Layer]:
         parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
         found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
     if view.sort is not None or view.top is not None:
-        (column,) = chosen_columns([view.sort or ("flops" if profile.trace.was_run else "size")], LAYER_COLUMNS)
+        (column,) = chosen_columns([view.sort or ("flops" if profile.trace.was_run else "size")], _FLAT_COLUMNS)
         found.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
     return found[: view.top]
 
@@ -203,10 +205,10 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
         ("Buffers", totals.buffers, Unit.EXACT, ""),
         ("MACs", totals.macs, Unit.EXACT, ""),
         ("FLOPs", totals.flops, Unit.EXACT, f"convention {profile.convention.name}"),
-        ("Parameters, MB", totals.param_bytes, Unit.BYTES, ""),
+        ("Parameters", totals.param_bytes, Unit.BYTES, ""),
         *_stored_facts(profile),
-        ("Activations, MB", totals.activation_bytes, Unit.BYTES, allocated(profile)),
-        ("Peak activations, MB", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
+        ("Activations", totals.activation_bytes, Unit.BYTES, allocated(profile)),
+        ("Peak activations", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
         *_training_facts(profile),
         (
             "Operator calls",
@@ -229,10 +231,10 @@ def _expert_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
 def _stored_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
     """What is packed, masked or zero."""
     for form in stored.formats(profile.trace):
-        yield f"of it {form.name}, MB", form.size_bytes, Unit.BYTES, f"{form.params:,} parameters and what unpacks them"
+        yield f"of it {form.name}", form.size_bytes, Unit.BYTES, f"{form.params:,} parameters and what unpacks them"
     masks = stored.masks(profile.trace)
     if masks.tensors:
-        yield "Masks, MB", masks.size_bytes, Unit.BYTES, f"{masks.tensors} of pruning, among the buffers; {_DENSE}"
+        yield "Masks", masks.size_bytes, Unit.BYTES, f"{masks.tensors} of pruning, among the buffers; {_DENSE}"
     if profile.totals.zeros is not None:
         among = profile.figures.zeros_of
         share = f"{100 * profile.totals.zeros / among:.1f} % of {among:,} parameters; {_DENSE}"
@@ -248,18 +250,18 @@ def _training_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
     yield "Backward MACs", step.backward_macs, Unit.EXACT, again.removeprefix(", ")
     if step.update_flops:
         yield "Update FLOPs", step.update_flops, Unit.EXACT, str(profile.trace.asked["optimizer"])
-    yield "Gradients, MB", step.gradient_bytes, Unit.BYTES, ""
-    yield "Saved activations, MB", step.saved_bytes, Unit.BYTES, "kept for the backward pass"
+    yield "Gradients", step.gradient_bytes, Unit.BYTES, ""
+    yield "Saved activations", step.saved_bytes, Unit.BYTES, "kept for the backward pass"
     if step.optimizer_bytes:
-        yield "Optimizer state, MB", step.optimizer_bytes, Unit.BYTES, str(profile.trace.asked["optimizer"])
-    yield "Peak memory, MB", profile.totals.peak_memory_bytes, Unit.BYTES, "with parameters, buffers and inputs"
+        yield "Optimizer state", step.optimizer_bytes, Unit.BYTES, str(profile.trace.asked["optimizer"])
+    yield "Peak memory", profile.totals.peak_memory_bytes, Unit.BYTES, "with parameters, buffers and inputs"
 
 
 def _notes(profile: Profile) -> Iterator[str]:
     yield from uncounted(profile)
     if not profile.trace.was_run:
         yield from file_notes(profile.trace)
-    yield unit_note(profile)
+    yield from convention_notes(profile)
     yield run_note(profile.trace)
     yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
@@ -276,7 +278,7 @@ _RAW = {"layer": "path"}  # layers are told apart by their whole path
 def paper_layer_table(profile: Profile, view: View) -> Table:
     counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
     usual = _PAPER_COLUMNS if profile.trace.was_run else _PAPER_FILE_COLUMNS
-    default = [{"layer": view.key, "macs": counted}.get(name, name) for name in usual]
+    default = [counted if name == "macs" else name for name in usual]
     return layer_table(profile, view if view.columns else replace(view, columns=default))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.options import Result
+from profiler.answers.common.options import Written
 from profiler.answers.common.outcome import FILES, Lent, Outcome
 from profiler.sources import matching
 
@@ -19,7 +19,7 @@ def run(
     /,
     *,
     context: Lent,
-    result: Result = Result(),
+    result: Written = Written(),
 ) -> Outcome:
     """The names of torchvision's and timm's models that match a pattern.
 

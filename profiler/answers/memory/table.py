@@ -11,7 +11,7 @@ from profiler.answers.layers.table import allocated
 from profiler.answers.memory.compute import MemoryReport
 from profiler.figures.memory import INSIDE, Piece, cache_bytes
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
 _ALIVE = (
     Column("layer", "Layer", Unit.TEXT, lambda row, _: row, 0, 40),
@@ -19,14 +19,14 @@ _ALIVE = (
     Column("tensor", "Tensor", Unit.SHAPE, lambda row, _: row, 2, 24),
     Column("dtype", "Dtype", Unit.TEXT, lambda row, _: row, 3),
     Column("role", "Role", Unit.TEXT, lambda row, _: row, 3),
-    Column("size", "MB", Unit.BYTES, lambda row, _: row),
+    Column("size", "", Unit.BYTES, lambda row, _: row),
     Column("share", "%", Unit.SHARE, lambda row, _: row, 1),
 )
 _TIMELINE = (
     Column("calls", "Calls", Unit.TEXT, lambda row, _: row),
     Column("phase", "Phase", Unit.TEXT, lambda row, _: row, 2),
     Column("layer", "Most in", Unit.TEXT, lambda row, _: row, 1, 40),
-    Column("live", "MB", Unit.BYTES, lambda row, _: row),
+    Column("live", "", Unit.BYTES, lambda row, _: row),
     Column("bar", "", Unit.BAR, lambda row, _: row),
 )
 _MODEL = "the model itself"
@@ -94,22 +94,22 @@ def _timeline(report: MemoryReport) -> Table:
 
 def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     totals, training = report.profile.totals, report.profile.training
-    yield "Parameters, MB", totals.param_bytes, Unit.BYTES, ""
-    yield "Buffers, MB", totals.buffer_bytes, Unit.BYTES, ""
-    yield "Inputs, MB", totals.input_bytes, Unit.BYTES, "which the caller keeps"
+    yield "Parameters", totals.param_bytes, Unit.BYTES, ""
+    yield "Buffers", totals.buffer_bytes, Unit.BYTES, ""
+    yield "Inputs", totals.input_bytes, Unit.BYTES, "which the caller keeps"
     if cache_bytes(report.trace):
-        yield "Cache, MB", cache_bytes(report.trace), Unit.BYTES, "of the tokens that were read before"
+        yield "Cache", cache_bytes(report.trace), Unit.BYTES, "of the tokens that were read before"
     if training is not None and training.optimizer_bytes:
-        yield "Optimizer state, MB", training.optimizer_bytes, Unit.BYTES, str(report.trace.asked["optimizer"])
+        yield "Optimizer state", training.optimizer_bytes, Unit.BYTES, str(report.trace.asked["optimizer"])
     words = "activations" if training is None else "activations and gradients"
     words += " beyond the cache" * bool(cache_bytes(report.trace))
-    yield f"Peak {words}, MB", totals.peak_activation_bytes, Unit.BYTES, _where(report)
-    yield "Peak memory, MB", totals.peak_memory_bytes, Unit.BYTES, "all of these"
+    yield f"Peak {words}", totals.peak_activation_bytes, Unit.BYTES, _where(report)
+    yield "Peak memory", totals.peak_memory_bytes, Unit.BYTES, "all of these"
     if training is None:
-        yield "Activations, MB", totals.activation_bytes, Unit.BYTES, allocated(report.profile)
+        yield "Activations", totals.activation_bytes, Unit.BYTES, allocated(report.profile)
     else:
-        yield "Gradients, MB", training.gradient_bytes, Unit.BYTES, ""
-        yield "Saved activations, MB", training.saved_bytes, Unit.BYTES, "kept for the backward pass"
+        yield "Gradients", training.gradient_bytes, Unit.BYTES, ""
+        yield "Saved activations", training.saved_bytes, Unit.BYTES, "kept for the backward pass"
 
 
 def _where(report: MemoryReport) -> str:
@@ -122,9 +122,9 @@ def _where(report: MemoryReport) -> str:
 
 
 def _notes(report: MemoryReport) -> Iterator[str]:
-    yield (
+    yield Explanation(
         "Tensors alone: scratch memory that kernels take for themselves, the allocator's rounding and the runtime come "
-        "on top. 1 MB = 1024·1024 bytes."
+        "on top."
     )
     yield run_note(report.trace)
     yield versions_note(report.trace.versions.items())

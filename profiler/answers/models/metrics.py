@@ -149,29 +149,30 @@ def published(profiles: Sequence[Profile]) -> Metrics:
     """
     from profiler import sources  # which may have to import a zoo
 
-    found = {p: known for p in profiles if (known := sources.published(p.trace)) is not None}
-    figures = dict.fromkeys(figure for known in found.values() for figure in known.figures)
+    answers = {p: sources.published(p.trace, p.totals.params) for p in profiles}
+    known = {p: answer for p, answer in answers.items() if not isinstance(answer, str)}
+    figures = dict.fromkeys(figure for row in known.values() for figure in row.figures)
     times = Counter(name for _, name in figures)
     columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
     rows: dict[Profile | str, Mapping[str, Metric]] = {
-        p: _known((columns[figure], value) for figure, value in known.figures.items()) for p, known in found.items()
+        p: _known((columns[figure], value) for figure, value in row.figures.items()) for p, row in known.items()
     }
-    weights = dict.fromkeys((known.weights, p.model) for p, known in found.items())
-    others = dict.fromkeys(p.model for p in profiles if p not in found)
-    return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, others)))
+    weights = dict.fromkeys((row.weights, p.model) for p, row in known.items())
+    reasons = dict.fromkeys((answer, p.model) for p, answer in answers.items() if isinstance(answer, str))
+    return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, reasons)))
 
 
 def _remarks(
-    figures: Iterable[tuple[str, str]], weights: Iterable[tuple[str, str]], others: Iterable[str]
+    figures: Iterable[tuple[str, str]], weights: Iterable[tuple[str, str]], reasons: Iterable[tuple[str, str]]
 ) -> Iterator[str]:
-    """On which data the figures were measured, with which weights, and whose are not known."""
+    """On which data the figures were measured, with which weights, and of which models there are none, and why."""
     if figures:
         measured = "; ".join(f"{_listed(names)} on {data}" for data, names in _grouped(figures).items())
         yield f"As published with the weights: {measured}."
         by_weights = _grouped(weights).items()
         yield f"Weights: {'; '.join(f'{name} ({_listed(models)})' for name, models in by_weights)}."
-    if others:
-        yield f"Nothing is published for {_listed(others)}."
+    for reason, models in _grouped(reasons).items():
+        yield f"No published accuracy for {_listed(models)}: {reason}."
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from profiler import errors
-from profiler.answers.common.notes import fed_shape, inputs_words, run_words, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import convention_notes, fed_shape, inputs_words, run_words, uncounted, versions_note
 from profiler.answers.layers.data import profile_data
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison, Entry, Layout
@@ -35,10 +35,10 @@ _COSTS = (  # the less, the better; each also as a multiple of another model's
     Column("trainable", "Trainable", Unit.COUNT, lambda entry, _: entry.totals.trainable_params, 4),
     Column("macs", "MACs", Unit.AMOUNT, lambda entry, _: entry.totals.macs),
     Column("flops", "FLOPs", Unit.AMOUNT, lambda entry, _: entry.totals.flops, 1),
-    Column("size", "MB", Unit.BYTES, lambda entry, _: entry.totals.param_bytes, 3),
-    Column("activations", "Act. MB", Unit.BYTES, lambda entry, _: entry.totals.activation_bytes, 4),
-    Column("peak", "Peak MB", Unit.BYTES, lambda entry, _: entry.totals.peak_activation_bytes, 5),
-    Column("memory", "Peak memory MB", Unit.BYTES, lambda entry, _: entry.totals.peak_memory_bytes, 5),
+    Column("size", "", Unit.BYTES, lambda entry, _: entry.totals.param_bytes, 3),
+    Column("activations", "Act.", Unit.BYTES, lambda entry, _: entry.totals.activation_bytes, 4),
+    Column("peak", "Peak", Unit.BYTES, lambda entry, _: entry.totals.peak_activation_bytes, 5),
+    Column("memory", "Peak memory", Unit.BYTES, lambda entry, _: entry.totals.peak_memory_bytes, 5),
 )
 
 
@@ -48,7 +48,9 @@ def _times(column: Column) -> Column:
         own = column.get(entry, reference)
         return own / one if one and own is not None else None
 
-    return Column(f"rel_{column.name}", f"Rel. {column.heading}", Unit.TIMES, get, column.rank, better="min")
+    return Column(
+        f"rel_{column.name}", f"Rel. {column.heading or column.name}", Unit.TIMES, get, column.rank, better="min"
+    )
 
 
 MODEL_COLUMNS: Mapping[str, Column] = {
@@ -62,7 +64,7 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         Column("zeros", "Zeros", Unit.COUNT, lambda entry, _: entry.totals.zeros, 4),
         Column("frozen", "Frozen", Unit.COUNT, lambda entry, _: entry.totals.frozen_params, 4),
         Column("buffers", "Buffers", Unit.EXACT, lambda entry, _: entry.totals.buffers, 4),
-        Column("input", "Input", Unit.SHAPE, _input, 6, 24),
+        Column("input", "Input", Unit.SHAPE, _input, 2, 24),
         Column("unknown", "Unknown", Unit.EXACT, _unknown, 4, better="min"),
     )
 }
@@ -187,7 +189,7 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
     for entry, profile in zip(entries, profiles, strict=True):
         yield from uncounted(profile, f"{entry.label}: ")
     ran = [profile for profile in profiles if profile.trace.was_run]
-    yield from dict.fromkeys(unit_note(profile) for profile in ran or profiles)
+    yield from dict.fromkeys(note for profile in ran for note in convention_notes(profile))
     if any(column.unit is Unit.TIMES for column in columns):
         nothing = "" if comparison.reference.profile else ", which could not be profiled"
         yield f"Rel.: times as much as {comparison.reference.label}{nothing}."
@@ -210,7 +212,7 @@ def _marked(columns: Sequence[Column], directions: Mapping[int, Better], chosen:
     named: dict[Better, list[str]] = {"min": [], "max": []}
     for i, direction in directions.items():
         is_cost = columns[i].name in costs and direction == "min"
-        heading = "of what a model costs" if is_cost else columns[i].heading
+        heading = "of what a model costs" if is_cost else columns[i].heading or columns[i].name
         if heading not in named[direction]:
             named[direction].append(heading)
     words = [f"the {word} {', '.join(named[d])}" for d, word in _SUPERLATIVES.items() if named[d]]

@@ -6,7 +6,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.notes import conditions_note, fed_shape, inputs_words, uncounted, unit_note, versions_note
+from profiler.answers.common.notes import (
+    conditions_note,
+    convention_notes,
+    fed_shape,
+    inputs_words,
+    uncounted,
+    versions_note,
+)
 from profiler.answers.common.sweep import Point
 from profiler.answers.common.sweep_table import (
     VALUE,
@@ -36,10 +43,10 @@ SCAN_COLUMNS: Mapping[str, Column] = {
         Column("buffers", "Buffers", Unit.EXACT, lambda point, _: point.result.totals.buffers, 3),
         Column("macs", "MACs", Unit.AMOUNT, lambda point, _: point.result.totals.macs),
         Column("flops", "FLOPs", Unit.AMOUNT, lambda point, _: point.result.totals.flops, 1),
-        Column("size", "Parameters MB", Unit.BYTES, lambda point, _: point.result.totals.param_bytes, 2),
-        Column("activations", "Activations MB", Unit.BYTES, lambda point, _: point.result.totals.activation_bytes, 2),
-        Column("peak", "Peak act. MB", Unit.BYTES, lambda point, _: point.result.totals.peak_activation_bytes, 3),
-        Column("memory", "Peak memory MB", Unit.BYTES, lambda point, _: point.result.totals.peak_memory_bytes, 1),
+        Column("size", "Parameters", Unit.BYTES, lambda point, _: point.result.totals.param_bytes, 2),
+        Column("activations", "Activations", Unit.BYTES, lambda point, _: point.result.totals.activation_bytes, 2),
+        Column("peak", "Peak act.", Unit.BYTES, lambda point, _: point.result.totals.peak_activation_bytes, 3),
+        Column("memory", "Peak memory", Unit.BYTES, lambda point, _: point.result.totals.peak_memory_bytes, 1),
         Column("unknown", "Unknown", Unit.EXACT, lambda point, _: point.result.coverage.unknown, 3),
     )
 }
@@ -75,7 +82,7 @@ def _constant(scan: Scan, columns: Sequence[Column]) -> tuple[Column, ...]:
 def _notes(scan: Scan) -> Iterator[str]:
     yield from dict.fromkeys(note for profile in scan.profiles for note in uncounted(profile))
     yield from _polynomial_notes(scan)
-    yield unit_note(scan.first)
+    yield from convention_notes(scan.first)
     engines = ", ".join(dict.fromkeys(profile.trace.engine for profile in scan.profiles))
     yield f"Input {_inputs(scan)}. Engine {engines}.{conditions_note(scan.first.trace)}"
     yield versions_note(item for profile in scan.profiles for item in profile.trace.versions.items())

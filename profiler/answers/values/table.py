@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def values_table(checked: CheckedValues) -> Table:
-    return Table(_COLUMNS, _rows(checked), tuple(_facts(checked)), ("1 MB = 1024·1024 bytes.",), checked.path)
+    return Table(_COLUMNS, _rows(checked), tuple(_facts(checked)), caption=checked.path)
 
 
 def _rows(checked: CheckedValues) -> tuple[Row, ...]:
@@ -34,7 +34,7 @@ def _rows(checked: CheckedValues) -> tuple[Row, ...]:
 def _facts(checked: CheckedValues) -> Iterator[tuple[str, Any, Unit, str]]:
     seen = checked.values
     yield "Tensors looked at", seen.looked_at, Unit.EXACT, f"{len(seen.found):,} with values not finite"
-    yield "Read, MB", seen.size_bytes, Unit.BYTES, ""
+    yield "Read", seen.size_bytes, Unit.BYTES, ""
     for why, tensors in seen.left_out.items():
         yield "Tensors left out", tensors, Unit.EXACT, why
 

@@ -10,7 +10,7 @@ from typing import Any
 from profiler.answers.common.notes import versions_note
 from profiler.answers.weights.compute import NO_LAYER, Overview, Quantised, Stored
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
 _PATTERNS = 4  # that are named before the rest is counted
 
@@ -24,8 +24,8 @@ _QUANTISED = (
     _column("kind", "Kind", Unit.TEXT, 2, 24),
     _column("params", "Parameters", Unit.EXACT),
     _column("bits", "Bits each", Unit.RATIO, 1),
-    _column("now", "MB now", Unit.BYTES),
-    _column("stored", "MB then", Unit.BYTES),
+    _column("now", "Now", Unit.BYTES),
+    _column("stored", "Then", Unit.BYTES),
     _column("scales", "of it scales", Unit.BYTES, 2),
     _column("share", "Share %", Unit.SHARE, 1),
 )
@@ -33,7 +33,7 @@ _LEFT_ALONE = (
     _column("kind", "Stays as it is", Unit.TEXT, 0, 32),
     _column("tensors", "Tensors", Unit.EXACT, 2),
     _column("params", "Parameters", Unit.EXACT),
-    _column("now", "MB", Unit.BYTES),
+    _column("now", "", Unit.BYTES),
     _column("share", "Share %", Unit.SHARE, 1),
     _column("where", "Where", Unit.TEXT, 0, 44),
     _column("why", "Why", Unit.TEXT, 1, 44),
@@ -41,11 +41,11 @@ _LEFT_ALONE = (
 OVERVIEW_COLUMNS = (
     _column("model", "Model", Unit.TEXT, 0, 32),
     _column("scheme", "Weights", Unit.TEXT),
-    _column("stored", "MB", Unit.BYTES),
+    _column("stored", "", Unit.BYTES),
     _column("ratio", "Smaller", Unit.TIMES, 1),
     _column("bits", "Bits each", Unit.RATIO, 1),
-    _column("scales", "Scales MB", Unit.BYTES, 2),
-    _column("left_alone", "As it is MB", Unit.BYTES, 2),
+    _column("scales", "Scales", Unit.BYTES, 2),
+    _column("left_alone", "As it is", Unit.BYTES, 2),
     _column("quantised", "Quantised %", Unit.SHARE, 2),
 )
 
@@ -94,12 +94,12 @@ def _facts(answer: Quantised) -> Iterator[tuple[str, Any, Unit, str]]:
         answer.profile.totals.buffer_bytes,
     )
     yield "Parameters", answer.params, Unit.EXACT, ""
-    yield "MB now", answer.now_bytes, Unit.BYTES, ""
-    yield "MB then", answer.stored_bytes, Unit.BYTES, _smaller(answer)
-    yield "of it scales, MB", answer.scale_bytes, Unit.BYTES, "scales, zero points, codebooks"
-    yield "of it as it is, MB", left, Unit.BYTES, ""
+    yield "Now", answer.now_bytes, Unit.BYTES, ""
+    yield "Then", answer.stored_bytes, Unit.BYTES, _smaller(answer)
+    yield "of it scales", answer.scale_bytes, Unit.BYTES, "scales, zero points, codebooks"
+    yield "of it as it is", left, Unit.BYTES, ""
     if buffers:
-        yield "Buffers, MB", buffers, Unit.BYTES, "not among the above; they stay as they are"
+        yield "Buffers", buffers, Unit.BYTES, "not among the above; they stay as they are"
 
 
 def _smaller(answer: Quantised) -> str:
@@ -144,12 +144,12 @@ def folded(paths: Iterable[str]) -> str:
 
 def _notes(answer: Quantised) -> Iterator[str]:
     yield _words(answer)
-    yield "1 MB = 1024·1024 bytes. A parameter that layers share is counted once, at the first of them."
+    yield Explanation("A parameter that layers share is counted once, at the first of them.")
     yield versions_note(answer.profile.trace.versions.items())
 
 
 def _words(answer: Quantised) -> str:
-    return f"{answer.scheme.name}: {answer.scheme.says} ({answer.scheme.source})."
+    return Explanation(f"{answer.scheme.name}: {answer.scheme.says} ({answer.scheme.source}).")
 
 
 # Several schemes ------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _words(answer: Quantised) -> str:
 def overview_table(overview: Overview) -> Table:
     """One row a model and scheme; one more a model for what it takes as it is."""
     notes = [*dict.fromkeys(map(_words, overview.entries)), *_untouched(overview)]
-    notes.append("1 MB = 1024·1024 bytes. Buffers are not included.")
+    notes.append("Buffers are not included.")
     rows = _overview_rows(overview)
     if overview.top is not None and overview.top < len(rows):
         notes.append(f"{overview.top} of {len(rows)} rows are shown.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from profiler.answers.which.compute import PARAMETERS, Candidate, Search, Which
 from profiler.counters import conventions
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
 _COLUMNS = (
     Column("model", "Model", Unit.TEXT, lambda row, _: row),
@@ -31,7 +31,7 @@ def which_table(answer: Which) -> Table:
         for search in searches
         if not search.is_met
     ]
-    notes += [f"{name}: {conventions.named(name).says}." for name in named if name != PARAMETERS]
+    notes += [Explanation(f"{name}: {conventions.named(name).says}.") for name in named if name != PARAMETERS]
     return Table(columns, rows, notes=tuple(notes), chosen=True)
 
 

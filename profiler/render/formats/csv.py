@@ -12,14 +12,14 @@ import re
 from typing import Any
 
 from profiler.render import numbers
-from profiler.render.safe import safe
+from profiler.render.shown import harmless
 from profiler.render.tables import Column, Table, Tabled, Unit
 
 SUFFIXES = (".csv",)
 
 
 def write(table: Table) -> str:
-    table = safe(table)
+    table = harmless(table)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     failed = any(row.failure is not None for row in table.rows)
@@ -30,9 +30,9 @@ def write(table: Table) -> str:
     return file.getvalue().rstrip("\n")
 
 
-def answer(found: Tabled) -> str:
+def answer(answer: Tabled) -> str:
     """Whole numbers; sizes in bytes."""
-    return write(found.raw_table())
+    return write(answer.raw_table())
 
 
 def key(column: Column) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from profiler.render import grid, numbers
-from profiler.render.safe import safe
+from profiler.render.shown import prepared
 from profiler.render.tables import Row, Table
 
 SUFFIXES = (".html", ".htm")
@@ -13,7 +13,7 @@ _INDENT = "\u2003"  # an em space, which HTML does not fold
 
 
 def write(table: Table) -> str:
-    table = safe(table)
+    table = prepared(table)
     facts = "".join(
         f"<tr>{_cell('th', label, True)}{_cell('td', numbers.text(value, unit), False)}{_cell('td', remark, True)}</tr>"
         for label, value, unit, remark in table.facts

@@ -9,16 +9,16 @@ from typing import Any
 from profiler import errors
 from profiler.render.formats.csv import key
 from profiler.render.plain import failed, plain
-from profiler.render.tables import Table, Tabled
+from profiler.render.tables import Table, Tabled, Unit
 
 SUFFIXES = (".json",)
 SCHEMA = 1
 
 
-def answer(found: Tabled) -> str:
-    data = found.data()
+def answer(answer: Tabled) -> str:
+    data = answer.data()
     if data is None:
-        return write(found.raw_table())
+        return write(answer.raw_table())
     return _written([_with_schema(part) for part in data] if isinstance(data, list) else _with_schema(data))
 
 
@@ -30,7 +30,7 @@ def write(table: Table) -> str:
     """A table: a list of rows by column, and what is said under it."""
     keys = [key(column) for column in table.columns]
     rows = [dict(zip(keys, map(plain, row.values), strict=True)) | failed(row.failure) for row in table.rows]
-    facts = {label: plain(value) for label, value, *_ in table.facts}
+    facts = {f"{label}, bytes" if unit is Unit.BYTES else label: plain(value) for label, value, unit, _ in table.facts}
     return _written({"caption": table.caption or None, "rows": rows, "facts": facts, "notes": list(table.notes)})
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from profiler.render import grid, numbers
 from profiler.render.page import INDENT, SEPARATION, Page, fitted, plain
-from profiler.render.safe import safe
-from profiler.render.tables import Column, Row, Table, Tabled
+from profiler.render.shown import prepared
+from profiler.render.tables import Column, Row, Table
 from profiler.render.tex import breakable, escaped
 
 SUFFIXES = (".tex",)
@@ -18,7 +18,7 @@ _LONG = 40  # rows that a page can still hold, with a caption and notes
 
 
 def write(table: Table) -> str:
-    table = safe(table)
+    table = prepared(table)
     page = fitted(table)
     headings, rows = _cells(table, page)
     is_long = len(rows) > _LONG
@@ -27,13 +27,16 @@ def write(table: Table) -> str:
         f"{label}: {numbers.text(value, unit)}{f' ({remark})' if remark else ''}"
         for label, value, unit, remark in table.facts
     ]
-    remarks = [rf"In the preamble: \usepackage{packages}", *facts, *grid.dropped(table, page.kept)]
+    remarks = [
+        rf"In the preamble: \usepackage{packages}",
+        *facts,
+        *grid.dropped(table, page.kept, "Markdown and CSV have them"),
+    ]
     body = (_longtable if is_long else _float)(table, page, headings, rows)
     return "\n".join([*(f"% {remark}" for remark in remarks), *body])
 
 
-def answer(found: Tabled) -> str:
-    return "\n\n".join(map(write, found.paper_tables()))
+answer = grid.answers(write, is_paper=True)
 
 
 # The two shapes of a table --------------------------------------------------------------------------------------------

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from profiler.render import grid, numbers
-from profiler.render.safe import safe
+from profiler.render.shown import prepared
 from profiler.render.tables import Row, Table, Unit
 
 SUFFIXES = (".md", ".markdown")
 _INDENT = "&nbsp;&nbsp;"
-_SPECIAL = "\\|_*<>`[]~$"  # $ begins a formula on GitHub, ~ strikes out
+_SPECIAL = "\\|_*<>`[]~$#"  # on GitHub, $ begins a formula, ~ strikes out, and #1 is an issue
 
 
 def write(table: Table) -> str:
-    table = safe(table)
+    table = prepared(table)
     headings = [_escaped(column.heading) for column in table.columns]
     rows = [_row(row, cells) for row, cells in zip(table.rows, grid.cells(table), strict=True)]
     lines = grid.tabulated(rows, table.columns, "pipe", headings)

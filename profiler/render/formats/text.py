@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -11,20 +12,22 @@ from wcwidth import wcswidth
 
 from profiler.records.files import writing
 from profiler.render import grid, numbers
-from profiler.render.safe import safe
+from profiler.render.shown import prepared
 from profiler.render.tables import Column, Table, Unit
 
 SUFFIXES = (".txt",)
 _INDENT = 2
 _STAR = "*"
+_PATH = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _LEAST = 10  # a text column is cut no further
+_ESSENTIAL = 3  # the rank from which columns are left out before texts are cut short
 
 
 def write(table: Table, width: int | None = None) -> str:
     """The table in `width` columns (default: the terminal's; no limit when the output is not a terminal)."""
-    table = safe(table)
+    table = prepared(table)
     limit = _screen() if width is None else width
-    kept = grid.with_room(table, lambda some: limit is None or _least(table, some) <= limit)
+    kept = _with_room(table, limit)
     columns = [table.columns[i] for i in kept]
     cells = _written(table, kept)
     if limit is not None:
@@ -32,18 +35,34 @@ def write(table: Table, width: int | None = None) -> str:
     parts = [_wrapped(table.caption, limit)] if table.caption else []
     parts += ["\n".join(_lines(table, columns, cells, limit))]
     parts += [_facts(table, limit)] if table.facts else []
-    parts += ["\n".join(_wrapped(note, limit) for note in table.notes + grid.dropped(table, kept))]
+    parts += [
+        "\n".join(
+            _wrapped(note, limit)
+            for note in table.notes + grid.dropped(table, kept, "a wider terminal or a file (-o FILE) has them")
+        )
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
 answer = grid.answers(write)
 
 
-def _least(table: Table, kept: Sequence[int]) -> int:
-    """The narrowest a table can be made without cutting more than its columns allow."""
+def _with_room(table: Table, limit: int | None) -> list[int]:
+    """The columns that fit: first those that matter less are left out, then texts are cut, then more is left out."""
+    if limit is None:
+        return list(range(len(table.columns)))
+    few = grid.with_room(table, lambda some: _least(table, some) <= limit, least=_ESSENTIAL)
+    return grid.with_room(table, lambda some: _least(table, some, _LEAST) <= limit, few)
+
+
+def _least(table: Table, kept: Sequence[int], cut_to: int | None = None) -> int:
+    """The narrowest a table can be made, its texts cut to what their columns allow, or to less."""
     columns = [table.columns[i] for i in kept]
-    found = grid.widths(columns, grid.cells(table, kept, _INDENT))
-    return sum(min(w, c.most or w) for w, c in zip(found, columns, strict=True)) + grid.BETWEEN * (len(kept) - 1)
+    widths = grid.widths(columns, grid.cells(table, kept, _INDENT))
+    most = [
+        width if column.most is None else cut_to or column.most for width, column in zip(widths, columns, strict=True)
+    ]
+    return sum(map(min, widths, most)) + grid.BETWEEN * (len(kept) - 1)
 
 
 def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]], limit: int | None) -> Iterator[str]:
@@ -109,12 +128,19 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 
 
 def _shortened(cell: str, width: int) -> str:
+    """A text that ends early; of a path its end, which tells layers apart."""
     if wcswidth(cell) <= width:
         return cell
-    cell = cell[: 4 * width]  # so that a name without end takes no time
-    while wcswidth(cell) > width - 1:
-        cell = cell[:-1]
-    return cell + "…"
+    if _PATH.fullmatch(cell):
+        return f"…{_start(cell[::-1], width - 1)[::-1]}"
+    return f"{_start(cell, width - 1)}…"
+
+
+def _start(text: str, width: int) -> str:
+    text = text[: 4 * width]  # so that a name without end takes no time
+    while wcswidth(text) > width:
+        text = text[:-1]
+    return text
 
 
 def _facts(table: Table, limit: int | None) -> str:
