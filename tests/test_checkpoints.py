@@ -142,13 +142,14 @@ def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "it.pt", "--depth", "1")
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].split() == ["Layer", "Tensors", "Dtype", "Parameters", "Buffers", "MB", "MB", "%"]
+    assert lines[0].split() == ["Layer", "Tensors", "Dtype", "Parameters", "Buffers", "KB", "Size", "%"]
     assert lines[3].split()[:3] == ["body", "float32,", "int64"]
     assert "weight 5×8, bias 5" in lines[4]
     facts = " ".join(out.split())
     assert f"Parameters {PARAMS} " in facts
-    assert "Besides: EMA copy, MB <0.01 8 tensors, not counted above" in facts
-    assert "Besides: optimizer state, MB <0.01 1 tensor, not counted above" in facts
+    average = sum(tensor.nbytes for tensor in Net().state_dict().values()) / 1024
+    assert f"Besides: EMA copy, KB {average:.2f} 8 tensors, not counted above" in facts
+    assert f"Besides: optimizer state, KB {9 * 4 / 1024:.2f} 1 tensor, not counted above" in facts
     assert "Taken off the names: 'state_dict', 'module.'." in facts
     assert "nothing ran, so MACs, FLOPs and activations are not known" in facts
     assert "Operator calls" not in out
