@@ -91,7 +91,7 @@ def _notes(result: Written, format: str) -> dict[str, str]:
     if notes is None:
         return {}
     if notes not in NOTES:
-        raise errors.NoSuchChoice("--notes", notes, NOTES)
+        raise errors.no_such_choice("--notes", notes, NOTES)
     if format in WITHOUT_NOTES:
         raise _has_no_notes(format)
     return {"notes": notes}
