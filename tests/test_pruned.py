@@ -138,13 +138,13 @@ def test_the_table_has_zeros_and_says_that_macs_are_dense(spec: str, capsys: pyt
     assert (status, err) == (0, "")
     assert "Zeros %" in out
     assert f"{100 * 8 / (4 * 8 + 4):.1f} % of {4 * 8 + 4} parameters; dense kernels compute with zeros too" in out
-    assert "Masks, MB" in out
+    assert "Masks, KB" in out
     assert "1 of pruning, among the buffers" in out
 
 
 def test_without_asking_there_are_masks_alone(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, spec, "--input", "1x8")
-    assert "Masks, MB" in out
+    assert "Masks, KB" in out
     assert "Zeros" not in out
 
 
