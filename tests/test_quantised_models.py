@@ -348,7 +348,7 @@ def spec(tmp_path: Path) -> str:
 def test_the_table_says_how_it_is_stored(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = run(capsys, spec, "--input", "1x64")[1]
     assert "Linear 64→32" in out
-    assert "of it qint8, MB" in out
+    assert "of it qint8, KB" in out
     assert f"{64 * 32:,} parameters and what unpacks them" in out
 
 
