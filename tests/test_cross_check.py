@@ -253,5 +253,5 @@ def test_the_nearest_come_first(net: str) -> None:
     from profiler.records.spec import Feed
 
     figures = candidates(net, Feed((TensorSpec((1, 3, SIDE, SIDE)),)))
-    found = search("net", Number("1", number("1").least, number("1").most), figures).found
+    found = search("net", Number("1", number("1").least, number("1").most), figures).candidates
     assert [abs(one.value - 1) for one in found] == sorted(abs(one.value - 1) for one in found)

@@ -75,7 +75,7 @@ class Replica:
     charges: everything that the tool counts. What it does not count has no charge.
     weighings: the parameters it counts, where it counts parameters.
     unseen: why the tool does not count an operator that has MACs.
-    seen: what the tool sees of a trace: what the model's code called, or what is left when that is taken apart.
+    visible: what the tool sees of a trace: what the model's code called, or what is left when that is taken apart.
     version: of the tool that is replayed, or how it begins.
     per_mac: what it counts for one MAC: 1, or 2 where its unit is one addition or multiplication.
     needs_code: whether it looks at modules, or at the functions of torch, which an exported graph does not have.
@@ -86,7 +86,7 @@ class Replica:
     charges: Callable[[Trace], Iterable[Charge]]
     weighings: Callable[[Trace], Iterable[Weighing]] | None = None
     unseen: Callable[[Operator], str] = lambda op: f"it has no rule for {op.short}"
-    seen: Callable[[Trace], Iterable[Operator]] = operators
+    visible: Callable[[Trace], Iterable[Operator]] = operators
     per_mac: int = 1
     version: str = ""
     needs_code: bool = False

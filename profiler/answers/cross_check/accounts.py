@@ -174,7 +174,7 @@ def _differences(
             unexplained[path][1] += int(charge.amount)
         else:
             alike += same
-    for op in replica.seen(trace):
+    for op in replica.visible(trace):
         amount = sum(left[position] for position in op.calls)
         if amount:
             reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount

@@ -107,11 +107,11 @@ class Search:
 
     model: str
     number: Number
-    found: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]
 
     @property
     def is_met(self) -> bool:
-        return any(self.number.matches(candidate.value) for candidate in self.found)
+        return any(self.number.matches(candidate.value) for candidate in self.candidates)
 
 
 def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:

@@ -23,9 +23,9 @@ def which_table(answer: Which) -> Table:
     rows = tuple(
         Row((search.model, candidate.counts, candidate.input, candidate.value, _off(search, candidate))[: len(columns)])
         for search in searches
-        for candidate in search.found
+        for candidate in search.candidates
     )
-    named = dict.fromkeys(candidate.counts for search in searches for candidate in search.found)
+    named = dict.fromkeys(candidate.counts for search in searches for candidate in search.candidates)
     notes = [
         f"{search.model}: nothing is {search.number.text}; these are the nearest."
         for search in searches

@@ -85,12 +85,12 @@ def _saved(job: Job, readers: int, files: ExitStack) -> list[IO[bytes]]:
 
 @dataclass(slots=True)
 class _Running:
-    """A counter at work. `process` watches it, and ends as it does; `result` is what it prints, `said` all else."""
+    """A counter at work. `process` watches it, and ends as it does; `result` is what it prints, `output` all else."""
 
     tool: str
     process: subprocess.Popen[bytes]
     result: IO[bytes]
-    said: IO[bytes]
+    output: IO[bytes]
     deadline: float
     time_limit_s: float
     timed_out: bool = False
@@ -122,14 +122,14 @@ class _Running:
         return Reading(self.tool, error=str(_counter_died(self.tool, self.process.returncode, self._last_words())))
 
     def _last_words(self) -> str:
-        self.said.seek(0)
-        lines = self.said.read().decode("utf-8", errors="replace").split("\n")
+        self.output.seek(0)
+        lines = self.output.read().decode("utf-8", errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _start(tool: str, job: IO[bytes], files: ExitStack, time_limit_s: float) -> _Running:
     """A process that imports from where this one does, and whose output is kept in files that have no name."""
-    result, said = (files.enter_context(output) for output in (TemporaryFile(), TemporaryFile()))  # noqa: SIM115
+    result, output = (files.enter_context(file) for file in (TemporaryFile(), TemporaryFile()))  # noqa: SIM115
     # -P: the first entry of sys.path is what it is here, not always the current folder.
     command = [
         sys.executable,
@@ -141,16 +141,18 @@ def _start(tool: str, job: IO[bytes], files: ExitStack, time_limit_s: float) -> 
         tool,
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
-    process = subprocess.Popen(command, env=environment, stdin=job, stdout=result, stderr=said, start_new_session=True)
-    return _Running(tool, process, result, said, time.monotonic() + time_limit_s, time_limit_s)
+    process = subprocess.Popen(
+        command, env=environment, stdin=job, stdout=result, stderr=output, start_new_session=True
+    )
+    return _Running(tool, process, result, output, time.monotonic() + time_limit_s, time_limit_s)
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _counter_died(tool: str, status: int, said: str) -> errors.ProfileError:
+def _counter_died(tool: str, status: int, last_line: str) -> errors.ProfileError:
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status} and without a result"
-    return errors.ProfileError(f"the process of {tool} {how}" + (f" ({said})" if said else ""))
+    return errors.ProfileError(f"the process of {tool} {how}" + (f" ({last_line})" if last_line else ""))
 
 
 def _counter_timed_out(tool: str, limit_s: float) -> errors.ProfileError:
