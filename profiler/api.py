@@ -32,7 +32,7 @@ from profiler.render.tables import Better, chosen_columns
 if TYPE_CHECKING:
     from torch import nn
 
-    from profiler.answers.check.compute import BudgetCheck, Limits
+    from profiler.answers.check.compute import BudgetCheck, LimitValues
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.generate.generating import Request
@@ -76,7 +76,7 @@ class Profile(figures.Profile):
 
         return fit_trace(self.trace, str(path))
 
-    def check(self, **limits: Unpack[Limits]) -> BudgetCheck:
+    def check(self, **limits: Unpack[LimitValues]) -> BudgetCheck:
         """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
 
         The limits are named as on the command line: max_params, max_size, max_peak_memory, ... Each is a number, of

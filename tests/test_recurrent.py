@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from profiler import profile
-from profiler.engine.held.walk import leaves
+from profiler.engine.containers.walk import leaves
 from profiler.figures.memory import peak_bytes
 from profiler.figures.training import trained
 from tests.benchmarks.allocations import peak_bytes as real_peak

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.engine.held.layouts import layout_of
+from profiler.engine.containers.layouts import layout_of
 from profiler.engine.meta.operators import Manner, manner
 from profiler.engine.meta.shapes import SHAPES
 from profiler.engine.record.insides import inside_bytes, on_meta_alone, taken_apart

@@ -92,7 +92,7 @@ def _json(path: str | os.PathLike[str]) -> Any:
 
 
 def to_json(trace: Trace) -> dict[str, Any]:
-    table = _Table()
+    table = _TensorTable()
     body = {
         "modules": [
             [m.path, list(m.classes), [[k, table.put(v)] for k, v in m.attributes], m.same_as] for m in trace.modules
@@ -131,7 +131,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
     }
 
 
-class _Table:
+class _TensorTable:
     """The tensors that occur in a file, each once."""
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class _Table:
         return value
 
 
-def _weight(weight: Weight, table: _Table) -> list[Any]:
+def _weight(weight: Weight, table: _TensorTable) -> list[Any]:
     tensor = table.put(weight.tensor)
     rest = weight.same_as, weight.gradient, weight.packing, weight.registered, weight.zeros
     return [weight.module, weight.name, tensor, weight.storage, weight.trainable, weight.persistent, *rest]
@@ -253,7 +253,7 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
     return scalar
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _newer_trace(path: str, found: object, known: int) -> errors.ProfileError:

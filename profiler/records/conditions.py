@@ -152,7 +152,7 @@ def _is_known(optimizer: object) -> bool:
     return found.prefix is None and found.target in OPTIMIZERS
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _bad_dtype(text: str, known: Iterable[str]) -> errors.ProfileError:

@@ -127,7 +127,7 @@ def _is_shape(given: Any) -> bool:
     return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _bad_input_shape(text: str) -> errors.ProfileError:

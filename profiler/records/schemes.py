@@ -199,7 +199,7 @@ def refusal(scheme: Scheme, rows: int, columns: int) -> str | None:
     return None
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_scheme(name: str, known: Iterable[str]) -> errors.ProfileError:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from profiler import Profile, profile, sources
-from profiler.engine.held.walk import map_leaves
+from profiler.engine.containers.walk import map_leaves
 from profiler.engine.run.feed import random_values
 from profiler.engine.run.running import trace
 from profiler.engine.run.subject import Subject

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, profile
-from profiler.engine.held.walk import leaves
+from profiler.engine.containers.walk import leaves
 from profiler.engine.run.feed import placeholder, random_values
 from profiler.engine.run.running import trace
 from profiler.engine.run.subject import Subject

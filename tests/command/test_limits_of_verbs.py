@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from profiler import Profile, generate
-from profiler.answers.check.compute import Limits
+from profiler.answers.check.compute import LimitValues
 from profiler.answers.check.figures import FIGURES
 from profiler.answers.generate.generation import Generation
 from profiler.answers.weights.compute import quantised
@@ -171,7 +171,7 @@ def test_a_budget_file_has_the_same(capsys: pytest.CaptureFixture[str], folder: 
 
 def test_one_list_of_limits(capsys: pytest.CaptureFixture[str]) -> None:
     """Python, budget files and the command line name the same."""
-    assert {figure.keyword for figure in FIGURES.values()} == Limits.__annotations__.keys()
+    assert {figure.keyword for figure in FIGURES.values()} == LimitValues.__annotations__.keys()
     shown = "".join(run(capsys, verb, "--help")[1] for verb in ("memory", "generate"))
     assert all(f"--{figure.key} " in shown for figure in FIGURES.values())
 

@@ -13,7 +13,7 @@ import pytest
 import profiler
 
 ENGINE = Path(profiler.__file__).parent / "engine"
-ORDER = ("held", "meta", "record", "guard", "run")
+ORDER = ("containers", "meta", "record", "guard", "run")
 APART = "processes"  # what watches over a process knows of no model, and loads no torch
 
 
@@ -52,7 +52,7 @@ def test_an_arrow_against_the_order_is_seen() -> None:
     assert wrong_arrows("meta", arrow) == ["profiler.engine.record.memo.recall"]
     assert wrong_arrows("meta", "from profiler.engine import record") == ["profiler.engine.record"]
     assert wrong_arrows("meta", "from ..record import memo") == ["profiler.engine.record.memo"]
-    assert wrong_arrows(APART, "import profiler.engine.held.walk") == ["profiler.engine.held.walk"]
+    assert wrong_arrows(APART, "import profiler.engine.containers.walk") == ["profiler.engine.containers.walk"]
     assert wrong_arrows("guard", arrow) == []
 
 
@@ -68,4 +68,4 @@ def loads_torch(module: str) -> bool:
 
 def test_watching_over_a_process_loads_no_torch() -> None:
     assert not loads_torch("profiler.engine.processes.watching")
-    assert loads_torch("profiler.engine.held.layouts")
+    assert loads_torch("profiler.engine.containers.layouts")

@@ -20,7 +20,7 @@ from profiler.engine.guard.leftovers import Leftovers
 from tests.untouched.fingerprint import Fingerprint
 from tests.untouched.hostile import WIDTH, Hostile
 
-_STEPS = ("Stacks", "Modules", "Objects", "Classes", "Tensors", "Values", "RandomStates", "Settings")
+_STEPS = ("Stacks", "Modules", "Objects", "Classes", "Tensors", "SavedValues", "RandomStates", "TorchSettings")
 
 
 def _changes(m: Any, x: torch.Tensor) -> None:
@@ -41,9 +41,9 @@ _LEAVES = {
     "Objects": ["count"],
     "Classes": ["calls"],
     "Tensors": ["scale", "kept"],
-    "Values": ["kept"],
+    "SavedValues": ["kept"],
     "RandomStates": ["torch.random"],
-    "Settings": ["cudnn", "hooks of all modules"],  # torch forgets to take one of its own entries away
+    "TorchSettings": ["cudnn", "hooks of all modules"],  # torch forgets to take one of its own entries away
 }
 
 

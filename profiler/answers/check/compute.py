@@ -157,7 +157,7 @@ def limit(name: str, given: LimitValue, place: str, said: str) -> Limit:
     return Limit(figure, most, words, place)
 
 
-class Limits(TypedDict, total=False):
+class LimitValues(TypedDict, total=False):
     """The limits that a profile can be held to in Python; None is no limit."""
 
     max_params: LimitValue | None
@@ -171,7 +171,7 @@ class Limits(TypedDict, total=False):
     max_unknown: LimitValue | None
 
 
-def checked(profile: Profile, given: Limits) -> BudgetCheck:
+def checked(profile: Profile, given: LimitValues) -> BudgetCheck:
     """Hold a profile to limits; raises `BudgetFailed` where it is over one."""
     values = cast("Mapping[str, LimitValue | None]", given)
     names = {figure.keyword: figure.name for figure in FIGURES.values()}

@@ -44,7 +44,7 @@ class ListedAlready(errors.ProfileError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LimitsPlan:
     """What is to be written: limits with head-room, for models that are new to the file or stand in it without any."""
 
     file: BudgetFile
@@ -53,7 +53,7 @@ class Plan:
     head_room: Decimal
 
 
-def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
+def plan(named: Sequence[Budgeted], head_room: Decimal) -> LimitsPlan:
     """Which models to measure, and the file to write to; raises where limits of one stand there already."""
     file = budget_file.nearest()
     if not named:
@@ -63,7 +63,7 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
         if not bare:
             raise _nothing_to_limit(budget_file.shown(file.path))
         writing.check_writable(file.path)
-        return Plan(file, bare, False, head_room)
+        return LimitsPlan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
     known = {model.label: model for model in file.models}
     labels = [model.label for model in named]
@@ -72,10 +72,10 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> Plan:
             raise _same_label(label)
         _check_missing(file, known.get(label), is_new=True)
     writing.check_writable(file.path)
-    return Plan(file, tuple(named), True, head_room)
+    return LimitsPlan(file, tuple(named), True, head_room)
 
 
-def write(plan: Plan, run: Run, one_by_one: OneByOne) -> BudgetCheck:
+def write(plan: LimitsPlan, run: Run, one_by_one: OneByOne) -> BudgetCheck:
     """Measure the models, write their limits, and hold them to what is written. A model that fails gets no limits."""
     path = plan.file.path
     found = list(measured(plan.models, path.parent, run, one_by_one))
@@ -93,7 +93,7 @@ def write(plan: Plan, run: Run, one_by_one: OneByOne) -> BudgetCheck:
     return BudgetCheck(tuple(_checked(written, model, taken.get(model.label, profile)) for model, profile in found))
 
 
-def _as_it_is_now(plan: Plan) -> Plan:
+def _as_it_is_now(plan: LimitsPlan) -> LimitsPlan:
     """The plan for the file as somebody else may have left it meanwhile."""
     path = plan.file.path
     file = budget_file.read(path) if path.exists() else plan.file
@@ -102,7 +102,7 @@ def _as_it_is_now(plan: Plan) -> Plan:
     return replace(plan, file=file, models=models)
 
 
-def _taken(plan: Plan, labels: Iterable[str]) -> Iterator[tuple[str, errors.ProfileError]]:
+def _taken(plan: LimitsPlan, labels: Iterable[str]) -> Iterator[tuple[str, errors.ProfileError]]:
     """The models that somebody else has given limits meanwhile: those stay, as all do that stand in the file."""
     known = {model.label: model for model in plan.file.models}
     for label in labels:
@@ -112,7 +112,7 @@ def _taken(plan: Plan, labels: Iterable[str]) -> Iterator[tuple[str, errors.Prof
             yield label, error
 
 
-def _written(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
+def _written(plan: LimitsPlan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
     """The file with these lines of models, which has taken the place of the one that was there."""
     if not lines:
         return plan.file
@@ -169,7 +169,7 @@ def _keys(model: Budgeted) -> Iterator[str]:
     return (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
 
 
-def _with(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
+def _with(plan: LimitsPlan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
     """The file with the lines of each model, read again; raises `CannotAddLimits` where it would say anything else."""
     before = plan.file
     rows = before.text.replace("\r\n", "\n").split("\n")
@@ -192,7 +192,7 @@ def _with(plan: Plan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
     return after
 
 
-def _is_as_meant(plan: Plan, lines: Mapping[str, Sequence[str]], after: BudgetFile) -> bool:
+def _is_as_meant(plan: LimitsPlan, lines: Mapping[str, Sequence[str]], after: BudgetFile) -> bool:
     """Whether every model is what it was, has the limits that it had, and the new limits are where they belong."""
     new = [model for model in plan.models if model.label in lines] if plan.are_new else []
     expected = [_essence(model) for model in (*plan.file.models, *new)]
@@ -213,7 +213,7 @@ def _essence(model: Budgeted) -> tuple[object, ...]:
     return model.spec, model.label, feed, model.convention, model.conditions, model.phase
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _same_label(label: str) -> errors.ProfileError:

@@ -79,7 +79,7 @@ def _head_room(text: str | None) -> Decimal:
     return quantities.read("--head-room", HEAD_ROOM if text is None else text, quantities.percent) / 100
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _check_takes_none(spec: str) -> errors.ProfileError:

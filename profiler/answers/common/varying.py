@@ -176,7 +176,7 @@ def sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> 
     """Every tensor's shape changed; tensors with values become shapes."""
     if not any(arguments):
         return arguments
-    from profiler.engine.held.walk import map_leaves
+    from profiler.engine.containers.walk import map_leaves
 
     def changed(leaf: Any) -> TensorSpec:
         is_spec = isinstance(leaf, TensorSpec)

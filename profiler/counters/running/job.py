@@ -58,7 +58,7 @@ class Job:
         """
         import torch
 
-        from profiler.engine.held.walk import map_leaves
+        from profiler.engine.containers.walk import map_leaves
         from profiler.engine.run.feed import on_device
 
         subject = _with_weights(self._subject())

@@ -19,10 +19,10 @@ from typing import Any
 
 from torch import nn
 
+from profiler.engine.containers.builtin import items
 from profiler.engine.guard.contents import copied
 from profiler.engine.guard.failures import Failures
 from profiler.engine.guard.walk import ATOMS, Reached, has_dict, in_slots
-from profiler.engine.held.builtin import items
 
 CACHE: Any = type(functools.lru_cache(lambda: None))
 _NOTHING = object()
@@ -69,7 +69,7 @@ def _restore_class(cls: type, before: dict[str, Any]) -> None:
             type.__setattr__(cls, name, value)
 
 
-class Program:
+class SurroundingState:
     """What collections, closures and objects around the model hold, by the id of what holds it."""
 
     def __init__(self, classes: Sequence[type], functions: Iterable[types.FunctionType]) -> None:

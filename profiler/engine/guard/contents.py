@@ -6,7 +6,7 @@ from collections.abc import Collection
 from operator import is_
 from typing import Any
 
-from profiler.engine.held.builtin import entries, items, kind_of, put
+from profiler.engine.containers.builtin import entries, items, kind_of, put
 
 
 def same(live: Collection[Any], saved: Collection[Any]) -> bool:

@@ -10,19 +10,19 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from profiler.engine.guard.classes import Classes, Program, own_classes
+from profiler.engine.containers.layouts import TensorLayout, layout_of
+from profiler.engine.guard.classes import Classes, SurroundingState, own_classes
 from profiler.engine.guard.failures import Failures, uninterrupted
 from profiler.engine.guard.leftovers import take
 from profiler.engine.guard.modules import Modules
 from profiler.engine.guard.objects import Objects
 from profiler.engine.guard.randomness import RandomStates
-from profiler.engine.guard.settings import Settings
+from profiler.engine.guard.settings import TorchSettings
 from profiler.engine.guard.stacks import Stacks
-from profiler.engine.guard.tensors import Tensors, Values
-from profiler.engine.held.layouts import Layout, layout_of
+from profiler.engine.guard.tensors import SavedValues, Tensors
 
 
-class Step(Protocol):
+class SavedState(Protocol):
     """One kind of state, kept when it is made."""
 
     what: str
@@ -48,15 +48,15 @@ class Guard:
         stacks = Stacks()
         modules, objects = _with_hidden(modules)
         classes = own_classes(modules)
-        self.program = Program(classes, objects.reached.functions)
+        self.program = SurroundingState(classes, objects.reached.functions)
         self._tensors = Tensors()
-        self._values = Values(self._tensors)
+        self._values = SavedValues(self._tensors)
         self.before_write = self._values.before_write
         self._modules = modules
         self._registered = Modules(modules)
         self._objects = objects
         # Modes first, since putting back a weight takes operators; then what holds the weights; then the weights.
-        self.steps: tuple[Step, ...] = (
+        self.steps: tuple[SavedState, ...] = (
             stacks,
             self._registered,
             objects,
@@ -64,13 +64,13 @@ class Guard:
             self._tensors,
             self._values,
             RandomStates(),
-            Settings(),
+            TorchSettings(),
         )
         for tensor in objects.reached.tensors:
             self._tensors.keep(tensor, layout_of(tensor))
         _unfinished[self._number] = self
 
-    def keep_tensors(self, tensors: Iterable[tuple[Tensor, Layout]], with_values: bool) -> None:
+    def keep_tensors(self, tensors: Iterable[tuple[Tensor, TensorLayout]], with_values: bool) -> None:
         """Parameters, buffers and inputs.
 
         with_values: also the values of what is no parameter, since some operators (batch norm in training) overwrite
@@ -114,7 +114,7 @@ class Guard:
         """The same in another thread than the one that ran: what a thread is in, it is in by itself."""
         self._restore(self.steps[1:])
 
-    def _restore(self, steps: Sequence[Step]) -> None:
+    def _restore(self, steps: Sequence[SavedState]) -> None:
         failures = Failures()
         with uninterrupted():
             for step in steps:

@@ -4,8 +4,8 @@ A model may keep a tensor where no list of places would look: in a dict of its f
 functools. So they are found from the other end. Whatever was made since the run began is young to Python's garbage
 collector, which is off during a run; among that, the run's tensors are known by the recorder. Where one outlives the
 run and its output, the collector says what refers to it, up to something that was there before the run, and from that
-it is taken: what was noted to be there before (`Program`) comes back. A run that leaves nothing pays for one look at
-what is young.
+it is taken: what was noted to be there before (`SurroundingState`) comes back. A run that leaves nothing pays for one
+look at what is young.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from profiler.engine.guard.classes import CACHE, Program
+from profiler.engine.containers.builtin import entries, items, kind_of, put
+from profiler.engine.guard.classes import CACHE, SurroundingState
 from profiler.engine.guard.contents import restore_list
 from profiler.engine.guard.failures import Failures, uninterrupted
 from profiler.engine.guard.walk import EMPTY, has_dict, look, slots
-from profiler.engine.held.builtin import entries, items, kind_of, put
 
 Ids: TypeAlias = "set[int]"
 
@@ -38,16 +38,16 @@ _UNCHANGING = (tuple, frozenset, types.MethodType, functools.partial, types.Mapp
 _MISSING = object()
 
 
-class Attempt(Protocol):
+class ClearableRun(Protocol):
     """What is run. `clearing` are, once it has begun, what was noted before and what is the run's own."""
 
-    clearing: tuple[Program, Callable[[Tensor], bool]] | None
+    clearing: tuple[SurroundingState, Callable[[Tensor], bool]] | None
 
     def result(self) -> Any:
         """Run it; whatever outlives what this returns is cleared away."""
 
 
-def cleared(begin: Callable[[], Attempt]) -> Any:
+def cleared(begin: Callable[[], ClearableRun]) -> Any:
     """What an attempt makes; none of its tensors stays, also where it fails."""
     leftovers, failures = Leftovers(), Failures()
     attempt = begin()
@@ -88,7 +88,7 @@ class Leftovers:
         self.result: Any = None  # what the run is for, whoever holds it
         gc.collect(0)
 
-    def clear(self, program: Program, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
+    def clear(self, program: SurroundingState, is_ours: Callable[[Tensor], bool], failures: Failures) -> None:
         """Take the run's tensors from whoever keeps them.
 
         is_ours: whether a tensor was made by the run; other threads make tensors too.
@@ -158,7 +158,7 @@ class _Young:
 _OWN = 2  # references to a thing while it is asked about: the argument of `is_exposed`, and that of `getrefcount`
 
 
-def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) -> None:
+def take(tensors: list[Tensor], new: Ids, program: SurroundingState, failures: Failures) -> None:
     """Take tensors from whatever was there before and holds them; `new` are the ids of what was not."""
     _Clearing(new - {id(tensors)}, program, failures).clear(tensors)
 
@@ -166,7 +166,7 @@ def take(tensors: list[Tensor], new: Ids, program: Program, failures: Failures) 
 class _Clearing:
     """From the run's tensors up to what was there before, through what is new: that is ours as well."""
 
-    def __init__(self, new: Ids, program: Program, failures: Failures) -> None:
+    def __init__(self, new: Ids, program: SurroundingState, failures: Failures) -> None:
         self._new = new
         self._program = program
         self._failures = failures
@@ -330,7 +330,7 @@ def _take_from_class(cls: type, ours: Ids) -> None:
             type.__setattr__(cls, name, None)
 
 
-def _take_from_object(holder: Any, ours: Ids, program: Program) -> None:
+def _take_from_object(holder: Any, ours: Ids, program: SurroundingState) -> None:
     """An attribute whose value before is not known is deleted where its class has a default, and is None elsewhere."""
     before = program.before(vars(holder)) if has_dict(type(holder)) else None
     if has_dict(type(holder)):

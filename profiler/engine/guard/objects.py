@@ -10,11 +10,11 @@ import numpy
 import torch
 from torch import nn
 
+from profiler.engine.containers.builtin import items
 from profiler.engine.guard.contents import copied, restore_dict, restore_list, restore_set
 from profiler.engine.guard.failures import Failures
 from profiler.engine.guard.randomness import restore_generator
 from profiler.engine.guard.walk import EMPTY, Reached, has_dict, in_slots, look, slots
-from profiler.engine.held.builtin import items
 
 
 class Objects:

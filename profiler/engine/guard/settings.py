@@ -82,7 +82,7 @@ _SETTINGS: tuple[Setting, ...] = (
 _HOOKS = tuple(value for name, value in vars(hooks).items() if name.startswith("_global_") and isinstance(value, dict))
 
 
-class Settings:
+class TorchSettings:
     """The settings as they are. Some cannot be read in every state (torch's two ways to say TF32): those stay."""
 
     what = "torch's settings"

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
 
+from profiler.engine.containers.forms import is_plain
+from profiler.engine.containers.layouts import TensorLayout, layout_of
 from profiler.engine.guard.contents import copied, restore_dict
 from profiler.engine.guard.failures import Failures
-from profiler.engine.held.forms import is_plain
-from profiler.engine.held.layouts import Layout, layout_of
 from profiler.engine.meta.mode import LeanDispatchMode
 
 
-class _Held(NamedTuple):
+class _TensorState(NamedTuple):
     """A tensor as it was; values are not among what is held."""
 
     tensor: Tensor
-    layout: Layout
+    layout: TensorLayout
     storage: torch.UntypedStorage | None  # None where it has none, as a sparse tensor
     offset: Any
     cls: type
@@ -39,7 +39,7 @@ class Tensors:
     def __init__(self) -> None:
         self._held: dict[int, tuple[Any, ...]] = {}  # the fields of `_Held`
 
-    def keep(self, tensor: Tensor, layout: Layout) -> None:
+    def keep(self, tensor: Tensor, layout: TensorLayout) -> None:
         if id(tensor) in self._held:
             return
         cls, requires_grad = type(tensor), tensor.requires_grad
@@ -61,7 +61,7 @@ class Tensors:
     def restore(self, failures: Failures) -> None:
         for entry in self._held.values():
             if not _is_same(*entry):
-                held = _Held(*entry)
+                held = _TensorState(*entry)
                 failures.attempt("the memory of a weight", _restore_memory, held)
                 failures.attempt("the class and attributes of a weight", _restore_attributes, held)
                 failures.attempt("the gradient of a weight", _restore_gradient, held)
@@ -70,7 +70,7 @@ class Tensors:
 
 def _is_same(  # noqa: PLR0913, PLR0917  asked of every weight, so in as few steps as can be
     tensor: Tensor,
-    layout: Layout,
+    layout: TensorLayout,
     storage: torch.UntypedStorage | None,
     offset: Any,
     cls: type,
@@ -110,7 +110,7 @@ def _copied(hooks: dict[Any, Any] | None) -> dict[Any, Any] | None:
     return None if hooks is None else copied(hooks)
 
 
-def _restore_memory(held: _Held) -> None:
+def _restore_memory(held: _TensorState) -> None:
     tensor, layout, storage = held.tensor, held.layout, held.storage
     if storage is None:
         return
@@ -120,7 +120,7 @@ def _restore_memory(held: _Held) -> None:
         exchange(tensor, whole.set_(storage, held.offset, layout.shape, layout.strides))
 
 
-def _restore_gradient(held: _Held) -> None:
+def _restore_gradient(held: _TensorState) -> None:
     tensor = held.tensor
     if tensor.requires_grad is not held.requires_grad:
         if not tensor.is_leaf:  # it was overwritten with what has a graph, and is part of that since
@@ -140,7 +140,7 @@ def _set_version(tensor: Tensor, version: int) -> None:
         write(tensor, version)
 
 
-def _restore_hooks(held: _Held) -> None:
+def _restore_hooks(held: _TensorState) -> None:
     tensor = held.tensor
     if tensor.requires_grad:
         _restore_registered(tensor, "_backward_hooks", held.hooks)
@@ -158,7 +158,7 @@ def _restore_registered(tensor: Tensor, name: str, before: dict[Any, Any] | None
         setattr(tensor, name, before)
 
 
-def _restore_attributes(held: _Held) -> None:
+def _restore_attributes(held: _TensorState) -> None:
     tensor = held.tensor
     if type(tensor) is not held.cls:
         tensor.__class__ = held.cls
@@ -184,7 +184,7 @@ def exchange(tensor: Tensor, other: Tensor) -> None:
         tensor.data = other
 
 
-class Values:
+class SavedValues:
     """Values that an in-place operator is about to overwrite, copied first."""
 
     what = "the weights' values"

@@ -18,8 +18,8 @@ import numpy
 import torch
 from torch import Tensor, nn
 
+from profiler.engine.containers.builtin import items
 from profiler.engine.guard.modules import TORCHS_OWN
-from profiler.engine.held.builtin import items
 
 Attributes: TypeAlias = "dict[str, Any]"
 

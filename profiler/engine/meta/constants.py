@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import META
+from profiler.engine.containers.layouts import META
 from profiler.engine.meta.operators import each_tensor
 
 LARGEST = 1 << 22  # elements

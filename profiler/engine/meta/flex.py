@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
-from profiler.engine.held.layouts import META, layout_of
+from profiler.engine.containers.layouts import META, layout_of
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.meta.operators import each_tensor
-from profiler.engine.meta.recording import Recording
+from profiler.engine.meta.recording import RecorderProtocol
 from profiler.records.trace import Tensor as TensorRecord
 from profiler.records.trace import Value
 
@@ -27,7 +27,7 @@ NAME = "higher_order.flex_attention"
 _LARGE = 1 << 30  # the side of the one block of a mask that masks nothing (`_LARGE_SPARSE_BLOCK_SIZE`)
 
 
-def flex_attention(recorder: Recording, op: Any, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> Any:
+def flex_attention(recorder: RecorderProtocol, op: Any, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> Any:
     """One call forward and one backward, with the scores that are computed and what is done to each of them.
 
     rest: the function on scores, the mask's blocks and function, the scale, the kernel's options, and the tensors that
@@ -41,7 +41,9 @@ def flex_attention(recorder: Recording, op: Any, query: Tensor, key: Tensor, val
     return _Kernel.apply(query, key, value, recorder, facts, rest)
 
 
-def _facts(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> tuple[tuple[str, Value], ...]:
+def _facts(
+    recorder: RecorderProtocol, query: Tensor, key: Tensor, value: Tensor, *rest: Any
+) -> tuple[tuple[str, Value], ...]:
     score_mod, block_mask, _scale, _options, *buffers = rest
     score_buffers, mask_buffers = (*buffers, (), ())[:2]
     full = prod(query.shape[:-1]) * key.shape[-2]
@@ -64,7 +66,9 @@ class _Kernel(torch.autograd.Function):
     """The kernel and that of its gradients, each written down as one call."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, recorder: Recording, facts: Any, rest: Any) -> Any:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, recorder: RecorderProtocol, facts: Any, rest: Any
+    ) -> Any:
         with _disable_current_modes():
             out = _run(recorder, query, key, value, *rest)
             recorder.foreign(NAME, [query, key, value], list(out), facts)
@@ -82,7 +86,7 @@ class _Kernel(torch.autograd.Function):
         return (*out, None, None, None)
 
 
-def _run(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def _run(recorder: RecorderProtocol, query: Tensor, key: Tensor, value: Tensor, *rest: Any) -> tuple[Tensor, ...]:
     """The plain formula on real tensors, and empty ones on meta: output, logarithms of sums, and maxima.
 
     That of torch 2.8 returns no maxima.
@@ -102,7 +106,7 @@ def _run(recorder: Recording, query: Tensor, key: Tensor, value: Tensor, *rest: 
     return out.permute([order.index(i) for i in range(4)]), *of_each_row
 
 
-def _computed(recorder: Recording, query: Tensor, key: Tensor, block_mask: tuple[Any, ...]) -> tuple[int, int]:
+def _computed(recorder: RecorderProtocol, query: Tensor, key: Tensor, block_mask: tuple[Any, ...]) -> tuple[int, int]:
     """How many scores are in blocks that are computed, and in those of them that are masked."""
     *_, rows, columns, _mask_mod = block_mask
     q_length, k_length, shared = query.shape[-2], key.shape[-2], prod(query.shape[:2])

@@ -16,7 +16,7 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from profiler.engine.meta.flex import flex_attention
-from profiler.engine.meta.recording import Recording
+from profiler.engine.meta.recording import RecorderProtocol
 
 Body = Callable[..., Any]
 
@@ -40,7 +40,7 @@ def by_bodies(kind: type) -> Iterator[None]:
         replaced.dispatch = dispatch
 
 
-def unseen(recorder: Recording, op: Any, args: Any, kwargs: Any) -> Any:
+def unseen(recorder: RecorderProtocol, op: Any, args: Any, kwargs: Any) -> Any:
     """One that has no rule, called with no mode active: it is run on real tensors, and its cost is unknown."""
     name = f"higher_order.{op._name}"
     if not recorder.run_real:
@@ -52,14 +52,14 @@ def unseen(recorder: Recording, op: Any, args: Any, kwargs: Any) -> Any:
     return out
 
 
-def _cond(recorder: Recording, _: Any, pred: Any, true_fn: Body, false_fn: Body, operands: Any) -> Any:
+def _cond(recorder: RecorderProtocol, _: Any, pred: Any, true_fn: Body, false_fn: Body, operands: Any) -> Any:
     taken = bool(pred)
     recorder.note(f"torch.cond took its {'first' if taken else 'second'} branch, for the values that it was fed")
     return (true_fn if taken else false_fn)(*operands)
 
 
 def _while_loop(
-    recorder: Recording, _: Any, cond_fn: Body, body_fn: Body, carried: Any, additional: Any,
+    recorder: RecorderProtocol, _: Any, cond_fn: Body, body_fn: Body, carried: Any, additional: Any,
     stack_output: bool = False, *__: Any, **___: Any,
 ) -> Any:  # fmt: skip
     values, stacked = tuple(carried), []

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 
-class Recording(Protocol):
+class RecorderProtocol(Protocol):
     """The recorder, as far as it is known here."""
 
     run_real: bool

@@ -25,7 +25,7 @@ _aten = torch.ops.aten
 Hidden = tuple[Tensor, ...]  # the output of a step; in an LSTM also the cell's state
 
 
-class Weights(NamedTuple):
+class RecurrentWeights(NamedTuple):
     """Of one layer in one direction."""
 
     ih: Tensor
@@ -35,9 +35,9 @@ class Weights(NamedTuple):
     hr: Tensor | None = None  # projects what an LSTM puts out
 
 
-Cell = Callable[[Tensor, Hidden, Weights], Hidden]  # one step, from the input's part in its gates
+Cell = Callable[[Tensor, Hidden, RecurrentWeights], Hidden]  # one step, from the input's part in its gates
 Result = tuple[Tensor, list[Hidden]]  # of a layer: its output, and the last hidden state in each direction
-Layer = Callable[[Cell, Tensor, Sequence[Hidden], Sequence[Weights]], Result]
+Layer = Callable[[Cell, Tensor, Sequence[Hidden], Sequence[RecurrentWeights]], Result]
 Operator = Callable[..., "tuple[Tensor, ...] | None"]
 
 
@@ -55,11 +55,11 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return out if bias is None else out.add_(bias)
 
 
-def _simple(activation: Callable[[Tensor], Tensor], x: Tensor, hidden: Hidden, weights: Weights) -> Hidden:
+def _simple(activation: Callable[[Tensor], Tensor], x: Tensor, hidden: Hidden, weights: RecurrentWeights) -> Hidden:
     return (activation(_linear(hidden[0], weights.hh, weights.b_hh).add_(x)),)
 
 
-def _lstm(x: Tensor, hidden: Hidden, weights: Weights) -> Hidden:
+def _lstm(x: Tensor, hidden: Hidden, weights: RecurrentWeights) -> Hidden:
     before, state = hidden
     gates = _linear(before, weights.hh, weights.b_hh).add_(x)
     parts = gates.unsafe_chunk(4, 1)
@@ -71,7 +71,7 @@ def _lstm(x: Tensor, hidden: Hidden, weights: Weights) -> Hidden:
     return out, state
 
 
-def _gru(x: Tensor, hidden: Hidden, weights: Weights) -> Hidden:
+def _gru(x: Tensor, hidden: Hidden, weights: RecurrentWeights) -> Hidden:
     (before,) = hidden
     of_x = x.unsafe_chunk(3, 1)
     of_hidden = _linear(before, weights.hh, weights.b_hh).unsafe_chunk(3, 1)
@@ -84,7 +84,9 @@ def _gru(x: Tensor, hidden: Hidden, weights: Weights) -> Hidden:
 # Layers ---------------------------------------------------------------------------------------------------------------
 
 
-def _steps(cell: Cell, parts: Iterable[Tensor], hidden: Hidden, weights: Weights) -> tuple[list[Tensor], Hidden]:
+def _steps(
+    cell: Cell, parts: Iterable[Tensor], hidden: Hidden, weights: RecurrentWeights
+) -> tuple[list[Tensor], Hidden]:
     outputs = []
     for part in parts:
         hidden = cell(part, hidden, weights)
@@ -92,14 +94,14 @@ def _steps(cell: Cell, parts: Iterable[Tensor], hidden: Hidden, weights: Weights
     return outputs, hidden
 
 
-def _one_way(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]) -> Result:
+def _one_way(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
     (start,), (own,) = hidden, weights
     parts = _linear(x, own.ih, own.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, start, own)
     return torch.stack(outputs, 0), [end]
 
 
-def _both_ways(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]) -> Result:
+def _both_ways(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
     onwards, backwards = weights
     parts = _linear(x, onwards.ih, onwards.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, hidden[0], onwards)
@@ -121,7 +123,7 @@ def _joined(parts: Sequence[Hidden]) -> Hidden:
     return tuple(torch.cat(each, 0) for each in zip(*parts, strict=True))
 
 
-def _packed_onwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: Weights) -> Result:
+def _packed_onwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: RecurrentWeights) -> Result:
     """Sequences that have ended leave the batch."""
     whole = _linear(x, weights.ih, weights.b_ih)
     outputs, ended, offset, hidden, last = [], [], 0, start, sizes[0]
@@ -136,7 +138,7 @@ def _packed_onwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, 
     return torch.cat(outputs, 0), [_joined(ended[::-1])]
 
 
-def _packed_backwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: Weights) -> Result:
+def _packed_backwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden, weights: RecurrentWeights) -> Result:
     """Sequences join the batch where they end."""
     whole = _linear(x, weights.ih, weights.b_ih)
     outputs, offset, last = [], len(x), sizes[-1]
@@ -151,7 +153,7 @@ def _packed_backwards(cell: Cell, sizes: Sequence[int], x: Tensor, start: Hidden
 
 
 def _packed(
-    sizes: Sequence[int], cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[Weights]
+    sizes: Sequence[int], cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]
 ) -> Result:
     there, end = _packed_onwards(cell, sizes, x, hidden[0], weights[0])
     if len(weights) == 1:
@@ -161,7 +163,13 @@ def _packed(
 
 
 def _stacked(
-    layer: Layer, cell: Cell, x: Tensor, hidden: list[Hidden], weights: list[Weights], width: int, dropout: float
+    layer: Layer,
+    cell: Cell,
+    x: Tensor,
+    hidden: list[Hidden],
+    weights: list[RecurrentWeights],
+    width: int,
+    dropout: float,
 ) -> Result:
     """All layers, each of so many directions."""
     last = len(weights) - width
@@ -177,11 +185,13 @@ def _stacked(
 # Operators ------------------------------------------------------------------------------------------------------------
 
 
-def _gathered(params: Sequence[Tensor], has_biases: bool, has_projections: bool) -> Iterator[Weights]:
+def _gathered(params: Sequence[Tensor], has_biases: bool, has_projections: bool) -> Iterator[RecurrentWeights]:
     width = 2 + 2 * has_biases + has_projections
     for i in range(0, len(params), width):
         own = params[i : i + width]
-        yield Weights(*own) if has_biases or not has_projections else Weights(own[0], own[1], hr=own[2])
+        yield (
+            RecurrentWeights(*own) if has_biases or not has_projections else RecurrentWeights(own[0], own[1], hr=own[2])
+        )
 
 
 def _run(

@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from profiler.engine.meta.recording import Recording
+from profiler.engine.meta.recording import RecorderProtocol
 
 _OWN: Any = torch._C.TensorBase.device
 _NAME = "device"
 
 
 @contextmanager
-def seen_as(device: torch.device, recorder: Recording) -> Iterator[None]:
+def seen_as(device: torch.device, recorder: RecorderProtocol) -> Iterator[None]:
     """In threads that the recorder follows, meta tensors say that they are on a device."""
     before = vars(torch.Tensor).get(_NAME)
     own = _OWN if before is None else before

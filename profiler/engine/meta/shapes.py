@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import META, Layout, contiguous, layout, layout_of
+from profiler.engine.containers.layouts import META, TensorLayout, contiguous, layout, layout_of
 from profiler.engine.meta.fused import is_fused
 from profiler.engine.meta.named import operator
 
-Rule = Callable[..., Layout | None]
+Rule = Callable[..., TensorLayout | None]
 SHAPES: dict[Any, Rule] = {}
 _aten = torch.ops.aten
 
@@ -51,7 +51,7 @@ def convolution(
     padding: Sequence[int] = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
-) -> Layout | None:
+) -> TensorLayout | None:
     rank = weight.dim() - 2
     out_channels, in_channels, *kernel = weight.shape
     if not _is_image(x, weight, bias) or x.dim() != rank + 2 or x.shape[1] != in_channels * groups:
@@ -72,7 +72,7 @@ def transposed_convolution(
     output_padding: Sequence[int] = (0,),
     groups: int = 1,
     dilation: Sequence[int] = (1,),
-) -> Layout | None:
+) -> TensorLayout | None:
     in_channels, out_channels, *kernel = weight.shape
     if not _is_image(x, weight, bias) or x.dim() != 4 or x.shape[1] != in_channels or in_channels % groups:
         return None
@@ -105,7 +105,7 @@ def _channels_last_strides(shape: Sequence[int]) -> tuple[int, ...]:
     return channels * height * width, 1, channels * width, channels
 
 
-def _image_like(x: Tensor, shape: tuple[int, ...]) -> Layout:
+def _image_like(x: Tensor, shape: tuple[int, ...]) -> TensorLayout:
     """Kernels keep the input's memory format; torch's metadata functions say so for some devices only."""
     if not _is_channels_last(x):
         return contiguous(shape, x.dtype)
@@ -113,7 +113,7 @@ def _image_like(x: Tensor, shape: tuple[int, ...]) -> Layout:
 
 
 @_rule(_aten.linear.default)
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layout | None:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> TensorLayout | None:
     if not _alike(x, weight, bias) or weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1]:
         return None
     if bias is not None and bias.shape != (weight.shape[0],):
@@ -124,7 +124,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layout | No
 @_rule(operator("aten._grouped_mm.default"))
 def grouped_mm(
     a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, out_dtype: Any = None
-) -> Layout | None:
+) -> TensorLayout | None:
     """Kernels take float32 as well, which torch's metadata function refuses. Rows are multiples of 16 bytes."""
     rows, columns = a.shape[-2], b.shape[-1]
     fits = a.dim() in (2, 3) and b.dim() in (2, 3) and a.shape[-1] == b.shape[-2] and a.dtype is b.dtype
@@ -150,7 +150,7 @@ def batch_norm(
     var: Tensor | None,
     training: bool,
     *_: Any,
-) -> Layout | None:
+) -> TensorLayout | None:
     if training or x.dim() < 2 or not _alike(x, weight, bias, mean, var) or 0 in x.shape:
         return None
     if any(t is None or t.shape != x.shape[1:2] for t in (mean, var)):
@@ -163,7 +163,7 @@ def batch_norm(
 @_rule(_aten.group_norm.default)
 def group_norm(
     x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
-) -> Layout | None:
+) -> TensorLayout | None:
     """The input's memory format is kept, as with convolutions."""
     if x.dim() < 2 or 0 in x.shape or not x.dtype.is_floating_point or x.shape[1] % groups:
         return None
@@ -177,7 +177,7 @@ def group_norm(
 @_rule(_aten.layer_norm.default)
 def layer_norm(
     x: Tensor, shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
-) -> Layout | None:
+) -> TensorLayout | None:
     shape = tuple(shape)
     if not _alike(x, weight, bias) or x.shape[-len(shape) :] != shape or 0 in x.shape:
         return None
@@ -191,12 +191,12 @@ def layer_norm(
     _aten.tanh.default, _aten.tanh_.default, _aten.gelu.default, _aten.leaky_relu.default, _aten.leaky_relu_.default,
     _aten.elu.default, _aten.elu_.default, _aten.mish.default, _aten.mish_.default,
 )  # fmt: skip
-def elementwise(x: Tensor, *_: Any, **__: Any) -> Layout | None:
+def elementwise(x: Tensor, *_: Any, **__: Any) -> TensorLayout | None:
     return contiguous(x.shape, x.dtype) if _alike(x) else None
 
 
 @_rule(_aten.add.Tensor, _aten.add_.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor, _aten.div.Tensor)
-def binary(x: Any, y: Any, *_: Any, **__: Any) -> Layout | None:
+def binary(x: Any, y: Any, *_: Any, **__: Any) -> TensorLayout | None:
     """Two tensors where the second broadcasts to the first's shape. `torch.mul(2, x)` has a number first."""
     if not (isinstance(x, Tensor) and isinstance(y, Tensor)) or not _alike(x, y) or y.dim() > x.dim():
         return None
@@ -212,7 +212,7 @@ def max_pool2d(
     padding: Sequence[int] = (0,),
     dilation: Sequence[int] = (1,),
     ceil_mode: bool = False,
-) -> Layout | None:
+) -> TensorLayout | None:
     if ceil_mode or x.dim() != 4 or not _alike(x) or 0 in x.shape:
         return None
     if any(2 * p > k for p, k in zip(_each(padding, 2), _each(kernel, 2), strict=True)):
@@ -222,19 +222,19 @@ def max_pool2d(
 
 
 @_rule(_aten.adaptive_avg_pool2d.default)
-def adaptive_avg_pool2d(x: Tensor, size: Sequence[int]) -> Layout | None:
+def adaptive_avg_pool2d(x: Tensor, size: Sequence[int]) -> TensorLayout | None:
     if x.dim() != 4 or not _alike(x) or 0 in x.shape or min(size) < 1:
         return None
     return contiguous((*x.shape[:2], *size), x.dtype)
 
 
 @_rule(_aten.softmax.int)
-def softmax(x: Tensor, dim: int, dtype: Any = None) -> Layout | None:
+def softmax(x: Tensor, dim: int, dtype: Any = None) -> TensorLayout | None:
     return contiguous(x.shape, x.dtype) if dtype is None and _alike(x) and -x.dim() <= dim < x.dim() else None
 
 
 @_rule(_aten.scaled_dot_product_attention.default)
-def attention(query: Tensor, *rest: Any, **options: Any) -> Layout | None:
+def attention(query: Tensor, *rest: Any, **options: Any) -> TensorLayout | None:
     """The fused kernels lay their output out as the query is; on meta, torch runs the plain formula, which does not."""
     return layout_of(torch.empty_like(query, device=META)) if is_fused(query, *rest, **options) else None
 

@@ -9,7 +9,7 @@ import torch
 from torch import ScriptObject, Tensor
 from torch.nn.parameter import Parameter
 
-from profiler.engine.held.layouts import MARK
+from profiler.engine.containers.layouts import MARK
 from profiler.engine.meta.operators import PACKED, Manner
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
 from profiler.engine.record.packed_objects import PackedObjects

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from profiler.engine.held.builtin import attribute, entries, is_mapping, items
-from profiler.engine.held.forms import is_plain
+from profiler.engine.containers.builtin import attribute, entries, is_mapping, items
+from profiler.engine.containers.forms import is_plain
 from profiler.engine.record.known_tensors import KnownTensors
 from profiler.records.trace import Cached
 
@@ -24,7 +24,7 @@ NAMES = ("cache", "past_key_values", "cache_params", "past_buckets_states", "sta
 _DEPTH = 8  # of objects in objects
 
 
-class Held(NamedTuple):
+class CachedTensor(NamedTuple):
     """A tensor in a cache: where it is ("layers.3.keys"), and the class of the object that has it as an attribute."""
 
     path: str
@@ -47,7 +47,7 @@ def taken_as(model: Any) -> str:
     return next((name for name in NAMES if name in names), "past_key_values")
 
 
-def held(cache: Any) -> Iterator[Held]:
+def held(cache: Any) -> Iterator[CachedTensor]:
     """Every tensor in a cache, each once."""
     yield from _walk(cache, (), type(cache).__name__, set())
 
@@ -66,12 +66,12 @@ def records(output: Any, tensors: KnownTensors) -> tuple[Cached, ...]:
     )
 
 
-def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[Held]:
+def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[CachedTensor]:
     if id(value) in seen or len(path) > _DEPTH:
         return
     if isinstance(value, Tensor) and not _is_wrapper(value):
         seen.add(id(value))
-        yield Held(".".join(path), owner, value)
+        yield CachedTensor(".".join(path), owner, value)
         return
     for name, item, owned_by in _inside(value, owner):
         if not isinstance(item, (str, int, float, bool, type(None))):

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.forms import is_plain
-from profiler.engine.held.layouts import Layout, layout_of
+from profiler.engine.containers.forms import is_plain
+from profiler.engine.containers.layouts import TensorLayout, layout_of
 from profiler.engine.meta.kernels import is_corrected
 from profiler.engine.meta.operators import Manner, each_tensor
 from profiler.engine.meta.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
@@ -20,8 +20,8 @@ from profiler.engine.record import memo
 from profiler.engine.record.arguments import Arguments, Values
 from profiler.engine.record.insides import inside_bytes
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
-from profiler.engine.record.memo import FRESH, Entry
-from profiler.engine.record.needs import Needs
+from profiler.engine.record.memo import FRESH, RememberedCall
+from profiler.engine.record.needs import ValueRequests
 from profiler.engine.record.on_meta import OnMeta
 from profiler.engine.record.written import Outcome
 from profiler.records.trace import Signature
@@ -30,7 +30,7 @@ from profiler.records.trace import Signature
 class FromMemory:
     """Answers operators on meta tensors."""
 
-    def __init__(self, tensors: KnownTensors, arguments: Arguments, on_meta: OnMeta, needs: Needs) -> None:
+    def __init__(self, tensors: KnownTensors, arguments: Arguments, on_meta: OnMeta, needs: ValueRequests) -> None:
         self._tensors = tensors
         self._arguments = arguments
         self._on_meta = on_meta
@@ -50,9 +50,9 @@ class FromMemory:
 
     # Remembered ---------------------------------------------------------------------------------------------------
 
-    def _new(self, entry: Entry) -> Outcome:
+    def _new(self, entry: RememberedCall) -> Outcome:
         """New tensors of the remembered layouts."""
-        if type(entry.answer) is Layout:
+        if type(entry.answer) is TensorLayout:
             tensor, storage = self._tensors.new(entry.answer)
             return tensor, entry.signature, (storage,)
         storages: list[int] = []
@@ -60,7 +60,7 @@ class FromMemory:
         return out, entry.signature, tuple(storages)
 
     def _filled(self, answer: Any, storages: list[int]) -> Any:
-        if type(answer) is Layout:
+        if type(answer) is TensorLayout:
             tensor, storage = self._tensors.new(answer)
             storages.append(storage)
             return tensor
@@ -75,7 +75,7 @@ class FromMemory:
             self._tensors.valueless.add(known.storage)
         return target, signature, (known.storage,)
 
-    def _again(self, entry: Entry, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Outcome:
+    def _again(self, entry: RememberedCall, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Outcome:
         """A view is made anew, and known to live where its source does."""
         if entry.is_plain and tensors[0].is_meta:
             out = func(*args)
@@ -88,7 +88,7 @@ class FromMemory:
             return out, entry.signature, self._tensors.add_results(out, tensors, is_real=False)
         source = tensors[entry.source]
         owners, storage = source.owners if len(tensors) == 1 else (), source.storage
-        if type(entry.answer) is Layout:
+        if type(entry.answer) is TensorLayout:
             self._tensors.mark(out, KnownTensor(source.run, entry.answer, storage, False, True, owners))
             return out, entry.signature, (storage,)
         for tensor, layout in zip(out, entry.answer, strict=True):
@@ -107,13 +107,13 @@ class FromMemory:
         layout = None if rule is None else rule(*args, **kwargs)
         if layout is not None and how is Manner.FRESH:
             inside = inside_bytes(func, args, kwargs, layout)
-            entry = Entry(memo.signature(str(func), *values, layout.tensor, inside), layout, FRESH)
+            entry = RememberedCall(memo.signature(str(func), *values, layout.tensor, inside), layout, FRESH)
             memo.remember(key, entry)
             return self._new(entry)
         out = args[0] if layout is not None else self._on_meta.run(func, args, kwargs, tensors)
         if how is Manner.INPLACE:
             signature = memo.signature(str(func), *values, tensors[0].layout.tensor)
-            memo.remember(key, Entry(signature, None, None))
+            memo.remember(key, RememberedCall(signature, None, None))
             return self._overwritten(signature, args[0], tensors)
         return self._ran(func, how, args, kwargs, tensors, key, values, out)
 
@@ -142,7 +142,7 @@ class FromMemory:
         if how is not Manner.RUN:
             source = _source(how, [known.storage for known in tensors], storages, out)
             is_plain = _is_plain_call(func, args, kwargs, tensors)
-            memo.remember(key, Entry(signature, self._arguments.layouts(out), source, is_plain))
+            memo.remember(key, RememberedCall(signature, self._arguments.layouts(out), source, is_plain))
         return out, signature, storages
 
 

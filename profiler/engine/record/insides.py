@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import META, Layout, layout_of
+from profiler.engine.containers.layouts import META, TensorLayout, layout_of
 from profiler.engine.meta.instead import READ, in_parts
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.mode import LeanDispatchMode
@@ -66,7 +66,7 @@ class _Inside(LeanDispatchMode):
         self._watches[address] = weakref.ref(storage, released)
 
 
-def inside_bytes(func: Any, args: Any, kwargs: Any, answer: Layout | None = None) -> int:
+def inside_bytes(func: Any, args: Any, kwargs: Any, answer: TensorLayout | None = None) -> int:
     """The most that is alive inside a composite operator at once, what it returns included; 0 for other operators.
 
     answer: what it is known to return, where a shape rule knew: then a rule here is as sure of its insides.
@@ -122,21 +122,21 @@ def _on_meta(value: Any) -> Any:
 # What is alive beside the result when the commonest operators end, in bytes. Each is tested against `taken_apart`.
 
 
-def _nothing(out: Layout, *_: Any) -> int:
+def _nothing(out: TensorLayout, *_: Any) -> int:
     return 0
 
 
-def _indices(out: Layout, *_: Any) -> int:
+def _indices(out: TensorLayout, *_: Any) -> int:
     """An int64 for each element."""
     return 8 * out.tensor.numel
 
 
-def _of_rows(out: Layout, x: Tensor, shape: Sequence[int], *_: Any) -> int:
+def _of_rows(out: TensorLayout, x: Tensor, shape: Sequence[int], *_: Any) -> int:
     """Mean and deviation of each row."""
     return 2 * out.tensor.numel // prod(shape) * out.dtype.itemsize
 
 
-def _of_groups(out: Layout, x: Tensor, groups: int, *_: Any) -> int:
+def _of_groups(out: TensorLayout, x: Tensor, groups: int, *_: Any) -> int:
     """Mean and deviation of each group of channels."""
     return 2 * out.shape[0] * groups * out.dtype.itemsize
 

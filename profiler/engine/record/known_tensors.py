@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
 
-from profiler.engine.held.layouts import MARK, Layout, layout_of
+from profiler.engine.containers.layouts import MARK, TensorLayout, layout_of
 from profiler.engine.meta.operators import each_tensor
 from profiler.engine.record.lifetimes import Lifetimes
-from profiler.engine.record.step import Step
+from profiler.engine.record.step import PhaseTracker
 from profiler.records.trace import UPDATE
 from profiler.records.trace import Tensor as TensorRecord
 
@@ -33,7 +33,7 @@ class KnownTensor:
     __slots__ = ("is_meta", "is_real", "layout", "owners", "run", "stand_in", "storage")
 
     def __init__(
-        self, run: object, layout: Layout, storage: int, is_real: bool, is_meta: bool, owners: Sequence[int] = ()
+        self, run: object, layout: TensorLayout, storage: int, is_real: bool, is_meta: bool, owners: Sequence[int] = ()
     ) -> None:
         self.run = run
         self.layout = layout
@@ -52,7 +52,7 @@ class KnownTensors:
     valueless: the storages of real tensors that an operator has written to whose result has no values.
     """
 
-    def __init__(self, run_real: bool, lifetimes: Lifetimes, step: Step | None) -> None:
+    def __init__(self, run_real: bool, lifetimes: Lifetimes, step: PhaseTracker | None) -> None:
         self.run = object()
         self.there_before: dict[int, KnownTensor] = {}
         self.valueless: set[int] = set()
@@ -82,7 +82,7 @@ class KnownTensors:
         """Mark a tensor that was there before, because it was made for this run: it is nobody else's."""
         tensor.__dict__[MARK] = self.there_before[id(tensor)]
 
-    def all_before(self) -> list[tuple[Tensor, Layout]]:
+    def all_before(self) -> list[tuple[Tensor, TensorLayout]]:
         """The tensors made known so far, as they were then."""
         return [(tensor, self.there_before[id(tensor)].layout) for tensor in self._kept]
 
@@ -138,7 +138,7 @@ class KnownTensors:
 
     # Tensors of the run -------------------------------------------------------------------------------------------
 
-    def new(self, layout: Layout) -> tuple[Tensor, int]:
+    def new(self, layout: TensorLayout) -> tuple[Tensor, int]:
         """A new meta tensor that the call under way allocates, and its storage."""
         tensor = layout.empty()
         storage = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes)

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from profiler.engine.held.forms import is_plain, pieces
-from profiler.engine.held.layouts import Layout
+from profiler.engine.containers.forms import is_plain, pieces
+from profiler.engine.containers.layouts import TensorLayout
 from profiler.records.trace import Storage
 
 
@@ -34,14 +34,14 @@ class Lifetimes:
         self._alive_bytes = 0
         self.most_bytes = 0  # that the run had allocated at once so far
 
-    def add(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+    def add(self, tensor: torch.Tensor, layout: TensorLayout, role: str) -> int:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
         if is_plain(tensor):
             return self._there(tensor.untyped_storage(), layout, role)
         first, *_ = [self._there(held, layout, role) for held in memory(tensor)]
         return first
 
-    def _there(self, held: Any, layout: Layout, role: str) -> int:
+    def _there(self, held: Any, layout: TensorLayout, role: str) -> int:
         storages = self.storages
         index = self._by_address.setdefault(held._cdata, len(storages))
         if index == len(storages):
@@ -62,7 +62,7 @@ class Lifetimes:
         self._watch(held, index)
         return index
 
-    def find_or_add(self, tensor: torch.Tensor, layout: Layout) -> tuple[list[int], bool]:
+    def find_or_add(self, tensor: torch.Tensor, layout: TensorLayout) -> tuple[list[int], bool]:
         """The storages that a tensor lives in, and whether they are new: then the call under way allocated them.
 
         Where the first was there before, it stands for all.
@@ -74,7 +74,7 @@ class Lifetimes:
         known = [(self._by_address.get(held._cdata), held) for held in all_held]
         return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in known], True
 
-    def hand_over(self, tensor: torch.Tensor, layout: Layout, role: str) -> int:
+    def hand_over(self, tensor: torch.Tensor, layout: TensorLayout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""
         known = self.find(tensor)
         if known is not None:
@@ -150,7 +150,7 @@ def memory(tensor: torch.Tensor) -> list[Any]:
     return [piece.untyped_storage() for piece in kept]
 
 
-def _bytes(held: Any, layout: Layout) -> int:
+def _bytes(held: Any, layout: TensorLayout) -> int:
     return layout.storage_bytes if isinstance(held, torch.Tensor) else int(held.nbytes())
 
 

@@ -12,7 +12,7 @@ FRESH: Final = -1
 _KEPT = 1 << 16
 
 
-class Entry:
+class RememberedCall:
     """A remembered call.
 
     answer: the layouts of what it returned, in the structure in which it returned it.
@@ -30,13 +30,13 @@ class Entry:
         self.is_plain = is_plain
 
 
-_entries: dict[Any, Entry] = {}
+_entries: dict[Any, RememberedCall] = {}
 _signatures: dict[Signature, Signature] = {}
 
 recall = _entries.get
 
 
-def remember(key: Any, entry: Entry) -> None:
+def remember(key: Any, entry: RememberedCall) -> None:
     if len(_entries) >= _KEPT:
         _entries.clear()
     _entries[key] = entry

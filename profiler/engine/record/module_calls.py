@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from profiler.engine.held import builtin
+from profiler.engine.containers import builtin
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.structure import Structure
 from profiler.engine.record.threads import followed

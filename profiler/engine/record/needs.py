@@ -7,7 +7,7 @@ class NeedsValues(Exception):
     """An operator asked a meta tensor for its values, or does not take it, as a meta tensor, for another reason."""
 
 
-class Needs:
+class ValueRequests:
     """What was asked for in a run; kept, as the model may catch what is raised."""
 
     def __init__(self) -> None:

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from profiler import errors
-from profiler.engine.held.layouts import MARK, META, layout_of
+from profiler.engine.containers.layouts import MARK, META, layout_of
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.operators import each_tensor
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
-from profiler.engine.record.needs import Needs
+from profiler.engine.record.needs import ValueRequests
 
 
 class OnMeta:
     """Runs operators on meta tensors, and makes the stand-ins for real ones."""
 
-    def __init__(self, tensors: KnownTensors, needs: Needs) -> None:
+    def __init__(self, tensors: KnownTensors, needs: ValueRequests) -> None:
         self._tensors = tensors
         self._needs = needs
 

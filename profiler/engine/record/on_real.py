@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from profiler.engine.held.layouts import MARK
+from profiler.engine.containers.layouts import MARK
 from profiler.engine.meta.constants import with_values
 from profiler.engine.meta.operators import Manner, each_tensor
 from profiler.engine.record import memo

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from profiler.engine.held.packed import Part, class_name, is_packed, parts, value
+from profiler.engine.containers.packed import PackedTensor, class_name, is_packed, parts, value
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
 from profiler.records.trace import Value
 
@@ -16,7 +16,7 @@ class _Unpacked(NamedTuple):
     """A packed object, which stays alive so that no other takes its hash, and what it holds."""
 
     packed: Any
-    parts: tuple[Part, ...]
+    parts: tuple[PackedTensor, ...]
     tensors: list[KnownTensor]
 
 
@@ -28,7 +28,7 @@ class PackedObjects:
         self._tensors = tensors
         self._unpacked: dict[int, _Unpacked] = {}
 
-    def add(self, packed: Any, role: str, owners: Sequence[int] = ()) -> list[tuple[Part, int]]:
+    def add(self, packed: Any, role: str, owners: Sequence[int] = ()) -> list[tuple[PackedTensor, int]]:
         """Make the tensors known that a packed object holds; each comes with its storage."""
         unpacked = self._unpacked.get(hash(packed))
         if unpacked is None:
@@ -39,7 +39,7 @@ class PackedObjects:
                 self._tensors.there_before[id(packed)] = tensors[0]
         return [(part, known.storage) for part, known in zip(unpacked.parts, unpacked.tensors, strict=True)]
 
-    def _of_part(self, part: Part, role: str, owners: Sequence[int]) -> KnownTensor:
+    def _of_part(self, part: PackedTensor, role: str, owners: Sequence[int]) -> KnownTensor:
         storage = self._tensors.lifetimes.add_hidden(part.layout.tensor.size_bytes, role)
         return KnownTensor(self._tensors.run, part.layout, storage, self._run_real, False, owners)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator, OpOverload
 
 from profiler import errors
-from profiler.engine.held.forms import is_jagged
+from profiler.engine.containers.forms import is_jagged
 from profiler.engine.meta.constants import is_large, is_seen_there, joins_meta, names_device, where_it_is
 from profiler.engine.meta.higher_order import unseen
 from profiler.engine.meta.mode import LeanDispatchMode
@@ -32,11 +32,11 @@ from profiler.engine.record.arguments import Arguments
 from profiler.engine.record.from_memory import FromMemory
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
 from profiler.engine.record.lifetimes import Lifetimes
-from profiler.engine.record.needs import Needs, NeedsValues
+from profiler.engine.record.needs import NeedsValues, ValueRequests
 from profiler.engine.record.on_meta import OnMeta
 from profiler.engine.record.on_real import OnReal
 from profiler.engine.record.packed_objects import PackedObjects
-from profiler.engine.record.step import Step
+from profiler.engine.record.step import PhaseTracker
 from profiler.engine.record.written import Written
 from profiler.records.trace import UPDATE
 
@@ -59,7 +59,7 @@ class Recorder(LeanDispatchMode):
         run_real: bool,
         before_write: Callable[[Tensor], None],
         is_inside: Callable[[int, int], bool],
-        step: Step | None = None,
+        step: PhaseTracker | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_real = run_real
@@ -70,7 +70,7 @@ class Recorder(LeanDispatchMode):
         self.lifetimes = Lifetimes(self.written.calls)
         self.tensors = KnownTensors(run_real, self.lifetimes, step)
         self.packed = PackedObjects(run_real, self.tensors)
-        self.needs = Needs()
+        self.needs = ValueRequests()
         self._arguments = Arguments(self.tensors, self.packed)
         self._on_meta = OnMeta(self.tensors, self.needs)
         self._from_memory = FromMemory(self.tensors, self._arguments, self._on_meta, self.needs)

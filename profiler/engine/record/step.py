@@ -20,7 +20,7 @@ from torch.autograd.graph import _engine_run_backward
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.checkpoint import _CheckpointFrame
 
-from profiler.engine.held.layouts import layout_of
+from profiler.engine.containers.layouts import layout_of
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.records.trace import BACKWARD, FORWARD, RECOMPUTE, UPDATE, Phase
 
@@ -56,7 +56,7 @@ def _least() -> tuple[int, int]:
     return references.counts
 
 
-class Step:
+class PhaseTracker:
     """Which phase is under way, and who is charged.
 
     owner: the module (its row) that holds a parameter.
@@ -162,7 +162,7 @@ def _references(tensor: Tensor) -> tuple[int, int]:
 
 
 @contextmanager
-def recomputing(step: Step, recorder: Any) -> Iterator[None]:
+def recomputing(step: PhaseTracker, recorder: Any) -> Iterator[None]:
     """What a model checkpoints belongs to the same module when it is run again.
 
     The class that torch keeps it in has nothing to hook into, so for the time of a run it is made otherwise. Reentrant

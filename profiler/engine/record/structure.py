@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from profiler.engine.held.packed import is_holder
+from profiler.engine.containers.packed import is_holder
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.weights import weights
 from profiler.records.trace import Module, Value, Weight

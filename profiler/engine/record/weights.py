@@ -9,9 +9,9 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from profiler.engine.held.inner import Kept, is_one_piece, kept_in, may_be_packed, packings_of, scales_of
-from profiler.engine.held.layouts import layout_of
-from profiler.engine.held.packed import Packed, packed_in
+from profiler.engine.containers.inner import Kept, is_one_piece, kept_in, may_be_packed, packings_of, scales_of
+from profiler.engine.containers.layouts import layout_of
+from profiler.engine.containers.packed import Packed, packed_in
 from profiler.engine.record.known_tensors import KnownTensors
 from profiler.engine.record.packed_objects import PackedObjects
 from profiler.records.trace import Packing, Weight
@@ -27,7 +27,7 @@ def weights(
 ) -> tuple[list[Weight], list[Weight]]:
     """Of modules with their rows: the parameters, and the buffers. Packed weights are parameters wherever they are."""
     modules = list(modules)
-    parameters, buffers = _Weights(PARAMETER, tensors, objects), _Weights(BUFFER, tensors, objects)
+    parameters, buffers = _RoleWeights(PARAMETER, tensors, objects), _RoleWeights(BUFFER, tensors, objects)
     packings: dict[int, Mapping[str, Packing]] = {}
     for row, module in modules:
         is_torchs = type(module).__module__.startswith("torch.nn.modules")
@@ -48,7 +48,7 @@ def _without(held: Mapping[str, torch.Tensor | None], packed: Mapping[str, Packi
     return {name: tensor for name, tensor in held.items() if name not in packed}
 
 
-class _Weights:
+class _RoleWeights:
     """Weights of one role, in order. What was met before under another name is tied to that."""
 
     def __init__(self, role: str, tensors: KnownTensors, objects: PackedObjects) -> None:

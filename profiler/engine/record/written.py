@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from profiler.engine.record.callers import Callers
 from profiler.engine.record.known_tensors import KnownTensor
-from profiler.engine.record.step import Step
+from profiler.engine.record.step import PhaseTracker
 from profiler.records.trace import Call, Composite, Signature
 
 # Of one call of an operator: what it returns, how it is written down, and the storages that what it returns lives in.
@@ -21,7 +21,7 @@ class Written:
         charged to its module.
     """
 
-    def __init__(self, is_inside: Callable[[int, int], bool], step: Step | None) -> None:
+    def __init__(self, is_inside: Callable[[int, int], bool], step: PhaseTracker | None) -> None:
         self.signatures: list[Signature] = []
         self.calls: list[Call] = []
         self.callers = Callers()

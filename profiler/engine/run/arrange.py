@@ -54,7 +54,7 @@ def _run_again(module: nn.Module) -> None:
     module.forward = recomputed
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_path(option: str, pattern: str, model: str) -> errors.ProfileError:

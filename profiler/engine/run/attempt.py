@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.engine.guard.classes import Program
+from profiler.engine.containers.inner import registered
+from profiler.engine.containers.layouts import META
+from profiler.engine.containers.walk import leaves, map_leaves
+from profiler.engine.guard.classes import SurroundingState
 from profiler.engine.guard.during import in_mode
 from profiler.engine.guard.guard import Guard
-from profiler.engine.held.inner import registered
-from profiler.engine.held.layouts import META
-from profiler.engine.held.walk import leaves, map_leaves
 from profiler.engine.meta.autocast import lent_to_meta, noticing_regions
 from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
@@ -24,7 +24,7 @@ from profiler.engine.meta.seen_device import seen_as
 from profiler.engine.record import cache
 from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
-from profiler.engine.record.step import Step
+from profiler.engine.record.step import PhaseTracker
 from profiler.engine.record.structure import Structure
 from profiler.engine.run.consume import consumed
 from profiler.engine.run.failure import Unfinished
@@ -81,11 +81,11 @@ class Attempt:
         self._casts = casts  # the kind of device whose autocast casts meta tensors, where the model turns it on
         self._notes = subject.notes + frozen_notes(structure.objects, subject.name)
         self._device = _device(self._model) if real else META
-        self._step = None if under.training is None else Step(structure.owner)
+        self._step = None if under.training is None else PhaseTracker(structure.owner)
         self._gradients: dict[int, int | None] = {}  # id(parameter) -> the storage of its gradient
         self._output: Any = None
         self._cache: tuple[Cached, ...] = ()
-        self.clearing: tuple[Program, Callable[[torch.Tensor], bool]] | None = None
+        self.clearing: tuple[SurroundingState, Callable[[torch.Tensor], bool]] | None = None
 
     def result(self) -> tuple[Trace, Any]:
         """The record, and what the model returned where that is wanted; raises `Grown`."""

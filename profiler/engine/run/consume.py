@@ -69,7 +69,7 @@ def _run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
         asyncio._set_running_loop(running)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _endless(model: str, most: int) -> errors.ProfileError:

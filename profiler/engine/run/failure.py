@@ -98,7 +98,7 @@ def wants_autograd(error: BaseException | None) -> bool:
     )
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _engine_failed(model: str, reason: str) -> errors.ProfileError:

@@ -10,9 +10,9 @@ import torch
 from torch.nn import Parameter
 
 from profiler import errors
-from profiler.engine.held.forms import is_plain
-from profiler.engine.held.layouts import MARK, META, layout_of
-from profiler.engine.held.walk import named
+from profiler.engine.containers.forms import is_plain
+from profiler.engine.containers.layouts import MARK, META, layout_of
+from profiler.engine.containers.walk import named
 from profiler.engine.meta.constants import LARGEST
 from profiler.records.inputs import TensorSpec
 from profiler.records.trace import Input

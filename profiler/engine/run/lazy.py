@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
+from profiler.engine.containers.layouts import META, layout_of
+from profiler.engine.containers.walk import leaves, map_leaves
 from profiler.engine.guard.guard import Guard
-from profiler.engine.held.layouts import META, layout_of
-from profiler.engine.held.walk import leaves, map_leaves
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.feed import input_records, on_device, on_meta, once
 from profiler.engine.run.standins import StandIns

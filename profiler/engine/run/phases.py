@@ -139,7 +139,7 @@ def _encoded(output: Any) -> Iterator[tuple[str, Any]]:
         yield _ENCODER, (found,)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_decode(model: str) -> errors.ProfileError:

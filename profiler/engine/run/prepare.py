@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from profiler import errors
-from profiler.engine.held.layouts import META
-from profiler.engine.held.walk import map_leaves
+from profiler.engine.containers.layouts import META
+from profiler.engine.containers.walk import map_leaves
 from profiler.engine.run.arrange import arrange
 from profiler.engine.run.feed import once
 from profiler.engine.run.standins import StandIns
@@ -110,7 +110,7 @@ def _empty(tensor: Tensor) -> Tensor:
     return torch.empty_like(tensor, device=META, requires_grad=False)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _cannot_be_cast(model: str, error: BaseException) -> errors.ProfileError:

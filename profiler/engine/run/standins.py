@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from profiler.engine.containers import builtin
+from profiler.engine.containers.forms import is_plain
+from profiler.engine.containers.layouts import META, layout_of
 from profiler.engine.guard.guard import Guard
 from profiler.engine.guard.leftovers import forget_frames
-from profiler.engine.held import builtin
-from profiler.engine.held.forms import is_plain
-from profiler.engine.held.layouts import META, layout_of
 
 _PLAIN = (Tensor, nn.Parameter)
 

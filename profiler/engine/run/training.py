@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from profiler import errors
-from profiler.engine.held.walk import leaves
+from profiler.engine.containers.walk import leaves
 from profiler.engine.meta.autocast import autocast_on_meta
 from profiler.engine.meta.instead import as_on_cpu, as_unseen
 from profiler.engine.record.recorder import Recorder
@@ -83,7 +83,7 @@ def _backward(outputs: Iterable[Tensor], model: str) -> None:
     torch.autograd.backward(ends, seeds)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _nothing_to_train(model: str) -> errors.ProfileError:

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 
 from profiler import errors
+from profiler.engine.containers.layouts import layout_of
 from profiler.engine.guard.randomness import kept_random, seed
-from profiler.engine.held.layouts import layout_of
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions
@@ -53,7 +53,7 @@ def _asked() -> Unfinished:
     return Unfinished(RuntimeError("a run on real tensors was asked for"))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _weights_without_values(model: str, reason: str, inputs: Sequence[Any]) -> errors.ProfileError:

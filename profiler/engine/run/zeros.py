@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from profiler import errors
-from profiler.engine.held.inner import Kept, kept_in, registered
-from profiler.engine.held.packed import Packed, packed_in, unpacked_weights
+from profiler.engine.containers.inner import Kept, kept_in, registered
+from profiler.engine.containers.packed import Packed, packed_in, unpacked_weights
 from profiler.records.trace import Weight
 
 _ORIGINAL = "_orig"  # what torch.nn.utils.prune calls a parameter that it has put a mask on

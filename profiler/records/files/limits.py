@@ -16,7 +16,7 @@ LARGEST_INTEGER = 1 << 62  # of bytes or elements: no tensor has more, and no fi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Limit:
+class FileLimit:
     """So many of something: a constant, and some for each byte of the file."""
 
     what: str
@@ -27,16 +27,16 @@ class Limit:
         return self.constant + int(self.per_byte * size_bytes)
 
 
-UNPACKED = Limit("bytes that it unpacks to", 64 * MB, 40)
-LISTS = Limit("lists and objects in its JSON", 1_000_000, 5)
-VALUES = Limit("values that its pickle makes", 500_000, 1 / 3)
-OPCODES = Limit("steps of its pickle", 1_000_000, 3 / 4)
-TENSOR_BYTES = Limit("bytes of its constants and weights", 64 * MB, 2)
-MODULES = Limit("modules", 100_000, 1 / 32)
-NODES = Limit("nodes that its functions and loops become", 100_000, 1 / 32)
-COMPUTED = Limit("numbers computed from its constants", 1_000_000, 1)
-MULTIPLICATIONS = Limit("multiplications on real tensors", 1 << 40, 0)
-REAL_BYTES = Limit("bytes of real tensors", 4096 * MB, 8)
+UNPACKED = FileLimit("bytes that it unpacks to", 64 * MB, 40)
+LISTS = FileLimit("lists and objects in its JSON", 1_000_000, 5)
+VALUES = FileLimit("values that its pickle makes", 500_000, 1 / 3)
+OPCODES = FileLimit("steps of its pickle", 1_000_000, 3 / 4)
+TENSOR_BYTES = FileLimit("bytes of its constants and weights", 64 * MB, 2)
+MODULES = FileLimit("modules", 100_000, 1 / 32)
+NODES = FileLimit("nodes that its functions and loops become", 100_000, 1 / 32)
+COMPUTED = FileLimit("numbers computed from its constants", 1_000_000, 1)
+MULTIPLICATIONS = FileLimit("multiplications on real tensors", 1 << 40, 0)
+REAL_BYTES = FileLimit("bytes of real tensors", 4096 * MB, 8)
 ALL = (
     UNPACKED, LISTS, VALUES, OPCODES, TENSOR_BYTES, MODULES, NODES, COMPUTED, MULTIPLICATIONS, REAL_BYTES,
 )  # fmt: skip
@@ -45,7 +45,7 @@ ALL = (
 class FileTooCostly(ProfileError):
     """A file asks for more time or memory than one of its size may."""
 
-    def __init__(self, path: str, limit: Limit, size_bytes: int) -> None:
+    def __init__(self, path: str, limit: FileLimit, size_bytes: int) -> None:
         super().__init__(
             f"{path} is refused: more than {limit.of(size_bytes):,} {limit.what}, and a file of {size_bytes:,} bytes "
             "may have no more (docs/limits.md); see where it is from, or write it again"
@@ -62,11 +62,11 @@ class Budget:
         self.size_bytes = size_bytes
         self._left = {limit: limit.of(size_bytes) for limit in ALL}
 
-    def charge(self, limit: Limit, amount: int = 1) -> None:
+    def charge(self, limit: FileLimit, amount: int = 1) -> None:
         """Raises `FileTooCostly` where that is more than is left."""
         left = self._left[limit] = self._left[limit] - amount
         if left < 0:
             raise FileTooCostly(self.path, limit, self.size_bytes)
 
-    def left(self, limit: Limit) -> int:
+    def left(self, limit: FileLimit) -> int:
         return self._left[limit]

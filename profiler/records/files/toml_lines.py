@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 )
 
 
-class _Statement(NamedTuple):
+class _TomlStatement(NamedTuple):
     """Its text and first line, and the lines, from its first, on which the elements of its outermost list begin."""
 
     text: str
@@ -48,7 +48,7 @@ def lines(text: str) -> Mapping[Path, int]:
     return found
 
 
-def _statements(text: str) -> Iterator[_Statement]:
+def _statements(text: str) -> Iterator[_TomlStatement]:
     """Each statement, without blank lines and comments around it."""
     first, line, depth, elements = 0, 1, 0, _Elements()
     begins: int | None = None  # the line of the statement's first token
@@ -56,7 +56,7 @@ def _statements(text: str) -> Iterator[_Statement]:
         sign = token[0]
         if sign == "\n" and not depth:
             if begins is not None:
-                yield _Statement(text[first : token.start()], begins, elements.offsets)
+                yield _TomlStatement(text[first : token.start()], begins, elements.offsets)
             first, begins, elements = token.end(), None, _Elements()
         elif sign[0] not in "\n#":
             begins = line if begins is None else begins
@@ -64,7 +64,7 @@ def _statements(text: str) -> Iterator[_Statement]:
         depth += (sign in ("[", "{")) - (sign in ("]", "}"))
         line += sign.count("\n")
     if begins is not None:
-        yield _Statement(text[first:], begins, elements.offsets)
+        yield _TomlStatement(text[first:], begins, elements.offsets)
 
 
 class _Elements:

@@ -355,7 +355,7 @@ def _write(file: io.RawIOBase, content: bytes) -> None:
         left = left[file.write(left) or 0 :]
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _cannot_write(path: str, error: OSError) -> errors.ProfileError:

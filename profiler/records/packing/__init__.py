@@ -30,13 +30,13 @@ from profiler.records.packing import (
     unread,
     words,
 )
-from profiler.records.packing.layer import Finding, Layer, Shapes, Tensors, layers
+from profiler.records.packing.layer import Finding, PackedLayer, Shapes, Tensors, layers
 from profiler.records.packing.told import NOTHING, Told
 from profiler.records.trace import Doubt, Packing
 
 __all__ = ["NOTHING", "Reading", "Told", "packings", "read"]
 
-Family: TypeAlias = Callable[[Layer], Iterator[Finding]]
+Family: TypeAlias = Callable[[PackedLayer], Iterator[Finding]]
 # In the order in which they are asked: those with names of their own first, plain `weight`s with scales later.
 FAMILIES: tuple[Family, ...] = (
     torchao.read,
@@ -53,7 +53,7 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
-class Reading(NamedTuple):
+class Packings(NamedTuple):
     """How each tensor is packed that is, and where that is not sure."""
 
     packings: Mapping[str, Packing]
@@ -62,7 +62,7 @@ class Reading(NamedTuple):
 
 def read(
     tensors: Tensors, shapes: Shapes | None = None, told: Told = NOTHING, known: Set[str] = frozenset()
-) -> Reading:
+) -> Packings:
     """See this package's opening text.
 
     shapes: those of weights by the names of the tensors that hold them, where somebody knows them.
@@ -76,7 +76,7 @@ def read(
                 doubts.append(finding)
             else:
                 found.setdefault(*finding)
-    return Reading(found, tuple(doubts))
+    return Packings(found, tuple(doubts))
 
 
 def packings(tensors: Tensors, shapes: Shapes | None = None) -> Mapping[str, Packing]:
@@ -84,7 +84,7 @@ def packings(tensors: Tensors, shapes: Shapes | None = None) -> Mapping[str, Pac
     return read(tensors, shapes).packings
 
 
-def _of(layer: Layer, found: Mapping[str, Packing]) -> list[Finding]:
+def _of(layer: PackedLayer, found: Mapping[str, Packing]) -> list[Finding]:
     for family in FAMILIES:
         findings = [f for f in family(layer) if isinstance(f, Doubt) or f[0] not in found]
         if findings:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer
+from profiler.records.packing.layer import Finding, PackedLayer
 from profiler.records.trace import Packing
 
 _STATE, _OF = "quant_state", "bitsandbytes__"
 _PARTS = ("absmax", "quant_map", "nested_absmax", "nested_quant_map", "quant_state")
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     if "SCB" in layer.tensors and layer.dtype("weight") == "int8":
         yield layer.holds("weight", "int8", layer.tensors["weight"].shape)
         yield from layer.helpers(("SCB", "weight_format"), "int8")
@@ -26,7 +26,7 @@ def read(layer: Layer) -> Iterator[Finding]:
             yield from _four_bits(layer, name)
 
 
-def _four_bits(layer: Layer, name: str) -> Iterator[Finding]:
+def _four_bits(layer: PackedLayer, name: str) -> Iterator[Finding]:
     """A name of a weight's state says which of the formats it is."""
     weight, form = layer.path.removesuffix(f".{_STATE}"), name.removeprefix(_OF)
     tensors = layer.whole.tensors

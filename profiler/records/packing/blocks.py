@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer
+from profiler.records.packing.layer import Finding, PackedLayer
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     for name, tensor in layer.tensors.items():
         scales = name.removesuffix("_blocks") + "_scales"
         if not name.endswith("_blocks") or scales not in layer.tensors:

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer
+from profiler.records.packing.layer import Finding, PackedLayer
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     for name, family in _FAMILIES.items():
         if name in layer.tensors:
             yield from family(layer)
 
 
-def _aqlm(layer: Layer) -> Iterator[Finding]:
+def _aqlm(layer: PackedLayer) -> Iterator[Finding]:
     codes, books = layer.tensors["codes"], layer.tensors.get("codebooks")
     if books is not None and codes.ndim == 3 and books.ndim == 4:
         outputs, inputs = books.shape[2:]
@@ -28,7 +28,7 @@ def _aqlm(layer: Layer) -> Iterator[Finding]:
         yield from layer.helpers(("codebooks", "scales"), "aqlm")
 
 
-def _quip(layer: Layer) -> Iterator[Finding]:
+def _quip(layer: PackedLayer) -> Iterator[Finding]:
     outputs, inputs = layer.tensors.get("SU"), layer.tensors.get("SV")
     if outputs is not None and inputs is not None:
         yield layer.holds("Qidxs", "quip#", (outputs.numel, inputs.numel))
@@ -36,7 +36,7 @@ def _quip(layer: Layer) -> Iterator[Finding]:
         yield from layer.helpers(helpers, "quip#")
 
 
-def _exl2(layer: Layer) -> Iterator[Finding]:
+def _exl2(layer: PackedLayer) -> Iterator[Finding]:
     order = layer.tensors.get("q_invperm") or layer.tensors.get("q_perm")
     if order is not None and layer.matrix("q_weight") is not None:
         yield layer.holds("q_weight", "exl2", (layer.tensors["q_weight"].shape[1], order.numel))
@@ -44,14 +44,14 @@ def _exl2(layer: Layer) -> Iterator[Finding]:
         yield from layer.helpers(helpers, "exl2")
 
 
-def _exl3(layer: Layer) -> Iterator[Finding]:
+def _exl3(layer: PackedLayer) -> Iterator[Finding]:
     trellis = layer.tensors["trellis"]
     if trellis.ndim == 3:
         yield layer.holds("trellis", "exl3", (16 * trellis.shape[1], 16 * trellis.shape[0]))
         yield from layer.helpers(("suh", "svh", "su", "sv", "mcg", "mul1"), "exl3")
 
 
-def _higgs(layer: Layer) -> Iterator[Finding]:
+def _higgs(layer: PackedLayer) -> Iterator[Finding]:
     weight, bits = layer.matrix("weight"), layer.tensors["tables"].numel.bit_length() - 1
     if weight is not None and layer.dtype("weight") == "int16" and bits > 0 and "scales" in layer.tensors:
         yield layer.holds("weight", f"higgs-{bits}bit", (16 * weight[0] // bits, weight[1]))

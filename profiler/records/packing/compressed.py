@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, Option, bits_of, chosen
+from profiler.records.packing.layer import Finding, Option, PackedLayer, bits_of, chosen
 
 _PACKED = "_packed"
 _BITS = (4, 8, 2)
@@ -31,7 +31,7 @@ INPUTS = (
 )
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     if "compressed" in layer.tensors and "bitmask" in layer.tensors:
         yield from _sparse(layer)
     for name in layer.tensors:
@@ -44,7 +44,7 @@ def read(layer: Layer) -> Iterator[Finding]:
             yield from _packed(layer, name, stem)
 
 
-def _packed(layer: Layer, name: str, stem: str) -> Iterator[Finding]:
+def _packed(layer: PackedLayer, name: str, stem: str) -> Iterator[Finding]:
     weight = layer.tensors[name]
     if weight.ndim < 2 or weight.dtype not in ("int32", "uint32", "uint8", "int8"):
         return
@@ -62,7 +62,7 @@ def _packed(layer: Layer, name: str, stem: str) -> Iterator[Finding]:
         yield doubt
 
 
-def _integers(layer: Layer, name: str, stem: str) -> tuple[Option, Finding | None]:
+def _integers(layer: PackedLayer, name: str, stem: str) -> tuple[Option, Finding | None]:
     """The shape that the file keeps, or the inputs that it lists, decide; else see `chosen`."""
     weight, scale = layer.tensors[name], layer.tensors[f"{stem}_scale"]
     told, index = layer.shape(name), layer.tensors.get(f"{stem}_g_idx")
@@ -81,13 +81,13 @@ def _integers(layer: Layer, name: str, stem: str) -> tuple[Option, Finding | Non
     return chosen(layer, name, options or by_row)
 
 
-def _two_of_four(layer: Layer, name: str) -> Iterator[Finding]:
+def _two_of_four(layer: PackedLayer, name: str) -> Iterator[Finding]:
     weights = 16 * layer.tensors["meta"].numel
     yield layer.holds(name, "marlin-24", (weights,))
     yield from layer.helpers(("meta", "scale_packed", "weight_shape", "weight_zero_point"), "marlin-24")
 
 
-def _sparse(layer: Layer) -> Iterator[Finding]:
+def _sparse(layer: PackedLayer) -> Iterator[Finding]:
     """As many weights as the dense one has: a bit each says whether it is kept."""
     mask = layer.tensors["bitmask"]
     if mask.ndim:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, Option, chosen, ratio
+from profiler.records.packing.layer import Finding, Option, PackedLayer, chosen, ratio
 
 _A_BYTE = {4: 2, 8: 1, 2: 4, 1: 8}
 _GROUPS = (64, 128, 32, 16, 8, 256)
@@ -18,7 +18,7 @@ _HELPERS = (
 )  # fmt: skip
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     weight, scale = layer.tensors.get("W_q"), layer.tensors.get("scale")
     if weight is None or scale is None or weight.is_float:
         return

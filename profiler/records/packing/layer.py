@@ -27,7 +27,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class PackedLayer:
     """The tensors whose names are alike but for the last part; `path` is what they have in common."""
 
     path: str
@@ -76,7 +76,7 @@ class Layer:
         return bool(self.whole.widths.get(size, frozenset()) - {self.path})
 
 
-def layers(tensors: Tensors, shapes: Shapes, told: Told, known: Set[str]) -> Iterator[Layer]:
+def layers(tensors: Tensors, shapes: Shapes, told: Told, known: Set[str]) -> Iterator[PackedLayer]:
     """Every layer that there is, in order."""
     found: dict[str, dict[str, Tensor]] = {}
     widths: dict[int, set[str]] = {}
@@ -87,7 +87,7 @@ def layers(tensors: Tensors, shapes: Shapes, told: Told, known: Set[str]) -> Ite
             widths.setdefault(tensor.shape[0], set()).add(path)
     file = File(tensors, shapes, told, known, widths)
     for path, inside in found.items():
-        yield Layer(path, inside, file)
+        yield PackedLayer(path, inside, file)
 
 
 def bits_of(tensor: Tensor) -> int:
@@ -111,7 +111,7 @@ class Option(NamedTuple):
     shape: tuple[int, ...]
 
 
-def chosen(layer: Layer, name: str, options: Sequence[Option]) -> tuple[Option, Doubt | None]:
+def chosen(layer: PackedLayer, name: str, options: Sequence[Option]) -> tuple[Option, Doubt | None]:
     """What is told decides, then sizes that other layers have, then the order of `options`: the usual first.
 
     Where nothing is told, there is a doubt with the largest other reading.
@@ -138,6 +138,6 @@ def _words(option: Option) -> str:
     return f"{option.bits} bits" + (f" in groups of {option.group}" if option.group else "")
 
 
-def doubt(layer: Layer, name: str, says: str, more: int | None) -> Doubt | None:
+def doubt(layer: PackedLayer, name: str, says: str, more: int | None) -> Doubt | None:
     """None where it makes no difference."""
     return None if more == 0 else Doubt(layer.full(name), says, more)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, Option, chosen, ratio
+from profiler.records.packing.layer import Finding, Option, PackedLayer, chosen, ratio
 
 _GROUPS = (64, 128, 32, 16)  # 64 where nobody says otherwise
 _BITS = (4, 8, 2, 3, 5, 6)
@@ -17,7 +17,7 @@ _BITS = (4, 8, 2, 3, 5, 6)
 _FLOATS = {4 * 32: ("mxfp4", 4, 32), 4 * 16: ("nvfp4", 4, 16), 8 * 32: ("mxfp8", 8, 32)}
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     weight, scales = layer.tensors.get("weight"), layer.tensors.get("scales")
     if weight is None or scales is None or weight.dtype not in ("uint32", "int32") or weight.ndim < 2:
         return
@@ -32,7 +32,7 @@ def read(layer: Layer) -> Iterator[Finding]:
         yield from layer.helpers(("scales",), form)
 
 
-def _offsets(layer: Layer) -> str:
+def _offsets(layer: PackedLayer) -> str:
     """The name of the groups' offsets, which are as many as scales."""
     shape = layer.tensors["scales"].shape
     return next(
@@ -40,7 +40,7 @@ def _offsets(layer: Layer) -> str:
     )
 
 
-def _affine(layer: Layer, packed: int, offsets: str) -> Iterator[Finding]:
+def _affine(layer: PackedLayer, packed: int, offsets: str) -> Iterator[Finding]:
     weight, groups = layer.tensors["weight"], layer.tensors["scales"].shape[-1]
     options = [
         Option(bits, group, (*weight.shape[:-1], group * groups))

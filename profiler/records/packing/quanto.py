@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, Option, chosen, ratio
+from profiler.records.packing.layer import Finding, Option, PackedLayer, chosen, ratio
 from profiler.records.trace import Packing
 
 _DATA, _SCALE, _SHIFT = "_data", "_scale", "_shift"
 _PER_BYTE = {4: 2, 2: 4}
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     data = layer.tensors.get(_DATA)
     if data is None:
         return
@@ -27,7 +27,7 @@ def read(layer: Layer) -> Iterator[Finding]:
         yield from _packed(layer, layer.path.removesuffix(f".{_DATA}"))
 
 
-def _packed(layer: Layer, weight: str) -> Iterator[Finding]:
+def _packed(layer: PackedLayer, weight: str) -> Iterator[Finding]:
     tensors, data = layer.whole.tensors, layer.tensors[_DATA]
     scale = tensors.get(f"{weight}.{_SCALE}")
     if scale is None:
@@ -46,7 +46,7 @@ def _packed(layer: Layer, weight: str) -> Iterator[Finding]:
         yield doubt
 
 
-def _around(layer: Layer, weight: str) -> Iterator[Finding]:
+def _around(layer: PackedLayer, weight: str) -> Iterator[Finding]:
     """The scales of activations stand beside the weight."""
     path = weight.rpartition(".")[0]
     for name in ("input_scale", "output_scale"):

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.records.packing.compressed import INPUTS
-from profiler.records.packing.layer import Finding, Layer, doubt, ratio
+from profiler.records.packing.layer import Finding, PackedLayer, doubt, ratio
 from profiler.records.trace import Tensor
 
 # The name of a scale behind that of its weight, or instead of "weight".
@@ -28,7 +28,7 @@ _OTHERS = (
 _POWERS = ("float8_e8m0fnu", "uint8")  # scales that are powers of two, in eight bits
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     for name, weight in layer.tensors.items():
         if weight.dtype in ("int8", "uint8") or weight.dtype.startswith("float8"):
             scale = _scale(layer, name)
@@ -36,21 +36,21 @@ def read(layer: Layer) -> Iterator[Finding]:
                 yield from _weight(layer, name, weight, scale)
 
 
-def _scale(layer: Layer, name: str) -> str:
+def _scale(layer: PackedLayer, name: str) -> str:
     """The name of the weight's scale; of several the one that has most."""
     several = [name + suffix for suffix in _SUFFIXES[:4]] + (list(_ALONE) if name == "weight" else [])
     there = [other for other in several if other in layer.tensors]
     return max(there, key=lambda other: layer.tensors[other].numel, default="")
 
 
-def _is_scale(layer: Layer, name: str) -> bool:
+def _is_scale(layer: PackedLayer, name: str) -> bool:
     """Scales may be of eight bits too."""
     return name in _ALONE or any(
         name.endswith(suffix) and name.removesuffix(suffix) in layer.tensors for suffix in _SUFFIXES
     )
 
 
-def _weight(layer: Layer, name: str, weight: Tensor, scale: str) -> Iterator[Finding]:
+def _weight(layer: PackedLayer, name: str, weight: Tensor, scale: str) -> Iterator[Finding]:
     form, shape, unsure = _read(layer, weight, layer.tensors[scale], scale)
     if form != "fp8":  # whose elements are its weights
         yield layer.holds(name, form, shape)
@@ -62,7 +62,7 @@ def _weight(layer: Layer, name: str, weight: Tensor, scale: str) -> Iterator[Fin
             yield found
 
 
-def _read(layer: Layer, weight: Tensor, scale: Tensor, name: str) -> tuple[str, tuple[int, ...], str]:
+def _read(layer: PackedLayer, weight: Tensor, scale: Tensor, name: str) -> tuple[str, tuple[int, ...], str]:
     """The format, the weights' shape, and what else it may be."""
     shape = weight.shape
     if weight.dtype.startswith("float8"):
@@ -81,7 +81,7 @@ def _read(layer: Layer, weight: Tensor, scale: Tensor, name: str) -> tuple[str, 
     return _bytes(layer, shape, scale)
 
 
-def _bytes(layer: Layer, shape: tuple[int, ...], scale: Tensor) -> tuple[str, tuple[int, ...], str]:
+def _bytes(layer: PackedLayer, shape: tuple[int, ...], scale: Tensor) -> tuple[str, tuple[int, ...], str]:
     """uint8 with scales in floating point, of which the rows tell, or the configuration."""
     if len(shape) == 2 and scale.ndim == 2 and scale.shape[0] == 2 * shape[0]:
         return "int4", (2 * shape[0], shape[1]), ""

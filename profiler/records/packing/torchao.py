@@ -10,20 +10,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from profiler.records.packing.layer import Finding, Layer, bits_of, doubt
+from profiler.records.packing.layer import Finding, PackedLayer, bits_of, doubt
 from profiler.records.trace import DTYPE_BITS
 
 _QDATA = "_qdata"
 _LONGEST = 64  # characters of a subclass's name
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     for name in layer.tensors:
         if name.startswith("_") and name.endswith(_QDATA):
             yield from _weight(layer, name, name.removesuffix(_QDATA))
 
 
-def _weight(layer: Layer, name: str, stem: str) -> Iterator[Finding]:
+def _weight(layer: PackedLayer, name: str, stem: str) -> Iterator[Finding]:
     held = layer.tensors[name]
     kind, said = _said(layer, stem)
     bits = _bits(kind, said, held.dtype)
@@ -39,7 +39,7 @@ def _weight(layer: Layer, name: str, stem: str) -> Iterator[Finding]:
         yield unsure
 
 
-def _said(layer: Layer, stem: str) -> tuple[str, Any]:
+def _said(layer: PackedLayer, stem: str) -> tuple[str, Any]:
     """The subclass and its settings, as metadata has them; anything may stand there."""
     text = layer.whole.told.metadata.get(layer.full(stem.removeprefix("_")), "")
     try:

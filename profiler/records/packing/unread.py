@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, doubt
+from profiler.records.packing.layer import Finding, PackedLayer, doubt
 
 _WORDS = ("int32", "uint32", "int16", "uint16", "uint8")
 _NAMES = re.compile(r"(^|_)(q?weight|w_q|packed|codes|qdata|blocks|trellis)(_|$)|_proj$|indices$", re.IGNORECASE)
 _BESIDE = re.compile(r"scale|absmax|codebook|centroids|zeros$|_zero", re.IGNORECASE)
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     has_scales = any(_BESIDE.search(name) for name in layer.tensors)
     for name, tensor in layer.tensors.items():
         if tensor.dtype not in _WORDS or tensor.ndim < 2 or not tensor.numel or layer.full(name) in layer.whole.known:

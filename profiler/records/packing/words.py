@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.records.packing.layer import Finding, Layer, bits_of, ratio
+from profiler.records.packing.layer import Finding, PackedLayer, bits_of, ratio
 
 _HELPERS = ("qzeros", "scales", "g_idx", "forward_hadamard_matrix", "backward_hadamard_matrix", "act_global_scale")
 
 
-def read(layer: Layer) -> Iterator[Finding]:
+def read(layer: PackedLayer) -> Iterator[Finding]:
     if "qweight" in layer.tensors:
         yield from _words(layer)
     elif layer.matrix("B") is not None and layer.dtype("B") == "int32" and "s" in layer.tensors:
@@ -26,7 +26,7 @@ def read(layer: Layer) -> Iterator[Finding]:
         yield from layer.helpers(("s", "workspace"), "marlin-4bit")
 
 
-def _words(layer: Layer) -> Iterator[Finding]:
+def _words(layer: PackedLayer) -> Iterator[Finding]:
     found = _bytes(layer) or _gptq(layer) or _awq(layer)
     if found is None:
         yield from _by_configuration(layer)
@@ -36,7 +36,7 @@ def _words(layer: Layer) -> Iterator[Finding]:
     yield from layer.helpers(_HELPERS, form)
 
 
-def _bytes(layer: Layer) -> tuple[str, tuple[int, ...]] | None:
+def _bytes(layer: PackedLayer) -> tuple[str, tuple[int, ...]] | None:
     """Two a byte."""
     weight, scales = layer.tensors["qweight"], layer.tensors.get("scales")
     if weight.dtype != "uint8" or scales is None or not weight.ndim or weight.shape[:-1] != scales.shape[:-1]:
@@ -44,7 +44,7 @@ def _bytes(layer: Layer) -> tuple[str, tuple[int, ...]] | None:
     return "fp4", (*weight.shape[:-1], 2 * weight.shape[-1])
 
 
-def _gptq(layer: Layer) -> tuple[str, tuple[int, int]] | None:
+def _gptq(layer: PackedLayer) -> tuple[str, tuple[int, int]] | None:
     weight, scales = layer.matrix("qweight"), layer.matrix("scales")
     if weight is None or scales is None or weight[1] != scales[1]:
         return None
@@ -55,7 +55,7 @@ def _gptq(layer: Layer) -> tuple[str, tuple[int, int]] | None:
     return (f"gptq-{bits}bit", (weight[1], inputs)) if bits and inputs else None
 
 
-def _awq(layer: Layer) -> tuple[str, tuple[int, int]] | None:
+def _awq(layer: PackedLayer) -> tuple[str, tuple[int, int]] | None:
     weight, scales = layer.matrix("qweight"), layer.matrix("scales")
     if weight is None or scales is None:
         return None
@@ -69,13 +69,13 @@ def _awq(layer: Layer) -> tuple[str, tuple[int, int]] | None:
     return (f"awq-{bits}bit", (weight[0], inputs)) if weight[0] == scales[0] and inputs else None
 
 
-def _bits_of_zeros(layer: Layer, groups: int) -> int:
+def _bits_of_zeros(layer: PackedLayer, groups: int) -> int:
     """Each row of zero points has as many as there are scales; 0 where that says nothing."""
     zeros = layer.matrix("qzeros")
     return ratio(bits_of(layer.tensors["qzeros"]) * zeros[1], groups) if zeros is not None else 0
 
 
-def _by_configuration(layer: Layer) -> Iterator[Finding]:
+def _by_configuration(layer: PackedLayer) -> Iterator[Finding]:
     """Where its helpers do not tell, the bits that are told."""
     weight, bits = layer.tensors["qweight"], layer.told.bits
     if weight.is_float or weight.ndim < 2 or not bits:

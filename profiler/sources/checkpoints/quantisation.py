@@ -9,7 +9,7 @@ from typing import Any
 from profiler.errors import Malformed
 from profiler.records.files import reading as files
 from profiler.records.files.limits import Budget
-from profiler.records.packing import Reading, Told, read
+from profiler.records.packing import Packings, Told, read
 from profiler.records.packing.told import NOTHING, told
 from profiler.records.trace import DTYPE_BITS
 from profiler.sources.checkpoints import values
@@ -29,7 +29,7 @@ _SHAPES = {"weight_shape": "weight_packed", "shape": "compressed"}
 _MOST_DIMENSIONS = 8
 
 
-def reading(contents: Contents, weights: Iterable[Weight]) -> Reading:
+def reading(contents: Contents, weights: Iterable[Weight]) -> Packings:
     """How each of the weights is packed, by its name; what the file's own types say is there too."""
     several = list(weights)
     known = {name: entry.packing for name, entry in several if entry.packing is not None}

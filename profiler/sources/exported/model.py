@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _pop_mode_temporarily
 
-from profiler.engine.held.layouts import META
+from profiler.engine.containers.layouts import META
 from profiler.engine.meta.operators import each_tensor
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.structure import is_called

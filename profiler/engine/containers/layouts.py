@@ -7,14 +7,14 @@ from typing import Final
 
 import torch
 
-from profiler.engine.held.forms import record
+from profiler.engine.containers.forms import record
 from profiler.records.trace import DTYPE_BITS, Tensor
 
 META: Final = torch.device("meta")
 MARK: Final = "_profiler_info"  # the attribute of a tensor in which a recorder keeps what it knows of it
 
 
-class Layout:
+class TensorLayout:
     """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`."""
 
     __slots__ = ("dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
@@ -40,38 +40,38 @@ class Layout:
         return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
 
 
-_layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], Layout] = {}
+_layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], TensorLayout] = {}
 
 
-def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Layout:
+def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:
     key = (shape, strides, dtype)
     found = _layouts.get(key)
     if found is None:
-        found = _layouts[key] = Layout(*key)
+        found = _layouts[key] = TensorLayout(*key)
     return found
 
 
-def layout_of(tensor: torch.Tensor) -> Layout:
+def layout_of(tensor: torch.Tensor) -> TensorLayout:
     if tensor.layout is not torch.strided or tensor.is_nested:
         return _of_form(tensor)
     key = (tensor.shape, tensor.stride(), tensor.dtype)
     return _layouts.get(key) or layout(*key)
 
 
-_forms: dict[Tensor, Layout] = {}
+_forms: dict[Tensor, TensorLayout] = {}
 
 
-def _of_form(tensor: torch.Tensor) -> Layout:
+def _of_form(tensor: torch.Tensor) -> TensorLayout:
     """Of a sparse or nested tensor, which has no strides, and which nothing on meta can stand for."""
     kept = record(tensor)
     found = _forms.get(kept)
     if found is None:
-        found = _forms[kept] = Layout(kept.shape, contiguous_strides(kept.shape), tensor.dtype)
+        found = _forms[kept] = TensorLayout(kept.shape, contiguous_strides(kept.shape), tensor.dtype)
         found.tensor, found.storage_bytes = kept, kept.size_bytes
     return found
 
 
-def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
+def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:
     return layout(shape, contiguous_strides(shape), dtype)
 
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
-from profiler.engine.held.forms import INDICES, pieces
-from profiler.engine.held.layouts import layout_of
+from profiler.engine.containers.forms import INDICES, pieces
+from profiler.engine.containers.layouts import layout_of
 from profiler.records.packing import packings
 from profiler.records.trace import Packing
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from profiler.engine.held.layouts import Layout, contiguous
+from profiler.engine.containers.layouts import TensorLayout, contiguous
 from profiler.records.trace import Packing, Value
 
 _CELL = "CellParamsBase"  # of one layer, in one direction, of a recurrent network
@@ -32,11 +32,11 @@ _HOLDERS = {
 }
 
 
-class Part(NamedTuple):
+class PackedTensor(NamedTuple):
     """One of the tensors that a packed object holds."""
 
     name: str
-    layout: Layout
+    layout: TensorLayout
     packing: Packing | None = None
 
 
@@ -114,13 +114,13 @@ def unpacked_weights(held: Any) -> Iterator[tuple[str, Tensor]]:
         yield from ((f"bias{suffix}", bias) for bias in biases[:1] if bias is not None)
 
 
-def parts(held: Any) -> tuple[Part, ...]:
+def parts(held: Any) -> tuple[PackedTensor, ...]:
     """The tensors that a packed object, or a quantised tensor, holds: each weight with its helpers, and the bias."""
     with torch.inference_mode(False), torch.no_grad():
         return tuple(part for name, tensor in unpacked_weights(held) for part in _parts(name, tensor))
 
 
-def value(found: Sequence[Part]) -> Value:
+def value(found: Sequence[PackedTensor]) -> Value:
     """A packed object as a signature holds it: ((weight, its helpers ...), bias or None); a cell is two of these."""
     pairs: list[tuple[list[Value], list[Value]]] = []
     for part in found:
@@ -145,18 +145,18 @@ def _unpacked(held: Any) -> tuple[Any, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
-def _parts(name: str, weight: Tensor) -> Iterator[Part]:
+def _parts(name: str, weight: Tensor) -> Iterator[PackedTensor]:
     shape = tuple(weight.shape)
     if name.startswith("bias"):
-        yield Part(name, contiguous(shape, weight.dtype))
+        yield PackedTensor(name, contiguous(shape, weight.dtype))
         return
     if not weight.is_quantized:  # the one packed weight that is not is kept as float16, and unpacked to float32
-        yield Part(name, contiguous(shape, torch.float16))
+        yield PackedTensor(name, contiguous(shape, torch.float16))
         return
     form = str(weight.dtype).removeprefix("torch.")
-    yield Part(name, contiguous(shape, weight.dtype), Packing(form, shape))
+    yield PackedTensor(name, contiguous(shape, weight.dtype), Packing(form, shape))
     for helper, (size, dtype) in _scales(weight).items():
-        yield Part(f"{name}_{helper}", contiguous(size, dtype), Packing(form))
+        yield PackedTensor(f"{name}_{helper}", contiguous(size, dtype), Packing(form))
 
 
 def _scales(weight: Tensor) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:

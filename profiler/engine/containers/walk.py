@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
-from profiler.engine.held import builtin
+from profiler.engine.containers import builtin
 from profiler.records.inputs import TensorSpec
 
 _DEEPEST = 16  # objects in objects
