@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from profiler.answers.generate.generation import Generation
     from profiler.answers.generate.scan import GenerationScan
     from profiler.answers.largest.compute import Largest
-    from profiler.answers.match.compute import Fit
+    from profiler.answers.match.compute import Match
     from profiler.answers.memory.compute import MemoryReport
     from profiler.answers.scan.compute import Scan
     from profiler.answers.weights.compute import Quantised
@@ -70,11 +70,11 @@ class Profile(figures.Profile):
 
         return quantised(self, scheme, top)
 
-    def fits(self, path: str | os.PathLike[str]) -> Fit:
-        """Whether a checkpoint fits this model: what is missing, unexpected or of another shape; print it."""
-        from profiler.answers.match.compute import fit_trace
+    def match(self, path: str | os.PathLike[str]) -> Match:
+        """Whether a checkpoint matches this model: what is missing, unexpected or of another shape; print it."""
+        from profiler.answers.match.compute import match_trace
 
-        return fit_trace(self.trace, str(path))
+        return match_trace(self.trace, str(path))
 
     def check(self, **limits: Unpack[LimitValues]) -> BudgetCheck:
         """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.

@@ -1,4 +1,4 @@
-"""Does a checkpoint fit a model? As torch's own load_state_dict has it."""
+"""Does a checkpoint match a model? As torch's own load_state_dict has it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from profiler.answers.match.compute import (
     TIED,
     UNEXPECTED,
     Expected,
-    Given,
+    FileTensor,
     _differences,
-    fit,
-    fit_trace,
+    match,
+    match_trace,
 )
 from profiler.records.trace import Packing, Tensor
 from profiler.render import FORMATS
@@ -73,7 +73,7 @@ def found(what: dict[str, Any] | None = None, model: str = "nets.py:Net") -> dic
     """The names that differ, by kind, and that torch agrees where it has an opinion."""
     if what is not None:
         torch.save(what, "it.pt")
-    answer = fit(model, "net.pt" if what is None else "it.pt")
+    answer = match(model, "net.pt" if what is None else "it.pt")
     kinds = dict.fromkeys(one.what for one in answer.differences)
     return {kind: [one.name for one in answer.of(kind)] for kind in kinds}
 
@@ -83,9 +83,9 @@ def torch_says(model: nn.Module, what: dict[str, Any]) -> tuple[set[str], set[st
     return set(missing), set(unexpected)
 
 
-def test_it_fits() -> None:
+def test_it_matches() -> None:
     """Without a run, without an input, and without what is not persistent."""
-    answer = fit("nets.py:Net", "net.pt")
+    answer = match("nets.py:Net", "net.pt")
     assert answer.passed
     assert answer.differences == ()
     assert answer.expected == answer.given == len(state()) == 7
@@ -105,7 +105,7 @@ def test_another_shape() -> None:
 
 def test_another_dtype_is_no_obstacle() -> None:
     torch.save({name: value.half() for name, value in state().items()}, "half.pt")
-    answer = fit("nets.py:Net", "half.pt")
+    answer = match("nets.py:Net", "half.pt")
     assert answer.passed
     assert len(answer.of(DTYPE)) == 7
 
@@ -114,7 +114,7 @@ def test_a_tied_tensor_may_be_missing(net: Any) -> None:
     """safetensors keeps one name of each."""
     model = net()
     save_model(model, "net.safetensors")
-    answer = fit("nets.py:Net", "net.safetensors")
+    answer = match("nets.py:Net", "net.safetensors")
     assert answer.passed
     assert [one.name for one in answer.of(TIED)] in (["head.weight"], ["embed.weight"])
     without = {name: value for name, value in state().items() if name not in ("head.weight", "embed.weight")}
@@ -122,11 +122,11 @@ def test_a_tied_tensor_may_be_missing(net: Any) -> None:
 
 
 REMEDIES = {
-    "module.": ("with 'module.' taken off its names, it fits", lambda s: {f"module.{k}": v for k, v in s.items()}),
-    "compile": ("with '_orig_mod.' taken off its names, it fits", lambda s: {f"_orig_mod.{k}": s[k] for k in s}),
-    "of its own": ("with 'a.b.' taken off its names, it fits", lambda s: {f"a.b.{k}": v for k, v in s.items()}),
+    "module.": ("with 'module.' taken off its names, it matches", lambda s: {f"module.{k}": v for k, v in s.items()}),
+    "compile": ("with '_orig_mod.' taken off its names, it matches", lambda s: {f"_orig_mod.{k}": s[k] for k in s}),
+    "of its own": ("with 'a.b.' taken off its names, it matches", lambda s: {f"a.b.{k}": v for k, v in s.items()}),
     "and more": (
-        "with 'module.' taken off its names, 1 name does still not fit",
+        "with 'module.' taken off its names, 1 name does still not match",
         lambda s: {f"module.{k}": v for k, v in s.items() if k != "mask"},
     ),
     "what cannot be helped": ("", lambda s: {"x": torch.zeros(1)}),
@@ -136,7 +136,7 @@ REMEDIES = {
 @pytest.mark.parametrize(("remedy", "make"), REMEDIES.values(), ids=REMEDIES)
 def test_remedies(remedy: str, make: Any) -> None:
     torch.save(make(state()), "it.pt")
-    answer = fit("nets.py:Net", "it.pt")
+    answer = match("nets.py:Net", "it.pt")
     assert not answer.passed
     assert answer.remedy == remedy
 
@@ -144,12 +144,12 @@ def test_remedies(remedy: str, make: Any) -> None:
 def test_a_prefix_that_lacks() -> None:
     torch.save({"weight": torch.zeros(5, 8), "bias": torch.zeros(5)}, "part.pt")
     live = profile(nn.Sequential(nn.Linear(8, 5)), (1, 8))
-    assert live.fits("part.pt").remedy == "with '0.' put before its names, it fits"
+    assert live.match("part.pt").remedy == "with '0.' put before its names, it matches"
 
 
 def test_a_wrapper_is_named() -> None:
     torch.save({"epoch": 1, "state_dict": state()}, "it.pt")
-    answer = fit("nets.py:Net", "it.pt")
+    answer = match("nets.py:Net", "it.pt")
     assert answer.passed
     assert answer.wrapper == ("state_dict",)
     assert "['state_dict']" in str(answer)
@@ -159,9 +159,9 @@ def test_a_model_that_was_run(net: Any) -> None:
     layer = nn.Linear(8, 5)
     torch.save(layer.state_dict(), "layer.pt")
     live = profile(layer, (1, 8))
-    assert live.fits("layer.pt").passed
-    assert fit_trace(live.trace, "layer.pt").differences == ()
-    assert not live.fits("net.pt").passed
+    assert live.match("layer.pt").passed
+    assert match_trace(live.trace, "layer.pt").differences == ()
+    assert not live.match("net.pt").passed
 
 
 def test_a_lazy_model_is_run_for_its_shapes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,13 +174,13 @@ def test_a_lazy_model_is_run_for_its_shapes(capsys: pytest.CaptureFixture[str]) 
 
 def test_two_files() -> None:
     save_file({name: value.clone() for name, value in state().items()}, "net.safetensors")
-    assert fit("net.safetensors", "net.pt").passed
+    assert match("net.safetensors", "net.pt").passed
 
 
 def test_packed_weights_are_those_of_a_packed_layer() -> None:
     """bitsandbytes keeps 4-bit weights flat, as bytes, in a layer as in a file."""
     stored = Tensor((96 * 128 // 2, 1), "uint8")
-    given = {"x.weight": Given(stored, Packing("nf4", (96 * 128,)))}
+    given = {"x.weight": FileTensor(stored, Packing("nf4", (96 * 128,)))}
     assert list(_differences({"x.weight": Expected(stored, 0)}, given)) == []
     assert list(_differences({"x.weight": Expected(Tensor((96, 128), "nf4"), 0)}, given)) == []
     (one,) = _differences({"x.weight": Expected(Tensor((95, 128), "float16"), 0)}, given)
@@ -198,7 +198,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 1
     assert "missing        body.1.weight   8×8 float32" in out
     assert "another shape  classes.weight  6×8 float32   5×8 float32" in out
-    assert "net.pt does not fit nets.py:Net(classes=6, depth=2): 2 missing (body.1.weight, body.1.bias)" in err
+    assert "net.pt does not match nets.py:Net(classes=6, depth=2): 2 missing (body.1.weight, body.1.bias)" in err
     assert err.count("\n") == 1
 
 
@@ -209,7 +209,7 @@ def test_every_format(capsys: pytest.CaptureFixture[str], format: str) -> None:
     assert status == 1
     if format == "json":
         said = json.loads(out)
-        assert (said["fits"], len(said["differences"])) == (False, 2 * 29)
+        assert (said["matches"], len(said["differences"])) == (False, 2 * 29)
     if format == "csv":
         assert out.count("missing,") == 2 * 29
     if format == "text":

@@ -1,4 +1,4 @@
-"""Does this checkpoint fit this model? What is missing, unexpected, or of another shape, as `load_state_dict` has it.
+"""Does this checkpoint match this model? What is missing, unexpected, or of another shape, as `load_state_dict` has it.
 
 A model's state_dict holds its parameters and persistent buffers. A tied tensor may be missing where one that it is
 tied to is there: formats without sharing keep one of them. A dtype is no obstacle: values are cast.
@@ -31,7 +31,7 @@ class Expected(NamedTuple):
     tie: int
 
 
-class Given(NamedTuple):
+class FileTensor(NamedTuple):
     """A tensor of a file, as it is stored, and what it stands for where it is packed."""
 
     tensor: Tensor
@@ -53,12 +53,12 @@ class Difference(NamedTuple):
     what: str
     name: str
     expected: Tensor | None
-    given: Given | None
+    given: FileTensor | None
 
 
 @dataclass(frozen=True, slots=True)
-class Fit(Answer):
-    """A checkpoint held against a model. `remedy` is what would make it fit, or fit better, where that is known."""
+class Match(Answer):
+    """A checkpoint held against a model. `remedy` is what would make it match, or match better, where that is known."""
 
     model: str
     path: str
@@ -87,7 +87,7 @@ class Fit(Answer):
                 found.append(
                     f"{len(names):,} {_AS[what]} ({', '.join(names[:_NAMED])}{', ...' * (len(names) > _NAMED)})"
                 )
-        return _does_not_fit_model(self.path, self.model, "; ".join(found), self.remedy)
+        return _does_not_match(self.path, self.model, "; ".join(found), self.remedy)
 
 
 _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "of another shape"}
@@ -96,19 +96,19 @@ _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "
 # Holding one against the other ----------------------------------------------------------------------------------------
 
 
-def fit(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Fit:
+def match(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Match:
     """Build what a spec names, without running it, and hold a checkpoint against it; raises `errors.ProfileError`."""
     found = checkpoints.read(path)
     feed = feed or sources.Feed()
-    made = _fit(model, path, _expected(model, feed), found, top)
-    if not made.passed and sources.converts(model, feed):
+    answer = _matched(model, path, _expected(model, feed), found, top)
+    if not answer.passed and sources.converts(model, feed):
         raise _converted_when_loaded(path, model)
-    return made
+    return answer
 
 
-def fit_trace(trace: Trace, path: str) -> Fit:
+def match_trace(trace: Trace, path: str) -> Match:
     """The same for a model that was run."""
-    return _fit(trace.model, path, expected(trace), checkpoints.read(path), None)
+    return _matched(trace.model, path, expected(trace), checkpoints.read(path), None)
 
 
 def expected(trace: Trace) -> dict[str, Expected]:
@@ -121,7 +121,7 @@ def expected(trace: Trace) -> dict[str, Expected]:
                 first = index if weight.same_as is None else weight.same_as
                 name = f"{path}.{weight.name}" if path else weight.name
                 found[name] = Expected(
-                    Tensor(Given(weight.tensor, weight.packing).shape, weight.tensor.dtype), 2 * first + number
+                    Tensor(FileTensor(weight.tensor, weight.packing).shape, weight.tensor.dtype), 2 * first + number
                 )
     return found
 
@@ -143,18 +143,18 @@ def _expected(model: str, feed: sources.Feed) -> dict[str, Expected]:
     return {name: Expected(*one) for name, one in found.items()}
 
 
-def _fit(model: str, path: str, wanted: Mapping[str, Expected], contents: Contents, top: int | None) -> Fit:
+def _matched(model: str, path: str, wanted: Mapping[str, Expected], contents: Contents, top: int | None) -> Match:
     found = naming.told_apart(contents)
     tensors = {name: weight.entry for name, weight in found.named.items()}
     packed = quantisation.reading(contents, [Weight(name, entry) for name, entry in tensors.items()]).packings
-    given = {name: Given(entry.tensor, packed.get(name)) for name, entry in tensors.items()}
+    given = {name: FileTensor(entry.tensor, packed.get(name)) for name, entry in tensors.items()}
     differences = tuple(_differences(wanted, given))
-    return Fit(
+    return Match(
         model, path, len(wanted), len(given), differences, found.around, _remedy(wanted, given, differences), top
     )
 
 
-def _differences(wanted: Mapping[str, Expected], given: Mapping[str, Given]) -> Iterator[Difference]:
+def _differences(wanted: Mapping[str, Expected], given: Mapping[str, FileTensor]) -> Iterator[Difference]:
     there = {expected.tie for name, expected in wanted.items() if name in given}
     for name, (tensor, tie) in wanted.items():
         if name not in given:
@@ -168,7 +168,7 @@ def _differences(wanted: Mapping[str, Expected], given: Mapping[str, Given]) -> 
             yield Difference(UNEXPECTED, name, None, held)
 
 
-def _has_its_shape(given: Given, tensor: Tensor) -> bool:
+def _has_its_shape(given: FileTensor, tensor: Tensor) -> bool:
     """As it is stored, as what it stands for, or with as many weights, where a header does not say their shape."""
     if tensor.shape in (given.shape, given.tensor.shape):
         return True
@@ -179,8 +179,8 @@ def _obstacles(differences: Sequence[Difference]) -> int:
     return sum(one.what in OBSTACLES for one in differences)
 
 
-def _remedy(wanted: Mapping[str, Expected], given: Mapping[str, Given], now: Sequence[Difference]) -> str:
-    """Another prefix of all names with which more of it fits."""
+def _remedy(wanted: Mapping[str, Expected], given: Mapping[str, FileTensor], now: Sequence[Difference]) -> str:
+    """Another prefix of all names with which more of it matches."""
     best, words = _obstacles(now), ""
     for prefix in _first_parts(given):
         taken = {name.removeprefix(prefix): held for name, held in given.items()}
@@ -211,7 +211,9 @@ def _first_parts(names: Mapping[str, object]) -> list[str]:
 
 
 def _left(obstacles: int) -> str:
-    return "it fits" if not obstacles else f"{obstacles:,} name{'s do' if obstacles > 1 else ' does'} still not fit"
+    return (
+        "it matches" if not obstacles else f"{obstacles:,} name{'s do' if obstacles > 1 else ' does'} still not match"
+    )
 
 
 # What is said ---------------------------------------------------------------------------------------------------------
@@ -220,10 +222,10 @@ def _left(obstacles: int) -> str:
 def _converted_when_loaded(path: str, model: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{path} does not have the tensors of {model}, and transformers merges or splits those of such a model "
-        "while it loads them: whether it fits cannot be told from names and shapes; load it, and look at its report"
+        "while it loads them: whether it matches cannot be told from names and shapes; load it, and look at its report"
     )
 
 
-def _does_not_fit_model(path: str, model: str, why: str, remedy: str) -> errors.CheckFailed:
+def _does_not_match(path: str, model: str, why: str, remedy: str) -> errors.CheckFailed:
     """`why` are the kinds of differences with some names."""
-    return errors.CheckFailed(f"{path} does not fit {model}: {why}" + (f"; {remedy}" if remedy else ""))
+    return errors.CheckFailed(f"{path} does not match {model}: {why}" + (f"; {remedy}" if remedy else ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from profiler.answers.match.compute import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, Difference, Fit
+from profiler.answers.match.compute import DTYPE, MISSING, SHAPE, TIED, UNEXPECTED, Difference, Match
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
@@ -32,80 +32,80 @@ _COLUMNS = (
 )
 
 
-def fit_table(found: Fit) -> Table:
+def match_table(answer: Match) -> Table:
     return Table(
-        _COLUMNS, tuple(_rows(found)), tuple(_facts(found)), tuple(_notes(found)), f"{found.path} in {found.model}"
+        _COLUMNS, tuple(_rows(answer)), tuple(_facts(answer)), tuple(_notes(answer)), f"{answer.path} in {answer.model}"
     )
 
 
-def _rows(found: Fit) -> Iterator[Row]:
-    top = TOP if found.top is None else found.top
+def _rows(answer: Match) -> Iterator[Row]:
+    top = TOP if answer.top is None else answer.top
     for what in _ORDER:
-        differing = found.of(what)
+        differing = answer.of(what)
         yield from map(_row, differing[:top])
         rest = len(differing) - top
         if rest > 0:
             yield Row((what, f"… and {rest:,} more", "", ""))
 
 
-def _row(one: Difference) -> Row:
-    return Row((one.what, one.name, *_both(one)))
+def _row(difference: Difference) -> Row:
+    return Row((difference.what, difference.name, *_both(difference)))
 
 
-def _both(one: Difference) -> tuple[str, str]:
-    expected = "" if one.expected is None else _words(one.expected.shape, one.expected.dtype)
-    return expected, "" if one.given is None else _words(one.given.shape, one.given.dtype)
+def _both(difference: Difference) -> tuple[str, str]:
+    expected = "" if difference.expected is None else _words(difference.expected.shape, difference.expected.dtype)
+    return expected, "" if difference.given is None else _words(difference.given.shape, difference.given.dtype)
 
 
 def _words(shape: Sequence[int], dtype: str) -> str:
     return f"{'×'.join(map(str, shape)) or 'scalar'} {dtype}"
 
 
-def _facts(found: Fit) -> Iterator[tuple[str, Any, Unit, str]]:
-    missing = len(found.of(MISSING)) + len(found.of(TIED))
-    fitting = found.expected - missing - len(found.of(SHAPE))
-    yield "Fits", "yes" if found.passed else "no", Unit.TEXT, ""
-    yield "Tensors of the model", found.expected, Unit.EXACT, f"{fitting:,} of them in the file, with the same shape"
-    yield "Tensors of the file", found.given, Unit.EXACT, ""
+def _facts(answer: Match) -> Iterator[tuple[str, Any, Unit, str]]:
+    missing = len(answer.of(MISSING)) + len(answer.of(TIED))
+    matching = answer.expected - missing - len(answer.of(SHAPE))
+    yield "Matches", "yes" if answer.passed else "no", Unit.TEXT, ""
+    yield "Tensors of the model", answer.expected, Unit.EXACT, f"{matching:,} of them in the file, with the same shape"
+    yield "Tensors of the file", answer.given, Unit.EXACT, ""
     for what in _ORDER:
-        differing = found.of(what)
+        differing = answer.of(what)
         if differing:
             yield what.capitalize(), len(differing), Unit.EXACT, _REMARKS[what]
 
 
-def _notes(found: Fit) -> Iterator[str]:
-    if found.wrapper:
-        keys = "".join(f"[{key!r}]" for key in found.wrapper)
+def _notes(answer: Match) -> Iterator[str]:
+    if answer.wrapper:
+        keys = "".join(f"[{key!r}]" for key in answer.wrapper)
         yield f"The weights are under {keys} in the file."
-    if found.remedy:
-        yield f"Remedy: {found.remedy}."
+    if answer.remedy:
+        yield f"Remedy: {answer.remedy}."
 
 
-def raw_fit_table(found: Fit) -> Table:
-    rows = tuple(_row(one) for what in _ORDER for one in found.of(what))
+def raw_match_table(answer: Match) -> Table:
+    rows = tuple(_row(difference) for what in _ORDER for difference in answer.of(what))
     return Table(_COLUMNS, rows, chosen=True)
 
 
-def fit_data(found: Fit) -> dict[str, Any]:
+def match_data(answer: Match) -> dict[str, Any]:
     return {
-        "model": found.model,
-        "file": found.path,
-        "fits": found.passed,
-        "tensors": {"model": found.expected, "file": found.given},
+        "model": answer.model,
+        "file": answer.path,
+        "matches": answer.passed,
+        "tensors": {"model": answer.expected, "file": answer.given},
         "differences": [
             {
-                "what": one.what,
-                "tensor": one.name,
-                "shape_in_model": None if one.expected is None else list(one.expected.shape),
-                "dtype_in_model": None if one.expected is None else one.expected.dtype,
-                "shape_in_file": None if one.given is None else list(one.given.shape),
-                "dtype_in_file": None if one.given is None else one.given.dtype,
+                "what": difference.what,
+                "tensor": difference.name,
+                "shape_in_model": None if difference.expected is None else list(difference.expected.shape),
+                "dtype_in_model": None if difference.expected is None else difference.expected.dtype,
+                "shape_in_file": None if difference.given is None else list(difference.given.shape),
+                "dtype_in_file": None if difference.given is None else difference.given.dtype,
             }
-            for one in found.differences
+            for difference in answer.differences
         ],
-        "wrapper": list(found.wrapper),
-        "remedy": found.remedy or None,
+        "wrapper": list(answer.wrapper),
+        "remedy": answer.remedy or None,
     }
 
 
-show(Fit, Shown(lambda found: [fit_table(found)], raw_fit_table, fit_data))
+show(Match, Shown(lambda answer: [match_table(answer)], raw_match_table, match_data))

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from profiler.answers.common.models import wanted_one
 from profiler.answers.common.options import Fed, Model, Result, Top
 from profiler.answers.common.outcome import FILES, Lent, Outcome
-from profiler.answers.match.compute import fit
+from profiler.answers.match.compute import match
 from profiler.engine.processes.foreign_code import at_work
 
 JOB = FILES
@@ -31,6 +31,6 @@ def run(
     """
     built = wanted_one(model, fed, "match")
     with at_work(built.label):
-        found = fit(built.spec, weights, top.top, built.feed)
-    failure = found.failure()
-    return Outcome(found, [] if failure is None else [failure])
+        answer = match(built.spec, weights, top.top, built.feed)
+    failure = answer.failure()
+    return Outcome(answer, [] if failure is None else [failure])
