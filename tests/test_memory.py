@@ -105,7 +105,7 @@ def test_timeline_covers_every_call_once_and_holds_the_peak() -> None:
 def test_nothing_is_alive_where_nothing_is_called() -> None:
     report = profile(nn.Identity(), (2, 2)).memory
     assert report.call is None
-    assert "Peak memory, MB" in str(report)
+    assert "Peak memory, KB" in str(report)
     assert json.loads(report.to_json())["memory"]["alive"] == []
 
 

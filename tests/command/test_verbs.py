@@ -145,7 +145,7 @@ def test_who_ends_the_command_has_not_passed(
     def ends(pattern: str) -> list[str]:
         raise SystemExit(0)
 
-    monkeypatch.setattr("profiler.sources.names", ends)
+    monkeypatch.setattr("profiler.answers.list.verb.matching", ends)
     status, out, err = run(capsys, "list")
     assert (status, out) == (2, "")
     assert err == "profile-model: the command was ended amid its work (0); nothing was checked\n"
