@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import CheckFailed, Profile, ProfileError, diff, profile
-from profiler.answers.diff.compute import Amounts, Change
+from profiler.answers.diff.changes import Amounts, Change
 from profiler.answers.diff.table import place
 from profiler.render import renderer
 from tests.strategies import trees

@@ -40,14 +40,14 @@ class Fingerprints:
         rows = {layer.path: row for row, layer in enumerate(layers)}
         parents = [rows[layer.path.rpartition(".")[0]] if layer.path else None for layer in layers]
         children: list[list[int]] = [[] for _ in layers]
-        found: list[Node | None] = [None] * len(layers)
+        nodes: list[Node | None] = [None] * len(layers)
         for row in range(len(layers) - 1, -1, -1):
             inside = tuple(reversed(children[row]))
-            found[row] = self._node(layers[row], parents[row], inside, [n for i in inside if (n := found[i])])
+            nodes[row] = self._node(layers[row], parents[row], inside, [n for i in inside if (n := nodes[i])])
             parent = parents[row]
             if parent is not None:
                 children[parent].append(row)
-        return [node for node in found if node is not None]
+        return [node for node in nodes if node is not None]
 
     def _node(self, layer: Layer, parent: int | None, rows: tuple[int, ...], inside: Sequence[Node]) -> Node:
         what, did = _is(layer, self.with_settings), _did(layer)

@@ -46,34 +46,34 @@ class Matching:
 def matching(before: Sequence[Layer], after: Sequence[Layer], with_settings: bool = True) -> Matching:
     """Pair the layers of two models, each given in preorder; `with_settings`: both know all settings of modules."""
     numbered = Fingerprints(with_settings)
-    found = Matching(numbered.nodes(before), numbered.nodes(after), with_settings=with_settings)
-    _pair_alike(found)
-    _align_all(found)
-    _pair_containers(found)
-    _align_all(found)
-    return found
+    match = Matching(numbered.nodes(before), numbered.nodes(after), with_settings=with_settings)
+    _pair_alike(match)
+    _align_all(match)
+    _pair_containers(match)
+    _align_all(match)
+    return match
 
 
 # Alike subtrees -------------------------------------------------------------------------------------------------------
 
 
-def _pair_alike(found: Matching) -> None:
+def _pair_alike(match: Matching) -> None:
     """From the largest down, so that whatever is in an alike subtree is paired with it."""
-    sizes = {node.size for node in found.before} & {node.size for node in found.after}
-    by_size = [_by_size(nodes) for nodes in (found.before, found.after)]
+    sizes = {node.size for node in match.before} & {node.size for node in match.after}
+    by_size = [_by_size(nodes) for nodes in (match.before, match.after)]
     for size in sorted(sizes, reverse=True):
-        for key in _anywhere(found):
-            for pair in _zipped(found, by_size[0][size], by_size[1][size], key):
-                _pair(found, *pair)
+        for key in _anywhere(match):
+            for pair in _zipped(match, by_size[0][size], by_size[1][size], key):
+                _pair(match, *pair)
 
 
-def _anywhere(found: Matching) -> Iterator[Key]:
+def _anywhere(match: Matching) -> Iterator[Key]:
     """In place; under the same parent; anywhere."""
     yield lambda node: (node.layer.path, node.whole)
     yield lambda node: (node.layer.path, node.structure)
     yield lambda node: (_parent(node), node.whole) if _tells(node) else None
     yield lambda node: (_parent(node), node.structure) if _tells(node) else None
-    kinds = _kinds_in_place(found)
+    kinds = _kinds_in_place(match)
     yield lambda node: node.whole if _stands_out(node, kinds) else None
     yield lambda node: node.structure if _stands_out(node, kinds) and node.size > 1 else None
 
@@ -92,10 +92,10 @@ def _stands_out(node: Node, in_place: set[tuple[str, str]]) -> bool:
     return _tells(node) and (node.size > 1 or (node.layer.path, node.layer.kind) not in in_place)
 
 
-def _kinds_in_place(found: Matching) -> set[tuple[str, str]]:
+def _kinds_in_place(match: Matching) -> set[tuple[str, str]]:
     """Paths at which both models have an unpaired layer of the same kind."""
-    before = {(n.layer.path, n.layer.kind) for row, n in enumerate(found.before) if row not in found.partners}
-    return before & {(n.layer.path, n.layer.kind) for row, n in enumerate(found.after) if row not in found.origins}
+    before = {(n.layer.path, n.layer.kind) for row, n in enumerate(match.before) if row not in match.partners}
+    return before & {(n.layer.path, n.layer.kind) for row, n in enumerate(match.after) if row not in match.origins}
 
 
 def _by_size(nodes: Sequence[Node]) -> dict[int, list[int]]:
@@ -108,38 +108,38 @@ def _by_size(nodes: Sequence[Node]) -> dict[int, list[int]]:
 # What is under paired parents -----------------------------------------------------------------------------------------
 
 
-def _align_all(found: Matching) -> None:
+def _align_all(match: Matching) -> None:
     """The models themselves, and by name what is under layers that are paired."""
-    if 0 not in found.partners and 0 not in found.origins:
-        _pair(found, 0, 0)
-    waiting = list(found.partners.items())
+    if 0 not in match.partners and 0 not in match.origins:
+        _pair(match, 0, 0)
+    waiting = list(match.partners.items())
     while waiting:
-        waiting += _align(found, *waiting.pop(), _UNDER_ONE_PARENT)
+        waiting += _align(match, *waiting.pop(), _UNDER_ONE_PARENT)
 
 
-def _pair(found: Matching, before: int, after: int) -> None:
+def _pair(match: Matching, before: int, after: int) -> None:
     """Two layers, and what is alike in them."""
     waiting = [(before, after)]
-    found.partners[before], found.origins[after] = after, before
+    match.partners[before], match.origins[after] = after, before
     while waiting:
-        waiting += _align(found, *waiting.pop(), _ALIKE)
+        waiting += _align(match, *waiting.pop(), _ALIKE)
 
 
-def _align(found: Matching, before: int, after: int, keys: Iterable[Key]) -> list[tuple[int, int]]:
+def _align(match: Matching, before: int, after: int, keys: Iterable[Key]) -> list[tuple[int, int]]:
     """Pair children of a pair, but not what is in them; the new pairs."""
     new = []
     for key in keys:
-        for pair in _zipped(found, found.before[before].children, found.after[after].children, key):
-            found.partners[pair[0]], found.origins[pair[1]] = pair[1], pair[0]
+        for pair in _zipped(match, match.before[before].children, match.after[after].children, key):
+            match.partners[pair[0]], match.origins[pair[1]] = pair[1], pair[0]
             new.append(pair)
     return new
 
 
-def _zipped(found: Matching, before: Iterable[int], after: Iterable[int], key: Key) -> list[tuple[int, int]]:
+def _zipped(match: Matching, before: Iterable[int], after: Iterable[int], key: Key) -> list[tuple[int, int]]:
     """The unpaired ones of both that have the same key, in their order."""
     groups: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, (rows, nodes, paired) in enumerate(
-        ((before, found.before, found.partners), (after, found.after, found.origins))
+        ((before, match.before, match.partners), (after, match.after, match.origins))
     ):
         for row in rows:
             if row not in paired and (value := key(nodes[row])) is not None:
@@ -150,19 +150,19 @@ def _zipped(found: Matching, before: Iterable[int], after: Iterable[int], key: K
 # Containers that were renamed and changed -----------------------------------------------------------------------------
 
 
-def _pair_containers(found: Matching) -> None:
+def _pair_containers(match: Matching) -> None:
     """Unpaired layers of one kind, where more than half of the children of each are in the other; inner ones first."""
-    for row in range(len(found.before) - 1, -1, -1):
-        if row not in found.partners and (other := _home(found, row)) is not None:
-            found.partners[row], found.origins[other] = other, row
+    for row in range(len(match.before) - 1, -1, -1):
+        if row not in match.partners and (other := _home(match, row)) is not None:
+            match.partners[row], match.origins[other] = other, row
 
 
-def _home(found: Matching, row: int) -> int | None:
-    node = found.before[row]
-    homes = Counter(found.after[found.partners[child]].parent for child in node.children if child in found.partners)
+def _home(match: Matching, row: int) -> int | None:
+    node = match.before[row]
+    homes = Counter(match.after[match.partners[child]].parent for child in node.children if child in match.partners)
     for home, times in homes.items():
-        if home is None or home in found.origins or found.after[home].layer.kind != node.layer.kind:
+        if home is None or home in match.origins or match.after[home].layer.kind != node.layer.kind:
             continue
-        if 2 * times > max(len(node.children), len(found.after[home].children)):
+        if 2 * times > max(len(node.children), len(match.after[home].children)):
             return home
     return None

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.answers.common.notes import convention_notes, inputs_words, run_note, run_words, uncounted, versions_note
-from profiler.answers.diff.compute import Change, Diff, Reason
+from profiler.answers.diff.changes import Change, Reason
+from profiler.answers.diff.compute import Diff
 from profiler.answers.layers.checkpoint_table import held
 from profiler.answers.layers.data import about
 from profiler.figures.describe import describe
@@ -50,16 +51,16 @@ DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", 
 _WEIGHTS_CHANGE_COLUMNS = ("change", "layer", "what", "params", "buffers", "size")
 
 
-def diff_tables(found: Diff) -> Iterator[Table]:
+def diff_tables(diff: Diff) -> Iterator[Table]:
     """The totals with all that is to be said; then the changes, if there are any."""
-    title = f"{found.before.model} → {found.after.model}"
-    totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in found.totals)
-    yield Table(_TOTALS, totals, notes=tuple(diff_notes(found)), caption=title, chosen=True)
-    if found.blocks:
-        usual = _WEIGHTS_CHANGE_COLUMNS if found.is_of_weights else DEFAULT_CHANGE_COLUMNS
-        columns = chosen_columns(found.columns or usual, CHANGE_COLUMNS)
-        rows = tuple(_change_rows(found, columns))
-        yield Table(columns, rows, caption=f"Layers: {_counted(found.blocks)}", chosen=bool(found.columns))
+    title = f"{diff.before.model} → {diff.after.model}"
+    totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in diff.totals)
+    yield Table(_TOTALS, totals, notes=tuple(diff_notes(diff)), caption=title, chosen=True)
+    if diff.blocks:
+        usual = _WEIGHTS_CHANGE_COLUMNS if diff.is_of_weights else DEFAULT_CHANGE_COLUMNS
+        columns = chosen_columns(diff.columns or usual, CHANGE_COLUMNS)
+        rows = tuple(_change_rows(diff, columns))
+        yield Table(columns, rows, caption=f"Layers: {_by_status(diff.blocks)}", chosen=bool(diff.columns))
 
 
 def _growth(before: int | None, growth: float | None) -> float | str:
@@ -67,7 +68,7 @@ def _growth(before: int | None, growth: float | None) -> float | str:
     return _NOTHING if growth is None else growth
 
 
-def _counted(blocks: Sequence[Change]) -> str:
+def _by_status(blocks: Sequence[Change]) -> str:
     statuses = [block.status for block in blocks]
     return ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses), key=statuses.index))
 
@@ -75,20 +76,20 @@ def _counted(blocks: Sequence[Change]) -> str:
 # Changes --------------------------------------------------------------------------------------------------------------
 
 
-def _change_rows(found: Diff, columns: Sequence[Column]) -> Iterator[Row]:
-    shown = found.blocks[: found.top]
+def _change_rows(diff: Diff, columns: Sequence[Column]) -> Iterator[Row]:
+    shown = diff.blocks[: diff.top]
     for block in shown:
-        yield Row(tuple(column.get(block, found) for column in columns))
-    rest = found.blocks[len(shown) :]
+        yield Row(tuple(column.get(block, diff) for column in columns))
+    rest = diff.blocks[len(shown) :]
     if rest:
-        yield Row(tuple(_rest(rest, column, found) for column in columns))
+        yield Row(tuple(_rest(rest, column, diff) for column in columns))
 
 
-def _rest(rest: Sequence[Change], column: Column, found: Diff) -> Any:
+def _rest(rest: Sequence[Change], column: Column, diff: Diff) -> Any:
     """What is not shown, in one row: how many they are, and their amounts together."""
     if column.unit is Unit.TEXT:
         return f"… and {len(rest)} more" if column.name == "layer" else _NOTHING
-    amounts = [column.get(block, found) for block in rest]
+    amounts = [column.get(block, diff) for block in rest]
     return None if None in amounts else sum(amounts)
 
 
@@ -113,8 +114,8 @@ def words(change: Change) -> str:
     old, new = _described(change.before), _described(change.after)
     if old != new:
         return f"{old} became {new}{size}"
-    said = ", ".join(dict.fromkeys([*map(_reason, change.reasons), *_costs(change)]))
-    return (new + size).removeprefix(", ") + (f": {said}" if said else "")
+    differences = ", ".join(dict.fromkeys([*map(_reason, change.reasons), *_costs(change)]))
+    return (new + size).removeprefix(", ") + (f": {differences}" if differences else "")
 
 
 def _described(layer: Layer) -> str:
@@ -151,34 +152,34 @@ def _costs(change: Change) -> Iterator[str]:
 # Notes ----------------------------------------------------------------------------------------------------------------
 
 
-def diff_notes(found: Diff) -> Iterator[str]:
+def diff_notes(diff: Diff) -> Iterator[str]:
     """In what the two runs differ besides their models: no difference of figures shall hide that."""
-    before, after = found.before, found.after
-    yield from warnings(found)
-    if found.is_empty:
+    before, after = diff.before, diff.after
+    yield from warnings(diff)
+    if diff.is_empty:
         yield "Nothing changed."
     yield from convention_notes(after)
-    if found.given.convention.name != after.convention.name:
-        yield f"The first was made in the convention {found.given.convention.name}; both are shown in the second's."
-    if found.is_of_weights:
-        yield f"{found.not_run.model}: {run_note(found.not_run.trace)}"
+    if diff.first.convention.name != after.convention.name:
+        yield f"The first was made in the convention {diff.first.convention.name}; both are shown in the second's."
+    if diff.is_of_weights:
+        yield f"{diff.not_run.model}: {run_note(diff.not_run.trace)}"
     elif before.trace.engine == after.trace.engine:
         yield f"Engine {after.trace.engine}."
     else:
         yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
-    if not found.is_of_weights and not _is_fed_otherwise(before, after):
+    if not diff.is_of_weights and not _is_fed_otherwise(before, after):
         yield f"Input {inputs_words(after.trace.inputs)}."
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
     yield from _versions(before, after)
 
 
-def warnings(found: Diff) -> Iterator[str]:
+def warnings(diff: Diff) -> Iterator[str]:
     """What the figures must not be read without."""
-    before, after = found.before, found.after
+    before, after = diff.before, diff.after
     yield from uncounted(before, "Before: ")
     yield from uncounted(after, "After: ")
-    if found.is_of_weights:
+    if diff.is_of_weights:
         return
     if _is_fed_otherwise(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
@@ -215,13 +216,13 @@ _RAW = tuple(
 )
 
 
-def raw_diff_table(found: Diff) -> Table:
+def raw_diff_table(diff: Diff) -> Table:
     """The totals before and after and their difference, then one row for each layer that differs, with its own."""
     rows = [
-        Row((line, "", "", "", "", "", *(getattr(total, line) for total in found.totals)))
+        Row((line, "", "", "", "", "", *(getattr(total, line) for total in diff.totals)))
         for line in ("before", "after", "difference")
     ]
-    return Table(_RAW, (*rows, *map(_raw, found.layers)), chosen=True)
+    return Table(_RAW, (*rows, *map(_raw, diff.layers)), chosen=True)
 
 
 def _raw(change: Change) -> Row:
@@ -234,11 +235,11 @@ def _raw(change: Change) -> Row:
 # Data -----------------------------------------------------------------------------------------------------------------
 
 
-def _data(found: Diff) -> dict[str, Any]:
+def _data(diff: Diff) -> dict[str, Any]:
     """Both models, their totals, and every layer that differs in its own figures; amounts are after less before."""
     return {
-        "before": about(found.before) | {"unknown_ops": found.before.unknown_ops},
-        "after": about(found.after) | {"unknown_ops": found.after.unknown_ops},
+        "before": about(diff.before) | {"unknown_ops": diff.before.unknown_ops},
+        "after": about(diff.after) | {"unknown_ops": diff.after.unknown_ops},
         "totals": {
             total.name: {
                 "before": total.before,
@@ -246,10 +247,10 @@ def _data(found: Diff) -> dict[str, Any]:
                 "difference": total.difference,
                 "growth": total.growth,
             }
-            for total in found.totals
+            for total in diff.totals
         },
-        "changes": [_change(change) for change in found.layers],
-        "notes": list(diff_notes(found)),
+        "changes": [_change(change) for change in diff.layers],
+        "notes": list(diff_notes(diff)),
     }
 
 

@@ -55,18 +55,18 @@ def run(
 
     Example: profile-model diff resnet18 resnet34 --max-increase macs=5%
     """
-    given = most.limits
+    limits = most.limits
     allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
     models = _before_and_after([wanted_one(model, fed, "diff") for model in (before, after)])
-    found, failures = entries(models, context, counted.name, ways.conditions)
+    rows, failures = entries(models, context, counted.name, ways.conditions)
     if failures:
         return Outcome(None, failures)
-    first, second = profiles(found)
+    first, second = profiles(rows)
     diff = Diff(first, second, TOP if top.top is None else top.top, columns.chosen)
     if allowed is not None:
         failures += diff.failures(allowed)
-    failures += over(found[1:], given)
+    failures += over(rows[1:], limits)
     return Outcome(diff, failures, list(warnings(diff)), [diff.after], None if failures else diff.after)
 
 

@@ -22,7 +22,7 @@ def attention_macs(trace: Trace) -> int:
 
 def attention(trace: Trace) -> Iterator[tuple[int, int]]:
     """The calls that multiply activations with activations, by their positions, and their MACs."""
-    macs = [0 if found is None else int(found.macs) for found in map(cost, trace.signatures)]
+    macs = [0 if amount is None else int(amount.macs) for amount in map(cost, trace.signatures)]
     weights = {index for index, storage in enumerate(trace.storages) if storage.role in _WEIGHTS}
     for position, call in enumerate(trace.calls):
         op = trace.signatures[call.signature].op

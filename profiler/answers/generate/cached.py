@@ -49,10 +49,10 @@ def parts(trace: Trace) -> list[Part]:
 
 def by_kind(trace: Trace) -> dict[str, int]:
     """Bytes of each kind."""
-    found: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     for part in parts(trace):
-        found[part.kind] += part.size_bytes
-    return dict(found)
+        sizes[part.kind] += part.size_bytes
+    return dict(sizes)
 
 
 def _kind(cached: Cached, latent: set[str]) -> str:
@@ -81,4 +81,4 @@ def _latent(trace: Trace) -> set[str]:
     for cached in contents(trace):
         if cached.tensor.ndim == 4 and cached.tensor.shape[1] == 1 and _name(cached) in ("keys", "values"):
             widths.setdefault(_layer(cached), set()).add(cached.tensor.shape[-1])
-    return {layer for layer, found in widths.items() if len(found) > 1}
+    return {layer for layer, of_layer in widths.items() if len(of_layer) > 1}

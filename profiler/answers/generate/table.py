@@ -16,44 +16,44 @@ from profiler.render.tables import Column, Explanation, Row, Table, Unit, chosen
 
 
 def _column(name: str, heading: str, unit: Unit, get: Callable[[Any], Any], rank: int = 0) -> Column:
-    return Column(name, heading, unit, lambda found, _: get(found), rank)
+    return Column(name, heading, unit, lambda run, _: get(run), rank)
 
 
 def named(*columns: Column) -> dict[str, Column]:
     return {column.name: column for column in columns}
 
 
-def _moved(found: Phase | Steps) -> int:
-    return found.bytes_read + found.bytes_written
+def _moved(run: Phase | Steps) -> int:
+    return run.bytes_read + run.bytes_written
 
 
-def share(found: Phase | Steps) -> float | None:
-    return found.attention_macs / found.macs if found.macs else None
+def share(run: Phase | Steps) -> float | None:
+    return run.attention_macs / run.macs if run.macs else None
 
 
-def _intensity(found: Phase | Steps) -> float | None:
-    return found.flops / _moved(found) if _moved(found) else None
+def _intensity(run: Phase | Steps) -> float | None:
+    return run.flops / _moved(run) if _moved(run) else None
 
 
-def words(found: Phase | Steps) -> str:
+def words(run: Phase | Steps) -> str:
     """`prefill`, `decode step`, or `128 decode steps`."""
-    return f"{found.count} decode steps" if isinstance(found, Steps) else _NAMES[found.name]
+    return f"{run.count} decode steps" if isinstance(run, Steps) else _NAMES[run.name]
 
 
 OF_PHASE = ("phase", "context")  # conditions that are not of the whole generation
 _NAMES = {PREFILL: "prefill", DECODE: "decode step"}
 PHASE_COLUMNS = named(
     _column("phase", "Phase", Unit.TEXT, words),
-    _column("context", "Read before", Unit.EXACT, lambda found: found.context, 3),
-    _column("tokens", "Tokens", Unit.EXACT, lambda found: found.tokens),
-    _column("macs", "MACs", Unit.AMOUNT, lambda found: found.macs),
-    _column("flops", "FLOPs", Unit.AMOUNT, lambda found: found.flops, 1),
-    _column("token", "FLOPs/token", Unit.AMOUNT, lambda found: found.flops // found.tokens, 2),
+    _column("context", "Read before", Unit.EXACT, lambda run: run.context, 3),
+    _column("tokens", "Tokens", Unit.EXACT, lambda run: run.tokens),
+    _column("macs", "MACs", Unit.AMOUNT, lambda run: run.macs),
+    _column("flops", "FLOPs", Unit.AMOUNT, lambda run: run.flops, 1),
+    _column("token", "FLOPs/token", Unit.AMOUNT, lambda run: run.flops // run.tokens, 2),
     _column("attention", "Attention %", Unit.SHARE, share, 1),
     _column("moved", "Moved", Unit.BYTES, _moved, 3),
     _column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 3),
-    _column("cache", "Cache", Unit.BYTES, lambda found: found.cache_bytes),
-    _column("memory", "Peak memory", Unit.BYTES, lambda found: found.peak_memory_bytes),
+    _column("cache", "Cache", Unit.BYTES, lambda run: run.cache_bytes),
+    _column("memory", "Peak memory", Unit.BYTES, lambda run: run.peak_memory_bytes),
 )
 _PARTS = named(
     _column("kind", "Kind", Unit.TEXT, lambda part: part.kind),
@@ -66,43 +66,45 @@ _PARTS = named(
 )
 
 
-def _table(columns: Iterable[Column], subjects: Iterable[Any], **said: Any) -> Table:
+def _table(columns: Iterable[Column], subjects: Iterable[Any], **notes: Any) -> Table:
     columns = tuple(columns)
-    return Table(columns, tuple(Row(tuple(c.get(found, None) for c in columns)) for found in subjects), **said)
+    return Table(columns, tuple(Row(tuple(c.get(run, None) for c in columns)) for run in subjects), **notes)
 
 
 # One length -----------------------------------------------------------------------------------------------------------
 
 
-def generation_tables(found: Generation) -> Iterator[Table]:
+def generation_tables(generation: Generation) -> Iterator[Table]:
     """The phases with the weights under them, and the cache as it is after the last of them."""
-    notes = tuple(_notes(found))
-    columns, caption = shown(found.columns, PHASE_COLUMNS), f"Phases of {_model(found)}"
-    is_chosen = bool(found.columns)
-    yield _table(columns, _rows(found), facts=tuple(_facts(found)), notes=notes, caption=caption, chosen=is_chosen)
-    last = found.phases[-1]
+    notes = tuple(_notes(generation))
+    columns, caption = shown(generation.columns, PHASE_COLUMNS), f"Phases of {_model(generation)}"
+    is_chosen = bool(generation.columns)
+    yield _table(
+        columns, _rows(generation), facts=tuple(_facts(generation)), notes=notes, caption=caption, chosen=is_chosen
+    )
+    last = generation.phases[-1]
     if last.trace.cache:
         yield _table(
-            _PARTS.values(), parts(last.trace), notes=tuple(_cache_notes(found, last)), caption=_of_cache(last)
+            _PARTS.values(), parts(last.trace), notes=tuple(_cache_notes(generation, last)), caption=_of_cache(last)
         )
 
 
-def raw_generation_table(found: Generation) -> Table:
-    return _table(shown(found.columns, PHASE_COLUMNS), _rows(found), chosen=True)
+def raw_generation_table(generation: Generation) -> Table:
+    return _table(shown(generation.columns, PHASE_COLUMNS), _rows(generation), chosen=True)
 
 
 def shown(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
     return chosen_columns(names or tuple(known), known)
 
 
-def _rows(found: Generation) -> Iterator[Phase | Steps]:
-    yield from found.phases
-    if found.new is not None:
-        yield found.new
+def _rows(generation: Generation) -> Iterator[Phase | Steps]:
+    yield from generation.phases
+    if generation.new is not None:
+        yield generation.new
 
 
-def _model(found: Generation) -> str:
-    return found.first.model
+def _model(generation: Generation) -> str:
+    return generation.first.model
 
 
 def weight_facts(generation: Generation) -> Iterator[tuple[str, Any, Unit, str]]:
@@ -111,44 +113,44 @@ def weight_facts(generation: Generation) -> Iterator[tuple[str, Any, Unit, str]]
         yield f"Weights in {dtype}", size, Unit.BYTES, ""
 
 
-def _facts(found: Generation) -> Iterator[tuple[str, Any, Unit, str]]:
-    yield from weight_facts(found)
-    if found.growth_bytes is not None:
-        yield "Cache, bytes a token", found.growth_bytes, Unit.EXACT, _at(found.context)
-    if found.new is not None and found.phase == BOTH:
-        flops = found.prefill.flops + found.new.flops
-        yield "MACs in all", found.prefill.macs + found.new.macs, Unit.EXACT, "prefill and decode steps"
-        yield "FLOPs in all", flops, Unit.EXACT, f"convention {found.first.convention.name}"
+def _facts(generation: Generation) -> Iterator[tuple[str, Any, Unit, str]]:
+    yield from weight_facts(generation)
+    if generation.growth_bytes is not None:
+        yield "Cache, bytes a token", generation.growth_bytes, Unit.EXACT, _at(generation.context)
+    if generation.new is not None and generation.phase == BOTH:
+        flops = generation.prefill.flops + generation.new.flops
+        yield "MACs in all", generation.prefill.macs + generation.new.macs, Unit.EXACT, "prefill and decode steps"
+        yield "FLOPs in all", flops, Unit.EXACT, f"convention {generation.first.convention.name}"
 
 
 def _at(context: int) -> str:
     return f"from {context:,} to {context + 1:,} of them, a sequence"
 
 
-def _notes(found: Generation) -> Iterator[str]:
-    for phase in found.phases:
+def _notes(generation: Generation) -> Iterator[str]:
+    for phase in generation.phases:
         yield from uncounted(phase.profile, f"{words(phase)}: ")
-    if found.new is not None:
-        yield _summed_note(found.new)
+    if generation.new is not None:
+        yield _summed_note(generation.new)
     yield Explanation(
         "Attention is the products in which neither factor is a weight, as a share of the MACs. Moved is what "
         "operators read and write, one by one. Choosing the next token is not included."
     )
-    yield from convention_notes(found.first)
-    yield from (run_note(phase.trace) for phase in found.phases)
-    yield versions_note(found.first.trace.versions.items())
+    yield from convention_notes(generation.first)
+    yield from (run_note(phase.trace) for phase in generation.phases)
+    yield versions_note(generation.first.trace.versions.items())
 
 
 def _summed_note(steps: Steps) -> str:
     """How the sum was found."""
     fitted = [stretch for stretch in steps.stretches if stretch.polynomials is not None]
-    said = f"Contexts {steps.context:,} to {steps.context + steps.count - 1:,}: "
+    contexts = f"Contexts {steps.context:,} to {steps.context + steps.count - 1:,}"
     if not fitted:
-        return f"{said}each step was run."
+        return f"{contexts}: each step was run."
     where = ", ".join(f"{stretch.first:,}-{stretch.last:,}" for stretch in fitted)
     return (
-        f"{said}{len(steps.ran)} of {steps.count:,} steps were run; the others by polynomials that go exactly through "
-        f"those that were run in {where}."
+        f"{contexts}: {len(steps.ran)} of {steps.count:,} steps were run; the others by polynomials that go exactly "
+        f"through those that were run in {where}."
     )
 
 
@@ -156,8 +158,8 @@ def _of_cache(phase: Phase) -> str:
     return f"The cache after the {_NAMES[phase.name]}, {phase.context + phase.length:,} tokens a sequence"
 
 
-def _cache_notes(found: Generation, last: Phase) -> Iterator[str]:
-    kinds, growth = by_kind(last.trace), found.growth_by_kind or {}
+def _cache_notes(generation: Generation, last: Phase) -> Iterator[str]:
+    kinds, growth = by_kind(last.trace), generation.growth_by_kind or {}
     if len(kinds) > 1:
         each = (f"{kind} {size:,} bytes" + _growing(growth.get(kind)) for kind, size in kinds.items())
         yield f"By kind: {', '.join(each)}."
@@ -175,36 +177,36 @@ def _growing(growth: int | None) -> str:
 # Raw ------------------------------------------------------------------------------------------------------------------
 
 
-def generation_data(found: Generation) -> dict[str, Any]:
+def generation_data(generation: Generation) -> dict[str, Any]:
     """Sizes are bytes. `new_tokens` is null where none were asked for."""
-    first = found.first
+    first = generation.first
     return {
         "model": first.model,
         "convention": first.convention.name,
         "params": first.totals.params,
-        "weight_bytes": found.weight_bytes,
-        "context": found.context,
-        "sequences": found.prefill.sequences,
-        "phases": [phase_data(phase) for phase in found.phases],
-        "new_tokens": None if found.new is None else _steps_data(found.new),
-        "cache_bytes_per_token": found.growth_bytes,
-        "cache_bytes_per_token_by_kind": found.growth_by_kind,
+        "weight_bytes": generation.weight_bytes,
+        "context": generation.context,
+        "sequences": generation.prefill.sequences,
+        "phases": [phase_data(phase) for phase in generation.phases],
+        "new_tokens": None if generation.new is None else _steps_data(generation.new),
+        "cache_bytes_per_token": generation.growth_bytes,
+        "cache_bytes_per_token_by_kind": generation.growth_by_kind,
         "asked": {name: value for name, value in first.trace.asked.items() if name not in OF_PHASE},
         "engine": first.trace.engine,
         "versions": dict(first.trace.versions),
     }
 
 
-def _costs(found: Phase | Steps) -> dict[str, Any]:
+def _costs(run: Phase | Steps) -> dict[str, Any]:
     return {
-        "tokens": found.tokens,
-        "macs": found.macs,
-        "flops": found.flops,
-        "attention_macs": found.attention_macs,
-        "bytes_read": found.bytes_read,
-        "bytes_written": found.bytes_written,
-        "cache_bytes": found.cache_bytes,
-        "peak_memory_bytes": found.peak_memory_bytes,
+        "tokens": run.tokens,
+        "macs": run.macs,
+        "flops": run.flops,
+        "attention_macs": run.attention_macs,
+        "bytes_read": run.bytes_read,
+        "bytes_written": run.bytes_written,
+        "cache_bytes": run.cache_bytes,
+        "peak_memory_bytes": run.peak_memory_bytes,
     }
 
 
@@ -216,7 +218,7 @@ def phase_data(phase: Phase) -> dict[str, Any]:
         **_costs(phase),
         "held_bytes": phase.held_bytes,
         "cache": [_part_data(part) for part in parts(phase.trace)],
-        "inputs": [dataclasses.asdict(given) for given in phase.trace.inputs],
+        "inputs": [dataclasses.asdict(tensor) for tensor in phase.trace.inputs],
         "totals": dataclasses.asdict(profile.totals),
         "unknown_ops": profile.unknown_ops,
     }
