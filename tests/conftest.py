@@ -13,12 +13,13 @@ from profiler.counters import conventions
 from profiler.ops import registry
 from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
-from tests import laws, quick
+from tests import forked_counters, laws, quick
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 
 laws.register()
 quick.remember_options()
+forked_counters.share_imports()
 
 REGISTRIES = (
     (registry, "_formulas"), (registry, "_free"), (registry, "_costs"),
@@ -40,3 +41,10 @@ def restored_registries() -> Iterator[None]:
         live = getattr(module, name)
         live.clear()
         live.update(saved)
+
+
+@pytest.fixture(scope="module")
+def counters_in_new_processes() -> Iterator[None]:
+    """For a file whose subject is how counters are run."""
+    with forked_counters.new_processes():
+        yield

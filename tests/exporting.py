@@ -83,6 +83,11 @@ def encoder() -> nn.Module:
     return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
 
+def vit() -> nn.Module:
+    """As vit_b_16 in small: 3 layers of 4 heads, and 4·4 patches with a class token before them."""
+    return torchvision.models.VisionTransformer(64, 16, 3, 4, 32, 64, num_classes=10)
+
+
 IMAGE = (1, 3, 224, 224)
 
 
@@ -91,6 +96,7 @@ def build(name: str) -> tuple[nn.Module, tuple[Any, ...]]:
         "decoder": (Decoder, (torch.zeros(1, 12, dtype=torch.int64),)),
         "encoder": (encoder, (torch.rand(1, 10, 32),)),
         "recurrent": (Recurrent, (torch.rand(1, 5, 8),)),
+        "vit": (vit, (torch.rand(1, 3, 64, 64),)),
     }
     builder, args = own.get(name) or (getattr(torchvision.models, name), (torch.rand(IMAGE),))
     return as_if_trained(builder().eval()), args

@@ -236,9 +236,10 @@ def test_which_tries_sizes_and_parameters(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_which_leaves_out_sizes_that_the_model_refuses(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "which", "4.41G", "vit_b_32")
+    name = "timm:vit_tiny_patch16_224"
+    status, out, _ = run(capsys, "which", "1.25G", name)
     assert status == 0
-    assert out.count("1×3×224×224") == out.count("vit_b_32")
+    assert out.count("1×3×224×224") == out.count(name) > 0
 
 
 def test_which_says_that_nothing_fits(capsys: pytest.CaptureFixture[str], net: str) -> None:

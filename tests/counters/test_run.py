@@ -23,6 +23,8 @@ from profiler.counters.running.worker import read
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
 
+pytestmark = pytest.mark.usefixtures("counters_in_new_processes")
+
 FAKES = "tests.counters.fakes"
 PARAMS = 6 * 4 + 4
 

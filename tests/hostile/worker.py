@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from profiler.records.files.reading import is_file
-from tests import quick
+from tests import forked_counters, quick
 from tests.benchmarks import isolated
 from tests.hostile.damage import damaged
 from tests.hostile.seeds import Seed, seed, written
 
-WARM = ("torch.export", "torchvision", "transformers", "onnx", "profiler.cli.main", "tests.hostile.seeds")
 MOST_CPU_S = 600  # of all together
 MOST_ADDRESSES = 8 << 30  # bytes; torch alone maps some gigabytes
 SLOW_S, MOST_MB = 20.0, 700.0  # one file, and what it adds to what the process has
@@ -162,7 +161,7 @@ class Work:
 
 def report(work: Work) -> Report:
     """Of a process of its own, forked from one that has imported what the command imports."""
-    (_, outcome), *_ = isolated.each(_work, [work], WARM, MOST_CPU_S)
+    (_, outcome), *_ = isolated.each(_work, [work], forked_counters.IMPORTS, MOST_CPU_S)
     if isinstance(outcome, isolated.Lost):  # a signal has a number below 0
         return Report(work.kind or "made for mischief", failed=[outcome.reason])
     return outcome
