@@ -75,7 +75,7 @@ def run(pattern: str, every: int, path: Path | None, against_torch: bool) -> int
 def _rows(names: Sequence[str], against_torch: bool) -> Iterator[Row]:
     process = psutil.Process()
     for number, name in enumerate(track(names)):
-        row = _row(name)
+        row = row_of(name)
         if against_torch:
             _ask_torch(row)
         if number % _COLLECT_EVERY == 0:
@@ -84,7 +84,7 @@ def _rows(names: Sequence[str], against_torch: bool) -> Iterator[Row]:
         yield row
 
 
-def _row(name: str) -> Row:
+def row_of(name: str) -> Row:
     """Profile one architecture. Whatever it raises is a finding, so that the others are still looked at."""
     row, start = Row(name), time.perf_counter()
     try:

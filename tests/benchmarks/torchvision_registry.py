@@ -278,7 +278,7 @@ class Finding:
 def run(pattern: str) -> int:
     """Profile, print what deviates and a summary; 1 when something is undocumented, unproved or no longer true."""
     models = [name for name in list_models() if fnmatchcase(name, pattern)]
-    findings = [_find(case) for case in track([case for name in models for case in _cases(name)])]
+    findings = [finding_of(case) for case in track([case for name in models for case in cases_of(name)])]
     stale = [f.case.spec for f in findings if f.case.spec in DOCUMENTED and not f.deviates]
     for finding in findings:
         if finding.deviates or not finding.is_fine:
@@ -289,14 +289,14 @@ def run(pattern: str) -> int:
     return 1 if stale or not all(finding.is_fine for finding in findings) else 0
 
 
-def _cases(name: str) -> Iterator[Case]:
+def cases_of(name: str) -> Iterator[Case]:
     entries = get_model_weights(name)
     yield Case(name, entries.DEFAULT)
     for entry in entries:
         yield Case(_spec(name, entry), entry)
 
 
-def _find(case: Case) -> Finding:
+def finding_of(case: Case) -> Finding:
     start = time.perf_counter()
     try:
         found = profile(case.spec)
