@@ -286,7 +286,7 @@ def test_a_token_does_not_follow_to_another_host(server: fake.Server, monkeypatc
         request.well()
 
     server.misbehaves = {"/resolve/": elsewhere, "/cdn/": noted}
-    hub.Hub().part(hub.Place("org/plain", "main", "model.safetensors"), 0, 10)
+    hub.Hub().part(hub.HubFile("org/plain", "main", "model.safetensors"), 0, 10)
     assert seen == [None]
 
 

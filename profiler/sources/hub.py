@@ -40,7 +40,7 @@ def reaches(target: str) -> bool:
     Raises `NotInHub` or `NoConfiguration`.
     """
     try:
-        hub.Hub().part(hub.Place(target, "main", FILE), 0, _LONGEST)
+        hub.Hub().part(hub.HubFile(target, "main", FILE), 0, _LONGEST)
         return True
     except hub.Gone:
         raise NoConfiguration(target) from None

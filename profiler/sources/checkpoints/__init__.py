@@ -166,7 +166,7 @@ class _Disk:
 _LOCAL = _Disk()
 
 
-def _remote(path: str, place: hub.Place) -> Contents:
+def _remote(path: str, place: hub.HubFile) -> Contents:
     """One of the hub, with the configuration that is beside it there."""
     files = hub.Files(hub.Hub(), _REMOTE)
     if not place.name or place.name.endswith("/"):

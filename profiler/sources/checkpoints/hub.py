@@ -55,7 +55,7 @@ class Gone(Malformed):
     """There is no such file."""
 
 
-class Place(NamedTuple):
+class HubFile(NamedTuple):
     """A file of a model on the hub, or, without a name, the model's folder."""
 
     repo: str
@@ -73,12 +73,12 @@ _PLACE = re.compile(
 )
 
 
-def place(text: str) -> Place | None:
+def place(text: str) -> HubFile | None:
     """What `hf:ORGANISATION/NAME[@REVISION]/[FILE]` says; None of other texts."""
     found = _PLACE.fullmatch(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
     if found is None or ".." in found["name"].split("/") or found["repo"].startswith("."):
         return None
-    return Place(found["repo"], found["revision"] or "main", found["name"])
+    return HubFile(found["repo"], found["revision"] or "main", found["name"])
 
 
 class _Broken(Exception):
@@ -100,7 +100,7 @@ class Hub:
     spent: int = 0
     _etags: dict[str, str] = field(default_factory=dict)
 
-    def listing(self, place: Place) -> list[str]:
+    def listing(self, place: HubFile) -> list[str]:
         """The names of a model's files."""
         hub = library()
         url = f"{hub.constants.ENDPOINT}/api/models/{place.repo}"
@@ -112,7 +112,7 @@ class Hub:
         names = (each.get("rfilename") for each in siblings if isinstance(each, dict))
         return sorted(name for name in names if isinstance(name, str))
 
-    def part(self, place: Place, first: int, count: int) -> tuple[bytes, int]:
+    def part(self, place: HubFile, first: int, count: int) -> tuple[bytes, int]:
         """Bytes of a file from one on, fewer at its end; and how long it is."""
         hub = library()
         url = hub.hf_hub_url(place.repo, place.name, revision=place.revision, endpoint=hub.constants.ENDPOINT)
@@ -306,7 +306,7 @@ def _said() -> Iterator[None]:
 class RemoteBytes:
     """A file's bytes, of which those are fetched that somebody looks at, from the front on."""
 
-    def __init__(self, hub: Hub, place: Place) -> None:
+    def __init__(self, hub: Hub, place: HubFile) -> None:
         self._hub, self._place = hub, place
         self._held = bytearray()
         self._next = _PIECE
@@ -386,7 +386,7 @@ class Files:
                 for future in futures:
                     future.cancel()
 
-    def names(self, place: Place) -> list[str]:
+    def names(self, place: HubFile) -> list[str]:
         """Of the files in a folder, without it."""
         try:
             names = self._hub.listing(place)
@@ -395,7 +395,7 @@ class Files:
         inside = [name.removeprefix(place.name) for name in names if name.startswith(place.name)]
         return [name for name in inside if "/" not in name and _placed_or_none(place, name)]
 
-    def configuration(self, place: Place) -> Mapping[str, Any]:
+    def configuration(self, place: HubFile) -> Mapping[str, Any]:
         """The model's configuration beside a file of weights; an empty one where there is none."""
         folder, _, _ = place.name.rpartition("/")
         beside = place._replace(name=f"{folder}/{_CONFIGURATION}".lstrip("/"))
@@ -413,7 +413,7 @@ def hub_is_off() -> bool:
     return bool(library().constants.HF_HUB_OFFLINE)
 
 
-def _cached(place: Place) -> str:
+def _cached(place: HubFile) -> str:
     """Where the hub's own client has kept a file, if nothing may be fetched."""
     if not hub_is_off():
         return ""
@@ -421,12 +421,12 @@ def _cached(place: Place) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _placed(path: str) -> Place:
+def _placed(path: str) -> HubFile:
     found = place(path)
     if found is None:
         raise Malformed("it is no name of a file on the hub")
     return found
 
 
-def _placed_or_none(folder: Place, name: str) -> bool:
+def _placed_or_none(folder: HubFile, name: str) -> bool:
     return place(folder._replace(name=folder.name + name).text) is not None

@@ -46,11 +46,11 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
     places = [tree.add(name) for name, _ in weights]
     rows = tree.rows()
     packed = quantisation.reading(contents, weights)
-    parameters, buffers = _Held(contents), _Held(contents)
+    parameters, buffers = _Weights(contents), _Weights(contents)
     for (name, entry), (path, last) in zip(weights, places, strict=True):
         packing = packed.packings.get(name)
-        held = buffers if _is_buffer(last, entry, packing) else parameters
-        held.add(rows[path], last, entry, packing)
+        group = buffers if _is_buffer(last, entry, packing) else parameters
+        group.add(rows[path], last, entry, packing)
     return Trace(
         model=model,
         source="checkpoint",
@@ -98,7 +98,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 @dataclass(slots=True)
-class _Held:
+class _Weights:
     """Weights in order, and the first of each place in a storage, which later names of the same are tied to."""
 
     contents: Contents

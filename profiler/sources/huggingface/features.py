@@ -22,7 +22,7 @@ class _Kind(NamedTuple):
     number: int
 
 
-class Place(NamedTuple):
+class Placeholder(NamedTuple):
     """A token that stands for something else, and the number of its kind."""
 
     token: int
@@ -34,14 +34,14 @@ _AUDIO = _Kind("get_audio_features", ("audio_token_id", "audio_token_index"), 3)
 _KINDS: Mapping[str, _Kind] = {"pixel_values": _IMAGE, "input_features": _AUDIO, "input_values": _AUDIO}
 
 
-def rows(model: Any, found: Mapping[str, Any], batch: int, name: str) -> Iterator[tuple[Place, int]]:
+def rows(model: Any, found: Mapping[str, Any], batch: int, name: str) -> Iterator[tuple[Placeholder, int]]:
     """The token of each of these inputs, and how often it stands in each text."""
     for fed, (method, tokens, number) in _KINDS.items():
         token = next((t for t in (getattr(model.config, t, None) for t in tokens) if isinstance(t, int)), None)
         if fed in found and token is not None and callable(getattr(model, method, None)):
             takes = inspect.signature(getattr(model, method)).parameters
             given = {key: value for key, value in found.items() if key in takes}
-            yield Place(token, number), _features(model, method, given, name) // batch
+            yield Placeholder(token, number), _features(model, method, given, name) // batch
 
 
 def _features(model: Any, method: str, given: Mapping[str, Any], name: str) -> int:
