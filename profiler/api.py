@@ -319,7 +319,7 @@ def largest(
 def _request(phase: str | None, cache: str | None) -> Request | None:
     """None where a model is run as a whole."""
     from profiler.answers.generate.generating import Request
-    from profiler.answers.generate.phases import BOTH
+    from profiler.records.conditions import BOTH
 
     return None if phase is None and cache is None else Request(phase or BOTH, cache=cache, profile=Profile)
 
@@ -351,8 +351,8 @@ def generate(
     The rest is as `profile` takes it.
     """
     from profiler.answers.generate.generating import Request
-    from profiler.answers.generate.phases import BOTH
     from profiler.answers.generate.table import PHASE_COLUMNS
+    from profiler.records.conditions import BOTH
 
     chosen_columns(columns, PHASE_COLUMNS)
     request = Request(phase or BOTH, new_tokens, cache, Profile)

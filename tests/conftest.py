@@ -10,13 +10,14 @@ import pytest
 from profiler.answers.layers import table as layer_tables
 from profiler.answers.models import table as model_tables
 from profiler.counters import conventions
-from profiler.ops import registry
+from profiler.ops import folder, registry
 from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
 from tests import forked_counters, laws, quick
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 
+folder.load()  # so that what is restored is whole
 laws.register()
 quick.remember_options()
 forked_counters.share_imports()

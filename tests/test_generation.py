@@ -16,12 +16,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from profiler import Profile, ProfileError, generate, largest, profile, scan
 from profiler.answers.generate.attention import attention_macs
-from profiler.answers.generate.cached import by_kind, parts
 from profiler.answers.generate.generation import Generation
 from profiler.api import run as profile_spec
 from profiler.engine.record.cache import held
 from profiler.engine.run.phases import Phases
 from profiler.figures import memory
+from profiler.figures.cache import by_kind, parts
 from profiler.records import archive
 from profiler.records.spec import Feed
 from profiler.sources import load

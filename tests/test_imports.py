@@ -74,3 +74,18 @@ def test_a_refusal_costs_no_model() -> None:
     assert loaded(code, "resnet34", "--input", "1,3") == set()
     assert loaded(code, "scan", "resnet34", "batch=0") == set()
     assert loaded(code, "largest", "resnet34", "batch", "--in", "8") == set()
+
+
+def test_a_refusal_reads_no_formulas_and_lays_out_no_table() -> None:
+    code = "from profiler.cli.main import main\nassert main() == 2\n"
+    unread = "assert not {'profiler.ops.matmul', 'profiler.answers.generate.table', 'tabulate', 'ssl'} & {*sys.modules}"
+    assert loaded(code + unread, "resnet34", "--format", "xlsx") == set()
+
+
+def test_the_first_formula_of_a_users_own_is_held_against_ours() -> None:
+    """Though ours are read at the first question: which comes first must not matter."""
+    own = "from profiler import formula\ntry: formula('aten.mm')(print)\nexcept ValueError as error: print(error)\n"
+    assert loaded(own + "assert 'profiler.ops.matmul' in sys.modules") == set()
+    replaced = "from profiler import formula\nfrom profiler.ops.registry import formula_of, is_known\n"
+    replaced += "formula('aten.mm', replace=True)(print)\nassert is_known('aten.mm') and formula_of('aten.mm') is print"
+    assert loaded(replaced) == set()

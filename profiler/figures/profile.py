@@ -54,12 +54,6 @@ class Totals:
     zeros: int | None
 
 
-def known(figure: int | None) -> int:
-    """A figure of a model that was run."""
-    assert figure is not None, "nothing ran"
-    return figure
-
-
 @dataclass(frozen=True, slots=True)
 class StepTotals:
     """A training step's figures; `recompute` is what activation checkpointing runs again, `update` the optimizer's.

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from profiler.ops.cost import Cost, weighted_sum
+from profiler.ops.folder import load
 from profiler.records.trace import NESTED, Signature, Tensor, tensors
 
 Formula = Callable[..., Cost]
@@ -111,6 +112,7 @@ def free(
 
 def generation() -> int:
     """How often something was registered: what was decided from the registry's content may be stale when it grows."""
+    load()
     return _generation
 
 
@@ -146,11 +148,13 @@ def _find(op: str) -> Formula | Free | None:
 
 def free_reason(op: str) -> str | None:
     """Why an operator is free; None when it is not on the list."""
+    load()
     entry = _find(op)
     return entry.reason if isinstance(entry, Free) else None
 
 
 def is_known(op: str) -> bool:
+    load()
     return callable(_find(op))
 
 
@@ -182,6 +186,7 @@ def spent(signatures: Sequence[Signature], calls: Mapping[int, int]) -> tuple[Co
 
 
 def _compute(signature: Signature) -> Cost | None:
+    load()
     entry = _find(signature.op) or _of_form(signature)
     if entry is None:
         return None

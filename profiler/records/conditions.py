@@ -12,6 +12,9 @@ from profiler.records.trace import Value
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 AMP = ("bfloat16", "float16")
+PREFILL, DECODE, BOTH = "prefill", "decode", "both"  # the phases of a language model that writes
+PHASES = (PREFILL, DECODE, BOTH)
+CACHES = ("dynamic", "static", "fp8")  # kinds of its cache that can be asked for
 
 
 class Optimizer(NamedTuple):

@@ -375,3 +375,9 @@ class Trace:
     def is_graph(self) -> bool:
         """Whether it is of a graph alone, without the model's code."""
         return self.source in GRAPHS
+
+
+def known(figure: int | None) -> int:
+    """A figure of a model that was run."""
+    assert figure is not None, "nothing ran"
+    return figure

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from tabulate import tabulate
-from wcwidth import wcswidth
-
 from profiler.render import numbers
 from profiler.render.shown import SHORT, with_notes
 from profiler.render.tables import Column, Table, Tabled, Unit
@@ -50,15 +47,24 @@ def is_left(column: Column) -> bool:
     return column.unit in LEFT
 
 
+def width(text: str) -> int:
+    """How many places a text takes on a screen."""
+    from wcwidth import wcswidth  # takes 40 ms to import, which what only refuses an option does not need
+
+    return wcswidth(text)
+
+
 def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
     """How many places each column takes on a screen."""
-    return [max([wcswidth(c.heading), *(wcswidth(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    return [max([width(c.heading), *(width(row[i]) for row in rows)]) for i, c in enumerate(columns)]
 
 
 def tabulated(
     rows: Sequence[Sequence[str]], columns: Sequence[Column], format: str, headings: Sequence[str] = ()
 ) -> str:
     """Through tabulate, in one of its formats: text to the left, numbers to the right, cells as they are."""
+    from tabulate import tabulate  # takes as long as the above
+
     return tabulate(
         rows,
         headings,

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from profiler import errors
 from profiler.answers.check.figures import FIGURES, UNKNOWN, Contribution, Figure
-from profiler.figures.profile import known
 from profiler.records import quantities
-from profiler.records.trace import Doubt
+from profiler.records.trace import Doubt, known
 from profiler.render import numbers
 from profiler.render.answer import Answer
 from profiler.render.tables import Unit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from profiler.answers.generate.cached import cache_bytes, contents
 from profiler.figures import memory
+from profiler.figures.cache import cache_bytes, contents
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:

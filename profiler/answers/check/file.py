@@ -20,11 +20,10 @@ from typing import Any
 from profiler import errors
 from profiler.answers.check.compute import Limit, limit
 from profiler.answers.check.figures import FIGURES, SIZE
-from profiler.answers.generate.phases import DECODE, PREFILL
 from profiler.answers.weights.compute import size_in
 from profiler.counters import conventions
 from profiler.records import inputs
-from profiler.records.conditions import AS_IT_IS, Conditions, conditions
+from profiler.records.conditions import AS_IT_IS, DECODE, PREFILL, Conditions, conditions
 from profiler.records.files import toml_files, toml_lines
 from profiler.records.files.toml_files import ANY, COUNT, FLAG, TABLES, TEXT, TEXTS, Kind, TomlFile, choice, texts
 from profiler.records.schemes import named

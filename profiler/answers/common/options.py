@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, make_dataclass
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
 from profiler.answers.check.compute import Limit, limit
 from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, UNKNOWN, Figure
-from profiler.answers.generate.generating import Request
-from profiler.answers.generate.generation import CACHES
-from profiler.answers.generate.phases import BOTH, PHASES
 from profiler.counters import conventions
-from profiler.figures.profile import Profile
 from profiler.records import conditions, quantities
-from profiler.records.conditions import Conditions
+from profiler.records.conditions import BOTH, CACHES, PHASES, Conditions
 from profiler.records.spec import Feed
 from profiler.render import FORMATS
 from profiler.render.tables import Unit
+
+if TYPE_CHECKING:
+    from profiler.answers.generate.generating import Request
+    from profiler.figures.profile import Profile
 
 T = TypeVar("T")
 G = TypeVar("G", bound="LimitGroup")
@@ -134,6 +134,8 @@ class Generating:
         """What is asked about phases; None where nothing is."""
         if self.phase is None and self.cache is None:
             return None
+        from profiler.answers.generate.generating import Request  # which derives much that `--help` does not need
+
         return Request(self.phase or BOTH, cache=self.cache, profile=profile)
 
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, TypeVar
 
 from cyclopts import Parameter
 
-from profiler.answers.common.varying import Run
 from profiler.errors import ProfileError
-from profiler.figures.profile import Profile
-from profiler.render.answer import Answer
+
+if TYPE_CHECKING:
+    from profiler.answers.common.varying import Run
+    from profiler.figures.profile import Profile
+    from profiler.render.answer import Answer
 
 T = TypeVar("T")
 

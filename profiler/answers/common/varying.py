@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from profiler import errors
 from profiler.counters.conventions import DEFAULT
-from profiler.figures.profile import Profile
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.inputs import TensorSpec, positional_and_named
 from profiler.records.spec import Feed, Spec, parse, written
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from profiler.figures.profile import Profile
 
 R = TypeVar("R")
 Runner: TypeAlias = "Callable[[nn.Module | str, Feed, str, Conditions], R]"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from profiler import errors
 from profiler.answers.common.sweep import Runs, stretches
 from profiler.answers.generate.decode_steps import DecodeSteps
-from profiler.answers.generate.generation import CACHES, Generation
-from profiler.answers.generate.phases import BOTH, PHASES, PREFILL, SUMMED, Phase, Steps
+from profiler.answers.generate.generation import Generation
+from profiler.answers.generate.phases import SUMMED, Phase, Steps
 from profiler.counters.conventions import DEFAULT
 from profiler.figures.profile import Profile
-from profiler.records.conditions import AS_IT_IS, Conditions
+from profiler.records.conditions import AS_IT_IS, BOTH, CACHES, PHASES, PREFILL, Conditions
 from profiler.records.spec import Feed
 from profiler.records.trace import Trace
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from profiler.answers.generate.cached import by_kind
-from profiler.answers.generate.phases import BOTH, Phase, Steps
+from profiler.answers.generate.phases import Phase, Steps
+from profiler.figures.cache import by_kind
 from profiler.figures.profile import Profile
+from profiler.records.conditions import BOTH
 from profiler.render.answer import Answer
-
-CACHES = ("dynamic", "static", "fp8")  # kinds that can be asked for
 
 
 @dataclass(frozen=True)

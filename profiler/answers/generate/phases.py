@@ -12,12 +12,11 @@ from functools import cached_property
 
 from profiler.answers.common.sweep import Figure, Stretch
 from profiler.answers.generate.attention import attention_macs
-from profiler.answers.generate.cached import cache_bytes, contents
-from profiler.figures.profile import Profile, known
-from profiler.records.trace import Input, Trace
+from profiler.figures.cache import cache_bytes, contents
+from profiler.figures.profile import Profile
+from profiler.records.conditions import PREFILL
+from profiler.records.trace import Input, Trace, known
 
-PREFILL, DECODE, BOTH = "prefill", "decode", "both"
-PHASES = (PREFILL, DECODE, BOTH)
 _TOKENS = ("decoder_input_ids", "input_ids")
 
 

@@ -20,9 +20,10 @@ from profiler.answers.common.sweep_table import (
 )
 from profiler.answers.common.varying import SEQ
 from profiler.answers.generate.generation import Generation
-from profiler.answers.generate.phases import BOTH, DECODE, PREFILL, Phase
+from profiler.answers.generate.phases import Phase
 from profiler.answers.generate.scan import FIGURES, GenerationScan
 from profiler.answers.generate.table import OF_PHASE, named, phase_data, share, shown, weight_facts, words
+from profiler.records.conditions import BOTH, DECODE, PREFILL
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Table, Unit
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.answers.common.notes import convention_notes, run_note, uncounted, versions_note
-from profiler.answers.generate.cached import Part, by_kind, parts
 from profiler.answers.generate.generation import Generation
-from profiler.answers.generate.phases import BOTH, DECODE, PREFILL, Phase, Steps
+from profiler.answers.generate.phases import Phase, Steps
+from profiler.figures.cache import Part, by_kind, parts
 from profiler.figures.profile import Profile
+from profiler.records.conditions import BOTH, DECODE, PREFILL
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Explanation, Row, Table, Unit, chosen_columns
 

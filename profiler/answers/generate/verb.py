@@ -27,11 +27,11 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import LOOK, Lent, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
-from profiler.answers.generate.phases import BOTH
 from profiler.answers.generate.table import PHASE_COLUMNS, words
 from profiler.answers.models.compute import Entry
 from profiler.engine.processes.foreign_code import at_work
-from profiler.figures.profile import known
+from profiler.records.conditions import BOTH
+from profiler.records.trace import known
 from profiler.render.tables import chosen_columns
 
 JOB = LOOK

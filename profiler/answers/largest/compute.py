@@ -12,9 +12,10 @@ from profiler.answers.common.sweep import Runs
 from profiler.answers.common.varying import BATCH, Varying
 from profiler.answers.generate.generating import Request, check_forward
 from profiler.answers.weights.compute import quantised
-from profiler.figures.profile import Profile, known
+from profiler.figures.profile import Profile
 from profiler.records import quantities
 from profiler.records.schemes import Scheme
+from profiler.records.trace import known
 from profiler.render import numbers
 from profiler.render.answer import Answer
 from profiler.render.tables import Unit

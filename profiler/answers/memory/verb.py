@@ -7,10 +7,10 @@ from profiler.answers.common.models import Wanted, check_runs, entries, over, pr
 from profiler.answers.common.options import Counted, Fed, Generating, Limits, Model, Result, Saved, Strict, Top, Ways
 from profiler.answers.common.outcome import LOOK, Lent, Outcome
 from profiler.answers.generate.generating import Request
-from profiler.answers.generate.phases import BOTH
 from profiler.answers.memory.compute import memory_report
 from profiler.answers.models.compute import Entry
 from profiler.engine.processes.foreign_code import at_work
+from profiler.records.conditions import BOTH
 
 JOB = LOOK
 

@@ -12,9 +12,9 @@ from typing import Any
 from profiler import errors
 from profiler.answers.common.sweep import Figure, Sweep, polynomials
 from profiler.answers.common.varying import Varying
-from profiler.figures.profile import Profile, known
+from profiler.figures.profile import Profile
 from profiler.records.polynomial import Polynomial, through
-from profiler.records.trace import Tensor
+from profiler.records.trace import Tensor, known
 
 MOST = 1000  # values
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})(?::(\d{1,18}))?", re.ASCII)

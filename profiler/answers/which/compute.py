@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from profiler import errors
 from profiler.answers.common.notes import fed_shape
 from profiler.counters import conventions
-from profiler.figures.profile import Profile, derivable, known
+from profiler.figures.profile import Profile, derivable
 from profiler.records import archive, quantities
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
-from profiler.records.trace import Value
+from profiler.records.trace import Value, known
 from profiler.render.answer import Answer
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from profiler.ops.cost import Count, product
+from profiler.ops.folder import load
 from profiler.records.trace import Module, Tensor, Value
 
 Names: TypeAlias = frozenset[str]
@@ -140,6 +141,7 @@ def _in_no_textbook(a: Settings, names: Names) -> Count | None:
 
 def settings_by_call(cls: str, op: str, args: Sequence[Value]) -> dict[str, Value] | None:
     """The settings of a layer of exactly this class which called this operator; None where that does not tell."""
+    load()
     operator = ".".join(op.split(".")[:2])
     kind = _kinds.get(cls)
     if kind is None or operator not in kind.operators:
@@ -153,6 +155,7 @@ def settings_by_call(cls: str, op: str, args: Sequence[Value]) -> dict[str, Valu
 
 def _kinds_of(module: Module) -> Iterator[tuple[str, Kind]]:
     """What is registered of a module's classes, the nearest first."""
+    load()
     for qualified in textbook_classes(module):
         file, _, name = qualified.rpartition(".")
         yield from ((name, _kinds[key]) for key in (qualified, f"{file}.*") if key in _kinds)

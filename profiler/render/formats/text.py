@@ -8,8 +8,6 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from wcwidth import wcswidth
-
 from profiler.records.files import writing
 from profiler.render import grid, numbers
 from profiler.render.shown import prepared
@@ -79,7 +77,7 @@ def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str
         if row.failure is None:
             yield line
         else:
-            blanks = " " * (widths[0] - wcswidth(line) + grid.BETWEEN)
+            blanks = " " * (widths[0] - grid.width(line) + grid.BETWEEN)
             words = f"{line}{blanks}{grid.failure(row.failure)}"
             yield words if limit is None else _shortened(words, limit)
 
@@ -129,7 +127,7 @@ def _cut(columns: Sequence[Column], cells: list[list[str]], limit: int) -> list[
 
 def _shortened(cell: str, width: int) -> str:
     """A text that ends early; of a path its end, which tells layers apart."""
-    if wcswidth(cell) <= width:
+    if grid.width(cell) <= width:
         return cell
     if _PATH.fullmatch(cell):
         return f"…{_start(cell[::-1], width - 1)[::-1]}"
@@ -138,7 +136,7 @@ def _shortened(cell: str, width: int) -> str:
 
 def _start(text: str, width: int) -> str:
     text = text[: 4 * width]  # so that a name without end takes no time
-    while wcswidth(text) > width:
+    while grid.width(text) > width:
         text = text[:-1]
     return text
 

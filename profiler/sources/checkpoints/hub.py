@@ -17,12 +17,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from profiler import errors
 from profiler.errors import Malformed
@@ -220,6 +218,8 @@ def _check_connection(url: str) -> None:
 def _nearest_host(url: str) -> tuple[str, int]:
     """Who is connected to: the server, or the proxy that the environment has for it."""
     target = urlsplit(url)
+    from urllib.request import getproxies, proxy_bypass  # imports a client of HTTP and OpenSSL
+
     proxies = {} if proxy_bypass(target.hostname or "") else getproxies()
     proxy = proxies.get(target.scheme) or proxies.get("all") or url
     try:
@@ -378,6 +378,8 @@ class Files:
             raise errors.UnreadableCheckpoint(
                 paths[0], f"it is one of {len(paths):,} files, and {_MOST_FILES:,} are read"
             )
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             futures = [pool.submit(read, path) for path in paths]
             try:
