@@ -177,7 +177,8 @@ def test_a_convention_holds_for_layers_and_totals(name: str) -> None:
     assert found.convention.name == name
     assert found.totals.macs == 1_814_073_344
     assert json.loads(found.to_json())["convention"] == name
-    assert f"{name}: {found.convention.says}" in str(found)
+    assert f"\nConvention {name}." in str(found)
+    assert f"{name}: {found.convention.says}" in found.to_markdown(notes="full").replace("\\", "")
 
 
 @pytest.mark.parametrize("name", conventions.names())

@@ -112,7 +112,7 @@ def test_columns_that_nobody_chose_are_left_out_for_want_of_room() -> None:
     names = [f"a long metric {i}" for i in range(4)]
     values = {"a": dict.fromkeys(names, 1.5)}
     written = compare([relu], labels=["a"], metrics=values).to_latex()
-    assert "% Not shown for want of room: flops, size, activations, input; choose with --columns." in written
+    assert "% Not shown for want of room: flops, size, activations, input; Markdown and CSV have them." in written
     every = compare([relu], ["model", "size", "input", "activations", *names], labels=["a"], metrics=values).to_latex()
     assert "Not shown" not in every
     assert written.count(" & a long metric") == every.count(" & a long metric") == len(names)

@@ -9,14 +9,15 @@ import torch
 from torch import nn
 
 from profiler import profile
-from profiler.render.numbers import MB, megabytes
+from profiler.render import numbers
+from profiler.render.tables import Unit
 
 
 def test_resnet34() -> None:
     totals = profile("resnet34").totals
     assert totals.params == 21_797_672
     assert totals.macs == 3_663_761_408
-    assert megabytes(totals.param_bytes) == "83.15"
+    assert numbers.text(totals.param_bytes, Unit.MB) == "83.15"
 
 
 def test_fully_connected_layer_with_its_biases() -> None:
@@ -48,8 +49,8 @@ def test_layers_without_parameters(layer: nn.Module) -> None:
 def test_sixty_million_float32_parameters_in_megabytes() -> None:
     found = profile(nn.Linear(6000, 10000, bias=False, device="meta"), (1, 6000)).totals
     assert found.param_bytes == 60_000_000 * 4
-    assert megabytes(found.param_bytes) == "228.88"
-    assert found.param_bytes / MB == pytest.approx(60e6 * 4 / 1024 / 1024)
+    assert numbers.text(found.param_bytes, Unit.MB) == "228.88"
+    assert found.param_bytes / numbers.BYTES[Unit.MB] == pytest.approx(60e6 * 4 / 1024 / 1024)
 
 
 @pytest.mark.parametrize("widths", [(1, 1), (16, 32), (300, 7)])
