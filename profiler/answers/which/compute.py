@@ -82,7 +82,10 @@ def _profiles(spec: str, feed: Feed) -> Iterator[Profile]:
     if isinstance(subject, Trace):
         yield Profile(derivable(subject, spec) if spec.endswith(archive.SUFFIXES) else subject)
         return
-    yield Profile(trace(subject))
+    first = trace(subject)
+    yield Profile(first)
+    if first.engine == "meta":  # then a size that fails on meta tensors is refused, and no weights are built to try it
+        subject = replace(subject, rebuild=None)
     for other in () if feed.is_given else _other_sizes(subject):
         try:
             yield Profile(trace(other))
