@@ -384,14 +384,14 @@ def test_no_weight_is_read(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _is_buffer(path: str, record: str) -> bool:
-    return any(held.record == record and held.kind != "parameter" for held in archive.read(path).held)
+    return any(entry.record == record and entry.kind != "parameter" for entry in archive.read(path).state)
 
 
 def test_weights_that_are_not_there_are_not_missed(odd: str, tmp_path: Path) -> None:
     """A file of which nothing but JSON and buffers is left."""
     bare = tmp_path / "bare.pt2"
-    kept = {held.record for held in archive.read(odd).held if held.kind != "parameter"}
-    _copied(odd, bare, lambda name, content: content if name.endswith(".json") or name in kept else None)
+    buffers = {entry.record for entry in archive.read(odd).state if entry.kind != "parameter"}
+    _copied(odd, bare, lambda name, content: content if name.endswith(".json") or name in buffers else None)
     assert profile(str(bare)).totals == profile(odd).totals
 
 

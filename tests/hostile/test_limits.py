@@ -19,7 +19,7 @@ from profiler.records.trace import Call, Caller, Module, ModuleCall, Signature, 
 from profiler.sources.checkpoints.reading import shard
 from profiler.sources.exported import constants
 from profiler.sources.exported.operators import resolve
-from profiler.sources.exported.sizes import Nonsense, evaluated
+from profiler.sources.exported.sizes import InvalidSize, evaluated
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 
@@ -157,7 +157,7 @@ def test_expressions_of_sizes_are_exact(expression: str, number: int) -> None:
 def test_an_expression_that_is_larger_than_any_tensor_is_none() -> None:
     from profiler.sources.exported.archive import Size
 
-    with pytest.raises(Nonsense, match="larger than any tensor"):
+    with pytest.raises(InvalidSize, match="larger than any tensor"):
         evaluated(Size(None, "Mul(Integer(4294967296), Integer(4294967296))"), {})
 
 

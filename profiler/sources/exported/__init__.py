@@ -21,7 +21,7 @@ from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed, Spec
 from profiler.records.trace import Tensor as TensorRecord
 from profiler.sources.exported import archive
-from profiler.sources.exported.archive import Held, Program
+from profiler.sources.exported.archive import ExportedProgram, StateEntry
 from profiler.sources.exported.constants import array_of
 from profiler.sources.exported.model import model
 from profiler.sources.exported.sizes import example, solved
@@ -43,49 +43,49 @@ def load(spec: Spec, feed: Feed) -> Subject:
         raise
     except ValueError as error:
         raise errors.unreadable_model_file(spec.text, errors.first_line(error)) from error
-    except Exception as error:  # there is no end to what a file can say
-        why = f"{type(error).__name__}: {errors.first_line(error)}"
-        raise errors.unreadable_model_file(spec.text, why) from error
+    except Exception as error:  # a malformed file can raise anything
+        reason = f"{type(error).__name__}: {errors.first_line(error)}"
+        raise errors.unreadable_model_file(spec.text, reason) from error
 
 
-def _subject(program: Program, spec: Spec, feed: Feed) -> Subject:
-    given = _given(program, feed, spec.text) if feed.is_given else example(program, feed.batch)
-    symbols = solved(program, given, spec.text)
-    names = [fed.keyword for fed in program.fed if fed.meta is not None]
-    args = tuple(one for one, name in zip(given, names, strict=True) if name is None)
-    kwargs = {name: one for one, name in zip(given, names, strict=True) if name is not None}
+def _subject(program: ExportedProgram, spec: Spec, feed: Feed) -> Subject:
+    specs = _input_specs(program, feed, spec.text) if feed.is_given else example(program, feed.batch)
+    symbols = solved(program, specs, spec.text)
+    names = [entry.keyword for entry in program.inputs if entry.meta is not None]
+    args = tuple(shape for shape, name in zip(specs, names, strict=True) if name is None)
+    kwargs = {name: shape for shape, name in zip(specs, names, strict=True) if name is not None}
     arrays = dict(_arrays(program, Budget(program.path, program.size_bytes)))
     built = model(program, symbols, arrays, _reader(program), is_real=False)
-    return Subject(built, spec.text, SOURCE, args, kwargs, partial(_rebuilt, program, symbols, given))
+    return Subject(built, spec.text, SOURCE, args, kwargs, partial(_rebuilt, program, symbols, specs))
 
 
-def _rebuilt(program: Program, symbols: Mapping[str, int], given: Sequence[TensorSpec]) -> nn.Module:
-    """With its weights' values, for a run on real tensors."""
+def _rebuilt(program: ExportedProgram, symbols: Mapping[str, int], specs: Sequence[TensorSpec]) -> nn.Module:
+    """The model with the values of its weights, for a run on real tensors."""
     cost = Budget(program.path, program.size_bytes)
-    cost.charge(REAL_BYTES, sum(TensorRecord(spec.shape, spec.dtype).size_bytes for spec in given))
+    cost.charge(REAL_BYTES, sum(TensorRecord(spec.shape, spec.dtype).size_bytes for spec in specs))
     try:
         return model(program, symbols, {}, _reader(program), is_real=True)
     except (ValueError, RuntimeError, KeyError) as error:
         raise errors.unreadable_model_file(program.path, errors.first_line(error)) from error
 
 
-def _given(program: Program, feed: Feed, name: str) -> list[TensorSpec]:
-    """The shapes in the program's order: those by position first, the others by their keywords."""
-    fed = [one for one in program.fed if one.meta is not None]
+def _input_specs(program: ExportedProgram, feed: Feed, name: str) -> list[TensorSpec]:
+    """The shapes that a user gives, in the program's order: each by its keyword, else by position."""
+    inputs = [entry for entry in program.inputs if entry.meta is not None]
     positional: list[Any] = [_spec(value) for value in feed.args]
     named = {key: _spec(value) for key, value in feed.kwargs.items()}
-    found: list[TensorSpec] = []
-    for one in fed:
-        key = next((key for key in (one.keyword, one.value) if key in named), None)
+    specs: list[TensorSpec] = []
+    for entry in inputs:
+        key = next((key for key in (entry.keyword, entry.name) if key in named), None)
         if key is not None:
-            found.append(named.pop(key))
+            specs.append(named.pop(key))
         elif positional:
-            found.append(positional.pop(0))
+            specs.append(positional.pop(0))
     if named:
-        raise errors.no_such_input(name, next(iter(named)), [one.keyword or one.value for one in fed])
-    if positional or len(found) != len(fed):
-        raise errors.input_count(name, [one.keyword or one.value for one in fed], len(found) + len(positional))
-    return found
+        raise errors.no_such_input(name, next(iter(named)), [entry.keyword or entry.name for entry in inputs])
+    if positional or len(specs) != len(inputs):
+        raise errors.input_count(name, [entry.keyword or entry.name for entry in inputs], len(specs) + len(positional))
+    return specs
 
 
 def _spec(value: Any) -> Any:
@@ -97,35 +97,35 @@ def _spec(value: Any) -> Any:
 # Weights --------------------------------------------------------------------------------------------------------------
 
 
-def _arrays(program: Program, cost: Budget) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Values of what is small, and no parameter: masks, and tables of positions."""
-    for held in program.held:
-        tensor = held.meta.tensor
-        if held.kind != "parameter" and held.record and not held.is_pickled and tensor.size_bytes <= _SMALL:
-            content = archive.content(program.path, held.record, tensor.size_bytes, cost)
+def _arrays(program: ExportedProgram, cost: Budget) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The values of small buffers and constants, such as masks and tables of positions, by name in the graph."""
+    for entry in program.state:
+        tensor = entry.meta.tensor
+        if entry.kind != "parameter" and entry.record and not entry.is_pickled and tensor.size_bytes <= _SMALL:
+            content = archive.content(program.path, entry.record, tensor.size_bytes, cost)
             is_plain = tensor.is_contiguous and len(content) == tensor.size_bytes
-            found = array_of(content, tensor.dtype, tensor.shape) if is_plain else None
-            if found is not None:
-                yield held.value, found
+            array = array_of(content, tensor.dtype, tensor.shape) if is_plain else None
+            if array is not None:
+                yield entry.name, array
 
 
-def _reader(program: Program) -> Callable[[Held], Tensor]:
+def _reader(program: ExportedProgram) -> Callable[[StateEntry], Tensor]:
     cost = Budget(program.path, program.size_bytes)
 
-    def read(held: Held) -> Tensor:
-        if held.record is None or held.is_pickled:
-            why = f"its values are needed, and those of {held.path} are pickled or not there"
-            raise errors.unreadable_model_file(program.path, why)
-        values = _values(program, held, cost)
-        return nn.Parameter(values, held.meta.trainable) if held.kind == "parameter" else values
+    def read(entry: StateEntry) -> Tensor:
+        if entry.record is None or entry.is_pickled:
+            reason = f"its values are needed, and those of {entry.path} are pickled or not there"
+            raise errors.unreadable_model_file(program.path, reason)
+        values = _values(program, entry, cost)
+        return nn.Parameter(values, entry.meta.trainable) if entry.kind == "parameter" else values
 
     return read
 
 
-def _values(program: Program, held: Held, cost: Budget) -> Tensor:
-    """From plain bytes."""
-    tensor = held.meta.tensor
-    content = bytearray(archive.content(program.path, str(held.record), _least(tensor), cost))
+def _values(program: ExportedProgram, entry: StateEntry, cost: Budget) -> Tensor:
+    """A weight with its values, from plain bytes."""
+    tensor = entry.meta.tensor
+    content = bytearray(archive.content(program.path, str(entry.record), _span_bytes(tensor), cost))
     cost.charge(TENSOR_BYTES, tensor.size_bytes)
     dtype = getattr(torch, tensor.dtype)
     if not content:
@@ -133,7 +133,7 @@ def _values(program: Program, held: Held, cost: Budget) -> Tensor:
     return torch.frombuffer(content, dtype=dtype).as_strided(tensor.shape, tensor.strides or ()).clone()
 
 
-def _least(tensor: TensorRecord) -> int:
+def _span_bytes(tensor: TensorRecord) -> int:
     """The bytes from a tensor's first element to its last."""
     strides = tensor.strides or ()
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, strides, strict=True))

@@ -1,4 +1,4 @@
-"""What a `.pt2` archive says, read without torch: the graph and the names and shapes of its weights, which are JSON.
+"""The contents of a `.pt2` archive, read without torch: the graph, and names and shapes of its weights, all in JSON.
 
 The format is that of `torch.export.save`: a zip archive with `archive_format`, `models/model.json`, and configurations
 of weights and constants that say in which record each is (the schema is torch/_export/serde/schema.py). Records of
@@ -34,14 +34,14 @@ _STRIDED = 7
 
 
 class Size(NamedTuple):
-    """A dimension: its number, or the one that the example input had (None: not told) and an expression of symbols."""
+    """A dimension: its number, or that of the example input (None: not recorded) and an expression of symbols."""
 
     number: int | None
     expression: str | None = None
 
 
 class Meta(NamedTuple):
-    """What is known of a tensor of the graph."""
+    """The shape, strides and dtype of a tensor of the graph, and whether it is trained."""
 
     sizes: tuple[Size, ...]
     strides: tuple[Size, ...]
@@ -50,7 +50,7 @@ class Meta(NamedTuple):
 
     @property
     def tensor(self) -> Tensor:
-        """As the example input made it; raises `ValueError` where that is not told."""
+        """Its record for the example input; raises `ValueError` where a size is not recorded."""
         return Tensor(tuple(map(_number, self.sizes)), self.dtype, tuple(map(_number, self.strides)))
 
 
@@ -68,8 +68,8 @@ class Frame(NamedTuple):
     cls: str
 
 
-class Node(NamedTuple):
-    """An operator of the graph. Arguments are (name, tagged value, whether it is passed by keyword)."""
+class OperatorCall(NamedTuple):
+    """A call of an operator in the graph. Arguments are (name, tagged value, whether it is passed by keyword)."""
 
     target: str
     inputs: tuple[tuple[str, Mapping[str, Any], bool], ...]
@@ -83,17 +83,17 @@ class Graph:
 
     inputs: tuple[Mapping[str, Any], ...]
     outputs: tuple[Mapping[str, Any], ...]
-    nodes: tuple[Node, ...]
+    nodes: tuple[OperatorCall, ...]
     tensors: Mapping[str, Meta]
 
 
-class Held(NamedTuple):
+class StateEntry(NamedTuple):
     """A parameter, buffer or constant: its name in the graph, its path in the model, and where its values are.
 
-    `kind` is "parameter", "buffer" or "constant"; `record` is None for one that the archive does not hold.
+    `kind` is "parameter", "buffer" or "constant"; `record` is None where the archive does not contain its values.
     """
 
-    value: str
+    name: str
     path: str
     kind: str
     persistent: bool
@@ -102,31 +102,31 @@ class Held(NamedTuple):
     is_pickled: bool
 
 
-class Fed(NamedTuple):
-    """What the model takes: its name in the graph, its keyword, and its shape or its fixed value."""
+class ProgramInput(NamedTuple):
+    """An input of the model: its name in the graph, its keyword, and its shape or its fixed value."""
 
-    value: str
+    name: str
     keyword: str | None
     meta: Meta | None
     constant: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ExportedProgram:
     """A whole exported program. `ranges` are the least and the greatest of each symbol."""
 
     path: str
     size_bytes: int  # of the file
     graph: Graph
-    held: tuple[Held, ...]
-    fed: tuple[Fed, ...]
+    state: tuple[StateEntry, ...]
+    inputs: tuple[ProgramInput, ...]
     is_output: tuple[bool, ...]
     modules: tuple[str, ...]
     ranges: Mapping[str, tuple[int | None, int | None]]
     torch_version: str
 
 
-def read(path: str) -> Program:
+def read(path: str) -> ExportedProgram:
     """Raises `errors.ProfileError`, or `FileTooCostly`."""
     try:
         with files.opened(path) as file, zipfile.ZipFile(file) as archive:
@@ -140,25 +140,25 @@ def read(path: str) -> Program:
         raise errors.unreadable_model_file(path, errors.first_line(error)) from None
     except KeyError as error:
         raise errors.unreadable_model_file(path, f"its JSON has no {errors.first_line(error)}") from None
-    except Exception as error:  # there is no end to what a file can say
+    except Exception as error:  # a malformed file can raise anything
         raise errors.unreadable_model_file(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
 
 
 def content(path: str, record: str, size_bytes: int, cost: Budget) -> bytes:
     """The bytes of one record, which is stored as it is; raises `ValueError` where it is not there, or of another size.
 
-    size_bytes: what the tensor takes that is read from it.
+    size_bytes: the size of the tensor that is read from it.
     """
     with files.opened(path) as file, zipfile.ZipFile(file) as archive:
-        found = zips.records(archive, cost.size_bytes).get(record)
-        if found is None:
+        info = zips.records(archive, cost.size_bytes).get(record)
+        if info is None:
             raise ValueError(f"it has no record {files.quoted(record)}")
-        if not zips.is_stored(found):
+        if not zips.is_stored(info):
             raise ValueError(f"{files.quoted(record)} in it is compressed, which torch.export.save does not do")
-        if found.file_size < size_bytes:
-            raise ValueError(f"{files.quoted(record)} has {found.file_size:,} bytes, and {size_bytes:,} are needed")
-        cost.charge(TENSOR_BYTES, found.file_size)
-        return zips.unpacked(archive, found, cost)
+        if info.file_size < size_bytes:
+            raise ValueError(f"{files.quoted(record)} has {info.file_size:,} bytes, and {size_bytes:,} are needed")
+        cost.charge(TENSOR_BYTES, info.file_size)
+        return zips.unpacked(archive, info, cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,33 +173,33 @@ class _Records:
         return files.parsed(zips.unpacked(self.archive, self.by_name[name], self.cost), self.cost)
 
 
-def _program(path: str, archive: _Records) -> Program:
+def _program(path: str, archive: _Records) -> ExportedProgram:
     names = archive.by_name
     models = [name for name in names if re.fullmatch(r"[^/]+/models/[^/]+\.json", name)]
     if len(models) != 1:
         why = "an archive of an older or another kind" if not models else f"it holds {len(models)} models"
         raise errors.unreadable_model_file(path, f"{why}; torch.export.save makes one with one model")
-    found = archive.json(models[0])
-    if found["schema_version"]["major"] != _SCHEMA_MAJOR:
-        major = found["schema_version"]["major"]
+    document = archive.json(models[0])
+    if document["schema_version"]["major"] != _SCHEMA_MAJOR:
+        major = document["schema_version"]["major"]
         raise errors.unreadable_model_file(
             path, f"its schema is {major}, and {_SCHEMA_MAJOR} is known; export it again"
         )
     root, name = models[0].split("/models/")
     records = _records(archive, root, name.removesuffix(".json"))
-    module = found["graph_module"]
+    module = document["graph_module"]
     graph = _graph(module["graph"])
     specs = module["signature"]["input_specs"]
-    return Program(
+    return ExportedProgram(
         path,
         archive.cost.size_bytes,
         graph,
-        tuple(_held(graph, specs, records)),
-        tuple(_fed(graph, specs, module["module_call_graph"])),
+        tuple(_state(graph, specs, records)),
+        tuple(_inputs(graph, specs, module["module_call_graph"])),
         tuple("user_output" in spec for spec in module["signature"]["output_specs"]),
         tuple(_path(entry["fqn"]) for entry in module["module_call_graph"]),
-        {name: (_bound(r["min_val"]), _bound(r["max_val"])) for name, r in found["range_constraints"].items()},
-        str(found.get("torch_version", "")),
+        {name: (_bound(r["min_val"]), _bound(r["max_val"])) for name, r in document["range_constraints"].items()},
+        str(document.get("torch_version", "")),
     )
 
 
@@ -221,9 +221,11 @@ def _graph(raw: Mapping[str, Any]) -> Graph:
     )
 
 
-def _node(raw: Mapping[str, Any]) -> Node:
+def _node(raw: Mapping[str, Any]) -> OperatorCall:
     inputs = tuple((str(i["name"]), _argument(i["arg"]), i.get("kind") == 2) for i in raw["inputs"])
-    return Node(str(raw["target"]), inputs, tuple(raw["outputs"]), _frames(raw["metadata"].get("nn_module_stack")))
+    return OperatorCall(
+        str(raw["target"]), inputs, tuple(raw["outputs"]), _frames(raw["metadata"].get("nn_module_stack"))
+    )
 
 
 def _argument(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -234,7 +236,7 @@ def _argument(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _frames(stack: str | None) -> tuple[Frame, ...] | None:
-    """From `key,path,class;...`, outermost first; None where no module is told."""
+    """From `key,path,class;...`, outermost first; None where no module is recorded."""
     if not stack:
         return None
     rows = [entry.split(",") for entry in stack.split(";")]
@@ -244,7 +246,7 @@ def _frames(stack: str | None) -> tuple[Frame, ...] | None:
 
 
 def _path(path: Any) -> str:
-    """Of a module, or of what one holds."""
+    """The path of a module, parameter or buffer, checked."""
     if not isinstance(path, str) or path.count(".") >= _DEEPEST:
         raise ValueError(f"it has modules nested more than {_DEEPEST} deep, or one whose path is no text")
     return path
@@ -271,18 +273,18 @@ def _whole(value: Any) -> int:
     return value
 
 
-# What it holds and takes ----------------------------------------------------------------------------------------------
+# Weights and inputs ---------------------------------------------------------------------------------------------------
 
 
 def _records(archive: _Records, root: str, model: str) -> dict[str, tuple[str, bool]]:
     """By path in the model: the record with its values, and whether that is pickled."""
-    found: dict[str, tuple[str, bool]] = {}
+    records: dict[str, tuple[str, bool]] = {}
     for folder in ("weights", "constants"):
         config = f"{root}/data/{folder}/{model}_{folder}_config.json"
         if config in archive.by_name:
             for path, payload in archive.json(config)["config"].items():
-                found[str(path)] = f"{root}/data/{folder}/{payload['path_name']}", bool(payload["use_pickle"])
-    return found
+                records[str(path)] = f"{root}/data/{folder}/{payload['path_name']}", bool(payload["use_pickle"])
+    return records
 
 
 _KINDS = {
@@ -292,44 +294,44 @@ _KINDS = {
 }
 
 
-def _held(graph: Graph, specs: Sequence[Any], records: Mapping[str, tuple[str, bool]]) -> Iterator[Held]:
+def _state(graph: Graph, specs: Sequence[Any], records: Mapping[str, tuple[str, bool]]) -> Iterator[StateEntry]:
     for spec in specs:
-        ((tag, said),) = spec.items()
+        ((tag, entry),) = spec.items()
         if tag in _KINDS:
             kind, path = _KINDS[tag]
-            name = said["arg"]["name"]
-            record, is_pickled = records.get(said[path], (None, False))
-            persistent = bool(said.get("persistent", True))
-            yield Held(name, _path(said[path]), kind, persistent, graph.tensors[name], record, is_pickled)
+            name = entry["arg"]["name"]
+            record, is_pickled = records.get(entry[path], (None, False))
+            persistent = bool(entry.get("persistent", True))
+            yield StateEntry(name, _path(entry[path]), kind, persistent, graph.tensors[name], record, is_pickled)
         elif tag not in ("user_input", "constant_input"):
             raise ValueError(f"it takes an input of the kind {tag}, which is not a tensor")
 
 
-def _fed(graph: Graph, specs: Sequence[Any], calls: Sequence[Any]) -> Iterator[Fed]:
-    taken = [spec for spec in specs if "user_input" in spec or "constant_input" in spec]
-    keywords = _keywords(calls, len(taken))
-    for spec, keyword in zip(taken, keywords, strict=True):
+def _inputs(graph: Graph, specs: Sequence[Any], calls: Sequence[Any]) -> Iterator[ProgramInput]:
+    input_specs = [spec for spec in specs if "user_input" in spec or "constant_input" in spec]
+    keywords = _keywords(calls, len(input_specs))
+    for spec, keyword in zip(input_specs, keywords, strict=True):
         if "constant_input" in spec:
-            said = spec["constant_input"]
-            yield Fed(said["name"], keyword, None, _constant(said["value"]))
+            entry = spec["constant_input"]
+            yield ProgramInput(entry["name"], keyword, None, _constant(entry["value"]))
             continue
         argument = spec["user_input"]["arg"]
         if "as_tensor" in argument:
             name = argument["as_tensor"]["name"]
-            yield Fed(name, keyword, graph.tensors[name], None)
+            yield ProgramInput(name, keyword, graph.tensors[name], None)
         else:
             raise ValueError("it takes a number that may vary as an input, which is not supported")
 
 
 def _constant(value: Mapping[str, Any]) -> Any:
-    ((tag, said),) = value.items()
-    return None if tag == "as_none" else said
+    ((tag, content),) = value.items()
+    return None if tag == "as_none" else content
 
 
 def _keywords(calls: Sequence[Any], count: int) -> list[str | None]:
     """By which keyword each input is passed; None: by position.
 
-    The root's call tells it by the structure of its arguments: a tuple of positional ones and a dict of the others.
+    The signature of the root's call has the structure of its arguments: a tuple by position and a dict by keyword.
     """
     signature = next((call["signature"] for call in calls if call["fqn"] == "" and call["signature"]), None)
     if signature is None:

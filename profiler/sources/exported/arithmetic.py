@@ -11,7 +11,7 @@ from torch import Tensor
 
 from profiler.records.files.limits import LARGEST_INTEGER
 
-_MOST_DECIMALS = 20  # that a number is rounded to
+_MOST_DECIMALS = 20  # that a number may be rounded to
 _ON_NUMBERS: Mapping[str, Callable[..., Any]] = {
     "torch.sym_float": float,
     "torch.sym_int": int,
@@ -41,22 +41,22 @@ _OF_TENSORS: Mapping[str, Callable[..., Any]] = {
 
 
 def size_function(target: str) -> Callable[..., Any] | None:
-    """Arithmetic on sizes, which is no operator call."""
+    """The function of a name that computes sizes; None for an operator, which is called in torch."""
     if target in _OF_TENSORS:
-        return _asked(_OF_TENSORS[target])
-    return _computed(_ON_NUMBERS[target]) if target in _ON_NUMBERS else None
+        return _on_tensor(_OF_TENSORS[target])
+    return _on_numbers(_ON_NUMBERS[target]) if target in _ON_NUMBERS else None
 
 
-def _asked(function: Callable[..., Any]) -> Callable[..., Any]:
-    def ask(tensor: Any, *rest: Any) -> Any:
+def _on_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
+    def read(tensor: Any, *rest: Any) -> Any:
         if not isinstance(tensor, Tensor):
             raise ValueError("it asks for the size of what is no tensor")
         return function(tensor, *rest)
 
-    return ask
+    return read
 
 
-def _computed(function: Callable[..., Any]) -> Callable[..., Any]:
+def _on_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     def compute(*numbers: Any) -> Any:
         if not all(type(number) in (int, float, bool) for number in numbers):
             raise ValueError("it computes a size from what is no number")

@@ -1,7 +1,7 @@
 """What values do a file's small constants have, and what is computed from them?
 
-No operator is run for it: masks and positions are small arrays, and a short list of shape arithmetic is done on them
-here. A graph asks for such values where it selects by a mask, or reads a number.
+Masks and positions are small arrays. A short list of operators (`_RULES`) is computed on them with numpy, and none of
+torch's is run. A graph needs such values where it selects by a mask, or reads a number.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def _squeezed(array: Array, dim: Any = None) -> Array:
 
 
 def _expanded(array: Array, size: Sequence[int]) -> Array:
-    """A size of -1 is as it was."""
-    shape = [array.shape[at - len(size)] if length < 0 else length for at, length in enumerate(size)]
+    """A size of -1 keeps that dimension."""
+    shape = [array.shape[position - len(size)] if length < 0 else length for position, length in enumerate(size)]
     return numpy.broadcast_to(array, shape)
 
 
@@ -52,9 +52,9 @@ def _selected(array: Array, dim: int, index: int) -> Array:
 
 
 def _sliced(array: Array, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Array:
-    at: list[Any] = [slice(None)] * array.ndim
-    at[dim] = slice(start, end, step)
-    return array[tuple(at)]
+    index: list[Any] = [slice(None)] * array.ndim
+    index[dim] = slice(start, end, step)
+    return array[tuple(index)]
 
 
 _RULES: Mapping[str, Callable[..., Array]] = {
@@ -104,9 +104,9 @@ def array_of(content: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any] |
 
 
 def computed(op: str, args: Sequence[Any], like: Any, cost: Budget) -> NDArray[Any] | None:
-    """What an operator of the short list makes of known values; None where that is not known.
+    """The result of an operator of `_RULES` on known values; None where it cannot be computed.
 
-    like: the result without values, whose shape and dtype these have.
+    like: the result on the meta device, with the shape and dtype that this one gets.
     """
     rule, dtype = _RULES.get(op), str(like.dtype).removeprefix("torch.")
     if rule is None or dtype not in DTYPES or like.numel() > _MOST:
@@ -114,7 +114,7 @@ def computed(op: str, args: Sequence[Any], like: Any, cost: Budget) -> NDArray[A
     cost.charge(COMPUTED, max(1, like.numel()))
     try:
         with numpy.errstate(all="ignore"):
-            found = numpy.asarray(rule(*args)).astype(DTYPES[dtype], copy=False)
+            result = numpy.asarray(rule(*args)).astype(DTYPES[dtype], copy=False)
     except (ArithmeticError, IndexError, TypeError, ValueError):  # arguments of another overload
         return None
-    return found if found.shape == tuple(like.shape) else None
+    return result if result.shape == tuple(like.shape) else None

@@ -1,7 +1,7 @@
 """An exported program as a module: its graph is run operator by operator, inside the modules that it was recorded in.
 
-The modules are made from the names of weights and from what the graph says about each operator: its module's path and
-class. They hold meta tensors, so the archive's weights are not read.
+The modules are built from the names of weights, and from the path and class of its module that the graph records for
+each operator. Their weights are meta tensors, so those of the archive are not read.
 """
 
 from __future__ import annotations
@@ -21,116 +21,122 @@ from profiler.engine.record.structure import is_called
 from profiler.ops.registry import free_reason, is_known
 from profiler.records.files.limits import MODULES, Budget
 from profiler.sources.exported import constants, real
-from profiler.sources.exported.archive import Graph, Held, Node, Program
+from profiler.sources.exported.archive import ExportedProgram, Graph, OperatorCall, StateEntry
 from profiler.sources.exported.arithmetic import size_function
-from profiler.sources.exported.operators import check_call, is_check, is_maker, resolve
-from profiler.sources.exported.plan import ModuleCall, Plan, Step, planned
-from profiler.sources.exported.settings import told
+from profiler.sources.exported.operators import check_call, is_check, is_factory, resolve
+from profiler.sources.exported.plan import ModuleStep, OperatorStep, RunPlan, run_plan
+from profiler.sources.exported.settings import settings_by_path
 from profiler.sources.exported.sizes import Unsolved, evaluated
 from profiler.sources.exported.values import names, value
 
-_NOT_TOLD = "torch.nn.modules.module.Module"
+_PLAIN_MODULE = "torch.nn.modules.module.Module"
 _INLINE = {
     "torch.ops.higher_order.wrap_with_set_grad_enabled": 1,  # the position of the graph among its arguments
     "torch.ops.higher_order.wrap_with_autocast": 4,
 }
-_READING = {"_local_scalar_dense", "item"}
+_SCALAR_READS = {"_local_scalar_dense", "item"}
 _MOST_DIMENSIONS = 64
-_AS_IT_IS = object()
-Loader: TypeAlias = Callable[[Held], Tensor]
+_NOT_A_TENSOR = object()
+Loader: TypeAlias = Callable[[StateEntry], Tensor]
 Arrays: TypeAlias = Mapping[str, Any]  # of numpy
 
 
-class Part(nn.Module):
-    """A module of an exported program. What a call of it does is said before it is called."""
+class ExportedModule(nn.Module):
+    """A module of an exported program. `_next` is what its next call does, and is set before each."""
 
     _next: Callable[[], Any] | None = None
 
-    def forward(self, *given: Any) -> Any:
+    def forward(self, *inputs: Any) -> Any:
         assert self._next is not None
         return self._next()
 
 
-class Exported(Part):
-    """The whole program. It takes what the exported model took: tensors by position, or by keyword."""
+class ExportedModel(ExportedModule):
+    """The whole program, with the inputs of the model that was exported, by position or by keyword."""
 
     exported_by: str  # a setting, and recorded as such
 
-    def __init__(self, program: Program, symbols: Mapping[str, int], arrays: Arrays, read: Loader) -> None:
+    def __init__(self, program: ExportedProgram, symbols: Mapping[str, int], arrays: Arrays, read: Loader) -> None:
         super().__init__()
         self._program = program
         self._symbols = symbols
         self._arrays = arrays
         self._read = read
-        self._plan = planned(program.graph, {held.value for held in program.held})
+        self._plan = run_plan(program.graph, {entry.name for entry in program.state})
         self._constants: dict[str, Tensor] = {}
 
-    def forward(self, *given: Any, **named: Any) -> Any:
-        """On tensors without values, unless the recorder runs everything on real ones."""
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Run on meta tensors, unless the recorder runs everything on real ones."""
         program, recorder = self._program, _recorder()
         recorder.computes_constants = False
         run = _Run(self, self._symbols, recorder.run_real)
-        fed = iter((*given, *named.values()))
-        for one in program.fed:
-            run.known[one.value] = one.constant if one.meta is None else run.feed(one.value, next(fed))
-        for held in program.held:
-            run.known[held.value] = self._constant(held, run) if held.kind == "constant" else _get(self, held.path)
-            if held.value in self._arrays:
-                run.arrays[held.value] = self._arrays[held.value]
-        del given, named, fed
+        tensors = iter((*inputs, *named.values()))
+        for taken in program.inputs:
+            run.values[taken.name] = taken.constant if taken.meta is None else run.feed(taken.name, next(tensors))
+        for entry in program.state:
+            run.values[entry.name] = self._constant(entry, run) if entry.kind == "constant" else _get(self, entry.path)
+            if entry.name in self._arrays:
+                run.arrays[entry.name] = self._arrays[entry.name]
+        del inputs, named, tensors
         return run.outputs(self._plan, program.is_output)
 
-    def _constant(self, held: Held, run: _Run) -> Tensor:
-        found = self._constants[held.path]
-        if run.is_real and found.is_meta:
+    def _constant(self, entry: StateEntry, run: _Run) -> Tensor:
+        tensor = self._constants[entry.path]
+        if run.is_real and tensor.is_meta:
             with _pop_mode_temporarily():
-                found = self._constants[held.path] = self._read(held)
-        return found
+                tensor = self._constants[entry.path] = self._read(entry)
+        return tensor
 
 
 def _recorder() -> Recorder:
-    """The one that is active."""
+    """The recorder that is active."""
     with _pop_mode_temporarily() as recorder:
         assert isinstance(recorder, Recorder)
         return recorder
 
 
-def model(program: Program, symbols: Mapping[str, int], arrays: Arrays, read: Loader, is_real: bool) -> Exported:
+def model(
+    program: ExportedProgram, symbols: Mapping[str, int], arrays: Arrays, read: Loader, is_real: bool
+) -> ExportedModel:
     """The program as a module.
 
-    arrays: values of small constants, by name. read: a weight with its values; without `is_real`, none has any.
+    arrays: values of small constants, by name. read: reads the values of a weight, which is done only for `is_real`.
     """
     cost = Budget(program.path, program.size_bytes)
     frames = {frame.path: frame.cls for node in _nodes(program.graph) for frame in node.frames or ()}
-    root = Exported(program, symbols, arrays, read)
-    root.__class__ = _class(frames.get("", _NOT_TOLD), Exported)
+    root = ExportedModel(program, symbols, arrays, read)
+    root.__class__ = _class(frames.get("", _PLAIN_MODULE), ExportedModel)
     for path in dict.fromkeys((*program.modules, *frames)):
         cost.charge(MODULES, path.count(".") + 1)
     for path in program.modules:
         _module(root, path, frames)
     tied: dict[Any, Tensor] = {}
     load = read if is_real else without_values
-    for held in program.held:
-        cost.charge(MODULES, held.path.count(".") + 1)
-        key = held.value if held.record is None else (held.record, held.meta, held.kind)
-        _register(root, held, tied.setdefault(key, load(held)), frames)
+    for entry in program.state:
+        cost.charge(MODULES, entry.path.count(".") + 1)
+        key = entry.name if entry.record is None else (entry.record, entry.meta, entry.kind)
+        _register(root, entry, tied.setdefault(key, load(entry)), frames)
     root.exported_by = f"torch {program.torch_version}"
-    for path, found in told(program).items():
+    for path, settings in settings_by_path(program).items():
         module = _module(root, path, frames)
-        for name, setting in found.items():
+        for name, setting in settings.items():
             setattr(module, name, setting)
     return root
 
 
-def without_values(held: Held) -> Tensor:
+def without_values(entry: StateEntry) -> Tensor:
     """A weight on the meta device."""
-    tensor = held.meta.tensor
-    made = torch.empty_strided(tensor.shape, tensor.strides or (), dtype=getattr(torch, tensor.dtype), device=META)
-    return nn.Parameter(made, held.meta.trainable and made.is_floating_point()) if held.kind == "parameter" else made
+    tensor = entry.meta.tensor
+    weight = torch.empty_strided(tensor.shape, tensor.strides or (), dtype=getattr(torch, tensor.dtype), device=META)
+    return (
+        nn.Parameter(weight, entry.meta.trainable and weight.is_floating_point())
+        if entry.kind == "parameter"
+        else weight
+    )
 
 
-def _nodes(graph: Graph) -> Iterator[Node]:
-    """Of a graph and of those that operators in it take as arguments."""
+def _nodes(graph: Graph) -> Iterator[OperatorCall]:
+    """The operators of a graph, and of the graphs that they take as arguments."""
     for node in graph.nodes:
         yield node
         for _, tagged, _ in node.inputs:
@@ -139,41 +145,41 @@ def _nodes(graph: Graph) -> Iterator[Node]:
 
 
 def _module(root: nn.Module, path: str, frames: Mapping[str, str]) -> nn.Module:
-    """The module at a path, made where there is none."""
+    """The module at a path, added where there is none."""
     module: nn.Module = root
     walked = ""
     for name in path.split(".") if path else ():
         walked = f"{walked}.{name}" if walked else name
         child = module._modules.get(name)
         if child is None:
-            child = _class(frames.get(walked, _NOT_TOLD), Part)()
+            child = _class(frames.get(walked, _PLAIN_MODULE), ExportedModule)()
             module.add_module(name, child)
         module = child
     return module
 
 
-_classes: dict[tuple[str, type[Part]], type[Any]] = {}
+_classes: dict[tuple[str, type[ExportedModule]], type[Any]] = {}
 
 
-def _class(name: str, base: type[Part]) -> type[Any]:
+def _class(name: str, base: type[ExportedModule]) -> type[Any]:
     """A class that is recorded by this name: the module's own, whose code is not in the file."""
-    found = _classes.get((name, base))
-    if found is None:
-        found = _classes[name, base] = type(name.rpartition(".")[2], (base,), {})
-        is_called(found, name)
-    return found
+    cls = _classes.get((name, base))
+    if cls is None:
+        cls = _classes[name, base] = type(name.rpartition(".")[2], (base,), {})
+        is_called(cls, name)
+    return cls
 
 
-def _register(root: Exported, held: Held, tensor: Tensor, frames: Mapping[str, str]) -> None:
-    if held.kind == "constant":
-        root._constants[held.path] = tensor
+def _register(root: ExportedModel, entry: StateEntry, tensor: Tensor, frames: Mapping[str, str]) -> None:
+    if entry.kind == "constant":
+        root._constants[entry.path] = tensor
         return
-    path, _, name = held.path.rpartition(".")
+    path, _, name = entry.path.rpartition(".")
     module = _module(root, path, frames)
-    if held.kind == "parameter":
+    if entry.kind == "parameter":
         module.register_parameter(name, tensor)  # type: ignore[arg-type]
     else:
-        module.register_buffer(name, tensor, held.persistent)
+        module.register_buffer(name, tensor, entry.persistent)
 
 
 def _get(root: nn.Module, path: str) -> Any:
@@ -186,16 +192,16 @@ def _get(root: nn.Module, path: str) -> Any:
 
 
 def _foreign_name(target: str) -> str:
-    """Of an operator that is not called: no formula is for it, whatever the file says of its name and shapes."""
+    """The recorded name of an operator that is not called: one that has no formula, whatever its name in the file."""
     name = target.removeprefix("torch.ops.")
     return f"unrun.{name}" if is_known(name) or free_reason(name) is not None else name
 
 
 class _Run:
-    """One run of the program: the values that are alive, by name, and arrays of those that are known besides."""
+    """One run of the program: the live values by name, and numpy arrays of those whose elements are known."""
 
-    def __init__(self, root: Exported, symbols: Mapping[str, int], is_real: bool) -> None:
-        self.known: dict[str, Any] = {}
+    def __init__(self, root: ExportedModel, symbols: Mapping[str, int], is_real: bool) -> None:
+        self.values: dict[str, Any] = {}
         self.arrays: dict[str, Any] = {}
         self.is_real = is_real
         self._root = root
@@ -203,7 +209,7 @@ class _Run:
         self._cost = Budget(root._program.path, root._program.size_bytes)
 
     def feed(self, name: str, tensor: Any) -> Any:
-        """An input: integers have values, which the graph may ask for, and none of its operators sees."""
+        """An input on the meta device. Its values, where it has any, become an array: the graph may read them."""
         if self.is_real or tensor.is_meta:
             return tensor
         with _pop_mode_temporarily() as recorder:
@@ -211,46 +217,46 @@ class _Run:
             self.arrays[name] = tensor.numpy()
             return recorder.on_meta(tensor)
 
-    def outputs(self, plan: Plan, wanted: Sequence[bool] = ()) -> Any:
-        """Runs everything; returns what the graph returns, without the buffers that it updates."""
-        for part in plan.parts:
-            self._do(part, plan.graph)
-        chosen = [o for i, o in enumerate(plan.graph.outputs) if not wanted or wanted[i]]
-        found = tuple(value(output, self.known) for output in chosen)
-        return found[0] if len(found) == 1 and wanted else found
+    def outputs(self, plan: RunPlan, is_wanted: Sequence[bool] = ()) -> Any:
+        """Run everything; return the results of the graph, without the buffers that it updates."""
+        for step in plan.steps:
+            self._run_step(step, plan.graph)
+        chosen = [output for i, output in enumerate(plan.graph.outputs) if not is_wanted or is_wanted[i]]
+        results = tuple(value(output, self.values) for output in chosen)
+        return results[0] if len(results) == 1 and is_wanted else results
 
-    def _do(self, part: Step | ModuleCall, graph: Graph) -> None:
-        if isinstance(part, ModuleCall):
-            self._call_module(part, graph)
+    def _run_step(self, step: OperatorStep | ModuleStep, graph: Graph) -> None:
+        if isinstance(step, ModuleStep):
+            self._call_module(step, graph)
             return
-        out = self._call(part.node, graph)
-        self._name(part.node.outputs, out)
+        out = self._call(step.node, graph)
+        self._store_outputs(step.node.outputs, out)
         del out
-        for name in part.dying:
-            self.known.pop(name, None)
+        for name in step.last_used:
+            self.values.pop(name, None)
             self.arrays.pop(name, None)
 
-    def _call_module(self, call: ModuleCall, graph: Graph) -> None:
+    def _call_module(self, call: ModuleStep, graph: Graph) -> None:
         module = self._root.get_submodule(call.path)
 
         def run() -> Any:
-            for part in call.parts:
-                self._do(part, graph)
-            made = tuple(self.known[name] for name in call.made)
-            return made[0] if len(made) == 1 else made
+            for step in call.steps:
+                self._run_step(step, graph)
+            outputs = tuple(self.values[name] for name in call.outputs)
+            return outputs[0] if len(outputs) == 1 else outputs
 
         module.__dict__["_next"] = run
-        module(*[self.known[name] for name in call.given])
+        module(*[self.values[name] for name in call.inputs])
 
-    def _call(self, node: Node, graph: Graph) -> Any:
+    def _call(self, node: OperatorCall, graph: Graph) -> Any:
         if is_check(node.target):
             return None
         if node.target in _INLINE:
             return self._inline(node, _INLINE[node.target])
         args = [
-            value(tagged, self.known) for _, tagged, by_name in node.inputs if not by_name and "as_graph" not in tagged
+            value(tagged, self.values) for _, tagged, by_name in node.inputs if not by_name and "as_graph" not in tagged
         ]
-        kwargs = {name: value(tagged, self.known) for name, tagged, by_name in node.inputs if by_name}
+        kwargs = {name: value(tagged, self.values) for name, tagged, by_name in node.inputs if by_name}
         function = size_function(node.target)
         if function is not None:
             return function(*args, **kwargs)
@@ -259,46 +265,46 @@ class _Run:
             return self._unknown(node, graph, args)
         check_call(operator, args, kwargs, sum(1 for _ in names(list(node.outputs))))
         if self.is_real:
-            return self._really(operator, args, kwargs)
+            return self._run_real(operator, args, kwargs)
         return self._checked(self._on_meta(node, operator, args, kwargs))
 
-    def _really(self, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _run_real(self, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         with _pop_mode_temporarily():
             real.check(operator, args, kwargs, self._cost)
         return operator(*args, **kwargs)
 
-    def _on_meta(self, node: Node, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result without values; where the operator is one of a few, and those of its arguments are known, with."""
-        if is_maker(operator):
+    def _on_meta(self, node: OperatorCall, operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result on the meta device; its array is stored too, where the arrays of the arguments determine it."""
+        if is_factory(operator):
             kwargs = {**kwargs, "device": META}
-        known = [self._array(tagged) for _, tagged, by_name in node.inputs if not by_name]
+        arrays = [self._array(tagged) for _, tagged, by_name in node.inputs if not by_name]
         name = operator._schema.name.partition("::")[2]
-        if name in _READING and known and isinstance(known[0], numpy.ndarray) and known[0].size == 1:
+        if name in _SCALAR_READS and arrays and isinstance(arrays[0], numpy.ndarray) and arrays[0].size == 1:
             _recorder().foreign(str(operator), args, ())
-            return known[0].item()
+            return arrays[0].item()
         out = operator(*self._selecting(node, args), **kwargs) if name == "index" else operator(*args, **kwargs)
-        if isinstance(out, Tensor) and all(array is not None for array in known):
-            plain = [arg if array is _AS_IT_IS else array for array, arg in zip(known, args, strict=True)]
-            self._keep(node, constants.computed(name, plain, out, self._cost))
+        if isinstance(out, Tensor) and all(array is not None for array in arrays):
+            plain = [arg if array is _NOT_A_TENSOR else array for array, arg in zip(arrays, args, strict=True)]
+            self._store_array(node, constants.computed(name, plain, out, self._cost))
         return out
 
     def _array(self, tagged: Mapping[str, Any]) -> Any:
-        """A tensor's known values; None where they are not known, and `_AS_IT_IS` for what is no tensor."""
+        """The array of a tensor; None where its values are not known, and `_NOT_A_TENSOR` for any other argument."""
         if "as_tensor" in tagged:
             return self.arrays.get(tagged["as_tensor"]["name"])
-        return None if "as_tensors" in tagged or "as_optional_tensors" in tagged else _AS_IT_IS
+        return None if "as_tensors" in tagged or "as_optional_tensors" in tagged else _NOT_A_TENSOR
 
-    def _keep(self, node: Node, array: Any) -> None:
-        made = list(names(list(node.outputs)))
-        if array is not None and len(made) == 1:
-            self.arrays[made[0]] = array
+    def _store_array(self, node: OperatorCall, array: Any) -> None:
+        output_names = list(names(list(node.outputs)))
+        if array is not None and len(output_names) == 1:
+            self.arrays[output_names[0]] = array
 
-    def _selecting(self, node: Node, args: list[Any]) -> list[Any]:
-        """Of `x[mask]`, where the mask is known, how many it selects is as well."""
-        tagged = [one for name, one, _ in node.inputs if name == "indices"]
-        listed = [*names(tagged)]
-        arrays = [self.arrays.get(name) for name in listed]
-        if len(args) != 2 or not isinstance(args[1], list) or len(args[1]) != len(listed):
+    def _selecting(self, node: OperatorCall, args: list[Any]) -> list[Any]:
+        """The arguments of `index`, with real masks where their values are known: they decide the result's shape."""
+        tagged = [tagged_value for name, tagged_value, _ in node.inputs if name == "indices"]
+        index_names = [*names(tagged)]
+        arrays = [self.arrays.get(name) for name in index_names]
+        if len(args) != 2 or not isinstance(args[1], list) or len(args[1]) != len(index_names):
             return args
         with _pop_mode_temporarily():
             masks = [
@@ -313,33 +319,33 @@ class _Run:
                 raise ValueError(f"a tensor of {tensor.dim():,} dimensions, and {_MOST_DIMENSIONS} are the most")
         return out
 
-    def _inline(self, node: Node, position: int) -> Any:
+    def _inline(self, node: OperatorCall, position: int) -> Any:
         """A graph that is run in place, with gradients on or off, or in mixed precision."""
-        before = [value(tagged, self.known) for _, tagged, _ in node.inputs[:position]]
+        before = [value(tagged, self.values) for _, tagged, _ in node.inputs[:position]]
         graph: Graph = node.inputs[position][1]["as_graph"]
-        given = [value(tagged, self.known) for _, tagged, _ in node.inputs[position + 1 :]]
-        inner = self._inner(dict(zip(names(list(graph.inputs)), given, strict=True)))
-        del given
+        arguments = [value(tagged, self.values) for _, tagged, _ in node.inputs[position + 1 :]]
+        inner = self._inner(dict(zip(names(list(graph.inputs)), arguments, strict=True)))
+        del arguments
         if position == 1:
-            return inner.outputs(planned(graph))
+            return inner.outputs(run_plan(graph))
         kind, dtype, enabled, cached = before
-        if enabled and any(isinstance(one, Tensor) and one.is_meta for one in inner.known.values()):
-            raise RuntimeError("autocast casts no meta tensors")  # so it is run on real ones
+        if enabled and any(isinstance(each, Tensor) and each.is_meta for each in inner.values.values()):
+            raise RuntimeError("autocast casts no meta tensors")  # the caller then runs on real ones
         with torch.autocast("cpu" if kind == "cuda" else kind, dtype, bool(enabled), cached):
-            return inner.outputs(planned(graph))
+            return inner.outputs(run_plan(graph))
 
-    def _inner(self, known: dict[str, Any]) -> _Run:
+    def _inner(self, values: dict[str, Any]) -> _Run:
         inner = _Run(self._root, self._symbols, self.is_real)
-        inner.known, inner._cost = known, self._cost
+        inner.values, inner._cost = values, self._cost
         return inner
 
-    def _unknown(self, node: Node, graph: Graph, args: list[Any]) -> Any:
-        """An operator that is not torch's own: what it returned is in the file, and what it costs is not known."""
+    def _unknown(self, node: OperatorCall, graph: Graph, args: list[Any]) -> Any:
+        """The results of an operator that is not torch's own: their shapes are in the file, its cost is not known."""
         with _pop_mode_temporarily() as recorder:
             assert isinstance(recorder, Recorder)
-            made = [self._as_recorded(name, graph) for name in names(list(node.outputs))]
-            recorder.foreign(_foreign_name(node.target), args, made)
-        return made
+            results = [self._as_recorded(name, graph) for name in names(list(node.outputs))]
+            recorder.foreign(_foreign_name(node.target), args, results)
+        return results
 
     def _as_recorded(self, name: str, graph: Graph) -> Tensor:
         meta = graph.tensors[name]
@@ -349,7 +355,7 @@ class _Run:
             shape = list(meta.tensor.shape)
         return torch.empty(shape, dtype=getattr(torch, meta.dtype), device=META)
 
-    def _name(self, outputs: Sequence[Mapping[str, Any]], out: Any) -> None:
+    def _store_outputs(self, outputs: Sequence[Mapping[str, Any]], out: Any) -> None:
         """A list is one output with several names, several outputs are a tuple."""
         values = out if isinstance(out, (list, tuple)) else [out]
-        self.known.update(zip(names(list(outputs)), values, strict=False))
+        self.values.update(zip(names(list(outputs)), values, strict=False))

@@ -1,8 +1,8 @@
 """Which operators is a file allowed to have run, on tensors without values?
 
-Those of torch's own libraries that make tensors of tensors: their schema says so. None that prints, opens, resizes
-memory or looks at it, and of the private ones those alone that exporters write. Whatever else a graph holds is unknown,
-with the shapes that the file gives, and never called.
+Those of torch's own libraries whose schema takes and returns tensors and plain values. None that prints, opens files,
+or resizes or inspects memory, and of the private ones only those that exporters write. Any other operator of a graph is
+unknown, with the shapes that the file records for it, and is never called.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _PRIVATE = {
     "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "_weight_int4pack_mm",
     "_weight_int8pack_mm", "_weight_norm",
 }  # fmt: skip
-# Not on tensors' values alone, or in more steps than its arguments are long.
-_KEPT_OUT = {
+# They depend on more than the values of tensors, or may take more steps than their arguments have elements.
+_EXCLUDED = {
     "block_diag", "cartesian_prod", "chain_matmul", "combinations", "data", "from_file", "linalg_multi_dot",
     "pin_memory", "record_stream", "rename", "rename_", "requires_grad_", "resize", "resize_", "resize_as_", "set_",
     "set_data", "trace_backward",
 }  # fmt: skip
 _NUMBERS = {"_local_scalar_dense", "item"}  # what they return is no tensor
-# Of which arguments are made. No file can hold a generator, so none is ever passed.
+# The types of arguments. A file cannot contain a generator, so none is ever passed.
 _PLAIN = {"int", "bool", "float", "str", "number", "Tensor", "Device", "Generator"}
 
-# What compilers check or are told about sizes; nothing is computed.
+# Checks and assumptions of compilers about sizes; nothing is computed.
 _CHECKS = {
     "_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range", "_functional_assert_async",
     "sym_constrain_range_for_size", "_functional_sym_constrain_range", "_functional_sym_constrain_range_for_size",
@@ -48,8 +48,8 @@ _CHECKS = {
 }  # fmt: skip
 
 
-# Their kernels for tensors without values read past the end of shapes, or of lists of weights.
-_OVERLOADS_KEPT_OUT = {
+# Their meta kernels read past the end of shapes, or of lists of weights.
+_EXCLUDED_OVERLOADS = {
     "mm.dtype", "bmm.dtype", "addmm.dtype", "baddbmm.dtype", "lstm.data", "gru.data", "rnn_tanh.data", "rnn_relu.data",
 }  # fmt: skip
 
@@ -65,14 +65,14 @@ def resolve(target: str) -> Any:
     if match is None or match[1] not in _LIBRARIES:
         return None
     packet = getattr(getattr(torch.ops, match[1]), match[2], None)
-    found = getattr(packet, match[3], None)
-    return found if isinstance(found, torch._ops.OpOverload) and _is_plain(found, match[2]) else None
+    operator = getattr(packet, match[3], None)
+    return operator if isinstance(operator, torch._ops.OpOverload) and _is_plain(operator, match[2]) else None
 
 
 def _is_plain(operator: Any, name: str) -> bool:
-    if f"{name}.{operator._overloadname}" in _OVERLOADS_KEPT_OUT:
+    if f"{name}.{operator._overloadname}" in _EXCLUDED_OVERLOADS:
         return False
-    if name in _KEPT_OUT or "backward" in name or (name.startswith("_") and name not in _PRIVATE):
+    if name in _EXCLUDED or "backward" in name or (name.startswith("_") and name not in _PRIVATE):
         return False
     schema = operator._schema
     written = [at for at, argument in enumerate(schema.arguments) if _is_written(argument)]
@@ -86,17 +86,17 @@ def _is_written(argument: Any) -> bool:
     return argument.alias_info is not None and argument.alias_info.is_write
 
 
-def _words(kind: str) -> set[str]:
-    """The types in a schema's type: `Optional[List[int]]` is made of int."""
-    return set(re.findall(r"\w+", kind)) - {"Optional", "List"}
+def _words(schema_type: str) -> set[str]:
+    """The types in a schema's type: `Optional[List[int]]` consists of int."""
+    return set(re.findall(r"\w+", schema_type)) - {"Optional", "List"}
 
 
-def is_maker(operator: Any) -> bool:
-    """Whether it makes tensors on a device that it is told."""
+def is_factory(operator: Any) -> bool:
+    """Whether it creates tensors on the device of an argument."""
     return any(argument.name == "device" for argument in operator._schema.arguments)
 
 
-# What a call is given ------------------------------------------------------------------------------------------------
+# Arguments of a call ------------------------------------------------------------------------------------------------
 
 _REPEATED, _MOST_TIMES = {"aten::diff", "aten::matrix_power", "aten::linalg_matrix_power"}, 1000
 _ENUMERATIONS: Mapping[str, type] = {
@@ -107,57 +107,59 @@ _ENUMERATIONS: Mapping[str, type] = {
 
 
 def check_call(operator: Any, args: Sequence[Any], named: Mapping[str, Any], expected: int) -> None:
-    """Raise `ValueError` before an operator is given what its schema lets pass, and its kernel does not look at.
+    """Raise `ValueError` for arguments that the schema allows and the kernel does not check.
 
-    expected: as many tensors as the graph has names for.
+    expected: the number of results that the graph has names for.
     """
     arguments = operator._schema.arguments
-    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | dict(named)
+    by_name = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | dict(named)
     for argument in arguments:
         kind = _ENUMERATIONS.get(str(argument.real_type).removeprefix("Optional[").removesuffix("]"))
-        value = given.get(argument.name)
+        value = by_name.get(argument.name)
         if kind is not None and value is not None and not isinstance(value, kind):
             raise ValueError(f"{operator} is given {quoted(value)} for its {argument.name}")
-    times = given.get("n")
+    times = by_name.get("n")
     if operator._schema.name in _REPEATED and type(times) is int and abs(times) > _MOST_TIMES:
         raise ValueError(f"{operator} is asked to go over its tensor {times:,} times")
-    _check_pieces(operator, given, expected)
+    _check_pieces(operator, by_name, expected)
 
 
 # Operators that take a tensor apart -----------------------------------------------------------------------------------
 
 _MOST_DIMENSIONS = 64
-_AS_MANY_AS_GIVEN = {"atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "meshgrid"}
+_ONE_FOR_EACH_INPUT = {"atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors", "meshgrid"}
 
 
-def _check_pieces(operator: Any, given: Mapping[str, Any], expected: int) -> None:
-    """No more tensors than the graph has names for: there may be a view for each element."""
+def _check_pieces(operator: Any, by_name: Mapping[str, Any], expected: int) -> None:
+    """Raise where there are more results than the graph has names for: up to one view for each element."""
     if all(str(result.type) != "List[Tensor]" for result in operator._schema.returns):
         return
     name = operator._schema.name.partition("::")[2]
-    found = _pieces(name, given)
-    if found > max(expected, 1):
-        raise ValueError(f"{name} gives {found:,} tensors, and the graph has names for {expected:,}")
+    pieces = _pieces(name, by_name)
+    if pieces > max(expected, 1):
+        raise ValueError(f"{name} gives {pieces:,} tensors, and the graph has names for {expected:,}")
 
 
-def _pieces(name: str, given: Mapping[str, Any]) -> int:
-    tensor, dim = given.get("self"), given.get("dim", 0)
-    sizes = given.get("split_size", given.get("split_sizes", given.get("indices", given.get("indices_or_sections"))))
-    if name in _AS_MANY_AS_GIVEN:
-        several = given.get("tensors", ())
-        if len(several) > _MOST_DIMENSIONS:
-            raise ValueError(f"{name} takes {len(several):,} tensors, and {_MOST_DIMENSIONS} are the most")
-        return len(several)
+def _pieces(name: str, by_name: Mapping[str, Any]) -> int:
+    tensor, dim = by_name.get("self"), by_name.get("dim", 0)
+    sizes = by_name.get(
+        "split_size", by_name.get("split_sizes", by_name.get("indices", by_name.get("indices_or_sections")))
+    )
+    if name in _ONE_FOR_EACH_INPUT:
+        tensors = by_name.get("tensors", ())
+        if len(tensors) > _MOST_DIMENSIONS:
+            raise ValueError(f"{name} takes {len(tensors):,} tensors, and {_MOST_DIMENSIONS} are the most")
+        return len(tensors)
     if isinstance(sizes, (list, tuple)):
-        return len(sizes) + ("indices" in given)
+        return len(sizes) + ("indices" in by_name)
     if name in ("split", "unsafe_split", "split_copy"):
         return -(-_length(tensor, dim) // max(int(sizes or 1), 1))
     if name in ("unbind", "unbind_copy"):
         return _length(tensor, dim)
     if name in ("chunk", "unsafe_chunk"):
-        return min(int(given["chunks"]), _length(tensor, dim))
+        return min(int(by_name["chunks"]), _length(tensor, dim))
     if name in ("tensor_split", "hsplit", "vsplit", "dsplit"):
-        return int(given["sections"])
+        return int(by_name["sections"])
     raise ValueError(f"{name} gives a list of tensors, of which it is not known how many")
 
 

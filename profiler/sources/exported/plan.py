@@ -8,84 +8,86 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from profiler.sources.exported.archive import Frame, Graph, Node
+from profiler.sources.exported.archive import Frame, Graph, OperatorCall
 from profiler.sources.exported.values import names
 
 
 @dataclass(slots=True)
-class Step:
-    """One operator; `dying` are the values that nobody needs after it."""
+class OperatorStep:
+    """One operator; `last_used` are the values that no later one needs."""
 
-    node: Node
-    dying: tuple[str, ...]
+    node: OperatorCall
+    last_used: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class ModuleCall:
-    """One call of a module: what it is given, what it does and what it gives, by name."""
+class ModuleStep:
+    """One call of a module: the names of its inputs and outputs, and the steps inside."""
 
     path: str
-    given: tuple[str, ...]
-    parts: list[Any]
-    made: tuple[str, ...]
+    inputs: tuple[str, ...]
+    steps: list[Any]
+    outputs: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Plan:
-    """A graph with its operators put into the calls of modules that they were recorded in."""
+class RunPlan:
+    """A graph's operators in order, nested in the module calls that they were recorded in."""
 
     graph: Graph
-    parts: list[Any] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
 
 
-def planned(graph: Graph, held: AbstractSet[str] = frozenset()) -> Plan:
-    """`held` are the names of weights, which modules are not given when they are called."""
-    kept = set(names(list(graph.outputs)))
-    last = {name: position for position, node in enumerate(graph.nodes) for name in _touched(node)}
-    dying: list[list[str]] = [[] for _ in graph.nodes]
+def run_plan(graph: Graph, weights: AbstractSet[str] = frozenset()) -> RunPlan:
+    """The order of a graph. `weights` are names of weights, which are no inputs of the calls of modules."""
+    outputs = set(names(list(graph.outputs)))
+    last = {name: position for position, node in enumerate(graph.nodes) for name in _inputs_and_outputs(node)}
+    last_used: list[list[str]] = [[] for _ in graph.nodes]
     for name, position in last.items():
-        if name not in kept:
-            dying[position].append(name)
-    steps = [Step(node, tuple(dead)) for node, dead in zip(graph.nodes, dying, strict=True)]
-    rows = list(zip(steps, _framed(graph), range(len(steps)), strict=True))
-    return Plan(graph, _parts(rows, 1, last | dict.fromkeys(kept, len(steps)), held))
+        if name not in outputs:
+            last_used[position].append(name)
+    steps = [
+        OperatorStep(node, tuple(names_last_used)) for node, names_last_used in zip(graph.nodes, last_used, strict=True)
+    ]
+    rows = list(zip(steps, _frames(graph), range(len(steps)), strict=True))
+    return RunPlan(graph, _nested(rows, 1, last | dict.fromkeys(outputs, len(steps)), weights))
 
 
-def _touched(node: Node) -> Iterator[str]:
-    yield from _read(node)
+def _inputs_and_outputs(node: OperatorCall) -> Iterator[str]:
+    yield from _inputs(node)
     yield from names(list(node.outputs))
 
 
-def _read(node: Node) -> Iterator[str]:
+def _inputs(node: OperatorCall) -> Iterator[str]:
     for _, tagged, _ in node.inputs:
         yield from names(tagged)
 
 
-def _framed(graph: Graph) -> Iterator[tuple[Frame, ...]]:
-    """Each operator's modules; one that has none told is where the one before it was."""
+def _frames(graph: Graph) -> Iterator[tuple[Frame, ...]]:
+    """Each operator's modules; where none are recorded, those of the operator before it."""
     frames: tuple[Frame, ...] = ()
     for node in graph.nodes:
         frames = frames if node.frames is None else node.frames
         yield frames
 
 
-def _parts(rows: list[Any], depth: int, last: Mapping[str, int], held: AbstractSet[str]) -> list[Any]:
-    """Steps, and calls of modules for those that are deeper."""
-    found: list[Any] = []
-    for frame, several in groupby(rows, key=lambda row: row[1][depth] if len(row[1]) > depth else None):
-        inside = list(several)
+def _nested(rows: list[Any], depth: int, last: Mapping[str, int], weights: AbstractSet[str]) -> list[Any]:
+    """The steps at this depth; those of deeper modules stand inside calls of these."""
+    steps: list[Any] = []
+    for frame, group in groupby(rows, key=lambda row: row[1][depth] if len(row[1]) > depth else None):
+        inside = list(group)
         if frame is None:
-            found += [step for step, _, _ in inside]
+            steps += [step for step, _, _ in inside]
             continue
-        given = dict.fromkeys(name for step, _, _ in inside for name in _read(step.node))
-        made = dict.fromkeys(name for step, _, _ in inside for name in names(list(step.node.outputs)))
+        inputs = dict.fromkeys(name for step, _, _ in inside for name in _inputs(step.node))
+        outputs = dict.fromkeys(name for step, _, _ in inside for name in names(list(step.node.outputs)))
         end = inside[-1][2]
-        found.append(
-            ModuleCall(
+        steps.append(
+            ModuleStep(
                 frame.path,
-                tuple(name for name in given if name not in made and name not in held),
-                _parts(inside, depth + 1, last, held),
-                tuple(name for name in made if last[name] > end),
+                tuple(name for name in inputs if name not in outputs and name not in weights),
+                _nested(inside, depth + 1, last, weights),
+                tuple(name for name in outputs if last[name] > end),
             )
         )
-    return found
+    return steps

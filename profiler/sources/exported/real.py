@@ -1,8 +1,8 @@
 """What may be run on real tensors for a file whose graph asks for values?
 
-A kernel believes the numbers that it is given: not all look whether an index lies inside, and any may take as long as
-its arguments say. So the list is short, of operators that check what they are given, and each call is paid for before
-it is made: the bytes that it returns, and the multiplications of products, convolutions and windows.
+Kernels trust their arguments: not all check that an index is in range, and the arguments decide how long a call takes.
+So only operators that check their arguments are listed, and each call is charged to a budget before it is made: the
+bytes that it returns, and the multiplications of products, convolutions and windows.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def check(operator: Any, args: Sequence[Any], named: Mapping[str, Any], cost: Bu
     """Raise `errors.ProfileError` or `FileTooCostly` where a call is not to be made on real tensors."""
     name = operator._schema.name.partition("::")[2]
     if name not in _NAMES and torch.Tag.pointwise not in operator.tags:
-        why = f"its values are needed, and {operator} is not run on the numbers of a file; profile the model itself"
-        raise errors.unreadable_model_file(cost.path, why)
+        reason = f"its values are needed, and {operator} is not run on the numbers of a file; profile the model itself"
+        raise errors.unreadable_model_file(cost.path, reason)
     if name in _RESAMPLED and not all(map(_is_scale, _floats([*args, *named.values()]))):
         raise errors.unreadable_model_file(cost.path, f"{operator} is given a scale that is none")
     result = _on_meta(operator, args, named)
@@ -85,14 +85,14 @@ def _is_scale(value: float) -> bool:
 
 
 def _on_meta(operator: Any, args: Sequence[Any], named: Mapping[str, Any]) -> list[Tensor]:
-    """What a call would return, without values; where that depends on them, as much as it is given, and indices."""
+    """The result of a call on the meta device; where its shape depends on values, the largest that it may have."""
     try:
         result = operator(
             *map(_without_values, args), **{name: _without_values(value) for name, value in named.items()}
         )
     except (NotImplementedError, RuntimeError):
-        given = list(each_tensor([*args, *named.values()]))
-        return [tensor.new_empty((tensor.numel(), max(tensor.dim(), 1)), device="meta") for tensor in given]
+        inputs = list(each_tensor([*args, *named.values()]))
+        return [tensor.new_empty((tensor.numel(), max(tensor.dim(), 1)), device="meta") for tensor in inputs]
     return list(each_tensor(result))
 
 
@@ -104,21 +104,21 @@ def _without_values(value: Any) -> Any:
     return [_without_values(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _multiplications(name: str, given: list[Tensor], result: list[Tensor], args: Sequence[Any]) -> int:
-    """No fewer than there will be."""
-    made = sum(tensor.numel() for tensor in result)
+def _multiplications(name: str, tensors: list[Tensor], result: list[Tensor], args: Sequence[Any]) -> int:
+    """An upper bound of the multiplications that a call does."""
+    elements = sum(tensor.numel() for tensor in result)
     if name in _PRODUCTS:
-        return made * max((tensor.shape[-1] for tensor in given if tensor.dim()), default=1)
+        return elements * max((tensor.shape[-1] for tensor in tensors if tensor.dim()), default=1)
     if name in _CONVOLUTIONS:
-        weights = given[1].numel() // max(given[1].shape[0], 1)
-        return max(made, given[0].numel()) * max(weights, given[1].numel() // max(given[1].shape[1], 1))
+        weights = tensors[1].numel() // max(tensors[1].shape[0], 1)
+        return max(elements, tensors[0].numel()) * max(weights, tensors[1].numel() // max(tensors[1].shape[1], 1))
     if name in _WINDOWS:
         kernel = next((value for value in args[1:] if isinstance(value, (int, list, tuple))), 1)
         per_axis = [kernel] if isinstance(kernel, int) else list(kernel)
-        return made * (prod(per_axis) if len(per_axis) > 1 else per_axis[0] ** max(given[0].dim() - 2, 1))
+        return elements * (prod(per_axis) if len(per_axis) > 1 else per_axis[0] ** max(tensors[0].dim() - 2, 1))
     if name in _RECURRENT:
-        steps = prod(given[0].shape[:-1])
-        return int(steps * sum(tensor.numel() for tensor in given[1:]))
+        steps = prod(tensors[0].shape[:-1])
+        return int(steps * sum(tensor.numel() for tensor in tensors[1:]))
     if name == "scaled_dot_product_attention":
-        return 2 * given[0].numel() * given[1].shape[-2]
+        return 2 * tensors[0].numel() * tensors[1].shape[-2]
     return 0

@@ -16,13 +16,13 @@ from profiler import errors
 from profiler.records.files.limits import LARGEST_INTEGER
 from profiler.records.files.reading import quoted
 from profiler.records.inputs import TensorSpec
-from profiler.sources.exported.archive import Fed, Meta, Program, Size
+from profiler.sources.exported.archive import ExportedProgram, Meta, ProgramInput, Size
 
 _LONGEST = 4096  # characters of an expression
 
 
 def _bounded(number: Any) -> Any:
-    """A number that a size may be computed from: none is larger than a tensor, nor has it more decimals than that."""
+    """A number that a size may be computed from: neither it nor its denominator is larger than any tensor."""
     exact = Fraction(number)
     if abs(exact) > LARGEST_INTEGER or exact.denominator > LARGEST_INTEGER:
         raise ValueError("a number in it is larger than any tensor")
@@ -62,11 +62,11 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 class Unsolved(Exception):
-    """An expression with a symbol that has no value, or with a function that is not known here."""
+    """An expression with a symbol that has no value, or with a function that is not supported."""
 
 
-class Nonsense(ValueError):
-    """An expression that is none, or whose number is no size."""
+class InvalidSize(ValueError):
+    """A size whose text is not an expression, or whose value is not a size."""
 
 
 def evaluated(size: Size, symbols: Mapping[str, int]) -> int:
@@ -78,16 +78,16 @@ def evaluated(size: Size, symbols: Mapping[str, int]) -> int:
         number: int = math.floor(_value(_parsed(size.expression), symbols))
         return number
     except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
-        raise Nonsense(f"{quoted(size.expression)} is no size: {errors.first_line(error)}") from None
+        raise InvalidSize(f"{quoted(size.expression)} is no size: {errors.first_line(error)}") from None
 
 
 def _parsed(expression: str) -> ast.expr:
     if len(expression) > _LONGEST:
-        raise Nonsense(f"a size is an expression of {len(expression):,} characters, and {_LONGEST:,} are the most")
+        raise InvalidSize(f"a size is an expression of {len(expression):,} characters, and {_LONGEST:,} are the most")
     try:
         return ast.parse(expression, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last is what its stack says when it is full
-        raise Nonsense(f"{quoted(expression)} is no expression of sizes") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # `MemoryError`: its stack is full
+        raise InvalidSize(f"{quoted(expression)} is no expression of sizes") from None
 
 
 def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
@@ -99,17 +99,17 @@ def _value(node: ast.expr, symbols: Mapping[str, int]) -> Any:
         raise Unsolved
     name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
     if name == "Symbol":
-        found = symbols.get(_symbol(node) or "")
-        if found is None:
+        number = symbols.get(_symbol(node) or "")
+        if number is None:
             raise Unsolved
-        return found
+        return number
     if name not in _FUNCTIONS:
         raise Unsolved
     return _bounded(_FUNCTIONS[name](*(_value(argument, symbols) for argument in node.args)))
 
 
 def _symbol(node: ast.expr) -> str | None:
-    """The name of a lone symbol."""
+    """The name of an expression that is a single symbol; None for any other."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Symbol" and node.args:
         name = node.args[0]
         return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
@@ -120,80 +120,84 @@ def _lone(size: Size) -> str | None:
     return None if size.expression is None else _symbol(_parsed(size.expression))
 
 
-# What is fed ----------------------------------------------------------------------------------------------------------
+# Inputs ---------------------------------------------------------------------------------------------------------------
 
 
-def solved(program: Program, given: Sequence[TensorSpec], model: str) -> dict[str, int]:
-    """The symbols' values that these shapes stand for; raises `errors.NotExportedFor` where the program takes others.
+def solved(program: ExportedProgram, specs: Sequence[TensorSpec], model: str) -> dict[str, int]:
+    """The values of the symbols for these shapes; raises `errors.NotExportedFor` where the program takes others.
 
-    `given` are the shapes of the tensors among `program.fed`, in order.
+    `specs` are the shapes of the tensors among `program.inputs`, in order.
     """
-    fed = [one for one in program.fed if one.meta is not None]
+    inputs = [entry for entry in program.inputs if entry.meta is not None]
     symbols: dict[str, int] = {}
-    for one, spec in zip(fed, given, strict=True):
-        _match(one, spec, symbols, program, model)
-    for one, spec in zip(fed, given, strict=True):
-        _check(one, spec, symbols, model)
+    for entry, spec in zip(inputs, specs, strict=True):
+        _match(entry, spec, symbols, program, model)
+    for entry, spec in zip(inputs, specs, strict=True):
+        _check(entry, spec, symbols, model)
     return symbols
 
 
-def _match(fed: Fed, spec: TensorSpec, symbols: dict[str, int], program: Program, model: str) -> None:
-    meta = _meta(fed)
+def _match(
+    entry: ProgramInput, spec: TensorSpec, symbols: dict[str, int], program: ExportedProgram, model: str
+) -> None:
+    meta = _meta(entry)
     if len(spec.shape) != len(meta.sizes):
-        raise errors.NotExportedFor(model, fed.value, f"has {len(meta.sizes)} dimensions, not {len(spec.shape)}")
+        raise errors.NotExportedFor(model, entry.name, f"has {len(meta.sizes)} dimensions, not {len(spec.shape)}")
     if spec.dtype != meta.dtype:
-        raise errors.NotExportedFor(model, fed.value, f"is {meta.dtype}, not {spec.dtype}")
+        raise errors.NotExportedFor(model, entry.name, f"is {meta.dtype}, not {spec.dtype}")
     for dimension, (size, number) in enumerate(zip(meta.sizes, spec.shape, strict=True)):
         name = _lone(size)
         if name is None:
             continue
-        known = symbols.setdefault(name, number)
+        expected = symbols.setdefault(name, number)
         least, most = program.ranges.get(name, (None, None))
-        if known != number:
-            raise errors.NotExportedFor(model, fed.value, f"has {number} in dimension {dimension}, and {known} before")
+        if expected != number:
+            raise errors.NotExportedFor(
+                model, entry.name, f"has {number} in dimension {dimension}, and {expected} before"
+            )
         if number < (least or 0) or (most is not None and number > most):
             allowed = f"at least {least or 0}" if most is None else f"{least or 0} to {most}"
-            raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} of {allowed}, not {number}")
+            raise errors.NotExportedFor(model, entry.name, f"has dimension {dimension} of {allowed}, not {number}")
 
 
-def _check(fed: Fed, spec: TensorSpec, symbols: Mapping[str, int], model: str) -> None:
-    for dimension, (size, number) in enumerate(zip(_meta(fed).sizes, spec.shape, strict=True)):
+def _check(entry: ProgramInput, spec: TensorSpec, symbols: Mapping[str, int], model: str) -> None:
+    for dimension, (size, number) in enumerate(zip(_meta(entry).sizes, spec.shape, strict=True)):
         try:
-            wanted = evaluated(size, symbols)
+            expected = evaluated(size, symbols)
         except Unsolved:
             continue
-        except Nonsense as error:
+        except InvalidSize as error:
             raise errors.unreadable_model_file(model, str(error)) from None
-        if wanted != number:
+        if expected != number:
             how = "fixed at" if size.expression is None else "here"
-            raise errors.NotExportedFor(model, fed.value, f"has dimension {dimension} {how} {wanted}, not {number}")
+            raise errors.NotExportedFor(model, entry.name, f"has dimension {dimension} {how} {expected}, not {number}")
 
 
-def _meta(fed: Fed) -> Meta:
-    assert fed.meta is not None
-    return fed.meta
+def _meta(entry: ProgramInput) -> Meta:
+    assert entry.meta is not None
+    return entry.meta
 
 
-# By itself ------------------------------------------------------------------------------------------------------------
+# Shapes of the example input ------------------------------------------------------------------------------------------
 
 
-def example(program: Program, batch: int | None) -> list[TensorSpec]:
+def example(program: ExportedProgram, batch: int | None) -> list[TensorSpec]:
     """The shapes of the inputs it was exported with; `batch` takes the place of the first dimension of each.
 
-    A dimension whose size was not kept has the least that is allowed.
+    A dimension whose size was not recorded gets the smallest that is allowed.
     """
-    fed = [_meta(one) for one in program.fed if one.meta is not None]
-    return [_sized(meta, program, batch) for meta in fed]
+    inputs = [_meta(entry) for entry in program.inputs if entry.meta is not None]
+    return [_sized(meta, program, batch) for meta in inputs]
 
 
-def _sized(meta: Meta, program: Program, batch: int | None) -> TensorSpec:
+def _sized(meta: Meta, program: ExportedProgram, batch: int | None) -> TensorSpec:
     shape = [_or_least(size, program) for size in meta.sizes]
     if batch is not None and shape:
         shape[0] = batch
     return TensorSpec(tuple(shape), meta.dtype)
 
 
-def _or_least(size: Size, program: Program) -> int:
+def _or_least(size: Size, program: ExportedProgram) -> int:
     if size.number is not None:
         return size.number
     least = program.ranges.get(_lone(size) or "", (None, None))[0]

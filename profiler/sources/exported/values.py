@@ -23,39 +23,39 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def value(tagged: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
-    """What a tagged value stands for; names are looked up in `known`."""
-    ((tag, said),) = tagged.items()
+def value(tagged: Mapping[str, Any], by_name: Mapping[str, Any]) -> Any:
+    """The value that a tagged value stands for; names are looked up in `by_name`."""
+    ((tag, content),) = tagged.items()
     if tag in _PLAIN:
-        return said
+        return content
     if tag not in _READERS:
         raise ValueError(f"an argument of the kind {tag}")
-    return _READERS[tag](said, known)
+    return _READERS[tag](content, by_name)
 
 
-def _named(said: Any, known: Mapping[str, Any]) -> Any:
+def _named(content: Any, by_name: Mapping[str, Any]) -> Any:
     """A tensor or a size by its name, or a plain value beside such."""
-    if "as_tensor" in said:
-        return known[said["as_tensor"]["name"]]
-    if "as_none" in said:
+    if "as_tensor" in content:
+        return by_name[content["as_tensor"]["name"]]
+    if "as_none" in content:
         return None
-    name = said.get("as_name", said.get("name"))
-    return known[name] if name is not None else next(iter(said.values()))
+    name = content.get("as_name", content.get("name"))
+    return by_name[name] if name is not None else next(iter(content.values()))
 
 
-def _each_named(said: Any, known: Mapping[str, Any]) -> list[Any]:
-    return [_named(item, known) for item in said]
+def _each_named(content: Any, by_name: Mapping[str, Any]) -> list[Any]:
+    return [_named(item, by_name) for item in content]
 
 
-def _dtype(said: Any, known: Mapping[str, Any]) -> torch.dtype:
-    found: torch.dtype = getattr(torch, DTYPES[said])
-    return found
+def _dtype(content: Any, by_name: Mapping[str, Any]) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, DTYPES[content])
+    return dtype
 
 
 _READERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
-    "as_none": lambda said, known: None,
-    "as_float": lambda said, known: float(said),  # "Infinity" is a string
-    "as_floats": lambda said, known: [float(item) for item in said],
+    "as_none": lambda content, by_name: None,
+    "as_float": lambda content, by_name: float(content),  # "Infinity" is a string
+    "as_floats": lambda content, by_name: [float(item) for item in content],
     "as_tensor": _named,
     "as_optional_tensor": _named,
     "as_sym_int": _named,
@@ -66,12 +66,12 @@ _READERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "as_sym_ints": _each_named,
     "as_sym_floats": _each_named,
     "as_sym_bools": _each_named,
-    "as_nested_tensors": lambda said, known: [_each_named(item, known) for item in said],
+    "as_nested_tensors": lambda content, by_name: [_each_named(item, by_name) for item in content],
     "as_scalar_type": _dtype,
-    "as_memory_format": lambda said, known: _MEMORY_FORMATS[said],
-    "as_layout": lambda said, known: torch.strided,
-    "as_device": lambda said, known: torch.device("cpu"),  # wherever it was exported
-    "as_complex": lambda said, known: complex(said["real"], said["imag"]),
+    "as_memory_format": lambda content, by_name: _MEMORY_FORMATS[content],
+    "as_layout": lambda content, by_name: torch.strided,
+    "as_device": lambda content, by_name: torch.device("cpu"),  # whatever device it was exported on
+    "as_complex": lambda content, by_name: complex(content["real"], content["imag"]),
 }
 
 
@@ -81,8 +81,8 @@ def names(tagged: Any) -> Iterator[str]:
         for item in tagged:
             yield from names(item)
     elif isinstance(tagged, dict):
-        for tag, said in tagged.items():
+        for tag, content in tagged.items():
             if tag in ("name", "as_name"):
-                yield said
-            elif isinstance(said, (dict, list)):
-                yield from names(said)
+                yield content
+            elif isinstance(content, (dict, list)):
+                yield from names(content)
