@@ -387,7 +387,7 @@ def cross_check(
     return cross_checked(counted, model, sized_feed(sizes, inputs, kwargs), chosen, time_limit_s)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _graph_is_fixed(path: str, what: str) -> errors.ProfileError:

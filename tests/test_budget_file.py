@@ -14,7 +14,7 @@ from profiler.answers.check import file as budget_file
 from profiler.answers.check import init as budget_init
 from profiler.answers.check.file import Budgeted
 from profiler.cli.main import main
-from profiler.cli.progress import shown
+from profiler.cli.progress import with_progress
 from profiler.records import inputs
 from profiler.records.files import writing
 from profiler.records.spec import Feed
@@ -247,7 +247,7 @@ def test_a_bar_shows_how_far_it_is(
     assert main(["check"]) == 1
     assert "nets.py:net" in terminal.getvalue()
     assert "0/2" in terminal.getvalue()
-    assert list(shown([1], ["one"])) == [1]
+    assert list(with_progress([1], ["one"])) == [1]
 
 
 @pytest.mark.parametrize("name", ["net.csv", "net.json", "net.md", "net.tex", "net.html", "net.txt"])

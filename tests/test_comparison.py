@@ -23,7 +23,7 @@ from profiler import Profile, ProfileError, compare, errors, profile
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison
 from profiler.answers.models.table import MODEL_COLUMNS, model_table
-from profiler.cli.progress import shown
+from profiler.cli.progress import with_progress
 from profiler.records.trace import Tensor, Weight
 from profiler.render import FORMATS, renderer
 from profiler.render.tables import Column, Row, Table, Unit
@@ -685,5 +685,5 @@ def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> 
     for stream, items, is_shown in ((Terminal(), 2, True), (io.StringIO(), 2, False), (Terminal(), 1, False)):
         monkeypatch.setattr(sys, "stderr", stream)
         names = ["first [red]", "second"][:items]
-        assert list(shown(range(items), names)) == list(range(items))
+        assert list(with_progress(range(items), names)) == list(range(items))
         assert ("first [red]" in stream.getvalue()) == is_shown

@@ -10,9 +10,9 @@ from inspect import BoundArguments
 from typing import Any, TypeVar
 
 from profiler import errors
-from profiler.answers.common.options import Result, Saved, Strict, Written
+from profiler.answers.common.options import OutputOptions, Result, Saved, Strict
 from profiler.answers.common.outcome import Context, Outcome
-from profiler.cli.progress import counted, shown, told
+from profiler.cli.progress import progress_bar, progress_line, with_progress
 from profiler.cli.tracebacks import layers_of, traceback_of
 from profiler.records import archive
 from profiler.records.files import writing
@@ -26,7 +26,7 @@ G = TypeVar("G")
 def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     """Run a verb with what the command line said. What is printed meanwhile, by a model's code, is no part of it."""
     bound.apply_defaults()
-    result, strict, save = _group(bound, Written), _group(bound, Strict).strict, _group(bound, Saved).save
+    result, strict, save = _group(bound, OutputOptions), _group(bound, Strict).strict, _group(bound, Saved).save
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
     notes = _notes(result, format)
     if save is not None:
@@ -73,10 +73,10 @@ def _group(bound: BoundArguments, cls: type[G]) -> G:
 def _context() -> Context:
     from profiler.api import Profile, run  # behind --help, which shall not wait for it
 
-    return Context(run, Profile, shown, counted, told)
+    return Context(run, Profile, with_progress, progress_bar, progress_line)
 
 
-def _format(verb: str, result: Written, formats: Sequence[str]) -> str:
+def _format(verb: str, result: OutputOptions, formats: Sequence[str]) -> str:
     """Raises where the format is not known, or not one of the verb's."""
     name = result.format.lower() if result.format else format_of(result.output) if result.output else "text"
     renderer(name)
@@ -85,7 +85,7 @@ def _format(verb: str, result: Written, formats: Sequence[str]) -> str:
     return name
 
 
-def _notes(result: Written, format: str) -> dict[str, str]:
+def _notes(result: OutputOptions, format: str) -> dict[str, str]:
     """What `--notes` says, for a format that has notes; raises where it says what cannot be."""
     notes = result.notes if isinstance(result, Result) else None
     if notes is None:
@@ -107,7 +107,7 @@ def _unknown(outcome: Outcome) -> list[errors.ProfileError]:
     return [_unknown_operators(p.model, p.unknown_ops) for p in outcome.profiles if p.unknown_ops]
 
 
-def _trace(failures: Iterable[errors.ProfileError], result: Written) -> None:
+def _trace(failures: Iterable[errors.ProfileError], result: OutputOptions) -> None:
     """Where that is asked for, what led to a failure."""
     for failure in failures if result.traceback else ():
         writing.say_lines(traceback_of(failure) + layers_of(failure))
@@ -124,7 +124,7 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
             writing.say(str(failure))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _is_text(verb: str, format: str) -> errors.ProfileError:

@@ -110,7 +110,7 @@ def _refuse(sentence: str, status: int) -> int:
     return status
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_verb(word: str, near: str) -> errors.ProfileError:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 _LONGEST = 200  # characters of a name that a bar shows
 
 
-def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
+def with_progress(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
     """The items one by one, with a bar and the name of the one at work; nothing for one item or without a terminal."""
     if len(items) < 2 or not sys.stderr.isatty():
         yield from items
@@ -30,8 +30,8 @@ def shown(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
 
 
 @contextmanager
-def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
-    """A bar for things that end in any order: call what it gives once for each. Nothing without a terminal."""
+def progress_bar(title: str, total: int) -> Iterator[Callable[[object], None]]:
+    """A bar for items that end in any order: call what it yields once for each. Nothing without a terminal."""
     if not sys.stderr.isatty():
         yield lambda ended: None
         return
@@ -41,14 +41,14 @@ def counted(title: str, total: int) -> Iterator[Callable[[object], None]]:
 
 
 @contextmanager
-def told(title: str) -> Iterator[Callable[[object], None]]:
-    """A line that says which one is at work, where nobody knows how many there will be. Nothing without a terminal."""
+def progress_line(title: str) -> Iterator[Callable[[object], None]]:
+    """A line that names the item at work, where the number of items is not known. Nothing without a terminal."""
     if not sys.stderr.isatty():
-        yield lambda one: None
+        yield lambda item: None
         return
     with _bar() as progress:
         task = progress.add_task(_words(title), total=None)
-        yield lambda one: progress.update(task, description=_words(f"{title} {one}"), advance=1, refresh=True)
+        yield lambda item: progress.update(task, description=_words(f"{title} {item}"), advance=1, refresh=True)
 
 
 def _words(text: str) -> str:

@@ -230,7 +230,7 @@ def derivable(trace: Trace, path: str) -> Trace:
     return trace
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _not_for_graphs(convention: str, model: str, names: Iterable[str]) -> errors.ProfileError:

@@ -33,7 +33,7 @@ def format_of(path: str) -> str:
     raise _unknown_suffix(path, FORMATS)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_format(name: str, known: Iterable[str]) -> errors.ProfileError:

@@ -22,17 +22,24 @@ def net(width=4): return nn.Sequential(nn.Linear(8, width))
 TOY = '''
 """A verb of another package."""
 
-from profiler.answers.common.models import entries, profiles, wanted
-from profiler.answers.common.options import Fed, Model, Result
-from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.common.models import entries, named_models, profiles
+from profiler.answers.common.options import InputOptions, Model, Result
+from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 
 JOB = LOOK
 
 
-def run(model: Model, /, *, context: Lent, fed: Fed = Fed(), result: Result = Result()) -> Outcome:
+def run(
+    model: Model,
+    /,
+    *,
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
+    result: Result = Result(),
+) -> Outcome:
     """How many layers a model has."""
-    found, failures = entries(wanted([model], fed), context, "flops")
-    return Outcome("".join(f"{len(profile.layers)} layers" for profile in profiles(found)) or None, failures)
+    rows, failures = entries(named_models([model], inputs), context, "flops")
+    return Outcome("".join(f"{len(profile.layers)} layers" for profile in profiles(rows)) or None, failures)
 '''
 
 

@@ -19,7 +19,7 @@ from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.figures import FIGURES
 from profiler.answers.check.file import Budgeted, BudgetFile
 from profiler.answers.check.run import measured
-from profiler.answers.common.outcome import OneByOne
+from profiler.answers.common.outcome import ProgressLoop
 from profiler.answers.common.varying import Run
 from profiler.counters import conventions
 from profiler.figures.profile import Profile
@@ -75,10 +75,10 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> LimitsPlan:
     return LimitsPlan(file, tuple(named), True, head_room)
 
 
-def write(plan: LimitsPlan, run: Run, one_by_one: OneByOne) -> BudgetCheck:
+def write(plan: LimitsPlan, run: Run, with_progress: ProgressLoop) -> BudgetCheck:
     """Measure the models, write their limits, and hold them to what is written. A model that fails gets no limits."""
     path = plan.file.path
-    found = list(measured(plan.models, path.parent, run, one_by_one))
+    found = list(measured(plan.models, path.parent, run, with_progress))
     lines = {
         model.label: [*(_keys(model) if plan.are_new else ()), *limits(profile, plan.head_room)]
         for model, profile in found

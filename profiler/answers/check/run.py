@@ -9,17 +9,17 @@ from pathlib import Path
 from profiler import errors
 from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
 from profiler.answers.check.file import Budgeted, BudgetFile
-from profiler.answers.common.outcome import OneByOne
+from profiler.answers.common.outcome import ProgressLoop
 from profiler.answers.common.varying import Run
 from profiler.answers.generate.generating import Request
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
 
 
-def check(file: BudgetFile, run: Run, one_by_one: OneByOne) -> BudgetCheck:
+def check(file: BudgetFile, run: Run, with_progress: ProgressLoop) -> BudgetCheck:
     """Every model of the file against its limits."""
     found = []
-    for model, profile in measured(file.models, file.path.parent, run, one_by_one):
+    for model, profile in measured(file.models, file.path.parent, run, with_progress):
         if isinstance(profile, errors.ProfileError):
             found.append(Checked(model.label, problem=profile))
         else:
@@ -28,13 +28,13 @@ def check(file: BudgetFile, run: Run, one_by_one: OneByOne) -> BudgetCheck:
 
 
 def measured(
-    models: Sequence[Budgeted], folder: Path, run: Run, one_by_one: OneByOne
+    models: Sequence[Budgeted], folder: Path, run: Run, with_progress: ProgressLoop
 ) -> Iterator[tuple[Budgeted, Profile | errors.ProfileError]]:
     """Each model with its profile, or why there is none.
 
-    folder: where the models' files are named from. one_by_one: goes through models, and shows how far it is.
+    folder: where the models' files are named from. with_progress: yields the models one by one, and shows progress.
     """
-    for model in one_by_one(models, [model.label for model in models]):
+    for model in with_progress(models, [model.label for model in models]):
         yield model, _measured(model, folder, run)
 
 

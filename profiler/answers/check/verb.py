@@ -12,9 +12,9 @@ from profiler.answers.check import file as budget_file
 from profiler.answers.check import init as budget_init
 from profiler.answers.check import run as budget_run
 from profiler.answers.check.file import Budgeted
-from profiler.answers.common.models import wanted
-from profiler.answers.common.options import Counted, Fed, Labels, Result, option
-from profiler.answers.common.outcome import CHECK, Lent, Outcome
+from profiler.answers.common.models import named_models
+from profiler.answers.common.options import ConventionOption, InputOptions, Labels, Result, option
+from profiler.answers.common.outcome import CHECK, ContextParameter, Outcome
 from profiler.records import quantities
 
 JOB = CHECK
@@ -30,13 +30,13 @@ def run(
             negative="",
         ),
     ],
-    context: Lent,
+    context: ContextParameter,
     init: Annotated[
         bool, option("Measure the models named, or those of the file, and write limits for them into it.")
     ] = False,
     head_room: Annotated[str | None, option("What --init adds to what it measures; 10% by default.", "PERCENT")] = None,
-    fed: Fed = Fed(),
-    counted: Counted = Counted(),
+    inputs: InputOptions = InputOptions(),
+    convention: ConventionOption = ConventionOption(),
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:
@@ -45,32 +45,37 @@ def run(
     Example: profile-model check --init resnet34
     """
     if not init:
-        return _check(names, context, head_room, fed, counted, labels)
-    models = wanted(names, fed, labels.label) if names else ()
-    named = [Budgeted(model.spec, model.label, model.feed, counted.name, (), 0) for model in models]
-    written = budget_init.write(budget_init.plan(named, _head_room(head_room)), context.run, context.one_by_one)
+        return _check(names, context, head_room, inputs, convention, labels)
+    models = named_models(names, inputs, labels.label) if names else ()
+    named = [Budgeted(model.spec, model.label, model.feed, convention.name, (), 0) for model in models]
+    written = budget_init.write(budget_init.plan(named, _head_room(head_room)), context.run, context.with_progress)
     return Outcome(written, list(written.failures()))
 
 
 def _check(
-    names: tuple[str, ...], context: Lent, head_room: str | None, fed: Fed, counted: Counted, labels: Labels
+    names: tuple[str, ...],
+    context: ContextParameter,
+    head_room: str | None,
+    inputs: InputOptions,
+    convention: ConventionOption,
+    labels: Labels,
 ) -> Outcome:
-    for name, value in (("--head-room", head_room), ("--label", labels.label), *_said(fed, counted)):
+    for name, value in (("--head-room", head_room), ("--label", labels.label), *_said(inputs, convention)):
         if value:
             raise errors.only_with(name, "--init")
     if len(names) > 1:
         raise _check_takes_none(names[1])
-    checked = budget_run.check(budget_file.limited(names[0] if names else ""), context.run, context.one_by_one)
+    checked = budget_run.check(budget_file.limited(names[0] if names else ""), context.run, context.with_progress)
     return Outcome(checked, list(checked.failures()))
 
 
-def _said(fed: Fed, counted: Counted) -> list[tuple[str, object]]:
-    is_said = counted != Counted()
+def _said(inputs: InputOptions, convention: ConventionOption) -> list[tuple[str, object]]:
+    is_said = convention != ConventionOption()
     return [
-        ("--input", fed.input),
-        ("--batch", fed.batch),
-        ("--seq", fed.seq),
-        ("--trust-remote-code", fed.trust_remote_code),
+        ("--input", inputs.input),
+        ("--batch", inputs.batch),
+        ("--seq", inputs.seq),
+        ("--trust-remote-code", inputs.trust_remote_code),
         ("--convention", is_said),
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from profiler import errors
 from profiler.answers.check.compute import Limit, failures, verdicts
 from profiler.answers.common.model_list import SUFFIX, Listed, ModelList, read
-from profiler.answers.common.options import Fed
+from profiler.answers.common.options import InputOptions
 from profiler.answers.common.outcome import Context
 from profiler.answers.common.varying import Varying, dimensions
 from profiler.answers.models.compute import Entry
@@ -26,7 +26,7 @@ _PATTERN = re.compile(r"[\w:.\-*?]*[*?][\w:.\-*?]*", re.ASCII)  # as a shell has
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NamedModel:
     """One model: its spec, its row's label, what it is fed, and metrics that came with it.
 
     `shapes` are its inputs as they were written; where a dimension has a name, nothing else says what it is fed.
@@ -60,13 +60,13 @@ def _matching(row: Listed) -> Sequence[Listed]:
     return [replace(row, spec=name) for name in names]
 
 
-def wanted(
+def named_models(
     specs: Sequence[str] | Sequence[ModelList],
-    fed: Fed,
+    options: InputOptions,
     labels: Sequence[str] = (),
     is_run: bool = True,
     varies: bool = False,
-) -> tuple[Wanted, ...]:
+) -> tuple[NamedModel, ...]:
     """All models that specs, or `lists` of them, name. What the command line says goes before what a list says.
 
     varies: whether something gives values to dimensions that have a name.
@@ -79,9 +79,9 @@ def wanted(
     if labels and len(labels) != len(listed):
         raise errors.label_count(len(labels), len(listed))
     named = labels or [model.label or model.spec for model in listed]
-    feed = replace(fed.feed, is_run=is_run)
+    feed = replace(options.feed, is_run=is_run)
     models = tuple(
-        _wanted(model, label, tuple(fed.input or model.inputs or default), feed)
+        _named_model(model, label, tuple(options.input or model.inputs or default), feed)
         for model, label in zip(listed, named, strict=True)
     )
     if not varies and (free := sorted(dimensions([model.shapes for model in models]))):
@@ -89,16 +89,16 @@ def wanted(
     return models
 
 
-def wanted_one(spec: str, fed: Fed, verb: str, varies: bool = False) -> Wanted:
+def single_model(spec: str, options: InputOptions, verb: str, varies: bool = False) -> NamedModel:
     """The only model that a spec names; raises `errors.ProfileError` where a list or a pattern names several."""
-    models = wanted([spec], fed, varies=varies)
+    models = named_models([spec], options, varies=varies)
     if len(models) > 1:
         raise _is_about_one(verb, spec, len(models))
     return models[0]
 
 
-def _wanted(model: Listed, label: str, shapes: tuple[str, ...], feed: Feed) -> Wanted:
-    return Wanted(model.spec, label, feed if dimensions(shapes) else _with(shapes, feed), shapes, model.metrics)
+def _named_model(model: Listed, label: str, shapes: tuple[str, ...], feed: Feed) -> NamedModel:
+    return NamedModel(model.spec, label, feed if dimensions(shapes) else _with(shapes, feed), shapes, model.metrics)
 
 
 def _with(shapes: Sequence[str], feed: Feed) -> Feed:
@@ -106,7 +106,7 @@ def _with(shapes: Sequence[str], feed: Feed) -> Feed:
     return replace(feed, args=args, kwargs=kwargs)
 
 
-def check_runs(models: Iterable[Wanted], what: str) -> None:
+def check_runs(models: Iterable[NamedModel], what: str) -> None:
     """Raise where a model is a file of weights, which tells nothing of `what`."""
     for model in models:
         if holds_weights_alone(model.spec):
@@ -114,7 +114,7 @@ def check_runs(models: Iterable[Wanted], what: str) -> None:
 
 
 def varying(
-    verb: str, model: Wanted, name: str, context: Context, under: Conditions, convention: str = conventions.DEFAULT
+    verb: str, model: NamedModel, name: str, context: Context, under: Conditions, convention: str = conventions.DEFAULT
 ) -> Varying[Profile]:
     """A model of which something varies."""
     if model.spec.endswith(archive.SUFFIXES):
@@ -127,7 +127,7 @@ def varying(
 
 
 def entries(
-    models: Sequence[Wanted], context: Context, convention: str, under: Conditions = AS_IT_IS, holds: bool = False
+    models: Sequence[NamedModel], context: Context, convention: str, under: Conditions = AS_IT_IS, holds: bool = False
 ) -> tuple[list[Entry], list[errors.ProfileError]]:
     """Every model that can be profiled, and why the others cannot.
 
@@ -135,7 +135,7 @@ def entries(
     """
     rows: list[Entry] = []
     failures: list[errors.ProfileError] = []
-    for model in context.one_by_one(models, [model.label for model in models]):
+    for model in context.with_progress(models, [model.label for model in models]):
         profile: Profile | None = None
         failure = None
         try:
@@ -170,7 +170,7 @@ def over(rows: Iterable[Entry], limits: Sequence[Limit]) -> Iterator[errors.Prof
             yield from failures(verdicts(entry.profile, entry.label, limits))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _of_one_model(pattern: str, models: int) -> errors.ProfileError:

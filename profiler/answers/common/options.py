@@ -1,4 +1,4 @@
-"""Which options do several verbs have? Groups of them, each declared once, with its words for `--help`."""
+"""Which options do several verbs share? Groups of options, each declared once, with its help text."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ G = TypeVar("G", bound="LimitGroup")
 
 
 def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
-    """An option with its words; where it has a `metavar`, the next word is its value, whatever that begins with."""
+    """An option with its help; where it has a `metavar`, the next word is its value, even "-x"."""
     return Parameter(help=help, metavar=metavar, show_default=False, allow_leading_hyphen=metavar is not None, **rest)
 
 
 def group(name: str) -> Parameter:
-    """Options that stand together in `--help`, and have no prefix."""
+    """Options under one heading of `--help`, without a prefix in their names."""
     return Parameter(name="*", group=Group(name), negative="", show_default=False)
 
 
 def reading(reader: Callable[[str], T]) -> Callable[[Any, Any], T]:
-    """A converter of an option's text; what is refused names the option."""
+    """A converter of an option's text; its errors name the option."""
     return lambda _, tokens: quantities.read(tokens[0].keyword, tokens[0].value, reader)
 
 
 def number(least: int) -> Callable[[Any, Any], int]:
-    """What reads a whole number from `least` up."""
+    """A converter of whole numbers from `least` up."""
     return reading(lambda text: quantities.whole(text, least))
 
 
 def names(text: str | None) -> tuple[str, ...]:
-    """`params,macs` as names."""
+    """Names that commas separate, as in `params,macs`."""
     return tuple(name for part in (text or "").split(",") if (name := part.strip()))
 
 
@@ -66,7 +66,7 @@ Model: TypeAlias = Annotated[
 
 @group("What it is fed")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fed:
+class InputOptions:
     input: Annotated[tuple[str, ...], option("1x3x224x224 or ids=1x128:int64. Once for each tensor.", "SHAPE")] = ()
     batch: Annotated[int | None, option("How many samples.", "N", converter=number(1))] = None
     seq: Annotated[int | None, option("Tokens of text, for hf: models.", "N", converter=number(1))] = None
@@ -74,7 +74,7 @@ class Fed:
 
     @property
     def feed(self) -> Feed:
-        """All but the shapes."""
+        """Every option of the input, except its shapes."""
         return Feed(batch=self.batch, seq=self.seq, trusts_code=self.trust_remote_code)
 
 
@@ -90,7 +90,7 @@ class Cast:
 
 @group("The training step")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class TrainingOptions:
     optimizer: Annotated[str | None, option("Add its update and state: sgd, adamw, 'sgd(momentum=0.9)'.", "NAME")] = (
         None
     )
@@ -102,24 +102,24 @@ class Step:
     ] = ()
 
     @property
-    def asked(self) -> Mapping[str, Any]:
-        """As `conditions` takes it."""
+    def settings(self) -> Mapping[str, Any]:
+        """The options that are present, as keywords of `conditions`."""
         named = {"optimizer": self.optimizer, "amp": self.amp, "freeze": self.freeze, "recompute": self.recompute}
         return {name: value for name, value in named.items() if value}
 
 
 @group("How it is run")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ways(Cast):
-    """A forward pass, or a training step where any option of one is there."""
+class ExecutionOptions(Cast):
+    """A forward pass; or a training step, where `--training` or any option of `TrainingOptions` is present."""
 
     training: Annotated[bool, option("A training step, not a forward pass.")] = False
-    step: Step = Step()
+    step: TrainingOptions = TrainingOptions()
 
     @property
     def conditions(self) -> Conditions:
-        asked = self.step.asked
-        return conditions.conditions(dtype=self.dtype, train=self.training or bool(asked), **asked)
+        settings = self.step.settings
+        return conditions.conditions(dtype=self.dtype, train=self.training or bool(settings), **settings)
 
 
 @group("Language models")
@@ -131,7 +131,7 @@ class Generating:
     ] = None
 
     def request(self, profile: type[Profile]) -> Request | None:
-        """What is asked about phases; None where nothing is."""
+        """Which phases to run; None where neither option is present."""
         if self.phase is None and self.cache is None:
             return None
         from profiler.answers.generate.generating import Request  # which derives much that `--help` does not need
@@ -141,7 +141,7 @@ class Generating:
 
 @group("The FLOPs column")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class ConventionOption:
     convention: Annotated[
         str, option(f"What it counts: {', '.join(conventions.names())}. Default: {conventions.DEFAULT}.", "NAME")
     ] = conventions.DEFAULT
@@ -252,7 +252,7 @@ class Saved:
 
 @group("The result")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class OutputOptions:
     """How every verb's result is written."""
 
     format: Annotated[
@@ -266,7 +266,7 @@ class Written:
 
 @group("The result")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result(Written):
+class Result(OutputOptions):
     """How tables are written."""
 
     notes: Annotated[

@@ -27,29 +27,30 @@ LOOK, COMPARE, CHECK, WHAT_IF, FILES = "look", "compare", "check", "what if", "f
 JOBS = (LOOK, COMPARE, CHECK, WHAT_IF, FILES)
 
 
-class OneByOne(Protocol):
-    """Goes through things, and shows how far it is."""
+class ProgressLoop(Protocol):
+    """Yields the items one by one, and shows a progress bar meanwhile."""
 
     def __call__(self, items: Sequence[T], names: Sequence[str]) -> Iterator[T]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the command lends a verb: what runs a model, the class of profiles, and what shows how far it is.
+    """What the command passes to every verb: how to run a model, the class of profiles, and how to show progress.
 
-    counted: for so many things that end in any order. told: for things of which nobody knows how many there will be.
+    with_progress: yields items one by one. progress_bar: for a number of items that end in any order; call what it
+    yields once for each. progress_line: the same where the number of items is not known in advance.
     """
 
     run: Run
     profile: type[Profile]
-    one_by_one: OneByOne
-    counted: Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
-    told: Callable[[str], AbstractContextManager[Callable[[object], None]]]
+    with_progress: ProgressLoop
+    progress_bar: Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
+    progress_line: Callable[[str], AbstractContextManager[Callable[[object], None]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a verb found out. Where there is no answer, the failures say why.
+    """The result of a verb. Where there is no answer, the failures say why.
 
     failures: what could not be run, and checks that failed; the worst of them is the exit status.
     warnings: what a job's page on GitHub shows beside the table.
@@ -64,4 +65,4 @@ class Outcome:
     saved: Profile | None = None
 
 
-Lent: TypeAlias = Annotated[Context, Parameter(parse=False)]
+ContextParameter: TypeAlias = Annotated[Context, Parameter(parse=False)]

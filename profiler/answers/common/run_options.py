@@ -1,4 +1,4 @@
-"""How is a model fed and run, as functions of Python are told it? Keywords with the names of the command's options."""
+"""Which input and which conditions do Python functions run a model with? Keywords named as the command's options."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def feed_and_conditions(
     return sized_feed(sizes, inputs, kwargs), conditions(**rest)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_size(name: str) -> errors.ProfileError:

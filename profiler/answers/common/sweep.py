@@ -192,7 +192,7 @@ def _bend(amounts: Mapping[int, int], first: int, last: int) -> int:
     return (first + last) // 2
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _nothing_works(model: str, name: str, first: Exception) -> errors.ProfileError:

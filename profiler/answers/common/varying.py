@@ -200,7 +200,7 @@ def _with_length(length: int) -> Callable[[TensorSpec], TensorSpec]:
     return lambda spec: replace(spec, shape=(spec.shape[0], length)) if len(spec.shape) == 2 else spec
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _varies(name: str, value: int) -> errors.ProfileError:

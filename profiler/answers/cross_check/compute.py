@@ -122,7 +122,7 @@ def cross_checked(
     return CrossCheck(profile, tuple(account(profile.trace, reading) for reading in readings), tuple(readings))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _unexplained(model: str, tool: str, figure: str, remainder: object, layers: Sequence[str]) -> errors.CheckFailed:

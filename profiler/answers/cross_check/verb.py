@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from profiler import counters, errors
-from profiler.answers.common.models import check_runs, wanted
-from profiler.answers.common.options import Fed, Labels, Model, Result, names, option, reading
-from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.common.models import check_runs, named_models
+from profiler.answers.common.options import InputOptions, Labels, Model, Result, names, option, reading
+from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
 from profiler.counters.running.run import TIME_LIMIT_S
 from profiler.engine.processes.foreign_code import at_work
@@ -18,7 +18,7 @@ JOB = COMPARE
 
 def run(
     *models: Model,
-    context: Lent,
+    context: ContextParameter,
     with_: Annotated[
         str | None,
         option(
@@ -32,7 +32,7 @@ def run(
         option("How long a counter may take, 300 by default.", "SECONDS", converter=reading(seconds)),
     ] = TIME_LIMIT_S,
     verbose: Annotated[bool, option("Show which layers each term is from.")] = False,
-    fed: Fed = Fed(),
+    inputs: InputOptions = InputOptions(),
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:
@@ -41,13 +41,13 @@ def run(
     Example: profile-model cross-check resnet34 --with fvcore,thop
     """
     tools = tool_names(DEFAULT_TOOLS if with_ is None else names(with_))
-    several = wanted(models, fed, labels.label)
+    several = named_models(models, inputs, labels.label)
     check_runs(several, "cross-check")
     checks: list[CrossCheck] = []
     failures: list[errors.ProfileError] = []
     for model in several:
         try:
-            with at_work(model.label), context.counted(f"{model.label}: {', '.join(tools)}", len(tools)) as done:
+            with at_work(model.label), context.progress_bar(f"{model.label}: {', '.join(tools)}", len(tools)) as done:
                 checks.append(cross_check_spec(model.spec, model.feed, tools, context.run, time_limit, done))
         except errors.ProfileError as error:
             failures.append(error)

@@ -165,7 +165,7 @@ def _both(diff: Diff, field: str) -> tuple[int | None, int | None]:
     return getattr(totals[0], field), getattr(totals[1], field)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _grew_unknown(model: str, ops: Mapping[str, int]) -> errors.CheckFailed:

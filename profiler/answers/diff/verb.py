@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from profiler.answers.common.models import Wanted, entries, over, profiles, wanted_one
+from profiler.answers.common.models import NamedModel, entries, over, profiles, single_model
 from profiler.answers.common.options import (
     Columns,
-    Counted,
-    Fed,
+    ConventionOption,
+    ExecutionOptions,
+    InputOptions,
     Limits,
     Model,
     Result,
     Saved,
     Strict,
     Top,
-    Ways,
     option,
 )
-from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.diff.compute import FIGURES, TOP, Diff
 from profiler.answers.diff.increase import growth_limits
 from profiler.answers.diff.table import CHANGE_COLUMNS, warnings
@@ -37,13 +37,13 @@ def run(
     after: Model,
     /,
     *,
-    context: Lent,
+    context: ContextParameter,
     max_increase: Annotated[
         str | None, option("Exit with 1 when a total grew by more: 2%, 0, or params=0,macs=5%.", "LIMIT")
     ] = None,
-    fed: Fed = Fed(),
-    ways: Ways = Ways(),
-    counted: Counted = Counted(),
+    inputs: InputOptions = InputOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
+    convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
     top: Top = Top(),
     most: Limits = Limits(),
@@ -58,8 +58,8 @@ def run(
     limits = most.limits
     allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
-    models = _before_and_after([wanted_one(model, fed, "diff") for model in (before, after)])
-    rows, failures = entries(models, context, counted.name, ways.conditions)
+    models = _before_and_after([single_model(model, inputs, "diff") for model in (before, after)])
+    rows, failures = entries(models, context, convention.name, execution.conditions)
     if failures:
         return Outcome(None, failures)
     first, second = profiles(rows)
@@ -70,7 +70,7 @@ def run(
     return Outcome(diff, failures, list(warnings(diff)), [diff.after], None if failures else diff.after)
 
 
-def _before_and_after(models: Sequence[Wanted]) -> tuple[Wanted, ...]:
+def _before_and_after(models: Sequence[NamedModel]) -> tuple[NamedModel, ...]:
     """What is fed is for the one that is run, where the other was saved."""
     saved = [model.spec.endswith(archive.SUFFIXES) or holds_weights_alone(model.spec) for model in models]
     if all(saved):

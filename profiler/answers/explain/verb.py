@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.models import entries, profiles, wanted
-from profiler.answers.common.options import Cast, Counted, Fed, Model, Strict, Written
-from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.common.models import entries, named_models, profiles
+from profiler.answers.common.options import Cast, ConventionOption, InputOptions, Model, OutputOptions, Strict
+from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.explain.compute import explain
 
 JOB = LOOK
@@ -20,17 +20,17 @@ def run(
     pattern: Annotated[str, Parameter(help="Layers whose path or class matches: 'layer1.*', Conv2d.")] = "*",
     /,
     *,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     cast: Cast = Cast(),
-    counted: Counted = Counted(),
+    convention: ConventionOption = ConventionOption(),
     strict: Strict = Strict(),
-    result: Written = Written(),
+    result: OutputOptions = OutputOptions(),
 ) -> Outcome:
     """Each layer's counts as formula = numbers = result.
 
     Example: profile-model explain resnet34 'layer1.*'
     """
-    found, failures = entries(wanted([model], fed), context, counted.name, cast.conditions)
+    found, failures = entries(named_models([model], inputs), context, convention.name, cast.conditions)
     ran = profiles(found)
     return Outcome("\n\n".join(explain(profile, pattern) for profile in ran) or None, failures, (), ran)

@@ -110,7 +110,7 @@ def _with_cache(subject: Subject, kind: str, new_tokens: int) -> Subject:
     return replace(subject, cache={taken_as(subject.model): empty})
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_new_tokens(number: int) -> errors.ProfileError:

@@ -9,13 +9,13 @@ from typing import Annotated
 from profiler import errors
 from profiler.answers.check.compute import Limit
 from profiler.answers.check.figures import CACHE, PEAK_MEMORY
-from profiler.answers.common.models import Wanted, check_runs, over, wanted_one
+from profiler.answers.common.models import NamedModel, check_runs, over, single_model
 from profiler.answers.common.options import (
     Cast,
     Columns,
-    Counted,
-    Fed,
+    ConventionOption,
     Generating,
+    InputOptions,
     Model,
     PhaseLimits,
     Result,
@@ -24,7 +24,7 @@ from profiler.answers.common.options import (
     number,
     option,
 )
-from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.table import PHASE_COLUMNS, words
@@ -41,14 +41,14 @@ def run(
     model: Model,
     /,
     *,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     language: Generating = Generating(),
     new_tokens: Annotated[
         int | None, option("Sum up so many decode steps, from --seq on.", "N", converter=number(1))
     ] = None,
     cast: Cast = Cast(),
-    counted: Counted = Counted(),
+    convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
     most: PhaseLimits = PhaseLimits(),
     strict: Strict = Strict(),
@@ -59,21 +59,21 @@ def run(
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """
-    limits, only = most.limits, wanted_one(model, fed, "generate")
+    limits, only = most.limits, single_model(model, inputs, "generate")
     check_runs([only], "generate")
     chosen_columns(columns.chosen, PHASE_COLUMNS)
     request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile)
     if saved.save is not None and request.phase == BOTH:
         raise errors.only_with("--save", "one phase, --phase prefill or decode")
     with at_work(only.label):
-        generation = request.run(only.spec, only.feed, counted.name, cast.conditions)
+        generation = request.run(only.spec, only.feed, convention.name, cast.conditions)
     ran = [phase.profile for phase in generation.phases]
     kept = None if request.phase == BOTH else generation.first
     answer = replace(generation, columns=columns.chosen)
     return Outcome(answer, list(_over(generation, only, limits)), (), ran, kept)
 
 
-def _over(generation: Generation, model: Wanted, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
+def _over(generation: Generation, model: NamedModel, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
     """Which phases are over a limit; of decode steps that are summed up, the one that takes most memory."""
     rows = [Entry(model.spec, f"{model.label}, {words(phase)}", phase.profile) for phase in generation.phases]
     yield from over(rows, limits)

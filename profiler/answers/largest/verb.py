@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.models import check_runs, varying, wanted_one
-from profiler.answers.common.options import Fed, Generating, Model, Result, Ways, option
-from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
+from profiler.answers.common.models import check_runs, single_model, varying
+from profiler.answers.common.options import ExecutionOptions, Generating, InputOptions, Model, Result, option
+from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.common.varying import BATCH
 from profiler.answers.largest.compute import largest, limit, stepped
 from profiler.engine.processes.foreign_code import at_work
@@ -29,9 +29,9 @@ def run(
         str | None,
         option(f"The format that the weights are stored in: {', '.join(schemes.SCHEMES)}.", "NAME", name="--as"),
     ] = None,
-    context: Lent,
-    fed: Fed = Fed(),
-    ways: Ways = Ways(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
     result: Result = Result(),
 ) -> Outcome:
@@ -41,10 +41,10 @@ def run(
     """
     (name, step), _ = stepped(what), limit(in_)
     scheme = None if as_ is None else schemes.named(as_)
-    only = wanted_one(model, fed, "largest", varies=True)
+    only = single_model(model, inputs, "largest", varies=True)
     check_runs([only], "largest")
-    varies = varying("largest", only, name, context, ways.conditions)
-    with at_work(varies.label), context.told(f"{varies.label}: {name}") as tell:
+    varies = varying("largest", only, name, context, execution.conditions)
+    with at_work(varies.label), context.progress_line(f"{varies.label}: {name}") as tell:
         answer = largest(varies, in_, step, scheme, language.request(context.profile), tell)
     failure = answer.failure()
     return Outcome(answer, [] if failure is None else [failure])

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.options import Written
-from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.answers.common.options import OutputOptions
+from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.sources import matching
 
 JOB = FILES
@@ -18,8 +18,8 @@ def run(
     pattern: Annotated[str, Parameter(help="As a shell has it: 'resnet*'.")] = "*",
     /,
     *,
-    context: Lent,
-    result: Written = Written(),
+    context: ContextParameter,
+    result: OutputOptions = OutputOptions(),
 ) -> Outcome:
     """The names of torchvision's and timm's models that match a pattern.
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.models import wanted_one
-from profiler.answers.common.options import Fed, Model, Result, Top
-from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.answers.common.models import single_model
+from profiler.answers.common.options import InputOptions, Model, Result, Top
+from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.answers.match.compute import match
 from profiler.engine.processes.foreign_code import at_work
 
@@ -20,8 +20,8 @@ def run(
     weights: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.")],
     /,
     *,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     top: Top = Top(),
     result: Result = Result(),
 ) -> Outcome:
@@ -29,7 +29,7 @@ def run(
 
     Example: profile-model match resnet34 weights.pt
     """
-    built = wanted_one(model, fed, "match")
+    built = single_model(model, inputs, "match")
     with at_work(built.label):
         answer = match(built.spec, weights, top.top, built.feed)
     failure = answer.failure()

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from profiler import errors
-from profiler.answers.common.models import Wanted, check_runs, entries, over, profiles, wanted_one
-from profiler.answers.common.options import Counted, Fed, Generating, Limits, Model, Result, Saved, Strict, Top, Ways
-from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.common.models import NamedModel, check_runs, entries, over, profiles, single_model
+from profiler.answers.common.options import (
+    ConventionOption,
+    ExecutionOptions,
+    Generating,
+    InputOptions,
+    Limits,
+    Model,
+    Result,
+    Saved,
+    Strict,
+    Top,
+)
+from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.memory.compute import memory_report
 from profiler.answers.models.compute import Entry
@@ -19,11 +30,11 @@ def run(
     model: Model,
     /,
     *,
-    context: Lent,
-    fed: Fed = Fed(),
-    ways: Ways = Ways(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
-    counted: Counted = Counted(),
+    convention: ConventionOption = ConventionOption(),
     top: Top = Top(),
     most: Limits = Limits(),
     strict: Strict = Strict(),
@@ -34,25 +45,25 @@ def run(
 
     Example: profile-model memory resnet34 --batch 8 --training --optimizer adamw
     """
-    given, models = most.limits, [wanted_one(model, fed, "memory")]
+    given, models = most.limits, [single_model(model, inputs, "memory")]
     check_runs(models, "memory")
     request = language.request(context.profile)
     if request is None:
-        found, failures = entries(models, context, counted.name, ways.conditions)
+        found, failures = entries(models, context, convention.name, execution.conditions)
     else:
-        found, failures = [_of_phase(models[0], request, counted.name, ways)], []
+        found, failures = [_of_phase(models[0], request, convention.name, execution)], []
     ran = profiles(found)
     failures += over(found, given)
     answer = memory_report(ran[0], top.top) if ran else None
     return Outcome(answer, failures, (), ran, ran[0] if ran else None)
 
 
-def _of_phase(model: Wanted, request: Request, convention: str, ways: Ways) -> Entry:
+def _of_phase(model: NamedModel, request: Request, convention: str, execution: ExecutionOptions) -> Entry:
     """One phase of a language model."""
     if request.phase == BOTH:
         raise _one_phase()
     with at_work(model.label):
-        generation = request.run(model.spec, model.feed, convention, ways.conditions)
+        generation = request.run(model.spec, model.feed, convention, execution.conditions)
     return Entry(model.spec, model.label, generation.first)
 
 

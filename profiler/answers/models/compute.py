@@ -115,7 +115,7 @@ def _index(name: str | None, models: Sequence[tuple[str, str]]) -> int:
     raise _no_such_row(name, [label for _, label in models])
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_row(name: str, known: Iterable[str]) -> errors.ProfileError:

@@ -186,7 +186,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _bad_metrics(path: str, why: str) -> errors.ProfileError:

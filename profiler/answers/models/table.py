@@ -259,7 +259,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_direction(column: str) -> errors.ProfileError:

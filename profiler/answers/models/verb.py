@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 from profiler import errors
 from profiler.answers.common.model_list import ModelList
-from profiler.answers.common.models import Wanted, check_runs, entries, lists, over, profiles, wanted
+from profiler.answers.common.models import NamedModel, check_runs, entries, lists, named_models, over, profiles
 from profiler.answers.common.notes import uncounted
 from profiler.answers.common.options import (
     Captions,
     Cast,
     Columns,
-    Counted,
-    Fed,
+    ConventionOption,
+    InputOptions,
     Limits,
     Models,
     Result,
@@ -26,7 +26,7 @@ from profiler.answers.common.options import (
     number,
     option,
 )
-from profiler.answers.common.outcome import LOOK, Context, Lent, Outcome
+from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.table import LAYER_COLUMNS
@@ -94,7 +94,7 @@ class Tables:
         asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in self.settings]
         return asked + ["--label"] * bool(self.rows.label) + [s for s in self.specs if s.endswith(".toml")]
 
-    def comparing(self, models: Sequence[Wanted]) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
+    def comparing(self, models: Sequence[NamedModel]) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
         """How models are shown side by side, with which metrics; None where one is shown by its layers.
 
         Raises what can be known to be wrong without running a model.
@@ -124,14 +124,14 @@ class Tables:
 
 def run(
     *models: Models,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     no_input: Annotated[
         bool, option("Run nothing: parameters and sizes alone, of a model that says no input.")
     ] = False,
     cast: Cast = Cast(),
     zeros: Annotated[bool, option("Count the weights that are zero, as pruning makes them.")] = False,
-    counted: Counted = Counted(),
+    convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     layers: LayersShown = LayersShown(),
@@ -145,14 +145,16 @@ def run(
     under = conditions.conditions(dtype=cast.dtype, zeros=zeros)
     listed = lists(models)
     shaped = tables(models, listed, columns, captions, layers, rows)
-    return look(context, wanted(listed, fed, rows.label, is_run=not no_input), shaped, counted, under, most, saved)
+    return look(
+        context, named_models(listed, inputs, rows.label, is_run=not no_input), shaped, convention, under, most, saved
+    )
 
 
 def look(
     context: Context,
-    models: Sequence[Wanted],
+    models: Sequence[NamedModel],
     tables: Tables,
-    counted: Counted,
+    convention: ConventionOption,
     under: Conditions,
     most: Limits,
     saved: Saved,
@@ -162,10 +164,10 @@ def look(
     given, comparing = most.limits, tables.comparing(models)
     if saved.save is not None and len(models) > 1:
         raise _save_takes_one(len(models))
-    if under != AS_IT_IS or counted != Counted() or any(m.feed.is_given or m.feed.batch for m in models):
+    if under != AS_IT_IS or convention != ConventionOption() or any(m.feed.is_given or m.feed.batch for m in models):
         check_runs(models, what)
     holds = comparing is None and under == AS_IT_IS
-    found, failures = entries(models, context, counted.name, under, holds)
+    found, failures = entries(models, context, convention.name, under, holds)
     ran = profiles(found)
     answer: Answer | None = None
     if ran and comparing is None:
@@ -219,7 +221,7 @@ def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
     return found
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _one_model_only(option: str, models: int) -> errors.ProfileError:

@@ -122,7 +122,7 @@ def checked(varying: Varying[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _bad_scan(text: str, why: str) -> errors.ProfileError:

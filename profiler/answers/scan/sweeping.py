@@ -25,15 +25,15 @@ def scanned(
     columns: Sequence[str] = (),
     caption: str | None = "",
     tex_label: str | None = "",
-    one_by_one: Callable[[Sequence[Any], Sequence[str]], Iterable[Any]] = lambda values, names: values,
+    with_progress: Callable[[Sequence[Any], Sequence[str]], Iterable[Any]] = lambda values, names: values,
 ) -> Scan | GenerationScan:
-    """`request` says which phases; `one_by_one` shows how far it is. Raises `errors.ProfileError`."""
+    """`request` says which phases; `with_progress` yields the values. Raises `errors.ProfileError`."""
     values, label = checked(varying, tuple(values)), anchor(tex_label)
     chosen_columns(columns, SCAN_COLUMNS if request is None else scan_columns(request.phase, varying.name))
     shown = {"columns": tuple(columns), "caption": caption or "", "anchor": label}
     names = [f"{varying.label}, {varying.name} {value}" for value in values]
     if request is None:
-        return Scan.of(varying, [point(varying, value) for value in one_by_one(values, names)], **shown)
+        return Scan.of(varying, [point(varying, value) for value in with_progress(values, names)], **shown)
     check_forward(varying.conditions)
     phases = replace(varying, run=request.run)  # type: ignore[arg-type]
-    return GenerationScan.of(phases, [point(phases, value) for value in one_by_one(values, names)], **shown)  # type: ignore[arg-type]
+    return GenerationScan.of(phases, [point(phases, value) for value in with_progress(values, names)], **shown)  # type: ignore[arg-type]

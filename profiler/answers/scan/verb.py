@@ -6,9 +6,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.models import check_runs, varying, wanted_one
-from profiler.answers.common.options import Captions, Columns, Counted, Fed, Generating, Model, Result, Strict, Ways
-from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
+from profiler.answers.common.models import check_runs, single_model, varying
+from profiler.answers.common.options import (
+    Captions,
+    Columns,
+    ConventionOption,
+    ExecutionOptions,
+    Generating,
+    InputOptions,
+    Model,
+    Result,
+    Strict,
+)
+from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.scan.compute import read
 from profiler.answers.scan.sweeping import scanned
 from profiler.engine.processes.foreign_code import at_work
@@ -26,11 +36,11 @@ def run(
     ],
     /,
     *,
-    context: Lent,
-    fed: Fed = Fed(),
-    ways: Ways = Ways(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
-    counted: Counted = Counted(),
+    convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     strict: Strict = Strict(),
@@ -41,13 +51,13 @@ def run(
     Example: profile-model scan resnet34 size=160..320:32
     """
     name, several = read(values)
-    only = wanted_one(model, fed, "scan", varies=True)
+    only = single_model(model, inputs, "scan", varies=True)
     check_runs([only], "scan")
-    varies = varying("scan", only, name, context, ways.conditions, counted.name)
+    varies = varying("scan", only, name, context, execution.conditions, convention.name)
     with at_work(varies.label):
         sweep = scanned(
             varies, several, language.request(context.profile), columns.chosen, captions.caption, captions.tex_label,
-            context.one_by_one,
+            context.with_progress,
         )  # fmt: skip
     uncounted = {str(profile.unknown_ops): profile for profile in reversed(sweep.profiles)}  # each once for --strict
     return Outcome(sweep, sweep.failures, profiles=list(uncounted.values()))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from profiler.answers.common.models import lists, wanted
+from profiler.answers.common.models import lists, named_models
 from profiler.answers.common.options import (
     Captions,
     Cast,
     Columns,
-    Counted,
-    Fed,
+    ConventionOption,
+    InputOptions,
     Limits,
     Model,
     Result,
     Saved,
-    Step,
     Strict,
+    TrainingOptions,
 )
-from profiler.answers.common.outcome import LOOK, Lent, Outcome
+from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.models.verb import LayersShown, RowsShown, look, tables
 from profiler.records import conditions
 
@@ -25,11 +25,11 @@ JOB = LOOK
 
 def run(
     *models: Model,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     cast: Cast = Cast(),
-    step: Step = Step(),
-    counted: Counted = Counted(),
+    step: TrainingOptions = TrainingOptions(),
+    convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     layers: LayersShown = LayersShown(),
@@ -43,7 +43,7 @@ def run(
 
     Example: profile-model train resnet34 --batch 32 --optimizer adamw
     """
-    under = conditions.conditions(dtype=cast.dtype, train=True, **step.asked)
+    under = conditions.conditions(dtype=cast.dtype, train=True, **step.settings)
     listed = lists(models)
     shaped = tables(models, listed, columns, captions, layers, rows)
-    return look(context, wanted(listed, fed, rows.label), shaped, counted, under, most, saved, "train")
+    return look(context, named_models(listed, inputs, rows.label), shaped, convention, under, most, saved, "train")

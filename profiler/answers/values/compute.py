@@ -54,7 +54,7 @@ def check_values(path: str, done: Callable[[], None] = lambda: None) -> CheckedV
     return CheckedValues(path, values(checkpoints.with_tensors(path), done))
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _not_finite(path: str, tensors: int, named: Sequence[str]) -> errors.CheckFailed:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from profiler import errors
 from profiler.answers.common.options import Result
-from profiler.answers.common.outcome import FILES, Lent, Outcome
+from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.answers.values.compute import CheckedFiles, CheckedValues, check_values
 from profiler.sources import holds_weights_alone
 
@@ -17,7 +17,7 @@ JOB = FILES
 
 def run(
     *files: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.", negative="")],
-    context: Lent,
+    context: ContextParameter,
     result: Result = Result(),
 ) -> Outcome:
     """Read the values of files of weights; exit with 1 when some are NaN or infinite.
@@ -31,7 +31,7 @@ def run(
             raise _not_acheckpoint("values", path)
     found: list[CheckedValues] = []
     failures: list[errors.ProfileError] = []
-    for path in context.one_by_one(files, files):
+    for path in context.with_progress(files, files):
         try:
             found.append(check_values(path))
         except errors.ProfileError as error:
@@ -42,7 +42,7 @@ def run(
     return Outcome(CheckedFiles(tuple(found)) if found else None, failures)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _not_acheckpoint(option: str, spec: str) -> errors.ProfileError:

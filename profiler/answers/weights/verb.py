@@ -8,9 +8,9 @@ from typing import Annotated
 from cyclopts import Group
 
 from profiler import errors
-from profiler.answers.common.models import entries, over, profiles, wanted
-from profiler.answers.common.options import Cast, Fed, Labels, Model, Result, SizeLimit, Top, names, option
-from profiler.answers.common.outcome import WHAT_IF, Lent, Outcome
+from profiler.answers.common.models import entries, named_models, over, profiles
+from profiler.answers.common.options import Cast, InputOptions, Labels, Model, Result, SizeLimit, Top, names, option
+from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.weights.compute import overview, quantised, size_in
 from profiler.answers.weights.table import OVERVIEW_COLUMNS
 from profiler.counters.conventions import DEFAULT
@@ -23,11 +23,11 @@ JOB = WHAT_IF
 
 def run(
     *models: Model,
-    context: Lent,
+    context: ContextParameter,
     as_: Annotated[
         str | None, option(f"Formats: {', '.join(SCHEMES)}. Default: all of them.", "NAME,...", name="--as")
     ] = None,
-    fed: Fed = Fed(),
+    inputs: InputOptions = InputOptions(),
     cast: Cast = Cast(),
     labels: Labels = Labels(),
     sort: Annotated[
@@ -44,12 +44,12 @@ def run(
     """
     schemes = tuple(SCHEMES) if as_ is None else tuple(named(name).name for name in names(as_) or ("",))
     limits = [replace(limit, figure=size_in(scheme)) for limit in most.limits for scheme in schemes]
-    wanted_models = wanted(models, fed, labels.label)
-    is_single = len(schemes) == len(wanted_models) == 1
+    listed = named_models(models, inputs, labels.label)
+    is_single = len(schemes) == len(listed) == 1
     if sort is not None and is_single:
         raise errors.only_with("--sort", "several models or formats")
     chosen_columns([] if sort is None else [sort], {column.name: column for column in OVERVIEW_COLUMNS})
-    rows, failures = entries(wanted_models, context, DEFAULT, cast.conditions)
+    rows, failures = entries(listed, context, DEFAULT, cast.conditions)
     ran = profiles(rows)
     answer: Answer | None = None
     if ran and is_single:

@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler import errors
-from profiler.answers.common.models import check_runs, wanted
-from profiler.answers.common.options import Fed, Labels, Model, Result
-from profiler.answers.common.outcome import COMPARE, Lent, Outcome
+from profiler.answers.common.models import check_runs, named_models
+from profiler.answers.common.options import InputOptions, Labels, Model, Result
+from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.which.compute import Search, Which, candidates, number, search
 from profiler.engine.processes.foreign_code import at_work
 
@@ -22,8 +22,8 @@ def run(
     ],
     /,
     *models: Model,
-    context: Lent,
-    fed: Fed = Fed(),
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:
@@ -32,11 +32,11 @@ def run(
     Example: profile-model which 4.09G resnet50
     """
     read = number(figure)
-    several = wanted(models, fed, labels.label)
+    several = named_models(models, inputs, labels.label)
     check_runs(several, "which")
     searches: list[Search] = []
     failures: list[errors.ProfileError] = []
-    for model in context.one_by_one(several, [model.label for model in several]):
+    for model in context.with_progress(several, [model.label for model in several]):
         try:
             with at_work(model.label):
                 searches.append(search(model.label, read, candidates(model.spec, model.feed)))
@@ -46,7 +46,7 @@ def run(
     return Outcome(Which(tuple(searches)) if searches else None, failures)
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _nothing_matches_number(model: str, number: str) -> errors.CheckFailed:
