@@ -24,9 +24,9 @@ def load(model: Any, feed: Feed) -> Subject:
         if takes_nothing(model):
             return Subject(model, name, SOURCE, ())
         raise errors.InputsNeeded(name, holding(model, name, SOURCE))
-    from profiler.sources.huggingface.feeds import fed
+    from profiler.sources.huggingface.feeds import model_arguments
 
-    return Subject(model, name, SOURCE, *fed(model, feed, name))
+    return Subject(model, name, SOURCE, *model_arguments(model, feed, name))
 
 
 def _is_of_transformers(model: Any) -> bool:

@@ -12,7 +12,7 @@ from profiler.records.spec import Feed, Spec
 from profiler.sources.build import as_model, build, build_real
 from profiler.sources.huggingface.bounds import check_tokens, counted
 from profiler.sources.huggingface.configs import config_of, quiet
-from profiler.sources.huggingface.feeds import fed, most_tokens
+from profiler.sources.huggingface.feeds import model_arguments, most_tokens
 from profiler.sources.huggingface.heads import head
 from profiler.sources.huggingface.kernels import without_kernels
 
@@ -26,16 +26,16 @@ def load(spec: Spec, feed: Feed) -> Subject:
         left_out = () if feed.trusts_code else without_kernels(config)
         builder = _builder(config, spec, feed.trusts_code)
         model = as_model(build(builder, {}, spec.text, is_small=False), spec.text)
-        args, kwargs = fed(model, feed, spec.text)
+        args, kwargs = model_arguments(model, feed, spec.text)
     rebuild = partial(build_real, builder, {}, spec.text)
     return Subject(model, spec.text, PREFIX, args, kwargs, rebuild, tuple(_notes(model, config, feed, left_out)))
 
 
 def converts(subject: Subject) -> bool:
-    """Whether the library has more to do than to rename: it stacks the experts of a mixture, which files keep apart."""
+    """Whether loading a checkpoint takes more than renames: the library stacks the experts of a mixture."""
     try:
         from transformers.conversion_mapping import get_model_conversion_mapping
-    except ImportError:  # transformers 4 keeps experts apart, too
+    except ImportError:  # transformers 4 does not stack experts either
         return False
     model: Any = subject.model
     return any(type(step).__name__ == "WeightConverter" for step in get_model_conversion_mapping(model))
@@ -52,9 +52,9 @@ def _notes(model: Any, config: Any, feed: Feed, left_out: tuple[str, ...]) -> It
     positions = most_tokens(model)
     if feed.seq is not None and positions is not None and feed.seq > positions:
         yield f"{feed.seq:,} tokens are more than the {positions:,} positions that its configuration has."
-    said = getattr(config, "quantization_config", None)
-    if said:
-        get = said.get if isinstance(said, dict) else partial(getattr, said)
+    quantisation = getattr(config, "quantization_config", None)
+    if quantisation:
+        get = quantisation.get if isinstance(quantisation, dict) else partial(getattr, quantisation)
         bits = get("bits", None)
         words = f"{get('quant_method', 'some method')}{f', {bits} bits' if bits else ''}"
         dtype = str(model.dtype).removeprefix("torch.")
@@ -65,7 +65,7 @@ def _notes(model: Any, config: Any, feed: Feed, left_out: tuple[str, ...]) -> It
 
 
 def _builder(config: Any, spec: Spec, trusts_code: bool) -> Callable[[], Any]:
-    """What makes the model; configurations are changed by the models that are made of them, so each gets its own."""
+    """The function that builds the model. A model may change its configuration, so each gets a copy."""
     remote = (getattr(config, "auto_map", None) or {}) if trusts_code else {}
     cls = _remote_class(config, remote, spec) or head(config, spec)
     return lambda: cls._from_config(deepcopy(config))
@@ -73,7 +73,7 @@ def _builder(config: Any, spec: Spec, trusts_code: bool) -> Callable[[], Any]:
 
 def _remote_class(config: Any, remote: dict[str, str], spec: Spec) -> Any:
     """The class that comes with the model's files, in code that the user trusts."""
-    name = next((found for key, found in remote.items() if key.startswith("AutoModel")), None)
+    name = next((reference for key, reference in remote.items() if key.startswith("AutoModel")), None)
     if name is None:
         return None
     from transformers.dynamic_module_utils import get_class_from_dynamic_module

@@ -1,4 +1,4 @@
-"""How large may a model be that a configuration asks for? A number is written faster than so many layers are made."""
+"""How large may a model be that a configuration asks for? A short file can ask for any number of layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_TOKENS = 100_000_000  # ten times as many as any model has positions for
 
 
 class TooManyModules(Exception):
-    """Raised in the midst of building a model, and told as the reason why it cannot be built."""
+    """Raised while a model is built; its text is the reason in the message that it cannot be built."""
 
 
 class TooManyTokens(ProfileError):
@@ -31,7 +31,7 @@ def check_tokens(seq: int | None) -> None:
 
 @contextmanager
 def counted() -> Iterator[None]:
-    """Whatever is built meanwhile has a bounded number of modules."""
+    """Bound the number of modules of whatever is built meanwhile."""
     left = MOST_MODULES
 
     def count(module: Any, name: str, child: Any) -> None:

@@ -1,4 +1,4 @@
-"""Caches of another kind than the one that a model makes for itself."""
+"""Key-value caches of another kind than the one that a model creates by default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from profiler import errors
 from profiler.sources.huggingface.configs import transformers
 
-# By name: a configuration and how many tokens a sequence there will be, to the library's own object. Its caches of
+# By name: the library's own cache, from a configuration and the number of tokens of a sequence. Its caches of
 # packed integers ("quanto", "hqq") are not among them: their kernels do not run on meta tensors.
 _CACHES: Mapping[str, Callable[[Any, int], Any]] = {
     "dynamic": lambda config, tokens: transformers().DynamicCache(config=config),
@@ -25,7 +25,7 @@ def empty_cache(model: Any, kind: str, tokens: int, name: str) -> Any:
         raise _no_such_cache(name, kind, error) from error
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_cache(model: str, kind: str, error: Exception) -> errors.ProfileError:

@@ -16,15 +16,15 @@ from profiler.sources.hub import CLASS, FILE, is_folder, reaches
 from profiler.sources.libraries import imported
 
 _LONGEST = 16 << 20  # bytes of a configuration; one with the labels of 21,000 classes has one of them
-# Which code computes attention and experts: settings of every class that are no fields.
+# Settings of every class that are not fields: which code computes attention and experts.
 _IMPLEMENTATIONS = {"attn_implementation", "experts_implementation"}
 
 
 class BadConfig(errors.ProfileError):
     def __init__(self, spec: str, error: Exception) -> None:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         super().__init__(
-            f"{spec} is no configuration of a model ({said[:_LONGEST]}{'...' * (len(said) > _LONGEST)}); mend it"
+            f"{spec} is no configuration of a model ({reason[:_LONGEST]}{'...' * (len(reason) > _LONGEST)}); mend it"
         )
 
 
@@ -34,18 +34,18 @@ def transformers() -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the library says of weights that are not there, and of settings that are unusual.
+    """Silence the library's warnings about missing weights and unusual settings.
 
-    It imports others, torchao for one, which have torch warn of how they register their classes.
+    It imports other libraries, such as torchao, for which torch warns about how they register their classes.
     """
-    said, of_torch = transformers().logging, logging.getLogger("torch.utils._pytree")
-    before, level = said.get_verbosity(), of_torch.level
-    said.set_verbosity_error()
+    of_library, of_torch = transformers().logging, logging.getLogger("torch.utils._pytree")
+    before, level = of_library.get_verbosity(), of_torch.level
+    of_library.set_verbosity_error()
     of_torch.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        said.set_verbosity(before)
+        of_library.set_verbosity(before)
         of_torch.setLevel(level)
 
 
@@ -75,9 +75,9 @@ def _class_names() -> list[str]:
 
 
 def _settings(cls: Any) -> set[str]:
-    """What a configuration can be told: its fields, and other names of them."""
-    named = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(vars(cls()))
-    return named | set(getattr(cls, "attribute_map", {})) | _IMPLEMENTATIONS
+    """The names that a configuration accepts: its fields, and aliases of them."""
+    fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(vars(cls()))
+    return fields | set(getattr(cls, "attribute_map", {})) | _IMPLEMENTATIONS
 
 
 def _of_folder(spec: Spec, trusts_code: bool) -> Any:
@@ -92,9 +92,9 @@ def _of_folder(spec: Spec, trusts_code: bool) -> Any:
 
 
 def _of_hub(spec: Spec, trusts_code: bool) -> Any:
-    """Through the cache that the hub's own client keeps; it fetches `config.json` where that is not there.
+    """Read through the cache of the hub's own client, which fetches `config.json` where it is missing.
 
-    That client asks an unreachable hub over and over for most of a minute, so the hub is asked once, before.
+    That client retries an unreachable hub for most of a minute, so one request is made before.
     """
     if not reaches(spec.target):
         return _read(spec, spec.target, trusts_code, local_files_only=True)
@@ -107,7 +107,7 @@ def _of_hub(spec: Spec, trusts_code: bool) -> Any:
 
 
 def _read(spec: Spec, where: str, trusts_code: bool, **more: bool) -> Any:
-    """Without a word on whether code may be run, the library would ask on the terminal."""
+    """`trust_remote_code` is always passed: without it the library would ask on the terminal."""
     try:
         config, unused = transformers().AutoConfig.from_pretrained(
             where, trust_remote_code=trusts_code, return_unused_kwargs=True, **more, **spec.kwargs
@@ -122,11 +122,11 @@ def _read(spec: Spec, where: str, trusts_code: bool, **more: bool) -> Any:
     return config
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _no_such_setting(config: str, name: str, known: Iterable[str]) -> errors.ProfileError:
-    near = errors.nearest(name, known)
+def _no_such_setting(config: str, name: str, names: Iterable[str]) -> errors.ProfileError:
+    near = errors.nearest(name, names)
     hint = f"did you mean {', '.join(near)}?" if near else "see its documentation for what it has"
     return errors.ProfileError(f"{config} has no setting {name!r}; {hint}")
 
@@ -137,7 +137,7 @@ def _needs_trust(spec: str) -> errors.ProfileError:
     )
 
 
-def _no_such_model(name: str, known: Iterable[str], where: str = "") -> errors.ProfileError:
-    near = errors.nearest(name, known)
+def _no_such_model(name: str, names: Iterable[str], where: str = "") -> errors.ProfileError:
+    near = errors.nearest(name, names)
     hint = f"did you mean {', '.join(near)}?" if near else "profile-model list has the names"
     return errors.ProfileError(f"no model is called {name!r}{f' in {where}' if where else ''}; {hint}")

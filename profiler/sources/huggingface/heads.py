@@ -27,28 +27,28 @@ _TASKS = (
 
 
 def head(config: Any, spec: Spec) -> Any:
-    """The class of `config.architectures`, which a spec can say too: `hf:BertConfig(architectures=["BertModel"])`."""
-    said = config.architectures
-    first = said[0] if isinstance(said, (list, tuple)) and said else said
-    named = first or _usual(config.model_type)
-    found = getattr(transformers(), named, None) if isinstance(named, str) else None
-    if found is None:
-        raise _no_such_architecture(spec.text, named, config.model_type)
-    return found
+    """The class of `config.architectures`, which a spec may set too: `hf:BertConfig(architectures=["BertModel"])`."""
+    architectures = config.architectures
+    first = architectures[0] if isinstance(architectures, (list, tuple)) and architectures else architectures
+    name = first or _usual(config.model_type)
+    cls = getattr(transformers(), name, None) if isinstance(name, str) else None
+    if cls is None:
+        raise _no_such_architecture(spec.text, name, config.model_type)
+    return cls
 
 
-def _usual(kind: str) -> str | None:
+def _usual(model_type: str) -> str | None:
     from transformers.models.auto import modeling_auto
 
     tables = [getattr(modeling_auto, f"MODEL_FOR_{task}_MAPPING_NAMES") for task in _TASKS]
     for table in (*tables, modeling_auto.MODEL_MAPPING_NAMES):
-        if kind in table:
-            found = table[kind]
-            return str(found if isinstance(found, str) else found[0])
+        if model_type in table:
+            classes = table[model_type]
+            return str(classes if isinstance(classes, str) else classes[0])
     return None
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_such_architecture(spec: str, name: str | None, kind: str) -> errors.ProfileError:

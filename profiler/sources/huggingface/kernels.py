@@ -1,4 +1,4 @@
-"""Which code computes attention and experts? Not what a configuration would have fetched: kernels of a hub are code.
+"""Which code computes attention and experts? The library's own: a configuration may ask for kernels of the hub.
 
 transformers takes `attn_implementation` out of any `config.json`; one like `kernels-community/flash-attn` is fetched
 and run, and so are those that stand in for `flash_attention_2` where that package is missing. No count needs them.
@@ -17,13 +17,13 @@ _OWN = {
 
 
 def without_kernels(config: Any) -> tuple[str, ...]:
-    """Leave out what is no code of the library's; returns what that was."""
+    """Clear the settings that name code from outside the library; return what they named."""
     left_out: dict[str, None] = {}
     for each in _with_inner(config):
         for name, own in _OWN.items():
-            asked = getattr(each, name, None)
-            if asked not in own:
-                left_out[str(asked)] = None
+            requested = getattr(each, name, None)
+            if requested not in own:
+                left_out[str(requested)] = None
                 setattr(each, f"{name}_internal", None)
     return tuple(left_out)
 
