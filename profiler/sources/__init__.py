@@ -1,4 +1,4 @@
-"""Which model do you mean? From a spec such as `resnet34(num_classes=10)` to a model and what to feed it.
+"""Which model do you mean? From a spec such as `resnet34(num_classes=10)` to a model and its inputs.
 
 One file a kind of source; each has `PREFIX`, the name before the colon, and `load(spec, feed)`.
 """
@@ -35,10 +35,10 @@ __all__ = [
 ]
 
 _CHECKPOINT = "checkpoints.source"
-_TRANSFORMERS = "hf"  # the prefix of those that --seq and --trust-remote-code are about
-# Sources of architectures, whose weights are not there; by their prefix.
+_TRANSFORMERS = "hf"  # the prefix of models that --seq and --trust-remote-code apply to
+# By prefix: sources of architectures, which are built without weights.
 PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, _TRANSFORMERS: "huggingface"}
-# Kinds of files, by how their names end.
+# Kinds of files, by suffix.
 _OF_FILES: Mapping[str, str] = {
     **dict.fromkeys(checkpoints.SUFFIXES, _CHECKPOINT),
     checkpoints.INDEX: _CHECKPOINT,  # which ends in .json too
@@ -51,16 +51,16 @@ _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
 def load(text: str, feed: Feed | None = None) -> Subject | Trace:
-    """Find what a spec names: a model with its inputs, or a trace: a saved one, or that of a model not to run."""
+    """Find what a spec names: a model with its inputs, or a trace: a saved one, or that of a model that is not run."""
     feed = feed or Feed()
     try:
-        found = _loaded(text, feed)
+        subject = _loaded(text, feed)
     except errors.InputsNeeded as needed:
         if feed.is_run or needed.held is None:
             raise
-        held: Trace = needed.held()
-        return held
-    return found if feed.is_run or isinstance(found, Trace) else _not_run(found)
+        trace: Trace = needed.held()
+        return trace
+    return subject if feed.is_run or isinstance(subject, Trace) else _not_run(subject)
 
 
 def _not_run(subject: Subject) -> Trace:
@@ -83,7 +83,7 @@ def _loaded(text: str, feed: Feed) -> Subject | Trace:
 
 
 def _of_architecture(spec: Spec) -> str:
-    """The source of what is no file; raises where it is clear without torch that there is no such model."""
+    """The source of a spec that names no file; raises where it is clear without torch that there is no such model."""
     if spec.prefix is None:
         return _of_name(spec)
     if spec.prefix in ZOOS and not has(spec.prefix, spec.target):
@@ -94,7 +94,7 @@ def _of_architecture(spec: Spec) -> str:
 
 
 def _of_name(spec: Spec) -> str:
-    """The first zoo that has it; else it may be a file or folder, of which none is called like a model."""
+    """The first zoo that has a model of that name, else the file or folder of that name."""
     if spec.target.endswith(".py"):
         raise mistakes.no_callable(spec.target)
     missing = []
@@ -110,7 +110,7 @@ def _of_name(spec: Spec) -> str:
 
 
 def subject_of(model: Any, feed: Feed) -> Subject:
-    """A model that is there, with its inputs."""
+    """A model object, with its inputs."""
     return _source("live").load(model, feed)  # type: ignore[no-any-return]
 
 
@@ -126,8 +126,8 @@ def converts(text: str, feed: Feed) -> bool:
     """Whether a library merges or splits the tensors of a spec's model while it loads them from a checkpoint."""
     if parse(text).prefix != _TRANSFORMERS:
         return False
-    found: bool = _source("huggingface").converts(load(text, feed))
-    return found
+    is_converted: bool = _source("huggingface").converts(load(text, feed))
+    return is_converted
 
 
 def published(trace: Trace, params: int) -> Published | str:
@@ -140,7 +140,7 @@ def published(trace: Trace, params: int) -> Published | str:
 
 
 def _of_file(spec: Spec) -> str | None:
-    """By a name's end; what else is written as a path is a checkpoint, if it is there: models may be called like it."""
+    """The kind of a file, by suffix. Another path is a checkpoint where it exists: a model's name may look like one."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
     if spec.prefix == _TRANSFORMERS:
         return _CHECKPOINT if checkpoints.is_remote(spec.text) else None
@@ -152,7 +152,7 @@ def _of_file(spec: Spec) -> str | None:
 
 
 def _is_weights_alone(spec: Spec) -> bool:
-    """A model of the hub that has no configuration, such as one in GGUF, is the weights there."""
+    """Whether a model of the hub has weights and no configuration, as one in GGUF may."""
     hub = _source("hub")
     if not hub.is_name(spec.target):
         return False
@@ -169,7 +169,7 @@ def _source(name: str) -> Any:
     return import_module(f"profiler.sources.{name}")
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _only_transformers(spec: str, option: str) -> errors.ProfileError:

@@ -10,24 +10,24 @@ from profiler.records.inputs import TensorSpec
 
 
 def spread(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments; shapes by the names of a forward pass's parameters are its keyword arguments, and several that it
-    could not take as one list are several arguments.
+    """The arguments. A dict of shapes by the names of parameters becomes keyword arguments; a list that the model could
+    not take as one argument becomes several.
     """
-    given = args[0] if len(args) == 1 else None
-    if type(given) not in (list, dict) or not given or not _are_shapes(given):
+    argument = args[0] if len(args) == 1 else None
+    if type(argument) not in (list, dict) or not argument or not _are_shapes(argument):
         return args, kwargs
     try:
         signature = inspect.signature(model.forward)
     except (TypeError, ValueError):  # it is written in C
         return args, kwargs
-    if isinstance(given, dict):
-        return ((), {**given, **kwargs}) if set(given) <= set(signature.parameters) else (args, kwargs)
-    is_one, are_several = _binds(signature, args, kwargs), _binds(signature, tuple(given), kwargs)
-    return (tuple(given), kwargs) if are_several and not is_one else (args, kwargs)
+    if isinstance(argument, dict):
+        return ((), {**argument, **kwargs}) if set(argument) <= set(signature.parameters) else (args, kwargs)
+    fits_as_one, fits_as_several = _binds(signature, args, kwargs), _binds(signature, tuple(argument), kwargs)
+    return (tuple(argument), kwargs) if fits_as_several and not fits_as_one else (args, kwargs)
 
 
-def _are_shapes(given: list[Any] | dict[Any, Any]) -> bool:
-    values = given.values() if isinstance(given, dict) else given
+def _are_shapes(argument: list[Any] | dict[Any, Any]) -> bool:
+    values = argument.values() if isinstance(argument, dict) else argument
     return any(isinstance(value, TensorSpec) for value in values)
 
 

@@ -36,11 +36,11 @@ _WITHOUT_VALUES = {
     "normal",
 }  # factories of memory or random numbers
 _MEMORY = {*_WITHOUT_VALUES, "zeros", "ones", "full"}
-_CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: nobody asks a large one for its values
+_CONSTANT_VALUES = {"zeros", "ones", "full"}  # real while small: no constructor reads the values of a large one
 _LARGE = 4096  # elements
 
 
-class _Weightless(LeanDispatchMode):
+class _WithoutWeights(LeanDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         tensors = [a for a in args if isinstance(a, torch.Tensor)]
@@ -53,19 +53,19 @@ class _Weightless(LeanDispatchMode):
         return func(*args, **kwargs)
 
 
-class _Bounded(LeanDispatchMode):
-    """Ends what asks for more memory than is free; `reason` is why the model was not built without it."""
+class _MemoryLimit(LeanDispatchMode):
+    """Raises where more memory than is free is requested; `reason` is why building without weights failed."""
 
     def __init__(self, name: str, reason: Exception) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name, self._reason = name, reason
-        self._free, self._asked = free_bytes(), 0
+        self._free, self._requested = free_bytes(), 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func._opname in _MEMORY:
-            self._asked += func(*args, **{**kwargs, "device": _META, "pin_memory": False}).nbytes
-            if self._asked > self._free:
+            self._requested += func(*args, **{**kwargs, "device": _META, "pin_memory": False}).nbytes
+            if self._requested > self._free:
                 raise _build_does_not_fit(self._name, self._reason, self._free)
         return func(*args, **kwargs)
 
@@ -78,7 +78,7 @@ def _becomes_meta(func: Any, args: Any) -> bool:
 
 
 def _is_in_constructor() -> bool:
-    """Whether a module is under construction: what is made elsewhere is no weight, but an input."""
+    """Whether a module is under construction: a tensor that is made elsewhere is an input, not a weight."""
     frame = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
@@ -104,25 +104,24 @@ def _to_meta(value: Any) -> Any:
 def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_small: bool = True) -> Any:
     """Call a model's builder without allocating or initialising its weights, and without moving the random state.
 
-    Whatever it raises without weights, it is built with them then; is_small: whether there is memory for them whatever
-    they are.
+    Where that raises, it is built with its weights. is_small: skip the check that there is memory for them.
     """
     _check_arguments(builder, kwargs, name)
     try:
         # Some thousand modules at once make the collector walk all that was imported, again and again.
-        with kept_random(), uncollected(), torch.no_grad(), _Weightless():  # type: ignore[no-untyped-call]
+        with kept_random(), uncollected(), torch.no_grad(), _WithoutWeights():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
-    except Exception as error:  # whatever a meta tensor may break; what breaks without them too is told
+    except Exception as error:  # meta tensors may break anything; an error with real ones is reported
         reason = error
-    try:  # behind it, so that what is raised now is not told as raised while that was handled
-        with nullcontext() if is_small else _Bounded(name, reason):
+    try:  # outside the handler, so that an error here is not chained to that one
+        with nullcontext() if is_small else _MemoryLimit(name, reason):
             return build_real(builder, kwargs, name)
     finally:
-        del reason  # it holds on to this frame
+        del reason  # its traceback refers to this frame
 
 
 def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
-    """Call a model's builder and let it make its weights."""
+    """Call a model's builder and let it initialise its weights."""
     try:
         with kept_random():
             seed()
@@ -137,7 +136,7 @@ def _check_arguments(builder: Callable[..., Any], kwargs: Mapping[str, Any], nam
     try:
         inspect.signature(builder).bind(**kwargs)
     except TypeError as error:
-        error = error.with_traceback(None)  # which is ours: nothing was called
+        error = error.with_traceback(None)  # it would show only this file: nothing was called
         raise errors.BuilderFailed(name, error, remedy(builder, kwargs, name, error)) from None
     except ValueError:  # no signature to look at
         pass
@@ -149,7 +148,7 @@ def as_model(built: Any, name: str) -> nn.Module:
     return built
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _build_does_not_fit(text: str, error: Exception, free: int) -> errors.ProfileError:

@@ -11,7 +11,7 @@ from profiler.records.files import reading as files
 
 _LONGEST = 1 << 24  # bytes of a file of code
 _SHOWN = 5
-# What may bind names that do not stand in the text.
+# They may bind names that are not in the text.
 _HIDING = {"exec", "eval", "globals", "locals", "vars", "setattr", "*"}
 _HIDING_ATTRIBUTES = {"__dict__", "modules"}
 
@@ -29,7 +29,7 @@ class Definitions:
 
 
 def definitions(path: str) -> Definitions:
-    """Raises `errors.ProfileError` and, for what is not Python, `errors.ProfileError`."""
+    """Raises `errors.ProfileError`, also for what is not Python."""
     try:
         tree = ast.parse(files.content(path, _LONGEST), path)
     except OSError:
@@ -62,7 +62,7 @@ def _candidates(tree: ast.Module) -> Iterator[str]:
 
 
 def _at_the_top(node: ast.AST) -> Iterator[ast.AST]:
-    """All that runs when the file does, in branches and loops too; not what stands in a function or class."""
+    """The nodes that run when the file is imported, in branches and loops too; not those in functions and classes."""
     for child in ast.iter_child_nodes(node):
         yield child
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
@@ -83,7 +83,7 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 
 def _hides(node: ast.AST) -> bool:
-    """Whether it may bind a name that no `_bound` sees."""
+    """Whether it may bind a name that `_bound` does not return."""
     if isinstance(node, ast.Name):
         return node.id in _HIDING
     if isinstance(node, ast.Attribute):

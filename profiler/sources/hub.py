@@ -1,4 +1,4 @@
-"""Is a model of the hub to be had? Asked before anything large is imported, so that no answer is told at once."""
+"""Does the hub have a model? Looked up before anything large is imported, so that an error is reported at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NoConfiguration(errors.ProfileError):
 
 
 def is_folder(target: str) -> bool:
-    """A path, or a name that is one; `ORGANISATION/NAME` is of the hub unless there is such a folder."""
+    """Whether a target is a path; `ORGANISATION/NAME` is a model of the hub unless there is such a folder."""
     return Path(target).is_dir() or target.startswith((".", "/", "~")) or target.endswith(FILE)
 
 

@@ -1,4 +1,4 @@
-"""Is a library that models are from installed, and can it be imported? One line where not, whatever is wrong."""
+"""Is a library of models installed, and can it be imported? Where not, one line says why."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from profiler import errors
 
-_DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml"}  # what is installed by another name than it is imported by
+_DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml"}  # by import name, where the name for pip differs
 
 
 def folder(library: str, needs: str | None = None) -> Path:
     """Where a library is installed, without importing it; raises `errors.MissingPackage`.
 
-    needs: what `pip install` takes for it; None: the library alone.
+    needs: the packages that `pip install` takes for it; None: the library alone.
     """
     spec = importlib.util.find_spec(library)
-    if spec is None or spec.origin is None or not spec.submodule_search_locations:  # a folder of that name is none
+    if spec is None or spec.origin is None or not spec.submodule_search_locations:  # a plain folder has no origin
         raise errors.MissingPackage(library, "is not installed", needs or library)
     return Path(spec.submodule_search_locations[0])
 
@@ -35,13 +35,13 @@ def imported(module: str, needs: str | None = None) -> Any:
             raise _broken(library, error, library) from None
         install = _DISTRIBUTIONS.get(missing, missing)
         raise errors.MissingPackage(library, f"needs {missing}, which is not installed", install) from None
-    except Exception as error:  # one that was built for another torch says so in ways of its own
+    except Exception as error:  # a library that was built for another torch may raise anything
         raise _broken(library, error, f"{needs or library} torch") from None
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _broken(library: str, error: Exception, install: str) -> errors.MissingPackage:
-    why = f"cannot be imported ({errors.first_line(error)}), and may be made for another torch or Python"
-    return errors.MissingPackage(library, why, f"--upgrade {install}")
+    reason = f"cannot be imported ({errors.first_line(error)}), and may be made for another torch or Python"
+    return errors.MissingPackage(library, reason, f"--upgrade {install}")

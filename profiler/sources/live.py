@@ -1,4 +1,4 @@
-"""A model that is there, and what it is fed: what the user gives, or what a configuration of transformers says."""
+"""A model object and its inputs: those of the user, or those that a configuration of transformers implies."""
 
 from __future__ import annotations
 

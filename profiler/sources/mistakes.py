@@ -1,4 +1,4 @@
-"""What did somebody mean whose text names no model? One line with the remedy, told before torch is imported."""
+"""What did a user mean whose text names no model? One line with the remedy, printed before torch is imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PART_OF_URL = re.compile(r"/(?:resolve|blob|tree|raw)/[^/]+(?=/|$)")
 _HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 _CONFIGURATION = re.compile(r"[A-Za-z]\w*Config")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
-_SURE = 0.7  # how near a name is to one of a zoo where no other is meant
+_SURE = 0.7  # similarity to a name of a zoo from which on that one is meant
 _NICKNAMES = {"huggingface": _HUB, "hub": _HUB, "tv": "torchvision"}
 
 
@@ -60,7 +60,7 @@ def check_code(spec: Spec) -> None:
 
 
 def no_callable(path: str) -> ProfileError:
-    """`FILE.py` by itself."""
+    """The error for `FILE.py` without a callable."""
     return errors.BadSpec(path, remedy(path, definitions(path).candidates))
 
 
@@ -108,10 +108,10 @@ def _no_such_package(where: str, spec: Spec) -> ProfileError:
 
 
 def no_such_name(spec: Spec, missing: Iterable[errors.MissingPackage]) -> ProfileError:
-    """A name without a prefix, which no zoo has. `missing` are the zoos that could not be asked."""
+    """The error for a name that no zoo has. `missing` are the errors of zoos that are not installed."""
     if _is_path(spec.target):
         return errors.no_such_file(spec.target)
-    reasons = [_meant(spec), *dict.fromkeys(map(str, missing))]
+    reasons = [_suggestion(spec), *dict.fromkeys(map(str, missing))]
     return ProfileError(f"no model is called {spec.target!r}; {'; '.join(reasons)}")
 
 
@@ -131,7 +131,7 @@ def _of(zoo: str) -> list[str]:
         return []
 
 
-def _meant(spec: Spec) -> str:
+def _suggestion(spec: Spec) -> str:
     """What to write instead of a name."""
     name, names = spec.target, list(zoos.every())
     zoo, _, rest = name.partition("/")
@@ -161,7 +161,7 @@ def _is_path(name: str) -> bool:
 
 
 def _as_code(name: str) -> str | None:
-    """`torchvision.models.resnet34` and `nets.build`: a point where a colon is meant; or a file without its end."""
+    """`torchvision.models.resnet34` and `nets.build`: a dot where a colon is meant; or a file without its suffix."""
     if os.path.isfile(f"{name}.py"):
         return remedy(f"{name}.py", definitions(f"{name}.py").candidates)
     module, _, target = name.rpartition(".")
@@ -173,6 +173,6 @@ def _as_code(name: str) -> str | None:
 
 
 def _same(name: str, names: Iterable[str]) -> list[str]:
-    """The names that are the same but for case and for what stands between their parts."""
+    """The names that differ only in case and in the separators of their parts."""
     plain = re.sub(r"[\W_]", "", name).lower()
     return [each for each in names if re.sub(r"[\W_]", "", each.rpartition(":")[2]).lower() == plain]

@@ -25,63 +25,63 @@ PREFIX = "python"
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
-    found = _attribute(spec)
-    if isinstance(found, nn.Module):
+    target = _attribute(spec)
+    if isinstance(target, nn.Module):
         if spec.kwargs:
             raise errors.BadSpec(spec.text, f"{spec.target} is a model already and takes no arguments")
-        return _subject(spec, found, feed, None)
-    if not callable(found):
-        raise errors.not_a_model(spec.text, type(found).__name__)
+        return _subject(spec, target, feed, None)
+    if not callable(target):
+        raise errors.not_a_model(spec.text, type(target).__name__)
     return _subject(
-        spec, build(found, spec.kwargs, spec.text), feed, partial(build_real, found, spec.kwargs, spec.text)
+        spec, build(target, spec.kwargs, spec.text), feed, partial(build_real, target, spec.kwargs, spec.text)
     )
 
 
 def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
     """What the callable returned is a model, or a model and its inputs."""
-    model, given = _taken_apart(built)
+    model, inputs = _model_and_inputs(built)
     model = as_model(model, spec.text)
     if feed.is_given:
-        build_model = None if rebuild is None else lambda: as_model(_taken_apart(rebuild())[0], spec.text)
+        build_model = None if rebuild is None else lambda: as_model(_model_and_inputs(rebuild())[0], spec.text)
         return Subject(model, spec.text, PREFIX, *spread(model, feed.args, feed.kwargs), build_model)
-    if given is None and not takes_nothing(model):
+    if inputs is None and not takes_nothing(model):
         raise errors.InputsNeeded(spec.text, holding(model, spec.text, PREFIX))
-    if given is None:
+    if inputs is None:
         return Subject(
             model, spec.text, PREFIX, (), {}, None if rebuild is None else lambda: as_model(rebuild(), spec.text)
         )
     if feed.batch is not None:
         raise _batch_needs_input(spec.text)
-    again = None if rebuild is None else lambda: _rebuilt(rebuild(), spec.text)
-    return Subject(model, spec.text, PREFIX, *split_arguments(given), again)
+    rebuild_both = None if rebuild is None else lambda: _rebuilt(rebuild(), spec.text)
+    return Subject(model, spec.text, PREFIX, *split_arguments(inputs), rebuild_both)
 
 
-def _taken_apart(built: Any) -> tuple[Any, Any]:
+def _model_and_inputs(built: Any) -> tuple[Any, Any]:
     """A model, and the inputs that were built with it; None where there are none."""
     return built if isinstance(built, tuple) and len(built) == 2 else (built, None)
 
 
 def _rebuilt(built: Any, name: str) -> Rebuilt:
     """The model and the inputs of a builder's second call: the first one's are of a model without weights."""
-    model, given = _taken_apart(built)
-    return Rebuilt(as_model(model, name), *split_arguments(given))
+    model, inputs = _model_and_inputs(built)
+    return Rebuilt(as_model(model, name), *split_arguments(inputs))
 
 
-def split_arguments(given: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """A tuple is several positional arguments, a dict is keyword arguments, anything else one positional argument."""
-    if isinstance(given, dict):
-        return (), given
-    return (given if isinstance(given, tuple) else (given,)), {}
+    if isinstance(inputs, dict):
+        return (), inputs
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 def _attribute(spec: Spec) -> Any:
     module = _module(spec)
-    found: Any = module
+    value: Any = module
     for name in spec.target.split("."):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             raise mistakes.no_such_callable(spec.prefix or "", spec.target, _callables(module))
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def _callables(module: ModuleType) -> list[str]:
@@ -109,20 +109,20 @@ def _from_package(name: str) -> ModuleType:
 
 def _from_file(path: Path) -> ModuleType:
     name = f"_profiled_{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
-    if found is None or found.loader is None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
         raise errors.cannot_import(str(path), ImportError("not a Python file"))
-    module = importlib.util.module_from_spec(found)
+    module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))  # so that a script finds the files beside it
+    sys.path.insert(0, str(path.parent))  # so that a script can import the files next to it
     try:
-        found.loader.exec_module(module)
+        spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
     return module
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _batch_needs_input(model: str) -> errors.ProfileError:

@@ -1,4 +1,4 @@
-"""Which arguments does a builder take? Told where one of a spec's is wrong, or one is missing."""
+"""Which arguments does a builder take? Part of the message where one of a spec is wrong or missing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from profiler import errors
 
 _UNEXPECTED = re.compile(r"(?P<callable>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<name>\w+)'")
 _SHOWN = 12
-_GIVEN_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def remedy(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, error: BaseException) -> str | None:
-    """What to do about an error of a call; None where it is not about the names of these arguments.
+    """The remedy for an error of a call; None where it is not about the names of these arguments.
 
-    An error without a traceback is of the builder's own signature: nothing was called.
+    An error without a traceback is about the builder's own signature: nothing was called.
     """
     if not isinstance(error, TypeError):
         return None
@@ -28,19 +28,19 @@ def remedy(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, er
     own = _parameters(function)
     wrong = _refused(function, kwargs) if error.__traceback__ is None else _named(error, kwargs)
     names = list(dict.fromkeys([*_of_inner(error), *(parameter.name for parameter in own)]))
-    listed = f"it takes {', '.join(names[:_SHOWN]) or 'no arguments'}{', ...' * (len(names) > _SHOWN)}"
+    accepted = f"it takes {', '.join(names[:_SHOWN]) or 'no arguments'}{', ...' * (len(names) > _SHOWN)}"
     if wrong is not None:
         near = errors.nearest(wrong, names, 1)
-        return f"did you mean {near[0]}? {listed}" if near else listed
+        return f"did you mean {near[0]}? {accepted}" if near else accepted
     missing = [p.name for p in own if p.default is p.empty and p.name not in kwargs]
     if error.__traceback__ is not None or not missing:
         return None
-    begun = f"{name.removesuffix(')')}, " if kwargs else f"{name.partition('(')[0]}("
-    return f"write {begun}{', '.join(f'{each}=...' for each in missing)}); {listed}"
+    prefix = f"{name.removesuffix(')')}, " if kwargs else f"{name.partition('(')[0]}("
+    return f"write {prefix}{', '.join(f'{each}=...' for each in missing)}); {accepted}"
 
 
 def _innermost(builder: Callable[..., Any]) -> Callable[..., Any] | None:
-    """What the user means: behind a partial of ours, what that calls."""
+    """The builder that the user named: for one of our partials, the function inside."""
     if isinstance(builder, partial):
         return builder.args[0] if callable(builder.args[0]) else None
     return builder
@@ -51,7 +51,7 @@ def _parameters(function: Callable[..., Any] | None) -> list[inspect.Parameter]:
         parameters = inspect.signature(function).parameters.values() if function else ()
     except (TypeError, ValueError):  # it is written in C
         return []
-    return [parameter for parameter in parameters if parameter.kind in _GIVEN_BY_NAME]
+    return [parameter for parameter in parameters if parameter.kind in _BY_KEYWORD]
 
 
 def _refused(function: Callable[..., Any] | None, kwargs: Mapping[str, Any]) -> str | None:
@@ -65,13 +65,13 @@ def _refused(function: Callable[..., Any] | None, kwargs: Mapping[str, Any]) -> 
 
 
 def _named(error: TypeError, kwargs: Mapping[str, Any]) -> str | None:
-    """The argument that something inside did not take, where it is one of these."""
+    """The argument that a function called by the builder did not accept, where it is one of these."""
     match = _UNEXPECTED.search(errors.text_of(error))
     return match["name"] if match is not None and match["name"] in kwargs else None
 
 
 def _of_inner(error: TypeError) -> Iterator[str]:
-    """What the callables take that a builder handed an argument on to. What has no default, it gave them itself."""
+    """The arguments with defaults of the callables that a builder passed one on to; it sets the others itself."""
     match = _UNEXPECTED.search(errors.text_of(error))
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     if match is None or not frames:
@@ -91,6 +91,6 @@ def _with_default(function: Callable[..., Any] | None) -> Iterator[str]:
 
 
 def _called(frame: FrameType, qualified: str) -> Callable[..., Any] | None:
-    """What a frame called, by the name that Python gives it in the error."""
+    """The function that a frame called, by its qualified name in the error."""
     values = (*frame.f_locals.values(), *frame.f_globals.values())
     return next((v for v in values if callable(v) and getattr(v, "__qualname__", None) == qualified), None)

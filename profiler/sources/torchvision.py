@@ -1,4 +1,4 @@
-"""torchvision's registered models, with the inputs that their weights' transforms say."""
+"""torchvision's registered models, with the input sizes of their weights' transforms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _models() -> Any:
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
-    """`NAME(weights="DEFAULT")` is the architecture that those weights are for; they are not fetched.
+    """`NAME(weights="DEFAULT")` is the architecture of those weights, which are not fetched.
 
     `quantized_NAME` is quantised, as its name and its weights are; with `quantize=False` it is the float model.
     """
@@ -49,38 +49,38 @@ def load(spec: Spec, feed: Feed) -> Subject:
 
 def _other_size(model: nn.Module, args: tuple[Any, ...]) -> int | None:
     """The input's size where the model is made for another: vit_h_14's weights want 518 and its builder gives 224."""
-    made_for = getattr(model, "image_size", None)
-    wanted = args[0].shape[-1] if isinstance(args[0], TensorSpec) else None
-    return wanted if isinstance(made_for, int) and made_for != wanted else None
+    own_size = getattr(model, "image_size", None)
+    input_size = args[0].shape[-1] if isinstance(args[0], TensorSpec) else None
+    return input_size if isinstance(own_size, int) and own_size != input_size else None
 
 
 def _no_weights(builder: Callable[..., Any]) -> dict[str, Any]:
-    """Detectors and segmentation models fetch their backbone's weights unless told not to."""
-    known = ("weights", "weights_backbone")
-    return {name: None for name in known if name in inspect.signature(builder).parameters}
+    """The arguments that avoid fetching weights, which detectors and segmentation models do for their backbones."""
+    names = ("weights", "weights_backbone")
+    return {name: None for name in names if name in inspect.signature(builder).parameters}
 
 
 def _quantised(builder: Callable[..., Any]) -> dict[str, Any]:
-    """The builders of quantised models give float ones, which are prepared for it, unless told otherwise."""
+    """The argument for a quantised model: by default its builder returns a float one that is prepared for it."""
     return {"quantize": True} if "quantize" in inspect.signature(builder).parameters else {}
 
 
 def _entry(spec: Spec) -> Any:
-    """The weight entry that a spec names, or the default one, whose transforms say what the model is fed."""
+    """The weight entry that a spec names, or the default one; its transforms give the input size."""
     entries = _models().get_model_weights(spec.target)
-    named = spec.kwargs.get("weights")
-    if named is None:
+    name = spec.kwargs.get("weights")
+    if name is None:
         return entries.DEFAULT
-    if named not in entries.__members__:
-        raise _no_such_weights(spec.target, named, entries.__members__)
-    return entries[named]
+    if name not in entries.__members__:
+        raise _no_such_weights(spec.target, name, entries.__members__)
+    return entries[name]
 
 
 def published(spec: Spec, shapes: Iterable[tuple[int, ...]], params: int) -> Published | str:
-    """What torchvision says of the weights that a spec names, or of the default ones (`meta["_metrics"]`).
+    """The figures that torchvision publishes for the weights of a spec, or the default ones (`meta["_metrics"]`).
 
-    Or why it says nothing of what was run: another architecture than that of the weights, or another image size than
-    their own transforms give. `shapes` are those of the inputs, `params` how many parameters the model has.
+    Or the reason why they do not hold for what was run: another architecture than that of the weights, or another image
+    size than that of their transforms. `shapes` are those of the inputs, `params` how many parameters the model has.
     """
     if not zoos.has(PREFIX, spec.target) or not len(_models().get_model_weights(spec.target)):
         return "torchvision has no weights of it"
@@ -91,7 +91,7 @@ def published(spec: Spec, shapes: Iterable[tuple[int, ...]], params: int) -> Pub
     if measured != own:
         remedy = f"; {spec.target}(weights={entry.name!r}) is that model" * ("weights" not in spec.kwargs)
         return f"the model that was measured has {measured:,} parameters and not {own:,}{remedy}"
-    sizes = {given.shape[-2:] for given in _flat(_inputs(entry, {}, Feed())[0])}
+    sizes = {argument.shape[-2:] for argument in _flat(_inputs(entry, {}, Feed())[0])}
     if {tuple(shape)[-2:] for shape in shapes} != sizes:
         return f"it was measured with images of {' and '.join(f'{h}×{w}' for h, w in sorted(sizes))}"
     figures = {(data, name): value for data, row in entry.meta["_metrics"].items() for name, value in row.items()}
@@ -103,23 +103,23 @@ def _float_params(spec: Spec, params: int) -> int:
     builder = partial(_without_fetching, _models().get_model_builder(spec.target))
     if not _quantised(builder.args[0]):
         return params
-    if "weights" in spec.kwargs:  # it was built as those weights want it
+    if "weights" in spec.kwargs:  # it was built for those weights
         return int(_entry(spec).meta["num_params"])
     model = build(builder, {**_no_weights(builder.args[0]), "quantize": False}, spec.text)
     return sum(parameter.numel() for parameter in as_model(model, spec.text).parameters())
 
 
 def _flat(args: Iterable[Any]) -> Iterator[TensorSpec]:
-    for given in args:
-        if isinstance(given, TensorSpec):
-            yield given
+    for argument in args:
+        if isinstance(argument, TensorSpec):
+            yield argument
         else:
-            yield from _flat(given)
+            yield from _flat(argument)
 
 
 @contextmanager
-def _engine_kept() -> Iterator[None]:
-    """Quantising sets torch's quantised engine for the whole process. Packed weights know their own."""
+def _engine_restored() -> Iterator[None]:
+    """Restore torch's quantised engine, which quantising sets for the whole process; packed weights store their own."""
     engine = torch.backends.quantized.engine
     try:
         yield
@@ -128,9 +128,9 @@ def _engine_kept() -> Iterator[None]:
             torch.backends.quantized.engine = engine
 
 
-@_engine_kept()
+@_engine_restored()
 def _without_fetching(builder: Callable[..., Any], **kwargs: Any) -> Any:
-    """Call a builder whose weights are not there: what it would load is left out, what it sets for them is kept."""
+    """Call a builder without fetching weights: it loads none, and its other settings for them stay."""
     if kwargs.get("weights") is None and kwargs.get("weights_backbone") is None:
         return builder(**kwargs)
     from unittest.mock import patch
@@ -150,10 +150,10 @@ def _inputs(entry: Any, kwargs: Mapping[str, Any], feed: Feed) -> tuple[tuple[An
     transforms = entry.transforms
     preset = getattr(transforms, "func", transforms).__name__
     settings = getattr(transforms, "keywords", {})
-    return _BY_PRESET.get(preset, _image)(feed.batch or 1, {**settings, **_given_size(kwargs)}), {}
+    return _BY_PRESET.get(preset, _image)(feed.batch or 1, {**settings, **_requested_size(kwargs)}), {}
 
 
-def _given_size(kwargs: Mapping[str, Any]) -> dict[str, int]:
+def _requested_size(kwargs: Mapping[str, Any]) -> dict[str, int]:
     return {"crop_size": kwargs["image_size"]} if "image_size" in kwargs else {}
 
 
@@ -192,8 +192,8 @@ _BY_PRESET: Mapping[str, Callable[[int, Mapping[str, Any]], tuple[Any, ...]]] = 
 }
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _no_such_weights(model: str, name: object, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"{model} has no weights called {name!r}; choose from {', '.join(known)}")
+def _no_such_weights(model: str, name: object, names: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{model} has no weights called {name!r}; choose from {', '.join(names)}")

@@ -34,8 +34,8 @@ def of(zoo: str) -> list[str]:
 
 
 def has(zoo: str, name: str) -> bool:
-    """Whether a zoo has a model, by its name or by one that it had."""
-    name = name.partition(".")[0] if zoo == "timm" else name  # what is behind the point says which weights
+    """Whether a zoo has a model of that name, or had one that it renamed."""
+    name = name.partition(".")[0] if zoo == "timm" else name  # the part after the dot names the weights
     registry = _registry(zoo)
     if registry is None:
         return name in _registered(_folder(zoo)) or name in _renamed(_folder(zoo))
@@ -43,7 +43,7 @@ def has(zoo: str, name: str) -> bool:
 
 
 def _registry(zoo: str) -> Any:
-    """The zoo's own, where it is imported, and knows what the user's code has added; or where its files say nothing."""
+    """The zoo's own registry, where it is imported (user code may have added models) or its files list no model."""
     module = f"{zoo}.models"
     return libraries.imported(module) if module in sys.modules or not _registered(_folder(zoo)) else None
 
@@ -60,7 +60,7 @@ def names(pattern: str) -> list[str]:
 
 
 def matching(pattern: str) -> list[str]:
-    """The same; raises `errors.ProfileError` where there are none."""
+    """The same as `names`; raises `errors.ProfileError` where there are none."""
     matches = names(pattern)
     if not matches:
         raise errors.ProfileError(f"no model name matches {pattern!r}; a pattern is written like 'resnet*'")
@@ -68,16 +68,16 @@ def matching(pattern: str) -> list[str]:
 
 
 def every() -> Iterator[str]:
-    """Of the zoos that are installed; a name that an earlier zoo has comes with its prefix."""
-    before: set[str] = set()
+    """The models of all installed zoos; a name that an earlier zoo has too gets its zoo's prefix."""
+    earlier: set[str] = set()
     for zoo in ZOOS:
         with suppress(errors.MissingPackage):
             for name in of(zoo):
-                yield f"{zoo}:{name}" if name in before else name
-                before.add(name)
+                yield f"{zoo}:{name}" if name in earlier else name
+                earlier.add(name)
 
 
-# What their files say ------------------------------------------------------------------------------------------------
+# Names in their files ------------------------------------------------------------------------------------------------
 
 
 def _folder(zoo: str) -> Path:
