@@ -1,4 +1,4 @@
-"""An ONNX file as a trace: shapes by ONNX's own inference, nodes as calls of the aten operators that they amount to.
+"""An ONNX file as a trace: shapes by ONNX's own inference, nodes as calls of the aten operators that compute the same.
 
-Nothing is run and no torch is needed. `record.read` is the way in.
+Nothing is run and no torch is needed. `source.load` is the entry point.
 """

@@ -1,6 +1,6 @@
 """Attention in one node: ONNX's own since version 23 of its operators, and those of ONNX Runtime.
 
-Where keys and values of before are given, the new ones come behind them: a copy, and a result of the node. All products
+Where past keys and values are inputs, the new ones are appended: a copy, and an output of the node. All products
 of queries with keys count, those that a mask, a window or a causal order hides included, as for torch's own operator.
 Runtime's operators: docs/ContribOperators.md in microsoft/onnxruntime.
 """
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from profiler.records.trace import Tensor
 from profiler.sources.onnx.products import product
 from profiler.sources.onnx.quantised import dequantised
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 from profiler.sources.onnx.unschemed import cache_length
 
 _M = "com.microsoft."
 
 
-def _attend(node: Given, q: Operand, k: Operand, v: Operand, mask: Operand | None) -> Iterator[Part]:
+def _attend(node: OnnxNode, q: Operand, k: Operand, v: Operand, mask: Operand | None) -> Iterator[Part]:
     """Capped scores are softcap·tanh(score / softcap): three operations more for each."""
     out = node.out.as_(*q.shape[:3], v.shape[3])
     yield Part("aten.scaled_dot_product_attention.default", (q, k, v, mask), out)
@@ -30,14 +30,14 @@ def _attend(node: Given, q: Operand, k: Operand, v: Operand, mask: Operand | Non
 
 
 def _heads(operand: Operand, heads: int) -> Operand:
-    """N × L × heads·E as N × heads × L × E; of no importance where the heads are apart already."""
+    """N × L × heads·E as N × heads × L × E; unchanged where the heads have a dimension already."""
     if operand.ndim == 4:
         return operand
     batch, length, width = operand.shape
     return operand.as_(batch, heads, length, width // heads)
 
 
-def _cached(node: Given, new: Operand, past: Operand | None, output: int, length: int) -> tuple[Operand, list[Part]]:
+def _cached(node: OnnxNode, new: Operand, past: Operand | None, output: int, length: int) -> tuple[Operand, list[Part]]:
     """All keys or values so far, and the copy that puts them together."""
     present = node.outputs[output] if output < len(node.outputs) else None
     if past is None and present is None:
@@ -53,7 +53,7 @@ def _tensor(operand: Operand | None) -> Tensor | None:
 
 
 @rule("Attention")
-def attention(node: Given) -> Iterator[Part]:
+def attention(node: OnnxNode) -> Iterator[Part]:
     """Inputs: query, key, value, mask, past of both; since version 24 how many keys are no padding."""
     q_heads = int(node.attribute("q_num_heads", 0)) or node.x.shape[1]
     k_heads = int(node.attribute("kv_num_heads", 0)) or node.input(1).shape[1]
@@ -67,7 +67,7 @@ def attention(node: Given) -> Iterator[Part]:
 
 
 @rule(f"{_M}MultiHeadAttention")
-def multi_head_attention(node: Given) -> Iterator[Part]:
+def multi_head_attention(node: OnnxNode) -> Iterator[Part]:
     """Inputs: query, key, value, bias of the three, key padding mask, attention bias, past of both."""
     heads, bias = int(node.attribute("num_heads")), node.optional(3)
     new = _unpacked(node)
@@ -86,7 +86,7 @@ def multi_head_attention(node: Given) -> Iterator[Part]:
     yield from _attend(node, q, caches[0], caches[1], node.optional(5))
 
 
-def _unpacked(node: Given) -> list[Operand]:
+def _unpacked(node: OnnxNode) -> list[Operand]:
     """Queries, keys and values, which may be one tensor, B × L × heads × 3 × E, or two."""
     query, key, value = node.x, node.optional(1), node.optional(2)
     if query.ndim == 5:
@@ -101,7 +101,7 @@ def _unpacked(node: Given) -> list[Operand]:
 
 
 @rule(f"{_M}GroupQueryAttention")
-def group_query_attention(node: Given) -> Iterator[Part]:
+def group_query_attention(node: OnnxNode) -> Iterator[Part]:
     """Inputs: query, key, value, past of both, lengths, total length, cos, sin, positions, attention bias."""
     heads, shared = int(node.attribute("num_heads")), int(node.attribute("kv_num_heads"))
     batch, length = node.x.shape[:2]
@@ -125,7 +125,7 @@ def group_query_attention(node: Given) -> Iterator[Part]:
 
 
 @rule(f"{_M}Attention")
-def packed_attention(node: Given) -> Iterator[Part]:
+def packed_attention(node: OnnxNode) -> Iterator[Part]:
     """Inputs: x, the weight of the three projections side by side, their bias, a mask, the past, an attention bias."""
     x, weight = node.x, node.input(1)
     projected = node.temporary(*x.shape[:2], weight.shape[1])
@@ -136,7 +136,7 @@ def packed_attention(node: Given) -> Iterator[Part]:
 
 
 @rule(f"{_M}QAttention")
-def quantised_attention(node: Given) -> Iterator[Part]:
+def quantised_attention(node: OnnxNode) -> Iterator[Part]:
     """Inputs: x, weight, bias, the scales of x and weight, a mask, their zero points, the past of both."""
     x, weight = node.x, node.input(1)
     sums = node.temporary(*x.shape[:2], weight.shape[1], dtype="int32")
@@ -147,7 +147,9 @@ def quantised_attention(node: Given) -> Iterator[Part]:
     yield from _projected_attention(node, projected, node.optional(8), None)
 
 
-def _projected_attention(node: Given, projected: Operand, past: Operand | None, mask: Operand | None) -> Iterator[Part]:
+def _projected_attention(
+    node: OnnxNode, projected: Operand, past: Operand | None, mask: Operand | None
+) -> Iterator[Part]:
     """Of queries, keys and values side by side; the two caches are one tensor."""
     heads, (batch, length, wide) = int(node.attribute("num_heads")), projected.shape
     widths = [int(size) // heads for size in node.attribute("qkv_hidden_sizes", ())] or [wide // 3 // heads] * 3
@@ -165,7 +167,7 @@ def _projected_attention(node: Given, projected: Operand, past: Operand | None, 
 
 
 @rule("RotaryEmbedding", f"{_M}RotaryEmbedding")
-def rotary(node: Given) -> Iterator[Part]:
+def rotary(node: OnnxNode) -> Iterator[Part]:
     """Inputs: x, and two tables in which each number is for two elements; in ONNX Runtime positions before them."""
     tables = [operand for operand in node.inputs[1:] if operand is not None and operand.tensor.is_float]
     heads = int(node.attribute("num_heads", 0))
@@ -176,7 +178,7 @@ def rotary(node: Given) -> Iterator[Part]:
     yield from _turned(node, x.as_(rows, width or turned), turned, out.as_(rows, width or turned))
 
 
-def _turned(node: Given, x: Operand, turned: int, out: Operand) -> Iterator[Part]:
+def _turned(node: OnnxNode, x: Operand, turned: int, out: Operand) -> Iterator[Part]:
     """x·cos + rotated(x)·sin: two multiplications and an addition for each element that is turned."""
     *rows, width = x.shape
     if not 0 < turned <= width:

@@ -1,7 +1,7 @@
-"""Control flow with a known way: a branch that is taken for sure, a loop that runs a known number of times.
+"""Control flow that can be unrolled: an `If` whose condition is constant, a loop with a known number of steps.
 
-Both become the nodes that will run, values renamed so that each has a name of its own. What depends on data stays one
-node, which is unknown.
+Both are replaced by the nodes that will run, with values renamed so that no name occurs twice. An `If` or a loop that
+depends on data stays one node, whose cost is unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST_NODES = 100_000  # that a loop may become
 
 
 class Unrolled:
-    """Nodes, and the constants that they need. `taken` are the names that a weight of a body cannot have any more."""
+    """Nodes, and the constants that they need. `taken` are names in use, which a weight of a body may not get."""
 
     def __init__(self, taken: Set[str] = frozenset()) -> None:
         self.nodes: list[NodeProto] = []
@@ -34,7 +34,7 @@ class Unrolled:
         return name
 
     def lifted(self, graph: GraphProto) -> GraphProto:
-        """A body without the weights that it holds, which are there once however often it runs, and those inside."""
+        """A copy of a body without its initialisers, nested ones included: they are stored once for all runs."""
         copy = GraphProto()
         copy.CopyFrom(graph)
         self._lift(copy, {})
@@ -46,8 +46,8 @@ class Unrolled:
             names[initializer.name] = self._hold(initializer, initializer.name)
         for sparse in graph.sparse_initializer:
             names[sparse.values.name] = self._hold_sparse(sparse, sparse.values.name)
-        kept = [node for node in graph.node if not self._is_lifted(node, names)]
-        nodes = [_renamed(node, names) for node in kept]
+        remaining = [node for node in graph.node if not self._is_lifted(node, names)]
+        nodes = [_renamed(node, names) for node in remaining]
         for node in nodes:
             for attribute in node.attribute:
                 if attribute.HasField("g"):
@@ -58,7 +58,7 @@ class Unrolled:
         graph.node.extend(nodes)
 
     def _is_lifted(self, node: NodeProto, names: dict[str, str]) -> bool:
-        """A constant among the nodes is as good as a weight."""
+        """Whether a node is a constant, which is stored as an initialiser would be."""
         if node.op_type != "Constant" or len(node.attribute) != 1 or len(node.output) != 1:
             return False
         attribute, name = node.attribute[0], node.output[0]
@@ -86,15 +86,15 @@ class Unrolled:
         return copy.values.name
 
     def _free(self, name: str) -> str:
-        """Both branches may have weights of one name."""
-        found, number = name, 1
-        while found in self._taken or found in self._own:
-            found, number = f"{name}@{number}", number + 1
-        self._own.add(found)
-        return found
+        """The name, or one with a number behind it where it is in use: both branches may have a weight of that name."""
+        free, number = name, 1
+        while free in self._taken or free in self._own:
+            free, number = f"{name}@{number}", number + 1
+        self._own.add(free)
+        return free
 
     def body(self, graph: GraphProto, mark: str, bound: Mapping[str, str]) -> Mapping[str, str]:
-        """A body once; `bound` are its inputs by what they stand for. Returns the new names of all its values."""
+        """Append one run of a body; `bound` maps its inputs to outer values. Returns its values' new names."""
         own = [output for node in graph.node for output in node.output]
         renamed = {name: f"{name}{mark}" for name in own if name} | dict(bound)
         for node in graph.node:
@@ -103,7 +103,7 @@ class Unrolled:
 
 
 def _renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    """Bodies of nodes inside refer to values by name as well."""
+    """A copy of a node with its values renamed, also inside its bodies, which refer to outer values by name."""
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.input[:] = [names.get(name, name) for name in node.input]
@@ -125,33 +125,33 @@ def unrolled(
     taken: Set[str] = frozenset(),
     most: int = MOST_NODES,
 ) -> Unrolled | None:
-    """What a node of control flow comes to; None where that depends on data, or is more than `most` nodes.
+    """The nodes that a node of control flow runs; None where that depends on data, or is more than `most` nodes.
 
     lengths: values' first dimensions.
     """
     graphs = {attribute.name: attribute.g for attribute in node.attribute if attribute.HasField("g")}
-    found = Unrolled(taken)
+    unrolling = Unrolled(taken)
     if node.op_type == "If" and node.input[0] in constants:
-        return _branch(found, node, graphs["then_branch" if bool(constants[node.input[0]]) else "else_branch"])
+        return _branch(unrolling, node, graphs["then_branch" if bool(constants[node.input[0]]) else "else_branch"])
     if node.op_type == "Loop":
-        return _loop(found, node, graphs["body"], constants, most)
+        return _loop(unrolling, node, graphs["body"], constants, most)
     if node.op_type == "Scan":
-        return _scan(found, node, graphs["body"], lengths, most)
+        return _scan(unrolling, node, graphs["body"], lengths, most)
     return None
 
 
-def kept(node: NodeProto, taken: Set[str]) -> tuple[NodeProto, Unrolled]:
-    """A node whose way depends on data, without the weights that are in its bodies, and those."""
-    copy, found = NodeProto(), Unrolled(taken)
-    copy.CopyFrom(node)
-    for attribute in copy.attribute:
+def without_weights(node: NodeProto, taken: Set[str]) -> tuple[NodeProto, Unrolled]:
+    """A node that depends on data, without the initialisers of its bodies; and those."""
+    emptied, bodies = NodeProto(), Unrolled(taken)
+    emptied.CopyFrom(node)
+    for attribute in emptied.attribute:
         if attribute.HasField("g"):
-            attribute.g.CopyFrom(found.lifted(attribute.g))
-    return copy, found
+            attribute.g.CopyFrom(bodies.lifted(attribute.g))
+    return emptied, bodies
 
 
 def inside(node: NodeProto) -> Iterator[NodeProto]:
-    """All nodes in its bodies, and in theirs."""
+    """All nodes in the bodies of a node, at every depth."""
     for attribute in node.attribute:
         for inner in attribute.g.node if attribute.HasField("g") else ():
             yield inner
@@ -162,46 +162,46 @@ def _mark(node: NodeProto, step: int = 0) -> str:
     return f"@{next(iter(node.output), '')}.{step}"
 
 
-def _branch(found: Unrolled, node: NodeProto, graph: GraphProto) -> Unrolled:
-    body = found.lifted(graph)
-    names = found.body(body, _mark(node), {})
+def _branch(unrolling: Unrolled, node: NodeProto, graph: GraphProto) -> Unrolled:
+    body = unrolling.lifted(graph)
+    names = unrolling.body(body, _mark(node), {})
     for output, inner in zip(node.output, body.output, strict=False):
-        found.add("Identity", [names.get(inner.name, inner.name)], [output])
-    return found
+        unrolling.add("Identity", [names.get(inner.name, inner.name)], [output])
+    return unrolling
 
 
 def _loop(
-    found: Unrolled, node: NodeProto, graph: GraphProto, constants: Mapping[str, Any], most: int
+    unrolling: Unrolled, node: NodeProto, graph: GraphProto, constants: Mapping[str, Any], most: int
 ) -> Unrolled | None:
-    """Inputs are the number of steps, a condition, and what is carried from step to step."""
+    """Inputs: the number of steps, a condition, and the values that are carried from step to step."""
     trips, condition = constants.get(node.input[0]), node.input[1] if len(node.input) > 1 else ""
     if trips is None or (condition and not bool(constants.get(condition, False))) or not _goes_on(graph):
         return None
     steps, carried = int(trips), list(node.input[2:])
     if steps < 1 or steps * _of_a_step(graph) > most:
         return None
-    graph = found.lifted(graph)
+    graph = unrolling.lifted(graph)
     collected: list[list[str]] = [[] for _ in graph.output[1 + len(carried) :]]
-    always = found.constant(f"true{_mark(node)}", True)
+    always = unrolling.constant(f"true{_mark(node)}", True)
     for step in range(steps):
-        number = found.constant(f"step{_mark(node, step)}", numpy.int64(step))
+        number = unrolling.constant(f"step{_mark(node, step)}", numpy.int64(step))
         bound = dict(zip([value.name for value in graph.input], [number, always, *carried], strict=True))
-        names = found.body(graph, _mark(node, step), bound)
+        names = unrolling.body(graph, _mark(node, step), bound)
         results = [names.get(value.name, value.name) for value in graph.output]
         carried = results[1 : 1 + len(carried)]
         for gathered, result in zip(collected, results[1 + len(carried) :], strict=True):
             gathered.append(result)
-    return _closed(found, node, carried, collected)
+    return _closed(unrolling, node, carried, collected)
 
 
 def _of_a_step(graph: GraphProto) -> int:
-    """How many nodes one step becomes: the body's own, and those that bring slices there and results back."""
+    """How many nodes one step becomes: the body's, and those that slice its inputs and collect its outputs."""
     own = sum(1 + sum(1 for _ in inside(node)) for node in graph.node)
     return own + len(graph.input) + len(graph.output)
 
 
 def _goes_on(graph: GraphProto) -> bool:
-    """Whether no step says that it is the last: the condition comes out as it went in, or is always true."""
+    """Whether no step can end the loop: the condition is passed through unchanged, or is always true."""
     name = graph.output[0].name
     makers = {output: node for node in graph.node for output in node.output}
     while name in makers and makers[name].op_type in ("Identity", "Cast"):
@@ -213,9 +213,9 @@ def _goes_on(graph: GraphProto) -> bool:
 
 
 def _scan(
-    found: Unrolled, node: NodeProto, graph: GraphProto, lengths: Mapping[str, int], most: int
+    unrolling: Unrolled, node: NodeProto, graph: GraphProto, lengths: Mapping[str, int], most: int
 ) -> Unrolled | None:
-    """Inputs are what is carried, and what is gone through along the first dimension, from the front."""
+    """Inputs: the values that are carried from step to step, and tensors of which each step takes the next slice."""
     scanned = next((a.i for a in node.attribute if a.name == "num_scan_inputs"), 0)
     if any(a.name.startswith("scan_") and any(a.ints) for a in node.attribute) or not scanned:
         return None
@@ -223,36 +223,38 @@ def _scan(
     steps = lengths.get(sequences[0])
     if steps is None or not 1 <= steps * _of_a_step(graph) <= most:
         return None
-    graph = found.lifted(graph)
+    graph = unrolling.lifted(graph)
     collected: list[list[str]] = [[] for _ in graph.output[len(carried) :]]
     for step in range(steps):
         mark = _mark(node, step)
-        number = found.constant(f"step{mark}", numpy.int64(step))
+        number = unrolling.constant(f"step{mark}", numpy.int64(step))
         slices = [f"{name}{mark}.{at}" for at, name in enumerate(sequences)]
         for name, part in zip(sequences, slices, strict=True):
-            found.add("Gather", [name, number], [part], axis=0)
-        names = found.body(graph, mark, dict(zip([v.name for v in graph.input], [*carried, *slices], strict=True)))
+            unrolling.add("Gather", [name, number], [part], axis=0)
+        names = unrolling.body(graph, mark, dict(zip([v.name for v in graph.input], [*carried, *slices], strict=True)))
         results = [names.get(value.name, value.name) for value in graph.output]
         carried = results[: len(carried)]
         for gathered, result in zip(collected, results[len(carried) :], strict=True):
             gathered.append(result)
-    return _closed(found, node, carried, collected)
+    return _closed(unrolling, node, carried, collected)
 
 
-def _closed(found: Unrolled, node: NodeProto, carried: Sequence[str], collected: Sequence[Sequence[str]]) -> Unrolled:
-    """The last values that were carried, and those of all steps one after the other, as the node's outputs."""
+def _closed(
+    unrolling: Unrolled, node: NodeProto, carried: Sequence[str], collected: Sequence[Sequence[str]]
+) -> Unrolled:
+    """The node's outputs: the carried values after the last step, and the results of all steps concatenated."""
     for output, name in zip(node.output, carried, strict=False):
         if output:
-            found.add("Identity", [name], [output])
-    axes = found.constant(f"axes{_mark(node)}", numpy.array([0], dtype=numpy.int64))
+            unrolling.add("Identity", [name], [output])
+    axes = unrolling.constant(f"axes{_mark(node)}", numpy.array([0], dtype=numpy.int64))
     for output, several in zip(list(node.output)[len(carried) :], collected, strict=False):
-        rows = list(_rows(found, several, axes))
+        rows = list(_rows(unrolling, several, axes))
         if output:
-            found.add("Concat", rows, [output], axis=0)
-    return found
+            unrolling.add("Concat", rows, [output], axis=0)
+    return unrolling
 
 
-def _rows(found: Unrolled, several: Sequence[str], axes: str) -> Iterator[str]:
+def _rows(unrolling: Unrolled, several: Sequence[str], axes: str) -> Iterator[str]:
     for at, name in enumerate(several):
-        found.add("Unsqueeze", [name, axes], [f"{name}.row{at}"])
+        unrolling.add("Unsqueeze", [name, axes], [f"{name}.row{at}"])
         yield f"{name}.row{at}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 # ONNX's name and aten's, for operators that take the same tensors and nothing else that a formula asks for.
 SAME = """
@@ -23,7 +23,7 @@ SAME = """
 
 def _register(onnx: str, aten: str) -> None:
     @rule(onnx)
-    def per_element(node: Given) -> Iterator[Part]:
+    def per_element(node: OnnxNode) -> Iterator[Part]:
         tensors = tuple(operand for operand in node.inputs if operand is not None)
         yield Part(f"aten.{aten}", tensors, node.out)
 
@@ -35,12 +35,12 @@ for _onnx, _aten in zip(_words[::2], _words[1::2], strict=True):
 
 def _folding(onnx: str, aten: str) -> None:
     @rule(onnx)
-    def fold(node: Given) -> Iterator[Part]:
+    def fold(node: OnnxNode) -> Iterator[Part]:
         """Of n tensors n - 1 are added to, or compared with, the result so far."""
         yield from _folded(node, aten)
 
 
-def _folded(node: Given, aten: str) -> Iterator[Part]:
+def _folded(node: OnnxNode, aten: str) -> Iterator[Part]:
     first, *others = (operand for operand in node.inputs if operand is not None)
     so_far: Operand = first
     for other in others:
@@ -55,47 +55,47 @@ for _onnx, _aten in (("Max", "maximum"), ("Min", "minimum"), ("Sum", "add")):
 
 
 @rule("Mean")
-def mean(node: Given) -> Iterator[Part]:
+def mean(node: OnnxNode) -> Iterator[Part]:
     yield from _folded(node, "add")
     yield Part("aten.div_", (node.out, len(node.inputs)), node.out)
 
 
 @rule("Pow")
-def power(node: Given) -> Iterator[Part]:
-    exponent = node.constant(1)
-    known: Any = exponent.item() if exponent is not None and exponent.size == 1 else node.input(1)
-    yield Part("aten.pow", (node.x, known), node.out)
+def power(node: OnnxNode) -> Iterator[Part]:
+    values = node.constant(1)
+    exponent: Any = values.item() if values is not None and values.size == 1 else node.input(1)
+    yield Part("aten.pow", (node.x, exponent), node.out)
 
 
 @rule("Mod")
-def remainder(node: Given) -> Iterator[Part]:
+def remainder(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.fmod" if node.attribute("fmod", 0) else "aten.remainder", (node.x, node.input(1)), node.out)
 
 
 @rule("Clip")
-def clip(node: Given) -> Iterator[Part]:
+def clip(node: OnnxNode) -> Iterator[Part]:
     """Bounds are attributes in old files, and inputs, which may be left out, since."""
     low, high = (_bound(node, name, index) for index, name in ((1, "min"), (2, "max")))
     yield Part("aten.clamp", (node.x, low, high), node.out)
 
 
-def _bound(node: Given, name: str, index: int) -> Any:
+def _bound(node: OnnxNode, name: str, index: int) -> Any:
     return node.attribute(name) if node.opset < 11 else node.optional(index)
 
 
 @rule("Elu")
-def elu(node: Given) -> Iterator[Part]:
+def elu(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.elu", (node.x, float(node.attribute("alpha", 1.0))), node.out)
 
 
 @rule("HardSigmoid")
-def hard_sigmoid(node: Given) -> Iterator[Part]:
+def hard_sigmoid(node: OnnxNode) -> Iterator[Part]:
     """max(0, min(1, α·x + β)): with α = 1/6 and β = ½, as torch has it, relu6(x + 3) / 6."""
     yield Part("aten.hardsigmoid", (node.x,), node.out)
 
 
 @rule("Softsign")
-def softsign(node: Given) -> Iterator[Part]:
+def softsign(node: OnnxNode) -> Iterator[Part]:
     """x / (1 + |x|)"""
     yield Part("aten.abs", (node.x,), node.out)
     yield Part("aten.add_", (node.out, 1), node.out)
@@ -103,29 +103,29 @@ def softsign(node: Given) -> Iterator[Part]:
 
 
 @rule("Shrink")
-def shrink(node: Given) -> Iterator[Part]:
+def shrink(node: OnnxNode) -> Iterator[Part]:
     """x < -λ ? x + bias : x > λ ? x - bias : 0"""
     biased = bool(node.attribute("bias", 0.0))
     yield Part("aten.softshrink" if biased else "aten.hardshrink", (node.x,), node.out)
 
 
 @rule("Gelu", "com.microsoft.Gelu")
-def gelu(node: Given) -> Iterator[Part]:
+def gelu(node: OnnxNode) -> Iterator[Part]:
     yield _gelu(node.x, node.out, str(node.attribute("approximate", "none")))
 
 
 @rule("com.microsoft.FastGelu")
-def fast_gelu(node: Given) -> Iterator[Part]:
+def fast_gelu(node: OnnxNode) -> Iterator[Part]:
     """By tanh, of x plus a bias where there is one."""
     yield from _biased_gelu(node, "tanh")
 
 
 @rule("com.microsoft.BiasGelu")
-def bias_gelu(node: Given) -> Iterator[Part]:
+def bias_gelu(node: OnnxNode) -> Iterator[Part]:
     yield from _biased_gelu(node, "none")
 
 
-def _biased_gelu(node: Given, approximate: str) -> Iterator[Part]:
+def _biased_gelu(node: OnnxNode, approximate: str) -> Iterator[Part]:
     bias = node.optional(1)
     if bias is not None:
         yield Part("aten.add", (node.x, bias), node.out)
@@ -139,14 +139,14 @@ def _gelu(x: Operand, out: Operand, approximate: str) -> Part:
 
 
 @rule("com.microsoft.BiasAdd")
-def bias_add(node: Given) -> Iterator[Part]:
+def bias_add(node: OnnxNode) -> Iterator[Part]:
     """x + bias + skip"""
     yield Part("aten.add", (node.x, node.input(1)), node.out)
     yield Part("aten.add_", (node.out, node.input(2)), node.out)
 
 
 @rule("com.microsoft.BiasSplitGelu")
-def bias_split_gelu(node: Given) -> Iterator[Part]:
+def bias_split_gelu(node: OnnxNode) -> Iterator[Part]:
     """One half of x + bias times GELU of the other."""
     total = node.like(node.x)
     yield Part("aten.add", (node.x, node.input(1)), total)
@@ -155,7 +155,7 @@ def bias_split_gelu(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.BiasSoftmax")
-def bias_softmax(node: Given) -> Iterator[Part]:
+def bias_softmax(node: OnnxNode) -> Iterator[Part]:
     """Over all dimensions from the axis on."""
     axis = node.axis(1)
     yield Part("aten.add", (node.x, node.input(1)), node.out)
@@ -167,7 +167,7 @@ def bias_softmax(node: Given) -> Iterator[Part]:
 
 
 @rule("Softmax", "LogSoftmax")
-def softmax(node: Given) -> Iterator[Part]:
+def softmax(node: OnnxNode) -> Iterator[Part]:
     """Before version 13 of its operators ONNX normalised over all dimensions from the axis on."""
     name = "aten.softmax" if node.op == "Softmax" else "aten.log_softmax"
     if node.opset >= 13:
@@ -182,7 +182,7 @@ def softmax(node: Given) -> Iterator[Part]:
 
 
 @rule("Hardmax")
-def hardmax(node: Given) -> Iterator[Part]:
+def hardmax(node: OnnxNode) -> Iterator[Part]:
     """1 at the largest element, 0 elsewhere."""
     axis = node.axis(-1)
     where = [size for dimension, size in enumerate(node.x.shape) if dimension != axis]
@@ -192,8 +192,8 @@ def hardmax(node: Given) -> Iterator[Part]:
 
 
 @rule("Dropout")
-def dropout(node: Given) -> Iterator[Part]:
-    """Files are for inference, where it is the identity; one that trains says so."""
+def dropout(node: OnnxNode) -> Iterator[Part]:
+    """The identity at inference; a file for training says so in an input."""
     training = node.constant(2)
     if node.optional(2) is not None and (training is None or training.any()):
         raise Uncovered("training")

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.sources.onnx.quantised import unpacked
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 _M = "com.microsoft."
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "silu", "identity": "alias"}
 
 
 @rule(f"{_M}MoE", f"{_M}QMoE")
-def experts(node: Given) -> Iterator[Part]:
-    """Each token meets k experts. Inputs: x, the router's scores, and two or three matrices with their biases; in QMoE
-    scales stand between those.
+def experts(node: OnnxNode) -> Iterator[Part]:
+    """Each token passes through k experts.
+
+    Inputs: x, the router's scores, and two or three matrices, each with its bias; in QMoE with its scales before that.
     """
     every, width = node.input(1).shape[-1], node.x.shape[-1]
     rows = prod(node.x.shape[:-1]) * int(node.attribute("k", 1))
@@ -44,7 +45,7 @@ def experts(node: Given) -> Iterator[Part]:
         )
 
 
-def _by_expert(node: Given, matrix: Operand | None, experts: int) -> int | None:
+def _by_expert(node: OnnxNode, matrix: Operand | None, experts: int) -> int | None:
     """How many weights an expert's matrix has."""
     if matrix is None:
         return None
@@ -52,7 +53,7 @@ def _by_expert(node: Given, matrix: Operand | None, experts: int) -> int | None:
     return matrix.tensor.numel * (8 // bits if bits else 1) // experts
 
 
-def _activation(node: Given, hidden: Operand) -> Part:
+def _activation(node: OnnxNode, hidden: Operand) -> Part:
     name = str(node.attribute("activation_type", "relu"))
     if name == "swiglu":
         return Part("aten.silu_", (hidden,), hidden)
@@ -62,7 +63,7 @@ def _activation(node: Given, hidden: Operand) -> Part:
 
 
 @rule(f"{_M}GatherBlockQuantized")
-def gather(node: Given) -> Iterator[Part]:
+def gather(node: OnnxNode) -> Iterator[Part]:
     """Rows of a table of few bits, unpacked: only those that are looked up."""
     rows = node.like(node.out, node.x.tensor.dtype)
     yield Part("aten.index_select.default", (node.x, 0, node.input(1)), rows)

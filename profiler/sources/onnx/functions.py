@@ -1,4 +1,4 @@
-"""How many nodes do a file's functions become? Each may use others twice, and so two to the power of their number."""
+"""How many nodes does a graph have once its functions are inlined? Counted first, for it may be exponentially many."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Endless(Exception):
 
 
 def size(model: ModelProto) -> int:
-    """Of the whole graph, its functions put in; raises `Endless`."""
+    """How many nodes the graph has with its functions inlined; raises `Endless`."""
     functions = {(f.domain, f.name, f.overload): f.node for f in model.functions}
     return _size(model.graph.node, functions, {}, 0)
 
 
 def _size(
-    nodes: Iterable[NodeProto], functions: Mapping[Key, Iterable[NodeProto]], known: dict[Key, int], depth: int
+    nodes: Iterable[NodeProto], functions: Mapping[Key, Iterable[NodeProto]], sizes: dict[Key, int], depth: int
 ) -> int:
     if depth > _DEEPEST:
         raise Endless(f"they use each other in a circle, or more than {_DEEPEST} deep")
@@ -34,9 +34,9 @@ def _size(
         if key not in functions:
             total += 1
             continue
-        if key not in known:
-            known[key] = min(_size(functions[key], functions, known, depth + 1), LARGEST_INTEGER)
-        total += known[key]
+        if key not in sizes:
+            sizes[key] = min(_size(functions[key], functions, sizes, depth + 1), LARGEST_INTEGER)
+        total += sizes[key]
     return total
 
 

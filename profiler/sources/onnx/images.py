@@ -1,4 +1,4 @@
-"""Images: samples at places between pixels, regions, patches, and norms over windows and channels."""
+"""Images: sampling between pixels, regions, patches, and norms over windows and channels."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.sources.onnx.norms import window
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 
 @rule("DeformConv")
-def deformable_convolution(node: Given) -> Iterator[Part]:
+def deformable_convolution(node: OnnxNode) -> Iterator[Part]:
     """Inputs: x, weight, offsets, bias, mask."""
     rank = node.input(1).ndim - 2
     if rank != 2:
@@ -24,7 +24,7 @@ def deformable_convolution(node: Given) -> Iterator[Part]:
 
 
 @rule("AffineGrid")
-def affine_grid(node: Given) -> Iterator[Part]:
+def affine_grid(node: OnnxNode) -> Iterator[Part]:
     """N × H × W × 2 points, or N × D × H × W × 3: those of an image of that size."""
     batch, *sizes, _ = node.out.shape
     settings = ((batch, 1, *sizes), bool(node.attribute("align_corners", 0)))
@@ -32,25 +32,25 @@ def affine_grid(node: Given) -> Iterator[Part]:
 
 
 @rule("Col2Im")
-def columns_to_image(node: Given) -> Iterator[Part]:
+def columns_to_image(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.col2im.default", (node.x,), node.out)
 
 
 @rule("MaxUnpool")
-def max_unpool(node: Given) -> Iterator[Part]:
+def max_unpool(node: OnnxNode) -> Iterator[Part]:
     rank = max(node.x.ndim - 2, 2)
     yield Part(f"aten.max_unpool{rank}d", (node.x, node.input(1), node.out.shape[2:]), node.out)
 
 
 @rule("MaxRoiPool")
-def max_roi_pool(node: Given) -> Iterator[Part]:
+def max_roi_pool(node: OnnxNode) -> Iterator[Part]:
     height, width = (int(size) for size in node.attribute("pooled_shape"))
     settings = (float(node.attribute("spatial_scale", 1.0)), height, width)
     yield Part("torchvision.roi_pool.default", (node.x, node.input(1), *settings), node.out)
 
 
 @rule("LpPool")
-def lp_pool(node: Given) -> Iterator[Part]:
+def lp_pool(node: OnnxNode) -> Iterator[Part]:
     """(Σ |x|^p)^(1/p) over a window, computed as torch does: the mean of the powers times their number."""
     rank, kernel, strides, padding = window(node)
     if any(step != 1 for step in node.attribute("dilations", ())):
@@ -63,7 +63,7 @@ def lp_pool(node: Given) -> Iterator[Part]:
 
 
 @rule("GlobalLpPool")
-def global_lp_pool(node: Given) -> Iterator[Part]:
+def global_lp_pool(node: OnnxNode) -> Iterator[Part]:
     powers = node.like(node.x)
     yield Part("aten.pow", (node.x, float(node.attribute("p", 2))), powers)
     yield Part("aten.sum", (powers, tuple(range(2, node.x.ndim))), node.out)
@@ -71,7 +71,7 @@ def global_lp_pool(node: Given) -> Iterator[Part]:
 
 
 @rule("LRN")
-def response_norm(node: Given) -> Iterator[Part]:
+def response_norm(node: OnnxNode) -> Iterator[Part]:
     """x / (bias + α/size·Σ x²)^β over neighbouring channels, as torch does it: a pool over channels, padded."""
     size = int(node.attribute("size"))
     batch, channels, *image = node.x.shape
@@ -92,8 +92,8 @@ def response_norm(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.GroupNorm", "com.microsoft.SkipGroupNorm")
-def group_norm(node: Given) -> Iterator[Part]:
-    """Inputs: x, γ, β, and of the one with Skip what is added before, and a bias; SiLU behind it if that is told."""
+def group_norm(node: OnnxNode) -> Iterator[Part]:
+    """Inputs: x, γ, β; for SkipGroupNorm also a tensor and a bias to add first. An attribute adds a SiLU."""
     x = node.x
     for index in (3, 4) if node.op.endswith("SkipGroupNorm") else ():
         other = node.optional(index)
@@ -110,5 +110,5 @@ def group_norm(node: Given) -> Iterator[Part]:
 
 
 def _beside(other: Operand, x: Operand) -> Operand:
-    """What is added to x, channels last; one number a channel and image is repeated."""
+    """The tensor to add to x, channels last; one number a channel and image is broadcast over the pixels."""
     return other if other.ndim in (1, x.ndim) else other.as_(other.shape[0], 1, 1, other.shape[-1])

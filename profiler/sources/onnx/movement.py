@@ -1,11 +1,11 @@
-"""Operators that move data, or look at it under another shape. Views are those that torch has as views."""
+"""Operators that copy data, or view it under another shape. Those are views that are views in torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 # The same memory under another shape, by ONNX's name and aten's.
 VIEWS = """
@@ -24,27 +24,27 @@ _SETTINGS_ARE_TENSORS = {"Concat", "GatherElements", "GatherND", "Compress"}  # 
 
 
 def view_of(source: Operand, out: Operand) -> Operand:
-    """An output that lives where its source does."""
+    """An output that shares the memory of its source."""
     return Operand(out.tensor, source.place)
 
 
 def _view(onnx: str, aten: str) -> None:
     @rule(onnx)
-    def view(node: Given) -> Iterator[Part]:
-        """What it shall look like is in other inputs, which are shapes and no data."""
+    def view(node: OnnxNode) -> Iterator[Part]:
+        """The other inputs are shapes, axes or bounds, and no data."""
         yield Part(f"aten.{aten}", (node.x,), view_of(node.x, node.out))
 
 
 def _copy(onnx: str, aten: str) -> None:
     @rule(onnx)
-    def copy(node: Given) -> Iterator[Part]:
-        given = tuple(operand for operand in node.inputs if operand is not None)
+    def copy(node: OnnxNode) -> Iterator[Part]:
+        tensors = tuple(operand for operand in node.inputs if operand is not None)
         if onnx == "Concat":
-            yield Part("aten.cat", (given, node.axis(0)), node.out)
+            yield Part("aten.cat", (tensors, node.axis(0)), node.out)
         elif "Scatter" in onnx:
             yield from _scatter(node)
         else:
-            data = given if onnx in _SETTINGS_ARE_TENSORS else given[:1]
+            data = tensors if onnx in _SETTINGS_ARE_TENSORS else tensors[:1]
             yield Part(f"aten.{aten}", data, node.out)
 
 
@@ -58,7 +58,7 @@ for _onnx, _aten in zip(_words[::2], _words[1::2], strict=True):
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
-def _scatter(node: Given) -> Iterator[Part]:
+def _scatter(node: OnnxNode) -> Iterator[Part]:
     """A copy of the data in which some elements are replaced, or combined with what arrives."""
     reduction = str(node.attribute("reduction", "none"))
     data, index, updates = node.x, node.input(1), node.optional(2) or node.input(1)
@@ -76,7 +76,7 @@ def _scatter(node: Given) -> Iterator[Part]:
 
 
 @rule("Cast", "CastLike")
-def cast(node: Given) -> Iterator[Part]:
+def cast(node: OnnxNode) -> Iterator[Part]:
     if node.x.tensor.dtype == node.out.tensor.dtype:
         yield Part("aten.alias", (node.x,), view_of(node.x, node.out))
     else:
@@ -84,12 +84,12 @@ def cast(node: Given) -> Iterator[Part]:
 
 
 @rule("Trilu", "com.microsoft.Trilu")
-def triangle(node: Given) -> Iterator[Part]:
+def triangle(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.triu" if node.attribute("upper", 1) else "aten.tril", (node.x,), node.out)
 
 
 @rule("Gather")
-def gather(node: Given) -> Iterator[Part]:
+def gather(node: OnnxNode) -> Iterator[Part]:
     """Rows of a matrix are an embedding; one index that is known is a view; all else is a copy."""
     index, axis = node.input(1), node.axis(0)
     if index.ndim == 0 and node.constant(1) is not None:
@@ -101,7 +101,7 @@ def gather(node: Given) -> Iterator[Part]:
 
 
 @rule("Split")
-def split(node: Given) -> Iterator[Part]:
+def split(node: OnnxNode) -> Iterator[Part]:
     outputs = tuple(view_of(node.x, operand) for operand in node.outputs if operand is not None)
     axis = node.axis(0)
     bounds = pairwise(accumulate((operand.shape[axis] for operand in outputs), initial=0))
@@ -110,12 +110,12 @@ def split(node: Given) -> Iterator[Part]:
 
 
 @rule("Shape", "Size")
-def shape(node: Given) -> Iterator[Part]:
+def shape(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.size", (node.x,), node.out)
 
 
 @rule("Unique")
-def unique(node: Given) -> Iterator[Part]:
+def unique(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten._unique2", (node.x,), node.out)
 
 
@@ -125,7 +125,7 @@ _MODES = {"linear": {1: "upsample_linear1d", 2: "upsample_bilinear2d", 3: "upsam
 
 
 @rule("Resize", "Upsample")
-def resize(node: Given) -> Iterator[Part]:
+def resize(node: OnnxNode) -> Iterator[Part]:
     """Along the axes whose size changes, which have to be the last."""
     mode, x = str(node.attribute("mode", "nearest")), node.x
     changed = [axis for axis, sizes in enumerate(zip(x.shape, node.out.shape, strict=True)) if sizes[0] != sizes[1]]
@@ -144,14 +144,14 @@ _SAMPLING = {"linear": 0, "bilinear": 0, "nearest": 1, "cubic": 2, "bicubic": 2}
 
 
 @rule("GridSample")
-def grid_sample(node: Given) -> Iterator[Part]:
+def grid_sample(node: OnnxNode) -> Iterator[Part]:
     mode = _SAMPLING[str(node.attribute("mode", "linear"))]
     settings = (mode, 0, bool(node.attribute("align_corners", 0)))
     yield Part("aten.grid_sampler.default", (node.x, node.input(1), *settings), node.out)
 
 
 @rule("RoiAlign")
-def roi_align(node: Given) -> Iterator[Part]:
+def roi_align(node: OnnxNode) -> Iterator[Part]:
     height, width = (int(node.attribute(name, 1)) for name in ("output_height", "output_width"))
     settings = (float(node.attribute("spatial_scale", 1.0)), height, width, int(node.attribute("sampling_ratio", 0)))
     if node.attribute("mode", "avg") != "avg":

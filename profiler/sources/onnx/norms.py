@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from profiler.sources.onnx.rules import Given, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Part, Uncovered, rule
 
 
 @rule("BatchNormalization")
-def batch_norm(node: Given) -> Iterator[Part]:
+def batch_norm(node: OnnxNode) -> Iterator[Part]:
     if node.attribute("training_mode", 0):
         raise Uncovered("training")
     weights = tuple(node.input(index) for index in range(1, 5))
@@ -18,31 +18,31 @@ def batch_norm(node: Given) -> Iterator[Part]:
 
 
 @rule("InstanceNormalization")
-def instance_norm(node: Given) -> Iterator[Part]:
+def instance_norm(node: OnnxNode) -> Iterator[Part]:
     """A group norm in which each channel is a group."""
     yield Part("aten.group_norm.default", (node.x, node.x.shape[1], node.input(1), node.input(2)), node.out)
 
 
 @rule("GroupNormalization")
-def group_norm(node: Given) -> Iterator[Part]:
+def group_norm(node: OnnxNode) -> Iterator[Part]:
     groups = int(node.attribute("num_groups"))
     yield Part("aten.group_norm.default", (node.x, groups, node.input(1), node.input(2)), node.out)
 
 
 @rule("LayerNormalization", "com.microsoft.LayerNormalization")
-def layer_norm(node: Given) -> Iterator[Part]:
+def layer_norm(node: OnnxNode) -> Iterator[Part]:
     shape = node.x.shape[node.axis(-1) :]
     epsilon = float(node.attribute("epsilon", 1e-5))
     yield Part("aten.layer_norm.default", (node.x, shape, node.input(1), node.optional(2), epsilon), node.out)
 
 
 @rule("RMSNormalization", "SimplifiedLayerNormalization", "com.microsoft.SimplifiedLayerNormalization")
-def rms_norm(node: Given) -> Iterator[Part]:
+def rms_norm(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.rms_norm.default", (node.x, node.x.shape[node.axis(-1) :], node.input(1)), node.out)
 
 
 @rule("com.microsoft.EmbedLayerNormalization")
-def embedded_norm(node: Given) -> Iterator[Part]:
+def embedded_norm(node: OnnxNode) -> Iterator[Part]:
     """Inputs: ids, segments, tables of words, positions and segments, γ, β: the norm of the rows' sum."""
     total = node.outputs[2] if len(node.outputs) > 2 and node.outputs[2] is not None else node.like(node.out)
     yield Part("aten.embedding.default", (node.input(2), node.x), total)
@@ -57,7 +57,7 @@ def embedded_norm(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization")
-def skip_layer_norm(node: Given) -> Iterator[Part]:
+def skip_layer_norm(node: OnnxNode) -> Iterator[Part]:
     """Of x + skip, plus a bias where there is one: inputs are x, skip, γ, β and bias, without β in the simplified."""
     is_simplified = "Simplified" in node.op
     bias = node.optional(3 if is_simplified else 4)
@@ -73,7 +73,7 @@ def skip_layer_norm(node: Given) -> Iterator[Part]:
 
 
 @rule("MeanVarianceNormalization")
-def mean_variance_norm(node: Given) -> Iterator[Part]:
+def mean_variance_norm(node: OnnxNode) -> Iterator[Part]:
     """(x - mean) / σ over some axes: a layer norm without weights."""
     axes = [axis % node.x.ndim for axis in node.attribute("axes", (0, 2, 3))]
     shape = tuple(node.x.shape[axis] for axis in axes)
@@ -85,7 +85,7 @@ def mean_variance_norm(node: Given) -> Iterator[Part]:
 _FOLDS = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "amax", "ReduceMin": "amin", "ReduceProd": "prod"}
 
 
-def _axes(node: Given) -> tuple[int, ...] | None:
+def _axes(node: OnnxNode) -> tuple[int, ...] | None:
     """An attribute in old files, an input since; none stands for all."""
     known = node.constant(1)
     found = node.attribute("axes") if known is None else known.tolist()
@@ -94,7 +94,7 @@ def _axes(node: Given) -> tuple[int, ...] | None:
 
 def _register(onnx: str, aten: str) -> None:
     @rule(onnx)
-    def reduction(node: Given) -> Iterator[Part]:
+    def reduction(node: OnnxNode) -> Iterator[Part]:
         yield Part(f"aten.{aten}", (node.x, _axes(node)), node.out)
 
 
@@ -112,7 +112,7 @@ _REDUCED = {
 
 
 @rule(*_REDUCED)
-def reduced(node: Given) -> Iterator[Part]:
+def reduced(node: OnnxNode) -> Iterator[Part]:
     before, after = _REDUCED[node.op]
     between = node.like(node.x) if before else node.x
     if before:
@@ -123,7 +123,7 @@ def reduced(node: Given) -> Iterator[Part]:
 
 
 @rule("LpNormalization")
-def lp_norm(node: Given) -> Iterator[Part]:
+def lp_norm(node: OnnxNode) -> Iterator[Part]:
     """x / ‖x‖ along an axis."""
     axis, is_l1 = node.axis(-1), int(node.attribute("p", 2)) == 1
     rows = [1 if dimension == axis else size for dimension, size in enumerate(node.x.shape)]
@@ -136,12 +136,12 @@ def lp_norm(node: Given) -> Iterator[Part]:
 
 
 @rule("ArgMax", "ArgMin")
-def arg_max(node: Given) -> Iterator[Part]:
+def arg_max(node: OnnxNode) -> Iterator[Part]:
     yield Part("aten.argmax" if node.op == "ArgMax" else "aten.argmin", (node.x, node.axis(0)), node.out)
 
 
 @rule("CumSum", "CumProd")
-def cumulative(node: Given) -> Iterator[Part]:
+def cumulative(node: OnnxNode) -> Iterator[Part]:
     axis = node.constant(1)
     if axis is None:
         raise Uncovered("an axis that is computed")
@@ -150,7 +150,7 @@ def cumulative(node: Given) -> Iterator[Part]:
 
 
 @rule("TopK")
-def top_k(node: Given) -> Iterator[Part]:
+def top_k(node: OnnxNode) -> Iterator[Part]:
     values = node.out
     axis = node.axis(-1)
     settings = (values.shape[axis], axis, bool(node.attribute("largest", 1)), bool(node.attribute("sorted", 1)))
@@ -160,7 +160,7 @@ def top_k(node: Given) -> Iterator[Part]:
 # Pooling --------------------------------------------------------------------------------------------------------------
 
 
-def window(node: Given) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def window(node: OnnxNode) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Rank, kernel, strides, and the padding before each axis."""
     kernel = tuple(int(size) for size in node.attribute("kernel_shape", ()))
     rank = len(kernel)
@@ -170,7 +170,7 @@ def window(node: Given) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[in
     return rank, kernel, strides, _padding(node, rank, kernel, strides)
 
 
-def _padding(node: Given, rank: int, kernel: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
+def _padding(node: OnnxNode, rank: int, kernel: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
     """Written down, or as much as keeps ⌈size/stride⌉ windows: the odd one at the end (UPPER) or in front."""
     automatic = node.attribute("auto_pad", "NOTSET")
     if automatic not in ("SAME_UPPER", "SAME_LOWER"):
@@ -183,7 +183,7 @@ def _padding(node: Given, rank: int, kernel: tuple[int, ...], strides: tuple[int
 
 
 @rule("MaxPool")
-def max_pool(node: Given) -> Iterator[Part]:
+def max_pool(node: OnnxNode) -> Iterator[Part]:
     rank, *settings = window(node)
     dilations = tuple(int(step) for step in node.attribute("dilations", (1,) * rank))
     outputs: Any = tuple(operand for operand in node.outputs if operand is not None)
@@ -192,7 +192,7 @@ def max_pool(node: Given) -> Iterator[Part]:
 
 
 @rule("AveragePool")
-def average_pool(node: Given) -> Iterator[Part]:
+def average_pool(node: OnnxNode) -> Iterator[Part]:
     if any(step != 1 for step in node.attribute("dilations", ())):
         raise Uncovered("dilation")
     rank, *settings = window(node)
@@ -200,7 +200,7 @@ def average_pool(node: Given) -> Iterator[Part]:
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")
-def global_pool(node: Given) -> Iterator[Part]:
+def global_pool(node: OnnxNode) -> Iterator[Part]:
     rank = node.x.ndim - 2
     if not 1 <= rank <= 3:
         raise Uncovered(f"windows in {rank} dimensions")

@@ -1,4 +1,4 @@
-"""What is said under a table about an ONNX file: what its exporter did to the model, and what is not known of it."""
+"""Notes under a table about an ONNX file: what its exporter did to the model, and which nodes are unknown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from onnx import NodeProto
 
 from profiler.records.trace import Tensor
 
-_MOST = 5  # failures that are told one by one
+_MOST = 5  # notes of a kind that are printed one by one
 _RULE = "pkg.onnxscript.rewriter.rule_name"
 
 
 def folded(nodes: Sequence[NodeProto], resolved: Callable[[str], str]) -> Iterator[str]:
-    """Batch normalisations in convolutions, as far as the file tells; `resolved` gives what an Identity stands for."""
+    """Batch norms folded into convolutions, as far as the file shows it; `resolved` looks through Identity nodes."""
     fused = sum(map(_is_fused, nodes))
     if fused:
         yield (
@@ -28,10 +28,10 @@ def folded(nodes: Sequence[NodeProto], resolved: Callable[[str], str]) -> Iterat
         )
 
 
-def stored(made: Sequence[str], shared: Sequence[str], tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """Parameters that the exporter computed of others, and those that several places share, by their names."""
-    if made:
-        yield f"Among the parameters, computed from others by the exporter: {_sizes(made, tensors)}."
+def stored(computed: Sequence[str], shared: Sequence[str], tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """Parameters that the exporter computed from others, and those that several modules share, by their names."""
+    if computed:
+        yield f"Among the parameters, computed from others by the exporter: {_sizes(computed, tensors)}."
     if shared:
         yield f"Stored once, used in several places, and counted once: {_sizes(shared, tensors)}."
 
@@ -43,9 +43,9 @@ def unknown(failures: Sequence[str]) -> Iterator[str]:
         yield f"And {_count(len(failures) - _MOST, 'node')} more that are unknown."
 
 
-def several(said: Iterable[str]) -> Iterator[str]:
-    """What rules say of their counts: some of it, where there is much."""
-    listed = list(said)
+def several(rule_notes: Iterable[str]) -> Iterator[str]:
+    """Remarks of rules on their counts: the first few, and how many more there are."""
+    listed = list(rule_notes)
     yield from listed[:_MOST]
     if len(listed) > _MOST:
         yield f"And the same of {_count(len(listed) - _MOST, 'node')} more."

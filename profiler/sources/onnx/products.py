@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 
-def convolve(node: Given, x: Operand, weight: Operand, bias: Operand | None, out: Operand) -> Part:
+def convolve(node: OnnxNode, x: Operand, weight: Operand, bias: Operand | None, out: Operand) -> Part:
     rank = weight.ndim - 2
     transposed = node.op == "ConvTranspose"
     pads = node.attribute("pads", (0,) * (2 * rank))
@@ -25,12 +25,12 @@ def convolve(node: Given, x: Operand, weight: Operand, bias: Operand | None, out
 
 
 @rule("Conv", "ConvTranspose")
-def convolution(node: Given) -> Iterator[Part]:
+def convolution(node: OnnxNode) -> Iterator[Part]:
     yield convolve(node, node.x, node.input(1), node.optional(2), node.out)
 
 
 @rule("com.microsoft.FusedConv")
-def fused_convolution(node: Given) -> Iterator[Part]:
+def fused_convolution(node: OnnxNode) -> Iterator[Part]:
     """A convolution, a sum with another tensor where there is one, and an activation."""
     yield convolve(node, node.x, node.input(1), node.optional(2), node.out)
     added = node.optional(3)
@@ -42,7 +42,7 @@ def fused_convolution(node: Given) -> Iterator[Part]:
 _ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "LeakyRelu": "leaky_relu", "Clip": "hardtanh"}
 
 
-def _activation(node: Given) -> Iterator[Part]:
+def _activation(node: OnnxNode) -> Iterator[Part]:
     name = node.attribute("activation", "")
     if not name:
         return
@@ -52,7 +52,7 @@ def _activation(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.NhwcConv")
-def channels_last(node: Given) -> Iterator[Part]:
+def channels_last(node: OnnxNode) -> Iterator[Part]:
     """Images have their channels last, and the weight has not."""
 
     def first(operand: Operand) -> Operand:
@@ -63,13 +63,13 @@ def channels_last(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.FusedGemm")
-def fused_gemm(node: Given) -> Iterator[Part]:
+def fused_gemm(node: OnnxNode) -> Iterator[Part]:
     yield from gemm(node)
     yield from _activation(node)
 
 
 @rule("com.microsoft.GemmFastGelu")
-def gemm_gelu(node: Given) -> Iterator[Part]:
+def gemm_gelu(node: OnnxNode) -> Iterator[Part]:
     """A product, a bias where there is one, and GELU by tanh."""
     yield product(node.x, node.input(1), node.out)
     bias = node.optional(2)
@@ -79,7 +79,7 @@ def gemm_gelu(node: Given) -> Iterator[Part]:
 
 
 @rule("ConvInteger")
-def integer_convolution(node: Given) -> Iterator[Part]:
+def integer_convolution(node: OnnxNode) -> Iterator[Part]:
     yield convolve(node, node.x, node.input(1), None, node.out)
 
 
@@ -101,12 +101,12 @@ def product(a: Operand, b: Operand, out: Operand) -> Part:
 
 
 @rule("MatMul", "MatMulInteger")
-def matmul(node: Given) -> Iterator[Part]:
+def matmul(node: OnnxNode) -> Iterator[Part]:
     yield product(node.x, node.input(1), node.out)
 
 
 @rule("com.microsoft.FusedMatMul", "com.microsoft.TransposeMatMul")
-def fused_matmul(node: Given) -> Iterator[Part]:
+def fused_matmul(node: OnnxNode) -> Iterator[Part]:
     """α·A·B, with either of them transposed."""
     if node.attribute("transBatchA", 0) or node.attribute("transBatchB", 0):
         raise Uncovered("a transposed batch")
@@ -123,7 +123,7 @@ def _transposed(operand: Operand) -> Operand:
 
 
 @rule("Gemm")
-def gemm(node: Given) -> Iterator[Part]:
+def gemm(node: OnnxNode) -> Iterator[Part]:
     """α·A·B + β·C; as `nn.Linear` calls it where B is the transposed weight and there are no factors."""
     alpha, beta = float(node.attribute("alpha", 1.0)), float(node.attribute("beta", 1.0))
     bias = node.optional(2)
@@ -142,7 +142,7 @@ def gemm(node: Given) -> Iterator[Part]:
 
 
 @rule("Einsum")
-def einsum(node: Given) -> Iterator[Part]:
+def einsum(node: OnnxNode) -> Iterator[Part]:
     """Of two tensors: each index is of both and kept (a batch), of both and summed, or of one alone."""
     left, right, result = _equation(str(node.attribute("equation", "")))
     a, b = node.x, node.input(1)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from math import prod
 
 from profiler.sources.onnx.products import convolve, product
-from profiler.sources.onnx.rules import Given, Operand, Part, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, rule
 
 
-def quantised(node: Given, x: Operand, out: Operand, has_zero: bool) -> Iterator[Part]:
+def quantised(node: OnnxNode, x: Operand, out: Operand, has_zero: bool) -> Iterator[Part]:
     """From floating point: divided, rounded, moved, clamped, and cast, in that memory, then written."""
     scaled = node.like(x, "float32")
     yield Part("aten.div", (x, 1.0), scaled)
@@ -34,17 +34,17 @@ def dequantised(x: Operand, out: Operand, has_zero: bool) -> Iterator[Part]:
 
 
 @rule("QuantizeLinear", "com.microsoft.QuantizeLinear")
-def quantize(node: Given) -> Iterator[Part]:
+def quantize(node: OnnxNode) -> Iterator[Part]:
     yield from quantised(node, node.x, node.out, node.optional(2) is not None)
 
 
 @rule("DequantizeLinear", "com.microsoft.DequantizeLinear")
-def dequantize(node: Given) -> Iterator[Part]:
+def dequantize(node: OnnxNode) -> Iterator[Part]:
     yield from dequantised(node.x, node.out, node.optional(2) is not None)
 
 
 @rule("DynamicQuantizeLinear")
-def dynamic_quantize(node: Given) -> Iterator[Part]:
+def dynamic_quantize(node: OnnxNode) -> Iterator[Part]:
     """The range of the data is found first: its least and its greatest element."""
     low, high = node.temporary(), node.temporary()
     yield Part("aten.aminmax", (node.x,), (low, high))
@@ -54,7 +54,7 @@ def dynamic_quantize(node: Given) -> Iterator[Part]:
     yield from quantised(node, node.x, node.out, True)
 
 
-def _rescaled(node: Given, sums: Operand, out: Operand) -> Iterator[Part]:
+def _rescaled(node: OnnxNode, sums: Operand, out: Operand) -> Iterator[Part]:
     """The sums of a product of integers times scale of x · scale of w / scale of y, and quantised."""
     scaled = node.like(sums, "float32")
     yield Part("aten._to_copy", (sums,), scaled)
@@ -66,7 +66,7 @@ def _rescaled(node: Given, sums: Operand, out: Operand) -> Iterator[Part]:
 
 
 @rule("QLinearConv")
-def quantised_convolution(node: Given) -> Iterator[Part]:
+def quantised_convolution(node: OnnxNode) -> Iterator[Part]:
     """Inputs: x, its scale and zero point, w and its two, those of y, and a bias in integers."""
     sums = node.temporary(*node.out.shape, dtype="int32")
     yield convolve(node, node.x, node.input(3), node.optional(8), sums)
@@ -74,14 +74,14 @@ def quantised_convolution(node: Given) -> Iterator[Part]:
 
 
 @rule("QLinearMatMul")
-def quantised_matmul(node: Given) -> Iterator[Part]:
+def quantised_matmul(node: OnnxNode) -> Iterator[Part]:
     sums = node.temporary(*node.out.shape, dtype="int32")
     yield product(node.x, node.input(3), sums)
     yield from _rescaled(node, sums, node.out)
 
 
 @rule("com.microsoft.QGemm")
-def quantised_gemm(node: Given) -> Iterator[Part]:
+def quantised_gemm(node: OnnxNode) -> Iterator[Part]:
     """Inputs: a, its scale and zero point, b and its two, a bias, and those of y, without which it is in floats."""
     a, b, bias = node.x, node.input(3), node.optional(6)
     rows = a.as_(*reversed(a.shape)) if node.attribute("transA", 0) else a
@@ -97,7 +97,7 @@ def quantised_gemm(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.QLinearAdd", "com.microsoft.QLinearMul")
-def quantised_arithmetic(node: Given) -> Iterator[Part]:
+def quantised_arithmetic(node: OnnxNode) -> Iterator[Part]:
     """Both are taken to floating point, combined, and quantised."""
     a, b = node.temporary(*node.x.shape, dtype="float32"), node.temporary(*node.input(3).shape, dtype="float32")
     yield from dequantised(node.x, a, True)
@@ -108,7 +108,7 @@ def quantised_arithmetic(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu")
-def quantised_activation(node: Given) -> Iterator[Part]:
+def quantised_activation(node: OnnxNode) -> Iterator[Part]:
     plain = node.temporary(*node.x.shape, dtype="float32")
     yield from dequantised(node.x, plain, True)
     yield Part("aten.sigmoid_" if node.op.endswith("Sigmoid") else "aten.leaky_relu_", (plain,), plain)
@@ -116,7 +116,7 @@ def quantised_activation(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.QLinearGlobalAveragePool")
-def quantised_pool(node: Given) -> Iterator[Part]:
+def quantised_pool(node: OnnxNode) -> Iterator[Part]:
     plain, mean = node.temporary(*node.x.shape, dtype="float32"), node.temporary(*node.out.shape, dtype="float32")
     yield from dequantised(node.x, plain, True)
     rank = node.x.ndim - 2
@@ -125,7 +125,7 @@ def quantised_pool(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.DynamicQuantizeMatMul", "com.microsoft.MatMulIntegerToFloat")
-def float_matmul(node: Given) -> Iterator[Part]:
+def float_matmul(node: OnnxNode) -> Iterator[Part]:
     """A product of integers whose sums become floating point again; the dynamic one quantises its input first."""
     is_dynamic = node.op.endswith("DynamicQuantizeMatMul")
     a = node.x
@@ -143,16 +143,16 @@ def float_matmul(node: Given) -> Iterator[Part]:
         yield Part("aten.add_", (node.out, bias), node.out)
 
 
-def unpacked(held: Operand, weight: Operand, has_zero: bool) -> Iterator[Part]:
+def unpacked(packed: Operand, weight: Operand, has_zero: bool) -> Iterator[Part]:
     """A weight of few bits as numbers: moved by its zero point, and scaled."""
-    yield Part("aten._to_copy", (held,), weight)
+    yield Part("aten._to_copy", (packed,), weight)
     if has_zero:
         yield Part("aten.sub_", (weight, 1.0), weight)
     yield Part("aten.mul_", (weight, 1.0), weight)
 
 
 @rule("com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4")
-def packed_matmul(node: Given) -> Iterator[Part]:
+def packed_matmul(node: OnnxNode) -> Iterator[Part]:
     """x times the transpose of an N × K weight in blocks of few bits, unpacked on the way."""
     k, n = int(node.attribute("K")), int(node.attribute("N"))
     weight, is_bits = node.temporary(n, k), node.op.endswith("NBits")
@@ -165,7 +165,7 @@ def packed_matmul(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.QLinearSoftmax")
-def quantised_softmax(node: Given) -> Iterator[Part]:
+def quantised_softmax(node: OnnxNode) -> Iterator[Part]:
     plain = node.temporary(*node.x.shape, dtype="float32")
     yield from dequantised(node.x, plain, True)
     yield Part("aten.softmax.int", (plain, node.axis(-1)), plain)
@@ -173,7 +173,7 @@ def quantised_softmax(node: Given) -> Iterator[Part]:
 
 
 @rule("com.microsoft.QLinearConcat")
-def quantised_concat(node: Given) -> Iterator[Part]:
+def quantised_concat(node: OnnxNode) -> Iterator[Part]:
     """Inputs: scale and zero point of the result, and of each tensor itself, its scale and its zero point."""
     for index in range(2, len(node.inputs), 3):
         plain = node.like(node.input(index), "float32")

@@ -1,4 +1,4 @@
-"""From a graph to a trace: calls, memory and modules."""
+"""A trace from an ONNX graph: its operator calls, their memory, and the modules that they belong to."""
 
 from __future__ import annotations
 
@@ -27,11 +27,20 @@ from profiler.sources.onnx import (  # noqa: F401
 )
 from profiler.sources.onnx.control import inside
 from profiler.sources.onnx.modules import Tree, module_calls
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, operands, parts
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, operands, parts
 from profiler.sources.onnx.scopes import Scopes, with_neighbours
 from profiler.sources.onnx.shapes import Inferred, Shapes, full_name
 from profiler.sources.onnx.values import stored
-from profiler.sources.onnx.weights import Held, held, helps, holding, is_named, packing_of, scales_of, stored_as
+from profiler.sources.onnx.weights import (
+    OnnxWeight,
+    is_named,
+    modules_with_weights,
+    packing_of,
+    scaled_weight,
+    scales_of,
+    stored_as,
+    weight_of,
+)
 
 
 @dataclass(slots=True)
@@ -43,33 +52,33 @@ class _Use:
 
 
 class Recording:
-    """A trace in the making."""
+    """Builds the trace of one model, node by node."""
 
-    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor], cost: Budget) -> None:
+    def __init__(self, model: ModelProto, inputs: Mapping[str, Tensor], cost: Budget) -> None:
         self._model = model
-        self._fed = fed
-        self._shapes = Shapes(model, fed, cost)
+        self._input_tensors = inputs
+        self._shapes = Shapes(model, inputs, cost)
         self._initializers = self._shapes.initializers
-        self._scopes = Scopes(sorted(holding(self._initializers)), cost)
+        self._scopes = Scopes(sorted(modules_with_weights(self._initializers)), cost)
         self._rows: list[tuple[Inferred, tuple[str, ...]]] = []
         self._storages: list[Storage] = []
-        self._homes: dict[str, int] = {}  # value -> storage
+        self._storage_of: dict[str, int] = {}  # value -> storage
         self._signatures: dict[Signature, int] = {}
         self._calls: list[tuple[int, tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = []
         self._last_use: dict[int, int] = {}
         self._uses: dict[str, _Use] = {}
         self._scales: dict[str, str] = {}  # values that are scales or zero points, and the weights that they are of
-        self._aliases: dict[str, str] = {}  # a value that an Identity makes of an initialiser, by name
+        self._aliases: dict[str, str] = {}  # output of an Identity -> the initialiser that it repeats
         self._followed: list[tuple[tuple[str, ...], str]] = []  # nodes' modules and operators
-        self._results: dict[tuple[int, int], Tensor] = {}  # of a node, by its last call and the memory
+        self._results: dict[tuple[int, int], Tensor] = {}  # outputs of nodes, by the node's last call and the storage
         self._failures: list[str] = []
-        self._said_of: list[str] = []  # what rules have to say of their counts
+        self._rule_notes: list[str] = []  # remarks of rules on what their counts leave out
 
     def trace(self, name: str, versions: Mapping[str, str]) -> Trace:
-        for value, tensor in self._fed.items():
-            self._homes[value] = self._storage(tensor.size_bytes, "input")
+        for value, tensor in self._input_tensors.items():
+            self._storage_of[value] = self._storage(tensor.size_bytes, "input")
         for row in self._shapes.walk(self._model.graph.node):
-            self._meet(row)
+            self._count_uses(row)
         self._rows = list(with_neighbours(self._rows))
         weights = self._weights()
         self._place(weights)
@@ -80,9 +89,9 @@ class Recording:
         tree = Tree(self._scopes.classes)
         return self._finished(name, versions, weights, tree, outputs)
 
-    # First: who uses what ------------------------------------------------------------------------------------------
+    # First: which node uses which initialiser ------------------------------------------------------------------------
 
-    def _meet(self, row: Inferred) -> None:
+    def _count_uses(self, row: Inferred) -> None:
         node = row.node
         if node.op_type == "Identity" and self._resolved(node.input[0]) in self._initializers:
             self._aliases[node.output[0]] = self._resolved(node.input[0])
@@ -98,8 +107,8 @@ class Recording:
 
     def _use(self, node: NodeProto, op: str, path: str) -> None:
         self._scales.update(scales_of(node, op))
-        for position, given in enumerate(node.input):
-            name = self._resolved(given)
+        for position, input_name in enumerate(node.input):
+            name = self._resolved(input_name)
             tensor = self._shapes.tensor(name)
             if name in self._initializers and tensor is not None:
                 self._uses.setdefault(name, _Use(tensor)).nodes.append((node, op, position, path))
@@ -107,17 +116,17 @@ class Recording:
     def _resolved(self, name: str) -> str:
         return self._aliases.get(name, name)
 
-    def _weights(self) -> dict[str, Held]:
-        found = {}
+    def _weights(self) -> dict[str, OnnxWeight]:
+        weights = {}
         for name, use in self._uses.items():
-            whose = held(name, use.tensor, use.nodes, name in self._shapes.literals)
-            weight = self._resolved(helps(name, use.nodes, self._scales))
-            if weight in self._uses:
+            weight = weight_of(name, use.tensor, use.nodes, name in self._shapes.literals)
+            scaled = self._resolved(scaled_weight(name, use.nodes, self._scales))
+            if scaled in self._uses:
                 path, _, last = name.rpartition(".") if is_named(name) else ("", "", name)
-                found[name] = Held(path, last, False, packing=Packing(self._form(weight)))
-            elif whose is not None:
-                found[name] = whose._replace(packing=packing_of(use.tensor, use.nodes))
-        return self._beside(found)
+                weights[name] = OnnxWeight(path, last, False, packing=Packing(self._form(scaled)))
+            elif weight is not None:
+                weights[name] = weight._replace(packing=packing_of(use.tensor, use.nodes))
+        return self._beside(weights)
 
     def _form(self, name: str) -> str:
         """How a weight is stored, in a word."""
@@ -125,81 +134,81 @@ class Recording:
         packing = stored_as(use.tensor, self._shapes.sparse.get(name), packing_of(use.tensor, use.nodes))[1]
         return use.tensor.dtype if packing is None else packing.format
 
-    def _beside(self, found: dict[str, Held]) -> dict[str, Held]:
+    def _beside(self, weights: dict[str, OnnxWeight]) -> dict[str, OnnxWeight]:
         """A weight without a name of its own belongs where another weight of the same node has one."""
-        named = {name for name, whose in found.items() if is_named(name) and not whose.is_computed}
+        named = {name for name, weight in weights.items() if is_named(name) and not weight.is_computed}
         owners = {
-            id(node): found[name].path for name in named for node, op, *_ in self._uses[name].nodes if op in _PRODUCTS
+            id(node): weights[name].path for name in named for node, op, *_ in self._uses[name].nodes if op in _PRODUCTS
         }
-        moved = dict(found)
-        for name, whose in found.items():
+        moved = dict(weights)
+        for name, weight in weights.items():
             if name not in named:
-                path = next((owners[id(node)] for node, *_ in self._uses[name].nodes if id(node) in owners), whose.path)
-                moved[name] = whose._replace(path=path)
+                paths = (owners[id(node)] for node, *_ in self._uses[name].nodes if id(node) in owners)
+                moved[name] = weight._replace(path=next(paths, weight.path))
         return moved
 
-    def _place(self, weights: Mapping[str, Held]) -> None:
+    def _place(self, weights: Mapping[str, OnnxWeight]) -> None:
         for name, initializer in self._initializers.items():
             kind = stored(initializer)
             if kind is not None:
-                whose = weights.get(name)
-                role = "parameter" if whose is not None and not whose.is_buffer else "buffer"
-                self._homes[name] = self._storage(self._stored(name, kind)[0].size_bytes, role)
+                weight = weights.get(name)
+                role = "parameter" if weight is not None and not weight.is_buffer else "buffer"
+                self._storage_of[name] = self._storage(self._stored(name, kind)[0].size_bytes, role)
         for alias, name in self._aliases.items():
-            if name in self._homes:
-                self._homes[alias] = self._homes[name]
+            if name in self._storage_of:
+                self._storage_of[alias] = self._storage_of[name]
 
     def _stored(self, name: str, tensor: Tensor, packing: Packing | None = None) -> tuple[Tensor, Packing | None]:
         return stored_as(tensor, self._shapes.sparse.get(name), packing)
 
-    def _owned(self, row: Inferred, path: tuple[str, ...], weights: Mapping[str, Held]) -> tuple[str, ...]:
-        """A product belongs to the module whose named weight it uses, whatever was made of the operators around it."""
+    def _owned(self, row: Inferred, path: tuple[str, ...], weights: Mapping[str, OnnxWeight]) -> tuple[str, ...]:
+        """A product belongs to the module whose named weight it uses, even if its node lost that module's name."""
         if row.op not in _PRODUCTS:
             return path
-        for given in row.node.input:
-            name = self._resolved(given)
-            whose = weights.get(name)
-            if whose is not None and is_named(name) and len(self._uses[name].nodes) == 1:
+        for input_name in row.node.input:
+            name = self._resolved(input_name)
+            weight = weights.get(name)
+            if weight is not None and is_named(name) and len(self._uses[name].nodes) == 1:
                 here = path[-1].partition("@")[0] if path else ""
-                around = tuple(p for p in path if _is_around(p.partition("@")[0], whose.path))
-                return path if here == whose.path else (*around, whose.path)
+                around = tuple(p for p in path if _is_around(p.partition("@")[0], weight.path))
+                return path if here == weight.path else (*around, weight.path)
         return path
 
-    # Then: what is called ------------------------------------------------------------------------------------------
+    # Then: the calls of each node ------------------------------------------------------------------------------------
 
     def _emit(self, row: Inferred, path: tuple[str, ...]) -> None:
-        node = self._given(row)
+        node = self._node(row)
         self._followed.append((path, row.op))
         try:
-            found = self._priced(row, node)
-            self._said_of += [f"{row.node.name or row.op}: {note}" for note in node.notes]
+            node_parts = self._priced(row, node)
+            self._rule_notes += [f"{row.node.name or row.op}: {note}" for note in node.notes]
         except Uncovered as error:
             self._failures.append(f"{row.node.name or row.op}: {error}")
-            found = [_unknown(node, row.op)]
+            node_parts = [_unknown(node, row.op)]
         places: dict[tuple[str, int], int] = {}
         for index, value in enumerate(row.node.input):
-            if value in self._homes:
-                places["input", index] = self._homes[value]
-        for part in found:
+            if value in self._storage_of:
+                places["input", index] = self._storage_of[value]
+        for part in node_parts:
             self._call(part, path, places)
         for index, value in enumerate(row.node.output):
             if value:
-                home = self._homes[value] = self._home_of(found, index, places)
+                storage = self._storage_of[value] = self._output_storage(node_parts, index, places)
                 tensor = self._shapes.tensor(value)
                 if tensor is not None:
-                    self._results[len(self._calls) - 1, home] = tensor
+                    self._results[len(self._calls) - 1, storage] = tensor
 
-    def _priced(self, row: Inferred, node: Given) -> list[Part]:
+    def _priced(self, row: Inferred, node: OnnxNode) -> list[Part]:
         if row.failure:
             raise Uncovered(row.failure)
-        found = parts(node)
-        if not all(map(_has_price, found)):
+        node_parts = parts(node)
+        if not all(map(_has_price, node_parts)):
             raise Uncovered("no formula covers its arguments")
-        return found
+        return node_parts
 
-    def _home_of(self, found: Sequence[Part], index: int, places: dict[tuple[str, int], int]) -> int:
-        """The memory of a node's output: its own, or that of what it is a view of."""
-        for part in reversed(found):
+    def _output_storage(self, node_parts: Sequence[Part], index: int, places: dict[tuple[str, int], int]) -> int:
+        """The storage of a node's output: a new one, or that of the input which it is a view of."""
+        for part in reversed(node_parts):
             outs = part.out if isinstance(part.out, tuple) else (part.out,)
             for position, operand in enumerate(outs):
                 if isinstance(operand, Operand) and operand.place == ("output", index):
@@ -212,14 +221,14 @@ class Recording:
                     return places[operand.place]
         return places.setdefault(("output", index), self._storage(0, "activation", len(self._calls) - 1))
 
-    def _given(self, row: Inferred) -> Given:
+    def _node(self, row: Inferred) -> OnnxNode:
         node = row.node
         inputs = tuple(self._operand(name, "input", index) for index, name in enumerate(node.input))
         outputs = tuple(self._operand(name, "output", index) for index, name in enumerate(node.output))
         attributes = {a.name: _attribute(a) for a in node.attribute}
         constants = tuple(self._shapes.constants.get(self._resolved(name)) if name else None for name in node.input)
         opset = self._shapes.opsets.get(node.domain, self._shapes.opset)
-        return Given(row.op, inputs, outputs, attributes, constants, opset)
+        return OnnxNode(row.op, inputs, outputs, attributes, constants, opset)
 
     def _operand(self, name: str, side: str, index: int) -> Operand | None:
         tensor = self._shapes.tensor(self._resolved(name)) if name else None
@@ -236,7 +245,7 @@ class Recording:
             self._last_use[storage] = now
 
     def _at(self, operand: Operand, places: dict[tuple[str, int], int], now: int) -> int:
-        """Where an operand lives; memory that is met for the first time is born now."""
+        """The storage of an operand; a temporary that has none yet is allocated by this call."""
         if operand.place not in places:
             born = -1 if operand.place[0] == "input" else now
             places[operand.place] = self._storage(operand.tensor.size_bytes, "activation", born)
@@ -246,27 +255,32 @@ class Recording:
         self._storages.append(Storage(size_bytes, role, born))
         return len(self._storages) - 1
 
-    # Last: what is left --------------------------------------------------------------------------------------------
+    # Last: lifetimes of storages, and the trace ----------------------------------------------------------------------
 
     def _outputs(self) -> tuple[int, ...]:
-        found = [self._homes[value.name] for value in self._model.graph.output if value.name in self._homes]
-        return tuple(dict.fromkeys(found))
+        names = [value.name for value in self._model.graph.output if value.name in self._storage_of]
+        return tuple(dict.fromkeys(self._storage_of[name] for name in names))
 
     def _release(self, outputs: Iterable[int]) -> None:
-        """What is not given back is released after its last use."""
-        kept = set(outputs)
+        """Every storage that is not an output of the graph is freed after its last use."""
+        returned = set(outputs)
         for index, storage in enumerate(self._storages):
-            if storage.born >= 0 and index not in kept:
+            if storage.born >= 0 and index not in returned:
                 storage.died = self._last_use.get(index, storage.born) + 1
 
     def _finished(
-        self, name: str, versions: Mapping[str, str], weights: Mapping[str, Held], tree: Tree, outputs: tuple[int, ...]
+        self,
+        name: str,
+        versions: Mapping[str, str],
+        weights: Mapping[str, OnnxWeight],
+        tree: Tree,
+        outputs: tuple[int, ...],
     ) -> Trace:
         signatures = tuple(self._signatures)
         for path, op in self._followed:
             tree.follow(path, op)
-        for whose in weights.values():
-            tree.add(whose.path)
+        for weight in weights.values():
+            tree.add(weight.path)
         for number, path, *_ in self._calls:
             tree.call(path[-1].partition("@")[0] if path else "", signatures[number])
         modules = tree.modules()
@@ -292,34 +306,36 @@ class Recording:
             storages=tuple(self._storages),
             outputs=outputs,
             versions=versions,
-            notes=tuple(self._said(weights)),
+            notes=tuple(self._notes(weights)),
         )
 
     def _inputs(self) -> Iterator[Input]:
         """A lone input goes without a name, as one that is passed by position."""
-        for name, tensor in self._fed.items():
-            yield Input(name if len(self._fed) > 1 else None, tensor.shape, tensor.dtype)
+        for name, tensor in self._input_tensors.items():
+            yield Input(name if len(self._input_tensors) > 1 else None, tensor.shape, tensor.dtype)
 
-    def _said(self, weights: Mapping[str, Held]) -> Iterator[str]:
+    def _notes(self, weights: Mapping[str, OnnxWeight]) -> Iterator[str]:
         nodes = [row.node for row, _ in self._rows]
         tensors = {name: use.tensor for name, use in self._uses.items()}
         shared = [name for name in weights if len({path for *_, path in self._uses[name].nodes}) > 1]
         shared += sorted({name for name in self._aliases.values() if name in weights} - set(shared))
-        made = [name for name, whose in weights.items() if whose.is_computed]
+        computed = [name for name, weight in weights.items() if weight.is_computed]
         yield from notes.folded(nodes, self._resolved)
-        yield from notes.stored(made, shared, tensors)
-        yield from notes.several(dict.fromkeys(self._said_of))
+        yield from notes.stored(computed, shared, tensors)
+        yield from notes.several(dict.fromkeys(self._rule_notes))
         yield from notes.unknown(self._failures)
 
-    def _listed(self, weights: Mapping[str, Held], tree: Tree, buffers: bool) -> list[Weight]:
-        found: list[Weight] = []
-        for name, whose in sorted(weights.items(), key=lambda item: tree.row(item[1].path)):
-            if whose.is_buffer == buffers:
-                tensor, packing = self._stored(name, self._uses[name].tensor, whose.packing)
-                found.append(
-                    Weight(tree.row(whose.path), whose.name, tensor, self._homes[name], not buffers, packing=packing)
+    def _listed(self, weights: Mapping[str, OnnxWeight], tree: Tree, buffers: bool) -> list[Weight]:
+        listed: list[Weight] = []
+        for name, weight in sorted(weights.items(), key=lambda item: tree.row(item[1].path)):
+            if weight.is_buffer == buffers:
+                tensor, packing = self._stored(name, self._uses[name].tensor, weight.packing)
+                listed.append(
+                    Weight(
+                        tree.row(weight.path), weight.name, tensor, self._storage_of[name], not buffers, packing=packing
+                    )
                 )
-        return found
+        return listed
 
 
 _PRODUCTS = frozenset(
@@ -336,10 +352,10 @@ def _is_around(outer: str, inner: str) -> bool:
 
 
 def _has_price(part: Part) -> bool:
-    """Whether the operator's formula can take the arguments, which a node that its schema forbids may not have."""
+    """Whether the operator's formula accepts the arguments; those of a malformed node it may not."""
     try:
         cost(_signature(part))
-    except Exception:  # whatever a formula does with what it does not expect
+    except Exception:  # a formula may fail in any way with arguments that no schema allows
         return False
     return True
 
@@ -349,10 +365,10 @@ def _signature(part: Part) -> Signature:
     return Signature(part.op, tuple(map(_plain, part.args)), kwargs, _plain(part.out))
 
 
-def _unknown(node: Given, op: str) -> Part:
+def _unknown(node: OnnxNode, op: str) -> Part:
     outs = tuple(operand for operand in node.outputs if operand is not None)
-    given = tuple(operand for operand in node.inputs if operand is not None)
-    return Part(f"onnx.{op}", given, outs[0] if len(outs) == 1 else outs)
+    inputs = tuple(operand for operand in node.inputs if operand is not None)
+    return Part(f"onnx.{op}", inputs, outs[0] if len(outs) == 1 else outs)
 
 
 def _plain(value: Any) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 _DEFAULTS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
@@ -21,7 +21,7 @@ _DEFAULTS = {
 
 
 @rule("LSTM", "GRU", "RNN")
-def recurrent(node: Given) -> Iterator[Part]:
+def recurrent(node: OnnxNode) -> Iterator[Part]:
     """Clipping, coupled gates, and activations other than the usual have no formula."""
     w, r, b = node.input(1), node.input(2), node.optional(3)
     directions, wide, width = w.shape
@@ -48,28 +48,28 @@ def recurrent(node: Given) -> Iterator[Part]:
         yield from _peepholes(node, steps * directions, hidden)
 
 
-def _steps(node: Given) -> int | None:
+def _steps(node: OnnxNode) -> int | None:
     """Of all sequences together, where some are shorter than the longest; None where all count whole."""
     if node.optional(4) is None:
         return None
-    known = node.constant(4)
-    if known is None:
+    lengths = node.constant(4)
+    if lengths is None:
         node.notes.append("lengths of sequences are data; every one counts as if it had the full length")
         return None
-    steps = int(known.sum())
+    steps = int(lengths.sum())
     if not 0 <= steps <= prod(node.x.shape[:2]):
         raise Uncovered("its lengths are longer than its sequences")
     return None if steps == prod(node.x.shape[:2]) else steps
 
 
-def _peepholes(node: Given, steps: int, hidden: int) -> Iterator[Part]:
-    seen = node.temporary(steps, 3, hidden)
+def _peepholes(node: OnnxNode, steps: int, hidden: int) -> Iterator[Part]:
+    cells = node.temporary(steps, 3, hidden)
     weights = node.input(7).as_(3, hidden) if node.input(7).shape[0] == 1 else node.temporary(3, hidden)
-    yield Part("aten.mul", (seen, weights), seen)
-    yield Part("aten.add_", (seen, seen), seen)
+    yield Part("aten.mul", (cells, weights), cells)
+    yield Part("aten.add_", (cells, cells), cells)
 
 
-def _kind(node: Given, directions: int) -> str:
+def _kind(node: OnnxNode, directions: int) -> str:
     usual = _DEFAULTS[node.op]
     activations = tuple(node.attribute("activations", usual * directions))
     if node.op == "RNN" and set(activations) == {"Relu"}:

@@ -1,4 +1,4 @@
-"""What an ONNX node amounts to: one or several calls of aten operators, which have formulas in `profiler.ops`.
+"""Translates an ONNX node to one or several calls of aten operators, which have formulas in `profiler.ops`.
 
 A rule is registered by the names of ONNX operators and gives the calls, in order:
 
@@ -20,12 +20,12 @@ from profiler.records.trace import Tensor
 
 
 class Uncovered(Exception):
-    """Raised by a rule that does not cover the node it was given."""
+    """Raised by a rule for a node that it does not cover; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A tensor and the memory that it lives in: the node's i-th input or output, or one of its own for a while."""
+    """A tensor and its memory: that of the node's i-th input or output, or a temporary one."""
 
     tensor: Tensor
     place: tuple[str, int]
@@ -53,8 +53,8 @@ class Part(NamedTuple):
 
 
 @dataclass(slots=True)
-class Given:
-    """A node as a rule sees it. `constants` are the values of those inputs whose values are known."""
+class OnnxNode:
+    """A node as a rule gets it. `constants` are the values of its inputs, None where they are not known."""
 
     op: str
     inputs: tuple[Operand | None, ...]
@@ -62,14 +62,14 @@ class Given:
     attributes: Mapping[str, Any]
     constants: tuple[Any, ...]
     opset: int
-    notes: list[str] = field(default_factory=list)  # what a rule has to say of its count
+    notes: list[str] = field(default_factory=list)  # remarks of the rule on what its count leaves out
     _temporary: int = field(default=0)
 
     def input(self, index: int) -> Operand:
-        found = self.optional(index)
-        if found is None:
+        operand = self.optional(index)
+        if operand is None:
             raise Uncovered(f"input {index} is missing")
-        return found
+        return operand
 
     def optional(self, index: int) -> Operand | None:
         return self.inputs[index] if index < len(self.inputs) else None
@@ -87,10 +87,10 @@ class Given:
         return self.output(0)
 
     def output(self, index: int) -> Operand:
-        found = self.outputs[index] if index < len(self.outputs) else None
-        if found is None:
+        operand = self.outputs[index] if index < len(self.outputs) else None
+        if operand is None:
             raise Uncovered(f"output {index} is missing")
-        return found
+        return operand
 
     def attribute(self, name: str, default: Any = None) -> Any:
         return self.attributes.get(name, default)
@@ -100,7 +100,7 @@ class Given:
         return int(self.attribute("axis", default)) % max(self.x.ndim, 1)
 
     def temporary(self, *shape: int, dtype: str | None = None) -> Operand:
-        """Memory for a result in between."""
+        """Memory for an intermediate result."""
         self._temporary += 1
         return Operand(Tensor(shape, dtype or self.x.tensor.dtype), ("temporary", self._temporary))
 
@@ -108,7 +108,7 @@ class Given:
         return self.temporary(*operand.shape, dtype=dtype or operand.tensor.dtype)
 
 
-Rule: TypeAlias = Callable[[Given], Iterable[Part]]
+Rule: TypeAlias = Callable[[OnnxNode], Iterable[Part]]
 R = TypeVar("R", bound=Rule)
 
 _rules: dict[str, Rule] = {}
@@ -140,19 +140,19 @@ def rule(*names: str) -> Callable[[R], R]:
     return register
 
 
-def parts(node: Given) -> list[Part]:
-    """The calls a node amounts to; raises `Uncovered`, with the reason, when it has no rule, or none that covers it."""
-    found = _rules.get(node.op)
-    if found is None:
+def parts(node: OnnxNode) -> list[Part]:
+    """The calls that a node is translated to; raises `Uncovered` with the reason where no rule covers it."""
+    function = _rules.get(node.op)
+    if function is None:
         raise Uncovered(reasons.get(node.op, "no rule is known for it"))
     try:
-        return list(found(node))
+        return list(function(node))
     except (IndexError, KeyError, ValueError, TypeError, ZeroDivisionError):  # a node that its schema forbids
         raise Uncovered("its inputs or attributes are not those that it takes") from None
 
 
 def names() -> Iterator[str]:
-    """Of all operators with a rule."""
+    """The names of all operators that have a rule."""
     return iter(_rules)
 
 

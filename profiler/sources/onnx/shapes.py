@@ -1,7 +1,7 @@
 """Shapes of a graph's values, node by node, by ONNX's own inference; and the few values that shapes depend on.
 
-Small integers, and single numbers, are computed where all that they are computed from is known: an exporter leaves
-behind nodes that read a shape and make another of it. Such a node is `folded`: nothing of it is left to run.
+Small integers and single numbers are computed where their inputs are constants: exporters leave nodes that read a shape
+and compute another from it. Such a node is `folded`: at inference there is nothing left of it to run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from profiler.errors import Malformed
 from profiler.records.files.limits import LARGEST_INTEGER, NODES, Budget
 from profiler.records.files.reading import quoted
 from profiler.records.trace import Tensor
-from profiler.sources.onnx.control import Unrolled, kept, unrolled
-from profiler.sources.onnx.unschemed import shaped
+from profiler.sources.onnx.control import Unrolled, unrolled, without_weights
+from profiler.sources.onnx.unschemed import result_tensors
 from profiler.sources.onnx.values import constant_of, dense, is_small, size_of, small_floats, stored, tensor_of, type_of
 
 _FOLDED = frozenset(
@@ -80,17 +80,17 @@ _FOLDED = frozenset(
     ]
 )
 _OWN = ("", "ai.onnx")
-# Why a node of control flow stays one.
+# Why a node of control flow was not unrolled.
 CONTROL = {
     "If": "which of its branches is taken depends on data",
     "Loop": "how often it runs depends on data",
     "Scan": "how often it runs is not known",
 }
-_SCALED = ("Resize", "Upsample")  # whose shapes depend on numbers that are no whole ones
+_SCALED = ("Resize", "Upsample")  # their output shapes depend on fractions
 
 
 class Inferred(NamedTuple):
-    """A node with what is known of its values. `failure` is why inference says nothing of it."""
+    """A node after shape inference. `failure` is why the shape of an output is not known; empty where all are."""
 
     node: NodeProto
     op: str
@@ -108,23 +108,23 @@ def _check_size(name: str, tensor: Tensor | None) -> None:
 
 
 class Shapes:
-    """What is known of every value by its name, so far."""
+    """The types of a graph's values, and the constants among them, by name; filled in as nodes are walked."""
 
-    def __init__(self, model: ModelProto, fed: Mapping[str, Tensor], cost: Budget) -> None:
+    def __init__(self, model: ModelProto, inputs: Mapping[str, Tensor], cost: Budget) -> None:
         self._cost = cost
         self.constants: dict[str, Any] = {}
         self.initializers: dict[str, TensorProto] = {}
-        self.literals: set[str] = set()  # constants that are nodes
-        self.sparse: dict[str, int] = {}  # initialisers that are kept sparse, and how many bytes they take
+        self.literals: set[str] = set()  # constants that are written as nodes
+        self.sparse: dict[str, int] = {}  # initialisers that are stored sparse -> their bytes
         self.opsets = {entry.domain or "": int(entry.version) for entry in model.opset_import}
         self._types: dict[str, TypeProto] = {}
-        self._said: dict[str, TypeProto] = {}  # what the file says of values, for operators without inference
+        self._declared_types: dict[str, TypeProto] = {}  # what the file says of values, for operators without inference
         self._imports = list(model.opset_import)
         self._version = model.ir_version
-        self._met = set(fed) | {value.name for value in model.graph.input}
+        self._defined = set(inputs) | {value.name for value in model.graph.input}
         self._graph(model.graph)
         self._hold(model.graph.initializer)
-        for name, tensor in fed.items():
+        for name, tensor in inputs.items():
             _check_size(name, tensor)
             self._types[name] = type_of(tensor)
 
@@ -139,12 +139,12 @@ class Shapes:
         for sparse in graph.sparse_initializer:
             self._hold_sparse(sparse)
         for value in (*graph.value_info, *graph.output):
-            self._said[value.name] = value.type
+            self._declared_types[value.name] = value.type
 
     def _hold(self, initializers: Iterable[TensorProto]) -> None:
         for initializer in initializers:
             self.initializers[initializer.name] = initializer
-            self._met.add(initializer.name)
+            self._defined.add(initializer.name)
             kind = stored(initializer)
             _check_size(initializer.name, kind)
             if kind is not None:
@@ -154,23 +154,23 @@ class Shapes:
                 self.constants[initializer.name] = value
 
     def _hold_sparse(self, sparse: SparseTensorProto) -> None:
-        """As the dense tensor that it stands for."""
+        """Register a sparse initialiser as the dense tensor that it stands for."""
         initializer = dense(sparse)
         self.sparse[initializer.name] = size_of(sparse)
         self._hold([initializer])
 
-    def _hold_all(self, found: Unrolled) -> None:
-        """The weights of bodies; shapes may depend on the constants among their nodes, as on others."""
-        self._hold(found.initializers)
-        for sparse in found.sparse:
+    def _hold_all(self, unrolling: Unrolled) -> None:
+        """Register the initialisers of bodies, and as constants those that were nodes: shapes may depend on them."""
+        self._hold(unrolling.initializers)
+        for sparse in unrolling.sparse:
             self._hold_sparse(sparse)
-        self.literals |= found.literals
-        for initializer in found.initializers:
-            if initializer.name in found.literals and is_small(stored(initializer)):
+        self.literals |= unrolling.literals
+        for initializer in unrolling.initializers:
+            if initializer.name in unrolling.literals and is_small(stored(initializer)):
                 self.constants[initializer.name] = numpy_helper.to_array(initializer)
 
     def _literal(self, node: NodeProto) -> None:
-        """A constant that is a node is as good as an initialiser."""
+        """Register the tensor of a Constant node as an initialiser."""
         for attribute in node.attribute:
             if attribute.name == "sparse_value":
                 copy = SparseTensorProto()
@@ -179,14 +179,14 @@ class Shapes:
                 self.literals.add(node.output[0])
                 self._hold_sparse(copy)
             if attribute.name == "value":
-                found = TensorProto()
-                found.CopyFrom(attribute.t)
-                found.name = node.output[0]
-                self.literals.add(found.name)
-                self._hold([found])
+                tensor = TensorProto()
+                tensor.CopyFrom(attribute.t)
+                tensor.name = node.output[0]
+                self.literals.add(tensor.name)
+                self._hold([tensor])
 
     def walk(self, nodes: Sequence[NodeProto]) -> Iterator[Inferred]:
-        """The nodes in order. When one is given out, its values are known as far as they can be."""
+        """The nodes in order. When a node is yielded, the types of its outputs have been inferred."""
         for node in nodes:
             op = full_name(node)
             self._check(node)
@@ -199,30 +199,30 @@ class Shapes:
             yield Inferred(node, op, not failure and self._fold(node), failure)
 
     def _control(self, node: NodeProto, op: str) -> Iterator[Inferred]:
-        """The nodes that it comes to; else itself, with the weights that its bodies hold."""
-        taken = self._taken(node)
-        if taken is not None:
-            self._hold_all(taken)
-            yield from self.walk(taken.nodes)
+        """The nodes that it runs where that is known; else the node itself, its bodies' weights registered."""
+        unrolling = self._taken(node)
+        if unrolling is not None:
+            self._hold_all(unrolling)
+            yield from self.walk(unrolling.nodes)
             return
         self._infer(node)
-        copy, held = kept(node, self._met)
-        self._hold_all(held)
+        copy, bodies = without_weights(node, self._defined)
+        self._hold_all(bodies)
         yield Inferred(copy, op, False, CONTROL[op])
 
     def _check(self, node: NodeProto) -> None:
-        """A node comes after those whose values it takes."""
-        missing = next((name for name in node.input if name and name not in self._met), None)
+        """Refuse a node that stands before the one which computes its input."""
+        missing = next((name for name in node.input if name and name not in self._defined), None)
         if missing is not None:
             what = node.name or node.op_type
             raise Malformed(f"node {what} takes {missing}, which nothing before it gives")
-        self._met.update(node.output)
+        self._defined.update(node.output)
 
     def _taken(self, node: NodeProto) -> Unrolled | None:
-        """The nodes that a node of control flow comes to, where that is known."""
-        shapes = {name: found.shape for name in node.input if (found := self.tensor(name)) is not None}
+        """The nodes that a node of control flow runs, where that does not depend on data."""
+        shapes = {name: tensor.shape for name in node.input if (tensor := self.tensor(name)) is not None}
         lengths = {name: shape[0] for name, shape in shapes.items() if shape}
-        taken = unrolled(node, self.constants, lengths, self._met, self._cost.left(NODES))
+        taken = unrolled(node, self.constants, lengths, self._defined, self._cost.left(NODES))
         if taken is not None and node.op_type != "If":
             self._cost.charge(NODES, len(taken.nodes))
         return taken
@@ -232,42 +232,42 @@ class Shapes:
             schema = onnx.defs.get_schema(node.op_type, self.opsets.get(node.domain, 1), node.domain)
             types = {name: self._types[name] for name in node.input if name in self._types}
             data = self._data(node)
-            found = inference.infer_node_outputs(
+            inferred = inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self._imports, ir_version=self._version
             )
         except onnx.defs.SchemaError:
-            found, failure = {}, f"{node.op_type} is not an operator of ONNX's"
-        except Exception as error:  # whatever the checks of ONNX's own C++ code say
-            found, failure = {}, errors.first_line(error)
+            inferred, failure = {}, f"{node.op_type} is not an operator of ONNX's"
+        except Exception as error:  # ONNX's C++ checks raise several types
+            inferred, failure = {}, errors.first_line(error)
         else:
             failure = ""
         for name in node.output:
-            self._learn(name, found.get(name))
-        for name, made in zip(node.output, self._unschemed(node), strict=False):
-            if name and self.tensor(name) is None and made is not None:
-                self._learn(name, type_of(made))
+            self._learn(name, inferred.get(name))
+        for name, result in zip(node.output, self._unschemed(node), strict=False):
+            if name and self.tensor(name) is None and result is not None:
+                self._learn(name, type_of(result))
         return "" if all(self.tensor(name) for name in node.output if name) else failure or "a shape is not known"
 
     def _data(self, node: NodeProto) -> dict[str, TensorProto]:
         """The values that a node's shapes may depend on."""
-        found = {name: self._proto(name) for name in node.input if name in self.constants}
+        values = {name: self._proto(name) for name in node.input if name in self.constants}
         for name in node.input[1:] if node.op_type in _SCALED else ():
             initializer = self.initializers.get(name)
-            if name not in found and initializer is not None and (scales := small_floats(initializer)) is not None:
-                found[name] = scales
-        return found
+            if name not in values and initializer is not None and (scales := small_floats(initializer)) is not None:
+                values[name] = scales
+        return values
 
     def _unschemed(self, node: NodeProto) -> Sequence[Tensor | None]:
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        known = [self.constants.get(name) for name in node.input]
-        return shaped(full_name(node), [self.tensor(name) for name in node.input], attributes, known)
+        values = [self.constants.get(name) for name in node.input]
+        return result_tensors(full_name(node), [self.tensor(name) for name in node.input], attributes, values)
 
     def _learn(self, name: str, kind: TypeProto | None) -> None:
-        """A type that inference gives, or what the file says, where that is more."""
+        """Set a value's type: the inferred one, or the one that the file declares where inference knows less."""
         if not name:
             return
-        if tensor_of(kind) is None and tensor_of(self._said.get(name)) is not None:
-            kind = self._said[name]
+        if tensor_of(kind) is None and tensor_of(self._declared_types.get(name)) is not None:
+            kind = self._declared_types[name]
         if kind is not None:
             self._types[name] = kind
             _check_size(name, tensor_of(kind))
@@ -306,9 +306,9 @@ class Shapes:
 
         try:
             run = ReferenceEvaluator(node, opsets=dict(self.opsets))
-            found = run.run(None, {name: self.constants[name] for name in node.input if name})
-        except Exception:  # whatever a node may be: it is a call as others are, then
+            results = run.run(None, {name: self.constants[name] for name in node.input if name})
+        except Exception:  # the evaluator may fail in any way; the node is then a call like others
             return False
-        values = dict(zip((name for name in node.output if name), found, strict=False))
-        self.constants.update(values)
+        constants = dict(zip((name for name in node.output if name), results, strict=False))
+        self.constants.update(constants)
         return True

@@ -1,16 +1,16 @@
-"""Fourier transforms and windows. Complex numbers are two real ones, in a last dimension of their own."""
+"""Fourier transforms and windows. ONNX stores a complex number as two real ones, in an additional last dimension."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiler.sources.onnx.rules import Given, Operand, Part, Uncovered, rule
+from profiler.sources.onnx.rules import OnnxNode, Operand, Part, Uncovered, rule
 
 _INVERSE = 2  # how torch says that a transform is divided by its length
 
 
 @rule("DFT")
-def fourier(node: Given) -> Iterator[Part]:
+def fourier(node: OnnxNode) -> Iterator[Part]:
     """The axis is an attribute in old files, and an input since; a length may cut or fill the input."""
     x, out, inverse = node.x, node.out, bool(node.attribute("inverse", 0))
     axis = _axis(node)
@@ -30,11 +30,11 @@ def fourier(node: Given) -> Iterator[Part]:
         yield Part("aten._fft_r2c", (x.as_(*whole), (axis,), scale, onesided), _complex(out))
 
 
-def _axis(node: Given) -> int:
-    known = node.constant(2)
-    if node.opset >= 20 and node.optional(2) is not None and known is None:
+def _axis(node: OnnxNode) -> int:
+    value = node.constant(2)
+    if node.opset >= 20 and node.optional(2) is not None and value is None:
         raise Uncovered("an axis that is data")
-    axis = int(known.item()) if known is not None else int(node.attribute("axis", 1 if node.opset < 20 else -2))
+    axis = int(value.item()) if value is not None else int(node.attribute("axis", 1 if node.opset < 20 else -2))
     axis %= node.x.ndim
     if axis == node.x.ndim - 1:
         raise Uncovered("along the parts of complex numbers")
@@ -42,12 +42,12 @@ def _axis(node: Given) -> int:
 
 
 def _complex(operand: Operand) -> Operand:
-    """The same memory as complex numbers; real ones are complex with nothing else."""
+    """The same memory as complex numbers; the last dimension, of one or two real numbers, goes."""
     return operand.as_(*operand.shape[:-1], dtype="complex64")
 
 
 @rule("STFT")
-def short_time_fourier(node: Given) -> Iterator[Part]:
+def short_time_fourier(node: OnnxNode) -> Iterator[Part]:
     """Each frame is multiplied by the window, and transformed. Inputs: signal, step, window, length of a frame."""
     batch, frames, bins = node.out.shape[:3]
     window, length = node.optional(2), node.constant(3)
@@ -60,12 +60,12 @@ def short_time_fourier(node: Given) -> Iterator[Part]:
     if window is not None:
         yield Part("aten.mul", (cut, window.as_(points, *(1 for _ in parts))), cut)
     name = "aten._fft_c2c" if is_complex else "aten._fft_r2c"
-    given = _complex(cut) if is_complex else cut
-    yield Part(name, (given, (2,), 0, bins < points or is_complex), _complex(node.out))
+    signal = _complex(cut) if is_complex else cut
+    yield Part(name, (signal, (2,), 0, bins < points or is_complex), _complex(node.out))
 
 
 @rule("HannWindow", "HammingWindow", "BlackmanWindow")
-def window(node: Given) -> Iterator[Part]:
+def window(node: OnnxNode) -> Iterator[Part]:
     """a - b·cos(2πn/N), and + c·cos(4πn/N) in Blackman's; 2πn/N is a multiplication."""
     out = node.out
     for _ in range(2 if node.op == "BlackmanWindow" else 1):

@@ -25,21 +25,21 @@ def load(spec: Spec, feed: Feed) -> Trace:
     from profiler.sources.onnx.record import Recording
 
     model, size_bytes = _model(spec.target)
-    fed = _fed(model, feed, spec.text)
+    input_tensors = _input_tensors(model, feed, spec.text)
     try:
-        return Recording(model, fed, Budget(spec.target, size_bytes)).trace(spec.text, _versions(model))
+        return Recording(model, input_tensors, Budget(spec.target, size_bytes)).trace(spec.text, _versions(model))
     except errors.ProfileError:
         raise
     except errors.Malformed as error:
         raise errors.unreadable_model_file(spec.text, str(error)) from None
     except RecursionError:
         raise errors.unreadable_model_file(spec.text, "it is nested too deeply") from None
-    except Exception as error:  # there is no end to what a file can say
+    except Exception as error:  # a malformed file can make the library fail in any way
         raise errors.unreadable_model_file(spec.text, f"{type(error).__name__}: {errors.first_line(error)}") from error
 
 
 def _model(path: str) -> tuple[Any, int]:
-    """What a file holds, and how many bytes it has."""
+    """The model of a file, and the file's size in bytes."""
     import onnx
 
     try:
@@ -55,7 +55,7 @@ def _model(path: str) -> tuple[Any, int]:
 
 
 def _inlined(model: Any, path: str, cost: Budget) -> Any:
-    """Functions that the file defines become the nodes they consist of."""
+    """The model with the functions that it defines replaced by their nodes."""
     if not model.functions:
         return model
     from profiler.sources.onnx.functions import Endless, size
@@ -75,34 +75,34 @@ def _inlined(model: Any, path: str, cost: Budget) -> Any:
 def _versions(model: Any) -> Mapping[str, str]:
     import onnx
 
-    found = {"profile-model": __version__, "onnx": str(onnx.__version__), "ir": str(model.ir_version)}
-    found |= {f"opset {entry.domain or 'ai.onnx'}": str(entry.version) for entry in model.opset_import}
+    versions = {"profile-model": __version__, "onnx": str(onnx.__version__), "ir": str(model.ir_version)}
+    versions |= {f"opset {entry.domain or 'ai.onnx'}": str(entry.version) for entry in model.opset_import}
     if model.producer_name:
-        found[f"producer {model.producer_name}"] = model.producer_version or "?"
-    return found
+        versions[f"producer {model.producer_name}"] = model.producer_version or "?"
+    return versions
 
 
-# What is fed ----------------------------------------------------------------------------------------------------------
+# Inputs ---------------------------------------------------------------------------------------------------------------
 
 
-def _fed(model: Any, feed: Feed, name: str) -> dict[str, Tensor]:
-    """The graph's inputs with all dimensions known: as they are fixed, as they are given, or a batch of one."""
+def _input_tensors(model: Any, feed: Feed, name: str) -> dict[str, Tensor]:
+    """The graph's inputs, each dimension as the file fixes it, as the user gives it, or 1 for an open batch."""
     initializers = {i.name for i in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initializers]
-    given = _given([value.name for value in inputs], feed, name)
+    specs = _specs_by_name([value.name for value in inputs], feed, name)
     symbols: dict[str, int] = {}
-    return {value.name: _shape(value, given.get(value.name), feed.batch, symbols, name) for value in inputs}
+    return {value.name: _shape(value, specs.get(value.name), feed.batch, symbols, name) for value in inputs}
 
 
-def _given(names: list[str], feed: Feed, model: str) -> dict[str, TensorSpec]:
-    found = {key: _spec(value) for key, value in feed.kwargs.items()}
-    unknown = next((key for key in found if key not in names), None)
+def _specs_by_name(names: list[str], feed: Feed, model: str) -> dict[str, TensorSpec]:
+    specs = {key: _spec(value) for key, value in feed.kwargs.items()}
+    unknown = next((key for key in specs if key not in names), None)
     if unknown is not None:
         raise errors.no_such_input(model, unknown, names)
-    free = [name for name in names if name not in found]
+    free = [name for name in names if name not in specs]
     if len(feed.args) > len(free):
-        raise errors.input_count(model, names, len(feed.args) + len(found))
-    return found | {name: _spec(value) for name, value in zip(free, feed.args, strict=False)}
+        raise errors.input_count(model, names, len(feed.args) + len(specs))
+    return specs | {name: _spec(value) for name, value in zip(free, feed.args, strict=False)}
 
 
 def _spec(value: Any) -> TensorSpec:
@@ -111,32 +111,32 @@ def _spec(value: Any) -> TensorSpec:
     return TensorSpec(tuple(value.shape), str(value.dtype).removeprefix("torch."))
 
 
-def _shape(value: Any, given: TensorSpec | None, batch: int | None, symbols: dict[str, int], model: str) -> Tensor:
+def _shape(value: Any, spec: TensorSpec | None, batch: int | None, symbols: dict[str, int], model: str) -> Tensor:
     from profiler.sources.onnx.values import DTYPES
 
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or kind.elem_type not in DTYPES:
         raise errors.unreadable_model_file(model, f"its input {value.name} is no tensor of numbers")
     dtype = DTYPES[kind.elem_type]
-    if given is not None and given.dtype not in (dtype, "float32"):
-        raise errors.NotExportedFor(model, value.name, f"is {dtype}, not {given.dtype}")
+    if spec is not None and spec.dtype not in (dtype, "float32"):
+        raise errors.NotExportedFor(model, value.name, f"is {dtype}, not {spec.dtype}")
     if not kind.HasField("shape"):
-        if given is None:
+        if spec is None:
             raise _open_dimension(model, value.name, "any number of dimensions")
-        return Tensor(given.shape, dtype)
+        return Tensor(spec.shape, dtype)
     dims = list(kind.shape.dim)
-    if given is not None and len(given.shape) != len(dims):
-        raise errors.NotExportedFor(model, value.name, f"has {len(dims)} dimensions, not {len(given.shape)}")
+    if spec is not None and len(spec.shape) != len(dims):
+        raise errors.NotExportedFor(model, value.name, f"has {len(dims)} dimensions, not {len(spec.shape)}")
     sizes = [
-        _size(value.name, at, dim, given, batch if at == 0 else None, symbols, model) for at, dim in enumerate(dims)
+        _size(value.name, at, dim, spec, batch if at == 0 else None, symbols, model) for at, dim in enumerate(dims)
     ]
     return Tensor(tuple(sizes), dtype)
 
 
 def _size(
-    name: str, at: int, dim: Any, given: TensorSpec | None, batch: int | None, symbols: dict[str, int], model: str
+    name: str, at: int, dim: Any, spec: TensorSpec | None, batch: int | None, symbols: dict[str, int], model: str
 ) -> int:
-    wanted = batch if given is None else given.shape[at]
+    wanted = batch if spec is None else spec.shape[at]
     if dim.HasField("dim_value"):
         if wanted is not None and wanted != dim.dim_value:
             raise errors.NotExportedFor(model, name, f"has dimension {at} fixed at {dim.dim_value}, not {wanted}")
@@ -153,7 +153,7 @@ def _size(
     return wanted
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _open_dimension(model: str, name: str, dimension: str) -> errors.ProfileError:

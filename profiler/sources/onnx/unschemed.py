@@ -1,4 +1,4 @@
-"""Shapes of operators that ONNX's inference says nothing of: ONNX Runtime's own, and one that is made of others."""
+"""Output shapes of the operators that ONNX's own inference does not cover: ONNX Runtime's, and GroupNormalization."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from profiler.records.trace import Tensor
 
 Inputs: TypeAlias = "Sequence[Tensor | None]"
 Results: TypeAlias = "Sequence[Tensor | None]"
-Known: TypeAlias = Sequence[Any]  # values of inputs
+Values: TypeAlias = Sequence[Any]  # those of the inputs, None where they are not known
 _M = "com.microsoft."
-# The result is as the first input is.
+# The output has the shape and the dtype of the first input.
 _LIKE_FIRST = {
     "GroupNormalization", "SimplifiedLayerNormalization",
     *(
@@ -27,18 +27,18 @@ _LIKE_FIRST = {
 }  # fmt: skip
 
 
-def _quantize(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    zero = given[2] if len(given) > 2 else None
-    return given[0] and Tensor(given[0].shape, zero.dtype if zero else "uint8")
+def _quantize(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    zero = inputs[2] if len(inputs) > 2 else None
+    return inputs[0] and Tensor(inputs[0].shape, zero.dtype if zero else "uint8")
 
 
-def _dequantize(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    return given[0] and given[1] and Tensor(given[0].shape, given[1].dtype)
+def _dequantize(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    return inputs[0] and inputs[1] and Tensor(inputs[0].shape, inputs[1].dtype)
 
 
-def _matmul(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    """Both are at least matrices, and the second may be one for all of the batch."""
-    a, b = given[0], given[1]
+def _matmul(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    """The inputs have two dimensions or more; the second may be a single matrix for the whole batch."""
+    a, b = inputs[0], inputs[1]
     if a is None or b is None or a.ndim < 2 or b.ndim not in (2, a.ndim):
         return None
     rows = a.shape[-1] if attributes.get("transA", 0) else a.shape[-2]
@@ -46,35 +46,35 @@ def _matmul(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
     return Tensor((*a.shape[:-2], rows, columns), "float32" if a.dtype in ("int8", "uint8") else a.dtype)
 
 
-def _packed_matmul(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    return given[0] and Tensor((*given[0].shape[:-1], int(attributes["N"])), given[0].dtype)
+def _packed_matmul(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    return inputs[0] and Tensor((*inputs[0].shape[:-1], int(attributes["N"])), inputs[0].dtype)
 
 
-def _quantised_gemm(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    """Inputs: a, its scale and zero point, b and its two, a bias, and those of the result."""
-    made = _matmul((given[0], given[3]), attributes)
-    zero = given[8] if len(given) > 8 else None
-    return made and Tensor(made.shape, zero.dtype if zero else "float32")
+def _quantised_gemm(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    """Inputs: a, its scale and zero point, b, its scale and zero point, a bias, the result's scale and zero point."""
+    product = _matmul((inputs[0], inputs[3]), attributes)
+    zero = inputs[8] if len(inputs) > 8 else None
+    return product and Tensor(product.shape, zero.dtype if zero else "float32")
 
 
-def _concatenated(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    several, axis = given[2::3], int(attributes["axis"])
-    known = [tensor for tensor in several if tensor is not None]
-    if not known or len(known) < len(several):
+def _concat(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    tensors, axis = inputs[2::3], int(attributes["axis"])
+    typed = [tensor for tensor in tensors if tensor is not None]
+    if not typed or len(typed) < len(tensors):
         return None
-    shape = list(known[0].shape)
-    shape[axis] = sum(tensor.shape[axis] for tensor in known)
-    return Tensor(tuple(shape), known[0].dtype)
+    shape = list(typed[0].shape)
+    shape[axis] = sum(tensor.shape[axis] for tensor in typed)
+    return Tensor(tuple(shape), typed[0].dtype)
 
 
-def _arithmetic(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    """Two tensors, each with its scale and zero point, one of them repeated where it is smaller."""
-    a, b = given[0], given[3]
+def _arithmetic(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    """Inputs: two tensors, each followed by its scale and zero point; they are broadcast together."""
+    a, b = inputs[0], inputs[3]
     return a and b and Tensor(tuple(map(int, numpy.broadcast_shapes(a.shape, b.shape))), a.dtype)
 
 
-def _global_pool(given: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
-    x = given[0]
+def _global_pool(inputs: Inputs, attributes: Mapping[str, Any]) -> Tensor | None:
+    x = inputs[0]
     return x and Tensor((*x.shape[:2], *(1 for _ in x.shape[2:])), x.dtype)
 
 
@@ -91,7 +91,7 @@ _SHAPES: Mapping[str, Callable[[Inputs, Mapping[str, Any]], Tensor | None]] = {
     f"{_M}QLinearAdd": _arithmetic,
     f"{_M}QLinearMul": _arithmetic,
     f"{_M}QLinearGlobalAveragePool": _global_pool,
-    f"{_M}QLinearConcat": _concatenated,
+    f"{_M}QLinearConcat": _concat,
 }
 
 
@@ -99,29 +99,29 @@ _SHAPES: Mapping[str, Callable[[Inputs, Mapping[str, Any]], Tensor | None]] = {
 
 
 def cache_length(past: Tensor | None, new: int, total: Any = None) -> int:
-    """Of keys: as many as are told, else those of before and the new ones."""
+    """How many keys there are: `total` where it is known, else the cached ones plus the new ones."""
     if total is not None and numpy.size(total) == 1:
         return int(numpy.max(total))
     return new + (past.shape[-2] if past is not None else 0)
 
 
-def _group_query(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """Inputs: query, key, value, past of both, lengths, the total length. Without a key all three are in the query."""
-    query, past = given[0], _at(given, 3)
+def _group_query(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """Inputs: query, key, value, past key and value, lengths, the total length. Without a key the query holds all."""
+    query, past = inputs[0], _at(inputs, 3)
     if query is None:
         return ()
     heads, shared = int(attributes["num_heads"]), int(attributes["kv_num_heads"])
-    is_packed = _at(given, 1) is None
+    is_packed = _at(inputs, 1) is None
     width = query.shape[-1] // (heads + 2 * shared if is_packed else heads)
     batch, length = query.shape[:2]
-    total = cache_length(past, length, known[6] if len(known) > 6 else None)
+    total = cache_length(past, length, values[6] if len(values) > 6 else None)
     cache = Tensor((batch, shared, total, width), past.dtype if past is not None else query.dtype)
     return Tensor((batch, length, heads * width), query.dtype), cache, cache
 
 
-def _multi_head(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """Inputs: query, key, value, bias, masks, past of both. Keys and values may be packed: B × L × heads × 3 × E."""
-    query, key, value, past = given[0], _at(given, 1), _at(given, 2), _at(given, 6)
+def _multi_head(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """Inputs: query, key, value, bias, masks, past key and value. They may be packed: B × L × heads × 3 × E."""
+    query, key, value, past = inputs[0], _at(inputs, 1), _at(inputs, 2), _at(inputs, 6)
     if query is None:
         return ()
     heads = int(attributes["num_heads"])
@@ -137,9 +137,9 @@ def _multi_head(given: Inputs, attributes: Mapping[str, Any], known: Known) -> R
     return Tensor((*query.shape[:2], width), query.dtype), *caches
 
 
-def _attention(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """The weight holds three projections, of equal width unless told; what is kept of before is keys, then values."""
-    x, weight, past = given[0], given[1], _at(given, 4)
+def _attention(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """The weight holds three projections, equally wide unless an attribute gives their sizes; the cache has two."""
+    x, weight, past = inputs[0], inputs[1], _at(inputs, 4)
     if x is None or weight is None:
         return ()
     heads, sizes = int(attributes["num_heads"]), list(attributes.get("qkv_hidden_sizes", ()))
@@ -148,25 +148,25 @@ def _attention(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Re
     return Tensor((*x.shape[:-1], width), x.dtype), cache
 
 
-def _embedded(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
+def _embed(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
     """Inputs: ids, segments, the three tables, γ, β. Results: embeddings, a mask's index, their sum."""
-    ids, table = given[0], given[2]
+    ids, table = inputs[0], inputs[2]
     if ids is None or table is None:
         return ()
-    made = Tensor((*ids.shape, table.shape[-1]), table.dtype)
-    return made, Tensor((ids.shape[0],), "int32"), made
+    embeddings = Tensor((*ids.shape, table.shape[-1]), table.dtype)
+    return embeddings, Tensor((ids.shape[0],), "int32"), embeddings
 
 
-def _skipped(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """Results: the norm, its mean and deviation, and the sum that it is of."""
-    x = given[0]
+def _skip_norm(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """Results: the normalised sum, its mean and standard deviation, and the sum itself."""
+    x = inputs[0]
     rows = None if x is None else Tensor((*x.shape[:-1], 1), "float32")
     return x, rows, rows, x
 
 
-def _gathered(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """Rows of a table of few bits, two in a byte where it is of bytes; in the dtype of their scales."""
-    data, index, scales = given[0], given[1], given[2]
+def _gather(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """Rows of a quantised table, which may pack several elements in a byte; the result has the scales' dtype."""
+    data, index, scales = inputs[0], inputs[1], inputs[2]
     if data is None or index is None or scales is None:
         return ()
     per = 8 // int(attributes.get("bits", 4)) if data.dtype == "uint8" else 1
@@ -175,53 +175,48 @@ def _gathered(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Res
     return (Tensor((*shape[:axis], *index.shape, *shape[axis + 1 :]), scales.dtype),)
 
 
-def _fused_gemm(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    return (_matmul(given, attributes),)
+def _fused_gemm(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    return (_matmul(inputs, attributes),)
 
 
-def _split_gelu(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    x = given[0]
+def _split_gelu(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    x = inputs[0]
     return (x and Tensor((*x.shape[:-1], x.shape[-1] // 2), x.dtype),)
 
 
-def _quantised_attention(given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """As the one in floats, whose inputs stand elsewhere; the results are as the scales are."""
-    scale = _at(given, 3)
-    made = _attention([given[0], given[1], None, None, _at(given, 8)], attributes, known)
-    return tuple(each and Tensor(each.shape, scale.dtype if scale else "float32") for each in made)
+def _quantised_attention(inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """As `_attention`, with other positions for the inputs; the results have the dtype of the scales."""
+    scale = _at(inputs, 3)
+    floats = _attention([inputs[0], inputs[1], None, None, _at(inputs, 8)], attributes, values)
+    return tuple(result and Tensor(result.shape, scale.dtype if scale else "float32") for result in floats)
 
 
-_SEVERAL: Mapping[str, Callable[[Inputs, Mapping[str, Any], Known], Results]] = {
+_SEVERAL: Mapping[str, Callable[[Inputs, Mapping[str, Any], Values], Results]] = {
     f"{_M}GroupQueryAttention": _group_query,
     f"{_M}MultiHeadAttention": _multi_head,
     f"{_M}Attention": _attention,
     f"{_M}QAttention": _quantised_attention,
-    f"{_M}EmbedLayerNormalization": _embedded,
-    f"{_M}SkipLayerNormalization": _skipped,
-    f"{_M}SkipSimplifiedLayerNormalization": _skipped,
-    f"{_M}GatherBlockQuantized": _gathered,
+    f"{_M}EmbedLayerNormalization": _embed,
+    f"{_M}SkipLayerNormalization": _skip_norm,
+    f"{_M}SkipSimplifiedLayerNormalization": _skip_norm,
+    f"{_M}GatherBlockQuantized": _gather,
     f"{_M}FusedGemm": _fused_gemm,
     f"{_M}GemmFastGelu": _fused_gemm,
     f"{_M}BiasSplitGelu": _split_gelu,
 }
 
 
-def shaped(op: str, given: Inputs, attributes: Mapping[str, Any], known: Known) -> Results:
-    """The operator's results, as far as they are known. `known` are the values of inputs, where those are."""
+def result_tensors(op: str, inputs: Inputs, attributes: Mapping[str, Any], values: Values) -> Results:
+    """The operator's results, as far as they can be inferred; `values` are those of the inputs, None where unknown."""
     try:
         if op in _LIKE_FIRST:
-            return tuple(given[:1])
+            return tuple(inputs[:1])
         if op in _SEVERAL:
-            return _SEVERAL[op](given, attributes, known)
-        return (_SHAPES[op](given, attributes),) if op in _SHAPES else ()
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        ZeroDivisionError,
-    ):  # inputs or attributes that it has to have are missing
+            return _SEVERAL[op](inputs, attributes, values)
+        return (_SHAPES[op](inputs, attributes),) if op in _SHAPES else ()
+    except (LookupError, TypeError, ValueError, ZeroDivisionError):  # required inputs or attributes are missing
         return ()
 
 
-def _at(given: Inputs, index: int) -> Tensor | None:
-    return given[index] if index < len(given) else None
+def _at(inputs: Inputs, index: int) -> Tensor | None:
+    return inputs[index] if index < len(inputs) else None

@@ -1,4 +1,4 @@
-"""ONNX's types and constants in this package's words. Names of dtypes are torch's."""
+"""ONNX's types and constants as `Tensor`s and numpy arrays. Dtypes are named as torch names them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ DTYPES: dict[int, str] = {
     TensorProto.UINT4: "uint4",
     TensorProto.INT4: "int4",
 }
-# Those that not every version of ONNX has.
+# Dtypes that older versions of ONNX do not have.
 _NEWER = {
     "FLOAT8E8M0": "float8_e8m0fnu", "FLOAT4E2M1": "float4_e2m1fn_x2", "UINT2": "uint2", "INT2": "int2",
 }  # fmt: skip
 DTYPES.update({number: _NEWER[name] for name, number in TensorProto.DataType.items() if name in _NEWER})
-# Elements of which several are in a byte, by their bits.
+# Bits of an element, of dtypes that pack several in a byte.
 BITS: Mapping[str, int] = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2, "float4_e2m1fn_x2": 4}
 NUMBERS: Mapping[str, int] = {name: number for number, name in DTYPES.items()}
 _SMALL = 1024  # elements of a constant that shapes may be computed from
@@ -49,12 +49,12 @@ def tensor_of(kind: TypeProto | None) -> Tensor | None:
     """A type as a tensor; None where the dtype or a dimension is not known."""
     if kind is None or not kind.HasField("tensor_type"):
         return None
-    found = kind.tensor_type
-    if found.elem_type not in DTYPES or not found.HasField("shape"):
+    tensor_type = kind.tensor_type
+    if tensor_type.elem_type not in DTYPES or not tensor_type.HasField("shape"):
         return None
-    if any(not dim.HasField("dim_value") or dim.dim_value < 0 for dim in found.shape.dim):
+    if any(not dim.HasField("dim_value") or dim.dim_value < 0 for dim in tensor_type.shape.dim):
         return None
-    return Tensor(tuple(int(dim.dim_value) for dim in found.shape.dim), DTYPES[found.elem_type])
+    return Tensor(tuple(int(dim.dim_value) for dim in tensor_type.shape.dim), DTYPES[tensor_type.elem_type])
 
 
 def type_of(tensor: Tensor) -> TypeProto:
@@ -62,13 +62,13 @@ def type_of(tensor: Tensor) -> TypeProto:
 
 
 def stored(initializer: TensorProto) -> Tensor | None:
-    """The tensor that an initialiser is; None for strings."""
+    """The shape and dtype of an initialiser; None for strings."""
     dtype = DTYPES.get(initializer.data_type)
     return None if dtype is None else Tensor(tuple(map(int, initializer.dims)), dtype)
 
 
 def constant_of(initializer: TensorProto) -> Any:
-    """The values of a small initialiser that shapes may depend on; None for weights, and for what is kept elsewhere.
+    """The values of a small initialiser that shapes may depend on; None for weights, and for data in another file.
 
     A weight's values are never looked at: floating-point ones are constants where they hold a single element.
     """
@@ -81,13 +81,13 @@ def constant_of(initializer: TensorProto) -> Any:
 
 
 def small_floats(initializer: TensorProto) -> TensorProto | None:
-    """A few numbers that are scales of axes; None for what may be weights, and for what is kept elsewhere."""
+    """An initialiser with so few numbers that they may be scales of axes; None for others, and for external data."""
     is_here = initializer.data_location != TensorProto.EXTERNAL and initializer.data_type in DTYPES
     return initializer if is_here and prod(initializer.dims) <= _FEW else None
 
 
 def dense(sparse: SparseTensorProto) -> TensorProto:
-    """What a sparse tensor stands for, without values."""
+    """The dense tensor that a sparse one stands for, without values."""
     values = sparse.values
     return TensorProto(
         name=values.name, dims=sparse.dims, data_type=values.data_type, data_location=TensorProto.EXTERNAL
@@ -96,8 +96,8 @@ def dense(sparse: SparseTensorProto) -> TensorProto:
 
 def size_of(sparse: SparseTensorProto) -> int:
     """The bytes of a sparse tensor: its values and their indices."""
-    several = [found for part in (sparse.values, sparse.indices) if (found := stored(part)) is not None]
-    return sum(found.size_bytes for found in several)
+    tensors = [tensor for part in (sparse.values, sparse.indices) if (tensor := stored(part)) is not None]
+    return sum(tensor.size_bytes for tensor in tensors)
 
 
 def is_small(tensor: Tensor | None) -> bool:

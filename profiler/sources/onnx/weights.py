@@ -1,9 +1,8 @@
-"""Which initialisers are weights, and whose? By their names, and by what they are used for.
+"""Which initialisers are weights, and of which module? Told by their names, and by the operators that use them.
 
-Exporters of PyTorch models keep a parameter's name (`layer1.0.conv1.weight`). What they compute, such as a transposed
-weight or a convolution with a batch norm in it, has a name of its own (`onnx::Conv_193`, `val_7`), and belongs to the
-module of the node that uses it. Initialisers that only say how to compute something (shapes, bounds, a scale) are no
-weights.
+Exporters of PyTorch models keep a parameter's name (`layer1.0.conv1.weight`). A weight that they compute, such as a
+transposed one or one with a batch norm folded in, gets a new name (`onnx::Conv_193`, `val_7`); its module is that of
+the node that uses it. Initialisers that are settings of an operator (shapes, bounds, a scale) are no weights.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ _WEIGHTS: Mapping[str, tuple[int, ...]] = {
     "com.microsoft.SkipGroupNorm": (1, 2, 4), "com.microsoft.BiasAdd": (1,),
 }  # fmt: skip
 _STATISTICS = {"BatchNormalization": (3, 4)}
-# What exporters call values that were no parameters of the model.
-_MADE = re.compile(r"onnx::|/|val_\d+$|Constant|_val_|const|\d+$")
-# Inputs that say how to compute something, and are no data, from this position on (default: all are data).
+# Names that exporters give to values which were no parameters of the model.
+_EXPORTERS_NAME = re.compile(r"onnx::|/|val_\d+$|Constant|_val_|const|\d+$")
+# From this position on an operator's inputs are settings and no data (default: all are data).
 _SETTINGS_FROM: Mapping[str, int] = {
     "Clip": 1, "Pow": 1, "Resize": 1, "Upsample": 1, "Pad": 1, "QuantizeLinear": 1, "DequantizeLinear": 1,
     "com.microsoft.QuantizeLinear": 1, "com.microsoft.DequantizeLinear": 1, "LSTM": 4, "GRU": 4, "RNN": 4,
@@ -49,7 +48,7 @@ _SETTINGS_FROM: Mapping[str, int] = {
 }  # fmt: skip
 
 
-# Those that are unpacked by the operator; and the scales and zero points of a weight at some position.
+# Positions of packed weights that the operator unpacks; and of a weight, with those of its scales and zero points.
 _UNPACKED: Mapping[str, tuple[int, ...]] = {
     "com.microsoft.MatMulNBits": (1,), "com.microsoft.MatMulBnb4": (1,), "com.microsoft.GatherBlockQuantized": (0,),
     "com.microsoft.QMoE": (2, 5, 8),
@@ -66,10 +65,10 @@ _UNPACKING = ("DequantizeLinear", "com.microsoft.DequantizeLinear", "Cast", "Res
 Use: TypeAlias = "tuple[NodeProto, str, int, str]"  # node, operator, position among its inputs, and the node's path
 
 
-class Held(NamedTuple):
+class OnnxWeight(NamedTuple):
     """An initialiser that is a weight: the module's path, its name there, and whether it is a buffer.
 
-    `is_computed` is whether an exporter made it of other weights, such as a table of positions of an embedding.
+    `is_computed` is whether the exporter computed it from other weights, such as an embedding's table of positions.
     """
 
     path: str
@@ -80,25 +79,25 @@ class Held(NamedTuple):
 
 
 def is_named(name: str) -> bool:
-    """Whether an initialiser's name is that of a parameter: a path of words."""
-    return not _MADE.match(name) and re.fullmatch(r"\w+(\.\w+)*", name) is not None
+    """Whether an initialiser has a parameter's name: words joined by dots, and no name that exporters give."""
+    return not _EXPORTERS_NAME.match(name) and re.fullmatch(r"\w+(\.\w+)*", name) is not None
 
 
-def holding(names: Iterable[str]) -> set[str]:
-    """The modules that weights of these names are in, and those around them."""
-    found: set[str] = set()
+def modules_with_weights(names: Iterable[str]) -> set[str]:
+    """The paths of the modules that weights with these names belong to, and of the modules around them."""
+    modules: set[str] = set()
     for name in names:
         path = name.rpartition(".")[0] if is_named(name) else ""
         while path:
-            found.add(path)
+            modules.add(path)
             path = path.rpartition(".")[0]
-    return found
+    return modules
 
 
-def held(name: str, tensor: Tensor, uses: Iterable[Use], literal: bool) -> Held | None:
-    """Whose weight an initialiser is; None for a constant. `uses` are node, operator, position, and the node's path.
+def weight_of(name: str, tensor: Tensor, uses: Iterable[Use], literal: bool) -> OnnxWeight | None:
+    """The module and the name of an initialiser that is a weight; None for a constant.
 
-    A `literal` is a constant that the model's code wrote down; it is a weight only where an operator has its weights.
+    A `literal` is a constant in the model's code; it is a weight only as an input that an operator has its weights in.
     """
     several = list(uses)
     is_weight = any(position in _WEIGHTS.get(op, ()) for _, op, position, _ in several)
@@ -109,23 +108,23 @@ def held(name: str, tensor: Tensor, uses: Iterable[Use], literal: bool) -> Held 
     is_parameters = is_named(name) and not _is_value(name) and not (is_setting and not is_weight)
     if is_parameters and tensor.ndim and several:
         path, _, last = name.rpartition(".")
-        return Held(path, last, is_statistic or not (tensor.is_float or is_weight))
+        return OnnxWeight(path, last, is_statistic or not (tensor.is_float or is_weight))
     for _, op, position, path in several:
         if is_weight or is_statistic:
-            return Held(path, name, is_statistic)
+            return OnnxWeight(path, name, is_statistic)
         if tensor.is_float and tensor.numel > 1 and not literal and position < _SETTINGS_FROM.get(op, position + 1):
-            return Held(path, name, False, is_computed=True)
+            return OnnxWeight(path, name, False, is_computed=True)
     return None
 
 
 def _is_value(name: str) -> bool:
-    """Whether a name is that of a value in a graph of torch's, which is called after its operator: `unsqueeze_3`."""
+    """Whether torch gave the name to a value in a graph, which it calls after the operator: `unsqueeze_3`."""
     operator = re.sub(r"_\d+$", "", name)
     return "." not in name and (is_known(f"aten.{operator}") or free_reason(f"aten.{operator}") is not None)
 
 
 def stored_as(tensor: Tensor, sparse: int | None, packing: Packing | None) -> tuple[Tensor, Packing | None]:
-    """What a file keeps of a tensor, and what that stands for. `sparse` is how many bytes a sparse one takes."""
+    """A tensor as the file stores it, and how it is packed. `sparse` is the size in bytes of a sparse one."""
     if sparse is not None:
         return Tensor((sparse,), "uint8"), Packing("onnx-sparse", tensor.shape)
     if tensor.dtype not in BITS:
@@ -142,7 +141,7 @@ def _short(dtype: str) -> str:
 
 
 def packing_of(tensor: Tensor, uses: Iterable[Use]) -> Packing | None:
-    """Of bytes that an operator unpacks: its attributes say how many weights they are; None for other tensors."""
+    """How a tensor that an operator unpacks is packed, by the operator's attributes; None for other tensors."""
     for node, op, position, _ in uses:
         if position in _UNPACKED.get(op, ()) and tensor.dtype in ("uint8", "int8", "int32"):
             return _unpacked(tensor, op, {a.name: a.i for a in node.attribute})
@@ -166,16 +165,16 @@ def _unpacked(tensor: Tensor, op: str, attributes: Mapping[str, int]) -> Packing
 
 
 def scales_of(node: NodeProto, op: str) -> Iterator[tuple[str, str]]:
-    """The values that a node takes for scales and zero points, each with that which it unpacks with them."""
+    """The inputs of a node that are scales and zero points, each with the input that they belong to."""
     whose, positions = _HELPERS.get(op, (0, ()))
     for position in positions:
         if position < len(node.input) and whose < len(node.input):
             yield node.input[position], node.input[whose]
 
 
-def helps(name: str, uses: Iterable[Use], scales: Mapping[str, str]) -> str:
-    """The weight that a tensor is a scale or a zero point of, itself or after it was unpacked; empty for others."""
+def scaled_weight(name: str, uses: Iterable[Use], scales: Mapping[str, str]) -> str:
+    """The weight that a tensor, or what is unpacked from it, is a scale or a zero point of; empty for others."""
     if name in scales:
         return scales[name]
-    made = [node.output[0] for node, op, position, _ in uses if position == 0 and op in _UNPACKING and node.output]
-    return scales.get(made[0], "") if made and all(each in scales for each in made) else ""
+    results = [node.output[0] for node, op, position, _ in uses if position == 0 and op in _UNPACKING and node.output]
+    return scales.get(results[0], "") if results and all(result in scales for result in results) else ""
