@@ -20,7 +20,7 @@ from profiler.sources.checkpoints.reading import LONGEST, Bytes, inside, opened,
 
 
 class _Files(Protocol):
-    """Where files are: on the disk, or on the hub."""
+    """Access to the files of one place: the disk, or the hub."""
 
     formats: tuple[_Format, ...]
 
@@ -41,10 +41,10 @@ class _Format(Protocol):
 
 INDEX = ".index.json"
 SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin", ".npz")
-# A header's length may begin with any byte, that of a pickle too; so what stands behind it is looked at first.
+# safetensors before pickles: a file of theirs begins with the header's length, whose first byte may be a pickle's.
 _FORMATS: tuple[_Format, ...] = (gguf, safetensors, npz, pickled)
-_REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a pickle's place is said at the end of its file
-_DEEPSPEED = "model_states.pt"  # as its folders have them, beside states of optimizers
+_REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a zip's directory, with the pickle's place, is at the file's end
+_DEEPSPEED = "model_states.pt"  # the file of weights in a folder of DeepSpeed's, beside optimizer states
 # What trainers save beside weights: an optimizer, a scheduler, random states, their arguments.
 _NO_WEIGHTS = re.compile(r"^(training_args|optimizer|scheduler|scaler|random_states|rng_state)[\w-]*\.|optim_states")
 _CONFIGURATION = "config.json"
@@ -52,24 +52,24 @@ _POINTER = b"version https://git-lfs"
 
 
 def read(path: str) -> Contents:
-    """What a file holds, with all its shards; or the one checkpoint of a folder.
+    """The contents of a file with all its shards, or of the only checkpoint of a folder.
 
-    `hf:ORGANISATION/NAME/FILE` is one of the hub, of which the headers are fetched.
+    `hf:ORGANISATION/NAME/FILE` names a file on the hub, whose headers are fetched.
 
-    Raises `UnreadableCheckpoint`, `MissingShard`, `NoCheckpoint` or `NoSuchFile`.
+    Raises a `ProfileError`, which for a malformed file is `UnreadableCheckpoint`.
     """
     place = hub.place(path)
     if place is not None:
         return _remote(path, place)
     if os.path.isdir(path):
-        if distributed.is_one(path):
+        if distributed.is_distributed(path):
             return distributed.read(path)
         path = in_folder(path)
     return _whole(path, _LOCAL)
 
 
 def is_remote(path: str) -> bool:
-    """Whether this names weights on the hub, `hf:ORGANISATION/NAME/` or a file there, and no folder that is here."""
+    """Whether this names weights on the hub, `hf:ORGANISATION/NAME/` or a file there, and no folder on the disk."""
     place = hub.place(path)
     if place is None or os.path.exists(path.removeprefix(hub.PREFIX)):
         return False
@@ -101,18 +101,18 @@ def in_folder(folder: str) -> str:
 
 
 def chosen(folder: str, names: Sequence[str]) -> str:
-    """Of a folder's names that of its checkpoint; the parts of a GGUF model are one."""
+    """The name, among a folder's, of its checkpoint; the shards of a GGUF model are one checkpoint."""
     for suffix in (f".safetensors{INDEX}", ".safetensors", ".gguf", f".bin{INDEX}", ".bin", _DEEPSPEED, ".npz"):
-        found = [name for name in names if name.endswith(suffix) and not _NO_WEIGHTS.search(name)]
-        if found and len(found) > len(gguf.shards(found[0])):
-            raise _no_checkpoint(folder, found)
-        if found:
-            return found[0]
+        candidates = [name for name in names if name.endswith(suffix) and not _NO_WEIGHTS.search(name)]
+        if candidates and len(candidates) > len(gguf.shards(candidates[0])):
+            raise _no_checkpoint(folder, candidates)
+        if candidates:
+            return candidates[0]
     raise _no_checkpoint(folder, [], _remedy(folder, names))
 
 
 def _remedy(folder: str, names: Sequence[str]) -> str:
-    """What else of a folder can be named."""
+    """What the user can write instead of a folder without a checkpoint."""
     if _CONFIGURATION in names and not folder.startswith(hub.PREFIX):
         return f"write {hub.PREFIX}{folder} for the model of its {_CONFIGURATION}"
     code = next((name for name in names if name.endswith(".py") and not name.startswith("_")), None)
@@ -120,15 +120,15 @@ def _remedy(folder: str, names: Sequence[str]) -> str:
 
 
 def with_tensors(path: str) -> Contents:
-    """The same of a file that holds some: for what says something about each of them."""
-    found = read(path)
-    if not found.entries:
+    """As `read`, but a file without tensors is an error."""
+    contents = read(path)
+    if not contents.entries:
         raise errors.UnreadableCheckpoint(path, "it holds no tensor")
-    return found
+    return contents
 
 
 def _file(path: str, files: _Files) -> Contents:
-    """By what it begins with, whatever it is called."""
+    """Read one file; its format is recognised by its first bytes, whatever its name."""
     with files.opened(path) as data:
         for form in files.formats:
             if form.looks_like(data):
@@ -149,7 +149,7 @@ def _otherwise(path: str, data: Bytes) -> str:
 
 
 class _Disk:
-    """The files that are here."""
+    """Files on the disk."""
 
     formats = _FORMATS
 
@@ -167,19 +167,20 @@ _LOCAL = _Disk()
 
 
 def _remote(path: str, place: hub.HubFile) -> Contents:
-    """One of the hub, with the configuration that is beside it there."""
+    """A checkpoint on the hub, with the configuration file beside it."""
     files = hub.Files(hub.Hub(), _REMOTE)
     if not place.name or place.name.endswith("/"):
         place = place._replace(name=place.name + chosen(path, files.names(place)))
-    found = _whole(place.text, files)
-    return found._replace(size_bytes=sum(files.sizes[name] for name in found.paths), told=files.configuration(place))
+    contents = _whole(place.text, files)
+    size = sum(files.sizes[name] for name in contents.paths)
+    return contents._replace(size_bytes=size, configuration=files.configuration(place))
 
 
 # Several files --------------------------------------------------------------------------------------------------------
 
 
 def _indexed(path: str, files: _Files) -> Contents:
-    """An index has the file of each tensor by its name."""
+    """Read all files of an index, a JSON object that maps each tensor's name to its file."""
     with files.opened(path) as data:
         if len(data) > LONGEST:
             raise Malformed(f"it has {len(data):,} bytes, and {LONGEST:,} are the most that is read")
@@ -187,17 +188,17 @@ def _indexed(path: str, files: _Files) -> Contents:
         if not isinstance(weights, dict) or not weights:
             raise Malformed("it has no weight_map, which says where each tensor is")
         shards = {name: shard(path, name) for name in dict.fromkeys(map(_text, weights.values()))}
-    found = _joined(path, list(shards.values()), files)
+    contents = _joined(path, list(shards.values()), files)
     by_path = {place: name for name, place in shards.items()}
-    held = {
-        (entry.name, by_path[found.storages[entry.storage].path])
-        for entry in found.entries
+    locations = {
+        (entry.name, by_path[contents.storages[entry.storage].path])
+        for entry in contents.entries
         if entry.storage is not None
     }
     for name, file in weights.items():
-        if (name, file) not in held:
+        if (name, file) not in locations:
             raise errors.UnreadableCheckpoint(path, f"{quoted(name)} is not in {quoted(file)}, where it says it is")
-    return found
+    return contents
 
 
 def _text(name: object) -> str:
@@ -210,34 +211,34 @@ def _joined(path: str, shards: Sequence[str], files: _Files) -> Contents:
     missing = [Path(name).name for name in shards if not files.is_file(name)]
     if missing:
         raise errors.missing_shard(path, missing, len(shards))
-    found = files.each(lambda name: _file(name, files), shards)
+    parts = files.each(lambda name: _file(name, files), shards)
     entries: list[Entry] = []
     storages: list[Place] = []
-    for one in found:
-        entries += [_moved(entry, len(storages)) for entry in one.entries]
-        storages += one.storages
+    for part in parts:
+        entries += [_moved(entry, len(storages)) for entry in part.entries]
+        storages += part.storages
     twice = [keys for keys, times in Counter(entry.keys for entry in entries).items() if times > 1]
     if twice:
         raise errors.UnreadableCheckpoint(path, f"{quoted('.'.join(map(str, twice[0])))} is in two of its files")
-    return Contents(found[0].format, tuple(shards), tuple(entries), tuple(storages), _metadata(found), found[0].order)
+    return Contents(parts[0].format, tuple(shards), tuple(entries), tuple(storages), _metadata(parts), parts[0].order)
 
 
 def _moved(entry: Entry, by: int) -> Entry:
     return entry if entry.storage is None else entry._replace(storage=entry.storage + by)
 
 
-def _metadata(found: Iterable[Contents]) -> dict[str, str]:
-    """The first that says something."""
-    said: dict[str, str] = {}
-    for one in found:
-        said = {**one.metadata, **said}
-    return said
+def _metadata(parts: Iterable[Contents]) -> dict[str, str]:
+    """The metadata of all files together; of a key that is in several the first value."""
+    metadata: dict[str, str] = {}
+    for part in parts:
+        metadata = {**part.metadata, **metadata}
+    return metadata
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _no_checkpoint(folder: str, files: Sequence[str], remedy: str = "name a file") -> errors.ProfileError:
-    """`files` are the several that a folder has; where it has none, `remedy` says what else of it can be named."""
+    """`files` are the candidates where a folder has several; where it has none, `remedy` is what to write instead."""
     count = f"it has several, {errors.some(files)}" if files else "it has none"
     return errors.ProfileError(f"{folder} is a folder, of which one checkpoint is meant, and {count}; {remedy}")

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, as its headers say: tensors by name, and where their bytes lie. No values."""
+"""The contents of a checkpoint, from its headers: the tensors by name, and where their bytes are. No values."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Entry(NamedTuple):
 class Contents(NamedTuple):
     """One checkpoint, however many files it is in; `paths` are those that hold tensors.
 
-    `order` is that of a number's bytes, as `struct` has it. `told` is the configuration that belongs to it; None where
-    that has to be looked for beside its files. `size_bytes` is that of all files; None where they are on the disk.
+    `order` is the byte order in `struct`'s notation. `configuration` is that of a model on the hub, and `size_bytes` is
+    the size of its files; both are None for files on the disk, where a configuration is looked for when needed.
     """
 
     format: str
@@ -53,12 +53,12 @@ class Contents(NamedTuple):
     storages: tuple[Place, ...]
     metadata: Mapping[str, str] = {}
     order: str = "<"
-    told: Mapping[str, Any] | None = None
+    configuration: Mapping[str, Any] | None = None
     size_bytes: int | None = None
 
 
 def size_bytes(shape: tuple[int, ...], bits: int) -> int:
-    """Of a tensor with these bits an element; raises `Malformed` where there can be no such tensor."""
+    """The bytes of a tensor with so many bits an element; raises `Malformed` where none can be so large."""
     numel = 1
     for size in shape:
         numel *= size
@@ -68,7 +68,7 @@ def size_bytes(shape: tuple[int, ...], bits: int) -> int:
 
 
 def tensor(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...] | None = None) -> Tensor:
-    """A tensor whose shape a file claims; raises `Malformed`."""
+    """A tensor of the shape that a file claims; raises `Malformed` where it is no shape."""
     if len(shape) > 64 or any(size < 0 for size in shape):
         raise Malformed(f"{_by(shape)} is no shape")
     size_bytes(tuple(max(size, 1) for size in shape), DTYPE_BITS[dtype])

@@ -1,7 +1,7 @@
 """GGUF: llama.cpp's format. Metadata, then a table of tensors, then their bytes, each at a multiple of an alignment.
 
 The format is described in docs/gguf.md of ggml, and its types' block sizes in ggml-common.h of llama.cpp. A tensor's
-dimensions stand the other way round than in PyTorch; they are given here as PyTorch has them.
+dimensions are in the reverse of PyTorch's order; here they are in PyTorch's.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _SCALARS: Mapping[int, str] = {
 }  # fmt: skip
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
-# What one element is, by ggml's number of its type.
+# Dtypes of plain elements, by ggml's number of the type.
 _PLAIN: Mapping[int, str] = {
     0: "float32", 1: "float16", 24: "int8", 25: "int16", 26: "int32", 27: "int64", 28: "float64", 30: "bfloat16",
 }  # fmt: skip
-# Or what a block is: its name, how many weights it holds, and how many bytes: scales, minima, and the weights' bits.
-# q8_1 (9) is for activations alone, and in no file.
+# Block types: name, weights in a block, and bytes of a block (scales, minima, the weights' bits).
+# q8_1 (9) is a type of activations, which no file has.
 _BLOCKS: Mapping[int, tuple[str, int, int]] = {
     2: ("q4_0", 32, 2 + 16),
     3: ("q4_1", 32, 2 + 2 + 16),
@@ -110,18 +110,18 @@ def shards(path: str) -> list[str]:
 
 
 class _Fields:
-    """Numbers and texts one after another, in the byte order that the version shows."""
+    """Reads numbers and texts one after another, in the byte order that the version number reveals."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.order = "<"
 
     def version(self) -> int:
-        found: int = self.number("I")
-        if found and not found & 0xFFFF:  # no version is so large: it is written the other way round
+        version: int = self.number("I")
+        if version and not version & 0xFFFF:  # no version is so large: it is written the other way round
             self.order = ">"
-            found = int.from_bytes(found.to_bytes(4, "little"), "big")
-        return found
+            version = int.from_bytes(version.to_bytes(4, "little"), "big")
+        return version
 
     def number(self, code: str) -> Any:
         taken = self.reader.take(struct.calcsize(code), "header")
@@ -132,21 +132,21 @@ class _Fields:
         return taken.decode("utf-8", "replace")
 
     def times(self, count: int, least: int, what: str) -> range:
-        """So many of something that takes some bytes each, where there is room for them."""
+        """A range over `count` items of at least `least` bytes each; raises where the file is too short for them."""
         if count * least > self.reader.left:
             raise Malformed(f"its {what} claims {count:,} entries, and {self.reader.left:,} bytes are left")
         return range(count)
 
     def value(self, kind: int, is_inside: bool = False) -> Any:
-        """A number or a text; of an array how long it is, for those of a vocabulary are long."""
+        """A number or a text; for an array only its length as text, for a vocabulary is long."""
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY and not is_inside:
             return self._array()
         if kind not in _SCALARS:
             raise Malformed(f"its metadata has a value of a type that is not known, {kind}")
-        found = self.number(_SCALARS[kind])
-        return bool(found) if kind == _BOOL else found
+        number = self.number(_SCALARS[kind])
+        return bool(number) if kind == _BOOL else number
 
     def _array(self) -> str:
         kind, count = self.number("I"), self.number("Q")
@@ -159,7 +159,7 @@ class _Fields:
         return f"[{count:,} values]"
 
     def _skip_texts(self, count: int) -> None:
-        """A vocabulary has hundreds of thousands."""
+        """Skip an array of texts; in one loop, for a vocabulary has hundreds of thousands of them."""
         reader, order = self.reader, "little" if self.order == "<" else "big"
         position, data, last = reader.position, reader.data, reader.limit - 8
         for _ in self.times(count, 8, "array of texts"):
@@ -170,20 +170,20 @@ class _Fields:
 
 
 def _metadata(fields: _Fields, pairs: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     for _ in fields.times(pairs, 8 + 4 + 1, "metadata"):
         key = fields.text()
-        if key in found:
+        if key in metadata:
             raise Malformed(f"{quoted(key)} is in its metadata twice")
-        found[key] = fields.value(fields.number("I"))
-    return found
+        metadata[key] = fields.value(fields.number("I"))
+    return metadata
 
 
 def _alignment(metadata: Mapping[str, Any]) -> int:
-    found = metadata.get(_ALIGNMENT, 32)
-    if type(found) is not int or found <= 0 or found % 8:
-        raise Malformed(f"its {_ALIGNMENT} is {quoted(found)}, and no multiple of 8")
-    return found
+    alignment = metadata.get(_ALIGNMENT, 32)
+    if type(alignment) is not int or alignment <= 0 or alignment % 8:
+        raise Malformed(f"its {_ALIGNMENT} is {quoted(alignment)}, and no multiple of 8")
+    return alignment
 
 
 # Tensors --------------------------------------------------------------------------------------------------------------
@@ -198,28 +198,28 @@ def _row(fields: _Fields) -> _Row:
     shape = tuple(reversed([fields.number("Q") for _ in range(dimensions)]))
     kind, offset = fields.number("I"), fields.number("Q")
     if kind in _PLAIN:
-        held, packing = tensor(shape, _PLAIN[kind]), None
+        stored, packing = tensor(shape, _PLAIN[kind]), None
     elif kind in _BLOCKS:
         form, weights, block_bytes = _BLOCKS[kind]
         if not shape or shape[-1] % weights:
             raise Malformed(f"{quoted(name)} is {form}, and its rows are no multiple of {weights} weights")
         size = size_bytes(shape, 8) // weights * block_bytes
-        held, packing = tensor((size,), "uint8"), Packing(form, shape)
+        stored, packing = tensor((size,), "uint8"), Packing(form, shape)
     else:
         raise Malformed(f"{quoted(name)} has a type that is not known, {kind}")
-    return _Row(Entry((name,), held, None, packing=packing), offset, held.size_bytes)
+    return _Row(Entry((name,), stored, None, packing=packing), offset, stored.size_bytes)
 
 
 def _check_names(rows: list[_Row]) -> None:
-    seen = set()
+    names = set()
     for row in rows:
-        if row.entry.keys in seen:
+        if row.entry.keys in names:
             raise Malformed(f"{quoted(row.entry.name)} is in its table twice")
-        seen.add(row.entry.keys)
+        names.add(row.entry.keys)
 
 
 def _check_places(rows: list[_Row], alignment: int, size: int) -> None:
-    """Each at a multiple of the alignment, and none over another."""
+    """Refuse tensors that are not at a multiple of the alignment, that overlap, or that end behind the file."""
     end = 0
     for row in sorted(rows, key=lambda row: (row.offset, row.size)):
         if row.offset % alignment:

@@ -1,13 +1,12 @@
-"""Files of a hub, read where they lie: parts of them by range requests, never more than headers need.
+"""Headers of files on the Hugging Face hub, fetched by range requests; the weights themselves are not downloaded.
 
-The hub's own client says where a file is and with which credentials to ask (`huggingface_hub`: `HF_ENDPOINT`, a saved
-login, `HF_HUB_OFFLINE`). Its functions read whole answers, however long they are; here nothing is read that was not
-asked for, from whoever answers: a server that ignores ranges, sends other parts or lengths, or is slow, is refused.
+The URL and the credentials come from the hub's own client (`huggingface_hub`: `HF_ENDPOINT`, a saved login,
+`HF_HUB_OFFLINE`). Its functions read whole responses, however long; here no more is read than was requested, and a
+server that ignores ranges, sends other parts or lengths, or is slow, is refused.
 
-Limits: somebody is there to connect to within a second, a part of a file takes at most three times
-`HF_HUB_DOWNLOAD_TIMEOUT` (10 seconds where nobody sets it), headers of one file 64 MB, and all answers to one question
-512 MB. What breaks off is asked for again where it broke off, twice, and so are servers that are busy, unless they say
-that this would take longer than 5 seconds.
+Limits: 1 second to connect, three times `HF_HUB_DOWNLOAD_TIMEOUT` (10 seconds by default) for a part of a file, 64 MB
+for the headers of one file, and 512 MB for all responses of a run. A response that breaks off is continued from there,
+in up to three tries; so is a request to a busy server, unless it asks to wait longer than 5 seconds.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _WORDS = {
 
 
 class Gone(Malformed):
-    """There is no such file."""
+    """The hub has no such file."""
 
 
 class HubFile(NamedTuple):
@@ -72,15 +71,15 @@ _PLACE = re.compile(
 
 
 def place(text: str) -> HubFile | None:
-    """What `hf:ORGANISATION/NAME[@REVISION]/[FILE]` says; None of other texts."""
-    found = _PLACE.fullmatch(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
-    if found is None or ".." in found["name"].split("/") or found["repo"].startswith("."):
+    """The file or folder that `hf:ORGANISATION/NAME[@REVISION]/[FILE]` names; None for other texts."""
+    match = _PLACE.fullmatch(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
+    if match is None or ".." in match["name"].split("/") or match["repo"].startswith("."):
         return None
-    return HubFile(found["repo"], found["revision"] or "main", found["name"])
+    return HubFile(match["repo"], match["revision"] or "main", match["name"])
 
 
 class _Broken(Exception):
-    """The connection broke off, or the server was busy; `wait` is for how many seconds it asks to be left alone."""
+    """The connection broke off, or the server was busy; `wait` is how many seconds it asks to wait."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:
         super().__init__(why)
@@ -93,7 +92,7 @@ def library() -> Any:
 
 @dataclass(slots=True)
 class Hub:
-    """What was asked so far."""
+    """Requests to the hub, with the number of bytes read so far."""
 
     spent: int = 0
     _etags: dict[str, str] = field(default_factory=dict)
@@ -103,7 +102,7 @@ class Hub:
         hub = library()
         url = f"{hub.constants.ENDPOINT}/api/models/{place.repo}"
         url += "" if place.revision == "main" else f"/revision/{place.revision}"
-        content, _ = self._asked(url, 0, _LISTING, whole=True)
+        content, _ = self._fetched(url, 0, _LISTING, whole=True)
         siblings = parsed(content, "list of files", Budget(place.text, len(content))).get("siblings")
         if not isinstance(siblings, list):
             raise Malformed("the hub's answer has no list of files")
@@ -111,13 +110,13 @@ class Hub:
         return sorted(name for name in names if isinstance(name, str))
 
     def part(self, place: HubFile, first: int, count: int) -> tuple[bytes, int]:
-        """Bytes of a file from one on, fewer at its end; and how long it is."""
+        """`count` bytes of a file from `first` on, fewer at its end; and the length of the file."""
         hub = library()
         url = hub.hf_hub_url(place.repo, place.name, revision=place.revision, endpoint=hub.constants.ENDPOINT)
-        return self._asked(url, first, count)
+        return self._fetched(url, first, count)
 
-    def _asked(self, url: str, first: int, count: int, whole: bool = False) -> tuple[bytes, int]:
-        """In several tries, each of which goes on where the one before broke off."""
+    def _fetched(self, url: str, first: int, count: int, whole: bool = False) -> tuple[bytes, int]:
+        """The bytes, in up to three requests, each of which continues where the one before broke off."""
         got, total, tries = bytearray(), -1, 0
         while True:
             try:
@@ -135,7 +134,7 @@ class Hub:
                 time.sleep(min(max(error.wait, 0.2 * tries), _PATIENCE))
 
     def _answer(self, url: str, first: int, count: int, whole: bool) -> Iterator[tuple[bytes, int]]:
-        """The pieces of one answer, with the length of the file."""
+        """The pieces of one response, each with the length of the file."""
         hub = library()
         if hub.constants.HF_HUB_OFFLINE:
             raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
@@ -146,7 +145,7 @@ class Hub:
         if not whole:
             headers["Range"] = f"bytes={first}-{first + count - 1}"
         end = time.monotonic() + 3 * limit
-        with _said(), _opened(_session(hub), url, headers, limit) as (response, pieces):
+        with _client_errors(), _opened(_session(hub), url, headers, limit) as (response, pieces):
             wanted, total = self._expected(response, url, first, count, whole)
             for piece in pieces:  # as it comes, so that nothing of it is lost
                 self._spend(len(piece))
@@ -168,7 +167,7 @@ class Hub:
             raise Malformed(f"its headers are longer than the {MOST:,} bytes that are read of a model in all")
 
     def _expected(self, response: Any, url: str, first: int, count: int, whole: bool) -> tuple[int, int]:
-        """How many bytes are to come, and of how many; raises where that is not what was asked for."""
+        """The length of the response's body and of the file; raises where it is not the part that was requested."""
         status = int(response.status_code)
         if status not in (200, 206):
             raise _refusal(status, response.headers, first)
@@ -194,9 +193,9 @@ def _session(hub: Any) -> Any:
 
 
 def _check_connection(url: str) -> None:
-    """Raise where nobody is there to connect to, by the network's own word or by its silence for a second.
+    """Raise where no connection can be made within a second.
 
-    Looking up a name without a network can take a minute, which no limit of the client's ends.
+    Without a network the look-up of a host name can take a minute, and no time limit of the client's applies to it.
     """
     host, port = _nearest_host(url)
     failures: list[OSError] = []
@@ -216,7 +215,7 @@ def _check_connection(url: str) -> None:
 
 
 def _nearest_host(url: str) -> tuple[str, int]:
-    """Who is connected to: the server, or the proxy that the environment has for it."""
+    """The host and port to connect to: the server's, or those of the proxy that the environment sets for it."""
     target = urlsplit(url)
     from urllib.request import getproxies, proxy_bypass  # imports a client of HTTP and OpenSSL
 
@@ -231,13 +230,13 @@ def _nearest_host(url: str) -> tuple[str, int]:
 
 @contextmanager
 def _opened(session: Any, url: str, headers: dict[str, str], limit: float) -> Iterator[tuple[Any, Iterator[bytes]]]:
-    """An answer and its bytes. The client is made of httpx, and was of requests before huggingface_hub 1."""
+    """A response and the pieces of its body. The client uses httpx, and before huggingface_hub 1 requests."""
     if callable(session.stream):
         with session.stream("GET", url, headers=headers, timeout=limit) as response:
             yield response, response.iter_raw()
     else:
         with session.get(url, headers=headers, timeout=limit, stream=True) as response:
-            read = response.raw.read1  # what there is, however little; urllib3 2
+            read = response.raw.read1  # returns what has arrived, however little; urllib3 2
             yield response, iter(lambda: read(_PIECE, decode_content=False), b"")
 
 
@@ -250,10 +249,10 @@ def _listed(length: int | None, most: int) -> tuple[int, int]:
 
 
 def _ranged(headers: Any, first: int, count: int) -> tuple[int, int]:
-    found = _RANGE.fullmatch(headers.get("Content-Range", ""))
-    if found is None:
+    match = _RANGE.fullmatch(headers.get("Content-Range", ""))
+    if match is None:
         raise Malformed("the server does not say which part of the file it sends")
-    start, last, total = map(int, found.groups())
+    start, last, total = map(int, match.groups())
     length = _number(headers.get("Content-Length"))
     if start != first or last != min(first + count, total) - 1 or length not in (None, last - start + 1):
         raise Malformed("the server sends another part of the file than was asked for")
@@ -265,7 +264,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _refusal(status: int, headers: Any, first: int) -> Exception:
-    """What a status says; texts of the server's are not repeated."""
+    """The error for a status; the server's own text is not repeated."""
     if status == 404:
         return Gone(_WORDS[404])
     words = f"the hub answers {status}" + (f": {_WORDS[status]}" if status in _WORDS else "")
@@ -283,8 +282,8 @@ _CLIENTS = {"httpx", "httpx2", "httpcore", "httpcore2", "huggingface_hub", "requ
 
 
 @contextmanager
-def _said() -> Iterator[None]:
-    """What the client raises, by what it means. Its classes are those of the library that it is made of."""
+def _client_errors() -> Iterator[None]:
+    """Turn the client's exceptions into ours, by the names of their classes, which depend on the client's version."""
     try:
         yield
     except (Malformed, _Broken, GeneratorExit, errors.ProfileError):
@@ -304,11 +303,11 @@ def _said() -> Iterator[None]:
 
 
 class RemoteBytes:
-    """A file's bytes, of which those are fetched that somebody looks at, from the front on."""
+    """A file's bytes, fetched when they are read; always from the file's start up to the furthest that was read."""
 
     def __init__(self, hub: Hub, place: HubFile) -> None:
         self._hub, self._place = hub, place
-        self._held = bytearray()
+        self._content = bytearray()
         self._next = _PIECE
         self._length = -1
         self._more(1)
@@ -320,34 +319,36 @@ class RemoteBytes:
         if isinstance(at, slice):
             start, stop, step = at.indices(self._length)
             self._more(stop)
-            return bytes(self._held[start:stop:step])
+            return bytes(self._content[start:stop:step])
         self._more(at + 1)
-        return self._held[at]
+        return self._content[at]
 
     def find(self, text: bytes, first: int, end: int) -> int:
         self._more(min(end, self._length))
-        return self._held.find(text, first, end)
+        return self._content.find(text, first, end)
 
     def _more(self, end: int) -> None:
-        """Have all bytes up to one; more than are asked for, for whoever reads a header reads on."""
+        """Fetch all bytes up to `end`, and some more: a reader of headers goes on reading."""
         if end > LONGEST:
             raise Malformed(f"its headers have more than {LONGEST:,} bytes, which are the most that is fetched")
-        if end <= len(self._held):
+        if end <= len(self._content):
             return
-        count = max(end - len(self._held), self._next)
-        count = min(count, LONGEST - len(self._held), *([self._length - len(self._held)] if self._length >= 0 else []))
-        content, length = self._hub.part(self._place, len(self._held), count)
+        start = len(self._content)
+        count = min(
+            max(end - start, self._next), LONGEST - start, *([self._length - start] if self._length >= 0 else [])
+        )
+        content, length = self._hub.part(self._place, start, count)
         if self._length not in (-1, length):
             raise Malformed("it was changed while it was read")
         self._length = length
-        self._held += content
+        self._content += content
         self._next = min(2 * self._next, 1 << 22)
         if length == 0:
             raise Malformed("it is empty")
 
 
 class Files:
-    """A model's files, several at a time. `sizes` are those of files that were opened."""
+    """A model's files on the hub, several read at a time. `sizes` has the sizes of those that were opened."""
 
     def __init__(self, hub: Hub, formats: tuple[Any, ...]) -> None:
         self.formats = formats
@@ -363,14 +364,14 @@ class Files:
                     self.sizes[path] = len(data)
                     yield data
                 return
-            held = RemoteBytes(self._hub, _placed(path))
-            self.sizes[path] = len(held)
-            yield held
+            remote = RemoteBytes(self._hub, _placed(path))
+            self.sizes[path] = len(remote)
+            yield remote
         except Malformed as error:
             raise errors.UnreadableCheckpoint(path, str(error)) from None
 
     def is_file(self, path: str) -> bool:
-        """Whether it is there shows when it is opened."""
+        """Whether the path names a file on the hub; whether that exists is seen when it is opened."""
         return place(path) is not None
 
     def each(self, read: Callable[[str], Contents], paths: Sequence[str]) -> list[Contents]:
@@ -389,7 +390,7 @@ class Files:
                     future.cancel()
 
     def names(self, place: HubFile) -> list[str]:
-        """Of the files in a folder, without it."""
+        """The names of the files in a folder, without the folder."""
         try:
             names = self._hub.listing(place)
         except Malformed as error:
@@ -416,18 +417,18 @@ def hub_is_off() -> bool:
 
 
 def _cached(place: HubFile) -> str:
-    """Where the hub's own client has kept a file, if nothing may be fetched."""
+    """The path of a file in the cache of the hub's own client where the network is off, else empty."""
     if not hub_is_off():
         return ""
-    found = library().try_to_load_from_cache(place.repo, place.name, revision=place.revision)
-    return found if isinstance(found, str) else ""
+    path = library().try_to_load_from_cache(place.repo, place.name, revision=place.revision)
+    return path if isinstance(path, str) else ""
 
 
 def _placed(path: str) -> HubFile:
-    found = place(path)
-    if found is None:
+    file = place(path)
+    if file is None:
         raise Malformed("it is no name of a file on the hub")
-    return found
+    return file
 
 
 def _placed_or_none(folder: HubFile, name: str) -> bool:

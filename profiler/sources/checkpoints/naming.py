@@ -1,4 +1,4 @@
-"""Which of a checkpoint's tensors are the model's weights, and what are the others? Told by where they stand.
+"""Which of a checkpoint's tensors are the model's weights, and what are the others? Told by the keys around them.
 
 Training scripts keep more than weights: an optimizer's state, a moving average of the weights (EMA), a scheduler, the
 states of random generators; and they keep weights under a wrapper ("state_dict") or with a prefix ("module." of
@@ -15,7 +15,7 @@ from profiler.records.trace import Besides
 from profiler.sources.checkpoints.contents import Contents, Entry, Keys
 
 WEIGHTS, EMA, OPTIMIZER, OTHER = "weights", "EMA copy", "optimizer state", "other tensors"
-_PREFERRED = (WEIGHTS, EMA, OTHER)  # what the model is: the first of these that there is
+_PREFERRED = (WEIGHTS, EMA, OTHER)  # the first of these kinds that a file has is taken for the model
 _WRAPPERS = (
     "state_dict", "model_state_dict", "model", "module", "model_state", "net", "network", "weights", "params",
 )  # fmt: skip
@@ -29,16 +29,17 @@ _FLAT = {"optimizer": OPTIMIZER, "model_ema": EMA, "ema_model": EMA, "ema": EMA}
 
 
 class Weight(NamedTuple):
-    """A tensor of the model with its name there: without what is wrapped around all names."""
+    """A tensor of the model with its name in the model: without the wrapper and the prefix of all names."""
 
     name: str
     entry: Entry
 
 
 class Found(NamedTuple):
-    """The model's tensors; what they stand in, outermost first; a prefix that all names had; and the other tensors.
+    """The model's weights, the keys of the wrappers around them, outermost first, the prefix that all their names had,
+    and the other tensors.
 
-    `is_ema` is whether they are a moving average, for want of the weights themselves.
+    `is_ema` is whether the weights are a moving average, because the file has no others.
     """
 
     weights: tuple[Weight, ...]
@@ -49,7 +50,7 @@ class Found(NamedTuple):
 
     @property
     def named(self) -> dict[str, Weight]:
-        """By the names that they have in the file."""
+        """The weights by their names in the file."""
         return {self.prefix + weight.name: weight for weight in self.weights}
 
 
@@ -68,7 +69,7 @@ def told_apart(contents: Contents) -> Found:
 
 
 def _kind(keys: Keys) -> str:
-    """By what a tensor stands in. torch's optimizers keep theirs under "state", by the parameter's number."""
+    """The kind of a tensor by the keys around it. Optimizers of torch have theirs under "state", by number."""
     around = keys[:-1]
     if any(key == "state" and type(inside) is int for key, inside in zip(around, keys[1:], strict=True)):
         return OPTIMIZER
@@ -81,7 +82,7 @@ def _kind(keys: Keys) -> str:
 
 
 def _without_loose(entries: Sequence[Entry], kinds: Sequence[str]) -> list[str]:
-    """Beside a wrapper, what is in none is no weight: an accuracy, a step, a random state."""
+    """The kinds; beside a wrapper such as "state_dict" a loose tensor is no weight but an accuracy, a random state."""
     is_wrapped = any(
         kind == WEIGHTS and len(entry.keys) > 1 and entry.keys[0] in _WRAPPERS
         for entry, kind in zip(entries, kinds, strict=True)
@@ -93,7 +94,7 @@ def _without_loose(entries: Sequence[Entry], kinds: Sequence[str]) -> list[str]:
 
 
 def _common(paths: Sequence[Keys]) -> Keys:
-    """What all begin with."""
+    """The keys that all paths begin with."""
     if not paths:
         return ()
     first, last = min(paths, key=_order), max(paths, key=_order)
@@ -106,20 +107,20 @@ def _order(keys: Keys) -> tuple[str, ...]:
 
 
 def _prefix(names: Sequence[str]) -> str:
-    """What wrappers of modules put before every name."""
-    found, more = "", True
+    """The prefixes of wrapper modules that every name begins with, joined."""
+    whole, more = "", True
     while more and names:
         more = False
         for prefix in _PREFIXES:
-            if all(name.startswith(found + prefix) for name in names):
-                found, more = found + prefix, True
-    return found
+            if all(name.startswith(whole + prefix) for name in names):
+                whole, more = whole + prefix, True
+    return whole
 
 
 def _besides(rest: Sequence[tuple[Entry, str]]) -> tuple[Besides, ...]:
-    found = []
+    groups = []
     for kind in dict.fromkeys(kind for _, kind in rest):
         tensors = [entry.tensor for entry, other in rest if other == kind]
         sizes = sum(tensor.numel for tensor in tensors), sum(tensor.size_bytes for tensor in tensors)
-        found.append(Besides(kind, len(tensors), *sizes))
-    return tuple(found)
+        groups.append(Besides(kind, len(tensors), *sizes))
+    return tuple(groups)

@@ -1,7 +1,7 @@
-"""numpy's archives: a zip with a `.npy` for each array, of which the header says dtype and shape.
+"""numpy's archives: a zip with a `.npy` for each array, whose header has its dtype and shape.
 
-https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Arrays may be compressed: no more of one is
-unpacked than its header. Models of JAX are saved so, with names like `params/Dense_0/kernel`.
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Arrays may be compressed; only their headers are
+unpacked. JAX models are often saved in this format, with names like `params/Dense_0/kernel`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST = 100_000  # arrays
 _KINDS: Mapping[str, str] = {
     "f2": "float16", "f4": "float32", "f8": "float64", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64",
     "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64", "b1": "bool", "c8": "complex64", "c16": "complex128",
-    "V2": "bfloat16",  # what numpy makes of ml_dtypes' where it does not know them
+    "V2": "bfloat16",  # V2 and V1 are how numpy writes these dtypes of ml_dtypes
     "V1": "float8_e4m3fn",
 }  # fmt: skip
 
@@ -61,16 +61,16 @@ def _entry(archive: zipfile.ZipFile, record: zipfile.ZipInfo, index: int) -> Ent
     name = record.filename.removesuffix(_SUFFIX)
     with archive.open(record) as file:
         start = file.read(_LONGEST)
-    found, length = _header(start, name)
-    if record.file_size != length + found.size_bytes:
-        wanted = length + found.size_bytes
+    array, length = _header(start, name)
+    if record.file_size != length + array.size_bytes:
+        wanted = length + array.size_bytes
         raise Malformed(f"{quoted(name)} takes {wanted:,} bytes by its shape, and its record has {record.file_size:,}")
     keys = tuple(part for part in name.split("/") if part) or (name,)
-    return Entry(keys, found, index if zips.is_stored(record) else None, length)
+    return Entry(keys, array, index if zips.is_stored(record) else None, length)
 
 
 def _header(start: bytes, name: str) -> tuple[Tensor, int]:
-    """The array's dtype and shape, and how long its header is: a dict as Python writes it."""
+    """The array's dtype and shape, and the length of its header, which is a dict written as Python code."""
     size = {1: 2, 2: 4, 3: 4}.get(start[6] if len(start) > 6 else 0)
     if start[:6] != _MAGIC or size is None:
         raise Malformed(f"{quoted(name)} in it is no array of numpy's")
@@ -82,16 +82,16 @@ def _header(start: bytes, name: str) -> tuple[Tensor, int]:
 
 def _parsed(text: bytes, name: str) -> dict[str, Any]:
     try:
-        said = ast.literal_eval(text.decode("utf-8").strip())
+        header = ast.literal_eval(text.decode("utf-8").strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        said = None
-    if not isinstance(said, dict) or not isinstance(said.get("shape"), tuple):
+        header = None
+    if not isinstance(header, dict) or not isinstance(header.get("shape"), tuple):
         raise Malformed(f"the header of {quoted(name)} does not say its shape")
-    return said
+    return header
 
 
-def _array(said: dict[str, Any], name: str) -> Tensor:
-    descr, shape = said.get("descr"), said["shape"]
+def _array(header: dict[str, Any], name: str) -> Tensor:
+    descr, shape = header.get("descr"), header["shape"]
     if not all(type(size) is int and size >= 0 for size in shape):
         raise Malformed(f"the shape of {quoted(name)} is not made of whole numbers")
     if not isinstance(descr, str) or not re.fullmatch(r"[<>|=][a-zA-Z]\d*", descr):
@@ -100,11 +100,11 @@ def _array(said: dict[str, Any], name: str) -> Tensor:
         raise Malformed(f"{quoted(name)} holds pickled objects, which are code and were not run")
     if descr[1:] not in _KINDS:
         raise Malformed(f"{quoted(name)} has a dtype that is not known, {quoted(descr)}")
-    return tensor(shape, _KINDS[descr[1:]], _strides(shape) if said.get("fortran_order") else None)
+    return tensor(shape, _KINDS[descr[1:]], _strides(shape) if header.get("fortran_order") else None)
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Of an array whose first dimension runs fastest."""
+    """The strides of an array in Fortran order, whose first dimension varies fastest."""
     strides, step = [], 1
     for size in shape:
         strides.append(step)

@@ -1,8 +1,8 @@
-"""Objects of classes that a pickle names, as inert records: what would be made of them, and never they themselves.
+"""Inert records that stand for objects of the classes and functions that a pickle names; none is imported or called.
 
-A whole model that `torch.save` wrote is such objects: each module's state has dicts of its parameters, its buffers and
-the modules inside. They are read like those of a state_dict; no class is imported, nothing is called. What comes with
-Python itself is refused by its name but for a few kinds of data, for no model needs `os.system`.
+`torch.save(model)` writes a whole model as such objects: each module's state has dicts of its parameters, its buffers
+and its children, which are read like a state_dict. Names of Python's own modules are refused but for a few types of
+data, for no model needs `os.system`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from profiler.sources.checkpoints.rebuilding import TensorRef
 
-# By module: data that a pickle may have besides tensors.
+# Types of data from Python's own modules that a pickle may have besides tensors.
 _OF_PYTHON: Mapping[str, str] = {
     "argparse": "Namespace",
     "builtins": "getattr object slice frozenset list dict tuple int float str bool range",
@@ -38,7 +38,7 @@ class Foreign(NamedTuple):
 
 
 class Object:
-    """What a class or a function would have made of some arguments, with the state that it was given."""
+    """Stands for the result of a call of a class or a function: its name, the arguments, and the state set later."""
 
     __slots__ = ("args", "name", "state")
 
@@ -48,7 +48,7 @@ class Object:
         self.state: Any = None
 
     def attribute(self, name: str) -> Any:
-        """Out of its state, which is a dict, or has one as the last of two."""
+        """An attribute from the object's state, which is a dict, or a pair of which the last is a dict."""
         state = self.state
         if type(state) is tuple and state and isinstance(state[-1], dict):
             state = {**(state[0] if isinstance(state[0], dict) else {}), **state[-1]}
@@ -59,7 +59,7 @@ class Object:
         """Whether it has what every `torch.nn.Module` has."""
         return all(isinstance(self.attribute(name), dict) for name in (_PARAMETERS, _BUFFERS, _MODULES))
 
-    def held(self) -> Iterator[tuple[Any, Any]]:
+    def members(self) -> Iterator[tuple[Any, Any]]:
         """A module's tensors and modules by their names, in the order of a state_dict, with which are buffers."""
         if not self.is_module:
             return
@@ -70,9 +70,9 @@ class Object:
 
 
 def may_stand(name: str) -> bool:
-    """Whether a name may stand for inert objects: no part of Python itself but kinds of data.
+    """Whether an inert object may stand for a name: of Python's own modules for types of data alone.
 
-    Old protocols call Python's modules as version 2 did: `subprocess` is `commands`, and `copyreg` `copy_reg`.
+    Old protocols have the names of Python 2's modules: `commands` for `subprocess`, `copy_reg` for `copyreg`.
     """
     module, _, last = name.rpartition(".")
     module, last = NAME_MAPPING.get((module, last), (IMPORT_MAPPING.get(module, module), last))

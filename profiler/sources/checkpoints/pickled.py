@@ -1,4 +1,4 @@
-"""torch's own format: since 1.6 a zip with a pickle of what was saved and a record a storage; before, one stream.
+"""torch.save's format: since 1.6 a zip with a pickle and one record for each storage; before that, one stream.
 
 A zip is laid out as torch/serialization.py and caffe2/serialize/inline_container.cc write it: `NAME/data.pkl`, and
 `NAME/data/KEY` for each storage, stored as they are. An old stream is a magic number, a version, facts about the
@@ -31,10 +31,10 @@ WHOLE = ", a whole model"  # behind a format
 _ZIP, _PICKLE = b"PK\x03\x04", 0x80
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_VERSION = 1001
-_DEEPEST = 32  # dicts in dicts
+_DEEPEST = 32  # levels of nested dicts
 _LONGEST = 1 << 25  # bytes of a pickle: of a thousand tensors with AdamW's state it has half a million
 _LONGEST_KEY = 4096  # characters
-_LEAST = 8  # bytes of a pickle that a tensor takes, though it be held several times
+_LEAST = 8  # bytes of a pickle for each mention of a tensor
 
 
 def looks_like(data: Bytes) -> bool:
@@ -54,25 +54,25 @@ def _zipped(path: str, data: Bytes) -> Contents:
     with _archive(path) as archive:
         records = _records(archive, len(data))
         root = _root(records)
-        made, length = _pickle(archive, records[f"{root}data.pkl"], cost)
+        saved, length = _pickle(archive, records[f"{root}data.pkl"], cost)
         order = _order(archive, records.get(f"{root}byteorder"), cost)
     sizes = {
         name.removeprefix(f"{root}data/"): Place(path, record.header_offset, record.file_size, in_zip=True)
         for name, record in records.items()
         if name.startswith(f"{root}data/")
     }
-    return _contents(FORMAT, path, made, sizes, length)._replace(order=order)
+    return _contents(FORMAT, path, saved, sizes, length)._replace(order=order)
 
 
 def _archive(path: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except Exception as error:  # there is no end to what a broken directory makes of itself
+    except Exception as error:  # zipfile fails in many ways on a malformed directory
         raise Malformed(f"its zip directory cannot be read ({errors.first_line(error)}); it may be truncated") from None
 
 
 def _records(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """By name. Their sizes are those of the directory, and together no more than the file."""
+    """The records by name; their sizes, as the directory has them, add up to no more than the file."""
     try:
         return zips.records(archive, size)
     except ValueError as error:
@@ -80,7 +80,7 @@ def _records(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
 
 
 def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
-    """What stands before `data.pkl`, with its slash."""
+    """The folder of `data.pkl` in the zip, with its slash."""
     pickles = [name for name in records if name == "data.pkl" or name.endswith("/data.pkl")]
     top = min(pickles, key=lambda name: name.count("/"), default=None)
     if any(name.endswith(("/models/model.json", "/serialized_exported_program.json")) for name in records):
@@ -100,24 +100,24 @@ def _root(records: Mapping[str, zipfile.ZipInfo]) -> str:
 
 
 def _pickle(archive: zipfile.ZipFile, record: zipfile.ZipInfo, cost: Budget) -> tuple[Any, int]:
-    """What was saved, and how long its pickle is."""
+    """The value that was saved, and the length of its pickle."""
     if record.file_size > _LONGEST:
         raise Malformed(f"its data.pkl claims {record.file_size:,} bytes, and {_LONGEST:,} are the most that is read")
     content = _content(archive, record, cost)
-    asked: list[str] = []
-    return _known(unpickled(Reader(content), Budget(cost.path, len(content)), asked), asked), len(content)
+    code_names: list[str] = []
+    return _checked(unpickled(Reader(content), Budget(cost.path, len(content)), code_names), code_names), len(content)
 
 
-def _known(made: Any, asked: list[str]) -> Any:
-    """What was saved, where it asks for no classes but those of a model and what is in it."""
-    if asked and not _has_module(made):
-        raise asks_for(asked[0])
-    return made
+def _checked(saved: Any, code_names: list[str]) -> Any:
+    """The value that was saved; refused where its pickle names foreign classes and it holds no model."""
+    if code_names and not _has_module(saved):
+        raise asks_for(code_names[0])
+    return saved
 
 
-def _has_module(made: Any) -> bool:
-    """At the top, or in the dict that is there: a training script saves a model beside an epoch."""
-    several = [made, *(made.values() if isinstance(made, dict) else ())]
+def _has_module(saved: Any) -> bool:
+    """Whether the value is a module, or a dict with one: a training script saves a model beside an epoch."""
+    several = [saved, *(saved.values() if isinstance(saved, dict) else ())]
     return any(isinstance(each, Object) and each.is_module for each in several)
 
 
@@ -145,21 +145,23 @@ def _stream(path: str, data: Bytes) -> Contents:
         raise Malformed(f"it is of an old version of torch's format that is not {_OLD_VERSION}")
     unpickled(reader, cost)  # byte order and sizes of C's types
     start = reader.position
-    asked: list[str] = []
-    made = _known(unpickled(reader, cost, asked), asked)
+    code_names: list[str] = []
+    saved = _checked(unpickled(reader, cost, code_names), code_names)
     length = reader.position - start
     keys = unpickled(reader, cost)
-    found = {storage.key: storage for _, ref in _tensors(made, length) if (storage := ref.storage) is not None}
-    return _contents(OLD_FORMAT, path, made, _following(path, data, reader.position, keys, found), length)
+    storages = {storage.key: storage for _, ref in _tensors(saved, length) if (storage := ref.storage) is not None}
+    return _contents(OLD_FORMAT, path, saved, _following(path, data, reader.position, keys, storages), length)
 
 
-def _following(path: str, data: Bytes, position: int, keys: Any, known: Mapping[str, StorageRef]) -> dict[str, Place]:
-    """Each storage in the order of its key, behind the number of its elements."""
+def _following(
+    path: str, data: Bytes, position: int, keys: Any, storages: Mapping[str, StorageRef]
+) -> dict[str, Place]:
+    """Where each storage lies: in the order of `keys`, each behind an integer, the number of its elements."""
     if not isinstance(keys, list):
         raise Malformed("it has no list of storages")
     places = {}
     for key in map(str, keys):
-        storage = known.get(key)
+        storage = storages.get(key)
         if storage is None:
             raise Malformed(f"it holds a storage of which nothing is known, {quoted(key)}")
         size = storage.numel * DTYPE_BITS[storage.dtype] // 8
@@ -175,41 +177,41 @@ def _following(path: str, data: Bytes, position: int, keys: Any, known: Mapping[
 # Tensors --------------------------------------------------------------------------------------------------------------
 
 
-def _contents(format: str, path: str, made: Any, places: Mapping[str, Place], length: int) -> Contents:
-    """Storages are in the order in which tensors name them."""
-    format = f"{format}{WHOLE}" if _has_module(made) else format
+def _contents(format: str, path: str, saved: Any, places: Mapping[str, Place], length: int) -> Contents:
+    """The tensors of the value that was saved; storages are in the order in which tensors refer to them."""
+    format = f"{format}{WHOLE}" if _has_module(saved) else format
     indices: dict[str, int] = {}
-    entries = [_entry(keys, ref, places, indices) for keys, ref in _tensors(made, length)]
-    return Contents(format, (path,), tuple(entries), tuple(places[key] for key in indices), _settings(made))
+    entries = [_entry(keys, ref, places, indices) for keys, ref in _tensors(saved, length)]
+    return Contents(format, (path,), tuple(entries), tuple(places[key] for key in indices), _settings(saved))
 
 
 def _entry(keys: Keys, ref: TensorRef, places: Mapping[str, Place], indices: dict[str, int]) -> Entry:
-    held = tensor(ref.shape, ref.dtype, ref.strides)
-    held = replace(held, strides=None) if held.is_contiguous else held
+    stored = tensor(ref.shape, ref.dtype, ref.strides)
+    stored = replace(stored, strides=None) if stored.is_contiguous else stored
     name = quoted(".".join(map(str, keys)))
     if ref.storage is None:
-        return Entry(keys, held, None, is_buffer=ref.is_buffer)
+        return Entry(keys, stored, None, is_buffer=ref.is_buffer)
     if ref.storage.key not in places:
         raise Malformed(f"the storage {quoted(ref.storage.key)} of {name} is missing")
     bits, place = DTYPE_BITS[ref.dtype], places[ref.storage.key]
     last = sum((size - 1) * stride for size, stride in zip(ref.shape, ref.strides, strict=True))
-    end = ((ref.offset + last + 1) * bits + 7) // 8 if held.numel else 0
+    end = ((ref.offset + last + 1) * bits + 7) // 8 if stored.numel else 0
     claimed = max(end, ref.storage.numel * DTYPE_BITS[ref.storage.dtype] // 8)
     if claimed > place.size_bytes:
         raise Malformed(f"{name} takes {claimed:,} bytes of its storage, which has {place.size_bytes:,}")
     index = indices.setdefault(ref.storage.key, len(indices))
-    return Entry(keys, held, index, ref.offset * bits // 8, is_buffer=ref.is_buffer)
+    return Entry(keys, stored, index, ref.offset * bits // 8, is_buffer=ref.is_buffer)
 
 
-def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
-    """Every tensor in what was saved, with the keys that lead to it, in order.
+def _tensors(saved: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
+    """Every tensor in the value that was saved, with the keys that lead to it, in order.
 
-    length: of the pickle, which bounds how many there may be: a pickle may hold the same dict at several places, and
-    through such dicts exponentially many.
+    length: the pickle's, which bounds the number of tensors: a pickle may refer to one dict from several places, and
+    with such dicts in each other lead to exponentially many.
     """
-    held = _holding(made)
+    members = _leading_to_tensors(saved)
     left = length // _LEAST + 1000
-    waiting: list[tuple[Keys, Any]] = [((), made)]
+    waiting: list[tuple[Keys, Any]] = [((), saved)]
     while waiting:
         left -= 1
         if left < 0:
@@ -218,17 +220,17 @@ def _tensors(made: Any, length: int) -> Iterator[tuple[Keys, TensorRef]]:
         if isinstance(value, TensorRef):
             yield keys or ("tensor",), value
             continue
-        inside = held.get(id(value), [])
+        inside = members.get(id(value), [])
         if inside and len(keys) >= _DEEPEST:
             raise Malformed(f"its pickle is nested more than {_DEEPEST} deep")
         waiting += [((*keys, _key(key)), item) for key, item in reversed(inside)]
 
 
-def _holding(made: Any) -> dict[int, list[tuple[Any, Any]]]:
-    """Each dict and list that leads to a tensor, by its identity, with what is in it that does; every one once."""
+def _leading_to_tensors(saved: Any) -> dict[int, list[tuple[Any, Any]]]:
+    """The dicts, lists and objects that lead to tensors, by identity, each with those of its items that do."""
     inside: dict[int, list[tuple[Any, Any]]] = {}
     holders: dict[int, list[int]] = defaultdict(list)
-    waiting, leading = [made], []
+    waiting, leading = [saved], []
     while waiting:
         value = waiting.pop()
         if id(value) in inside:
@@ -240,24 +242,26 @@ def _holding(made: Any) -> dict[int, list[tuple[Any, Any]]]:
             else:
                 holders[id(item)].append(id(value))
                 waiting.append(item)
-    found: set[int] = set()
+    holders_of_tensors: set[int] = set()
     while leading:
-        one = leading.pop()
-        if one not in found:
-            found.add(one)
-            leading += holders[one]
+        holder = leading.pop()
+        if holder not in holders_of_tensors:
+            holders_of_tensors.add(holder)
+            leading += holders[holder]
     return {
-        one: [(key, item) for key, item in inside[one] if isinstance(item, TensorRef) or id(item) in found]
-        for one in found
+        holder: [
+            (key, item) for key, item in inside[holder] if isinstance(item, TensorRef) or id(item) in holders_of_tensors
+        ]
+        for holder in holders_of_tensors
     }
 
 
 def _inside(value: Any) -> list[tuple[Any, Any]]:
-    """What may hold tensors, or be one."""
+    """The items of a container that are tensors, or containers themselves."""
     if isinstance(value, dict):
         return [(key, item) for key, item in value.items() if _is_more(item)]
     if isinstance(value, Object):
-        return [(key, item) for key, item in value.held() if _is_more(item)]
+        return [(key, item) for key, item in value.members() if _is_more(item)]
     if isinstance(value, list) or type(value) is tuple:
         return [(i, item) for i, item in enumerate(value) if _is_more(item)]
     return []
@@ -277,9 +281,9 @@ def _key(key: Any) -> str | int:
     return name
 
 
-def _settings(made: Any) -> dict[str, str]:
+def _settings(saved: Any) -> dict[str, str]:
     """The plain values beside the tensors: an epoch, a version."""
-    if not isinstance(made, dict):
+    if not isinstance(saved, dict):
         return {}
     plain = (str, int, float, bool)
-    return {str(key): str(value)[:200] for key, value in made.items() if isinstance(value, plain)}
+    return {str(key): str(value)[:200] for key, value in saved.items() if isinstance(value, plain)}

@@ -1,13 +1,13 @@
-"""Pickles as torch writes them, read by a machine of our own that can make plain values and nothing else.
+"""Reads pickles that torch wrote, with a stack machine that builds plain values and nothing else.
 
-A pickle is a program for a small stack machine, which may name any function of any module and call it. Here nothing is
-imported and nothing is called: the names that torch's tensors are rebuilt by are known, and stand for inert records
-(`StorageRef`, `TensorRef`); a pickle that names anything else is refused, with the name. Names known are those that
-`torch.load(weights_only=True)` allows, and so are the opcodes, with those of protocol 4 besides.
+A pickle is a program for a small stack machine, and may name any function of any module and call it. Here nothing is
+imported and nothing is called: the functions by which torch rebuilds tensors yield inert records (`StorageRef`,
+`TensorRef`), and a pickle that names anything else is refused, with the name. The accepted names and opcodes are those
+of `torch.load(weights_only=True)`, plus the opcodes of protocol 4.
 
-Every opcode makes a bounded amount of values, keys are texts and small numbers (whose hashes are cheap), and memory is
-never asked for before the bytes are there. The file's `Budget` counts values and steps, so that even of a pickle of
-nothing but empty lists not each byte becomes one.
+Every opcode creates a bounded number of values, keys are texts and small numbers (whose hashes are cheap), and bytes
+that the file does not have are never allocated. The file's `Budget` counts values and steps, so that a pickle of
+nothing but empty lists, one a byte, is refused too.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from profiler.sources.checkpoints.rebuilding import (
     SHORT,
     STORAGE_DTYPES,
     Inert,
-    Known,
     StorageRef,
     TensorRef,
+    TorchName,
     checked,
-    made,
+    rebuilt,
 )
 
 _MARK = object()
 
 
 class _Machine:
-    """A stack, where lists begin on it, and what was put aside by number."""
+    """The stack, with marks where lists begin, and the memo: values that were stored by number."""
 
-    def __init__(self, reader: Reader, cost: Budget, asked: list[str] | None = None) -> None:
+    def __init__(self, reader: Reader, cost: Budget, code_names: list[str] | None = None) -> None:
         self.reader = reader
         self.cost = cost
-        self.asked = asked
+        self.code_names = code_names
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -57,7 +57,7 @@ class _Machine:
         return self.stack[-1]
 
     def items(self) -> list[Any]:
-        """All above the last mark, which goes too."""
+        """Remove and return all values above the last mark; the mark is removed too."""
         for position in range(len(self.stack) - 1, -1, -1):
             if self.stack[position] is _MARK:
                 taken = self.stack[position + 1 :]
@@ -78,7 +78,7 @@ class _Machine:
         return self.bytes(form).decode("utf-8", "backslashreplace")
 
     def push(self, value: Any) -> None:
-        """Something new, which takes memory of its own."""
+        """Put a new value on the stack; it is charged to the budget."""
         self.cost.charge(VALUES)
         self.stack.append(value)
 
@@ -95,35 +95,35 @@ class _Machine:
     def global_(self, module: str, name: str) -> None:
         full = f"{_RENAMED.get(module, module)}.{name}"
         if full in NAMES:
-            self.push(Known(full))
-        elif self.asked is not None and may_stand(full):
-            self.asked.append(full)
+            self.push(TorchName(full))
+        elif self.code_names is not None and may_stand(full):
+            self.code_names.append(full)
             self.push(Foreign(full))
         else:
             raise asks_for(full)
 
     def make(self) -> None:
         args, function = self.pop(), self.pop()
-        self.push(Object(function.name, args) if isinstance(function, Foreign) else made(function, args))
+        self.push(Object(function.name, args) if isinstance(function, Foreign) else rebuilt(function, args))
 
     def append(self, items: list[Any]) -> None:
-        held = self.top()
-        if isinstance(held, list):
-            held.extend(items)
-        elif not isinstance(held, (Inert, Object)):
+        target = self.top()
+        if isinstance(target, list):
+            target.extend(items)
+        elif not isinstance(target, (Inert, Object)):
             raise Malformed("its pickle appends to what is no list")
 
     def set(self, items: list[Any]) -> None:
-        held = self.top()
-        if isinstance(held, Object):
+        target = self.top()
+        if isinstance(target, Object):
             return
-        if not isinstance(held, dict) or len(items) % 2:
+        if not isinstance(target, dict) or len(items) % 2:
             raise Malformed("its pickle sets items of what is no dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            held[self.key(key)] = value
+            target[self.key(key)] = value
 
     def key(self, key: Any) -> Any:
-        """Of a dict. An object is one by itself, whatever its class makes of its equals."""
+        """A dict's key. Two objects are different keys, whatever `__eq__` their class may have."""
         return f"<{key.name} {id(key):x}>" if isinstance(key, (Object, Foreign)) else checked(key)
 
     def tuple(self, count: int) -> None:
@@ -134,9 +134,10 @@ class _Machine:
         self.push(tuple(items))
 
     def persistent(self) -> None:
-        said = self.pop()
-        is_class = type(said) is tuple and len(said) == 4 and said[0] == "module"  # with its source, before torch 1.6
-        self.push(said[1] if is_class and isinstance(said[1], (Foreign, Known)) else _storage(said))
+        reference = self.pop()
+        # Before torch 1.6 a class was stored with its source: ("module", class, file, source).
+        is_class = type(reference) is tuple and len(reference) == 4 and reference[0] == "module"
+        self.push(reference[1] if is_class and isinstance(reference[1], (Foreign, TorchName)) else _storage(reference))
 
 
 def asks_for(name: str) -> Malformed:
@@ -146,14 +147,14 @@ def asks_for(name: str) -> Malformed:
     )
 
 
-def _storage(said: Any) -> StorageRef:
-    """`("storage", type, key, location, elements)`, and in old files what the storage is a part of."""
-    if type(said) is not tuple or len(said) < 5 or _plain(said[0]) != "storage":
+def _storage(reference: Any) -> StorageRef:
+    """The storage of `("storage", type, key, location, elements)`; in old files a sixth item describes a view."""
+    if type(reference) is not tuple or len(reference) < 5 or _plain(reference[0]) != "storage":
         raise Malformed("its pickle names something outside of it that is no storage")
-    kind, key, numel = said[1], _plain(said[2]), said[4]
-    if len(said) > 5 and said[5] is not None:
+    kind, key, numel = reference[1], _plain(reference[2]), reference[4]
+    if len(reference) > 5 and reference[5] is not None:
         raise Malformed("it has views of storages as torch wrote them before 0.4; save it again")
-    if not isinstance(kind, Known) or kind.name not in STORAGE_DTYPES or type(numel) is not int or numel < 0:
+    if not isinstance(kind, TorchName) or kind.name not in STORAGE_DTYPES or type(numel) is not int or numel < 0:
         raise Malformed("its pickle describes a storage in a way that is not known")
     if not isinstance(key, (str, int)):
         raise Malformed("its pickle names a storage by something that is no text")
@@ -201,7 +202,7 @@ def _long(m: _Machine) -> int:
 
 
 def _build(m: _Machine) -> None:
-    """The state of something: attributes, of which none matters here but those of objects."""
+    """BUILD sets an object's state, which is kept for objects of foreign classes alone."""
     state = m.pop()
     if isinstance(m.top(), Object):
         m.top().state = state
@@ -264,13 +265,13 @@ _STEPS: Mapping[int, Step] = {
 _STOP = ord(".")
 
 
-def read(reader: Reader, cost: Budget, asked: list[str] | None = None) -> Any:
-    """The value that the next pickle makes; raises `Malformed`, also for one that would make more than plain values.
+def read(reader: Reader, cost: Budget, code_names: list[str] | None = None) -> Any:
+    """The value of the next pickle; raises `Malformed`, also for one that needs more than plain values.
 
-    cost: of the file; raises `FileTooCostly` where the pickle makes or does more than one of its size may.
-    asked: takes the names of classes that the pickle asks for, of which inert objects are made; None: they are refused.
+    cost: the file's budget; raises `FileTooCostly` where the pickle creates or does more than its size allows.
+    code_names: collects the names of foreign classes, for which inert objects stand; None: such names are refused.
     """
-    machine, most = _Machine(reader, cost, asked), cost.left(OPCODES)
+    machine, most = _Machine(reader, cost, code_names), cost.left(OPCODES)
     for done in range(1, most + 1):
         code = reader.byte("pickle")
         step = _STEPS.get(code)

@@ -1,4 +1,4 @@
-"""How is a checkpoint packed? By its names and shapes, its metadata, and the configuration that stands beside it."""
+"""How is a checkpoint packed? Read from its names and shapes, its metadata, and the configuration file beside it."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from profiler.sources.checkpoints.naming import Weight
 from profiler.sources.checkpoints.reading import opened
 from profiler.sources.checkpoints.safetensors import parsed
 
-# Where tools write how they quantised, the first that says something.
+# Files in which tools write how they quantised; the first that says so is used.
 CONFIGURATIONS = (
     "config.json", "quantize_config.json", "hf_quant_config.json", "quant_config.json", "quantization_config.json",
 )  # fmt: skip
 LONGEST = 1 << 24  # bytes of a configuration
 _IN_METADATA = ("quantization_config", "quantization", "config")
-# A weight's shape as the values of a small tensor beside it, and the tensor that holds the weights.
+# Small tensors whose values are a weight's shape, each with the tensor beside it that holds the packed weight.
 _SHAPES = {"weight_shape": "weight_packed", "shape": "compressed"}
 _MOST_DIMENSIONS = 8
 
 
 def reading(contents: Contents, weights: Iterable[Weight]) -> Packings:
-    """How each of the weights is packed, by its name; what the file's own types say is there too."""
+    """How each of the weights is packed, by its name; types of the file format that pack, as GGUF's, included."""
     several = list(weights)
-    known = {name: entry.packing for name, entry in several if entry.packing is not None}
+    native = {name: entry.packing for name, entry in several if entry.packing is not None}
     tensors = {name: entry.tensor for name, entry in several}
-    found = read(tensors, _shapes(contents, several), told_of(contents), known.keys())
-    return found._replace(packings={**found.packings, **known})
+    packings = read(tensors, _shapes(contents, several), _configuration_of(contents), native.keys())
+    return packings._replace(packings={**packings.packings, **native})
 
 
-def told_of(contents: Contents) -> Told:
-    """What the configuration beside the file says, else the metadata in it."""
-    if contents.told is not None:
-        return told(contents.told, contents.metadata)
+def _configuration_of(contents: Contents) -> Told:
+    """What the configuration beside the file says of its packing, else what the file's metadata says."""
+    if contents.configuration is not None:
+        return told(contents.configuration, contents.metadata)
     for name in CONFIGURATIONS if contents.paths else ():
-        found = told(configuration(Path(contents.paths[0]).with_name(name)), contents.metadata)
-        if found.method or found.modules or found.all != NOTHING.all:
-            return found
+        statement = told(configuration(Path(contents.paths[0]).with_name(name)), contents.metadata)
+        if statement.method or statement.modules or statement.all != NOTHING.all:
+            return statement
     inside = {
         key: _parsed(contents.metadata[key].encode(), contents.paths[0])
         for key in _IN_METADATA
@@ -55,7 +55,7 @@ def told_of(contents: Contents) -> Told:
 
 
 def configuration(path: Path) -> Mapping[str, Any]:
-    """A JSON object in a file; an empty one where there is none, for it is not the file that was asked for."""
+    """A JSON object in a file; an empty one where it cannot be read, for the user did not name this file."""
     try:
         return _parsed(files.content(path, LONGEST), str(path))
     except OSError:
@@ -70,15 +70,15 @@ def _parsed(text: bytes, path: str) -> Mapping[str, Any]:
 
 
 def _shapes(contents: Contents, weights: Iterable[Weight]) -> dict[str, tuple[int, ...]]:
-    """Shapes that are kept as values, of which each is a few bytes of the file; those that are impossible are none."""
-    found = {}
+    """Shapes of packed weights that are stored as values of small tensors; impossible ones are left out."""
+    shapes = {}
     for name, entry in weights:
         path, dot, last = name.rpartition(".")
         if last in _SHAPES and entry.storage is not None and entry.tensor.dtype in ("int64", "int32"):
             shape = _numbers(contents, entry)
             if shape and all(size > 0 for size in shape):
-                found[path + dot + _SHAPES[last]] = shape
-    return found
+                shapes[path + dot + _SHAPES[last]] = shape
+    return shapes
 
 
 def _numbers(contents: Contents, entry: Entry) -> tuple[int, ...]:

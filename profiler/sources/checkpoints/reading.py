@@ -18,7 +18,7 @@ LONGEST = 1 << 27  # bytes of headers: 128 MB, which are more than any file is k
 
 
 class Bytes(Protocol):
-    """A file's bytes: in memory, mapped, or far away and fetched where they are looked at."""
+    """A file's bytes: in memory, memory-mapped, or on the hub and fetched when they are read."""
 
     def __len__(self) -> int: ...
 
@@ -32,7 +32,7 @@ class Bytes(Protocol):
 
 
 class Reader:
-    """A position in bytes. Only what is asked for is touched, and nothing behind the longest that headers may be."""
+    """Reads bytes one after another, and none beyond the `longest` that headers may be."""
 
     def __init__(self, data: Bytes, position: int = 0, longest: int = LONGEST) -> None:
         self.data = data
@@ -65,7 +65,7 @@ class Reader:
         self.position += count
 
     def line(self, what: str) -> bytes:
-        """Up to the end of the line, which is passed."""
+        """The bytes up to the end of the line; the position is behind the line break afterwards."""
         end = self.data.find(b"\n", self.position, self.limit)
         if end < 0:
             raise Malformed(f"it is truncated in its {what}")
@@ -76,7 +76,7 @@ class Reader:
 
 @contextmanager
 def opened(path: str) -> Iterator[Bytes]:
-    """A file's bytes, mapped and not read. Raises what the user is told, for all that may be wrong with the file."""
+    """A file's bytes, memory-mapped. Every fault of the file, also one found inside the block, is a `ProfileError`."""
     try:
         with files.opened(path) as file, _mapped(file.fileno()) as data:
             yield data

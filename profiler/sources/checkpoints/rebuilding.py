@@ -1,4 +1,4 @@
-"""What torch's pickles name, and the inert records that stand for what would be made of it. Nothing is called.
+"""The names in torch's pickles, and the inert records that stand for the tensors they would rebuild. Nothing is called.
 
 The names are those that `torch.load(weights_only=True)` allows: torch/_weights_only_unpickler.py.
 """
@@ -13,11 +13,11 @@ from profiler.records.files.reading import quoted
 
 _SMALL = 1 << 60  # whole numbers below are their own hashes
 _MOST_DIMENSIONS = 64
-SHORT = 64  # bytes of a text that may be copied: what is long is passed on, for a pickle may name it often
+SHORT = 64  # bytes of a text that may be copied; a pickle may refer to a longer one often, so none is copied
 
 
 class StorageRef(NamedTuple):
-    """A storage that a pickle names: its key in the file, and how many elements of which dtype it says it has."""
+    """A storage that a pickle refers to: its key in the file, its dtype, and how many elements it claims to have."""
 
     key: str
     dtype: str
@@ -25,7 +25,7 @@ class StorageRef(NamedTuple):
 
 
 class TensorRef(NamedTuple):
-    """A tensor that a pickle describes; `offset` and `strides` are in elements. `is_buffer` is known of a module's."""
+    """A tensor that a pickle describes; `offset` and `strides` in elements. `is_buffer` is None outside a module."""
 
     storage: StorageRef | None
     dtype: str
@@ -35,14 +35,14 @@ class TensorRef(NamedTuple):
     is_buffer: bool | None = None
 
 
-class Known(NamedTuple):
+class TorchName(NamedTuple):
     """A name that torch's own pickles use."""
 
     name: str
 
 
 class Inert(NamedTuple):
-    """Something that is no tensor and of no interest: a device, a layout, a complex number."""
+    """A value that no count depends on: a device, a layout, a complex number."""
 
     name: str
 
@@ -50,7 +50,7 @@ class Inert(NamedTuple):
 Args: TypeAlias = tuple[Any, ...]
 Maker: TypeAlias = Callable[[Args], Any]
 
-# What names make ------------------------------------------------------------------------------------------------------
+# What each name builds ------------------------------------------------------------------------------------------------
 
 _STORAGES: Mapping[str, str] = {
     "Byte": "uint8", "Char": "int8", "Short": "int16", "Int": "int32", "Long": "int64", "Half": "float16",
@@ -81,7 +81,7 @@ _QUANTISERS = (
 
 
 def _dtype(value: Any) -> str:
-    if not isinstance(value, Known) or value.name not in _DTYPES:
+    if not isinstance(value, TorchName) or value.name not in _DTYPES:
         raise Malformed(f"a tensor's dtype is {quoted(value)}")
     return _DTYPES[value.name]
 
@@ -113,35 +113,35 @@ def _without_storage(args: Args) -> TensorRef:
 
 
 def _same(args: Args) -> Any:
-    """What wraps a tensor: a parameter, another device."""
+    """The tensor that a wrapper holds: a parameter, a tensor on another device."""
     if not isinstance(args[0], TensorRef):
         raise Malformed("a parameter holds no tensor")
     return args[0]
 
 
 def _sparse(args: Args) -> dict[str, Any]:
-    """A sparse tensor is what it keeps: indices and values."""
-    _, held, *_ = args
-    tensors = [item for item in held[:4] if isinstance(item, TensorRef)]
+    """The tensors that a sparse one consists of: its indices and its values."""
+    _, parts, *_ = args
+    tensors = [item for item in parts[:4] if isinstance(item, TensorRef)]
     names = ("indices", "values") if len(tensors) == 2 else ("crow_indices", "col_indices", "values")
     return dict(zip(names, tensors, strict=False))
 
 
 def _from_type(args: Args) -> Any:
-    """A subclass of Tensor, or one with attributes: rebuilt by another of these functions."""
-    function, kind, given, *_ = args
-    if not isinstance(function, Known) or not isinstance(given, tuple) or kind not in _TENSOR_TYPES:
+    """A subclass of Tensor, or a tensor with attributes: its data is rebuilt by another of these functions."""
+    function, kind, arguments, *_ = args
+    if not isinstance(function, TorchName) or not isinstance(arguments, tuple) or kind not in _TENSOR_TYPES:
         raise Malformed("it rebuilds a tensor in a way that is not known")
-    return made(function, given)
+    return rebuilt(function, arguments)
 
 
 def _pairs(args: Args) -> dict[Any, Any]:
-    """A dict as it is, or a list of pairs, which is used up: what a pickle names often is not copied each time."""
+    """A dict, or one built from a list of pairs, which is emptied: a pickle that refers to it often gets one copy."""
     if not args or isinstance(args[0], dict):
         return args[0] if args else {}
-    found = {checked(key): value for key, value in args[0]}
+    pairs = {checked(key): value for key, value in args[0]}
     args[0].clear()
-    return found
+    return pairs
 
 
 def _size(args: Args) -> tuple[int, ...]:
@@ -157,7 +157,7 @@ def _inert(name: str) -> Maker:
     return lambda args: Inert(name)
 
 
-_TENSOR_TYPES = (Known("torch.Tensor"), Known("torch.nn.parameter.Parameter"))
+_TENSOR_TYPES = (TorchName("torch.Tensor"), TorchName("torch.nn.parameter.Parameter"))
 _MAKERS: Mapping[str, Maker] = {
     "collections.OrderedDict": _pairs,
     "collections.Counter": _pairs,
@@ -181,9 +181,9 @@ _MAKERS: Mapping[str, Maker] = {
 NAMES = frozenset((*_MAKERS, *STORAGE_DTYPES, *_DTYPES, *(f"torch.per_{name}" for name in _QUANTISERS), "torch.Tensor"))
 
 
-def made(function: Any, args: Any) -> Any:
-    """What a known name makes of its arguments; nothing is called that is not in this file."""
-    if not isinstance(function, Known) or function.name not in _MAKERS or type(args) is not tuple:
+def rebuilt(function: Any, args: Any) -> Any:
+    """The value that one of torch's functions would return; only functions of this file are called."""
+    if not isinstance(function, TorchName) or function.name not in _MAKERS or type(args) is not tuple:
         raise Malformed(f"its pickle calls {quoted(getattr(function, 'name', function))}, which makes no tensor")
     try:
         return _MAKERS[function.name](args)
@@ -192,11 +192,11 @@ def made(function: Any, args: Any) -> Any:
 
 
 def checked(key: Any) -> Any:
-    """A key of a dict: texts and small whole numbers, whose hashes cost nothing, and pairs of them."""
+    """A dict's key: a text, a small whole number (their hashes are cheap), or a flat tuple of those; raises else."""
     if type(key) in (str, bytes, bool, type(None), float) or (type(key) is int and abs(key) < _SMALL):
         return key
     if type(key) is tuple and len(key) <= 8 and not any(isinstance(item, tuple) for item in key):
         return tuple(map(checked, key))
-    if isinstance(key, (Known, Inert)):
+    if isinstance(key, (TorchName, Inert)):
         return key.name
     raise Malformed("its pickle has a dict whose keys are neither texts nor numbers")

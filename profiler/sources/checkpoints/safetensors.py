@@ -27,7 +27,7 @@ _DTYPES: Mapping[str, str] = {
     "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
     "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
 }  # fmt: skip
-# Elements smaller than a byte: kept as bytes, and counted by themselves.
+# Dtypes smaller than a byte, stored packed: the name of the packing, and the bits of an element.
 _PACKED: Mapping[str, tuple[str, int]] = {
     "F4": ("float4_e2m1", 4), "F6_E2M3": ("float6_e2m3", 6), "F6_E3M2": ("float6_e3m2", 6),
 }  # fmt: skip
@@ -45,9 +45,9 @@ def read(path: str, data: Bytes) -> Contents:
         raise Malformed(f"its {_METADATA} is not made of texts")
     entries: list[Entry] = []
     places: list[tuple[str, int, int]] = []
-    for name, said in header.items():
-        held, packing, first, last = _tensor(name, said)
-        entries.append(Entry((name,), held, len(places), packing=packing))
+    for name, fields in header.items():
+        stored, packing, first, last = _tensor(name, fields)
+        entries.append(Entry((name,), stored, len(places), packing=packing))
         places.append((name, first, last))
     _check_places(places, len(data) - start)
     storages = tuple(Place(path, start + first, last - first) for _, first, last in places)
@@ -55,52 +55,52 @@ def read(path: str, data: Bytes) -> Contents:
 
 
 def _header(data: Bytes, cost: Budget) -> tuple[dict[str, Any], int]:
-    """What it says, and where the tensors' bytes begin."""
+    """The header, and the position at which the tensors' bytes begin."""
     reader = Reader(data)
     length = int.from_bytes(reader.take(8, "header's length"), "little")
     if length > LONGEST_HEADER:
         raise Malformed(f"its header claims {length:,} bytes, and a header has {LONGEST_HEADER:,} at most")
     if length > len(data) - 8:
         raise Malformed(f"its header claims {length:,} bytes, and the file has {len(data) - 8:,} more")
-    found = parsed(reader.take(length, "header"), "header", cost)
-    return found, reader.position
+    header = parsed(reader.take(length, "header"), "header", cost)
+    return header, reader.position
 
 
 def parsed(text: bytes, what: str, cost: Budget) -> dict[str, Any]:
     """A JSON object in which no key is there twice; raises `Malformed`."""
     try:
-        found = files.parsed(text, cost, object_pairs_hook=_once)
+        document = files.parsed(text, cost, object_pairs_hook=_once)
     except ValueError as error:
         raise Malformed(f"its {what} is not JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise Malformed(f"its {what} is not a JSON object")
-    return found
+    return document
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise Malformed(f"{quoted(twice)} is in its header twice")
-    return found
+    return unique
 
 
-def _tensor(name: str, said: Any) -> tuple[Tensor, Packing | None, int, int]:
-    """The tensor as it is stored, what it stands for, and its first byte and the one behind its last."""
-    if not isinstance(said, dict) or set(said) != {"dtype", "shape", "data_offsets"}:
+def _tensor(name: str, fields: Any) -> tuple[Tensor, Packing | None, int, int]:
+    """The tensor as it is stored, its packing, and the offsets of its first byte and of the one behind its last."""
+    if not isinstance(fields, dict) or set(fields) != {"dtype", "shape", "data_offsets"}:
         raise Malformed(f"{quoted(name)} is not described by dtype, shape and data_offsets")
-    dtype, shape, offsets = said["dtype"], _integers(said["shape"]), _integers(said["data_offsets"])
+    dtype, shape, offsets = fields["dtype"], _integers(fields["shape"]), _integers(fields["data_offsets"])
     if shape is None or offsets is None or len(offsets) != 2:
         raise Malformed(f"the shape or the offsets of {quoted(name)} are not whole numbers from 0 on")
     if not isinstance(dtype, str) or dtype not in {**_DTYPES, **_PACKED}:
         raise Malformed(f"{quoted(name)} has a dtype that is not known, {quoted(dtype)}")
-    held, packing = _stored(shape, dtype)
+    stored, packing = _stored(shape, dtype)
     first, last = offsets
-    if last - first != held.size_bytes:
+    if last - first != stored.size_bytes:
         raise Malformed(
-            f"{quoted(name)} takes {held.size_bytes:,} bytes by its shape, and {last - first:,} by its offsets"
+            f"{quoted(name)} takes {stored.size_bytes:,} bytes by its shape, and {last - first:,} by its offsets"
         )
-    return held, packing, first, last
+    return stored, packing, first, last
 
 
 def _stored(shape: tuple[int, ...], dtype: str) -> tuple[Tensor, Packing | None]:
@@ -110,14 +110,14 @@ def _stored(shape: tuple[int, ...], dtype: str) -> tuple[Tensor, Packing | None]
     return tensor((size_bytes(shape, bits),), "uint8"), Packing(form, shape)
 
 
-def _integers(said: Any) -> tuple[int, ...] | None:
-    if not isinstance(said, list) or not all(type(item) is int and item >= 0 for item in said):
+def _integers(value: Any) -> tuple[int, ...] | None:
+    if not isinstance(value, list) or not all(type(item) is int and item >= 0 for item in value):
         return None
-    return tuple(said)
+    return tuple(value)
 
 
 def _check_places(places: list[tuple[str, int, int]], size: int) -> None:
-    """One tensor after another, from the first byte to the last."""
+    """Refuse tensors that leave gaps, overlap, or do not end where the file ends."""
     end = 0
     for name, first, last in sorted(places, key=lambda place: place[1:]):
         if first != end:

@@ -1,8 +1,8 @@
-"""A checkpoint: weights without code. Its headers are read, nothing is run, and no torch is needed.
+"""A checkpoint as a model: weights without code. Its headers are read, nothing is run, and no torch is needed.
 
-The modules are what the names say: `layer1.0.conv1.weight` is a weight of `layer1.0.conv1`. Which class a module has is
-not in the file, and neither is which tensors are parameters: those that torch.nn's norms have as buffers, and whole
-numbers that pack no weights, are taken for buffers, and all others for parameters.
+The modules are those in the tensors' names: `layer1.0.conv1.weight` is a weight of `layer1.0.conv1`. Their classes are
+not in the file, and neither is which tensors are buffers. Tensors named as the buffers of torch.nn's norms, and
+integers that are no packed weights, are taken for buffers; all others for parameters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from profiler.sources.checkpoints.naming import Found
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 _WHOLE = re.compile(r"bool|u?int(16|32|64)")
-_DEEPEST = 64  # modules in modules; what is deeper is one name
+_DEEPEST = 64  # levels of modules; what a name has beyond them is one part
 _NO_CLASS = ("",)
 _NO_NAME = "(empty)"
 
@@ -38,11 +38,11 @@ def load(spec: Spec, feed: Feed) -> Trace:
     return as_trace(spec.text, contents, naming.told_apart(contents))
 
 
-def as_trace(model: str, contents: Contents, found: Found) -> Trace:
+def as_trace(model: str, contents: Contents, named: Found) -> Trace:
     """The weights of a file as a model that was not run."""
-    tree = _Tree(frozenset(name for name, _ in found.weights))
+    tree = _Tree(frozenset(name for name, _ in named.weights))
     is_sorted = contents.format == safetensors.FORMAT  # whose writers sort by size, and not as the model has them
-    weights = sorted(found.weights, key=lambda weight: _natural(weight.name)) if is_sorted else list(found.weights)
+    weights = sorted(named.weights, key=lambda weight: _natural(weight.name)) if is_sorted else list(named.weights)
     places = [tree.add(name) for name, _ in weights]
     rows = tree.rows()
     packed = quantisation.reading(contents, weights)
@@ -67,17 +67,17 @@ def as_trace(model: str, contents: Contents, found: Found) -> Trace:
         storages=tuple(_storages(contents, parameters.weights, buffers.weights)),
         outputs=(),
         versions=own(),
-        header=_header(contents, found, packed.doubts),
+        header=_header(contents, named, packed.doubts),
     )
 
 
-def _header(contents: Contents, found: Found, doubts: tuple[Doubt, ...]) -> Header:
+def _header(contents: Contents, named: Found, doubts: tuple[Doubt, ...]) -> Header:
     size = contents.size_bytes
     if size is None:
         size = sum(os.path.getsize(path) for path in contents.paths)
-    wrapper = (*found.around, *([found.prefix] if found.prefix else []))
+    wrapper = (*named.around, *([named.prefix] if named.prefix else []))
     return Header(
-        contents.format, len(contents.paths), size, wrapper, found.besides, contents.metadata, found.is_ema, doubts
+        contents.format, len(contents.paths), size, wrapper, named.besides, contents.metadata, named.is_ema, doubts
     )
 
 
@@ -99,7 +99,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 @dataclass(slots=True)
 class _Weights:
-    """Weights in order, and the first of each place in a storage, which later names of the same are tied to."""
+    """Weights in order. One at the same place of a storage as an earlier one is tied to that."""
 
     contents: Contents
     weights: list[Weight] = field(default_factory=list)
@@ -117,7 +117,7 @@ class _Weights:
 
 
 def _storages(contents: Contents, parameters: list[Weight], buffers: list[Weight]) -> Iterator[Storage]:
-    """All of the file's; those of what is no weight have the role "other"."""
+    """All storages of the file; those that hold no weight have the role "other"."""
     roles = {weight.storage: "buffer" for weight in buffers} | {weight.storage: "parameter" for weight in parameters}
     for index, place in enumerate(contents.storages):
         yield Storage(place.size_bytes, roles.get(index, "other"), -1)
@@ -128,13 +128,16 @@ def _storages(contents: Contents, parameters: list[Weight], buffers: list[Weight
 
 @dataclass(slots=True)
 class _Tree:
-    """Modules by the parts of names, in the order in which they come first."""
+    """The tree of modules that tensors' names spell out, in order of first appearance."""
 
     names: frozenset[str]
     root: dict[str, dict] = field(default_factory=dict)  # type: ignore[type-arg]
 
     def _place(self, name: str) -> tuple[str, str]:
-        """The path of a tensor's module, and its name there; what stands under a tensor's name is kept beside it."""
+        """The path of a tensor's module, and its name there.
+
+        A tensor's own name is no module: where `a.b` is a tensor, `a.b.c` is the tensor `b.c` of the module `a`.
+        """
         parts = [part or _NO_NAME for part in name.split(".", _DEEPEST)]
         whole = name.split(".", _DEEPEST)
         for last in range(1, len(parts)):
@@ -143,7 +146,7 @@ class _Tree:
         return ".".join(parts[:-1]), parts[-1]
 
     def add(self, name: str) -> tuple[str, str]:
-        """A tensor's module and its name there; the module is in the tree from now on."""
+        """Add a tensor's module to the tree; returns the module's path and the tensor's name in it."""
         path, last = self._place(name)
         inside = self.root
         for part in path.split(".") if path else ():
@@ -151,7 +154,7 @@ class _Tree:
         return path, last
 
     def rows(self) -> Mapping[str, int]:
-        """Each module's row, in preorder."""
+        """The row of each module, by path, in preorder."""
         return {path: row for row, path in enumerate(("", *_paths(self.root)))}
 
 

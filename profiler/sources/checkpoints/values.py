@@ -1,6 +1,6 @@
-"""Are there NaN or infinite values in a checkpoint? The one question for which values are read, piece by piece.
+"""Are there NaN or infinite values in a checkpoint? Only this question needs values; they are read piece by piece.
 
-Numbers are looked at as bits, so that dtypes which numpy does not have are no different: a value with all bits of its
+Numbers are examined as bits, so that dtypes which numpy does not have need no conversion: a value with all bits of its
 exponent set is infinite where its fraction is 0, and NaN elsewhere (IEEE 754). float8 has codes of its own:
 Micikevicius et al. 2022, arXiv:2209.05433; Noune et al. 2022, arXiv:2206.02915, for the kinds without a negative zero;
 the OCP Microscaling Formats Specification 1.0 for e8m0.
@@ -18,12 +18,12 @@ from profiler.sources.checkpoints.reading import Bytes, opened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PIECE = 1 << 22  # elements looked at at once
+_PIECE = 1 << 22  # elements examined at a time
 _LOCAL_HEADER, _LOCAL_MAGIC = 30, b"PK\x03\x04"
 
 
 class Bits(NamedTuple):
-    """How a dtype writes what is not finite: the bits of its exponent and of its fraction, in so many bytes."""
+    """How a dtype encodes NaN and infinity: its size in bytes, and the masks of its exponent and its fraction."""
 
     size: int
     exponent: int
@@ -38,7 +38,7 @@ _IEEE: Mapping[str, Bits] = {
     "float8_e5m2": Bits(1, 0x7C, 0x03),
 }
 _PARTS: Mapping[str, str] = {"complex64": "float32", "complex128": "float64", "complex32": "float16"}
-# No infinities, and these codes are NaN: a mask, and what is left behind it.
+# Dtypes without infinities: a value is NaN where, with this mask applied, it is this code.
 _NAN_ALONE: Mapping[str, tuple[int, int]] = {
     "float8_e4m3fn": (0x7F, 0x7F), "float8_e4m3fnuz": (0xFF, 0x80), "float8_e5m2fnuz": (0xFF, 0x80),
     "float8_e8m0fnu": (0xFF, 0xFF),
@@ -46,7 +46,7 @@ _NAN_ALONE: Mapping[str, tuple[int, int]] = {
 
 
 class NonFinite(NamedTuple):
-    """A tensor with values that are no finite numbers."""
+    """A tensor with NaN or infinite values."""
 
     name: str
     dtype: str
@@ -56,7 +56,7 @@ class NonFinite(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What was found: tensors looked at, those that are not finite, and those that cannot be looked into, with why."""
+    """How many tensors were examined, those that are not finite, and how many were not examined, by the reason."""
 
     looked_at: int
     size_bytes: int
@@ -65,8 +65,8 @@ class Values(NamedTuple):
 
 
 def values(contents: Contents, done: Callable[[], None] = lambda: None) -> Values:
-    """Look at every value of every file. Raises what `reading.opened` raises."""
-    found: list[NonFinite] = []
+    """Examine every value of every file. Raises what `reading.opened` raises."""
+    non_finite: list[NonFinite] = []
     left_out: dict[str, int] = {}
     looked_at = size = 0
     unread = sum(entry.storage is None and entry.tensor.numel > 0 for entry in contents.entries)
@@ -82,9 +82,9 @@ def values(contents: Contents, done: Callable[[], None] = lambda: None) -> Value
                 nans, infinities = _counted(entry, place, data, contents.order)
                 looked_at, size = looked_at + 1, size + entry.tensor.size_bytes
                 if nans or infinities:
-                    found.append(NonFinite(entry.name, entry.tensor.dtype, entry.tensor.numel, nans, infinities))
+                    non_finite.append(NonFinite(entry.name, entry.tensor.dtype, entry.tensor.numel, nans, infinities))
                 done()
-    return Values(looked_at, size, tuple(found), left_out)
+    return Values(looked_at, size, tuple(non_finite), left_out)
 
 
 def _of_file(contents: Contents, path: str) -> Iterator[tuple[Entry, Place]]:
@@ -117,8 +117,8 @@ def _counted(entry: Entry, place: Place, data: Bytes, order: str) -> tuple[int, 
 
 
 def _bits(entry: Entry, place: Place, data: Any, order: str) -> NDArray[Any]:
-    """A tensor's elements as whole numbers, where they lie in the file; a complex one has two an element."""
-    import numpy  # when values are asked for
+    """A view of a tensor's elements in the file as whole numbers; a complex tensor has two for each element."""
+    import numpy  # only this question needs it
 
     tensor, dtype = entry.tensor, _PARTS.get(entry.tensor.dtype, entry.tensor.dtype)
     size = _IEEE[dtype].size if dtype in _IEEE else 1
@@ -132,7 +132,7 @@ def _bits(entry: Entry, place: Place, data: Any, order: str) -> NDArray[Any]:
 
 
 def start(place: Place, data: Bytes) -> int:
-    """Where a storage begins: in a zip behind a header, which has a name and an extra field of lengths of their own."""
+    """Where a storage begins: in a zip behind the record's local header, which varies in length."""
     if not place.in_zip:
         return place.offset
     header = data[place.offset : place.offset + _LOCAL_HEADER]
@@ -146,7 +146,7 @@ def start(place: Place, data: Bytes) -> int:
 
 
 def _pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """All of it as flat pieces of some size."""
+    """The array as flat pieces of at most `_PIECE` elements."""
     if array.size <= _PIECE:
         yield array.reshape(-1)
     elif array.flags.c_contiguous:

@@ -208,8 +208,8 @@ def _goes_on(graph: GraphProto) -> bool:
         name = makers.pop(name).input[0]  # which a graph that goes in a circle comes back to
     if name in makers and makers[name].op_type == "Constant":
         return bool(numpy.all(numpy_helper.to_array(makers[name].attribute[0].t)))
-    known: bool = name == graph.input[1].name
-    return known
+    is_unchanged: bool = name == graph.input[1].name
+    return is_unchanged
 
 
 def _scan(

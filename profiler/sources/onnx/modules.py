@@ -84,14 +84,14 @@ def module_calls(
     `paths` are the modules around each call, `outputs` the nodes' output tensors, by the node's last call and storage.
     """
     last = {storage: row for row, call in enumerate(calls) for storage in call.reads}
-    made: dict[int, list[tuple[int, Tensor]]] = {}
+    writes: dict[int, list[tuple[int, Tensor]]] = {}
     for (row, storage), tensor in outputs.items():
-        made.setdefault(storage, []).append((row, tensor))
+        writes.setdefault(storage, []).append((row, tensor))
     ordered: list[ModuleCall] = []
 
     def enter(rows: Sequence[int], depth: int) -> None:
-        for entry, several in groupby(rows, key=lambda row: paths[row][depth] if len(paths[row]) > depth else None):
-            inside = list(several)
+        for entry, group in groupby(rows, key=lambda row: paths[row][depth] if len(paths[row]) > depth else None):
+            inside = list(group)
             if entry is not None:
                 enter(inside, depth + 1)
                 ordered.append(call_of(tree.row(entry.partition("@")[0]), inside[0], inside[-1] + 1))
@@ -99,11 +99,11 @@ def module_calls(
     def call_of(module: int, first: int, end: int) -> ModuleCall:
         read = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].reads)
         written = dict.fromkeys(storage for row in range(first, end) for storage in calls[row].writes)
-        given = [s for s in read if storages[s].role == "activation" and storages[s].born < first]
-        kept = (s for s in written if storages[s].role in ("activation", "input"))
-        gone = [s for s in kept if last.get(s, len(calls)) >= end or storages[s].died is None]
-        inputs = tuple(tensor for s in given if (tensor := _before(made.get(s, ()), first)) is not None)
-        outputs = tuple(tensor for s in gone if (tensor := _before(made.get(s, ()), end)) is not None)
+        taken = [s for s in read if storages[s].role == "activation" and storages[s].born < first]
+        produced = (s for s in written if storages[s].role in ("activation", "input"))
+        lasting = [s for s in produced if last.get(s, len(calls)) >= end or storages[s].died is None]
+        inputs = tuple(tensor for s in taken if (tensor := _before(writes.get(s, ()), first)) is not None)
+        outputs = tuple(tensor for s in lasting if (tensor := _before(writes.get(s, ()), end)) is not None)
         return ModuleCall(module, first, end, inputs, outputs[0] if len(outputs) == 1 else outputs)
 
     enter(range(len(calls)), 0)

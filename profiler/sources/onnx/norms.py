@@ -87,9 +87,9 @@ _FOLDS = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "amax", "Reduce
 
 def _axes(node: OnnxNode) -> tuple[int, ...] | None:
     """An attribute in old files, an input since; none stands for all."""
-    known = node.constant(1)
-    found = node.attribute("axes") if known is None else known.tolist()
-    return None if found is None else tuple(int(axis) for axis in found)
+    values = node.constant(1)
+    axes = node.attribute("axes") if values is None else values.tolist()
+    return None if axes is None else tuple(int(axis) for axis in axes)
 
 
 def _register(onnx: str, aten: str) -> None:
