@@ -17,7 +17,7 @@ from profiler.answers.common.run_options import RunOptions, Sizes, feed_and_cond
 from profiler.answers.common.varying import Varying
 from profiler.answers.models.compute import Comparison, Entry, Layout, check_reference, comparison
 from profiler.answers.models.metrics import Metrics, check_some_match, published, read
-from profiler.answers.models.metrics import given as metrics_given
+from profiler.answers.models.metrics import from_mapping as metrics_from_mapping
 from profiler.answers.models.table import check_layout
 from profiler.counters import conventions
 from profiler.counters.conventions import DEFAULT
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from profiler.answers.weights.compute import Quantised
 
 _Varying: TypeAlias = Varying[figures.Profile]
-MetricsGiven: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
+MetricSources: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
 
 class Profile(figures.Profile):
@@ -146,7 +146,7 @@ def compare(
     columns: Sequence[str] = (),
     *,
     labels: Sequence[str] = (),
-    metrics: MetricsGiven = None,
+    metrics: MetricSources = None,
     relative_to: str | None = None,
     bold: bool | Sequence[str] | Mapping[str, Better | None] = False,
     sort: str | None = None,
@@ -195,19 +195,19 @@ def profiled(model: Any) -> figures.Profile:
 
 
 def _sources(
-    given: MetricsGiven, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]
+    metrics: MetricSources, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]
 ) -> list[Metrics]:
-    several = given if isinstance(given, (list, tuple)) else [given]
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     return [_source(source, profiles, pairs) for source in several if source is not None and source is not False]
 
 
-def _source(given: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
-    if given is True:
+def _source(source: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
+    if source is True:
         return published(profiles)
-    if isinstance(given, Mapping):
-        return metrics_given(given)
-    metrics = read(str(given))
-    check_some_match(str(given), metrics, pairs)
+    if isinstance(source, Mapping):
+        return metrics_from_mapping(source)
+    metrics = read(str(source))
+    check_some_match(str(source), metrics, pairs)
     return metrics
 
 
@@ -383,8 +383,8 @@ def cross_check(
     from profiler.answers.cross_check.compute import cross_checked, tool_names
 
     chosen = tool_names(tools.split(",") if isinstance(tools, str) else tools)
-    counted = profile(model, inputs, kwargs=kwargs, **sizes)
-    return cross_checked(counted, model, sized_feed(sizes, inputs, kwargs), chosen, time_limit_s)
+    own_profile = profile(model, inputs, kwargs=kwargs, **sizes)
+    return cross_checked(own_profile, model, sized_feed(sizes, inputs, kwargs), chosen, time_limit_s)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -94,13 +94,13 @@ class Malformed(Exception):
 # Error messages of several packages -----------------------------------------------------------------------------------
 
 
-def nearest(name: str, known: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
+def nearest(name: str, names: Iterable[str], most: int = 5, cutoff: float = 0.5) -> list[str]:
     from difflib import get_close_matches  # most runs go well, and need not wait for it
 
     if len(name) > _LONGEST:  # nobody mistyped that
         return []
-    by_lower_case = {one.lower(): one for one in known}
-    return [by_lower_case[found] for found in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=cutoff)]
+    by_lower_case = {candidate.lower(): candidate for candidate in names}
+    return [by_lower_case[match] for match in get_close_matches(name.lower(), by_lower_case, n=most, cutoff=cutoff)]
 
 
 def no_model_given() -> ProfileError:
@@ -178,13 +178,13 @@ class NotExportedFor(ProfileError):
         super().__init__(f"{model}: its input {name} {what}; give --input such shapes, or export the model for others")
 
 
-def input_count(model: str, names: Sequence[str], given: int) -> ProfileError:
+def input_count(model: str, names: Sequence[str], count: int) -> ProfileError:
     takes = f"{len(names)} tensor{'s' if len(names) != 1 else ''}"
-    return ProfileError(f"{model} takes {takes} ({', '.join(names)}), and {given} are given; give --input one for each")
+    return ProfileError(f"{model} takes {takes} ({', '.join(names)}), and {count} are given; give --input one for each")
 
 
-def no_such_input(model: str, name: str, known: Iterable[str]) -> ProfileError:
-    return ProfileError(f"{model} has no input called {name!r}; it has {', '.join(known)}")
+def no_such_input(model: str, name: str, names: Iterable[str]) -> ProfileError:
+    return ProfileError(f"{model} has no input called {name!r}; it has {', '.join(names)}")
 
 
 def unreadable_trace(path: str, why: str) -> ProfileError:
@@ -350,15 +350,15 @@ class BatchOfOne(ProfileError):
         )
 
 
-def no_such_choice(option: str, given: str, known: Sequence[str]) -> ProfileError:
-    return ProfileError(f"{option} {given} is not known; known are {', '.join(known)}")
+def no_such_choice(option: str, choice: str, choices: Sequence[str]) -> ProfileError:
+    return ProfileError(f"{option} {choice} is not known; known are {', '.join(choices)}")
 
 
 # Other counters ------------------------------------------------------------------------------------------------------
 
 
-def no_such_counter(name: str, known: Iterable[str]) -> ProfileError:
-    return ProfileError(f"no counter is called {name!r}; choose from {', '.join(known)}")
+def no_such_counter(name: str, names: Iterable[str]) -> ProfileError:
+    return ProfileError(f"no counter is called {name!r}; choose from {', '.join(names)}")
 
 
 def nothing_to_run(path: str, what: str = "a saved trace") -> ProfileError:
@@ -369,8 +369,8 @@ def optimizer_failed(text: str, error: BaseException) -> ProfileError:
     return ProfileError(f"--optimizer {text} fails ({first_line(error)}); check its settings")
 
 
-def no_such_column(name: str, known: Iterable[str]) -> ProfileError:
-    return ProfileError(f"no column is called {name!r}; choose from {', '.join(known)}")
+def no_such_column(name: str, names: Iterable[str]) -> ProfileError:
+    return ProfileError(f"no column is called {name!r}; choose from {', '.join(names)}")
 
 
 def dimension_without_value(name: str) -> ProfileError:

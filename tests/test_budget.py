@@ -207,7 +207,7 @@ def test_rounded_where_nothing_is_hidden_and_exact_where_it_is() -> None:
 @given(st.integers(1, 2**40), st.integers(0, 2**40), st.sampled_from([Unit.BYTES, Unit.AMOUNT, Unit.EXACT]))
 def test_what_is_written_short_does_not_mislead(more: int, less: int, unit: Unit) -> None:
     """Whoever subtracts the two figures that are shown is wrong by a few percent of the difference at most."""
-    if more <= less or not numbers.is_told_apart(more, less, unit):
+    if more <= less or not numbers.is_distinguishable(more, less, unit):
         return
     shown = _read(numbers.quantity((more, unit))) - _read(numbers.quantity((less, unit)))
     assert abs(shown - (more - less)) <= 0.03 * (more - less) + 1e-6 * more

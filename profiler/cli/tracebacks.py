@@ -42,23 +42,23 @@ def layers_of(error: BaseException) -> str:
 
         lines = ["what ran until it failed:", *str(Profile(error.until)).splitlines()]
     if error.failed is not None:
-        lines += ["the layer that failed, and what it was given:", f"  {_told(error.failed)}"]
+        lines += ["the layer that failed, and what it was given:", f"  {_layer_line(error.failed)}"]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _told(layer: LayerRun) -> str:
+def _layer_line(layer: LayerRun) -> str:
     return f"{shown(layer.path) or '(the model)'}  {shapes(layer.tensors)}"
 
 
-def _each(whole: traceback.TracebackException, seen: set[int]) -> Iterator[traceback.TracebackException]:
+def _each(whole: traceback.TracebackException, visited: set[int]) -> Iterator[traceback.TracebackException]:
     """The exception, those that led to it, and those of a group."""
-    if id(whole) in seen:
+    if id(whole) in visited:
         return
-    seen.add(id(whole))
+    visited.add(id(whole))
     yield whole
     for other in (whole.__cause__, whole.__context__, *(getattr(whole, "exceptions", None) or ())):
         if other is not None:
-            yield from _each(other, seen)
+            yield from _each(other, visited)
 
 
 def _without_ours(stack: traceback.StackSummary) -> traceback.StackSummary:

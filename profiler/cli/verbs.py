@@ -48,9 +48,9 @@ def module(name: str | None) -> Any:
 def app(name: str | None) -> App:
     """What reads the options of one verb; None: of the main job."""
     words = "profile-model" if name is None else f"profile-model {name}"
-    one = App(name=words, help_flags=[], version_flags=[], help_on_error=False)
-    one.default(module(name).run)
-    return one
+    application = App(name=words, help_flags=[], version_flags=[], help_on_error=False)
+    application.default(module(name).run)
+    return application
 
 
 def completion(shell: str) -> str:

@@ -28,7 +28,7 @@ class Mixture(NamedTuple):
 
 def mixtures(trace: Trace) -> list[Mixture]:
     """Every mixture of experts, once."""
-    return list({mixture.module: mixture for mixture in _found(trace)}.values())
+    return list({mixture.module: mixture for mixture in _by_grouped_products(trace)}.values())
 
 
 def active_params(trace: Trace) -> int:
@@ -44,7 +44,7 @@ def _resting(weight: Weight, mixture: Mixture | None) -> int:
     return weight.numel // mixture.experts * (mixture.experts - mixture.chosen)
 
 
-def _found(trace: Trace) -> Iterator[Mixture]:
+def _by_grouped_products(trace: Trace) -> Iterator[Mixture]:
     """By the products of the forward pass, whose right factor is a stack of matrices."""
     grouped = {index for index, signature in enumerate(trace.signatures) if signature.op in _GROUPED}
     calls = _calls_by_module(trace) if grouped else {}

@@ -1,4 +1,4 @@
-"""A profile: one trace, seen in one convention. Everything on it is derived from the trace when it is asked for."""
+"""What does a model cost in one convention? A profile derives every figure from its trace, when it is first read."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from profiler.render.answer import Answer
 class Totals:
     """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
 
-    What only a run tells is None where nothing ran, and the model was read from a checkpoint.
+    Figures that only a run can tell are None where the model was read from a checkpoint, and not run.
 
     `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
     activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
     peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
-    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token meets:
-    all of them, but for the experts of a mixture that it is not sent to. `stored_params` are the elements that the
+    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token uses:
+    all but the experts of a mixture that it is not sent to. `stored_params` are the elements that the
     parameters are stored in, scales and the like included; `bytes_by_dtype` are the bytes of `param_bytes` by these
-    elements' dtype. `zeros` are parameters that are zero; None unless somebody asked.
+    elements' dtype. `zeros` are parameters that are zero; None unless they were to be counted.
     """
 
     params: int
@@ -52,6 +52,18 @@ class Totals:
     stored_params: int
     bytes_by_dtype: Mapping[str, int]
     zeros: int | None
+
+
+# The totals that are None where nothing ran.
+_OF_A_RUN = (
+    "macs",
+    "flops",
+    "activation_bytes",
+    "peak_activation_bytes",
+    "peak_memory_bytes",
+    "input_bytes",
+    "active_params",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,7 @@ class Profile(Answer):
         if not conventions.is_applicable(self.convention, trace):
             raise _not_for_graphs(convention, trace.model, conventions.applicable(trace))
 
-    # What it holds ------------------------------------------------------------------------------------------------
+    # Figures ------------------------------------------------------------------------------------------------------
 
     @property
     def model(self) -> str:
@@ -106,30 +118,33 @@ class Profile(Answer):
 
     @cached_property
     def totals(self) -> Totals:
-        figures, weights = self.figures, self._of_weights
-        as_stored = (figures.stored_params, stored.bytes_by_dtype(self.trace), stored.zeros(figures))
-        if not self.trace.was_run:
-            unknown = (None,) * 5
-            return Totals(*weights, None, None, figures.param_bytes, figures.buffer_bytes, *unknown, *as_stored)
-        peak, inputs = memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
+        figures, run = self.figures, self._run_totals() if self.trace.was_run else dict.fromkeys(_OF_A_RUN)
         return Totals(
-            *weights,
-            int(figures.cost.macs),
-            self.convention.total(self.trace, figures.cost),
-            figures.param_bytes,
-            figures.buffer_bytes,
-            figures.activation_bytes,
-            peak - memory.cache_bytes(self.trace),
-            figures.param_bytes + figures.buffer_bytes + inputs + memory.state_bytes(self.trace) + peak,
-            inputs,
-            experts.active_params(self.trace),
-            *as_stored,
+            params=figures.params,
+            trainable_params=figures.trainable_params,
+            frozen_params=figures.frozen_params,
+            buffers=figures.buffers,
+            param_bytes=figures.param_bytes,
+            buffer_bytes=figures.buffer_bytes,
+            stored_params=figures.stored_params,
+            bytes_by_dtype=stored.bytes_by_dtype(self.trace),
+            zeros=stored.zeros(figures),
+            **run,
         )
 
-    @property
-    def _of_weights(self) -> tuple[int, int, int, int]:
-        figures = self.figures
-        return figures.params, figures.trainable_params, figures.frozen_params, figures.buffers
+    def _run_totals(self) -> dict[str, int | None]:
+        """The totals that only a run can tell, by their names in `Totals`."""
+        figures, peak, inputs = self.figures, memory.peak_bytes(self.trace), memory.input_bytes(self.trace)
+        state = memory.state_bytes(self.trace)
+        return {
+            "macs": int(figures.cost.macs),
+            "flops": self.convention.total(self.trace, figures.cost),
+            "activation_bytes": figures.activation_bytes,
+            "peak_activation_bytes": peak - memory.cache_bytes(self.trace),
+            "peak_memory_bytes": figures.param_bytes + figures.buffer_bytes + inputs + state + peak,
+            "input_bytes": inputs,
+            "active_params": experts.active_params(self.trace),
+        }
 
     @cached_property
     def training(self) -> StepTotals | None:
@@ -139,16 +154,16 @@ class Profile(Answer):
             return None
         flops = self.convention.of
         return StepTotals(
-            int(step.forward.macs),
-            int(step.backward.macs),
-            int(step.recompute.macs),
-            int(flops(step.forward)),
-            int(flops(step.backward)),
-            int(flops(step.recompute)),
-            int(flops(step.update)),
-            memory.gradient_bytes(self.trace),
-            step.saved_bytes,
-            memory.state_bytes(self.trace),
+            forward_macs=int(step.forward.macs),
+            backward_macs=int(step.backward.macs),
+            recompute_macs=int(step.recompute.macs),
+            forward_flops=int(flops(step.forward)),
+            backward_flops=int(flops(step.backward)),
+            recompute_flops=int(flops(step.recompute)),
+            update_flops=int(flops(step.update)),
+            gradient_bytes=memory.gradient_bytes(self.trace),
+            saved_bytes=step.saved_bytes,
+            optimizer_bytes=memory.state_bytes(self.trace),
         )
 
     @cached_property
@@ -191,7 +206,7 @@ class Profile(Answer):
         """How often each signature was called."""
         return Counter(call.signature for call in self.trace.calls)
 
-    # In other words ---------------------------------------------------------------------------------------
+    # Conversions ------------------------------------------------------------------------------------------
 
     def under(self, convention: str) -> Self:
         """The same facts in another convention."""
@@ -225,7 +240,7 @@ def derivable(trace: Trace, path: str) -> Trace:
         layers.totals(trace)
         layers.tree(trace, conventions.named(conventions.DEFAULT))
         memory.live_bytes(trace)
-    except Exception as error:  # there is no end to what a file can say
+    except Exception as error:  # a damaged file can fail anywhere
         raise errors.unreadable_trace(path, f"{type(error).__name__}: {errors.first_line(error)}") from None
     return trace
 

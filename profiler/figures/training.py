@@ -41,7 +41,7 @@ class Trained:
 def trained(trace: Trace) -> list[Trained]:
     """What each row of `trace.modules` itself has of the step."""
     times: dict[tuple[int, str], Counter[int]] = defaultdict(Counter)
-    for module, kind, signature in _happened(trace):
+    for module, kind, signature in _calls_by_phase(trace):
         times[module, kind][signature] += 1
     saved: Counter[int] = Counter()
     for storage in memory.saved(trace):
@@ -55,7 +55,7 @@ def trained(trace: Trace) -> list[Trained]:
     ]
 
 
-def _happened(trace: Trace) -> Iterator[tuple[int, str, int]]:
+def _calls_by_phase(trace: Trace) -> Iterator[tuple[int, str, int]]:
     for phase in trace.phases:
         for call in trace.calls[phase.first : phase.last]:
             yield call.module, phase.kind, call.signature

@@ -36,8 +36,8 @@ def format_of(path: str) -> str:
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _no_such_format(name: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"no format is called {name!r}; choose one of {', '.join(known)}")
+def _no_such_format(name: str, formats: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no format is called {name!r}; choose one of {', '.join(formats)}")
 
 
 def _unknown_suffix(path: str, formats: Iterable[str]) -> errors.ProfileError:

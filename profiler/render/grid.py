@@ -26,9 +26,9 @@ def answers(write: Callable[[Table], str], is_paper: bool = False) -> Answers:
     return answer
 
 
-def cells(table: Table, kept: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:
+def cells(table: Table, visible: Sequence[int] | None = None, indent: int = 0) -> list[list[str]]:
     """The rows as text; the first column is indented by the row's depth."""
-    columns = range(len(table.columns)) if kept is None else kept
+    columns = range(len(table.columns)) if visible is None else visible
     return [
         [
             (" " * (indent * row.depth) if position == 0 else "") + numbers.text(row.values[i], table.columns[i].unit)

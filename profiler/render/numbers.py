@@ -88,7 +88,7 @@ def in_full(value: int, unit: Unit) -> str:
     return exact(value) + (f" byte{'s' * (value != 1)}" if unit is Unit.BYTES else "")
 
 
-def is_told_apart(more: int, less: int, unit: Unit) -> bool:
+def is_distinguishable(more: int, less: int, unit: Unit) -> bool:
     """Whether the difference of two values can be seen, to a percent of it, once they are written short."""
     step = (
         BYTES[size_unit(more)] / 100
@@ -169,21 +169,21 @@ def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
 
     The prefix is the largest with which three decimals show two digits of the smallest value, so that nothing vanishes.
     """
-    known = [value for value in values if value]
+    amounts = [value for value in values if value]
     if unit in (Unit.AMOUNT, Unit.COUNT):
-        step, prefix, decimals = _in_common(known)
+        step, prefix, decimals = _in_common(amounts)
     elif unit in BYTES:
         step, prefix = BYTES[unit], ""
-        decimals = min(_MOST_DECIMALS, _decimals(min(known, default=step) / step))
+        decimals = min(_MOST_DECIMALS, _decimals(min(amounts, default=step) / step))
     else:
         return [text(value, unit) for value in values], ""
     return [_scaled(value, step, decimals) for value in values], prefix
 
 
-def _in_common(known: Sequence[int]) -> tuple[int, str, int]:
+def _in_common(amounts: Sequence[int]) -> tuple[int, str, int]:
     for step, prefix in reversed(_STEPS):
-        if known and max(known) >= step:
-            decimals = _decimals(min(known) / step)
+        if amounts and max(amounts) >= step:
+            decimals = _decimals(min(amounts) / step)
             if decimals <= _MOST_DECIMALS and 10**decimals < step:  # else it is as short without a prefix
                 return step, prefix, decimals
     return 1, "", 0

@@ -30,11 +30,11 @@ class Page:
 
 def fitted(table: Table) -> Page:
     """In the largest type that fits; else texts are wrapped; else columns that nobody chose are left out."""
-    kept = tuple(grid.with_room(table, lambda some: _width(table, some, _EM, most=_NARROWEST) <= _WIDTH))
+    visible = tuple(grid.with_room(table, lambda some: _width(table, some, _EM, most=_NARROWEST) <= _WIDTH))
     for size, em in _SIZES:
-        if _width(table, kept, em) <= _WIDTH - _SPARE:
-            return Page(kept, size)
-    return Page(kept, _SMALLEST, _wrapped(table, kept))
+        if _width(table, visible, em) <= _WIDTH - _SPARE:
+            return Page(visible, size)
+    return Page(visible, _SMALLEST, _wrapped(table, visible))
 
 
 def plain(table: Table, column: int) -> tuple[list[str], str]:
@@ -44,26 +44,26 @@ def plain(table: Table, column: int) -> tuple[list[str], str]:
     return written, f"{heading} ({prefix})" if prefix else heading
 
 
-def _wrapped(table: Table, kept: Sequence[int]) -> dict[int, float]:
+def _wrapped(table: Table, visible: Sequence[int]) -> dict[int, float]:
     """The widest texts give what the page lacks."""
-    lacking = _width(table, kept, _EM) - _WIDTH + _SPARE
-    found: dict[int, float] = {}
-    texts = {i: _column_width(table, i, _EM) for i in kept if table.columns[i].unit is Unit.TEXT}
+    lacking = _width(table, visible, _EM) - _WIDTH + _SPARE
+    widths: dict[int, float] = {}
+    texts = {i: _column_width(table, i, _EM) for i in visible if table.columns[i].unit is Unit.TEXT}
     for i, width in sorted(texts.items(), key=lambda pair: -pair[1]):
-        given = min(lacking, width - _NARROWEST)
-        if given > 0:
-            found[i] = width - given
-            lacking -= given
-    return found
+        reduction = min(lacking, width - _NARROWEST)
+        if reduction > 0:
+            widths[i] = width - reduction
+            lacking -= reduction
+    return widths
 
 
-def _width(table: Table, kept: Sequence[int], em: float, most: float | None = None) -> float:
+def _width(table: Table, visible: Sequence[int], em: float, most: float | None = None) -> float:
     """In pt, about; no text counts for more than `most`."""
-    found = [_column_width(table, i, em) for i in kept]
+    widths = [_column_width(table, i, em) for i in visible]
     if most is not None:
-        is_text = [table.columns[i].unit is Unit.TEXT for i in kept]
-        found = [min(width, most) if text else width for width, text in zip(found, is_text, strict=True)]
-    return sum(found) + 2 * SEPARATION * (len(kept) - 1)
+        is_text = [table.columns[i].unit is Unit.TEXT for i in visible]
+        widths = [min(width, most) if text else width for width, text in zip(widths, is_text, strict=True)]
+    return sum(widths) + 2 * SEPARATION * (len(visible) - 1)
 
 
 def _column_width(table: Table, column: int, em: float) -> float:

@@ -21,12 +21,12 @@ def prepared(table: Table) -> Table:
 def with_notes(table: Table, which: str) -> Table:
     """The table with those of its notes that are wanted: a caution is always among them."""
     table = in_one_unit(table)
-    wanted = {
+    selections = {
         FULL: table.notes,
         SHORT: [note for note in table.notes if not isinstance(note, Explanation)],
         NONE: [note for note in table.notes if isinstance(note, Caution)],
     }
-    return replace(table, notes=tuple(wanted[which]))
+    return replace(table, notes=tuple(selections[which]))
 
 
 def in_one_unit(table: Table) -> Table:

@@ -106,11 +106,11 @@ class Table:
     chosen: bool = False
 
 
-def chosen_columns(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
+def chosen_columns(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[Column, ...]:
     for name in names:
-        if name not in known:
-            raise errors.no_such_column(name, known)
-    return tuple(known[name] for name in names)
+        if name not in columns:
+            raise errors.no_such_column(name, columns)
+    return tuple(columns[name] for name in names)
 
 
 class Tabled(Protocol):

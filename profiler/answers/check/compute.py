@@ -66,8 +66,8 @@ class Verdict:
     @property
     def used(self) -> float | None:
         """The share of the limit; None of a limit of 0, and where the figure is incomplete."""
-        is_known = self.measured is not None and not self.is_incomplete
-        return known(self.measured) / self.limit.most if is_known and self.limit.most else None
+        is_complete = self.measured is not None and not self.is_incomplete
+        return known(self.measured) / self.limit.most if is_complete and self.limit.most else None
 
     def failure(self) -> errors.ProfileError | None:
         limit, figure = self.limit, self.limit.figure
@@ -89,7 +89,7 @@ class Verdict:
     def _words(self, amount: int) -> tuple[str, str, str]:
         """Measured, limit and the difference; all their digits where rounding would hide how much that is."""
         unit, most = self.limit.figure.unit, self.limit.most
-        if numbers.is_told_apart(amount, most, unit):
+        if numbers.is_distinguishable(amount, most, unit):
             return numbers.quantity((amount, unit)), self.limit.words, numbers.quantity((self.over, unit))
         measured, limit = numbers.in_full(amount, unit), numbers.in_full(most, unit)
         limit = limit if limit == self.limit.words else f"{self.limit.words}, which is {limit}"
@@ -140,19 +140,19 @@ class BudgetFailed(errors.CheckFailed):
 # Limits ---------------------------------------------------------------------------------------------------------------
 
 
-def limit(name: str, given: LimitValue, place: str, said: str) -> Limit:
+def limit(name: str, limit_value: LimitValue, place: str, wording: str) -> Limit:
     """A limit from what somebody wrote: a text with units, or a whole number (of bytes, for a size).
 
-    said: the limit as a sentence quotes it. Raises `errors.ProfileError`.
+    wording: the limit as a sentence quotes it. Raises `errors.ProfileError`.
     """
     figure = FIGURES[name]
     is_size = figure.unit is Unit.BYTES
-    text = given if isinstance(given, str) else f"{given}B" if is_size else str(given)
+    text = limit_value if isinstance(limit_value, str) else f"{limit_value}B" if is_size else str(limit_value)
     try:
         most = quantities.size(text) if is_size else quantities.count(text)
     except errors.Malformed as error:
-        raise errors.ProfileError(f"{said}: {error}") from None
-    words = quantities.spaced(given) if isinstance(given, str) else numbers.in_full(most, figure.unit)
+        raise errors.ProfileError(f"{wording}: {error}") from None
+    words = quantities.spaced(limit_value) if isinstance(limit_value, str) else numbers.in_full(most, figure.unit)
     return Limit(figure, most, words, place)
 
 
@@ -170,9 +170,9 @@ class LimitValues(TypedDict, total=False):
     max_unknown: LimitValue | None
 
 
-def checked(profile: Profile, given: LimitValues) -> BudgetCheck:
+def checked(profile: Profile, limit_values: LimitValues) -> BudgetCheck:
     """Hold a profile to limits; raises `BudgetFailed` where it is over one."""
-    values = cast("Mapping[str, LimitValue | None]", given)
+    values = cast("Mapping[str, LimitValue | None]", limit_values)
     names = {figure.keyword: figure.name for figure in FIGURES.values()}
     for keyword in values:
         if keyword not in names:
@@ -240,8 +240,8 @@ def _no_limits() -> errors.ProfileError:
     return errors.ProfileError('check() holds a model to limits, and none is given; give one, like max_params="25M"')
 
 
-def _no_such_limit(keyword: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"check() has no limit called {keyword!r}; there are {', '.join(known)}")
+def _no_such_limit(keyword: str, keywords: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"check() has no limit called {keyword!r}; there are {', '.join(keywords)}")
 
 
 def _over_budget(

@@ -65,12 +65,12 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> LimitsPlan:
         writing.check_writable(file.path)
         return LimitsPlan(file, bare, False, head_room)
     file = file or BudgetFile(Path.cwd() / budget_file.NAME, "", "[[models]]", ())
-    known = {model.label: model for model in file.models}
+    listed = {model.label: model for model in file.models}
     labels = [model.label for model in named]
     for label in labels:
         if labels.count(label) > 1:
             raise _same_label(label)
-        _check_missing(file, known.get(label), is_new=True)
+        _check_missing(file, listed.get(label), is_new=True)
     writing.check_writable(file.path)
     return LimitsPlan(file, tuple(named), True, head_room)
 
@@ -78,36 +78,38 @@ def plan(named: Sequence[Budgeted], head_room: Decimal) -> LimitsPlan:
 def write(plan: LimitsPlan, run: Run, with_progress: ProgressLoop) -> BudgetCheck:
     """Measure the models, write their limits, and hold them to what is written. A model that fails gets no limits."""
     path = plan.file.path
-    found = list(measured(plan.models, path.parent, run, with_progress))
+    measurements = list(measured(plan.models, path.parent, run, with_progress))
     lines = {
         model.label: [*(_keys(model) if plan.are_new else ()), *limits(profile, plan.head_room)]
-        for model, profile in found
+        for model, profile in measurements
         if isinstance(profile, Profile)
     }
     if not lines:
-        return BudgetCheck(tuple(_checked(plan.file, model, profile) for model, profile in found))
+        return BudgetCheck(tuple(_checked(plan.file, model, profile) for model, profile in measurements))
     with writing.alone_in(path.parent):
         now = _as_it_is_now(plan)
-        taken = dict(_taken(now, lines))
-        written = _written(now, {label: lines[label] for label in lines if label not in taken})
-    return BudgetCheck(tuple(_checked(written, model, taken.get(model.label, profile)) for model, profile in found))
+        refusals = dict(_refusals(now, lines))
+        written = _written(now, {label: lines[label] for label in lines if label not in refusals})
+    return BudgetCheck(
+        tuple(_checked(written, model, refusals.get(model.label, profile)) for model, profile in measurements)
+    )
 
 
 def _as_it_is_now(plan: LimitsPlan) -> LimitsPlan:
     """The plan for the file as somebody else may have left it meanwhile."""
     path = plan.file.path
     file = budget_file.read(path) if path.exists() else plan.file
-    known = {model.label: model for model in file.models}
-    models = plan.models if plan.are_new else tuple(known[m.label] for m in plan.models if m.label in known)
+    listed = {model.label: model for model in file.models}
+    models = plan.models if plan.are_new else tuple(listed[m.label] for m in plan.models if m.label in listed)
     return replace(plan, file=file, models=models)
 
 
-def _taken(plan: LimitsPlan, labels: Iterable[str]) -> Iterator[tuple[str, errors.ProfileError]]:
+def _refusals(plan: LimitsPlan, labels: Iterable[str]) -> Iterator[tuple[str, errors.ProfileError]]:
     """The models that somebody else has given limits meanwhile: those stay, as all do that stand in the file."""
-    known = {model.label: model for model in plan.file.models}
+    listed = {model.label: model for model in plan.file.models}
     for label in labels:
         try:
-            _check_missing(plan.file, known.get(label), plan.are_new)
+            _check_missing(plan.file, listed.get(label), plan.are_new)
         except (LimitsExist, ListedAlready) as error:
             yield label, error
 
@@ -154,19 +156,19 @@ def limits(profile: Profile, head_room: Decimal) -> Iterator[str]:
 
 def _keys(model: Budgeted) -> Iterator[str]:
     """What the model is, and what it is fed. A batch size is in the shapes, where there are some."""
-    given: dict[str, Any] = {"model": model.spec}
+    row: dict[str, Any] = {"model": model.spec}
     if model.label != model.spec:
-        given["label"] = model.label
+        row["label"] = model.label
     if model.feed.is_given:
         shapes = [inputs.written(spec) for spec in (*model.feed.args, *model.feed.kwargs.values())]
-        given["input"] = shapes[0] if len(shapes) == 1 else shapes
+        row["input"] = shapes[0] if len(shapes) == 1 else shapes
     elif model.feed.batch is not None:
-        given["batch"] = model.feed.batch
+        row["batch"] = model.feed.batch
     if model.feed.seq is not None:
-        given["seq"] = model.feed.seq
+        row["seq"] = model.feed.seq
     if model.convention != conventions.DEFAULT:
-        given["convention"] = model.convention
-    return (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+        row["convention"] = model.convention
+    return (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in row.items())
 
 
 def _with(plan: LimitsPlan, lines: Mapping[str, Sequence[str]]) -> BudgetFile:
@@ -196,16 +198,16 @@ def _is_as_meant(plan: LimitsPlan, lines: Mapping[str, Sequence[str]], after: Bu
     """Whether every model is what it was, has the limits that it had, and the new limits are where they belong."""
     new = [model for model in plan.models if model.label in lines] if plan.are_new else []
     expected = [_essence(model) for model in (*plan.file.models, *new)]
-    filled = [model.label for model in after.models if model.limits] == [
+    are_filled = [model.label for model in after.models if model.limits] == [
         model.label for model in (*plan.file.models, *new) if model.limits or model.label in lines
     ]
-    kept = all(
+    are_unchanged = all(
         [(limit.figure.name, limit.most) for limit in old.limits]
         == [(limit.figure.name, limit.most) for limit in now.limits]
         for old, now in zip(plan.file.models, after.models, strict=False)
         if old.limits
     )
-    return [_essence(model) for model in after.models] == expected and filled and kept
+    return [_essence(model) for model in after.models] == expected and are_filled and are_unchanged
 
 
 def _essence(model: Budgeted) -> tuple[object, ...]:

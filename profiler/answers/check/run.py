@@ -18,13 +18,13 @@ from profiler.figures.profile import Profile
 
 def check(file: BudgetFile, run: Run, with_progress: ProgressLoop) -> BudgetCheck:
     """Every model of the file against its limits."""
-    found = []
+    checks = []
     for model, profile in measured(file.models, file.path.parent, run, with_progress):
         if isinstance(profile, errors.ProfileError):
-            found.append(Checked(model.label, problem=profile))
+            checks.append(Checked(model.label, problem=profile))
         else:
-            found.append(Checked(model.label, verdicts(profile, model.label, model.limits)))
-    return BudgetCheck(tuple(found))
+            checks.append(Checked(model.label, verdicts(profile, model.label, model.limits)))
+    return BudgetCheck(tuple(checks))
 
 
 def measured(

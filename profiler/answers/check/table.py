@@ -38,13 +38,13 @@ def _rows(check: BudgetCheck) -> Iterator[Row]:
 
 def _values(verdict: Verdict) -> tuple[object, ...]:
     limit, unit = verdict.limit, verdict.limit.figure.unit
-    is_known = verdict.measured is not None and not verdict.is_incomplete
-    over = verdict.over or (0 if is_known else None)
+    is_complete = verdict.measured is not None and not verdict.is_incomplete
+    over = verdict.over or (0 if is_complete else None)
     return (
         limit.figure.words,
         Quantity(verdict.measured, unit),
         Quantity(limit.most, unit),
-        verdict.used if limit.most or not is_known else _NOTHING,
+        verdict.used if limit.most or not is_complete else _NOTHING,
         _NOTHING if over == 0 else Quantity(over, unit),
         limit.place,
     )

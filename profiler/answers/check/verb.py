@@ -60,7 +60,7 @@ def _check(
     convention: ConventionOption,
     labels: Labels,
 ) -> Outcome:
-    for name, value in (("--head-room", head_room), ("--label", labels.label), *_said(inputs, convention)):
+    for name, value in (("--head-room", head_room), ("--label", labels.label), *_input_values(inputs, convention)):
         if value:
             raise errors.only_with(name, "--init")
     if len(names) > 1:
@@ -69,14 +69,14 @@ def _check(
     return Outcome(checked, list(checked.failures()))
 
 
-def _said(inputs: InputOptions, convention: ConventionOption) -> list[tuple[str, object]]:
-    is_said = convention != ConventionOption()
+def _input_values(inputs: InputOptions, convention: ConventionOption) -> list[tuple[str, object]]:
+    is_chosen = convention != ConventionOption()
     return [
         ("--input", inputs.input),
         ("--batch", inputs.batch),
         ("--seq", inputs.seq),
         ("--trust-remote-code", inputs.trust_remote_code),
-        ("--convention", is_said),
+        ("--convention", is_chosen),
     ]
 
 

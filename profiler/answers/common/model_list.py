@@ -74,5 +74,5 @@ def _listed(file: TomlFile, at: Path, row: Mapping[str, Any]) -> Listed:
     if "model" not in row:
         raise file.refusal(at, "the key 'model' is missing; add one, like model = 'resnet34'")
     metrics = {name: metric(value) for name, value in row.get("metrics", {}).items()}
-    known = {name: value for name, value in metrics.items() if value is not None}
-    return Listed(row["model"], row.get("label"), texts(row.get("input", ())), known)
+    numbers = {name: value for name, value in metrics.items() if value is not None}
+    return Listed(row["model"], row.get("label"), texts(row.get("input", ())), numbers)

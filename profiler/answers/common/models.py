@@ -56,7 +56,7 @@ def _matching(row: Listed) -> Sequence[Listed]:
         return [row]
     names = matching(row.spec)
     if len(names) > 1 and (row.label or row.metrics):
-        raise _of_one_model(row.spec, len(names))
+        raise _labels_one_model(row.spec, len(names))
     return [replace(row, spec=name) for name in names]
 
 
@@ -93,7 +93,7 @@ def single_model(spec: str, options: InputOptions, verb: str, varies: bool = Fal
     """The only model that a spec names; raises `errors.ProfileError` where a list or a pattern names several."""
     models = named_models([spec], options, varies=varies)
     if len(models) > 1:
-        raise _is_about_one(verb, spec, len(models))
+        raise _takes_one_model(verb, spec, len(models))
     return models[0]
 
 
@@ -144,12 +144,12 @@ def entries(
         except errors.ProfileError as error:
             failures.append(error)
             failure = str(error)
-            profile = _held(error, context) if holds else None
+            profile = _without_run(error, context) if holds else None
         rows.append(Entry(model.spec, model.label, profile, failure, model.metrics))
     return rows, failures
 
 
-def _held(error: errors.ProfileError, context: Context) -> Profile | None:
+def _without_run(error: errors.ProfileError, context: Context) -> Profile | None:
     """What is known of a model that waits for an input: its layers."""
     if not isinstance(error, errors.InputsNeeded) or error.held is None:
         return None
@@ -173,13 +173,13 @@ def over(rows: Iterable[Entry], limits: Sequence[Limit]) -> Iterator[errors.Prof
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _of_one_model(pattern: str, models: int) -> errors.ProfileError:
+def _labels_one_model(pattern: str, models: int) -> errors.ProfileError:
     return errors.ProfileError(
         f"{pattern} stands for {models} models, and a label or metrics are one model's; list them one by one"
     )
 
 
-def _is_about_one(verb: str, spec: str, models: int) -> errors.ProfileError:
+def _takes_one_model(verb: str, spec: str, models: int) -> errors.ProfileError:
     return errors.ProfileError(f"{verb} is about one model, and {spec} names {models}; name one of them")
 
 

@@ -11,11 +11,11 @@ from profiler.render.tables import Caution, Explanation
 
 def as_shape(value: Value) -> Value:
     """A module's output as a shape, or several; None where there is no tensor."""
-    found = tuple(tensors(value))
-    return found if len(found) != 1 else found[0]
+    shapes = tuple(tensors(value))
+    return shapes if len(shapes) != 1 else shapes[0]
 
 
-def fed_shape(inputs: Iterable[Input]) -> Value:
+def input_shape(inputs: Iterable[Input]) -> Value:
     return as_shape(tuple(Tensor(i.shape, i.dtype) for i in inputs))
 
 
@@ -63,8 +63,8 @@ def versions_note(items: Iterable[tuple[str, str]]) -> str:
 
 
 def inputs_words(inputs: Iterable[Input]) -> str:
-    return ", ".join(map(_fed_words, inputs)) or "nothing"
+    return ", ".join(map(_input_words, inputs)) or "nothing"
 
 
-def _fed_words(given: Input) -> str:
-    return (f"{given.name} " if given.name else "") + "×".join(map(str, given.shape)) + f" {given.dtype}"
+def _input_words(tensor: Input) -> str:
+    return (f"{tensor.name} " if tensor.name else "") + "×".join(map(str, tensor.shape)) + f" {tensor.dtype}"

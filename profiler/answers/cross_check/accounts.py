@@ -179,7 +179,7 @@ def _differences(
         if amount:
             reasons[_family(op), replica.unseen(op)][trace.modules[op.module].path] -= amount
     why = "that we count"
-    return reasons, [Suspect(path, same, found, why) for path, (same, found) in unexplained.items()], alike
+    return reasons, [Suspect(path, same, charged, why) for path, (same, charged) in unexplained.items()], alike
 
 
 _COMPLEX = "a complex multiply-accumulate counts as one, and we count the four that it is made of"

@@ -55,8 +55,8 @@ class CrossCheck(Answer):
     @property
     def closes(self) -> bool:
         """Whether some counter gave a count, and each that did is explained to the last operation."""
-        counted = [entry for entry in self.accounts if entry.problem is None]
-        return bool(counted) and all(entry.closes for entry in counted)
+        accounts = [entry for entry in self.accounts if entry.problem is None]
+        return bool(accounts) and all(entry.closes for entry in accounts)
 
     def failures(self) -> Iterator[errors.ProfileError]:
         """What is not explained, and that no counter gave a count."""
@@ -96,15 +96,15 @@ def cross_check_spec(
     return cross_checked(run(spec, feed, DEFAULT, AS_IT_IS), spec, feed, tools, time_limit_s, progress)
 
 
-def tool_names(wanted: Sequence[str]) -> tuple[str, ...]:
+def tool_names(selection: Sequence[str]) -> tuple[str, ...]:
     """The counters that are meant; raises `errors.ProfileError`."""
     names = counters.names()
-    if not wanted:
+    if not selection:
         raise _no_tools(names)
-    for name in wanted:
+    for name in selection:
         if name != ALL and name not in names:
             raise errors.no_such_counter(name, names)
-    return names if ALL in wanted else tuple(dict.fromkeys(wanted))
+    return names if ALL in selection else tuple(dict.fromkeys(selection))
 
 
 def cross_checked(

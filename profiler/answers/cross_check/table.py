@@ -51,8 +51,8 @@ def _statement(statement: Statement, title: str, words: str, verbose: bool) -> I
     yield Row((f"{title} reports", _NOTHING, _NOTHING, statement.reported))
     yield Row(("not explained", len(statement.suspects) or _NOTHING, statement.remainder, _NOTHING))
     for suspect in statement.suspects:
-        found, expected = numbers.exact(suspect.found), numbers.exact(suspect.expected)
-        words = f"{found} for {expected} {suspect.why}, in {_place(suspect.path)}"
+        actual, expected = numbers.exact(suspect.found), numbers.exact(suspect.expected)
+        words = f"{actual} for {expected} {suspect.why}, in {_place(suspect.path)}"
         yield Row((words, _NOTHING, suspect.found - suspect.expected, _NOTHING), 1)
 
 

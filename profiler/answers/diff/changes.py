@@ -129,9 +129,9 @@ def _reasons(match: Matching, before: Node, after: Node) -> Iterator[Reason]:
     old, new = before.layer, after.layer
     if old.was_run and new.was_run:
         yield from _reasons_of_class(match, old, new)
-    for held in ((old.weights, new.weights), (old.buffers, new.buffers)):
-        yield from _items(*map(_tensors, held))
-        yield from _shared_items(*map(_flags, held))
+    for weights in ((old.weights, new.weights), (old.buffers, new.buffers)):
+        yield from _items(*map(_tensors, weights))
+        yield from _shared_items(*map(_flags, weights))
     if old.was_run and new.was_run:
         yield from _reasons_of_run(match, before, after)
 
@@ -140,7 +140,7 @@ def _reasons_of_class(match: Matching, old: Layer, new: Layer) -> Iterator[Reaso
     if old.kind != new.kind:
         yield Reason("kind", old.kind, new.kind)
     settings = dict(old.module.attributes), dict(new.module.attributes)
-    yield from _items(*settings) if match.with_settings else _known_to_both(*settings)
+    yield from _items(*settings) if match.with_settings else _settings_of_both(*settings)
 
 
 def _reasons_of_run(match: Matching, before: Node, after: Node) -> Iterator[Reason]:
@@ -174,7 +174,7 @@ def _shared_items(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
     )
 
 
-def _known_to_both(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
+def _settings_of_both(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Reason]:
     """Of settings that both have: `3` is `(3, 3)` to an operator."""
     for reason in _shared_items(old, new):
         before, after = (value if isinstance(value, tuple) else (value,) for value in (reason.before, reason.after))

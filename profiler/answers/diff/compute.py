@@ -99,12 +99,12 @@ class Diff(Answer):
     def failures(self, max_increase: str | GrowthLimits) -> Iterator[errors.ProfileError]:
         """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known."""
         allowed = growth_limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
-        known = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}
+        amounts = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}
         for total in self.totals:
-            if total.name in allowed.named and total.name not in known:
+            if total.name in allowed.named and total.name not in amounts:
                 limit = f"{allowed.named[total.name]} % more"
                 yield errors.not_known(self.not_run.model, total.heading, limit, "--max-increase")
-        for growth in growths(allowed, known):
+        for growth in growths(allowed, amounts):
             yield self._grew(growth)
         if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
             yield _grew_unknown(self.after.model, unknown)
@@ -135,8 +135,8 @@ class Diff(Answer):
         return not (self.before.trace.was_run and self.after.trace.was_run)
 
     def _newly_unknown(self) -> dict[str, int]:
-        known = self.before.unknown_ops
-        return {op: times for op, times in self.after.unknown_ops.items() if times > known.get(op, 0)}
+        calls_before = self.before.unknown_ops
+        return {op: times for op, times in self.after.unknown_ops.items() if times > calls_before.get(op, 0)}
 
     @cached_property
     def _matching(self) -> Matching:

@@ -50,7 +50,7 @@ class Fingerprints:
         return [node for node in nodes if node is not None]
 
     def _node(self, layer: Layer, parent: int | None, rows: tuple[int, ...], inside: Sequence[Node]) -> Node:
-        what, did = _is(layer, self.with_settings), _did(layer)
+        what, did = _identity(layer, self.with_settings), _did(layer)
         structure = self._number((what, tuple(node.structure for node in inside)))
         whole = self._number((what, did, tuple(node.whole for node in inside)))
         return Node(layer, parent, rows, 1 + sum(node.size for node in inside), structure, whole)
@@ -59,9 +59,9 @@ class Fingerprints:
         return self._numbers.setdefault(content, len(self._numbers))
 
 
-def _is(layer: Layer, with_settings: bool) -> Hashable:
-    held = tuple(map(_weight, layer.weights)), tuple(map(_weight, layer.buffers))
-    return layer.kind, layer.module.attributes if with_settings else (), held, layer.shared_with is not None
+def _identity(layer: Layer, with_settings: bool) -> Hashable:
+    all_weights = tuple(map(_weight, layer.weights)), tuple(map(_weight, layer.buffers))
+    return layer.kind, layer.module.attributes if with_settings else (), all_weights, layer.shared_with is not None
 
 
 def _weight(weight: Weight) -> Hashable:

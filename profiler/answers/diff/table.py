@@ -9,7 +9,7 @@ from typing import Any
 from profiler.answers.common.notes import convention_notes, inputs_words, run_note, run_words, uncounted, versions_note
 from profiler.answers.diff.changes import Change, Reason
 from profiler.answers.diff.compute import Diff
-from profiler.answers.layers.checkpoint_table import held
+from profiler.answers.layers.checkpoint_table import tensor_shapes
 from profiler.answers.layers.data import about
 from profiler.figures.describe import describe
 from profiler.figures.layers import Layer
@@ -119,7 +119,7 @@ def words(change: Change) -> str:
 
 
 def _described(layer: Layer) -> str:
-    return describe(layer.module, layer.weights) if layer.was_run else held(layer)
+    return describe(layer.module, layer.weights) if layer.was_run else tensor_shapes(layer)
 
 
 def _reason(reason: Reason) -> str:
@@ -167,7 +167,7 @@ def diff_notes(diff: Diff) -> Iterator[str]:
         yield f"Engine {after.trace.engine}."
     else:
         yield f"Different engines: {before.trace.engine} before, {after.trace.engine} after."
-    if not diff.is_of_weights and not _is_fed_otherwise(before, after):
+    if not diff.is_of_weights and not _has_other_inputs(before, after):
         yield f"Input {inputs_words(after.trace.inputs)}."
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
@@ -181,7 +181,7 @@ def warnings(diff: Diff) -> Iterator[str]:
     yield from uncounted(after, "After: ")
     if diff.is_of_weights:
         return
-    if _is_fed_otherwise(before, after):
+    if _has_other_inputs(before, after):
         was, now = inputs_words(before.trace.inputs), inputs_words(after.trace.inputs)
         yield Caution(f"Different inputs: {was} before, {now} after. MACs, FLOPs and activations depend on them.")
     was, now = run_words(before.trace), run_words(after.trace)
@@ -191,7 +191,7 @@ def warnings(diff: Diff) -> Iterator[str]:
         )
 
 
-def _is_fed_otherwise(before: Profile, after: Profile) -> bool:
+def _has_other_inputs(before: Profile, after: Profile) -> bool:
     return before.trace.inputs != after.trace.inputs
 
 

@@ -51,14 +51,14 @@ def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
 def _parameters(layer: Layer) -> Iterator[str]:
     if not layer.weights:
         return
-    counted = count(layer.module, layer.weights)
-    if counted.formula is None:
+    parameters = count(layer.module, layer.weights)
+    if parameters.formula is None:
         shapes = " + ".join(_factors(weight) for weight in layer.weights)
-        yield f"  parameters  {shapes} = {counted.actual:,}"
+        yield f"  parameters  {shapes} = {parameters.actual:,}"
     else:
-        yield f"  parameters  {render_formula(counted.formula)}"
-    if counted.remark:
-        yield f"              {counted.remark}"
+        yield f"  parameters  {render_formula(parameters.formula)}"
+    if parameters.remark:
+        yield f"              {parameters.remark}"
 
 
 def _factors(weight: Weight) -> str:

@@ -31,6 +31,6 @@ def run(
 
     Example: profile-model explain resnet34 'layer1.*'
     """
-    found, failures = entries(named_models([model], inputs), context, convention.name, cast.conditions)
-    ran = profiles(found)
+    rows, failures = entries(named_models([model], inputs), context, convention.name, cast.conditions)
+    ran = profiles(rows)
     return Outcome("\n\n".join(explain(profile, pattern) for profile in ran) or None, failures, (), ran)

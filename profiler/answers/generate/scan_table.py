@@ -113,9 +113,9 @@ def _equations(scan: GenerationScan) -> Iterator[str]:
     yield from equations(lines, "n" if is_context else variable)
     inner = {f"{phase}, {text}": curve for (phase, text), curve in polynomials.items()}
     yield from without(inner, "the context" if is_context else variable, "; ")
-    if held := points(polynomials):
+    if confirmed_at := points(polynomials):
         symbol = "n is the context; exact" if is_context else "Exact"
-        yield f"{symbol} at {', '.join(map(str, held))}, which were run; not proven beyond."
+        yield f"{symbol} at {', '.join(map(str, confirmed_at))}, which were run; not proven beyond."
 
 
 # Data -----------------------------------------------------------------------------------------------------------------

@@ -94,8 +94,8 @@ def raw_generation_table(generation: Generation) -> Table:
     return _table(shown(generation.columns, PHASE_COLUMNS), _rows(generation), chosen=True)
 
 
-def shown(names: Sequence[str], known: Mapping[str, Column]) -> tuple[Column, ...]:
-    return chosen_columns(names or tuple(known), known)
+def shown(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[Column, ...]:
+    return chosen_columns(names or tuple(columns), columns)
 
 
 def _rows(generation: Generation) -> Iterator[Phase | Steps]:

@@ -68,9 +68,9 @@ def run(
     with at_work(only.label):
         generation = request.run(only.spec, only.feed, convention.name, cast.conditions)
     ran = [phase.profile for phase in generation.phases]
-    kept = None if request.phase == BOTH else generation.first
+    saved_profile = None if request.phase == BOTH else generation.first
     answer = replace(generation, columns=columns.chosen)
-    return Outcome(answer, list(_over(generation, only, limits)), (), ran, kept)
+    return Outcome(answer, list(_over(generation, only, limits)), (), ran, saved_profile)
 
 
 def _over(generation: Generation, model: NamedModel, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:

@@ -19,7 +19,7 @@ _WHOLE = "It holds a whole model, of which the code was neither imported nor run
 _GUESSED = "Buffers are told by name and dtype: a file does not say which tensors are parameters."
 
 
-def held(layer: Layer) -> str:
+def tensor_shapes(layer: Layer) -> str:
     """What a layer of a checkpoint holds itself: "weight 64×3×7×7, bias 64"."""
     return ", ".join(f"{weight.name} {_stored(weight)}" for weight in (*layer.weights, *layer.buffers))
 
@@ -34,8 +34,8 @@ def _stored(weight: Weight) -> str:
 def _inside(layer: Layer, profile: Profile) -> Iterator[Weight]:
     """The weights of a layer and of all that is in it."""
     within = takewhile(lambda other: other.depth > layer.depth, profile.layers[layer.index + 1 :])
-    for one in (layer, *within):
-        yield from (*one.weights, *one.buffers)
+    for inner in (layer, *within):
+        yield from (*inner.weights, *inner.buffers)
 
 
 def dtypes(layer: Layer, profile: Profile) -> str:
@@ -49,9 +49,9 @@ def dtypes(layer: Layer, profile: Profile) -> str:
 def file_facts(profile: Profile) -> Iterator[tuple[str, Any, Unit, str]]:
     """What a checkpoint holds: the weights by dtype, and what is no weight."""
     totals, trace = profile.totals, profile.trace
-    held = (*trace.parameters, *trace.buffers)
-    shared = [weight for weight in held if weight.same_as is not None]
-    yield "Tensors", len(held), Unit.EXACT, f"{len(trace.parameters):,} parameters, {len(trace.buffers):,} buffers"
+    tensors = (*trace.parameters, *trace.buffers)
+    shared = [weight for weight in tensors if weight.same_as is not None]
+    yield "Tensors", len(tensors), Unit.EXACT, f"{len(trace.parameters):,} parameters, {len(trace.buffers):,} buffers"
     yield "Parameters", totals.params, Unit.EXACT, ""
     yield "Buffers", totals.buffers, Unit.EXACT, ""
     if shared:
@@ -89,10 +89,10 @@ def file_notes(trace: Trace) -> Iterator[str]:
         yield f"Taken off the names: {', '.join(map(repr, header.wrapper))}."
     if header.is_ema:
         yield "The weights are a moving average (EMA); those that it is of are not in the file."
-    said = [f"{key} {value}" for key, value in header.metadata.items() if len(value) <= _SHORT]
-    if said:
+    entries = [f"{key} {value}" for key, value in header.metadata.items() if len(value) <= _SHORT]
+    if entries:
         rest = f", and {len(header.metadata) - _MOST_SAID:,} more" * (len(header.metadata) > _MOST_SAID)
-        yield f"The file says: {', '.join(said[:_MOST_SAID])}{rest}."
+        yield f"The file says: {', '.join(entries[:_MOST_SAID])}{rest}."
     yield from _doubts(header)
     yield _WHOLE if header.format.endswith(pickled.WHOLE) else _GUESSED
 
@@ -105,5 +105,5 @@ def _doubts(header: Header) -> Iterator[str]:
     for says, doubts in list(by_words.items())[:_MOST_SAID]:
         several = f" and {len(doubts) - 1:,} more" if len(doubts) > 1 else ""
         more = [doubt.more for doubt in doubts]
-        known = f", which would be {sum(filter(None, more)):,} parameters more" if None not in more else ""
-        yield f"Not sure: {doubts[0].weight}{several}: {says}{known}."
+        difference = f", which would be {sum(filter(None, more)):,} parameters more" if None not in more else ""
+        yield f"Not sure: {doubts[0].weight}{several}: {says}{difference}."

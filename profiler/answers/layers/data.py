@@ -23,7 +23,7 @@ def about(profile: Profile) -> dict[str, Any]:
         "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in trace.inputs],
         "convention": profile.convention.name,
         "versions": dict(trace.versions),
-        "asked": {name: list(said) if isinstance(said, tuple) else said for name, said in trace.asked.items()},
+        "asked": {name: list(value) if isinstance(value, tuple) else value for name, value in trace.asked.items()},
     }
 
 
@@ -42,9 +42,9 @@ def profile_data(profile: Profile) -> dict[str, Any]:
 
 def _file(header: Header) -> dict[str, Any]:
     """What a checkpoint says beside its weights."""
-    found = dataclasses.asdict(header)
+    fields = dataclasses.asdict(header)
     doubts = [doubt._asdict() for doubt in header.doubts]
-    return found | {"besides": [besides._asdict() for besides in header.besides], "doubts": doubts}
+    return fields | {"besides": [besides._asdict() for besides in header.besides], "doubts": doubts}
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
@@ -91,5 +91,5 @@ def _trained(step: Trained) -> dict[str, Any]:
     }
 
 
-def _cost(cost: Any, is_known: bool = True) -> dict[str, int] | None:
-    return {field.name: int(getattr(cost, field.name)) for field in dataclasses.fields(cost)} if is_known else None
+def _cost(cost: Any, was_run: bool = True) -> dict[str, int] | None:
+    return {field.name: int(getattr(cost, field.name)) for field in dataclasses.fields(cost)} if was_run else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers.common.notes import as_shape, convention_notes, run_note, uncounted, versions_note
-from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, held
+from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, tensor_shapes
 from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.data import profile_data
 from profiler.counters.conventions import DEFAULT
@@ -84,7 +84,7 @@ LAYER_COLUMNS: dict[str, Column] = {
         Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.name or profile.model, 0, 24),
         Column("path", "Path", Unit.TEXT, lambda layer, profile: layer.path, 0, 40),
         Column("kind", "Kind", Unit.TEXT, _words, 0, 26),
-        Column("tensors", "Tensors", Unit.TEXT, lambda layer, profile: held(layer), 0, 26),
+        Column("tensors", "Tensors", Unit.TEXT, lambda layer, profile: tensor_shapes(layer), 0, 26),
         Column("class", "Class", Unit.TEXT, lambda layer, profile: layer.kind, 0, 26),
         Column("input", "Input", Unit.SHAPE, _shape_of_inputs, 4, 18),
         Column("output", "Output", Unit.SHAPE, lambda layer, profile: as_shape(layer.output), 2, 18),
@@ -153,19 +153,19 @@ def usual_columns(profile: Profile) -> tuple[str, ...]:
 
 
 def _shown(profile: Profile, view: View) -> Sequence[Layer]:
-    found = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
+    layers = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
     if view.filter is not None:
         pattern = view.filter
-        found = [layer for layer in found if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
-        if not found:
+        layers = [layer for layer in layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+        if not layers:
             raise errors.no_layer_matches(pattern, profile.model)
     elif view.is_flat:
-        parents = {layer.path.rpartition(".")[0] for layer in found if layer.path}
-        found = [layer for layer in found if layer.path not in parents]  # a container would repeat what is in it
+        parents = {layer.path.rpartition(".")[0] for layer in layers if layer.path}
+        layers = [layer for layer in layers if layer.path not in parents]  # a container would repeat what is in it
     if view.sort is not None or view.top is not None:
         (column,) = chosen_columns([view.sort or ("flops" if profile.trace.was_run else "size")], _FLAT_COLUMNS)
-        found.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
-    return found[: view.top]
+        layers.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
+    return layers[: view.top]
 
 
 def _order(value: Any) -> Any:
@@ -276,9 +276,9 @@ _RAW = {"layer": "path"}  # layers are told apart by their whole path
 
 
 def paper_layer_table(profile: Profile, view: View) -> Table:
-    counted = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
+    figure = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
     usual = _PAPER_COLUMNS if profile.trace.was_run else _PAPER_FILE_COLUMNS
-    default = [counted if name == "macs" else name for name in usual]
+    default = [figure if name == "macs" else name for name in usual]
     return layer_table(profile, view if view.columns else replace(view, columns=default))
 
 

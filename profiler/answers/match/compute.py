@@ -71,23 +71,23 @@ class Match(Answer):
 
     @property
     def passed(self) -> bool:
-        return not any(one.what in OBSTACLES for one in self.differences)
+        return not any(difference.what in OBSTACLES for difference in self.differences)
 
     def of(self, what: str) -> list[Difference]:
         """The differences of one kind: "missing", "unexpected", "another shape", "another dtype", "tied"."""
-        return [one for one in self.differences if one.what == what]
+        return [difference for difference in self.differences if difference.what == what]
 
     def failure(self) -> errors.CheckFailed | None:
         if self.passed:
             return None
-        found = []
+        reasons = []
         for what in OBSTACLES:
-            names = [one.name for one in self.of(what)]
+            names = [difference.name for difference in self.of(what)]
             if names:
-                found.append(
+                reasons.append(
                     f"{len(names):,} {_AS[what]} ({', '.join(names[:_NAMED])}{', ...' * (len(names) > _NAMED)})"
                 )
-        return _does_not_match(self.path, self.model, "; ".join(found), self.remedy)
+        return _does_not_match(self.path, self.model, "; ".join(reasons), self.remedy)
 
 
 _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "of another shape"}
@@ -98,9 +98,9 @@ _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "
 
 def match(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Match:
     """Build what a spec names, without running it, and hold a checkpoint against it; raises `errors.ProfileError`."""
-    found = checkpoints.read(path)
+    contents = checkpoints.read(path)
     feed = feed or sources.Feed()
-    answer = _matched(model, path, _expected(model, feed), found, top)
+    answer = _matched(model, path, _expected(model, feed), contents, top)
     if not answer.passed and sources.converts(model, feed):
         raise _converted_when_loaded(path, model)
     return answer
@@ -113,17 +113,17 @@ def match_trace(trace: Trace, path: str) -> Match:
 
 def expected(trace: Trace) -> dict[str, Expected]:
     """What the state_dict of a model holds that was run, or of a checkpoint."""
-    found = {}
+    tensors = {}
     for number, weights in enumerate((trace.parameters, trace.buffers)):
         for index, weight in enumerate(weights):
             if weight.persistent:
                 path = trace.modules[weight.module].path
                 first = index if weight.same_as is None else weight.same_as
                 name = f"{path}.{weight.name}" if path else weight.name
-                found[name] = Expected(
+                tensors[name] = Expected(
                     Tensor(FileTensor(weight.tensor, weight.packing).shape, weight.tensor.dtype), 2 * first + number
                 )
-    return found
+    return tensors
 
 
 def _expected(model: str, feed: sources.Feed) -> dict[str, Expected]:
@@ -135,61 +135,72 @@ def _expected(model: str, feed: sources.Feed) -> dict[str, Expected]:
         return expected(subject)
     from profiler.engine.run.state import held
 
-    found = held(subject.model)
-    if found is None:  # a lazy model is what its first input makes of it
+    state = held(subject.model)
+    if state is None:  # a lazy model is what its first input makes of it
         from profiler.engine.run.running import trace
 
         return expected(trace(subject))
-    return {name: Expected(*one) for name, one in found.items()}
+    return {name: Expected(*entry) for name, entry in state.items()}
 
 
-def _matched(model: str, path: str, wanted: Mapping[str, Expected], contents: Contents, top: int | None) -> Match:
-    found = naming.told_apart(contents)
-    tensors = {name: weight.entry for name, weight in found.named.items()}
+def _matched(
+    model: str, path: str, model_tensors: Mapping[str, Expected], contents: Contents, top: int | None
+) -> Match:
+    split = naming.told_apart(contents)
+    tensors = {name: weight.entry for name, weight in split.named.items()}
     packed = quantisation.reading(contents, [Weight(name, entry) for name, entry in tensors.items()]).packings
-    given = {name: FileTensor(entry.tensor, packed.get(name)) for name, entry in tensors.items()}
-    differences = tuple(_differences(wanted, given))
+    file_tensors = {name: FileTensor(entry.tensor, packed.get(name)) for name, entry in tensors.items()}
+    differences = tuple(_differences(model_tensors, file_tensors))
     return Match(
-        model, path, len(wanted), len(given), differences, found.around, _remedy(wanted, given, differences), top
+        model,
+        path,
+        len(model_tensors),
+        len(file_tensors),
+        differences,
+        split.around,
+        _remedy(model_tensors, file_tensors, differences),
+        top,
     )
 
 
-def _differences(wanted: Mapping[str, Expected], given: Mapping[str, FileTensor]) -> Iterator[Difference]:
-    there = {expected.tie for name, expected in wanted.items() if name in given}
-    for name, (tensor, tie) in wanted.items():
-        if name not in given:
+def _differences(model_tensors: Mapping[str, Expected], file_tensors: Mapping[str, FileTensor]) -> Iterator[Difference]:
+    there = {expected.tie for name, expected in model_tensors.items() if name in file_tensors}
+    for name, (tensor, tie) in model_tensors.items():
+        if name not in file_tensors:
             yield Difference(TIED if tie in there else MISSING, name, tensor, None)
-        elif not _has_its_shape(given[name], tensor):
-            yield Difference(SHAPE, name, tensor, given[name])
-        elif tensor.dtype not in (given[name].dtype, given[name].tensor.dtype):
-            yield Difference(DTYPE, name, tensor, given[name])
-    for name, held in given.items():
-        if name not in wanted:
-            yield Difference(UNEXPECTED, name, None, held)
+        elif not _has_its_shape(file_tensors[name], tensor):
+            yield Difference(SHAPE, name, tensor, file_tensors[name])
+        elif tensor.dtype not in (file_tensors[name].dtype, file_tensors[name].tensor.dtype):
+            yield Difference(DTYPE, name, tensor, file_tensors[name])
+    for name, file_tensor in file_tensors.items():
+        if name not in model_tensors:
+            yield Difference(UNEXPECTED, name, None, file_tensor)
 
 
-def _has_its_shape(given: FileTensor, tensor: Tensor) -> bool:
+def _has_its_shape(file_tensor: FileTensor, tensor: Tensor) -> bool:
     """As it is stored, as what it stands for, or with as many weights, where a header does not say their shape."""
-    if tensor.shape in (given.shape, given.tensor.shape):
+    if tensor.shape in (file_tensor.shape, file_tensor.tensor.shape):
         return True
-    return given.packing is not None and len(given.shape) == 1 and prod(given.shape) == tensor.numel
+    return file_tensor.packing is not None and len(file_tensor.shape) == 1 and prod(file_tensor.shape) == tensor.numel
 
 
 def _obstacles(differences: Sequence[Difference]) -> int:
-    return sum(one.what in OBSTACLES for one in differences)
+    return sum(difference.what in OBSTACLES for difference in differences)
 
 
-def _remedy(wanted: Mapping[str, Expected], given: Mapping[str, FileTensor], now: Sequence[Difference]) -> str:
+def _remedy(
+    model_tensors: Mapping[str, Expected], file_tensors: Mapping[str, FileTensor], now: Sequence[Difference]
+) -> str:
     """Another prefix of all names with which more of it matches."""
     best, words = _obstacles(now), ""
-    for prefix in _first_parts(given):
-        taken = {name.removeprefix(prefix): held for name, held in given.items()}
-        left = _obstacles(tuple(_differences(wanted, taken)))
+    for prefix in _first_parts(file_tensors):
+        shortened = {name.removeprefix(prefix): tensor for name, tensor in file_tensors.items()}
+        left = _obstacles(tuple(_differences(model_tensors, shortened)))
         if left < best:
             best, words = left, f"with {prefix!r} taken off its names, {_left(left)}"
-    for prefix in _first_parts(wanted):
-        added = {prefix + name: held for name, held in given.items()}
-        left = _obstacles(tuple(_differences(wanted, added)))
+    for prefix in _first_parts(model_tensors):
+        prefixed = {prefix + name: tensor for name, tensor in file_tensors.items()}
+        left = _obstacles(tuple(_differences(model_tensors, prefixed)))
         if left < best:
             best, words = left, f"with {prefix!r} put before its names, {_left(left)}"
     return words
@@ -197,7 +208,7 @@ def _remedy(wanted: Mapping[str, Expected], given: Mapping[str, FileTensor], now
 
 def _first_parts(names: Mapping[str, object]) -> list[str]:
     """The one or two parts that most names begin with."""
-    found = []
+    prefixes = []
     for parts in (1, 2):
         first: dict[str, int] = {}
         for name in names:
@@ -206,8 +217,8 @@ def _first_parts(names: Mapping[str, object]) -> list[str]:
                 prefix = ".".join(split[:parts]) + "."
                 first[prefix] = first.get(prefix, 0) + 1
         if first:
-            found.append(max(first, key=lambda prefix: first[prefix]))
-    return found
+            prefixes.append(max(first, key=lambda prefix: first[prefix]))
+    return prefixes
 
 
 def _left(obstacles: int) -> str:

@@ -53,8 +53,8 @@ def _alive(report: MemoryReport, top: int) -> Iterator[Row]:
     whole = sum(piece.size_bytes for piece in report.pieces)
     for piece in report.pieces[:top]:
         dtype = piece.tensor.dtype if piece.tensor is not None else ""
-        made = _operator(report, piece), piece.tensor or "", dtype, _role(piece.role)
-        yield Row((_layer(report, piece), *made, piece.size_bytes, piece.size_bytes / whole))
+        origin = _operator(report, piece), piece.tensor or "", dtype, _role(piece.role)
+        yield Row((_layer(report, piece), *origin, piece.size_bytes, piece.size_bytes / whole))
     rest = report.pieces[top:]
     if rest:
         size = sum(piece.size_bytes for piece in rest)

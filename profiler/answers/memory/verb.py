@@ -45,15 +45,15 @@ def run(
 
     Example: profile-model memory resnet34 --batch 8 --training --optimizer adamw
     """
-    given, models = most.limits, [single_model(model, inputs, "memory")]
+    limits, models = most.limits, [single_model(model, inputs, "memory")]
     check_runs(models, "memory")
     request = language.request(context.profile)
     if request is None:
-        found, failures = entries(models, context, convention.name, execution.conditions)
+        rows, failures = entries(models, context, convention.name, execution.conditions)
     else:
-        found, failures = [_of_phase(models[0], request, convention.name, execution)], []
-    ran = profiles(found)
-    failures += over(found, given)
+        rows, failures = [_of_phase(models[0], request, convention.name, execution)], []
+    ran = profiles(rows)
+    failures += over(rows, limits)
     answer = memory_report(ran[0], top.top) if ran else None
     return Outcome(answer, failures, (), ran, ran[0] if ran else None)
 
@@ -61,11 +61,11 @@ def run(
 def _of_phase(model: NamedModel, request: Request, convention: str, execution: ExecutionOptions) -> Entry:
     """One phase of a language model."""
     if request.phase == BOTH:
-        raise _one_phase()
+        raise _needs_phase()
     with at_work(model.label):
         generation = request.run(model.spec, model.feed, convention, execution.conditions)
     return Entry(model.spec, model.label, generation.first)
 
 
-def _one_phase() -> errors.ProfileError:
+def _needs_phase() -> errors.ProfileError:
     return errors.ProfileError("the memory of a language model is that of one phase; say --phase prefill or decode")

@@ -94,11 +94,11 @@ def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metri
 
 
 def _joined(entry: Entry, sources: Iterable[Metrics]) -> Mapping[str, Metric]:
-    known_as = [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
-    known: dict[str, Metric] = {}
+    names_of_model = [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
+    published: dict[str, Metric] = {}
     for source in sources:
-        known |= source.of(*known_as)
-    return {**known, **entry.metrics}
+        published |= source.of(*names_of_model)
+    return {**published, **entry.metrics}
 
 
 def check_reference(name: str | None, models: Sequence[tuple[str, str]]) -> None:
@@ -109,14 +109,14 @@ def check_reference(name: str | None, models: Sequence[tuple[str, str]]) -> None
 def _index(name: str | None, models: Sequence[tuple[str, str]]) -> int:
     if name is None:
         return 0
-    for known in ([label for _, label in models], [spec for spec, _ in models]):
-        if name in known:
-            return known.index(name)
+    for names_of_rows in ([label for _, label in models], [spec for spec, _ in models]):
+        if name in names_of_rows:
+            return names_of_rows.index(name)
     raise _no_such_row(name, [label for _, label in models])
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _no_such_row(name: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"--relative-to {name}: no row is called so; choose from {', '.join(known)}")
+def _no_such_row(name: str, labels: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"--relative-to {name}: no row is called so; choose from {', '.join(labels)}")

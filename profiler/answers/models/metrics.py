@@ -41,9 +41,9 @@ class Metrics:
     rows: Mapping[Profile | str, Mapping[str, Metric]]
     remarks: tuple[str, ...] = field(default=())
 
-    def of(self, *known_as: Profile | str) -> Mapping[str, Metric]:
+    def of(self, *model_names: Profile | str) -> Mapping[str, Metric]:
         """The row of a model, by the first of its names that has one; empty where none has."""
-        return next((self.rows[name] for name in known_as if name in self.rows), {})
+        return next((self.rows[name] for name in model_names if name in self.rows), {})
 
 
 def metric(value: Any) -> Metric | None:
@@ -68,21 +68,21 @@ def better(name: str) -> Better:
     return "min" if _LESS_IS_BETTER.intersection(words) else "max"
 
 
-def given(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
+def from_mapping(rows: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """From Python: `{"resnet34": {"accuracy": 73.3}}`, by spec or label."""
-    found: dict[Profile | str, Mapping[str, Metric]] = {model: _known(row.items()) for model, row in rows.items()}
-    return Metrics(names((), found.values()), found)
+    metric_rows: dict[Profile | str, Mapping[str, Metric]] = {model: _row(row.items()) for model, row in rows.items()}
+    return Metrics(names((), metric_rows.values()), metric_rows)
 
 
 def names(sources: Iterable[Metrics], rows: Iterable[Mapping[str, Metric]]) -> tuple[str, ...]:
     """All that is measured, in the order of sources and of the rows' own metrics."""
-    known = dict.fromkeys(name for source in sources for name in source.names)
-    return tuple(known | dict.fromkeys(name for row in rows for name in row))
+    columns = dict.fromkeys(name for source in sources for name in source.names)
+    return tuple(columns | dict.fromkeys(name for row in rows for name in row))
 
 
-def _known(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
-    found = ((name, metric(value)) for name, value in items if value is not None)
-    return {name: value for name, value in found if value is not None}
+def _row(items: Iterable[tuple[str, Any]]) -> dict[str, Metric]:
+    metrics = ((name, metric(value)) for name, value in items if value is not None)
+    return {name: value for name, value in metrics if value is not None}
 
 
 # A file ---------------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def read(path: str) -> Metrics:
     ((name, times),) = Counter(named.values()).most_common(1)
     if times > 1:
         raise _bad_metrics(path, f"two of its columns are called {files.quoted(name)}")
-    found: dict[Profile | str, Mapping[str, Metric]] = {}
+    metric_rows: dict[Profile | str, Mapping[str, Metric]] = {}
     lines: dict[str, int] = {}
     for line, cells in rows:
         if len(cells) > len(header):
@@ -113,8 +113,8 @@ def read(path: str) -> Metrics:
         if model in lines:
             raise _bad_metrics(path, f"lines {lines[model]} and {line} are both for {files.quoted(model)}")
         lines[model] = line
-        found[model] = _known((name, cells[i]) for i, name in named.items() if i < len(cells))
-    return Metrics(tuple(named.values()), found)
+        metric_rows[model] = _row((name, cells[i]) for i, name in named.items() if i < len(cells))
+    return Metrics(tuple(named.values()), metric_rows)
 
 
 def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -133,10 +133,10 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
 
 
-def check_some_match(path: str, found: Metrics, models: Sequence[tuple[str, str]]) -> None:
+def check_some_match(path: str, source: Metrics, models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
-    if not found.rows.keys() & {name for names in models for name in names}:
-        raise _no_metrics_match(path, list(map(str, found.rows)), [label for _, label in models])
+    if not source.rows.keys() & {name for names in models for name in names}:
+        raise _no_metrics_match(path, list(map(str, source.rows)), [label for _, label in models])
 
 
 # Published ------------------------------------------------------------------------------------------------------------
@@ -150,14 +150,14 @@ def published(profiles: Sequence[Profile]) -> Metrics:
     from profiler import sources  # which may have to import a zoo
 
     answers = {p: sources.published(p.trace, p.totals.params) for p in profiles}
-    known = {p: answer for p, answer in answers.items() if not isinstance(answer, str)}
-    figures = dict.fromkeys(figure for row in known.values() for figure in row.figures)
+    published_rows = {p: answer for p, answer in answers.items() if not isinstance(answer, str)}
+    figures = dict.fromkeys(figure for row in published_rows.values() for figure in row.figures)
     times = Counter(name for _, name in figures)
     columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
     rows: dict[Profile | str, Mapping[str, Metric]] = {
-        p: _known((columns[figure], value) for figure, value in row.figures.items()) for p, row in known.items()
+        p: _row((columns[figure], value) for figure, value in row.figures.items()) for p, row in published_rows.items()
     }
-    weights = dict.fromkeys((row.weights, p.model) for p, row in known.items())
+    weights = dict.fromkeys((row.weights, p.model) for p, row in published_rows.items())
     reasons = dict.fromkeys((answer, p.model) for p, answer in answers.items() if isinstance(answer, str))
     return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, reasons)))
 

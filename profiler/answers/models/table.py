@@ -9,7 +9,14 @@ from functools import partial
 from typing import Any
 
 from profiler import errors
-from profiler.answers.common.notes import convention_notes, fed_shape, inputs_words, run_words, uncounted, versions_note
+from profiler.answers.common.notes import (
+    convention_notes,
+    input_shape,
+    inputs_words,
+    run_words,
+    uncounted,
+    versions_note,
+)
 from profiler.answers.layers.data import profile_data
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison, Entry, Layout
@@ -22,7 +29,7 @@ from profiler.render.tables import Better, Column, Row, Table, Unit, chosen_colu
 
 
 def _input(entry: Entry, reference: Entry) -> Value:
-    return fed_shape(entry.trace.inputs)
+    return input_shape(entry.trace.inputs)
 
 
 def _unknown(entry: Entry, reference: Entry) -> int | None:
@@ -44,9 +51,9 @@ _COSTS = (  # the less, the better; each also as a multiple of another model's
 
 def _times(column: Column) -> Column:
     def get(entry: Entry, reference: Entry) -> float | None:
-        one = column.get(reference, reference) if reference.profile is not None else None
-        own = column.get(entry, reference)
-        return own / one if one and own is not None else None
+        reference_value = column.get(reference, reference) if reference.profile is not None else None
+        value = column.get(entry, reference)
+        return value / reference_value if reference_value and value is not None else None
 
     return Column(
         f"rel_{column.name}", f"Rel. {column.heading or column.name}", Unit.TIMES, get, column.rank, better="min"
@@ -73,14 +80,14 @@ DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activation
 _RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
 
 
-def _known(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
+def _available_columns(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
     """By their names: our own columns, and one for each metric. Raises `MetricIsAColumn` where two have one name."""
-    found = dict(MODEL_COLUMNS)
+    columns = dict(MODEL_COLUMNS)
     for name in named:
         if name in MODEL_COLUMNS:
             raise _metric_is_acolumn(name)
-        found[name] = _metric(name, entries)
-    return found
+        columns[name] = _metric(name, entries)
+    return columns
 
 
 def _metric(name: str, entries: Sequence[Entry]) -> Column:
@@ -108,8 +115,8 @@ def model_table(comparison: Comparison) -> Table:
     directions = _directions(columns, layout.bold)
     winners = {i: _best(comparison, rows, i, columns[i], direction) for i, direction in directions.items()}
     marked = [replace(row, best=frozenset(i for i in winners if row.values[i] in winners[i])) for row in rows]
-    found = {i: direction for i, direction in directions.items() if winners[i]}
-    notes = tuple(_shared_notes(comparison, columns, found))
+    marked_directions = {i: direction for i, direction in directions.items() if winners[i]}
+    notes = tuple(_shared_notes(comparison, columns, marked_directions))
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
 
 
@@ -118,7 +125,7 @@ def _sorted(comparison: Comparison) -> Sequence[Entry]:
     sort, entries = comparison.layout.sort, comparison.entries
     if sort is None:
         return entries
-    (column,) = chosen_columns([sort], _known(comparison.metric_names, entries))
+    (column,) = chosen_columns([sort], _available_columns(comparison.metric_names, entries))
 
     def rank(entry: Entry) -> tuple[bool, Any]:
         value = column.get(entry, comparison.reference) if entry.profile is not None else None
@@ -133,17 +140,17 @@ def check_layout(layout: Layout, named: Iterable[str]) -> None:
     """Raise what `model_table` would raise where metrics have these names."""
     named = tuple(named)
     if layout.sort is not None:
-        chosen_columns([layout.sort], _known(named, ()))
+        chosen_columns([layout.sort], _available_columns(named, ()))
     _directions(_model_columns(layout, tuple(named)), layout.bold)
 
 
 def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry] = ()) -> tuple[Column, ...]:
     """The ones chosen. Metrics of which none is chosen come behind them: they were asked for."""
     default = DEFAULT_MODEL_COLUMNS if layout.relative_to is None else _RELATIVE_MODEL_COLUMNS
-    wanted = tuple(layout.columns or default)
-    if not set(wanted) & set(named):
-        wanted += tuple(named)
-    return chosen_columns(wanted, _known(named, entries))
+    column_names = tuple(layout.columns or default)
+    if not set(column_names) & set(named):
+        column_names += tuple(named)
+    return chosen_columns(column_names, _available_columns(named, entries))
 
 
 def _failed(entry: Entry, columns: Sequence[Column]) -> Row:
@@ -159,15 +166,15 @@ def _directions(columns: Sequence[Column], bold: Mapping[str, Better | None] | N
     shown = {column.name: i for i, column in enumerate(columns)}
     if not bold:
         return {i: column.better for i, column in enumerate(columns) if column.better and column.unit is not Unit.TIMES}
-    found: dict[int, Better] = {}
-    for name, given in bold.items():
+    directions: dict[int, Better] = {}
+    for name, direction_or_none in bold.items():
         if name not in shown:
             raise errors.no_such_column(name, shown)
-        direction = given or columns[shown[name]].better
+        direction = direction_or_none or columns[shown[name]].better
         if direction is None:
             raise _no_direction(name)
-        found[shown[name]] = direction
-    return found
+        directions[shown[name]] = direction
+    return directions
 
 
 def _best(comparison: Comparison, rows: Sequence[Row], i: int, column: Column, direction: Better) -> Sequence[Any]:
@@ -178,8 +185,8 @@ def _best(comparison: Comparison, rows: Sequence[Row], i: int, column: Column, d
     if column.name in _OF_OPERATORS and any(profile.unknown_ops for profile in comparison.profiles):
         return ()
     values = [value for row in rows if isinstance(value := row.values[i], (int, float, Decimal))]
-    found = min(values, default=None) if direction == "min" else max(values, default=None)
-    return () if len(set(values)) < 2 else (found,)
+    best = min(values, default=None) if direction == "min" else max(values, default=None)
+    return () if len(set(values)) < 2 else (best,)
 
 
 def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions: Mapping[int, Better]) -> Iterator[str]:
@@ -250,10 +257,10 @@ def _data(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     """A model that could not be profiled has the reason, and null for all that is not known."""
-    known = dict.fromkeys(_KEYS) | {"model": entry.model}
-    found = known if entry.profile is None else profile_data(entry.profile)
+    without_profile = dict.fromkeys(_KEYS) | {"model": entry.model}
+    data = without_profile if entry.profile is None else profile_data(entry.profile)
     metrics = {name: plain(value) for name, value in entry.metrics.items()}
-    return found | {"label": entry.label, "metrics": metrics} | failed(entry.failure)
+    return data | {"label": entry.label, "metrics": metrics} | failed(entry.failure)
 
 
 show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data))

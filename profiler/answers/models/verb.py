@@ -57,8 +57,8 @@ class LayersShown:
 
     @property
     def given(self) -> Mapping[str, Any]:
-        said = {"--depth": self.depth, "--sort": self.sort, "--top": self.top, "--filter": self.filter}
-        return {option: value for option, value in said.items() if value is not None}
+        options = {"--depth": self.depth, "--sort": self.sort, "--top": self.top, "--filter": self.filter}
+        return {option: value for option, value in options.items() if value is not None}
 
 
 @group("The table of several models")
@@ -83,16 +83,18 @@ class Tables:
 
     @property
     def view(self) -> View:
-        said = self.settings
+        settings = self.settings
         shown = self.layers
-        columns, caption = tuple(said.get("columns", ())), said.get("caption", "")
-        return View(columns, shown.depth, shown.sort, shown.top, shown.filter, caption, anchor(said.get("tex-label")))
+        columns, caption = tuple(settings.get("columns", ())), settings.get("caption", "")
+        return View(
+            columns, shown.depth, shown.sort, shown.top, shown.filter, caption, anchor(settings.get("tex-label"))
+        )
 
     @property
     def reasons(self) -> list[str]:
         """What asks for one row a model, even for a single model."""
-        asked = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in self.settings]
-        return asked + ["--label"] * bool(self.rows.label) + [s for s in self.specs if s.endswith(".toml")]
+        options = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in self.settings]
+        return options + ["--label"] * bool(self.rows.label) + [s for s in self.specs if s.endswith(".toml")]
 
     def comparing(self, models: Sequence[NamedModel]) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
         """How models are shown side by side, with which metrics; None where one is shown by its layers.
@@ -106,17 +108,17 @@ class Tables:
             if len(models) == 1:
                 raise _layers_or_models(name, self.reasons[0])
             if name != "--sort":
-                raise _one_model_only(name, len(models))
-        said, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
-        compute.check_reference(said.get("relative-to"), pairs)
-        paths = [path for path in said.get("metrics", ()) if path != PUBLISHED]
+                raise _needs_one_model(name, len(models))
+        settings, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
+        compute.check_reference(settings.get("relative-to"), pairs)
+        paths = [path for path in settings.get("metrics", ()) if path != PUBLISHED]
         sources = tuple(metrics.read(path) for path in paths)
         for path, source in zip(paths, sources, strict=True):
             metrics.check_some_match(path, source, pairs)
         layout = Layout(
-            view.columns, said.get("relative-to"), _bold(said.get("bold")), view.caption, view.anchor, view.sort
+            view.columns, settings.get("relative-to"), _bold(settings.get("bold")), view.caption, view.anchor, view.sort
         )
-        is_published = PUBLISHED in said.get("metrics", ())
+        is_published = PUBLISHED in settings.get("metrics", ())
         if not is_published:  # whose columns are known when the models are
             check_layout(layout, metrics.names(sources, [model.metrics for model in models]))
         return layout, sources, is_published
@@ -161,26 +163,26 @@ def look(
     what: str = "an input, another dtype or convention, or a count of zeros",
 ) -> Outcome:
     """One model by its layers, or several side by side; held to limits."""
-    given, comparing = most.limits, tables.comparing(models)
+    limits, comparing = most.limits, tables.comparing(models)
     if saved.save is not None and len(models) > 1:
-        raise _save_takes_one(len(models))
+        raise _saves_one_model(len(models))
     if under != AS_IT_IS or convention != ConventionOption() or any(m.feed.is_given or m.feed.batch for m in models):
         check_runs(models, what)
     holds = comparing is None and under == AS_IT_IS
-    found, failures = entries(models, context, convention.name, under, holds)
-    ran = profiles(found)
+    rows, failures = entries(models, context, convention.name, under, holds)
+    ran = profiles(rows)
     answer: Answer | None = None
     if ran and comparing is None:
         answer = Layers(ran[0], tables.view)
     elif ran and comparing is not None:
-        answer = _compared(found, *comparing)
-    failures += over(found, given)
+        answer = _compared(rows, *comparing)
+    failures += over(rows, limits)
     warnings = [sentence for profile in ran for sentence in uncounted(profile, f"{profile.model}: ")]
     return Outcome(answer, failures, warnings, ran, ran[0] if ran else None)
 
 
-def _compared(found: Sequence[Entry], layout: Layout, sources: Sequence[Metrics], published: bool) -> Answer:
-    return comparison(found, layout, [*([metrics.published(profiles(found))] if published else ()), *sources])
+def _compared(rows: Sequence[Entry], layout: Layout, sources: Sequence[Metrics], published: bool) -> Answer:
+    return comparison(rows, layout, [*([metrics.published(profiles(rows))] if published else ()), *sources])
 
 
 def tables(
@@ -192,8 +194,8 @@ def tables(
     rows: RowsShown,
 ) -> Tables:
     """What the command line says goes before what a list of models says."""
-    said = {key: value for models in listed for key, value in models.settings.items()}
-    given = {
+    settings = {key: value for models in listed for key, value in models.settings.items()}
+    options = {
         "columns": columns.chosen,
         "metrics": rows.metrics,
         "relative-to": rows.relative_to,
@@ -201,8 +203,8 @@ def tables(
         "caption": captions.caption,
         "tex-label": captions.tex_label,
     }
-    said |= {key: value for key, value in given.items() if value not in (None, ())}
-    return Tables(specs=tuple(specs), layers=layers, rows=rows, settings=said)
+    settings |= {key: value for key, value in options.items() if value not in (None, ())}
+    return Tables(specs=tuple(specs), layers=layers, rows=rows, settings=settings)
 
 
 def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
@@ -211,20 +213,20 @@ def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
         return None
     if tuple(columns) in ((ALL,), ("*",)):
         return {}
-    found: dict[str, Better | None] = {}
+    directions: dict[str, Better | None] = {}
     for name in columns:
         column, _, direction = name.rpartition(":")
         if column and direction in ("min", "max"):
-            found[column] = "min" if direction == "min" else "max"
+            directions[column] = "min" if direction == "min" else "max"
         else:
-            found[name] = None
-    return found
+            directions[name] = None
+    return directions
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _one_model_only(option: str, models: int) -> errors.ProfileError:
+def _needs_one_model(option: str, models: int) -> errors.ProfileError:
     return errors.ProfileError(
         f"{option} shapes the table of one model's layers, and {models} models are given; name one"
     )
@@ -236,5 +238,5 @@ def _layers_or_models(layers: str, models: str) -> errors.ProfileError:
     )
 
 
-def _save_takes_one(models: int) -> errors.ProfileError:
+def _saves_one_model(models: int) -> errors.ProfileError:
     return errors.ProfileError(f"--save keeps one model and {models} are given; save them one by one")

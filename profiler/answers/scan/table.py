@@ -9,7 +9,7 @@ from typing import Any
 from profiler.answers.common.notes import (
     conditions_note,
     convention_notes,
-    fed_shape,
+    input_shape,
     inputs_words,
     uncounted,
     versions_note,
@@ -37,7 +37,7 @@ SCAN_COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
         Column(VALUE, "Value", Unit.TEXT, lambda point, _: point.value),
-        Column("input", "Input", Unit.SHAPE, lambda point, _: fed_shape(point.result.trace.inputs), 3, 24),
+        Column("input", "Input", Unit.SHAPE, lambda point, _: input_shape(point.result.trace.inputs), 3, 24),
         Column("params", "Parameters", Unit.EXACT, lambda point, _: point.result.totals.params),
         Column("trainable", "Trainable", Unit.EXACT, lambda point, _: point.result.totals.trainable_params, 3),
         Column("buffers", "Buffers", Unit.EXACT, lambda point, _: point.result.totals.buffers, 3),
@@ -96,8 +96,9 @@ def _polynomial_notes(scan: Scan) -> Iterator[str]:
         symbol = token_symbol(scan)
         yield f"With {symbol} = {scan.tokens.written(name)}, {_TOKENS}:"
         yield from equations(_in_words(scan.in_tokens), symbol)
-    if held := points(scan.polynomials):
-        yield f"Exact at {len(held)} points that were run, {name} {', '.join(map(str, held))}; not proven beyond."
+    if confirmed_at := points(scan.polynomials):
+        values = ", ".join(map(str, confirmed_at))
+        yield f"Exact at {len(confirmed_at)} points that were run, {name} {values}; not proven beyond."
 
 
 def _in_words(polynomials: Mapping[str, Polynomial | None]) -> dict[str, Polynomial | None]:

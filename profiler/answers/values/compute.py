@@ -29,7 +29,7 @@ class CheckedValues(Answer):
         return not self.found
 
     def failure(self) -> errors.CheckFailed | None:
-        named = [f"{one.name} ({_words(one)})" for one in self.found[:_NAMED]]
+        named = [f"{tensor.name} ({_words(tensor)})" for tensor in self.found[:_NAMED]]
         return _not_finite(self.path, len(self.found), named) if self.found else None
 
 
@@ -40,9 +40,9 @@ class CheckedFiles(Answer):
     files: tuple[CheckedValues, ...]
 
 
-def _words(one: NonFinite) -> str:
-    counted = ((one.nans, "NaN"), (one.infinities, "infinite"))
-    return ", ".join(f"{number:,} {what}" for number, what in counted if number)
+def _words(tensor: NonFinite) -> str:
+    counts = ((tensor.nans, "NaN"), (tensor.infinities, "infinite"))
+    return ", ".join(f"{number:,} {what}" for number, what in counts if number)
 
 
 def check_values(path: str, done: Callable[[], None] = lambda: None) -> CheckedValues:

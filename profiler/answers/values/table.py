@@ -32,10 +32,10 @@ def _rows(checked: CheckedValues) -> tuple[Row, ...]:
 
 
 def _facts(checked: CheckedValues) -> Iterator[tuple[str, Any, Unit, str]]:
-    seen = checked.values
-    yield "Tensors looked at", seen.looked_at, Unit.EXACT, f"{len(seen.found):,} with values not finite"
-    yield "Read", seen.size_bytes, Unit.BYTES, ""
-    for why, tensors in seen.left_out.items():
+    values = checked.values
+    yield "Tensors looked at", values.looked_at, Unit.EXACT, f"{len(values.found):,} with values not finite"
+    yield "Read", values.size_bytes, Unit.BYTES, ""
+    for why, tensors in values.left_out.items():
         yield "Tensors left out", tensors, Unit.EXACT, why
 
 

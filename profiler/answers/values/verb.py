@@ -29,17 +29,17 @@ def run(
     for path in files:
         if not holds_weights_alone(path):
             raise _not_acheckpoint("values", path)
-    found: list[CheckedValues] = []
+    checked_files: list[CheckedValues] = []
     failures: list[errors.ProfileError] = []
     for path in context.with_progress(files, files):
         try:
-            found.append(check_values(path))
+            checked_files.append(check_values(path))
         except errors.ProfileError as error:
             failures.append(error)
             continue
-        failure = found[-1].failure()
+        failure = checked_files[-1].failure()
         failures += [] if failure is None else [failure]
-    return Outcome(CheckedFiles(tuple(found)) if found else None, failures)
+    return Outcome(CheckedFiles(tuple(checked_files)) if checked_files else None, failures)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

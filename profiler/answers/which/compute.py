@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.answers.common.notes import fed_shape
+from profiler.answers.common.notes import input_shape
 from profiler.counters import conventions
 from profiler.figures.profile import Profile, derivable
 from profiler.records import archive, quantities
@@ -65,9 +65,9 @@ def candidates(spec: str, feed: Feed) -> list[Candidate]:
     profiles = list(_profiles(spec, feed))
     figures = [Candidate(PARAMETERS, None, profiles[0].totals.params)]
     for profile in profiles:
-        fed = fed_shape(profile.trace.inputs)
+        shape = input_shape(profile.trace.inputs)
         figures += [
-            Candidate(name, fed, known(profile.under(name).totals.flops))
+            Candidate(name, shape, known(profile.under(name).totals.flops))
             for name in conventions.applicable(profile.trace)
         ]
     return figures
@@ -117,12 +117,12 @@ class Search:
         return any(self.number.matches(candidate.value) for candidate in self.candidates)
 
 
-def search(model: str, wanted: Number, figures: Iterable[Candidate]) -> Search:
+def search(model: str, number_read: Number, figures: Iterable[Candidate]) -> Search:
     """Keep the figures that round to the number; the nearest ones where none does."""
     everything = list(figures)
-    exact = tuple(candidate for candidate in everything if wanted.matches(candidate.value))
-    nearest = sorted(everything, key=lambda candidate: abs(candidate.value - wanted.middle))[:_NEAREST]
-    return Search(model, wanted, exact or tuple(nearest))
+    exact = tuple(candidate for candidate in everything if number_read.matches(candidate.value))
+    nearest = sorted(everything, key=lambda candidate: abs(candidate.value - number_read.middle))[:_NEAREST]
+    return Search(model, number_read, exact or tuple(nearest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ def write(table: Table, width: int | None = None) -> str:
     """The table in `width` columns (default: the terminal's; no limit when the output is not a terminal)."""
     table = prepared(table)
     limit = _screen() if width is None else width
-    kept = _with_room(table, limit)
-    columns = [table.columns[i] for i in kept]
-    cells = _written(table, kept)
+    visible = _with_room(table, limit)
+    columns = [table.columns[i] for i in visible]
+    cells = _written(table, visible)
     if limit is not None:
         cells = _cut(columns, cells, limit)
     parts = [_wrapped(table.caption, limit)] if table.caption else []
@@ -36,7 +36,7 @@ def write(table: Table, width: int | None = None) -> str:
     parts += [
         "\n".join(
             _wrapped(note, limit)
-            for note in table.notes + grid.dropped(table, kept, "a wider terminal or a file (-o FILE) has them")
+            for note in table.notes + grid.dropped(table, visible, "a wider terminal or a file (-o FILE) has them")
         )
     ]
     return "\n\n".join(part for part in parts if part)
@@ -53,14 +53,14 @@ def _with_room(table: Table, limit: int | None) -> list[int]:
     return grid.with_room(table, lambda some: _least(table, some, _LEAST) <= limit, few)
 
 
-def _least(table: Table, kept: Sequence[int], cut_to: int | None = None) -> int:
+def _least(table: Table, visible: Sequence[int], cut_to: int | None = None) -> int:
     """The narrowest a table can be made, its texts cut to what their columns allow, or to less."""
-    columns = [table.columns[i] for i in kept]
-    widths = grid.widths(columns, grid.cells(table, kept, _INDENT))
+    columns = [table.columns[i] for i in visible]
+    widths = grid.widths(columns, grid.cells(table, visible, _INDENT))
     most = [
         width if column.most is None else cut_to or column.most for width, column in zip(widths, columns, strict=True)
     ]
-    return sum(map(min, widths, most)) + grid.BETWEEN * (len(kept) - 1)
+    return sum(map(min, widths, most)) + grid.BETWEEN * (len(visible) - 1)
 
 
 def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]], limit: int | None) -> Iterator[str]:
@@ -82,11 +82,11 @@ def _lines(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str
             yield words if limit is None else _shortened(words, limit)
 
 
-def _written(table: Table, kept: Sequence[int]) -> list[list[str]]:
+def _written(table: Table, visible: Sequence[int]) -> list[list[str]]:
     """The cells with a star behind the best of a column, and decimal points under each other."""
-    cells = grid.cells(table, kept, _INDENT)
+    cells = grid.cells(table, visible, _INDENT)
     starred = {i for row in table.rows for i in row.best}
-    for position, i in enumerate(kept):
+    for position, i in enumerate(visible):
         lacks = _lacking(table, i, [row[position] for row in cells])
         for row, written, lack in zip(table.rows, cells, lacks, strict=True):
             star = _STAR if i in row.best else " " * (i in starred)
