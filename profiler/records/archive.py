@@ -176,7 +176,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         return tuple((str(name), value(item)) for name, item in raw)
 
     def weights(raw: Iterable[Sequence[Any]]) -> tuple[Weight, ...]:
-        return tuple(_read_weight(module, name, value(held), *rest) for module, name, held, *rest in raw)
+        return tuple(_read_weight(module, name, value(stored), *rest) for module, name, stored, *rest in raw)
 
     return Trace(
         model=data["model"],
@@ -193,8 +193,8 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         callers=tuple(_caller(*found) for found in data["callers"]),
         composites=tuple(Composite(*row) for row in data["composites"]),
         module_calls=tuple(
-            ModuleCall(m, i, j, value(given), value(out), tuple(map(str, keywords)))
-            for m, i, j, given, out, keywords in data["module_calls"]
+            ModuleCall(m, i, j, value(inputs), value(out), tuple(map(str, keywords)))
+            for m, i, j, inputs, out, keywords in data["module_calls"]
         ),
         storages=tuple(Storage(*row) for row in data["storages"]),
         outputs=tuple(data["outputs"]),
@@ -202,7 +202,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         schema=data["schema"],
         phases=tuple(Phase(str(kind), first, last) for kind, first, last in data.get("phases", ())),
         asked={_RENAMED.get(name, str(name)): value(condition) for name, condition in data.get("asked", {}).items()},
-        cache=tuple(Cached(str(p), str(o), value(held), s) for p, o, held, s in data.get("cache", ())),
+        cache=tuple(Cached(str(p), str(o), value(stored), s) for p, o, stored, s in data.get("cache", ())),
         header=_header(data["header"]) if "header" in data else None,
         notes=tuple(map(str, data.get("notes", ()))),
     )
@@ -256,7 +256,7 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _newer_trace(path: str, found: object, known: int) -> errors.ProfileError:
+def _newer_trace(path: str, schema: object, newest: int) -> errors.ProfileError:
     return errors.ProfileError(
-        f"{path} has schema {found}, and this version reads up to {known}; upgrade profile-model"
+        f"{path} has schema {schema}, and this version reads up to {newest}; upgrade profile-model"
     )

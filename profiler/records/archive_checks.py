@@ -36,10 +36,10 @@ def _dense(shape: Sequence[Any], dtype: Any, strides: Sequence[Any] | None) -> T
         raise ValueError("a tensor has a shape that there cannot be")
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         raise ValueError("a tensor has a dtype that is not known")
-    found = Tensor(tuple(shape), dtype, None if strides is None else tuple(strides))
+    dense = Tensor(tuple(shape), dtype, None if strides is None else tuple(strides))
     if Tensor(tuple(max(size, 1) for size in shape), dtype).numel > LARGEST_INTEGER:
         raise ValueError("a tensor is larger than there can be one")
-    return found
+    return dense
 
 
 def checked(trace: Trace) -> Trace:
@@ -77,23 +77,23 @@ def _within(what: str, rows: Sequence[object], indices: Sequence[int]) -> None:
         raise ValueError(f"its {what} point past the end of their list")
 
 
-def _known(values: Iterable[int | None]) -> list[int]:
+def _without_none(values: Iterable[int | None]) -> list[int]:
     return [value for value in values if value is not None]
 
 
 def _texts(trace: Trace) -> None:
-    said: Mapping[str, Any] = {"model": trace.model, "source": trace.source, "engine": trace.engine}
-    _column("model, source and engine", said.values(), _TEXT)
+    names: Mapping[str, Any] = {"model": trace.model, "source": trace.source, "engine": trace.engine}
+    _column("model, source and engine", names.values(), _TEXT)
     _column("versions", chain(trace.versions, trace.versions.values()), _TEXT)
-    _column("inputs", (given.name for given in trace.inputs), _MAYBE_TEXT)
-    for given in trace.inputs:
-        tensor(given.shape, given.dtype, None)
+    _column("inputs", (entry.name for entry in trace.inputs), _MAYBE_TEXT)
+    for entry in trace.inputs:
+        tensor(entry.shape, entry.dtype, None)
 
 
 def _modules(trace: Trace) -> None:
     _columns("modules", trace.modules, _TEXT, _TUPLE, _TUPLE, _MAYBE_INT)
     _column("classes", chain.from_iterable(module.classes for module in trace.modules), _TEXT)
-    _within("shared modules", trace.modules, _known(module.same_as for module in trace.modules))
+    _within("shared modules", trace.modules, _without_none(module.same_as for module in trace.modules))
     if not all(module.classes for module in trace.modules):
         raise ValueError("a module has no class")
     if any(module.path.count(".") >= _DEEPEST for module in trace.modules):
@@ -108,8 +108,8 @@ def _weights(trace: Trace, weights: Sequence[Weight]) -> None:
     for packing in filter(None, (weight.packing for weight in weights)):
         tensor(packing.shape or (), "uint8", None)
     _within("weights", trace.modules, [weight.module for weight in weights])
-    _within("tied weights", weights, _known(weight.same_as for weight in weights))
-    _within("gradients", trace.storages, _known(weight.gradient for weight in weights))
+    _within("tied weights", weights, _without_none(weight.same_as for weight in weights))
+    _within("gradients", trace.storages, _without_none(weight.gradient for weight in weights))
     # A file of weights has tensors without memory of their own, at -1.
     _within("weights", [None, *trace.storages], [weight.storage + 1 for weight in weights])
 
@@ -147,7 +147,7 @@ def _storages(trace: Trace) -> None:
     if any(size < 0 or size > LARGEST_INTEGER for size, *_ in rows):
         raise ValueError("a storage has a size that there cannot be")
     _within("storages", [None, *trace.calls], [born + 1 for *_, born, _ in rows])
-    _within("storages", [*trace.calls, None], _known(died for *_, died in rows))
+    _within("storages", [*trace.calls, None], _without_none(died for *_, died in rows))
     _column("outputs", trace.outputs, _INT)
     _within("outputs", trace.storages, trace.outputs)
     _columns("cache", trace.cache, _TEXT, _TEXT, frozenset({Tensor}), _INT)

@@ -75,18 +75,18 @@ class Conditions:
         """Whether what is run is not the model as it is."""
         return self.dtype is not None or self.training is not None
 
-    def said(self) -> dict[str, Value]:
+    def options(self) -> dict[str, Value]:
         """What differs from an ordinary run, by name."""
-        found: dict[str, Value] = {"dtype": self.dtype}
+        options: dict[str, Value] = {"dtype": self.dtype}
         if self.training is not None:
-            found |= {"train": True, **asdict(self.training)}
-        return {name: value for name, value in found.items() if value}
+            options |= {"train": True, **asdict(self.training)}
+        return {name: value for name, value in options.items() if value}
 
 
 AS_IT_IS = Conditions()
 
 
-class Asked(TypedDict, total=False):
+class ConditionOptions(TypedDict, total=False):
     """What a user can ask for.
 
     dtype: what floating-point weights and inputs are cast to first, such as "bfloat16".
@@ -108,25 +108,25 @@ class Asked(TypedDict, total=False):
     zeros: bool
 
 
-def conditions(**asked: Unpack[Asked]) -> Conditions:
+def conditions(**options: Unpack[ConditionOptions]) -> Conditions:
     """What was asked for, checked as far as that goes without torch; raises `errors.ProfileError`."""
-    for name in asked:
-        if name not in Asked.__annotations__:
-            raise _no_such_condition(name, Asked.__annotations__)
-    dtype, amp = _name(asked.get("dtype")), _name(asked.get("amp"))
-    optimizer = asked.get("optimizer")
+    for name in options:
+        if name not in ConditionOptions.__annotations__:
+            raise _no_such_condition(name, ConditionOptions.__annotations__)
+    dtype, amp = _name(options.get("dtype")), _name(options.get("amp"))
+    optimizer = options.get("optimizer")
     if dtype is not None and dtype not in DTYPES:
         raise _bad_dtype(dtype, DTYPES)
     if amp is not None and amp not in AMP:
         raise _bad_amp(amp, AMP)
-    if optimizer is not None and not _is_known(optimizer):
+    if optimizer is not None and not _is_optimizer(optimizer):
         raise _no_such_optimizer(str(optimizer), OPTIMIZERS)
-    freeze, recompute = (_patterns(name, asked.get(name)) for name in ("freeze", "recompute"))
-    zeros = bool(asked.get("zeros"))
-    if asked.get("train"):
+    freeze, recompute = (_patterns(name, options.get(name)) for name in ("freeze", "recompute"))
+    zeros = bool(options.get("zeros"))
+    if options.get("train"):
         return Conditions(dtype, Training(optimizer, amp, freeze, recompute), zeros)
-    given = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "recompute": recompute}
-    needing = [name for name, value in given.items() if value]
+    training = {"optimizer": optimizer, "amp": amp, "freeze": freeze, "recompute": recompute}
+    needing = [name for name, value in training.items() if value]
     if needing:
         raise errors.only_with(f"--{needing[0]}", "a training step")
     return Conditions(dtype, zeros=zeros)
@@ -137,33 +137,33 @@ def _name(dtype: object) -> str | None:
     return None if dtype is None else dtypes.name(dtype)
 
 
-def _patterns(name: str, given: object) -> tuple[str, ...]:
+def _patterns(name: str, value: object) -> tuple[str, ...]:
     """One pattern, or several."""
-    several = (given,) if isinstance(given, str) else () if given is None else given
+    several = (value,) if isinstance(value, str) else () if value is None else value
     if not isinstance(several, (tuple, list)) or not all(isinstance(pattern, str) for pattern in several):
-        raise _not_patterns(name, type(given).__name__)
+        raise _not_patterns(name, type(value).__name__)
     return tuple(several)
 
 
-def _is_known(optimizer: object) -> bool:
+def _is_optimizer(optimizer: object) -> bool:
     if not isinstance(optimizer, str):
         return False
     try:
-        found = spec.parse(optimizer)
+        optimizer_spec = spec.parse(optimizer)
     except errors.BadSpec:
         return False
-    return found.prefix is None and found.target in OPTIMIZERS
+    return optimizer_spec.prefix is None and optimizer_spec.target in OPTIMIZERS
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _bad_dtype(text: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"{text!r} is not a dtype that a model can be cast to; choose from {', '.join(known)}")
+def _bad_dtype(text: str, choices: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{text!r} is not a dtype that a model can be cast to; choose from {', '.join(choices)}")
 
 
-def _bad_amp(text: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"{text!r} is not a dtype of mixed precision; choose from {', '.join(known)}")
+def _bad_amp(text: str, choices: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{text!r} is not a dtype of mixed precision; choose from {', '.join(choices)}")
 
 
 def _not_patterns(name: str, kind: str) -> errors.ProfileError:
@@ -172,11 +172,11 @@ def _not_patterns(name: str, kind: str) -> errors.ProfileError:
     )
 
 
-def _no_such_optimizer(text: str, known: Iterable[str]) -> errors.ProfileError:
+def _no_such_optimizer(text: str, choices: Iterable[str]) -> errors.ProfileError:
     return errors.ProfileError(
-        f"--optimizer {text}: not one of {', '.join(known)}; write it like adamw or sgd(momentum=0.9)"
+        f"--optimizer {text}: not one of {', '.join(choices)}; write it like adamw or sgd(momentum=0.9)"
     )
 
 
-def _no_such_condition(name: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"{name!r} is nothing that a run can be asked for; there are {', '.join(known)}")
+def _no_such_condition(name: str, choices: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{name!r} is nothing that a run can be asked for; there are {', '.join(choices)}")

@@ -83,8 +83,8 @@ def positional_and_named(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple
         return (), named
     is_several = type(inputs) is tuple and not _is_shape(inputs)
     positional = []
-    for given in inputs if is_several else (_shapes_inside(inputs),):
-        spec = given if is_several and _is_word(given) else _spec(given)
+    for argument in inputs if is_several else (_shapes_inside(inputs),):
+        spec = argument if is_several and _is_word(argument) else _spec(argument)
         if isinstance(spec, TensorSpec) and spec.name is not None:
             named[spec.name] = spec
         else:
@@ -92,16 +92,16 @@ def positional_and_named(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple
     return tuple(positional), named
 
 
-def _spec(given: Any) -> Any:
+def _spec(value: Any) -> Any:
     """A shape, however it is written, as a `TensorSpec`; anything else as it is."""
-    if isinstance(given, str):
-        return parse(given)
-    return TensorSpec(given) if _is_shape(given) else given
+    if isinstance(value, str):
+        return parse(value)
+    return TensorSpec(value) if _is_shape(value) else value
 
 
-def _is_word(given: Any) -> bool:
+def _is_word(value: Any) -> bool:
     """Whether it is a text that nobody would take for a shape: an argument such as "train" among several."""
-    return isinstance(given, str) and given != "scalar" and "=" not in given and not given[:1].isdigit()
+    return isinstance(value, str) and value != "scalar" and "=" not in value and not value[:1].isdigit()
 
 
 def _written_shape(value: Any) -> Any:
@@ -111,20 +111,20 @@ def _written_shape(value: Any) -> Any:
     return parse(value)
 
 
-def _shapes_inside(given: Any) -> Any:
+def _shapes_inside(collection: Any) -> Any:
     """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is."""
-    if type(given) not in (list, dict) or not given:
-        return given
-    values = list(given.values()) if isinstance(given, dict) else given
+    if type(collection) not in (list, dict) or not collection:
+        return collection
+    values = list(collection.values()) if isinstance(collection, dict) else collection
     if not all(isinstance(value, str) or _is_shape(value) for value in values):
-        return given
+        return collection
     shapes = [value if _is_word(value) else _spec(value) for value in values]
-    return dict(zip(given, shapes, strict=True)) if isinstance(given, dict) else shapes
+    return dict(zip(collection, shapes, strict=True)) if isinstance(collection, dict) else shapes
 
 
-def _is_shape(given: Any) -> bool:
+def _is_shape(value: Any) -> bool:
     """Whether it is a tuple of integers, whatever methods a class of the user's own has."""
-    return isinstance(given, tuple) and tuple.__len__(given) > 0 and all(type(n) is int for n in tuple.__iter__(given))
+    return isinstance(value, tuple) and tuple.__len__(value) > 0 and all(type(n) is int for n in tuple.__iter__(value))
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

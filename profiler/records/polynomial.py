@@ -69,17 +69,17 @@ def through(values: Mapping[int, int], highest: int = HIGHEST) -> Polynomial | N
     degree = max(len(differences) - 1, 0)
     if degree > highest or len(points) < degree + 2:
         return None
-    found = Polynomial(_expanded(points, differences), points)
-    assert all(found(point) == values[point] for point in points)
-    return found
+    polynomial = Polynomial(_expanded(points, differences), points)
+    assert all(polynomial(point) == values[point] for point in points)
+    return polynomial
 
 
 def _divided_differences(points: Sequence[int], values: list[Fraction]) -> list[Fraction]:
-    found = values[:1]
+    differences = values[:1]
     for order in range(1, len(points)):
         values = [(values[i + 1] - values[i]) / (points[i + order] - points[i]) for i in range(len(values) - 1)]
-        found.append(values[0])
-    return found
+        differences.append(values[0])
+    return differences
 
 
 def _expanded(points: Sequence[int], differences: Sequence[Fraction]) -> tuple[Fraction, ...]:

@@ -202,5 +202,5 @@ def refusal(scheme: Scheme, rows: int, columns: int) -> str | None:
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _no_such_scheme(name: str, known: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"no scheme for weights is called {name!r}; choose from {', '.join(known)}")
+def _no_such_scheme(name: str, names: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"no scheme for weights is called {name!r}; choose from {', '.join(names)}")

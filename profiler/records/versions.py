@@ -20,11 +20,11 @@ def own() -> dict[str, str]:
 
 def versions(model: type) -> dict[str, str]:
     """Of this package, of Python, of torch, and of the library that a model's class comes from."""
-    found = own()
+    by_package = own()
     for name in dict.fromkeys(("torch", model.__module__.partition(".")[0])):
         if name == __name__.partition(".")[0]:  # a model that was made of a file
             continue
         version = getattr(sys.modules.get(name), "__version__", None)
         if version is not None:
-            found[name] = str(version)
-    return found
+            by_package[name] = str(version)
+    return by_package

@@ -19,7 +19,7 @@ from torch import nn
 
 from profiler import errors
 from profiler.engine.guard.during import uncollected
-from profiler.engine.guard.randomness import kept_random, seed
+from profiler.engine.guard.randomness import restored_randomness, seed
 from profiler.engine.meta.constants import LARGEST
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.run.values import free_bytes
@@ -109,7 +109,7 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
     _check_arguments(builder, kwargs, name)
     try:
         # Some thousand modules at once make the collector walk all that was imported, again and again.
-        with kept_random(), uncollected(), torch.no_grad(), _WithoutWeights():  # type: ignore[no-untyped-call]
+        with restored_randomness(), uncollected(), torch.no_grad(), _WithoutWeights():  # type: ignore[no-untyped-call]
             return builder(**kwargs)
     except Exception as error:  # meta tensors may break anything; an error with real ones is reported
         reason = error
@@ -123,7 +123,7 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
 def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
     """Call a model's builder and let it initialise its weights."""
     try:
-        with kept_random():
+        with restored_randomness():
             seed()
             return builder(**kwargs)
     except errors.ProfileError:

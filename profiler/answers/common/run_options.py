@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from profiler import errors
 from profiler.answers.common.varying import sized, with_batch
-from profiler.records.conditions import Asked, Conditions, conditions
+from profiler.records.conditions import ConditionOptions, Conditions, conditions
 from profiler.records.inputs import positional_and_named
 from profiler.records.spec import Feed
 
@@ -25,7 +25,7 @@ class Sizes(TypedDict, total=False):
     trust_remote_code: bool
 
 
-class RunOptions(Asked, Sizes, total=False):
+class RunOptions(ConditionOptions, Sizes, total=False):
     """The conditions of a run, and how large its input is."""
 
 

@@ -133,9 +133,9 @@ def _expected(model: str, feed: sources.Feed) -> dict[str, Expected]:
         subject = sources.load(model, sources.Feed((None,)))
     if isinstance(subject, Trace):
         return expected(subject)
-    from profiler.engine.run.state import held
+    from profiler.engine.run.state import state_tensors
 
-    state = held(subject.model)
+    state = state_tensors(subject.model)
     if state is None:  # a lazy model is what its first input makes of it
         from profiler.engine.run.running import trace
 

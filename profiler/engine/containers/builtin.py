@@ -57,38 +57,38 @@ def attribute(value: Any, name: str) -> Any:
         return None
 
 
-def holding(value: Any, held: Sequence[Any]) -> Any:
+def holding(value: Any, new_items: Sequence[Any]) -> Any:
     """A built-in collection of the class that `value` is of, with other items in the order of `items`.
 
     The collection itself where it cannot change and these are its items. Raises `TypeError` where only its own
     constructor makes one, and that takes something else.
     """
     kind, before = kind_of(type(value)), items(value)
-    if kind in _UNCHANGING and all(a is b for a, b in zip(before, held, strict=True)):
+    if kind in _UNCHANGING and all(a is b for a, b in zip(before, new_items, strict=True)):
         return value
-    made = _made(kind, value, held)
-    replaced = {id(a): b for a, b in zip(before, held, strict=True)}
+    collection = _new_collection(kind, value, new_items)
+    replaced = {id(a): b for a, b in zip(before, new_items, strict=True)}
     if type(value).__dictoffset__:
         own = {name: replaced.get(id(item), item) for name, item in vars(value).items()}
-        vars(made).update(own)
-    return made
+        vars(collection).update(own)
+    return collection
 
 
-def _made(kind: Any, value: Any, held: Sequence[Any]) -> Any:
+def _new_collection(kind: Any, value: Any, new_items: Sequence[Any]) -> Any:
     cls = type(value)
     if kind in _UNCHANGING:
         try:
-            return kind.__new__(cls, held)
+            return kind.__new__(cls, new_items)
         except TypeError:  # named tuples that are written in C
-            return cls(held)
-    made = kind.__new__(cls)
+            return cls(new_items)
+    collection = kind.__new__(cls)
     if kind is deque:
-        deque.__init__(made, held, _LONGEST.__get__(value))
+        deque.__init__(collection, new_items, _LONGEST.__get__(value))
     elif kind is defaultdict:
-        defaultdict.__init__(made, _FACTORY.__get__(value))
+        defaultdict.__init__(collection, _FACTORY.__get__(value))
     else:
-        kind.__init__(made, *(() if issubclass(kind, dict) else (held,)))
+        kind.__init__(collection, *(() if issubclass(kind, dict) else (new_items,)))
     if issubclass(kind, dict):
-        for (key, _), item in zip(entries(value), held, strict=True):
-            kind.__setitem__(made, key, item)
-    return made
+        for (key, _), item in zip(entries(value), new_items, strict=True):
+            kind.__setitem__(collection, key, item)
+    return collection

@@ -27,7 +27,7 @@ _PLAIN_TYPES = (Tensor, Parameter)
 _PACKED_DTYPES = {torch.uint8, torch.int8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2}
 
 
-class Kept(NamedTuple):
+class InnerTensor(NamedTuple):
     """A tensor that a parameter is kept in, and what it holds of it. The first of several has the weights."""
 
     name: str
@@ -35,12 +35,12 @@ class Kept(NamedTuple):
     packing: Packing
 
 
-def is_one_piece(tensor: Tensor) -> bool:
+def is_ordinary(tensor: Tensor) -> bool:
     """Whether a parameter is an ordinary tensor of its weights, as nearly all are."""
     return type(tensor) in _PLAIN_TYPES and tensor.layout is torch.strided
 
 
-def kept_in(name: str, tensor: Tensor) -> list[Kept]:
+def inner_tensors(name: str, tensor: Tensor) -> list[InnerTensor]:
     """What a parameter is kept in; nothing where it is an ordinary tensor."""
     if tensor.layout in INDICES:
         return list(_sparse(name, tensor))
@@ -54,20 +54,20 @@ def kept_in(name: str, tensor: Tensor) -> list[Kept]:
     return []
 
 
-def _sparse(name: str, tensor: Tensor) -> Iterator[Kept]:
+def _sparse(name: str, tensor: Tensor) -> Iterator[InnerTensor]:
     form = str(tensor.layout).removeprefix("torch.")
     values, *indices = pieces(tensor)
-    yield Kept(name, values, Packing(form, tuple(tensor.shape)))
+    yield InnerTensor(name, values, Packing(form, tuple(tensor.shape)))
     for part, index in zip(INDICES[tensor.layout], indices, strict=True):
-        yield Kept(f"{name}.{part.strip('_')}", index, Packing(form))
+        yield InnerTensor(f"{name}.{part.strip('_')}", index, Packing(form))
 
 
-def _flattened(name: str, tensor: Tensor) -> list[Kept]:
+def _flattened(name: str, tensor: Tensor) -> list[InnerTensor]:
     """The largest of the inner tensors holds the weights."""
     form = type(tensor).__name__
-    found = sorted(_inner(tensor), key=lambda item: -item[1].nbytes)
-    parts = [Kept(f"{name}.{path}", part, Packing(form)) for path, part in found]
-    return [Kept(name, part, Packing(form, tuple(tensor.shape))) for _, part, _ in parts[:1]] + parts[1:]
+    by_size = sorted(_inner(tensor), key=lambda item: -item[1].nbytes)
+    parts = [InnerTensor(f"{name}.{path}", part, Packing(form)) for path, part in by_size]
+    return [InnerTensor(name, part, Packing(form, tuple(tensor.shape))) for _, part, _ in parts[:1]] + parts[1:]
 
 
 def _inner(tensor: Any) -> Iterator[tuple[str, Tensor]]:
@@ -85,9 +85,9 @@ def _inner(tensor: Any) -> Iterator[tuple[str, Tensor]]:
 # bitsandbytes ---------------------------------------------------------------------------------------------------------
 
 
-def _four_bits(name: str, tensor: Tensor, state: Any) -> Iterator[Kept]:
+def _four_bits(name: str, tensor: Tensor, state: Any) -> Iterator[InnerTensor]:
     form, shape = str(getattr(state, "quant_type", "4bit")), getattr(state, "shape", None)
-    yield Kept(name, tensor, Packing(form, tuple(map(int, shape or (2 * tensor.nbytes,)))))
+    yield InnerTensor(name, tensor, Packing(form, tuple(map(int, shape or (2 * tensor.nbytes,)))))
     nested = getattr(state, "state2", None)
     yield from _helper(f"{name}.absmax", getattr(state, "absmax", None), form)
     yield from _helper(f"{name}.quant_map", getattr(state, "code", None), form)
@@ -96,12 +96,12 @@ def _four_bits(name: str, tensor: Tensor, state: Any) -> Iterator[Kept]:
     yield from _helper(f"{name}.nested_offset", getattr(state, "offset", None), form)
 
 
-def _helper(name: str, tensor: Any, form: str) -> Iterator[Kept]:
+def _helper(name: str, tensor: Any, form: str) -> Iterator[InnerTensor]:
     if isinstance(tensor, Tensor):
-        yield Kept(name, tensor, Packing(form))
+        yield InnerTensor(name, tensor, Packing(form))
 
 
-def scales_of(module: nn.Module) -> Iterator[Kept]:
+def scales_of(module: nn.Module) -> Iterator[InnerTensor]:
     """The scales of an 8-bit weight, which are not among its layer's parameters and buffers."""
     weight = registered(module._parameters, "weight")
     if weight is None or weight.dtype is not torch.int8 or "SCB" in module._buffers:
@@ -109,7 +109,7 @@ def scales_of(module: nn.Module) -> Iterator[Kept]:
     for holder in (weight, getattr(module, "state", None)):
         scales = getattr(holder, "SCB", None)
         if isinstance(scales, Tensor):
-            yield Kept("SCB", scales, Packing("int8"))
+            yield InnerTensor("SCB", scales, Packing("int8"))
             return
 
 
@@ -127,8 +127,8 @@ def registered(registry: Any, name: str) -> Tensor | None:
     """A module's parameter or buffer by name. A scripted module has them in something that is only nearly a dict."""
     if name not in registry:
         return None
-    found: Tensor | None = registry[name]
-    return found
+    tensor: Tensor | None = registry[name]
+    return tensor
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
@@ -142,5 +142,5 @@ def _own(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
 def packings_of(module: nn.Module) -> Mapping[str, Packing]:
     """How a module's own parameters and buffers are packed, by their names."""
     records = {name: layout_of(tensor).tensor for name, tensor in _own(module) if tensor is not None}
-    records |= {kept.name: layout_of(kept.tensor).tensor for kept in scales_of(module)}
+    records |= {scales.name: layout_of(scales.tensor).tensor for scales in scales_of(module)}
     return packings(records)

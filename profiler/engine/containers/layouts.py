@@ -24,8 +24,8 @@ class TensorLayout:
         self.strides = strides
         self.dtype = dtype
         self.is_row_major = tuple(strides) == contiguous_strides(tuple(shape))
-        kept = None if self.is_row_major else tuple(strides)
-        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."), kept)
+        recorded_strides = None if self.is_row_major else tuple(strides)
+        self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."), recorded_strides)
         self.storage_bytes = self._span_bytes()
 
     def _span_bytes(self) -> int:
@@ -45,10 +45,10 @@ _layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], TensorLayou
 
 def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:
     key = (shape, strides, dtype)
-    found = _layouts.get(key)
-    if found is None:
-        found = _layouts[key] = TensorLayout(*key)
-    return found
+    shared = _layouts.get(key)
+    if shared is None:
+        shared = _layouts[key] = TensorLayout(*key)
+    return shared
 
 
 def layout_of(tensor: torch.Tensor) -> TensorLayout:
@@ -63,12 +63,12 @@ _forms: dict[Tensor, TensorLayout] = {}
 
 def _of_form(tensor: torch.Tensor) -> TensorLayout:
     """Of a sparse or nested tensor, which has no strides, and which nothing on meta can stand for."""
-    kept = record(tensor)
-    found = _forms.get(kept)
-    if found is None:
-        found = _forms[kept] = TensorLayout(kept.shape, contiguous_strides(kept.shape), tensor.dtype)
-        found.tensor, found.storage_bytes = kept, kept.size_bytes
-    return found
+    form = record(tensor)
+    shared = _forms.get(form)
+    if shared is None:
+        shared = _forms[form] = TensorLayout(form.shape, contiguous_strides(form.shape), tensor.dtype)
+        shared.tensor, shared.storage_bytes = form, form.size_bytes
+    return shared
 
 
 def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:

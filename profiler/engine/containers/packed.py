@@ -43,7 +43,7 @@ class PackedTensor(NamedTuple):
 class Packed(NamedTuple):
     """A packed object, or a quantised tensor that a layer has as a plain attribute; what its parts are called."""
 
-    held: Any
+    content: Any
     prefix: str = ""
     suffix: str = ""
 
@@ -83,8 +83,8 @@ def _recurrent(module: nn.Module, cells: nn.ModuleList) -> Iterator[Packed]:
     directions = 2 if getattr(module, "bidirectional", False) else 1
     for index, cell in enumerate(cells):
         layer, backward = divmod(index, directions)
-        for found in _own(cell):
-            yield found._replace(suffix=f"_l{layer}" + "_reverse" * backward)
+        for weights in _own(cell):
+            yield weights._replace(suffix=f"_l{layer}" + "_reverse" * backward)
 
 
 def is_packed(value: Any) -> bool:
@@ -103,27 +103,27 @@ def _class(value: Any) -> str:
 # What is in one -------------------------------------------------------------------------------------------------------
 
 
-def unpacked_weights(held: Any) -> Iterator[tuple[str, Tensor]]:
+def unpacked_weights(content: Any) -> Iterator[tuple[str, Tensor]]:
     """Copies of the weights and biases that a packed object holds, or the quantised tensor itself, with their names."""
-    if isinstance(held, Tensor):
-        yield "weight", held
+    if isinstance(content, Tensor):
+        yield "weight", content
         return
-    for suffix, inner in _cell(held) if _class(held) == _CELL else (("", held),):
+    for suffix, inner in _cell(content) if _class(content) == _CELL else (("", content),):
         weight, *biases = _unpacked(inner)
         yield f"weight{suffix}", weight
         yield from ((f"bias{suffix}", bias) for bias in biases[:1] if bias is not None)
 
 
-def parts(held: Any) -> tuple[PackedTensor, ...]:
+def parts(content: Any) -> tuple[PackedTensor, ...]:
     """The tensors that a packed object, or a quantised tensor, holds: each weight with its helpers, and the bias."""
     with torch.inference_mode(False), torch.no_grad():
-        return tuple(part for name, tensor in unpacked_weights(held) for part in _parts(name, tensor))
+        return tuple(part for name, tensor in unpacked_weights(content) for part in _parts(name, tensor))
 
 
-def value(found: Sequence[PackedTensor]) -> Value:
+def value(tensors: Sequence[PackedTensor]) -> Value:
     """A packed object as a signature holds it: ((weight, its helpers ...), bias or None); a cell is two of these."""
     pairs: list[tuple[list[Value], list[Value]]] = []
-    for part in found:
+    for part in tensors:
         tensor = part.layout.tensor
         if part.name.startswith("bias"):
             pairs[-1][1].append(tensor)
@@ -131,18 +131,18 @@ def value(found: Sequence[PackedTensor]) -> Value:
             pairs[-1][0].append(tensor)
         else:
             pairs.append(([tensor], []))
-    held = tuple((tuple(weight), bias[0] if bias else None) for weight, bias in pairs)
-    return held if len(held) > 1 else held[0]
+    values = tuple((tuple(weight), bias[0] if bias else None) for weight, bias in pairs)
+    return values if len(values) > 1 else values[0]
 
 
-def _cell(held: Any) -> Iterator[tuple[str, Any]]:
+def _cell(content: Any) -> Iterator[tuple[str, Any]]:
     """A cell multiplies its input and its state by a packed weight each; they stand at the end of its state."""
-    yield from zip(("_ih", "_hh"), held._get_method("__getstate__")()[-1], strict=True)
+    yield from zip(("_ih", "_hh"), content._get_method("__getstate__")()[-1], strict=True)
 
 
-def _unpacked(held: Any) -> tuple[Any, ...]:
-    found = held._get_method("unpack")()
-    return found if isinstance(found, tuple) else (found,)
+def _unpacked(content: Any) -> tuple[Any, ...]:
+    tensors = content._get_method("unpack")()
+    return tensors if isinstance(tensors, tuple) else (tensors,)
 
 
 def _parts(name: str, weight: Tensor) -> Iterator[PackedTensor]:

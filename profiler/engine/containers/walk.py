@@ -63,13 +63,13 @@ def _items(value: Any) -> Iterable[tuple[str | None, Any]]:
 def _attributes(value: Any) -> list[tuple[str, Any]]:
     """What an object of a user's class has; an attribute that begins with _ adds nothing to a tensor's name."""
     own = builtin.attribute(value, "__dict__")
-    found = dict(own) if isinstance(own, dict) else {}
+    attributes = dict(own) if isinstance(own, dict) else {}
     for cls in type(value).__mro__:
         slots = vars(cls).get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
             if not slot.startswith("__"):
-                found.setdefault(slot, builtin.attribute(value, slot))
-    return [("" if str(key).startswith("_") else str(key), item) for key, item in found.items()]
+                attributes.setdefault(slot, builtin.attribute(value, slot))
+    return [("" if str(key).startswith("_") else str(key), item) for key, item in attributes.items()]
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
@@ -87,10 +87,10 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
 
 def _copied(function: Callable[[Any], Any], value: Any) -> Any:
     """A copy of an object that has other tensors; the object itself where it has none, or cannot be copied."""
-    held = [leaf for _, leaf in named(value)]
-    if not held:
+    tensors = [leaf for _, leaf in named(value)]
+    if not tensors:
         return value
-    changed = {id(leaf): function(leaf) for leaf in held}
+    changed = {id(leaf): function(leaf) for leaf in tensors}
     try:
         return copy.deepcopy(value, changed)
     except Exception:  # what a class of the user's may raise; its tensors are constants then

@@ -30,20 +30,20 @@ _NOTHING = object()
 
 def own_classes(modules: Sequence[nn.Module]) -> list[type]:
     """The classes that modules are of, and their ancestors, without torch's and Python's own."""
-    found = dict.fromkeys(ancestor for cls in dict.fromkeys(map(type, modules)) for ancestor in _ancestors(cls))
-    return list(found)
+    ancestors = dict.fromkeys(ancestor for cls in dict.fromkeys(map(type, modules)) for ancestor in _ancestors(cls))
+    return list(ancestors)
 
 
 def _ancestors(cls: type) -> tuple[type, ...]:
-    known = _known.get(cls)
-    if known is None:
-        known = _known[cls] = tuple(
+    ancestors = _ancestors_by_class.get(cls)
+    if ancestors is None:
+        ancestors = _ancestors_by_class[cls] = tuple(
             c for c in cls.__mro__ if c.__module__.partition(".")[0] not in ("torch", "builtins")
         )
-    return known
+    return ancestors
 
 
-_known: dict[type, tuple[type, ...]] = {}
+_ancestors_by_class: dict[type, tuple[type, ...]] = {}
 
 
 class Classes:
@@ -116,9 +116,9 @@ class SurroundingState:
             yield holder, None
         caches = [holder for holder, _ in self._noted.values() if isinstance(holder, CACHE)]
         for owner in (*self._classes, *caches):
-            for held in gc.get_referents(owner):
-                if isinstance(held, dict):
-                    yield held, owner
+            for content in gc.get_referents(owner):
+                if isinstance(content, dict):
+                    yield content, owner
 
     def before(self, holder: Any) -> Any:
         """What a holder held; None where it was not noted."""
@@ -143,18 +143,18 @@ _INERT = {
 def _globals(classes: Iterable[type], functions: Iterable[types.FunctionType]) -> Iterable[dict[str, Any]]:
     """The namespaces of the files that classes and functions are written in."""
     names = dict.fromkeys(cls.__module__ for cls in classes)
-    found = [vars(sys.modules[name]) for name in names if name in sys.modules]
-    found += [f.__globals__ for f in functions if f.__module__ and f.__module__.partition(".")[0] != "torch"]
-    return {id(namespace): namespace for namespace in found}.values()
+    namespaces = [vars(sys.modules[name]) for name in names if name in sys.modules]
+    namespaces += [f.__globals__ for f in functions if f.__module__ and f.__module__.partition(".")[0] != "torch"]
+    return {id(namespace): namespace for namespace in namespaces}.values()
 
 
 def _functions(classes: Iterable[type]) -> Iterator[types.FunctionType]:
     """Methods that close over something."""
     for cls in classes:
-        known = _closures.get(cls)
-        if known is None:
-            known = _closures[cls] = tuple(_closing(vars(cls).values()))
-        yield from known
+        methods = _closures.get(cls)
+        if methods is None:
+            methods = _closures[cls] = tuple(_closing(vars(cls).values()))
+        yield from methods
 
 
 def _closing(values: Iterable[Any]) -> Iterator[types.FunctionType]:

@@ -91,7 +91,7 @@ class Guard:
         """The dicts and lists of the model that may hold its weights: attributes, registries, and what is in them."""
         for module in self._modules:
             yield module.__dict__
-            yield from (held for held in (module._parameters, module._buffers) if isinstance(held, dict))
+            yield from (registry for registry in (module._parameters, module._buffers) if isinstance(registry, dict))
         yield from self._objects.reached.dicts
         yield from self._objects.reached.lists
 
@@ -125,10 +125,10 @@ class Guard:
 
 def _with_hidden(modules: Sequence[nn.Module]) -> tuple[list[nn.Module], Objects]:
     """Modules, with those that they hold in lists and the like, where torch does not see them."""
-    known = {id(module): module for module in modules}
+    by_id = {id(module): module for module in modules}
     objects = Objects(modules)
-    hidden = [module for found in objects.reached.modules for module in found.modules() if id(module) not in known]
+    hidden = [module for root in objects.reached.modules for module in root.modules() if id(module) not in by_id]
     if not hidden:
         return list(modules), objects
-    known |= {id(module): module for module in hidden}
-    return list(known.values()), Objects(list(known.values()))
+    by_id |= {id(module): module for module in hidden}
+    return list(by_id.values()), Objects(list(by_id.values()))

@@ -68,13 +68,13 @@ def cleared(begin: Callable[[], ClearableRun]) -> Any:
 
 def forget_frames(error: BaseException | None) -> None:
     """What an exception leads to, through the frames it came by, would live as long as the exception."""
-    waiting, seen = [error], set[int]()
+    waiting, visited = [error], set[int]()
     while waiting:
-        one = waiting.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            traceback.clear_frames(one.__traceback__)
-            waiting += [one.__cause__, one.__context__]
+        exception = waiting.pop()
+        if exception is not None and id(exception) not in visited:
+            visited.add(id(exception))
+            traceback.clear_frames(exception.__traceback__)
+            waiting += [exception.__cause__, exception.__context__]
 
 
 class Leftovers:
@@ -95,15 +95,15 @@ class Leftovers:
         """
         young = gc.get_objects(0)
         kinds = {kind for kind in set(map(type, young)) if issubclass(kind, Tensor)}
-        kept = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)]
-        if not kept:
+        references = [weakref.ref(o) for o in young if type(o) in kinds and is_ours(o)]
+        if not references:
             return
-        if not _Young(young).are_held([id(reference()) for reference in kept], self.result):
+        if not _Young(young).have_old_holders([id(reference()) for reference in references], self.result):
             return
         new = set(map(id, young))
         del young
         gc.collect(0)
-        tensors = [tensor for tensor in (reference() for reference in kept) if tensor is not None]
+        tensors = [tensor for tensor in (reference() for reference in references) if tensor is not None]
         if tensors:
             take(tensors, new, program, failures)
 
@@ -120,38 +120,38 @@ class _Young:
         self._numbers = numbers = {id(thing): number for number, thing in enumerate(things)}
         self._holders: dict[int, list[int]] = {}  # by ids; a holder that holds a thing twice is there twice
         for thing in things:
-            for held in gc.get_referents(thing):
-                if id(held) in numbers:
-                    self._holders.setdefault(id(held), []).append(id(thing))
+            for content in gc.get_referents(thing):
+                if id(content) in numbers:
+                    self._holders.setdefault(id(content), []).append(id(thing))
 
     def has(self, thing: Any) -> bool:
         return id(thing) in self._numbers
 
     def holders(self, thing: Any) -> list[Any]:
         """Of a thing, young or not, those that are young."""
-        return [self._things[self._numbers[one]] for one in self._holders.get(id(thing), ())]
+        return [self._things[self._numbers[key]] for key in self._holders.get(id(thing), ())]
 
     def is_exposed(self, thing: Any, others: int) -> bool:
         """Whether somebody may hold a thing who is not young. others: its references that are known to be ours."""
-        known = len(self._holders.get(id(thing), ())) + (id(thing) in self._numbers) + others
-        return sys.getrefcount(thing) > known + _OWN
+        counted = len(self._holders.get(id(thing), ())) + (id(thing) in self._numbers) + others
+        return sys.getrefcount(thing) > counted + _OWN
 
-    def are_held(self, ids: list[int], result: Any) -> bool:
+    def have_old_holders(self, ids: list[int], result: Any) -> bool:
         """Whether something that is not young holds any of these, be it through others.
 
         Those are not exceptions, which pass, and not the result of the run.
         """
-        waiting, seen = list(ids), set(ids)
+        waiting, visited = list(ids), set(ids)
         while waiting:
-            one = waiting.pop()
-            thing = self._things[self._numbers[one]]
+            key = waiting.pop()
+            thing = self._things[self._numbers[key]]
             if isinstance(thing, _PASSING) or thing is result:
                 continue
             if self.is_exposed(thing, 1):
                 return True
-            above = [holder for holder in self._holders.get(one, ()) if holder not in seen]
+            above = [holder for holder in self._holders.get(key, ()) if holder not in visited]
             waiting += above
-            seen.update(above)
+            visited.update(above)
         return False
 
 
@@ -175,7 +175,7 @@ class _Clearing:
         self._ours: Ids = set()
         self._others: Ids = set()  # what looks new, and was there before
         # Of dicts, by id: the class or the cache that one belongs to.
-        self._owners = {id(held): owner for held, owner in program.holders() if owner is not None}
+        self._owners = {id(namespace): owner for namespace, owner in program.holders() if owner is not None}
 
     def clear(self, tensors: list[Tensor]) -> None:
         level: list[Any] = tensors
@@ -200,8 +200,8 @@ class _Clearing:
         holder = None
         del exposed
         self._find_owners(holders)
-        for one, holder in holders.items():
-            if one not in self._ours:
+        for key, holder in holders.items():
+            if key not in self._ours:
                 self._failures.attempt(f"what a {type(holder).__name__} holds", self._take, holder)
         return above
 
@@ -209,11 +209,11 @@ class _Clearing:
         """All that is new and holds these; returns what something else may hold, and who that is where it is young."""
         exposed: list[Any] = []
         holders: dict[int, Any] = {}
-        waiting, given = level.copy(), set(map(id, level))
-        self._ours.update(given)
+        waiting, level_ids = level.copy(), set(map(id, level))
+        self._ours.update(level_ids)
         while waiting:
             thing = waiting.pop()
-            if self._young.is_exposed(thing, 1 + (id(thing) in given)):
+            if self._young.is_exposed(thing, 1 + (id(thing) in level_ids)):
                 exposed.append(thing)
             for holder in self._young.holders(thing):
                 if isinstance(holder, _FRAMES) or _is_file(holder) or id(holder) in self._ours:
@@ -228,34 +228,38 @@ class _Clearing:
 
     def _unexplained(self, exposed: list[Any], level: list[Any], holders: dict[int, Any]) -> list[Any]:
         """Those that are held by more than what was noted before the run, which is quickly looked through."""
-        ids, given = set(map(id, exposed)), set(map(id, level))
-        found: Counter[int] = Counter()
+        ids, level_ids = set(map(id, exposed)), set(map(id, level))
+        references: Counter[int] = Counter()
         for holder, _ in self._program.holders():
-            held = [one for one in map(id, gc.get_referents(holder)) if one in ids]
-            if held:
+            content_ids = [key for key in map(id, gc.get_referents(holder)) if key in ids]
+            if content_ids:
                 holders[id(holder)] = holder
                 if not self._young.has(holder):
-                    found.update(held)
+                    references.update(content_ids)
         return [
-            thing for thing in exposed if self._young.is_exposed(thing, 2 + (id(thing) in given) + found[id(thing)])
+            thing
+            for thing in exposed
+            if self._young.is_exposed(thing, 2 + (id(thing) in level_ids) + references[id(thing)])
         ]
 
     def _find_owners(self, holders: dict[int, Any]) -> None:
         """Of dicts that were not noted: a class wants to be told of a change, and a cache to be emptied."""
         dicts = [
             h
-            for one, h in holders.items()
-            if isinstance(h, dict) and not self._program.knows(h) and one not in self._owners
+            for key, h in holders.items()
+            if isinstance(h, dict) and not self._program.knows(h) and key not in self._owners
         ]
         for owner in gc.get_referrers(*dicts) if dicts else ():
             if isinstance(owner, (type, CACHE)):
-                self._owners.update({id(held): owner for held in gc.get_referents(owner) if id(held) in holders})
+                self._owners.update(
+                    {id(content): owner for content in gc.get_referents(owner) if id(content) in holders}
+                )
 
     def _is_new(self, holder: Any) -> bool:
-        one = id(holder)
-        if one in self._ours or one in self._others or one in self._owners or self._program.knows(holder):
+        key = id(holder)
+        if key in self._ours or key in self._others or key in self._owners or self._program.knows(holder):
             return False
-        return one in self._new or isinstance(holder, _UNCHANGING)
+        return key in self._new or isinstance(holder, _UNCHANGING)
 
     def _take(self, holder: Any) -> None:
         """Take from what was there before the run whatever of the run it holds."""
@@ -289,8 +293,10 @@ class _Clearing:
         """
         if self._program.knows(holder):
             before = self._program.before(holder)
-            held = before.values() if isinstance(before, dict) else before if isinstance(before, list) else (before,)
-            return any(value is inner for value in held)
+            contents = (
+                before.values() if isinstance(before, dict) else before if isinstance(before, list) else (before,)
+            )
+            return any(value is inner for value in contents)
         return _is_namespace(holder) or not isinstance(holder, (dict, list, deque, set))
 
     def _take_from_dict(self, holder: dict[Any, Any], ours: Ids) -> None:

@@ -32,7 +32,7 @@ class Modules:
         self._dicts = [(module.__dict__, module.__dict__.copy()) for module in modules]
         self._sets: list[tuple[set[Any], list[Any]]] = []
         self._empty: list[Any] = []
-        self._is_known_same = False
+        self._is_unchanged = False
         for own, _ in self._dicts[:]:
             registries = _of(own)
             self._empty.extend(filterfalse(None, registries))
@@ -45,17 +45,17 @@ class Modules:
     def differ(self) -> bool:
         """Whether anything was registered, or set, since; `restore` has to follow at once."""
         with suppress(Exception):  # of a registry of the model's own class: `restore` tells
-            self._is_known_same = self._is_same()
-        return not self._is_known_same or any(self._empty)
+            self._is_unchanged = self._is_same()
+        return not self._is_unchanged or any(self._empty)
 
     def restore(self, failures: Failures) -> None:
         if not all(map(is_, map(type, self._modules), self._classes)):
             for module, cls in zip(self._modules, self._classes, strict=True):
                 failures.attempt(f"the class of a {cls.__name__}", _restore_class, module, cls)
-        if not (self._is_known_same or self._is_same()):
+        if not (self._is_unchanged or self._is_same()):
             for live, saved in self._dicts:
                 failures.attempt("what a module has registered, or its attributes", restore_dict, live, saved)
-        self._is_known_same = False
+        self._is_unchanged = False
         for registry in filter(None, self._empty):
             failures.attempt("what a module has registered", registry.clear)
         for live_set, items in self._sets:

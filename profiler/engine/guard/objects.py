@@ -36,7 +36,7 @@ class Objects:
         self._generators = [(live, *_state(live)) for live in reached.generators]
 
     def restore(self, failures: Failures) -> None:
-        kept: list[tuple[str, Any, Callable[..., None]]] = [
+        kinds: list[tuple[str, Any, Callable[..., None]]] = [
             ("a dict of a module", self._dicts, restore_dict),
             ("a list of a module", self._lists, restore_list),
             ("a set of a module", self._sets, restore_set),
@@ -45,7 +45,7 @@ class Objects:
             ("an object of a module", self._slots, _restore_slots),
             ("a random generator of a module", self._generators, _restore_state),
         ]
-        for what, pairs, restore in kept:
+        for what, pairs, restore in kinds:
             for pair in pairs:
                 failures.attempt(what, restore, *pair)
 

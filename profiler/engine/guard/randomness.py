@@ -57,7 +57,7 @@ def seed() -> None:
 
 
 @contextmanager
-def kept_random() -> Iterator[None]:
+def restored_randomness() -> Iterator[None]:
     """What the block draws or seeds is undone."""
     states, failures = RandomStates(), Failures()
     try:

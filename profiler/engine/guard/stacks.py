@@ -108,7 +108,7 @@ def _saving() -> Any:
 
 
 def _same(stack: list[Any], before: list[Any]) -> bool:
-    return len(stack) == len(before) and all(one is other for one, other in zip(stack, before, strict=True))
+    return len(stack) == len(before) and all(mode is other for mode, other in zip(stack, before, strict=True))
 
 
 def _refill(before: list[Any], depth: Callable[[], int], pop: Callable[[], Any], push: Callable[[Any], None]) -> None:

@@ -37,14 +37,14 @@ class Tensors:
     what = "the weights"
 
     def __init__(self) -> None:
-        self._held: dict[int, tuple[Any, ...]] = {}  # the fields of `_Held`
+        self._states: dict[int, tuple[Any, ...]] = {}  # the fields of `_Held`
 
     def keep(self, tensor: Tensor, layout: TensorLayout) -> None:
-        if id(tensor) in self._held:
+        if id(tensor) in self._states:
             return
         cls, requires_grad = type(tensor), tensor.requires_grad
         storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if is_plain(tensor) else (None, 0)
-        self._held[id(tensor)] = (
+        self._states[id(tensor)] = (
             tensor,
             layout,
             storage,
@@ -59,13 +59,13 @@ class Tensors:
         )
 
     def restore(self, failures: Failures) -> None:
-        for entry in self._held.values():
+        for entry in self._states.values():
             if not _is_same(*entry):
-                held = _TensorState(*entry)
-                failures.attempt("the memory of a weight", _restore_memory, held)
-                failures.attempt("the class and attributes of a weight", _restore_attributes, held)
-                failures.attempt("the gradient of a weight", _restore_gradient, held)
-                failures.attempt("the hooks of a weight", _restore_hooks, held)
+                state = _TensorState(*entry)
+                failures.attempt("the memory of a weight", _restore_memory, state)
+                failures.attempt("the class and attributes of a weight", _restore_attributes, state)
+                failures.attempt("the gradient of a weight", _restore_gradient, state)
+                failures.attempt("the hooks of a weight", _restore_hooks, state)
 
 
 def _is_same(  # noqa: PLR0913, PLR0917  asked of every weight, so in as few steps as can be
@@ -110,26 +110,26 @@ def _copied(hooks: dict[Any, Any] | None) -> dict[Any, Any] | None:
     return None if hooks is None else copied(hooks)
 
 
-def _restore_memory(held: _TensorState) -> None:
-    tensor, layout, storage = held.tensor, held.layout, held.storage
+def _restore_memory(state: _TensorState) -> None:
+    tensor, layout, storage = state.tensor, state.layout, state.storage
     if storage is None:
         return
-    is_same = is_plain(tensor) and tensor.untyped_storage() is storage and tensor.storage_offset() == held.offset
+    is_same = is_plain(tensor) and tensor.untyped_storage() is storage and tensor.storage_offset() == state.offset
     if not is_same or layout_of(tensor) is not layout:
         whole = torch.empty(0, dtype=layout.dtype, device=storage.device)
-        exchange(tensor, whole.set_(storage, held.offset, layout.shape, layout.strides))
+        exchange(tensor, whole.set_(storage, state.offset, layout.shape, layout.strides))
 
 
-def _restore_gradient(held: _TensorState) -> None:
-    tensor = held.tensor
-    if tensor.requires_grad is not held.requires_grad:
+def _restore_gradient(state: _TensorState) -> None:
+    tensor = state.tensor
+    if tensor.requires_grad is not state.requires_grad:
         if not tensor.is_leaf:  # it was overwritten with what has a graph, and is part of that since
             tensor.detach_()
-        tensor.requires_grad_(held.requires_grad)
-    if tensor.is_leaf and tensor.grad is not held.grad:
-        tensor.grad = held.grad
-    if held.version is not None and _version(tensor) not in (None, held.version):
-        _set_version(tensor, held.version)
+        tensor.requires_grad_(state.requires_grad)
+    if tensor.is_leaf and tensor.grad is not state.grad:
+        tensor.grad = state.grad
+    if state.version is not None and _version(tensor) not in (None, state.version):
+        _set_version(tensor, state.version)
 
 
 def _set_version(tensor: Tensor, version: int) -> None:
@@ -140,11 +140,11 @@ def _set_version(tensor: Tensor, version: int) -> None:
         write(tensor, version)
 
 
-def _restore_hooks(held: _TensorState) -> None:
-    tensor = held.tensor
+def _restore_hooks(state: _TensorState) -> None:
+    tensor = state.tensor
     if tensor.requires_grad:
-        _restore_registered(tensor, "_backward_hooks", held.hooks)
-        _restore_registered(tensor, "_post_accumulate_grad_hooks", held.after_hooks)
+        _restore_registered(tensor, "_backward_hooks", state.hooks)
+        _restore_registered(tensor, "_post_accumulate_grad_hooks", state.after_hooks)
 
 
 def _restore_registered(tensor: Tensor, name: str, before: dict[Any, Any] | None) -> None:
@@ -158,12 +158,12 @@ def _restore_registered(tensor: Tensor, name: str, before: dict[Any, Any] | None
         setattr(tensor, name, before)
 
 
-def _restore_attributes(held: _TensorState) -> None:
-    tensor = held.tensor
-    if type(tensor) is not held.cls:
-        tensor.__class__ = held.cls
-    if tensor.__dict__ or held.attributes:
-        restore_dict(tensor.__dict__, held.attributes or {})
+def _restore_attributes(state: _TensorState) -> None:
+    tensor = state.tensor
+    if type(tensor) is not state.cls:
+        tensor.__class__ = state.cls
+    if tensor.__dict__ or state.attributes:
+        restore_dict(tensor.__dict__, state.attributes or {})
 
 
 class _Compatible(LeanDispatchMode):

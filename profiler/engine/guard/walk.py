@@ -49,13 +49,13 @@ class Reached:
         self.tensors: list[Tensor] = []
         self.generators: list[Any] = []
         self.modules: list[nn.Module] = []
-        self._seen: set[int] = set()
+        self._visited: set[int] = set()
 
     def from_module(self, module: nn.Module) -> None:
         """Everything among a module's attributes that is not every module's."""
         own = module.__dict__
-        known = _layers.get(type(module))
-        names = known[1] if known is not None and known[0] == len(own) else _names(type(module), own)
+        layer = _layers.get(type(module))
+        names = layer[1] if layer is not None and layer[0] == len(own) else _names(type(module), own)
         if names:
             self._walk([own[name] for name in names if name in own], 0)
 
@@ -66,9 +66,9 @@ class Reached:
     def _walk(self, values: Iterable[Any], depth: int) -> None:
         for value in values:
             kind = type(value)
-            if kind in ATOMS or id(value) in self._seen or len(self._seen) > _MOST:
+            if kind in ATOMS or id(value) in self._visited or len(self._visited) > _MOST:
                 continue
-            self._seen.add(id(value))
+            self._visited.add(id(value))
             inner = self._sort(value, kind)
             if inner and depth < _DEPTH:
                 self._walk(inner, depth + 1)
@@ -82,7 +82,7 @@ class Reached:
         elif issubclass(kind, (dict, list, deque)):
             return self._of_collection(value, kind)
         elif issubclass(kind, (tuple, frozenset)):
-            return held if len(held := items(value)) < _WIDE else None
+            return contents if len(contents := items(value)) < _WIDE else None
         elif issubclass(kind, set):
             self.sets.append(value)
         elif issubclass(kind, numpy.ndarray):
@@ -103,18 +103,18 @@ class Reached:
             self.dicts.append(value)
         else:
             self.lists.append(value)
-        held = items(value)
+        contents = items(value)
         if has_dict(kind):
             self.objects.append(value)
-            held = [*held, *_attributes(value).values()]
-        return held if len(held) < _WIDE else None
+            contents = [*contents, *_attributes(value).values()]
+        return contents if len(contents) < _WIDE else None
 
 
 def _attributes(value: Any) -> Attributes:
     """What an object has in its `__dict__` and in slots."""
-    found = dict(vars(value)) if has_dict(type(value)) else {}
-    found |= {name: held for name, held in in_slots(value).items() if held is not EMPTY}
-    return found
+    attributes = dict(vars(value)) if has_dict(type(value)) else {}
+    attributes |= {name: content for name, content in in_slots(value).items() if content is not EMPTY}
+    return attributes
 
 
 def has_dict(cls: type) -> bool:
@@ -124,16 +124,16 @@ def has_dict(cls: type) -> bool:
 
 def slots(cls: type) -> Iterator[str]:
     """The names of a class's slots that hold objects."""
-    known = _slots.get(cls)
-    if known is None:
-        known = _slots[cls] = tuple(
+    names = _slots.get(cls)
+    if names is None:
+        names = _slots[cls] = tuple(
             name
             for ancestor in cls.__mro__
             if "__slots__" in vars(ancestor)
             for name, member in vars(ancestor).items()
             if isinstance(member, types.MemberDescriptorType)
         )
-    return iter(known)
+    return iter(names)
 
 
 _slots: dict[type, tuple[str, ...]] = {}

@@ -142,9 +142,9 @@ class Casts:
 
     def _promoted(self, args: Any, kwargs: Any, _: Any) -> Any:
         """To the widest among them; float64 is left alone."""
-        found = {tensor.dtype for tensor in each_tensor((args, list(kwargs.values()))) if _is_castable(tensor)}
+        dtypes = {tensor.dtype for tensor in each_tensor((args, list(kwargs.values()))) if _is_castable(tensor)}
         dtype = torch.get_autocast_dtype(self._device)
-        if found - {dtype}:
+        if dtypes - {dtype}:
             dtype = torch.float32
         return self._cast_all(args, kwargs, dtype)
 
@@ -170,13 +170,13 @@ class Casts:
         return value
 
     def _cast_tensor(self, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-        if not (self._is_kept(tensor) and dtype is torch.get_autocast_dtype(self._device)):
+        if not (self._has_cached_copy(tensor) and dtype is torch.get_autocast_dtype(self._device)):
             return tensor.to(dtype)
         if id(tensor) not in self._copies:
             self._copies[id(tensor)] = tensor, tensor.to(dtype)
         return self._copies[id(tensor)][1]
 
-    def _is_kept(self, tensor: Tensor) -> bool:
+    def _has_cached_copy(self, tensor: Tensor) -> bool:
         is_weight = tensor.dtype is torch.float32 and tensor.requires_grad and tensor.is_leaf
         return is_weight and not tensor._is_view() and torch.is_autocast_cache_enabled()
 
@@ -225,12 +225,12 @@ def noticing_regions(notice: Callable[[OwnRegion], None]) -> Iterator[None]:
     entered, thread = torch.autocast.__enter__, get_ident()
 
     def enter(region: Any) -> Any:
-        found = entered(region)  # type: ignore[no-untyped-call]
+        result = entered(region)  # type: ignore[no-untyped-call]
         if get_ident() == thread and region._enabled and region.device in POLICIES:
             region.__exit__(None, None, None)
             notice(raised := OwnRegion(region.device))
             raise raised
-        return found
+        return result
 
     torch.autocast.__enter__ = enter  # type: ignore[method-assign]
     try:

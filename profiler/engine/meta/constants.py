@@ -34,7 +34,7 @@ def names_device(args: Any, kwargs: Any) -> bool:
     return kwargs.get("device") is not None or any(type(value) is torch.device for value in args)
 
 
-def is_seen_there(args: Any, kwargs: Any) -> bool:
+def stays_for_model(args: Any, kwargs: Any) -> bool:
     """Whether `_to_copy` moves a meta tensor to where the model sees it already, which on a real one is nothing."""
     device = kwargs.get("device")
     return device is not None and device != META and args[0].is_meta and _is_moved(args, kwargs)
@@ -74,9 +74,9 @@ def is_large(func: Any, args: Any, kwargs: Any, on_meta: Callable[[Any], Any]) -
     """Whether an operator on constants would make a large one; torch is asked where it might be."""
     if _bound((*args, *kwargs.values())) <= LARGEST:
         return False
-    given = [on_meta(value) for value in args], {name: on_meta(value) for name, value in kwargs.items()}
+    arguments = [on_meta(value) for value in args], {name: on_meta(value) for name, value in kwargs.items()}
     try:
-        out = func(*given[0], **given[1])
+        out = func(*arguments[0], **arguments[1])
     except (RuntimeError, NotImplementedError, IndexError, ValueError, TypeError):
         return False  # it depends on values how much there is, or is an error, which the real run will tell
     return any(tensor.numel() > LARGEST for tensor in each_tensor(out))

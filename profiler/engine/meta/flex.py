@@ -79,10 +79,10 @@ class _Kernel(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> Any:
-        query, key, value, *kept = ctx.saved_tensors
+        query, key, value, *saved = ctx.saved_tensors
         with _disable_current_modes():
             out = [torch.zeros_like(tensor) for tensor in (query, key, value)]
-            ctx.recorder.foreign(NAME + "_backward", [grad, query, key, value, *kept], out, ctx.facts)
+            ctx.recorder.foreign(NAME + "_backward", [grad, query, key, value, *saved], out, ctx.facts)
         return (*out, None, None, None)
 
 
@@ -95,8 +95,8 @@ def _run(recorder: RecorderProtocol, query: Tensor, key: Tensor, value: Tensor, 
         from torch._higher_order_ops.flex_attention import sdpa_dense
 
         with torch.no_grad():
-            found: tuple[Tensor, ...] = sdpa_dense(query, key, value, *rest)
-            return found
+            result: tuple[Tensor, ...] = sdpa_dense(query, key, value, *rest)
+            return result
     shape = (*query.shape[:-1], value.shape[-1])
     order = sorted(range(4), key=query.stride().__getitem__, reverse=True)
     out = torch.empty([shape[i] for i in order], dtype=query.dtype, device=META)
@@ -137,11 +137,11 @@ class _Watching(LeanDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.seen: list[Value] = []
+        self.calls: list[Value] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        self.seen.append((str(func), tuple(map(_value, args)), _value(out)))
+        self.calls.append((str(func), tuple(map(_value, args)), _value(out)))
         return out
 
 
@@ -151,14 +151,14 @@ def operators(mod: Callable[..., Any], scores: int, buffers: tuple[Any, ...]) ->
     It is handed the score and where it stands: batch, head, query, key.
     """
     device = next((buffer.device for buffer in each_tensor(buffers)), torch.device("cpu"))
-    given = [torch.zeros((), device=device) for _ in range(scores)]
-    given += [torch.zeros((), dtype=torch.int, device=device) for _ in range(4)]
+    arguments = [torch.zeros((), device=device) for _ in range(scores)]
+    arguments += [torch.zeros((), dtype=torch.int, device=device) for _ in range(4)]
     with _Watching() as watching, torch.no_grad():
         try:
-            mod(*given, *buffers)
+            mod(*arguments, *buffers)
         except (RuntimeError, NotImplementedError, TypeError, IndexError, ValueError):
             return None  # a weight of the model without values, or what only a batch of scores allows
-    return tuple(watching.seen)
+    return tuple(watching.calls)
 
 
 def _value(value: Any) -> Value:
@@ -179,11 +179,11 @@ def on_any_device() -> Iterator[None]:
     if module is None:
         yield
         return
-    made, validate = module._create_empty_block_mask, getattr(module, "_validate_device", None)
+    create, validate = module._create_empty_block_mask, getattr(module, "_validate_device", None)
 
     def unseen_mask(query: Tensor, key: Tensor) -> Any:
         with _disable_current_modes():
-            return made(query, key)
+            return create(query, key)
 
     module._create_empty_block_mask = unseen_mask
     if validate is not None:  # torch 2.5 refuses none
@@ -191,6 +191,6 @@ def on_any_device() -> Iterator[None]:
     try:
         yield
     finally:
-        module._create_empty_block_mask = made
+        module._create_empty_block_mask = create
         if validate is not None:
             module._validate_device = validate

@@ -35,9 +35,9 @@ def _embedding_bag(out: Any, weight: Tensor, indices: Tensor, *rest: Any, **name
     a maximum keeps of its own is otherwise as large as the sizes (ATen/native/EmbeddingBag.cpp).
     """
     bags, offset2bag, bag_size, max_indices = out
-    asked = {**dict(zip(_OF_BAGS, rest, strict=False)), **named}
-    mode = asked.get("mode", _SUM)
-    if mode == _SUM and _is_summed_fast(weight, asked.get("per_sample_weights"), asked.get("padding_idx")):
+    settings = {**dict(zip(_OF_BAGS, rest, strict=False)), **named}
+    mode = settings.get("mode", _SUM)
+    if mode == _SUM and _is_summed_fast(weight, settings.get("per_sample_weights"), settings.get("padding_idx")):
         offset2bag = offset2bag.new_empty(0)
     else:
         offset2bag = offset2bag.new_empty(len(indices) + 1)[: len(indices)]
@@ -99,8 +99,8 @@ def _of_input(out: Any, _: Tensor, x: Tensor, *rest: Any, **__: Any) -> Any:
 
 def _batch_norm_backward(out: Any, gradient: Tensor, x: Tensor, *rest: Any) -> Any:
     """The gradients that are wanted, which is said last."""
-    made = _of_input(out, gradient, x)
-    return tuple(tensor if wanted else None for tensor, wanted in zip(made, rest[-1], strict=True))
+    gradients = _of_input(out, gradient, x)
+    return tuple(tensor if wanted else None for tensor, wanted in zip(gradients, rest[-1], strict=True))
 
 
 def _of_groups(out: tuple[Tensor, ...], _: Tensor, x: Tensor, *rest: Any, **__: Any) -> tuple[Tensor, ...]:

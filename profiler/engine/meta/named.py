@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-_asked: set[str] = set()
+_names: set[str] = set()
 
 
 def operator(name: str) -> Any | None:
@@ -14,11 +14,11 @@ def operator(name: str) -> Any | None:
 
     A test asks the newest torch for every name that was asked for here, so that a misspelt one is not passed over.
     """
-    _asked.add(name)
+    _names.add(name)
     namespace, packet, overload = name.split(".")
     return getattr(getattr(getattr(torch.ops, namespace), packet, None), overload, None)
 
 
 def asked() -> frozenset[str]:
     """Every name that was asked for."""
-    return frozenset(_asked)
+    return frozenset(_names)

@@ -61,10 +61,10 @@ _manners: dict[int, Manner] = {}
 
 def manner(func: Any) -> Manner:
     """How to meet an operator (`torch._ops.OpOverload`)."""
-    found = _manners.get(id(func))
-    if found is None:
-        found = _manners[id(func)] = _decide(func)
-    return found
+    decided = _manners.get(id(func))
+    if decided is None:
+        decided = _manners[id(func)] = _decide(func)
+    return decided
 
 
 def keep_up() -> None:

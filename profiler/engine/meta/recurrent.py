@@ -63,9 +63,9 @@ def _lstm(x: Tensor, hidden: Hidden, weights: RecurrentWeights) -> Hidden:
     before, state = hidden
     gates = _linear(before, weights.hh, weights.b_hh).add_(x)
     parts = gates.unsafe_chunk(4, 1)
-    entering, kept, new, shown = parts[0].sigmoid_(), parts[1].sigmoid_(), parts[2].tanh_(), parts[3].sigmoid_()
-    state = (kept * state).add_(entering * new)
-    out = shown * state.tanh()
+    admit, forget, new, output = parts[0].sigmoid_(), parts[1].sigmoid_(), parts[2].tanh_(), parts[3].sigmoid_()
+    state = (forget * state).add_(admit * new)
+    out = output * state.tanh()
     if weights.hr is not None:
         out = torch.matmul(out, weights.hr.t())
     return out, state
@@ -76,9 +76,9 @@ def _gru(x: Tensor, hidden: Hidden, weights: RecurrentWeights) -> Hidden:
     of_x = x.unsafe_chunk(3, 1)
     of_hidden = _linear(before, weights.hh, weights.b_hh).unsafe_chunk(3, 1)
     reset = of_hidden[0].add_(of_x[0]).sigmoid_()
-    kept = of_hidden[1].add_(of_x[1]).sigmoid_()
+    update = of_hidden[1].add_(of_x[1]).sigmoid_()
     new = of_x[2].add(of_hidden[2].mul_(reset)).tanh_()
-    return ((before - new).mul_(kept).add_(new),)
+    return ((before - new).mul_(update).add_(new),)
 
 
 # Layers ---------------------------------------------------------------------------------------------------------------
@@ -94,14 +94,14 @@ def _steps(
     return outputs, hidden
 
 
-def _one_way(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
+def _single_direction(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
     (start,), (own,) = hidden, weights
     parts = _linear(x, own.ih, own.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, start, own)
     return torch.stack(outputs, 0), [end]
 
 
-def _both_ways(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
+def _both_directions(cell: Cell, x: Tensor, hidden: Sequence[Hidden], weights: Sequence[RecurrentWeights]) -> Result:
     onwards, backwards = weights
     parts = _linear(x, onwards.ih, onwards.b_ih).unbind(0)
     outputs, end = _steps(cell, parts, hidden[0], onwards)
@@ -220,11 +220,13 @@ def _of_input(cell: Cell, states: int) -> Operator:
         if x.dim() != 3 or not x.shape[1 if batch_first else 0] or len(hx) != states:
             return None
         x = x.transpose(0, 1) if batch_first else x
-        found = _run(_both_ways if bidirectional else _one_way, cell, x, hx, params, *settings, bidirectional)
-        if not found or not batch_first:
-            return found
-        out = found[0].transpose(0, 1) if states > 1 else found[0].transpose_(0, 1)  # in place but in an LSTM
-        return (out, *found[1:])
+        results = _run(
+            _both_directions if bidirectional else _single_direction, cell, x, hx, params, *settings, bidirectional
+        )
+        if not results or not batch_first:
+            return results
+        out = results[0].transpose(0, 1) if states > 1 else results[0].transpose_(0, 1)  # in place but in an LSTM
+        return (out, *results[1:])
 
     return run
 

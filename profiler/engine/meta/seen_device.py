@@ -20,16 +20,16 @@ _NAME = "device"
 
 
 @contextmanager
-def seen_as(device: torch.device, recorder: RecorderProtocol) -> Iterator[None]:
+def reporting_device(device: torch.device, recorder: RecorderProtocol) -> Iterator[None]:
     """In threads that the recorder follows, meta tensors say that they are on a device."""
     before = vars(torch.Tensor).get(_NAME)
     own = _OWN if before is None else before
 
-    def seen(tensor: torch.Tensor) -> torch.device:
+    def reported_device(tensor: torch.Tensor) -> torch.device:
         true: torch.device = own.__get__(tensor)
         return device if true.type == "meta" and recorder.is_active() else true
 
-    torch.Tensor.device = property(seen)  # type: ignore[assignment]
+    torch.Tensor.device = property(reported_device)  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -37,9 +37,9 @@ def _alike(*tensors: Tensor | None) -> bool:
 
     `is_contiguous` says so of more tensors: it looks past the strides of dimensions of size 1, which outputs may keep.
     """
-    given = [t for t in tensors if t is not None]
-    dtype = given[0].dtype
-    return dtype.is_floating_point and all(t.dtype is dtype and layout_of(t).is_row_major for t in given)
+    present = [t for t in tensors if t is not None]
+    dtype = present[0].dtype
+    return dtype.is_floating_point and all(t.dtype is dtype and layout_of(t).is_row_major for t in present)
 
 
 @_rule(_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default)
@@ -240,7 +240,7 @@ def attention(query: Tensor, *rest: Any, **options: Any) -> TensorLayout | None:
 
 
 # On the meta device torch lets these operators multiply tensors of different dtypes; on any real device it refuses.
-_ONE_DTYPE = {
+_SAME_DTYPE = {
     _aten.linear.default, _aten.mm.default, _aten.addmm.default, _aten.bmm.default, _aten.baddbmm.default,
     _aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default, _aten.convolution.default,
 }  # fmt: skip
@@ -248,7 +248,7 @@ _ONE_DTYPE = {
 
 def mixes_dtypes(func: Any, args: Sequence[Any]) -> bool:
     """Whether an operator that wants tensors of one dtype got others."""
-    return func in _ONE_DTYPE and len({a.dtype for a in args if isinstance(a, Tensor)}) > 1
+    return func in _SAME_DTYPE and len({a.dtype for a in args if isinstance(a, Tensor)}) > 1
 
 
 def dtype_error(func: Any, args: Sequence[Any]) -> RuntimeError:

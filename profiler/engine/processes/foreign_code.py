@@ -127,9 +127,9 @@ def _model_stopped(model: str, error: BaseException) -> errors.ProfileError:
 def _model_too_much(model: str, error: MemoryError | RecursionError) -> errors.ProfileError:
     is_memory = isinstance(error, MemoryError)
     what = "takes more memory than there is" if is_memory else "nests or calls itself deeper than Python allows"
-    said = f": {errors.first_line(error)}" if errors.text_of(error) else ""
+    detail = f": {errors.first_line(error)}" if errors.text_of(error) else ""
     return errors.ProfileError(
-        f"{model} {what} ({type(error).__name__}{said}{errors.place(error)}); make it or its input smaller"
+        f"{model} {what} ({type(error).__name__}{detail}{errors.place(error)}); make it or its input smaller"
     )
 
 

@@ -27,14 +27,14 @@ def main(argv: Sequence[str]) -> None:
     """Run, watch, clear away, and end."""
     parent, module, arguments = int(argv[0]), argv[1], argv[2:]
     adopt_orphans()
-    told: list[int] = []
+    signals: list[int] = []
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears how a process ended
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda number, _: told.append(number))
+        signal.signal(number, lambda number, _: signals.append(number))
     process = os.fork()
     if not process:
         _run(module, arguments)
-    status = _watch(process, parent, told)
+    status = _watch(process, parent, signals)
     clear_away(process)
     _end(status)
 
@@ -51,9 +51,9 @@ def _run(module: str, arguments: Sequence[str]) -> None:
     sys.exit(0)
 
 
-def _watch(process: int, parent: int, told: Sequence[int]) -> int | None:
+def _watch(process: int, parent: int, signals: Sequence[int]) -> int | None:
     """The status of the process as `os.waitpid` has it; None where it was not waited for."""
-    while os.getppid() == parent and not told:
+    while os.getppid() == parent and not signals:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
             return status

@@ -137,20 +137,20 @@ class _Waiting:
 
     def wait(self, process: int, shared: Board) -> str | None:
         """How the process ended, in words; does not return where the command was told to stop."""
-        told: float | None = None
-        done: float | None = None
+        stopped_at: float | None = None
+        done_at: float | None = None
         while True:
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
                 break
             now = time.monotonic()
-            if self._stopped_by is not None and told is None:
-                told = now
+            if self._stopped_by is not None and stopped_at is None:
+                stopped_at = now
                 os.kill(process, signal.SIGTERM)
-            done = now if done is None and shared.status is not None else done
-            if _is_over(told, _GRACE_S, now) or _is_over(done, _PATIENCE_S, now):
+            done_at = now if done_at is None and shared.status is not None else done_at
+            if _is_over(stopped_at, _GRACE_S, now) or _is_over(done_at, _PATIENCE_S, now):
                 os.kill(process, signal.SIGKILL)
-            select.select([self._reader], [], [], 0.2 if told or done else 1.0)
+            select.select([self._reader], [], [], 0.2 if stopped_at or done_at else 1.0)
             self._drain()
         signal.set_wakeup_fd(-1)
         self._close()

@@ -34,11 +34,11 @@ class Arguments:
         for value in values:
             kind = type(value)
             if kind is Tensor or kind is Parameter or isinstance(value, Tensor):
-                known = there_before.get(id(value)) or value.__dict__.get(MARK)
-                if known is None or known.run is not run:
-                    known = self._tensors.meet(value)
-                tensors.append(known)
-                key.append(known.layout)
+                info = there_before.get(id(value)) or value.__dict__.get(MARK)
+                if info is None or info.run is not run:
+                    info = self._tensors.meet(value)
+                tensors.append(info)
+                key.append(info.layout)
             elif kind in _PLAIN:
                 key.append(value)
             elif kind is list or kind is tuple:
@@ -65,7 +65,7 @@ class Arguments:
     def value(self, value: Any) -> Value:
         """An argument, or what was returned, as a signature holds it."""
         if isinstance(value, Tensor):
-            return self._tensors.known(value).layout.tensor
+            return self._tensors.info_of(value).layout.tensor
         if isinstance(value, (list, tuple)):
             return self.values(value)
         if value is None or isinstance(value, (bool, int, float, complex, str)):
@@ -81,14 +81,14 @@ class Arguments:
         values = list(self.values(args))
         for position in PACKED[func._schema.name]:
             tensor = args[position] if position < len(args) else None
-            if tensor is not None and self._tensors.have_values([self._tensors.known(tensor)]):
+            if tensor is not None and self._tensors.have_values([self._tensors.info_of(tensor)]):
                 values[position] = values[position], tuple(tensor.tolist())
         return tuple(values)
 
     def layouts(self, results: Any) -> Any:
         """What an operator returned, with tensors reduced to their layouts."""
         if isinstance(results, Tensor):
-            return self._tensors.known(results).layout
+            return self._tensors.info_of(results).layout
         if isinstance(results, (list, tuple)):
             return type(results)(self.layouts(item) for item in results)
         return results

@@ -66,17 +66,17 @@ def records(output: Any, tensors: KnownTensors) -> tuple[Cached, ...]:
     )
 
 
-def _walk(value: Any, path: tuple[str, ...], owner: str, seen: set[int]) -> Iterator[CachedTensor]:
-    if id(value) in seen or len(path) > _DEPTH:
+def _walk(value: Any, path: tuple[str, ...], owner: str, visited: set[int]) -> Iterator[CachedTensor]:
+    if id(value) in visited or len(path) > _DEPTH:
         return
     if isinstance(value, Tensor) and not _is_wrapper(value):
-        seen.add(id(value))
+        visited.add(id(value))
         yield CachedTensor(".".join(path), owner, value)
         return
     for name, item, owned_by in _inside(value, owner):
         if not isinstance(item, (str, int, float, bool, type(None))):
-            seen.add(id(value))
-            yield from _walk(item, (*path, name), owned_by, seen)
+            visited.add(id(value))
+            yield from _walk(item, (*path, name), owned_by, visited)
 
 
 def _is_wrapper(tensor: Tensor) -> bool:

@@ -31,7 +31,7 @@ class Callers:
         self.met: list[Caller] = []
         self._index: dict[Caller, int] = {}
         # By instruction; of functions of torch also by that which calls them. Their code is kept alive.
-        self._known: dict[tuple[int, ...], tuple[tuple[CodeType, ...], int]] = {}
+        self._indices: dict[tuple[int, ...], tuple[tuple[CodeType, ...], int]] = {}
         self._applied = _applications()
         self._is_enclosed = False  # whether the last operator was inside of a torch.autograd.Function
 
@@ -43,13 +43,13 @@ class Callers:
             if self._is_enclosed:
                 return self._number(_read(frame)._replace(is_enclosed=True))
         code, at = frame.f_code, frame.f_lasti
-        known = self._known.get((id(code), at))
-        if known is not None:
-            return known[1]
+        entry = self._indices.get((id(code), at))
+        if entry is not None:
+            return entry[1]
         if code.co_filename in _TORCHS:
             return self._below(frame, code, at)
         index = self._number(_SIGN if _is_sign(code, at) else Caller((), False, source=source(frame)))
-        self._known[id(code), at] = (code,), index
+        self._indices[id(code), at] = (code,), index
         return index
 
     def _below(self, frame: FrameType, code: CodeType, at: int) -> int:
@@ -58,10 +58,10 @@ class Callers:
         if back is None or back.f_code.co_filename in _TORCHS:
             return self._number(_read(frame))
         key = id(code), at, id(back.f_code), back.f_lasti
-        known = self._known.get(key)
-        if known is not None:
-            return known[1]
-        self._known[key] = (code, back.f_code), (index := self._number(_read(frame)))
+        entry = self._indices.get(key)
+        if entry is not None:
+            return entry[1]
+        self._indices[key] = (code, back.f_code), (index := self._number(_read(frame)))
         return index
 
     def _number(self, caller: Caller) -> int:

@@ -70,10 +70,10 @@ class FromMemory:
 
     def _overwritten(self, signature: Signature, target: Tensor, tensors: list[KnownTensor]) -> Outcome:
         """An in-place operator leaves metadata as it is. A real tensor with meta values in it is real no longer."""
-        known = tensors[0]
-        if known.is_real:
-            self._tensors.valueless.add(known.storage)
-        return target, signature, (known.storage,)
+        info = tensors[0]
+        if info.is_real:
+            self._tensors.valueless.add(info.storage)
+        return target, signature, (info.storage,)
 
     def _again(self, entry: RememberedCall, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Outcome:
         """A view is made anew, and known to live where its source does."""
@@ -83,7 +83,7 @@ class FromMemory:
             out = self._on_meta.run(func, args, kwargs, tensors)
             original = self._on_meta.original(out, args, kwargs)
             if original is not None:
-                return original, entry.signature, (self._tensors.known(original).storage,)
+                return original, entry.signature, (self._tensors.info_of(original).storage,)
         if entry.source is None:
             return out, entry.signature, self._tensors.add_results(out, tensors, is_real=False)
         source = tensors[entry.source]
@@ -119,7 +119,7 @@ class FromMemory:
 
     def _refuse(self, func: Any, args: Any, tensors: list[KnownTensor]) -> None:
         """What meta tensors cannot tell, and what a kernel would refuse."""
-        if any(known.layout.tensor.form is not None for known in tensors):
+        if any(info.layout.tensor.form is not None for info in tensors):
             raise self._needs.of_values(f"{func} of a sparse or nested tensor")
         if mixes_dtypes(func, args):
             raise self._needs.of_values(str(func)) if inside_autocast() else dtype_error(func, args)
@@ -136,11 +136,11 @@ class FromMemory:
         if original is None:
             storages = self._tensors.add_results(out, tensors, is_real=False)
         else:
-            out, storages = original, (self._tensors.known(original).storage,)
+            out, storages = original, (self._tensors.info_of(original).storage,)
         inside = inside_bytes(func, args, kwargs) if how is Manner.FRESH else 0
         signature = memo.signature(str(func), *values, self._arguments.value(out), inside)
         if how is not Manner.RUN:
-            source = _source(how, [known.storage for known in tensors], storages, out)
+            source = _source(how, [info.storage for info in tensors], storages, out)
             is_plain = _is_plain_call(func, args, kwargs, tensors)
             memo.remember(key, RememberedCall(signature, self._arguments.layouts(out), source, is_plain))
         return out, signature, storages

@@ -35,12 +35,12 @@ class _Inside(LeanDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._live = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in arguments}
+        self._addresses = {tensor.untyped_storage()._cdata for tensor in arguments}
         self._watches: dict[int, weakref.ref[Any]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if _is_made_of_others(func):
+        if _has_parts(func):
             with self:
                 out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
@@ -53,15 +53,15 @@ class _Inside(LeanDispatchMode):
 
     def _born(self, storage: torch.UntypedStorage) -> None:
         address, size_bytes = storage._cdata, storage.nbytes()
-        if address in self._known:
+        if address in self._addresses:
             return
 
         def released(_: object) -> None:
-            self._known.discard(address)
+            self._addresses.discard(address)
             self._watches.pop(address, None)
             self._live -= size_bytes
 
-        self._known.add(address)
+        self._addresses.add(address)
         self._live += size_bytes
         self._watches[address] = weakref.ref(storage, released)
 
@@ -74,7 +74,7 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: TensorLayout | None 
     if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
-    return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _is_made_of_others(func) else 0
+    return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _has_parts(func) else 0
 
 
 def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
@@ -88,7 +88,7 @@ def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
 
 
 @cache
-def _is_made_of_others(func: Any) -> bool:
+def _has_parts(func: Any) -> bool:
     """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""
     return is_composite(func) and not has_kernel(func) and func is not _aten.max_pool1d.default
 

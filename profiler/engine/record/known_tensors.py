@@ -59,7 +59,9 @@ class KnownTensors:
         self.lifetimes = lifetimes
         self._run_real = run_real
         self._step = step
-        self._kept: list[Tensor] = []  # the model's and the caller's stay alive, so that no other tensor takes their id
+        self._users: list[
+            Tensor
+        ] = []  # the model's and the caller's stay alive, so that no other tensor takes their id
 
     # Tensors that were there before -------------------------------------------------------------------------------
 
@@ -68,9 +70,9 @@ class KnownTensors:
         layout, is_meta = layout_of(tensor), tensor.is_meta
         is_real = self._run_real or not (is_meta or role == "parameter")
         storage = self.lifetimes.add(tensor, layout, role)
-        known = self.there_before[id(tensor)] = KnownTensor(self.run, layout, storage, is_real, is_meta, owners)
-        self._kept.append(tensor)
-        return known
+        info = self.there_before[id(tensor)] = KnownTensor(self.run, layout, storage, is_real, is_meta, owners)
+        self._users.append(tensor)
+        return info
 
     def hand_over(self, tensor: Tensor, role: str) -> None:
         """Make a tensor known that is the model's from now on, to keep or to release."""
@@ -84,15 +86,15 @@ class KnownTensors:
 
     def all_before(self) -> list[tuple[Tensor, TensorLayout]]:
         """The tensors made known so far, as they were then."""
-        return [(tensor, self.there_before[id(tensor)].layout) for tensor in self._kept]
+        return [(tensor, self.there_before[id(tensor)].layout) for tensor in self._users]
 
     # Asking -------------------------------------------------------------------------------------------------------
 
-    def known(self, tensor: Tensor) -> KnownTensor:
+    def info_of(self, tensor: Tensor) -> KnownTensor:
         """What is known of a tensor; one that was never seen becomes known."""
-        known = self.there_before.get(id(tensor))
-        if known is not None:
-            return known
+        info = self.there_before.get(id(tensor))
+        if info is not None:
+            return info
         mark: KnownTensor | None = tensor.__dict__.get(MARK)
         if mark is not None and mark.run is self.run:
             return mark
@@ -100,8 +102,8 @@ class KnownTensors:
 
     def have_values(self, tensors: list[KnownTensor]) -> bool:
         """Whether the values of all may be used."""
-        for known in tensors:  # noqa: SIM110  a loop is left at once, and this runs for every call
-            if not known.is_real or known.storage in self.valueless:
+        for info in tensors:  # noqa: SIM110  a loop is left at once, and this runs for every call
+            if not info.is_real or info.storage in self.valueless:
                 return False
         return True
 
@@ -117,8 +119,8 @@ class KnownTensors:
 
     def record_of(self, tensor: Tensor) -> TensorRecord:
         """A tensor as records hold it; it may be one that operators never see, such as a batched one inside vmap."""
-        known = self.there_before.get(id(tensor)) or tensor.__dict__.get(MARK)
-        return (layout_of(tensor) if known is None else known.layout).tensor
+        info = self.there_before.get(id(tensor)) or tensor.__dict__.get(MARK)
+        return (layout_of(tensor) if info is None else info.layout).tensor
 
     def storage_of(self, tensor: Tensor) -> int | None:
         """The storage that a tensor lives in; None where no operator ever saw it."""
@@ -147,41 +149,41 @@ class KnownTensors:
 
     def alias(self, tensor: Tensor) -> Tensor:
         """Another tensor of the same memory: nothing was computed."""
-        known = self.known(tensor)
+        info = self.info_of(tensor)
         out: Tensor = torch.ops.aten.alias.default(tensor)
-        self.mark(out, KnownTensor(self.run, known.layout, known.storage, known.is_real, known.is_meta, known.owners))
+        self.mark(out, KnownTensor(self.run, info.layout, info.storage, info.is_real, info.is_meta, info.owners))
         return out
 
-    def mark(self, tensor: Tensor, known: KnownTensor) -> None:
+    def mark(self, tensor: Tensor, info: KnownTensor) -> None:
         """Note on a tensor what is known of it, unless the model or the caller owns it."""
         if id(tensor) not in self.there_before:
-            tensor.__dict__[MARK] = known
+            tensor.__dict__[MARK] = info
 
     def add_results(self, results: Any, arguments: list[KnownTensor], is_real: bool) -> tuple[int, ...]:
         """Get to know the tensors that an operator really returned; returns the storages they live in."""
         all_storages: list[int] = []
         for tensor in (results,) if isinstance(results, Tensor) else each_tensor(results):
-            layout, storage = layout_of(tensor), self._storage_known(tensor)
+            layout, storage = layout_of(tensor), self._storage_before(tensor)
             storages, is_new = ([storage], False) if storage is not None else self.lifetimes.find_or_add(tensor, layout)
             owners: Sequence[int] = arguments[0].owners if not is_new and len(arguments) == 1 else ()
             self.mark(tensor, KnownTensor(self.run, layout, storages[0], is_real, tensor.is_meta, owners))
             all_storages += storages
         return tuple(all_storages)
 
-    def _storage_known(self, tensor: Tensor) -> int | None:
+    def _storage_before(self, tensor: Tensor) -> int | None:
         """The storage that a tensor lives in which an operator did not make, but return."""
-        known = self.there_before.get(id(tensor)) or tensor.__dict__.get(MARK)
-        return int(known.storage) if known is not None and known.run is self.run else None
+        info = self.there_before.get(id(tensor)) or tensor.__dict__.get(MARK)
+        return int(info.storage) if info is not None and info.run is self.run else None
 
     def look_again(self, arguments: Any, is_real: bool) -> None:
         """After an operator that may have changed its arguments' metadata."""
         for tensor in each_tensor(arguments):
-            known, layout = self.known(tensor), layout_of(tensor)
+            info, layout = self.info_of(tensor), layout_of(tensor)
             now_in = self.lifetimes.find(tensor)
-            storage = known.storage if now_in is None else now_in
-            if known.layout is layout and known.storage == storage:
+            storage = info.storage if now_in is None else now_in
+            if info.layout is layout and info.storage == storage:
                 continue
-            changed = KnownTensor(self.run, layout, storage, known.is_real and is_real, known.is_meta, known.owners)
+            changed = KnownTensor(self.run, layout, storage, info.is_real and is_real, info.is_meta, info.owners)
             if id(tensor) in self.there_before:
                 self.there_before[id(tensor)] = changed
             else:
@@ -197,8 +199,8 @@ class KnownTensors:
             storage is None and self._step is not None and self._step.kind == UPDATE
         ):  # what an optimizer counts steps in
             self.add_results(tensor, [], is_real=not is_meta)
-            known: KnownTensor = tensor.__dict__[MARK]
-            return known
+            info: KnownTensor = tensor.__dict__[MARK]
+            return info
         if storage is None:
             return self.add(tensor, "parameter" if is_parameter else "buffer")
         is_real = self._run_real or not (is_parameter or is_meta)

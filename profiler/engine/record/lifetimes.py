@@ -38,14 +38,14 @@ class Lifetimes:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
         if is_plain(tensor):
             return self._there(tensor.untyped_storage(), layout, role)
-        first, *_ = [self._there(held, layout, role) for held in memory(tensor)]
+        first, *_ = [self._there(storage, layout, role) for storage in memory(tensor)]
         return first
 
-    def _there(self, held: Any, layout: TensorLayout, role: str) -> int:
+    def _there(self, storage: Any, layout: TensorLayout, role: str) -> int:
         storages = self.storages
-        index = self._by_address.setdefault(held._cdata, len(storages))
+        index = self._by_address.setdefault(storage._cdata, len(storages))
         if index == len(storages):
-            storages.append(Storage(_bytes(held, layout), role, -1))
+            storages.append(Storage(_bytes(storage, layout), role, -1))
         return index
 
     def add_hidden(self, size_bytes: int, role: str) -> int:
@@ -53,13 +53,13 @@ class Lifetimes:
         self.storages.append(Storage(size_bytes, role, -1))
         return len(self.storages) - 1
 
-    def born(self, held: Any, size_bytes: int) -> int:
+    def born(self, storage: Any, size_bytes: int) -> int:
         """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
         self._alive_bytes += size_bytes
         self.most_bytes = max(self.most_bytes, self._alive_bytes)
         index = len(self.storages)
         self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
-        self._watch(held, index)
+        self._watch(storage, index)
         return index
 
     def find_or_add(self, tensor: torch.Tensor, layout: TensorLayout) -> tuple[list[int], bool]:
@@ -67,28 +67,30 @@ class Lifetimes:
 
         Where the first was there before, it stands for all.
         """
-        all_held = memory(tensor)
-        first = self._by_address.get(all_held[0]._cdata)
+        storages = memory(tensor)
+        first = self._by_address.get(storages[0]._cdata)
         if first is not None:
             return [first], False
-        known = [(self._by_address.get(held._cdata), held) for held in all_held]
-        return [self.born(held, _bytes(held, layout)) if index is None else index for index, held in known], True
+        indexed = [(self._by_address.get(storage._cdata), storage) for storage in storages]
+        return [
+            self.born(storage, _bytes(storage, layout)) if index is None else index for index, storage in indexed
+        ], True
 
     def hand_over(self, tensor: torch.Tensor, layout: TensorLayout, role: str) -> int:
         """A storage that was there before the run, and that the model may release."""
-        known = self.find(tensor)
-        if known is not None:
-            return known
-        held, index = memory(tensor)[0], len(self.storages)
-        self.storages.append(Storage(_bytes(held, layout), role, -1))
+        existing = self.find(tensor)
+        if existing is not None:
+            return existing
+        storage, index = memory(tensor)[0], len(self.storages)
+        self.storages.append(Storage(_bytes(storage, layout), role, -1))
         self._handed_over.add(index)
-        self._watch(held, index)
+        self._watch(storage, index)
         return index
 
-    def _watch(self, held: Any, index: int) -> None:
-        watch = _Watch(held, self._released)
+    def _watch(self, storage: Any, index: int) -> None:
+        watch = _Watch(storage, self._released)
         watch.index = index
-        watch.address = address = held._cdata
+        watch.address = address = storage._cdata
         self._by_address[address] = index
         self._watches.append(watch)
 
@@ -144,14 +146,14 @@ def memory(tensor: torch.Tensor) -> list[Any]:
     """The storages that a tensor is kept in; the tensor itself where it tells of none."""
     if is_plain(tensor):
         return [tensor.untyped_storage()]
-    kept = pieces(tensor)
-    if kept[0] is tensor:
+    inner = pieces(tensor)
+    if inner[0] is tensor:
         return [tensor]
-    return [piece.untyped_storage() for piece in kept]
+    return [piece.untyped_storage() for piece in inner]
 
 
-def _bytes(held: Any, layout: TensorLayout) -> int:
-    return layout.storage_bytes if isinstance(held, torch.Tensor) else int(held.nbytes())
+def _bytes(storage: Any, layout: TensorLayout) -> int:
+    return layout.storage_bytes if isinstance(storage, torch.Tensor) else int(storage.nbytes())
 
 
 def _address(tensor: torch.Tensor) -> int:

@@ -25,8 +25,8 @@ _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
 _NEUTRAL = ("KW_NAMES", "PUSH_NULL", "EXTENDED_ARG", "NOP")  # they belong to the call
-_CHAINS_KEPT = 1 << 14
-_FUNCTIONS_KEPT = 1 << 6
+_MOST_CHAINS = 1 << 14
+_MOST_FUNCTIONS = 1 << 6
 
 
 class _Chain(NamedTuple):
@@ -61,7 +61,7 @@ def source(frame: FrameType) -> str | None:
         return chain.imported
     holder = _root(frame, chain)
     for link in chain.links[:-1]:
-        holder = _held(holder, link)
+        holder = _attribute(holder, link)
     return _of(holder, chain.links[-1])
 
 
@@ -96,7 +96,7 @@ def _local(frame: FrameType, name: str) -> Any:
     return value
 
 
-def _held(holder: Any, name: str) -> Any:
+def _attribute(holder: Any, name: str) -> Any:
     """An attribute, of what has it in its own dictionary; a module has others among its layers."""
     if holder is _UNKNOWN:
         return _UNKNOWN
@@ -112,12 +112,12 @@ def _held(holder: Any, name: str) -> Any:
 
 
 def _chain(code: CodeType, at: int) -> _Chain | None:
-    known = _chains.get((id(code), at))
-    if known is None:
-        if len(_chains) >= _CHAINS_KEPT:
+    entry = _chains.get((id(code), at))
+    if entry is None:
+        if len(_chains) >= _MOST_CHAINS:
             _chains.clear()
-        known = _chains[id(code), at] = code, _read_chain(code, at)
-    return known[1]
+        entry = _chains[id(code), at] = code, _read_chain(code, at)
+    return entry[1]
 
 
 def _read_chain(code: CodeType, at: int) -> _Chain | None:
@@ -164,12 +164,12 @@ def _expression(code: CodeType, at: int) -> Iterator[dis.Instruction]:
 
 
 def _instructions(code: CodeType) -> list[dis.Instruction]:
-    known = _functions.get(id(code))
-    if known is None:
-        if len(_functions) >= _FUNCTIONS_KEPT:
+    entry = _functions.get(id(code))
+    if entry is None:
+        if len(_functions) >= _MOST_FUNCTIONS:
             _functions.clear()
-        known = _functions[id(code)] = code, list(dis.get_instructions(code))
-    return known[1]
+        entry = _functions[id(code)] = code, list(dis.get_instructions(code))
+    return entry[1]
 
 
 def _where(instruction: dis.Instruction) -> tuple[int | None, int | None, int | None, int | None]:

@@ -9,7 +9,7 @@ import torch
 from profiler.records.trace import Signature, Value
 
 FRESH: Final = -1
-_KEPT = 1 << 16
+_MOST_ENTRIES = 1 << 16
 
 
 class RememberedCall:
@@ -37,7 +37,7 @@ recall = _entries.get
 
 
 def remember(key: Any, entry: RememberedCall) -> None:
-    if len(_entries) >= _KEPT:
+    if len(_entries) >= _MOST_ENTRIES:
         _entries.clear()
     _entries[key] = entry
 
@@ -58,6 +58,6 @@ def signature(
 ) -> Signature:
     """The one object for all calls like this."""
     new = Signature(op, args, kwargs, output, inside_bytes)
-    if len(_signatures) >= _KEPT:
+    if len(_signatures) >= _MOST_ENTRIES:
         _signatures.clear()
     return _signatures.setdefault(new, new)

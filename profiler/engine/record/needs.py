@@ -11,17 +11,17 @@ class ValueRequests:
     """What was asked for in a run; kept, as the model may catch what is raised."""
 
     def __init__(self) -> None:
-        self._asked: list[NeedsValues] = []
+        self._requests: list[NeedsValues] = []
 
     @property
     def first(self) -> NeedsValues | None:
-        return self._asked[0] if self._asked else None
+        return self._requests[0] if self._requests else None
 
     def of_values(self, op: str) -> NeedsValues:
         """What to raise where a meta tensor has not what is needed."""
-        return self.told(f"{op} asks for values")
+        return self.add(f"{op} asks for values")
 
-    def told(self, reason: str) -> NeedsValues:
+    def add(self, reason: str) -> NeedsValues:
         """The run on meta tensors cannot go on as it is, for a reason."""
-        self._asked.append(NeedsValues(reason))
-        return self._asked[-1]
+        self._requests.append(NeedsValues(reason))
+        return self._requests[-1]

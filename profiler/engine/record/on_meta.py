@@ -27,12 +27,12 @@ class OnMeta:
 
     def run(self, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Any:
         """What an operator returns on meta tensors; whatever it raises is noted."""
-        if kwargs or not all(known.is_meta for known in tensors) or any(type(a) is torch.device for a in args):
+        if kwargs or not all(info.is_meta for info in tensors) or any(type(a) is torch.device for a in args):
             args, kwargs = self.all_in_place(args, kwargs)
         try:
             return returned(func, func(*args, **kwargs), args, kwargs)
         except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError) as error:
-            self._needs.told(errors.first_line(error))
+            self._needs.add(errors.first_line(error))
             raise
 
     def all_in_place(self, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -51,25 +51,25 @@ class OnMeta:
 
     def stand_in(self, tensor: Tensor) -> Tensor:
         """A meta tensor with a real one's metadata, whose storage counts as the real one's."""
-        known = self._tensors.known(tensor)
-        if known.layout.tensor.form is not None:
-            raise self._needs.of_values(f"a {known.layout.tensor.form} tensor")
-        if known.stand_in is None:
+        info = self._tensors.info_of(tensor)
+        if info.layout.tensor.form is not None:
+            raise self._needs.of_values(f"a {info.layout.tensor.form} tensor")
+        if info.stand_in is None:
             with torch.inference_mode(tensor.is_inference()):  # a view of an ordinary tensor must be an ordinary one
-                stand_in = known.layout.empty()
-            stand_in.__dict__[MARK] = KnownTensor(known.run, known.layout, known.storage, False, True, known.owners)
+                stand_in = info.layout.empty()
+            stand_in.__dict__[MARK] = KnownTensor(info.run, info.layout, info.storage, False, True, info.owners)
             if tensor.is_leaf and tensor.requires_grad:  # kernels ask
                 stand_in.requires_grad_()
-            self._tensors.lifetimes.stands_for(stand_in, known.storage)
-            known.stand_in = stand_in
-        return known.stand_in
+            self._tensors.lifetimes.stands_for(stand_in, info.storage)
+            info.stand_in = stand_in
+        return info.stand_in
 
     def original(self, out: Any, args: Any, kwargs: Any) -> Tensor | None:
         """The argument itself where an operator returned it, as `.to` does with nothing to change: not its stand-in."""
         if not isinstance(out, Tensor):
             return None
         arguments = each_tensor((args, tuple(kwargs.values())))
-        return next((tensor for tensor in arguments if self._tensors.known(tensor).stand_in is out), None)
+        return next((tensor for tensor in arguments if self._tensors.info_of(tensor).stand_in is out), None)
 
     def take_values_of_written(self, func: Any, args: Any, kwargs: Any) -> None:
         """A real tensor that meta values were written to has none any more; one that was resized cannot be followed."""
@@ -79,7 +79,7 @@ class OnMeta:
             value = args[position] if position < len(args) else kwargs.get(argument.name)
             for tensor in each_tensor(value):
                 if not tensor.is_meta:
-                    known = self._tensors.known(tensor)
-                    if layout_of(self.stand_in(tensor)) is not known.layout:
+                    info = self._tensors.info_of(tensor)
+                    if layout_of(self.stand_in(tensor)) is not info.layout:
                         raise self._needs.of_values(str(func))
-                    self._tensors.valueless.add(known.storage)
+                    self._tensors.valueless.add(info.storage)

@@ -18,7 +18,7 @@ from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
 from profiler.engine.record.written import Outcome
 from profiler.records.trace import Signature
 
-_SIGNATURES_KEPT = 1 << 14
+_MOST_SIGNATURES = 1 << 14
 # What `torch.inference_mode` and `torch.no_grad` enter, without what these add: a small operator takes less than that.
 _InferenceMode, _set_grad_enabled = torch._C._InferenceMode, torch._C._set_grad_enabled
 
@@ -84,7 +84,7 @@ class OnReal:
 
     def _keep(self, key: tuple[Any, ...], signature: Signature) -> None:
         """For the next call like this: loops make many."""
-        if len(self._signatures) >= _SIGNATURES_KEPT:
+        if len(self._signatures) >= _MOST_SIGNATURES:
             self._signatures.clear()
         self._signatures[key] = signature
 
@@ -97,14 +97,14 @@ class OnReal:
 
     def _save_values(self, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> None:
         storages = self._tensors.lifetimes.storages
-        if all(storages[known.storage].born >= 0 for known in tensors):
+        if all(storages[info.storage].born >= 0 for info in tensors):
             return
         for tensor in each_tensor((args, tuple(kwargs.values()))):
-            if storages[self._tensors.known(tensor).storage].born < 0:
+            if storages[self._tensors.info_of(tensor).storage].born < 0:
                 self._before_write(self._tensors.own_memory(tensor))
 
 
-def _is_same(out: Tensor, known: KnownTensor, is_real: bool) -> bool:
+def _is_same(out: Tensor, info: KnownTensor, is_real: bool) -> bool:
     """Whether nothing new is known of a tensor that was overwritten."""
-    is_marked = out.__dict__.get(MARK) is known
-    return is_marked and known.is_real == is_real and not known.owners and known.stand_in is None
+    is_marked = out.__dict__.get(MARK) is info
+    return is_marked and info.is_real == is_real and not info.owners and info.stand_in is None

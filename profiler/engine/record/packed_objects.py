@@ -32,12 +32,12 @@ class PackedObjects:
         """Make the tensors known that a packed object holds; each comes with its storage."""
         unpacked = self._unpacked.get(hash(packed))
         if unpacked is None:
-            held = parts(packed)
-            tensors = [self._of_part(part, role, owners) for part in held]
-            unpacked = self._unpacked[hash(packed)] = _Unpacked(packed, held, tensors)
+            contents = parts(packed)
+            tensors = [self._of_part(part, role, owners) for part in contents]
+            unpacked = self._unpacked[hash(packed)] = _Unpacked(packed, contents, tensors)
             if isinstance(packed, Tensor):
                 self._tensors.there_before[id(packed)] = tensors[0]
-        return [(part, known.storage) for part, known in zip(unpacked.parts, unpacked.tensors, strict=True)]
+        return [(part, info.storage) for part, info in zip(unpacked.parts, unpacked.tensors, strict=True)]
 
     def _of_part(self, part: PackedTensor, role: str, owners: Sequence[int]) -> KnownTensor:
         storage = self._tensors.lifetimes.add_hidden(part.layout.tensor.size_bytes, role)

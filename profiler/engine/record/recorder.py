@@ -23,7 +23,7 @@ from torch._ops import HigherOrderOperator, OpOverload
 
 from profiler import errors
 from profiler.engine.containers.forms import is_jagged
-from profiler.engine.meta.constants import is_large, is_seen_there, joins_meta, names_device, where_it_is
+from profiler.engine.meta.constants import is_large, joins_meta, names_device, stays_for_model, where_it_is
 from profiler.engine.meta.higher_order import unseen
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.meta.operators import ANSWERS, Manner, changes_strides, each_tensor, is_written, manner
@@ -102,7 +102,7 @@ class Recorder(LeanDispatchMode):
 
     def asks(self, reason: BaseException) -> None:
         """A run on meta tensors cannot go on as it is."""
-        self.needs.told(errors.text_of(reason))
+        self.needs.add(errors.text_of(reason))
 
     def asks_for(self, op: str) -> NeedsValues:
         """What to raise where a meta tensor has not what is needed."""
@@ -118,7 +118,7 @@ class Recorder(LeanDispatchMode):
 
     def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor], kwargs: Sequence[Any] = ()) -> None:
         """Write down a call of an operator that was not run here, and what it is known to return."""
-        tensors = [self.tensors.known(tensor) for tensor in each_tensor(args)]
+        tensors = [self.tensors.info_of(tensor) for tensor in each_tensor(args)]
         storages = self.tensors.add_results(out, tensors, is_real=self.run_real)
         values, results = self._arguments.values(args), self._arguments.values(out)
         signature = memo.signature(op, values, tuple(kwargs), results[0] if len(results) == 1 else results)
@@ -201,7 +201,7 @@ class Recorder(LeanDispatchMode):
     def _is_there(self, args: Any, kwargs: Any) -> bool:
         """Whether a copy for another device is none to the model: of a meta tensor, or of what joins one."""
         is_before = self.step is None or not self.step.is_after
-        return is_seen_there(args, kwargs) or (is_before and joins_meta(args, kwargs))
+        return stays_for_model(args, kwargs) or (is_before and joins_meta(args, kwargs))
 
     def _by_its_rows(self) -> Any:
         """Jagged tensors call operators on ordinary ones, which are then seen here; their lengths are values."""
@@ -211,7 +211,7 @@ class Recorder(LeanDispatchMode):
 
     def _read(self, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Any:
         """Values of a parameter that really has some may be asked for; those of a meta tensor may not."""
-        if any(known.is_meta or known.storage in self.tensors.valueless for known in tensors):
+        if any(info.is_meta or info.storage in self.tensors.valueless for info in tensors):
             if self.step is not None and self.step.kind == UPDATE:
                 return 1.0  # an optimizer's scalars: they decide no shape
             raise self.needs.of_values(str(func))
@@ -224,7 +224,7 @@ class Recorder(LeanDispatchMode):
         for index in indices:
             if index is None or index.dtype is not torch.bool or index.is_meta:
                 plain.append(index)
-            elif self.tensors.known(index).storage in self.tensors.valueless:
+            elif self.tensors.info_of(index).storage in self.tensors.valueless:
                 raise self.needs.of_values(str(func))
             else:
                 plain += torch.nonzero(index, as_tuple=True)

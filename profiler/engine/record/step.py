@@ -92,8 +92,8 @@ class PhaseTracker:
     def _note(self, number: int, module: int) -> None:
         """Each thread numbers its nodes by itself: where two have the same number, it tells of no module."""
         thread = _this_thread()
-        known, by = self._modules.setdefault(number, (module, thread))
-        if by != thread and known != module:
+        owner, by = self._modules.setdefault(number, (module, thread))
+        if by != thread and owner != module:
             self._modules[number] = (_ROOT, thread)
 
     def really(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
@@ -110,8 +110,8 @@ class PhaseTracker:
         node = torch._C._current_autograd_node()
         if node is None or not _are_gradients(*args):
             return func
-        is_kept = hasattr(node, "variable")  # the gradient of a parameter, which has one already
-        return _aten.add_.Tensor if is_kept or _is_last(args[0]) else func
+        has_gradient = hasattr(node, "variable")  # the gradient of a parameter, which has one already
+        return _aten.add_.Tensor if has_gradient or _is_last(args[0]) else func
 
     def phases(self, calls: int) -> tuple[Phase, ...]:
         """All that happened, in order."""

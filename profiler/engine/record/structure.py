@@ -68,8 +68,8 @@ class Structure:
         """The first module that holds a parameter."""
         if not self._owners:
             for row, module in self.firsts():
-                for held in module._parameters.values():
-                    self._owners.setdefault(id(held), row)
+                for weight in module._parameters.values():
+                    self._owners.setdefault(id(weight), row)
         return self._owners.get(id(parameter), 0)
 
     def weights(self, recorder: Recorder) -> tuple[list[Weight], list[Weight]]:
@@ -81,8 +81,8 @@ def _has_more(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether a registry holds parameters, or modules with some, under names that had nothing."""
     if len(now) == len(before) and all(map(is_, now.values(), before.values())):
         return False
-    new = [held for name, held in now.items() if held is not None and before.get(name) is None]
-    return any(not isinstance(held, nn.Module) or any(True for _ in held.parameters()) for held in new)
+    new = [entry for name, entry in now.items() if entry is not None and before.get(name) is None]
+    return any(not isinstance(entry, nn.Module) or any(True for _ in entry.parameters()) for entry in new)
 
 
 def _classes(cls: type) -> tuple[str, ...]:
@@ -118,11 +118,11 @@ def _attributes(module: nn.Module) -> Attributes:
         names = _setting_names[cls] = tuple(_settings(own))
     try:
         key = (cls, tuple([own[name] for name in names]))
-        return _known_attributes[key]
+        return _shared_attributes[key]
     except (KeyError, TypeError):  # not met before; an attribute is missing, or is a list
         settings = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
         if len(settings) == len(names) and all(type(own[name]) is not list for name in names):
-            _known_attributes[key] = settings
+            _shared_attributes[key] = settings
         return settings
 
 
@@ -136,7 +136,7 @@ def _frozen(value: Any) -> Value:
 
 
 _setting_names: dict[type, tuple[str, ...]] = {}
-_known_attributes: dict[tuple[type, tuple[Any, ...]], Attributes] = {}
+_shared_attributes: dict[tuple[type, tuple[Any, ...]], Attributes] = {}
 _SCALARS = {int, float, bool, str, type(None)}
 _SEQUENCES = {tuple, list, torch.Size}
 

@@ -9,7 +9,14 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from profiler.engine.containers.inner import Kept, is_one_piece, kept_in, may_be_packed, packings_of, scales_of
+from profiler.engine.containers.inner import (
+    InnerTensor,
+    inner_tensors,
+    is_ordinary,
+    may_be_packed,
+    packings_of,
+    scales_of,
+)
 from profiler.engine.containers.layouts import layout_of
 from profiler.engine.containers.packed import Packed, packed_in
 from profiler.engine.record.known_tensors import KnownTensors
@@ -44,8 +51,8 @@ def weights(
     return parameters.weights, buffers.weights
 
 
-def _without(held: Mapping[str, torch.Tensor | None], packed: Mapping[str, Packing]) -> Tensors:
-    return {name: tensor for name, tensor in held.items() if name not in packed}
+def _without(tensors: Mapping[str, torch.Tensor | None], packed: Mapping[str, Packing]) -> Tensors:
+    return {name: tensor for name, tensor in tensors.items() if name not in packed}
 
 
 class _RoleWeights:
@@ -62,37 +69,37 @@ class _RoleWeights:
     def add(
         self,
         row: int,
-        held: Tensors,
+        named: Tensors,
         passing: Collection[str] = (),
         packings: Mapping[str, Packing] = _NONE,
         registered: bool = True,
     ) -> None:
         """Tensors by their names; a state_dict does not hold those that are `passing`."""
         weights, firsts, tensors = self.weights, self._firsts, self._tensors
-        for name, tensor in held.items():
+        for name, tensor in named.items():
             if tensor is None:
                 continue
             key = id(tensor)
             same_as = firsts.get(key)
             if same_as is None:
                 firsts[key], self._owners[key] = len(weights), [row]
-                known = tensors.add(tensor, self._role, self._owners[key])
+                info = tensors.add(tensor, self._role, self._owners[key])
             else:
                 self._owners[key].append(row)
-                known = tensors.known(tensor)
-            record, persistent, packing = known.layout.tensor, name not in passing, packings.get(name)
+                info = tensors.info_of(tensor)
+            record, persistent, packing = info.layout.tensor, name not in passing, packings.get(name)
             trained = tensor.requires_grad
             weights.append(
-                Weight(row, name, record, known.storage, trained, persistent, same_as, None, packing, registered)
+                Weight(row, name, record, info.storage, trained, persistent, same_as, None, packing, registered)
             )
-            if not is_one_piece(tensor):
-                self._add_kept(weights[-1], kept_in(name, tensor))
+            if not is_ordinary(tensor):
+                self._add_inner(weights[-1], inner_tensors(name, tensor))
 
-    def _add_kept(self, weight: Weight, kept: list[Kept]) -> None:
+    def _add_inner(self, weight: Weight, tensors: list[InnerTensor]) -> None:
         """A parameter that is kept in other tensors: the first has the weights, and the place that it was given."""
-        if not kept:
+        if not tensors:
             return
-        first, *helpers = kept
+        first, *helpers = tensors
         record = layout_of(first.tensor).tensor
         lifetimes = self._tensors.lifetimes
         lifetimes.storages[weight.storage].size_bytes = record.size_bytes
@@ -113,19 +120,19 @@ class _RoleWeights:
             self._add_object(row, packed)
         if not module._parameters and not packings:
             return
-        held: dict[str, torch.Tensor | None] = {n: module._buffers[n] for n in packings if n in module._buffers}
-        held |= {kept.name: kept.tensor for kept in scales_of(module)}
-        if held:
-            self.add(row, held, packings=packings, registered=False)
+        tensors: dict[str, torch.Tensor | None] = {n: module._buffers[n] for n in packings if n in module._buffers}
+        tensors |= {scales.name: scales.tensor for scales in scales_of(module)}
+        if tensors:
+            self.add(row, tensors, packings=packings, registered=False)
 
     def _add_object(self, row: int, packed: Packed) -> None:
         """Every tensor that a packed object holds. Nothing trains them."""
-        key = hash(packed.held)
+        key = hash(packed.content)
         first = self._firsts.setdefault(key, len(self.weights))
         owners = self._owners.setdefault(key, [])
         owners.append(row)
         same_as = None if first == len(self.weights) else first
-        for offset, (part, storage) in enumerate(self._objects.add(packed.held, self._role, owners)):
+        for offset, (part, storage) in enumerate(self._objects.add(packed.content, self._role, owners)):
             tied, name = None if same_as is None else same_as + offset, packed.called(part.name)
             tensor = part.layout.tensor
             self.weights.append(

@@ -35,12 +35,12 @@ class Written:
         self, signature: Signature, tensors: list[KnownTensor], storages: tuple[int, ...], module: int, caller: int
     ) -> None:
         """A call on some tensors, whose results live in some storages, made while a module was running."""
-        for known in tensors:
-            if known.owners and module not in known.owners:
-                module = next((owner for owner in known.owners if self._is_inside(owner, module)), module)
+        for info in tensors:
+            if info.owners and module not in info.owners:
+                module = next((owner for owner in info.owners if self._is_inside(owner, module)), module)
         if self._step is not None:
             module = self._step.charged(module, len(self.calls))
-        read = tuple([known.storage for known in tensors])
+        read = tuple([info.storage for info in tensors])
         self.calls.append(Call(self._number(signature), module, read, storages, caller))
 
     def add_composite(self, signature: Signature, module: int, first: int, caller: int) -> None:

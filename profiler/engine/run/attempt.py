@@ -20,7 +20,7 @@ from profiler.engine.guard.guard import Guard
 from profiler.engine.meta.autocast import lent_to_meta, noticing_regions
 from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
-from profiler.engine.meta.seen_device import seen_as
+from profiler.engine.meta.seen_device import reporting_device
 from profiler.engine.record import cache
 from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
@@ -112,12 +112,12 @@ class Attempt:
         except Unfinished as error:
             with suppress(Exception):  # whatever state the model is in: what it raised is what is told
                 recorder.lifetimes.settle()
-                error.until = self._record(recorder, stack, self._fed(args, kwargs), parameters, buffers)
+                error.until = self._record(recorder, stack, self._input_records(args, kwargs), parameters, buffers)
             raise
         finally:
             guard.restore()
         trained = [self._with_gradient(weight) for weight in parameters]
-        return self._record(recorder, stack, self._fed(args, kwargs), trained, buffers, outputs)
+        return self._record(recorder, stack, self._input_records(args, kwargs), trained, buffers, outputs)
 
     def _record(
         self,
@@ -145,14 +145,14 @@ class Attempt:
             outputs=outputs,
             versions=versions(type(self._model)),
             phases=() if self._step is None else self._step.phases(len(recorder.written.calls)),
-            asked=self._under.said(),
+            asked=self._under.options(),
             notes=(*self._notes, *recorder.written.notes),
             cache=self._cache,
         )
 
     def _with_gradient(self, weight: Weight) -> Weight:
-        held = registered(self._structure.objects[weight.module]._parameters, weight.name)
-        return weight._replace(gradient=self._gradients.get(id(held)))
+        parameter = registered(self._structure.objects[weight.module]._parameters, weight.name)
+        return weight._replace(gradient=self._gradients.get(id(parameter)))
 
     def _feed(self, recorder: Recorder) -> tuple[Any, dict[str, Any]]:
         """The arguments, with every tensor in them ready for the engine and known to the recorder."""
@@ -167,16 +167,16 @@ class Attempt:
 
         ready_once = once(ready)
         kwargs = dict(self._subject.kwargs)
-        caches = {name: cache.fresh(kept) for name, kept in self._subject.cache.items()}
-        for kept in caches.values():
-            for item in list(cache.held(kept)):
+        caches = {name: cache.fresh(state) for name, state in self._subject.cache.items()}
+        for state in caches.values():
+            for item in list(cache.held(state)):
                 recorder.tensors.hand_over(item.tensor, "cache")
         try:
             return map_leaves(ready_once, self._subject.args), {**map_leaves(ready_once, kwargs), **caches}
         except NoMetaForm as error:
             raise Unfinished(error) from error
 
-    def _fed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
+    def _input_records(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
         """What the user feeds; a cache is what an earlier run returned, and has a record of its own."""
         return input_records(args, {name: value for name, value in kwargs.items() if name not in self._subject.cache})
 
@@ -212,7 +212,7 @@ class Attempt:
         yield stack.following()
         yield self._around(recorder)
         if not self._real:
-            yield seen_as(_device(self._model), recorder)
+            yield reporting_device(_device(self._model), recorder)
             yield self._casting(recorder)
         yield recorder
 
@@ -223,7 +223,7 @@ class Attempt:
     def _unfinished(self, error: BaseException, args: Any, kwargs: Any, recorder: Recorder, stack: Stack) -> Unfinished:
         return Unfinished(
             error,
-            self._fed(args, kwargs),
+            self._input_records(args, kwargs),
             stack.failed,
             stack.ended(),
             recorder.lifetimes.most_bytes,

@@ -49,12 +49,12 @@ def _items(iterator: Iterator[Any], model: str) -> Iterator[Any]:
 
 
 async def _collected(items: AsyncIterator[Any], model: str) -> list[Any]:
-    kept: list[Any] = []
+    collected: list[Any] = []
     async for item in items:
-        kept.append(item)
-        if len(kept) > _MOST:
+        collected.append(item)
+        if len(collected) > _MOST:
             raise _endless(model, _MOST)
-    return kept
+    return collected
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -38,8 +38,8 @@ def initialized(subject: Subject, after: ExitStack) -> Subject:
     """
     stand_ins = after.enter_context(StandIns(subject.model))
     stand_ins.keep_values()
-    known = [weight for weight in subject.model.parameters() if not is_lazy(weight)]
-    is_built = subject.rebuild is not None and any(weight.is_meta for weight in known)
+    weights = [weight for weight in subject.model.parameters() if not is_lazy(weight)]
+    is_built = subject.rebuild is not None and any(weight.is_meta for weight in weights)
 
     def really() -> Subject:
         real = subject.rebuilt() if is_built else subject
@@ -72,13 +72,13 @@ def _rebuilt(subject: Subject) -> Rebuilt:
     return Rebuilt(subject.model, subject.args, subject.kwargs)
 
 
-def _first_pass(subject: Subject, device: torch.device, fed: Callable[[Any], Any]) -> None:
+def _first_pass(subject: Subject, device: torch.device, make: Callable[[Any], Any]) -> None:
     """With gradients, as a caller would: what is built in it are ordinary parameters. What is around it comes back."""
     around, model = Guard([]), subject.model
-    given = chain(leaves(subject.args), leaves(dict(subject.kwargs)))
-    around.keep_tensors([(tensor, layout_of(tensor)) for tensor in given], with_values=True)
+    tensors = chain(leaves(subject.args), leaves(dict(subject.kwargs)))
+    around.keep_tensors([(tensor, layout_of(tensor)) for tensor in tensors], with_values=True)
     modes = {module: module.training for module in model.modules()}
-    ready = once(fed)
+    ready = once(make)
     try:
         model.eval()
         with torch.device(device), torch.enable_grad():

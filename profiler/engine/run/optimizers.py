@@ -20,13 +20,13 @@ def optimizer(text: str, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
     settings: Mapping[str, Any] = OPTIMIZERS[spec.target].settings
     cls: Any = partial(getattr(torch.optim, OPTIMIZERS[spec.target].cls), **{**settings, **spec.kwargs})
     try:
-        made: torch.optim.Optimizer = cls(parameters)
+        created: torch.optim.Optimizer = cls(parameters)
     except (TypeError, ValueError, RuntimeError) as error:
         raise errors.optimizer_failed(text, error) from error
-    return made
+    return created
 
 
 def state(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
     """Every tensor of its state."""
-    for held in optimizer.state.values():
-        yield from (value for value in held.values() if isinstance(value, Tensor))
+    for entries in optimizer.state.values():
+        yield from (value for value in entries.values() if isinstance(value, Tensor))

@@ -38,23 +38,23 @@ class Phases:
         self.context = 0  # tokens a sequence that were read so far
 
     def prefill(self) -> Trace:
-        found, output = run(self._subject, self._under)
+        record, output = run(self._subject, self._under)
         ids = _ids(self._subject)
         self._next = None if ids is None else _following(self._subject, ids, output)
         self.context = 0 if ids is None else int(ids.shape[-1])
-        return self._known(found, {})
+        return self._with_conditions(record, {})
 
     def decode(self) -> Trace:
         """One step; raises `errors.ProfileError` where the model gave nothing to go on from."""
         if self._next is None:
             raise _no_decode(self._subject.name)
-        found, output = run(self._next, self._under)
-        kept = cache.returned(output)
-        if kept is None:
+        record, output = run(self._next, self._under)
+        state = cache.returned(output)
+        if state is None:
             raise _no_decode(self._subject.name)
-        self._next = dataclasses.replace(self._next, cache=dict([kept]))
+        self._next = dataclasses.replace(self._next, cache=dict([state]))
         self.context += 1
-        return self._known(found, {"phase": "decode", "context": self.context - 1})
+        return self._with_conditions(record, {"phase": "decode", "context": self.context - 1})
 
     def at(self, context: int) -> Phases:
         """The same model with a prompt of another length: cut, or its last token again and again."""
@@ -62,8 +62,8 @@ class Phases:
         other._subject, other._next, other.context = _of_length(self._subject, context), None, 0
         return other
 
-    def _known(self, found: Trace, said: Mapping[str, Any]) -> Trace:
-        return dataclasses.replace(found, asked={**found.asked, **said})
+    def _with_conditions(self, record: Trace, conditions: Mapping[str, Any]) -> Trace:
+        return dataclasses.replace(record, asked={**record.asked, **conditions})
 
 
 def length(subject: Subject) -> int:
@@ -77,7 +77,7 @@ def length(subject: Subject) -> int:
 def _ids(subject: Subject) -> Any:
     """The prompt's token ids, of one row a sequence; None where the model is fed none."""
     named = (subject.kwargs.get(name) for name in _TOKENS)
-    return next((given for given in (*named, *subject.args) if _are_ids(given)), None)
+    return next((value for value in (*named, *subject.args) if _are_ids(value)), None)
 
 
 def _of_length(subject: Subject, context: int) -> Subject:
@@ -87,12 +87,12 @@ def _of_length(subject: Subject, context: int) -> Subject:
         raise _no_tokens(subject.name)
     is_encoded = subject.kwargs.get(_TOKENS[0]) is ids
 
-    def sized(name: str, given: Any) -> Any:
-        is_of_tokens = _are_ids(given) and tuple(given.shape) == tuple(ids.shape)
-        return _with_length(given, context) if is_of_tokens and (not is_encoded or name in _DECODED) else given
+    def sized(name: str, value: Any) -> Any:
+        is_of_tokens = _are_ids(value) and tuple(value.shape) == tuple(ids.shape)
+        return _with_length(value, context) if is_of_tokens and (not is_encoded or name in _DECODED) else value
 
-    kwargs = {name: sized(name, given) for name, given in subject.kwargs.items()}
-    return dataclasses.replace(subject, args=tuple(sized("", given) for given in subject.args), kwargs=kwargs)
+    kwargs = {name: sized(name, value) for name, value in subject.kwargs.items()}
+    return dataclasses.replace(subject, args=tuple(sized("", value) for value in subject.args), kwargs=kwargs)
 
 
 def _with_length(ids: Any, length: int) -> Any:
@@ -102,41 +102,41 @@ def _with_length(ids: Any, length: int) -> Any:
     return torch.cat([ids[:, :length], ids[:, -1:].expand(-1, more)], dim=1)
 
 
-def _are_ids(given: Any) -> bool:
-    if not isinstance(given, (torch.Tensor, TensorSpec)) or len(given.shape) != 2:
+def _are_ids(value: Any) -> bool:
+    if not isinstance(value, (torch.Tensor, TensorSpec)) or len(value.shape) != 2:
         return False
-    dtype = getattr(torch, given.dtype) if isinstance(given, TensorSpec) else given.dtype
+    dtype = getattr(torch, value.dtype) if isinstance(value, TensorSpec) else value.dtype
     return not (dtype.is_floating_point or dtype.is_complex or dtype is torch.bool)
 
 
 def _following(subject: Subject, ids: Any, output: Any) -> Subject | None:
     """The model with what one more token is read with; None where it returned no cache, or takes none."""
-    kept = cache.returned(output)
-    if kept is None or not _takes(subject.model, kept[0]):
+    state = cache.returned(output)
+    if state is None or not _takes(subject.model, state[0]):
         return None
-    token = _one_of(ids)
+    token = _last_token(ids)
     name = next((name for name in _TOKENS if subject.kwargs.get(name) is ids), None)
-    given = {} if name is None else {name: token}
+    tokens = {} if name is None else {name: token}
     encoded = dict(_encoded(output)) if name == _TOKENS[0] else {}
     args = (token,) if name is None else ()
-    return dataclasses.replace(subject, args=args, kwargs={**given, **encoded}, cache=dict([kept]))
+    return dataclasses.replace(subject, args=args, kwargs={**tokens, **encoded}, cache=dict([state]))
 
 
 def _takes(model: nn.Module, name: str) -> bool:
-    found = inspect.signature(model.forward).parameters
-    return name in found or any(parameter.kind is parameter.VAR_KEYWORD for parameter in found.values())
+    parameters = inspect.signature(model.forward).parameters
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def _one_of(ids: Any) -> Any:
+def _last_token(ids: Any) -> Any:
     """The last token of each sequence."""
     return dataclasses.replace(ids, shape=(ids.shape[0], 1)) if isinstance(ids, TensorSpec) else ids[:, -1:]
 
 
 def _encoded(output: Any) -> Iterator[tuple[str, Any]]:
     """What the encoder made of the prompt: it does not run again."""
-    found = getattr(output, _ENCODED, None)
-    if isinstance(found, torch.Tensor):
-        yield _ENCODER, (found,)
+    hidden = getattr(output, _ENCODED, None)
+    if isinstance(hidden, torch.Tensor):
+        yield _ENCODER, (hidden,)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

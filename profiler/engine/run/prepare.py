@@ -94,9 +94,11 @@ def _without_weights(subject: Subject, stand_ins: StandIns | None) -> nn.Module:
         except Exception as error:  # a weight's own code
             raise _cannot_be_cast(subject.name, error) from error
         return subject.model
-    held: dict[int, Any] = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in subject.model.parameters()}
+    empty_weights: dict[int, Any] = {
+        id(p): nn.Parameter(_empty(p), p.requires_grad) for p in subject.model.parameters()
+    }
     try:
-        return copy.deepcopy(subject.model, held)
+        return copy.deepcopy(subject.model, empty_weights)
     except Exception as error:
         raise _cannot_be_cast(subject.name, error) from error
 

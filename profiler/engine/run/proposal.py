@@ -38,11 +38,11 @@ def proposal(subject: Subject, failure: Unfinished, runs: Callable[[Subject], bo
     """
     if isinstance(failure.cause, TypeError) and (sentence := _other_arguments(subject)) is not None:
         return sentence
-    given = _specs(subject)
-    changed = None if given is None else _first_that_runs(subject, given, failure, runs)
-    if given is None or changed is None:
+    specs = _specs(subject)
+    changed = None if specs is None else _first_that_runs(subject, specs, failure, runs)
+    if specs is None or changed is None:
         return None
-    return f"try {' '.join(f'--input {_written(*pair)}' for pair in zip(changed, given, strict=True))}"
+    return f"try {' '.join(f'--input {_written(*pair)}' for pair in zip(changed, specs, strict=True))}"
 
 
 def _written(spec: TensorSpec, before: TensorSpec) -> str:
@@ -79,10 +79,10 @@ def _specs(subject: Subject) -> Inputs | None:
 
 
 def _first_that_runs(
-    subject: Subject, given: Inputs, failure: Unfinished, runs: Callable[[Subject], bool | Unfinished]
+    subject: Subject, specs: Inputs, failure: Unfinished, runs: Callable[[Subject], bool | Unfinished]
 ) -> Inputs | None:
     """One change, then two, ...: each is told by how the last one ended."""
-    waiting, tried, end = deque([(given, failure)]), {given}, time.monotonic() + _MOST_SECONDS
+    waiting, tried, end = deque([(specs, failure)]), {specs}, time.monotonic() + _MOST_SECONDS
     while waiting:
         before, why = waiting.popleft()
         for changed in _changes(subject.model, before, why):
@@ -91,7 +91,7 @@ def _first_that_runs(
             if len(tried) > _MOST_RUNS or time.monotonic() > end:
                 return None
             tried.add(changed)
-            ended = runs(_fed(subject, changed))
+            ended = runs(_with_inputs(subject, changed))
             if ended is True:
                 return changed
             if isinstance(ended, Unfinished):
@@ -99,7 +99,7 @@ def _first_that_runs(
     return None
 
 
-def _fed(subject: Subject, specs: Inputs) -> Subject:
+def _with_inputs(subject: Subject, specs: Inputs) -> Subject:
     positional = tuple(spec for spec in specs if spec.name is None)
     return replace(subject, args=positional, kwargs={spec.name: spec for spec in specs if spec.name is not None})
 
@@ -107,15 +107,15 @@ def _fed(subject: Subject, specs: Inputs) -> Subject:
 # What may be changed --------------------------------------------------------------------------------------------------
 
 
-def _changes(model: nn.Module, given: Inputs, failure: Unfinished) -> Iterator[Inputs]:
+def _changes(model: nn.Module, specs: Inputs, failure: Unfinished) -> Iterator[Inputs]:
     """Other dtypes, channels or features, and a batch dimension more."""
     layer, got = _failed(model, failure)
     for dtype in _dtypes(layer, got, failure):
-        yield tuple(replace(s, dtype=dtype) if _is_other(s.dtype, dtype) else s for s in given)
+        yield tuple(replace(s, dtype=dtype) if _is_other(s.dtype, dtype) else s for s in specs)
     if layer is not None and got is not None:
-        yield from _with_features(layer, got, given)
-    if _is_about_shapes(failure.cause) and all(len(spec.shape) < _MOST_DIMENSIONS for spec in given):
-        yield tuple(replace(spec, shape=(1, *spec.shape)) for spec in given)
+        yield from _with_features(layer, got, specs)
+    if _is_about_shapes(failure.cause) and all(len(spec.shape) < _MOST_DIMENSIONS for spec in specs):
+        yield tuple(replace(spec, shape=(1, *spec.shape)) for spec in specs)
 
 
 def _is_about_shapes(error: BaseException) -> bool:
@@ -152,15 +152,15 @@ def _is_other(dtype: str, wanted: str) -> bool:
     return dtype not in (wanted, "bool") and dtype in DTYPE_BITS
 
 
-def _with_features(layer: nn.Module, got: Any, given: Inputs) -> Iterator[Inputs]:
+def _with_features(layer: nn.Module, got: Any, specs: Inputs) -> Iterator[Inputs]:
     """As many channels or features as a layer has weights for, in an input that came to it as it is."""
     wanted = _features(layer, len(got.shape))
     if wanted is None or not -len(got.shape) <= wanted[0] < len(got.shape) or got.shape[wanted[0]] == wanted[1]:
         return
-    for index, spec in enumerate(given):
+    for index, spec in enumerate(specs):
         if (spec.shape, spec.dtype) == (tuple(got.shape), got.dtype):
             for shape in _shapes(spec.shape, *wanted):
-                yield (*given[:index], replace(spec, shape=shape), *given[index + 1 :])
+                yield (*specs[:index], replace(spec, shape=shape), *specs[index + 1 :])
 
 
 def _shapes(shape: tuple[int, ...], axis: int, size: int) -> Iterator[tuple[int, ...]]:

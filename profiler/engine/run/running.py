@@ -83,11 +83,11 @@ def _by_any_engine(subject: Subject, under: Conditions, real: bool) -> tuple[Tra
     failure = None
     if not real:
         try:
-            return _by_one(subject, under, real=False)
+            return _by_engine(subject, under, real=False)
         except Unfinished as error:
             failure = error
     try:
-        return _by_one(with_values(subject, under, failure), under, real=True)
+        return _by_engine(with_values(subject, under, failure), under, real=True)
     except Unfinished as error:
         runs = partial(_runs_on_meta, under)
         raise error.refusal(subject.name, partial(proposal, subject, error, runs)) from error.cause
@@ -96,7 +96,7 @@ def _by_any_engine(subject: Subject, under: Conditions, real: bool) -> tuple[Tra
 def _runs_on_meta(under: Conditions, subject: Subject) -> bool | Unfinished:
     """Whether it does; how it ended, where it does not."""
     try:
-        _by_one(subject, under, real=False)
+        _by_engine(subject, under, real=False)
     except Unfinished as error:
         return error
     except (errors.ProfileError, Grown):
@@ -104,7 +104,7 @@ def _runs_on_meta(under: Conditions, subject: Subject) -> bool | Unfinished:
     return True
 
 
-def _by_one(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
+def _by_engine(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
     """By one engine, in each of the modes in which a caller may run a model, until it runs; raises `Unfinished`."""
     how = partial(_casting, subject, Structure(subject.model), under, real)
     if under.training is not None:
@@ -207,11 +207,11 @@ def _compiler_off() -> AbstractContextManager[Any]:
     if hasattr(torch.compiler, "set_stance"):
         off: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
         return off
-    return _switch_held_at_off()
+    return _compiler_switched_off()
 
 
 @contextmanager
-def _switch_held_at_off() -> Iterator[None]:
+def _compiler_switched_off() -> Iterator[None]:
     """torch 2.5 has no stances: what a compiled function turns its compiler on with turns it off instead."""
     compiler: Any = importlib.import_module("torch._dynamo.eval_frame")
     switch = compiler._maybe_set_eval_frame

@@ -33,7 +33,7 @@ class StandIns:
     def __init__(self, model: nn.Module) -> None:
         gc.collect(1)  # what the collector has looked at less than twice by then is new
         self._model = model
-        self._made: list[weakref.ref[Tensor]] = []
+        self._created: list[weakref.ref[Tensor]] = []
         self._own: dict[int, tuple[Tensor, Tensor]] = {}  # id(stand-in) -> the stand-in, and the model's own weight
         self._guard = Guard(list(model.modules()))
         weights = (weight for weight in chain(model.parameters(), model.buffers()) if not is_lazy(weight))
@@ -50,7 +50,7 @@ class StandIns:
 
     def give_back(self) -> None:
         """The model's own weights again, beside those that it has made meanwhile."""
-        _put(self._guard.holders(), {one: own for one, (_, own) in self._own.items()})
+        _put(self._guard.holders(), {key: own for key, (_, own) in self._own.items()})
         self._own.clear()
 
     def keep_values(self) -> None:
@@ -59,7 +59,7 @@ class StandIns:
 
     def remember(self, tensors: Iterable[Tensor]) -> None:
         """Tensors that are nobody's when the block has ended."""
-        self._made += map(weakref.ref, tensors)
+        self._created += map(weakref.ref, tensors)
 
     def __enter__(self) -> StandIns:
         return self
@@ -69,27 +69,27 @@ class StandIns:
         self._own.clear()
         self._guard.restore()
         forget_frames(error)
-        kept = [tensor for tensor in (reference() for reference in self._made) if tensor is not None]
-        if kept:
-            self._guard.take(kept, set(map(id, gc.get_objects(0) + gc.get_objects(1))))
+        alive = [tensor for tensor in (reference() for reference in self._created) if tensor is not None]
+        if alive:
+            self._guard.take(alive, set(map(id, gc.get_objects(0) + gc.get_objects(1))))
 
     def _replace(self, make: Callable[[Tensor], Tensor], device: torch.device | None, buffers: bool) -> None:
-        made: list[tuple[Tensor, Tensor]] = []  # a weight, and what stands in for it
+        pairs: list[tuple[Tensor, Tensor]] = []  # a weight, and what stands in for it
         for parameter in self._model.parameters():
             stand_in = _waiting(parameter, device)
             if stand_in is None:
                 stand_in = nn.Parameter(make(parameter), parameter.requires_grad)
             stand_in.__dict__.update(parameter.__dict__)
-            made.append((parameter, stand_in))
+            pairs.append((parameter, stand_in))
         for buffer in self._model.buffers() if buffers else ():
             waiting = _waiting(buffer, device)
-            made.append((buffer, make(buffer) if waiting is None else waiting))
-        made += [(tensor, make(tensor)) for tensor in _computed(self._model)]
+            pairs.append((buffer, make(buffer) if waiting is None else waiting))
+        pairs += [(tensor, make(tensor)) for tensor in _computed(self._model)]
         # torch swaps tensors of classes that compute by themselves, in another dtype, if nobody refers to them weakly
-        self.remember(stand_in for _, stand_in in made if type(stand_in) in _PLAIN)
+        self.remember(stand_in for _, stand_in in pairs if type(stand_in) in _PLAIN)
         if buffers:
-            self._own = {id(stand_in): (stand_in, weight) for weight, stand_in in made if not is_lazy(weight)}
-        _put(self._guard.holders(), {id(weight): stand_in for weight, stand_in in made})
+            self._own = {id(stand_in): (stand_in, weight) for weight, stand_in in pairs if not is_lazy(weight)}
+        _put(self._guard.holders(), {id(weight): stand_in for weight, stand_in in pairs})
 
 
 def _waiting(weight: Tensor, device: torch.device | None) -> Any:
@@ -114,8 +114,8 @@ def _copied(weight: Tensor) -> Tensor:
 def _put(holders: Iterable[Any], instead: dict[int, Tensor]) -> None:
     """What dicts and lists hold of some tensors, by what stands in for each."""
     for holder in holders:
-        held = builtin.entries(holder) if isinstance(holder, dict) else list(enumerate(builtin.items(holder)))
-        for key, value in held:
+        contents = builtin.entries(holder) if isinstance(holder, dict) else list(enumerate(builtin.items(holder)))
+        for key, value in contents:
             stand_in = instead.get(id(value))
             if stand_in is not None:
                 builtin.put(holder, key, stand_in)

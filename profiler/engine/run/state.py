@@ -9,7 +9,7 @@ from profiler.engine.run.lazy import waits_for_input
 from profiler.records.trace import Tensor
 
 
-def held(model: nn.Module) -> dict[str, tuple[Tensor, int]] | None:
+def state_tensors(model: nn.Module) -> dict[str, tuple[Tensor, int]] | None:
     """Each tensor by its name, with a number that tied ones share; None where shapes wait for a first input."""
     if any(map(waits_for_input, model.modules())):
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.engine.containers.layouts import layout_of
-from profiler.engine.guard.randomness import kept_random, seed
+from profiler.engine.guard.randomness import restored_randomness, seed
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions
@@ -31,25 +31,25 @@ def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> 
     """
     weights = list(chain(subject.model.parameters(), subject.model.buffers()))
     is_meta = any(weight.is_meta for weight in weights)
-    said = _asked() if why is None else why
+    unfinished = _real_run_request() if why is None else why
     if is_meta and subject.rebuild is None:
-        raise _weights_without_values(subject.name, said.reason, said.inputs) from said.cause
-    needed = said.alive_bytes
+        raise _weights_without_values(subject.name, unfinished.reason, unfinished.inputs) from unfinished.cause
+    needed = unfinished.alive_bytes
     if is_meta:
         needed += sum(layout_of(weight).tensor.size_bytes for weight in weights) * (
             1 if under.training is None else _OF_TRAINING
         )
     free = free_bytes()
     if needed > free:
-        raise _run_does_not_fit(subject.name, said.reason, said.inputs, needed, free) from said.cause
+        raise _run_does_not_fit(subject.name, unfinished.reason, unfinished.inputs, needed, free) from unfinished.cause
     if not is_meta:
         return dataclasses.replace(subject, rebuild=None)
-    with kept_random():
+    with restored_randomness():
         seed()
         return subject.rebuilt()
 
 
-def _asked() -> Unfinished:
+def _real_run_request() -> Unfinished:
     return Unfinished(RuntimeError("a run on real tensors was asked for"))
 
 

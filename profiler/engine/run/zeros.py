@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from profiler import errors
-from profiler.engine.containers.inner import Kept, kept_in, registered
+from profiler.engine.containers.inner import InnerTensor, inner_tensors, registered
 from profiler.engine.containers.packed import Packed, packed_in, unpacked_weights
 from profiler.records.trace import Weight
 
@@ -39,9 +39,9 @@ def _zeros(weight: Weight, module: nn.Module, objects: Mapping[str, int]) -> int
     tensor = registered(module._parameters, weight.name)
     if tensor is None:
         return None
-    kept = kept_in(weight.name, tensor)
-    if kept:
-        return _in_kept(weight, kept) if weight.packing and weight.packing.format.startswith("sparse_") else None
+    tensors = inner_tensors(weight.name, tensor)
+    if tensors:
+        return _in_sparse(weight, tensors) if weight.packing and weight.packing.format.startswith("sparse_") else None
     if weight.packing is not None and weight.packing.shape != weight.tensor.shape:
         return None  # several weights in one element
     return tensor.numel() - int(torch.count_nonzero(_masked(weight.name, tensor, module)))
@@ -54,9 +54,9 @@ def _masked(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
     return tensor if mask is None else tensor * mask
 
 
-def _in_kept(weight: Weight, kept: list[Kept]) -> int:
+def _in_sparse(weight: Weight, tensors: list[InnerTensor]) -> int:
     """What a sparse tensor does not hold is zero, and so may be what it holds."""
-    return weight.numel - int(torch.count_nonzero(kept[0].tensor))
+    return weight.numel - int(torch.count_nonzero(tensors[0].tensor))
 
 
 def _of_objects(module: nn.Module) -> dict[str, int]:
@@ -65,6 +65,6 @@ def _of_objects(module: nn.Module) -> dict[str, int]:
 
 
 def _of_object(packed: Packed) -> Any:
-    for name, tensor in unpacked_weights(packed.held):
+    for name, tensor in unpacked_weights(packed.content):
         values = tensor.dequantize() if tensor.is_quantized else tensor
         yield packed.called(name), values.numel() - int(torch.count_nonzero(values))

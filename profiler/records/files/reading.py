@@ -48,10 +48,10 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def content(path: str | os.PathLike[str], most: int) -> bytes:
     """A file whole; raises `OSError` as `opened` does, and where it is longer than `most`."""
     with opened(path) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the most that is read")
-    return found
+    return data
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:

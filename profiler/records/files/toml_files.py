@@ -100,8 +100,8 @@ def _is_metrics(value: Any) -> bool:
     return isinstance(value, dict) and all(type(item) in (int, Decimal, str) for item in value.values())
 
 
-def choice(*known: str) -> Kind:
-    return Kind(" or ".join(known), known.__contains__)
+def choice(*names: str) -> Kind:
+    return Kind(" or ".join(names), names.__contains__)
 
 
 TEXT = Kind("a text", _is_text)

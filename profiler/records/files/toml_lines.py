@@ -33,7 +33,7 @@ def lines(text: str) -> Mapping[Path, int]:
 
     text: valid TOML.
     """
-    found: dict[Path, int] = {}
+    first_lines: dict[Path, int] = {}
     arrays: Counter[Path] = Counter()  # how many tables each [[array]] has so far
     table: Path = ()
     for statement in _statements(text.replace("\r\n", "\n")):
@@ -41,11 +41,11 @@ def lines(text: str) -> Mapping[Path, int]:
         if statement.text.lstrip().startswith("["):
             table = _entered(data, arrays)
             for end in range(1, len(table) + 1):
-                found.setdefault(table[:end], statement.line)
+                first_lines.setdefault(table[:end], statement.line)
         else:
             for path, offset in _offsets(data, statement.elements):
-                found.setdefault(table + path, statement.line + offset)
-    return found
+                first_lines.setdefault(table + path, statement.line + offset)
+    return first_lines
 
 
 def _statements(text: str) -> Iterator[_TomlStatement]:

@@ -163,13 +163,13 @@ def _on_a_descriptor_of_its_own(stream: TextIO | None) -> TextIO | None:
         stream.flush()
     except (AssertionError, OSError, ValueError):
         return None
-    kept = _copy(1) if is_plain else None
-    if kept is None:
+    descriptor = _copy(1) if is_plain else None
+    if descriptor is None:
         return None
     with suppress(OSError):
         os.dup2(2, 1)
     assert stream is not None
-    return open(kept, "w", encoding=stream.encoding, errors="replace")
+    return open(descriptor, "w", encoding=stream.encoding, errors="replace")
 
 
 def _put_back(results: TextIO, descriptor: int) -> None:

@@ -15,22 +15,22 @@ def records(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.ZipI
 
     No name is there twice, no two records share bytes, and together they are no more than the file.
     """
-    found: dict[str, zipfile.ZipInfo] = {}
+    by_name: dict[str, zipfile.ZipInfo] = {}
     for record in archive.infolist():
-        if record.filename in found:
+        if record.filename in by_name:
             raise ValueError(f"{quoted(record.filename)} is in its zip directory twice")
         if record.flag_bits & 1:
             raise ValueError(f"{quoted(record.filename)} in it is encrypted")
-        found[record.filename] = record
-    claimed = sum(record.compress_size for record in found.values())
+        by_name[record.filename] = record
+    claimed = sum(record.compress_size for record in by_name.values())
     if claimed > size_bytes:
         raise ValueError(f"its zip directory claims {claimed:,} bytes, and the file has {size_bytes:,}")
     end = 0
-    for record in sorted(found.values(), key=lambda record: record.header_offset):
+    for record in sorted(by_name.values(), key=lambda record: record.header_offset):
         if record.header_offset < end:
             raise ValueError(f"{quoted(record.filename)} in it lies over the record before it")
         end = record.header_offset + _LOCAL_HEADER + record.compress_size
-    return found
+    return by_name
 
 
 def is_stored(record: zipfile.ZipInfo) -> bool:
@@ -43,9 +43,9 @@ def unpacked(archive: zipfile.ZipFile, record: zipfile.ZipInfo, budget: Budget) 
     budget.charge(UNPACKED, record.file_size)
     try:
         with archive.open(record) as file:
-            found = file.read(record.file_size + 1)
+            content = file.read(record.file_size + 1)
     except Exception as error:  # there is no end to what decompressors raise
         raise ValueError(f"{quoted(record.filename)} in it cannot be read ({type(error).__name__}: {error})") from None
-    if len(found) != record.file_size:
+    if len(content) != record.file_size:
         raise ValueError(f"{quoted(record.filename)} in it has another size than its zip directory says")
-    return found
+    return content

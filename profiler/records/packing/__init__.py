@@ -68,15 +68,15 @@ def read(
     shapes: those of weights by the names of the tensors that hold them, where somebody knows them.
     told: what a file's metadata or its configuration says. known: names whose packing is known without it.
     """
-    found: dict[str, Packing] = {}
+    packings: dict[str, Packing] = {}
     doubts: list[Doubt] = []
     for layer in layers(tensors, shapes or {}, told, known):
-        for finding in _of(layer, found):
+        for finding in _of(layer, packings):
             if isinstance(finding, Doubt):
                 doubts.append(finding)
             else:
-                found.setdefault(*finding)
-    return Packings(found, tuple(doubts))
+                packings.setdefault(*finding)
+    return Packings(packings, tuple(doubts))
 
 
 def packings(tensors: Tensors, shapes: Shapes | None = None) -> Mapping[str, Packing]:
@@ -84,9 +84,9 @@ def packings(tensors: Tensors, shapes: Shapes | None = None) -> Mapping[str, Pac
     return read(tensors, shapes).packings
 
 
-def _of(layer: PackedLayer, found: Mapping[str, Packing]) -> list[Finding]:
+def _of(layer: PackedLayer, packings: Mapping[str, Packing]) -> list[Finding]:
     for family in FAMILIES:
-        findings = [f for f in family(layer) if isinstance(f, Doubt) or f[0] not in found]
+        findings = [f for f in family(layer) if isinstance(f, Doubt) or f[0] not in packings]
         if findings:
             return findings
     return []

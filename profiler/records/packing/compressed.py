@@ -65,8 +65,8 @@ def _packed(layer: PackedLayer, name: str, stem: str) -> Iterator[Finding]:
 def _integers(layer: PackedLayer, name: str, stem: str) -> tuple[Option, Finding | None]:
     """The shape that the file keeps, or the inputs that it lists, decide; else see `chosen`."""
     weight, scale = layer.tensors[name], layer.tensors[f"{stem}_scale"]
-    told, index = layer.shape(name), layer.tensors.get(f"{stem}_g_idx")
-    inputs = told[-1] if told and told[:-1] == weight.shape[:-1] else index.numel if index is not None else 0
+    shape, index = layer.shape(name), layer.tensors.get(f"{stem}_g_idx")
+    inputs = shape[-1] if shape and shape[:-1] == weight.shape[:-1] else index.numel if index is not None else 0
     for bits in range(1, 9):
         if inputs and -(-inputs // (32 // bits)) == weight.shape[-1]:
             return Option(bits, 0, (*weight.shape[:-1], inputs)), None

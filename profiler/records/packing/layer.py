@@ -21,8 +21,8 @@ class File:
 
     tensors: Tensors
     shapes: Shapes
-    told: Told
-    known: Set[str]
+    settings: Told
+    explained: Set[str]
     widths: Mapping[int, Set[str]]  # sizes that layers have on their outside, and which layers have them
 
 
@@ -43,12 +43,12 @@ class PackedLayer:
         return self.file
 
     @property
-    def told(self) -> Grouping:
-        return self.whole.told.of(self.path)
+    def grouping(self) -> Grouping:
+        return self.whole.settings.of(self.path)
 
     @property
     def method(self) -> str:
-        return self.whole.told.method
+        return self.whole.settings.method
 
     def matrix(self, name: str) -> tuple[int, int] | None:
         tensor = self.tensors.get(name)
@@ -76,17 +76,17 @@ class PackedLayer:
         return bool(self.whole.widths.get(size, frozenset()) - {self.path})
 
 
-def layers(tensors: Tensors, shapes: Shapes, told: Told, known: Set[str]) -> Iterator[PackedLayer]:
+def layers(tensors: Tensors, shapes: Shapes, settings: Told, explained: Set[str]) -> Iterator[PackedLayer]:
     """Every layer that there is, in order."""
-    found: dict[str, dict[str, Tensor]] = {}
+    by_path: dict[str, dict[str, Tensor]] = {}
     widths: dict[int, set[str]] = {}
     for name, tensor in tensors.items():
         path, _, last = name.rpartition(".")
-        found.setdefault(path, {})[last] = tensor
+        by_path.setdefault(path, {})[last] = tensor
         if tensor.ndim and (tensor.ndim > 1 or tensor.is_float):
             widths.setdefault(tensor.shape[0], set()).add(path)
-    file = File(tensors, shapes, told, known, widths)
-    for path, inside in found.items():
+    file = File(tensors, shapes, settings, explained, widths)
+    for path, inside in by_path.items():
         yield PackedLayer(path, inside, file)
 
 
@@ -116,18 +116,18 @@ def chosen(layer: PackedLayer, name: str, options: Sequence[Option]) -> tuple[Op
 
     Where nothing is told, there is a doubt with the largest other reading.
     """
-    told = [option for option in options if _agrees(option, layer.told)]
-    if len(told) == 1 and layer.told.bits is not None:
-        return told[0], None
-    left = told or list(options)
+    agreeing = [option for option in options if _agrees(option, layer.grouping)]
+    if len(agreeing) == 1 and layer.grouping.bits is not None:
+        return agreeing[0], None
+    left = agreeing or list(options)
     best = next((option for option in left if layer.has_width(option.shape[-1])), left[0])
     largest = max(left, key=lambda option: prod(option.shape))
     return best, doubt(layer, name, _says(best, largest), prod(largest.shape) - prod(best.shape))
 
 
-def _agrees(option: Option, told: Grouping) -> bool:
-    is_group = told.group in (None, 0, option.group)
-    return told.bits in (None, option.bits) and is_group
+def _agrees(option: Option, grouping: Grouping) -> bool:
+    is_group = grouping.group in (None, 0, option.group)
+    return grouping.bits in (None, option.bits) and is_group
 
 
 def _says(best: Option, largest: Option) -> str:

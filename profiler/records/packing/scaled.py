@@ -56,10 +56,10 @@ def _weight(layer: PackedLayer, name: str, weight: Tensor, scale: str) -> Iterat
         yield layer.holds(name, form, shape)
     yield from layer.helpers([name + suffix for suffix in _SUFFIXES], form)
     yield from layer.helpers((*(_ALONE if name == "weight" else ()), *_OTHERS), form)
-    if unsure and layer.full(name) not in layer.whole.known:
-        found = doubt(layer, name, unsure, prod(shape))
-        if found:
-            yield found
+    if unsure and layer.full(name) not in layer.whole.explained:
+        finding = doubt(layer, name, unsure, prod(shape))
+        if finding:
+            yield finding
 
 
 def _read(layer: PackedLayer, weight: Tensor, scale: Tensor, name: str) -> tuple[str, tuple[int, ...], str]:
@@ -85,9 +85,9 @@ def _bytes(layer: PackedLayer, shape: tuple[int, ...], scale: Tensor) -> tuple[s
     """uint8 with scales in floating point, of which the rows tell, or the configuration."""
     if len(shape) == 2 and scale.ndim == 2 and scale.shape[0] == 2 * shape[0]:
         return "int4", (2 * shape[0], shape[1]), ""
-    if len(shape) == 2 and (layer.method == "bitnet" or (scale.numel == 1 and not layer.told.bits)):
+    if len(shape) == 2 and (layer.method == "bitnet" or (scale.numel == 1 and not layer.grouping.bits)):
         return "bitnet", (4 * shape[0], shape[1]), ""
-    bits = layer.told.bits
+    bits = layer.grouping.bits
     if bits in (1, 2, 4, 8):
         return f"int{bits}", (*shape[:-1], 8 // bits * shape[-1]) if shape else shape, ""
     return "int4", (*shape[:-1], 2 * shape[-1]) if shape else shape, "read as 4 bits; nothing says how many"

@@ -25,7 +25,7 @@ class Grouping(NamedTuple):
     group: int | None = None
 
 
-NOT_TOLD = Grouping()
+UNSTATED = Grouping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Told:
     """method: which tool's layout it is. modules: what is told of layers by their paths, which differs from `all`."""
 
     method: str = ""
-    all: Grouping = NOT_TOLD
+    all: Grouping = UNSTATED
     modules: Mapping[str, Grouping] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,21 +49,21 @@ def told(configurations: Mapping[str, Any], metadata: Mapping[str, str]) -> Told
     """Of a parsed configuration, in which anything may stand, and of a file's metadata."""
     inside = next(_sections(configurations), {})
     method = _text(inside, "quant_method") or _text(inside, "quant_algo") or _text(inside, "quant_type")
-    modules = {str(name): found for name, said in inside.items() if (found := _grouping(said)) != NOT_TOLD}
+    modules = {str(name): grouping for name, entry in inside.items() if (grouping := _grouping(entry)) != UNSTATED}
     groups = list(_config_groups(inside))
-    everything = groups[0] if len(set(groups)) == 1 else NOT_TOLD if groups else _grouping(inside)
+    everything = groups[0] if len(set(groups)) == 1 else UNSTATED if groups else _grouping(inside)
     return Told(method.lower(), everything, modules, metadata)
 
 
-def _sections(said: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def _sections(data: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """The innermost dicts that are about quantisation."""
-    if not isinstance(said, dict) or depth > 3:
+    if not isinstance(data, dict) or depth > 3:
         return
     for name in _INSIDE:
-        if isinstance(said.get(name), dict):
-            yield from _sections(said[name], depth + 1)
-    if depth or _grouping(said) != NOT_TOLD or "quant_method" in said:
-        yield said
+        if isinstance(data.get(name), dict):
+            yield from _sections(data[name], depth + 1)
+    if depth or _grouping(data) != UNSTATED or "quant_method" in data:
+        yield data
 
 
 def _config_groups(inside: Mapping[str, Any]) -> Iterator[Grouping]:
@@ -75,19 +75,19 @@ def _config_groups(inside: Mapping[str, Any]) -> Iterator[Grouping]:
             yield _grouping(weights)
 
 
-def _grouping(said: Any) -> Grouping:
-    if not isinstance(said, dict):
-        return NOT_TOLD
-    bits = 4 if said.get("load_in_4bit") is True else _number(said, _BITS)
-    return Grouping(bits, _number(said, _GROUP))
+def _grouping(data: Any) -> Grouping:
+    if not isinstance(data, dict):
+        return UNSTATED
+    bits = 4 if data.get("load_in_4bit") is True else _number(data, _BITS)
+    return Grouping(bits, _number(data, _GROUP))
 
 
-def _number(said: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+def _number(data: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     """A whole number of a size that may be; -1 stands for a whole row in some tools."""
-    found: int | None = next((said[name] for name in names if type(said.get(name)) is int), None)
-    return None if found is None or not -1 <= found <= _LARGEST else max(found, 0)
+    number: int | None = next((data[name] for name in names if type(data.get(name)) is int), None)
+    return None if number is None or not -1 <= number <= _LARGEST else max(number, 0)
 
 
-def _text(said: Mapping[str, Any], name: str) -> str:
-    found = said.get(name)
-    return found if isinstance(found, str) and re.fullmatch(r"[\w.-]{1,32}", found, re.ASCII) else ""
+def _text(data: Mapping[str, Any], name: str) -> str:
+    text = data.get(name)
+    return text if isinstance(text, str) and re.fullmatch(r"[\w.-]{1,32}", text, re.ASCII) else ""

@@ -24,36 +24,36 @@ def read(layer: PackedLayer) -> Iterator[Finding]:
 
 
 def _weight(layer: PackedLayer, name: str, stem: str) -> Iterator[Finding]:
-    held = layer.tensors[name]
-    kind, said = _said(layer, stem)
-    bits = _bits(kind, said, held.dtype)
-    per = bits_of(held) // bits
-    shape = held.shape if per == 1 else (per * held.numel,)
-    if held.ndim == 2:
-        shape = (held.shape[0], per * held.shape[1])
+    data = layer.tensors[name]
+    kind, settings = _subclass(layer, stem)
+    bits = _bits(kind, settings, data.dtype)
+    per = bits_of(data) // bits
+    shape = data.shape if per == 1 else (per * data.numel,)
+    if data.ndim == 2:
+        shape = (data.shape[0], per * data.shape[1])
     form = f"torchao-{kind}" if kind else f"torchao-{bits}bit"
     yield layer.holds(name, form, shape)
     yield from layer.helpers((other for other in layer.tensors if other.startswith(f"{stem}_") and other != name), form)
     unsure = doubt(layer, name, f"read as {bits} bits; no metadata says how many", None)
-    if not kind and not held.is_float and unsure:
+    if not kind and not data.is_float and unsure:
         yield unsure
 
 
-def _said(layer: PackedLayer, stem: str) -> tuple[str, Any]:
+def _subclass(layer: PackedLayer, stem: str) -> tuple[str, Any]:
     """The subclass and its settings, as metadata has them; anything may stand there."""
-    text = layer.whole.told.metadata.get(layer.full(stem.removeprefix("_")), "")
+    text = layer.whole.settings.metadata.get(layer.full(stem.removeprefix("_")), "")
     try:
-        found = json.loads(text) if len(text) < 1 << 16 else None
+        parsed = json.loads(text) if len(text) < 1 << 16 else None
     except (ValueError, RecursionError):
-        found = None
-    kind = found.get("_type") if isinstance(found, dict) else None
+        parsed = None
+    kind = parsed.get("_type") if isinstance(parsed, dict) else None
     if not isinstance(kind, str) or not kind.isidentifier() or not kind.isascii() or len(kind) > _LONGEST:
         return "", None
-    return kind, found.get("_data") if isinstance(found, dict) else None
+    return kind, parsed.get("_data") if isinstance(parsed, dict) else None
 
 
-def _bits(kind: str, said: Any, dtype: str) -> int:
-    is_four = kind.startswith(("Int4", "NVFP4")) or (kind.startswith("MX") and "float4" in str(said))
+def _bits(kind: str, settings: Any, dtype: str) -> int:
+    is_four = kind.startswith(("Int4", "NVFP4")) or (kind.startswith("MX") and "float4" in str(settings))
     if dtype in ("uint8", "int8", "int32", "uint32") and (is_four or (not kind and dtype != "int8")):
         return 4
     return DTYPE_BITS[dtype]

@@ -15,10 +15,15 @@ _BESIDE = re.compile(r"scale|absmax|codebook|centroids|zeros$|_zero", re.IGNOREC
 def read(layer: PackedLayer) -> Iterator[Finding]:
     has_scales = any(_BESIDE.search(name) for name in layer.tensors)
     for name, tensor in layer.tensors.items():
-        if tensor.dtype not in _WORDS or tensor.ndim < 2 or not tensor.numel or layer.full(name) in layer.whole.known:
+        if (
+            tensor.dtype not in _WORDS
+            or tensor.ndim < 2
+            or not tensor.numel
+            or layer.full(name) in layer.whole.explained
+        ):
             continue
         if _BESIDE.search(name) or not (_NAMES.search(name) or has_scales):
             continue
-        found = doubt(layer, name, "whole numbers that may hold packed weights; nothing says how many", None)
-        if found:
-            yield found
+        finding = doubt(layer, name, "whole numbers that may hold packed weights; nothing says how many", None)
+        if finding:
+            yield finding

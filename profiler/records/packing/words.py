@@ -27,11 +27,11 @@ def read(layer: PackedLayer) -> Iterator[Finding]:
 
 
 def _words(layer: PackedLayer) -> Iterator[Finding]:
-    found = _bytes(layer) or _gptq(layer) or _awq(layer)
-    if found is None:
+    reading = _bytes(layer) or _gptq(layer) or _awq(layer)
+    if reading is None:
         yield from _by_configuration(layer)
         return
-    form, shape = found
+    form, shape = reading
     yield layer.holds("qweight", form, shape)
     yield from layer.helpers(_HELPERS, form)
 
@@ -77,7 +77,7 @@ def _bits_of_zeros(layer: PackedLayer, groups: int) -> int:
 
 def _by_configuration(layer: PackedLayer) -> Iterator[Finding]:
     """Where its helpers do not tell, the bits that are told."""
-    weight, bits = layer.tensors["qweight"], layer.told.bits
+    weight, bits = layer.tensors["qweight"], layer.grouping.bits
     if weight.is_float or weight.ndim < 2 or not bits:
         return
     form = f"{layer.method or 'packed'}-{bits}bit"
