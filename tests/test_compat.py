@@ -28,7 +28,7 @@ def test_every_name_that_is_looked_up_exists() -> None:
 
 @pytest.mark.parametrize("name", ["aten.no_such_operator.default", "aten.add.no_such_overload"])
 def test_a_name_that_torch_does_not_have_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(named, "_asked", set())
+    monkeypatch.setattr(named, "_names", set())
     assert named.operator(name) is None
     assert named.asked() == {name}
 
