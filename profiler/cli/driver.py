@@ -66,7 +66,7 @@ def _without_warnings(is_shown: bool) -> Iterator[None]:
 
 
 def _group(bound: BoundArguments, cls: type[G]) -> G:
-    """A group of options, as it is said; as it is by default where the verb has none."""
+    """A verb's group of options; with the defaults, where the verb does not have that group."""
     return next((value for value in bound.arguments.values() if isinstance(value, cls)), cls())
 
 
@@ -108,7 +108,7 @@ def _unknown(outcome: Outcome) -> list[errors.ProfileError]:
 
 
 def _trace(failures: Iterable[errors.ProfileError], result: OutputOptions) -> None:
-    """Where that is asked for, what led to a failure."""
+    """With --traceback: print what led to each failure."""
     for failure in failures if result.traceback else ():
         writing.say_lines(traceback_of(failure) + layers_of(failure))
 

@@ -1,4 +1,4 @@
-"""From the command line to an exit status."""
+"""How does a command line become an exit status? Find the verb, read its options, run it, report errors."""
 
 from __future__ import annotations
 

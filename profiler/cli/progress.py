@@ -1,4 +1,4 @@
-"""How far is it? A bar on stderr while several things are done, where somebody can see it."""
+"""How is progress shown? By a bar on stderr while several items are worked on, if stderr is a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole of what a model's code raised, for --traceback: Python's own traceback, without the frames of ours."""
+"""What does --traceback print? Python's traceback of what a model's code raised, without this package's frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer in a few words for a narrow table ("Conv2d 64→128 3×3 /2"), and a count as its formula.
+"""How is a layer described in a few words ("Conv2d 64→128 3×3 /2"), and a parameter count as its formula?
 
 The words are a layer's class name and what its nearest known ancestor in torch.nn is usually told apart by. `/2` is a
 stride (left out when 1), `d2` a dilation, `g32` groups, `k3` a kernel in one dimension, `→` leads to the output.

@@ -1,4 +1,4 @@
-"""How many of its parameters does one token meet in a mixture of experts?
+"""How many of its parameters does one token use in a mixture of experts?
 
 Read off the grouped products: the left factor's rows, sorted by expert, each meet one expert's matrix of the right
 factor. A module that is called with T tokens and multiplies R rows has each token meet R / T of its experts, whichever

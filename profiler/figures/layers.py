@@ -1,4 +1,4 @@
-"""Who caused it? From calls and weights to the tree of layers.
+"""Which layer does each cost belong to? From operator calls and weights to the tree of layers.
 
 A layer's `own` figures are what it caused itself; `total` adds its children's. A parameter belongs to the first path
 that holds it, and a module that stands at two paths is counted at the first: totals never count a thing twice.

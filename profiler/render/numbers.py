@@ -1,4 +1,4 @@
-"""The one place where numbers become text."""
+"""How is a number written as text? No other file does that."""
 
 from __future__ import annotations
 

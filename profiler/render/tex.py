@@ -1,4 +1,4 @@
-"""Any text as LaTeX that compiles and shows it, with no package: in pdfLaTeX as in XeLaTeX and LuaLaTeX."""
+"""How is any text written in LaTeX? So that it compiles without a package, in pdfLaTeX, XeLaTeX and LuaLaTeX."""
 
 from __future__ import annotations
 

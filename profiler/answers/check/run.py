@@ -1,4 +1,4 @@
-"""Hold the models of a budget file to their limits, one after another; one that fails does not hide the others."""
+"""Are the models of a budget file within their limits? Each is measured; one that fails does not hide the others."""
 
 from __future__ import annotations
 

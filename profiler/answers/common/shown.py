@@ -1,4 +1,4 @@
-"""What a LaTeX document may refer to a table by."""
+"""Which labels may a LaTeX document refer to a table by?"""
 
 from __future__ import annotations
 

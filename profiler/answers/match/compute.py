@@ -93,7 +93,7 @@ class Match(Answer):
 _AS: Mapping[str, str] = {MISSING: "missing", UNEXPECTED: "unexpected", SHAPE: "of another shape"}
 
 
-# Holding one against the other ----------------------------------------------------------------------------------------
+# Comparing a file with a model ----------------------------------------------------------------------------------------
 
 
 def match(model: str, path: str, top: int | None = None, feed: sources.Feed | None = None) -> Match:

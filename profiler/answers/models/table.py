@@ -1,4 +1,4 @@
-"""Several models in one table: one row a model, and which columns there are."""
+"""How are several models shown in one table? With a row for each model, and these columns."""
 
 from __future__ import annotations
 

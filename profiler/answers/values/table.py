@@ -1,4 +1,4 @@
-"""Tensors with values that are no finite numbers, as a table."""
+"""How are tensors with NaN or infinite values shown as a table?"""
 
 from __future__ import annotations
 

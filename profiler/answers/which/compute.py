@@ -1,4 +1,4 @@
-"""What did they count? From a number that somebody read to the conventions and input sizes that give it."""
+"""Which conventions and input sizes give a number that somebody read?"""
 
 from __future__ import annotations
 

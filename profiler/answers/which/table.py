@@ -1,4 +1,4 @@
-"""The figures that round to a number as a table."""
+"""How are the figures that round to a number shown as a table?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML: what a notebook shows."""
+"""How is a table written in HTML, as a notebook shows it?"""
 
 from __future__ import annotations
 

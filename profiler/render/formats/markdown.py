@@ -1,4 +1,4 @@
-"""Markdown, as GitHub renders it."""
+"""How is a table written in Markdown, as GitHub renders it?"""
 
 from __future__ import annotations
 

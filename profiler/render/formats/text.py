@@ -1,4 +1,4 @@
-"""For a person at a terminal: an indented tree that fits the screen, and the totals under it."""
+"""How is a table written for a terminal? As an indented tree that fits the screen, with the totals under it."""
 
 from __future__ import annotations
 
