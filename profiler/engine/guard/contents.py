@@ -1,4 +1,4 @@
-"""Whether a dict, list or set still has what it had, and putting back what it had. By identity: nothing is compared."""
+"""Has a dict, list or set changed, and how is it restored? Items are compared by identity, never by `==`."""
 
 from __future__ import annotations
 

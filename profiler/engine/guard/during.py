@@ -30,7 +30,7 @@ def _set_modes(modules: Sequence[nn.Module], training: bool) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No garbage collection: tensors are released when the model lets go of them, not at a collector's whim."""
+    """No garbage collection: tensors are released when the model lets go of them, not whenever a collector runs."""
     enabled = gc.isenabled()
     if enabled:
         gc.collect(0)  # what is young to it from here on was made in the block

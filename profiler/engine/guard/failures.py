@@ -1,4 +1,4 @@
-"""Doing every step of a list, whatever one of them raises, and telling afterwards what went wrong."""
+"""How are all steps of a list executed although one raises, and the errors reported at the end?"""
 
 from __future__ import annotations
 

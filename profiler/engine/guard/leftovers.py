@@ -1,4 +1,4 @@
-"""Tensors of a run that are still alive after it: somebody keeps them, and should not.
+"""Which tensors of a run are still referenced after it, and how are those references removed?
 
 A model may keep a tensor where no list of places would look: in a dict of its file, an object, a closure, a cache of
 functools. So they are found from the other end. Whatever was made since the run began is young to Python's garbage

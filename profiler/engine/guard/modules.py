@@ -1,4 +1,4 @@
-"""What is kept of each module: its class, its attributes, and what it has registered."""
+"""How are a module's class, its attributes, and its registered members saved and restored?"""
 
 from __future__ import annotations
 

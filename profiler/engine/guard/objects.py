@@ -1,4 +1,4 @@
-"""What is kept of all that hangs on a model beside its modules and registered tensors."""
+"""How are the collections, arrays and objects among a model's attributes saved and restored?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of random number generators: Python's, NumPy's, torch's, and those of devices that are in use."""
+"""How are the states of Python's, NumPy's and torch's random number generators saved and restored?"""
 
 from __future__ import annotations
 

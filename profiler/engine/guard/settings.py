@@ -1,4 +1,4 @@
-"""torch's settings for the whole process: number formats, kernels, threads, warnings."""
+"""How are torch's process-wide settings (number formats, kernels, threads, warnings) saved and restored?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of each tensor that the model or the caller owns: its memory, gradient, hooks and attributes."""
+"""How are a tensor's memory, gradient, hooks and attributes saved and restored?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Tensors:
     what = "the weights"
 
     def __init__(self) -> None:
-        self._states: dict[int, tuple[Any, ...]] = {}  # the fields of `_Held`
+        self._states: dict[int, tuple[Any, ...]] = {}  # the fields of `_TensorState`
 
     def keep(self, tensor: Tensor, layout: TensorLayout) -> None:
         if id(tensor) in self._states:

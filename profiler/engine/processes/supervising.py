@@ -1,4 +1,4 @@
-"""Run a module, and let nothing of it outlive its time.
+"""How is a module run so that no process it started is left behind?
 
 As `python -m profiler.engine.processes.supervising PARENT MODULE ARGUMENT...`.
 

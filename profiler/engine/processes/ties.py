@@ -1,4 +1,4 @@
-"""A process ends with the one that it works for, whatever ends that one."""
+"""How does a process end when its parent ends, even if the parent is killed?"""
 
 from __future__ import annotations
 

@@ -147,13 +147,13 @@ class FromMemory:
 
 
 def _is_plain_call(func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> bool:
-    """See `Entry.is_plain`."""
+    """See `RememberedCall.is_plain`."""
     names_device = any(type(value) is torch.device for value in args)
     return len(tensors) == 1 and not kwargs and not names_device and not is_corrected(func)
 
 
 def _source(how: Manner, read: list[int], written: tuple[int, ...], out: Any) -> int | None:
-    """Where an operator's output lives, by the storages of its arguments and of its results; see `Entry.source`."""
+    """Where an operator's output lives, by the storages of its arguments and of its results; see `RememberedCall`."""
     if not set(read) & set(written):
         return FRESH if how is Manner.FRESH and all(map(_fills_its_storage, each_tensor(out))) else None
     is_flat = isinstance(out, Tensor) or all(isinstance(item, Tensor) for item in out)

@@ -97,7 +97,7 @@ class PhaseTracker:
             self._modules[number] = (_ROOT, thread)
 
     def really(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
-        """The operator that the backward pass calls where nobody is looking; `frame` is the code that runs.
+        """The operator that the backward pass calls when no dispatch mode is active; `frame` is the code that runs.
 
         Gradients that meet are added in place when nothing else holds the first (torch/csrc/autograd/input_buffer.cpp,
         functions/accumulate_grad.h), but not while a dispatch mode is active. What a function's own backward adds is

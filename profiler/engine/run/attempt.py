@@ -110,7 +110,7 @@ class Attempt:
                 outputs = self._run(args, kwargs, recorder, stack)
             self._has_grown = guard.modules_differ() and structure.has_grown()
         except Unfinished as error:
-            with suppress(Exception):  # whatever state the model is in: what it raised is what is told
+            with suppress(Exception):  # the model may be in any state; the error that it raised is reported
                 recorder.lifetimes.settle()
                 error.until = self._record(recorder, stack, self._input_records(args, kwargs), parameters, buffers)
             raise

@@ -1,4 +1,4 @@
-"""What nobody sees from outside of a frozen TorchScript module: weights that are constants, kernels of its own."""
+"""What can a profile not see in a frozen TorchScript module? Weights that are constants, and kernels of its own."""
 
 from __future__ import annotations
 

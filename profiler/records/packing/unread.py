@@ -1,4 +1,4 @@
-"""Whole numbers that may be packed weights in a layout that is not known here: they are not counted, and it is said."""
+"""Which integer tensors may be packed weights in an unknown layout? They are not counted, and a doubt is reported."""
 
 from __future__ import annotations
 
