@@ -190,7 +190,7 @@ def profiled(model: Any) -> figures.Profile:
     if isinstance(model, figures.Profile):
         return model
     if not isinstance(model, str):
-        raise _not_aprofile(type(model).__name__)
+        raise _not_a_profile(type(model).__name__)
     return profile(model)
 
 
@@ -394,7 +394,7 @@ def _graph_is_fixed(path: str, what: str) -> errors.ProfileError:
     return errors.ProfileError(f"{path} is an exported graph, which cannot be run {what}; name the model itself")
 
 
-def _not_aprofile(kind: str) -> errors.ProfileError:
+def _not_a_profile(kind: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"compare and diff take profiles and specs, not {kind}; profile(model, inputs) makes a profile of one"
     )

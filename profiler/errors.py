@@ -107,9 +107,17 @@ def no_model_given() -> ProfileError:
     return ProfileError("no model is given; name one, like profile-model resnet34 (profile-model list has the names)")
 
 
+def unreadable(path: str, error: OSError, otherwise: Callable[[str, str], ProfileError]) -> ProfileError:
+    """Of a file that the system does not read: that it is not there, or what `otherwise` makes of the reason."""
+    if isinstance(error, FileNotFoundError):
+        return no_such_file(path)
+    return otherwise(path, error.strerror or first_line(error))
+
+
 def no_layer_matches(pattern: str, model: str) -> ProfileError:
     return ProfileError(
-        f"no layer of {model} has a path or class that matches {pattern!r}; see them with --columns path"
+        f"no layer of {model} has a path or class that matches {pattern!r}; "
+        "see them with profile-model MODEL --columns path"
     )
 
 
@@ -226,8 +234,8 @@ def nothing_ran(model: str, so: str) -> ProfileError:
 
 def not_known(model: str, figure: str, limit: str, place: str) -> ProfileError:
     return ProfileError(
-        f"{model}, {figure}: cannot be held to {limit} ({place}); the model was read from a file's header and "
-        f"nothing ran, so its {figure} are not known"
+        f"{model}, {figure}: cannot be held to {limit} ({place}); nothing ran, so its {figure} are not known; "
+        "give a model that can run, and its --input"
     )
 
 

@@ -160,7 +160,7 @@ def test_other_files(tmp_path: Path, content: bytes) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(errors.ProfileError, match="No such file"):
+    with pytest.raises(errors.ProfileError, match="is not a file"):
         archive.load(tmp_path / "nowhere.json")
 
 

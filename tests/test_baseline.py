@@ -223,12 +223,12 @@ def test_more_unknown_operators_fail_a_limit_on_macs(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("diff", NET), "Parameter AFTER requires an argument"),
+        (("diff", NET), "AFTER is missing (see profile-model diff --help)"),
         (("diff", NET, NET, NET), "diff takes no"),
         ((NET, "--max-increase", "2%"), "Unknown option: --max-increase"),
         (("diff", "before.json", NET, "--max-increase", "2"), "--max-increase 2: '2' is not a percentage"),
         (("diff", "before.json", NET, "--max-increase", "speed=2%"), "no figure is called 'speed'; choose from"),
-        (("diff", "nowhere.json", NET), "nowhere.json is not a saved trace (No such file"),
+        (("diff", "nowhere.json", NET), "nowhere.json is not a file; give the path of one that"),
         (("diff", "nets.py", NET), "say which callable in it: nets.py:net"),
         (("diff", "before.json", NET, "--columns", "calls"), "no column is called 'calls'; choose from change,"),
         (("diff", "before.json", NET, "--explain"), "no option is called --explain here; see profile-model"),

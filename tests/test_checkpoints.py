@@ -301,7 +301,7 @@ def test_a_limit_on_what_is_not_known_does_not_pass(capsys: pytest.CaptureFixtur
     limit = "1TB" if figure in ("activations", "peak-memory") else "1T"
     status, _, err = run(capsys, "net.pt", f"--max-{figure}", limit)
     assert status == 2
-    assert "the model was read from a file's header and nothing ran" in err
+    assert "nothing ran, so its" in err
 
 
 def test_checks_in_python() -> None:

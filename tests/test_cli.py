@@ -234,7 +234,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet18", "--input", "1x3x9999999999x9999999999"), "is larger than any tensor can be"),
         (("RESNET18",), "did you mean resnet18,"),
         (("nets.py",), "say which callable in it: nets.py:Net, "),
-        (("nowhere.json",), "nowhere.json is not a saved trace (No such file"),
+        (("nowhere.json",), "nowhere.json is not a file; give the path of one that exists"),
         (("nets.json", "--batch", "2"), "was recorded already"),
         (("nowhere.py:Net", *INPUT), "nowhere.py is not a file"),
         (("nowhere:Net", *INPUT), "no package is called 'nowhere'"),

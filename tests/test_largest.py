@@ -247,9 +247,9 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("batch",), "requires an argument"),
-        (("batch", "--in", "8"), "8: not a size above 0; write it with its unit"),
-        (("batch", "--in", "0GB"), "0GB: not a size above 0"),
+        (("batch",), "--in is missing"),
+        (("batch", "--in", "8"), "--in 8: not a size above 0; write it with its unit"),
+        (("batch", "--in", "0GB"), "--in 0GB: not a size above 0"),
         (("batches", "--in", "8GB"), "largest batches: that is neither batch, seq, size nor a dimension"),
         (("size:", "--in", "8GB"), "largest size:: name what grows: batch, seq"),
         (("size:0", "--in", "8GB"), "largest size:0: name what grows: batch, seq"),

@@ -548,7 +548,7 @@ def test_what_is_no_graph_is_refused_in_one_line(
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "nowhere.onnx")
     assert (status, err.count("\n")) == (2, 1)
-    assert "nowhere.onnx cannot be read as a model (No such file or directory)" in err
+    assert "nowhere.onnx is not a file; give the path of one that exists" in err
 
 
 class Contents(list[bytes]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
     notes = _notes(result, format)
     if save is not None:
-        _check_save(save)
+        _check_save(save, result.output)
     is_job = format == github.NAME
     with writing.apart(), _without_warnings(is_shown=result.traceback):
         try:
@@ -97,9 +98,11 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
     return {"notes": notes}
 
 
-def _check_save(path: str) -> None:
+def _check_save(path: str, output: str | None) -> None:
     if not path.endswith(archive.SUFFIXES):
         raise _save_needs_json(path)
+    if output is not None and os.path.realpath(path) == os.path.realpath(output):
+        raise _one_file_for_two(path)
     writing.check_writable(path)
 
 
@@ -141,6 +144,10 @@ def _save_needs_json(path: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"--save {path}: a saved model is known by its suffix; call it FILE.json or FILE.json.gz"
     )
+
+
+def _one_file_for_two(path: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--save {path}: --output is the same file; name one for each")
 
 
 def _unknown_operators(model: str, ops: Mapping[str, int]) -> errors.CheckFailed:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cyclopts import CycloptsError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 from profiler import errors
 from profiler.cli import help, verbs
@@ -96,6 +96,8 @@ def _sentence(error: CycloptsError, verb: str | None) -> str:
             return f"no option is called --{word} here; see {NAME} {_ELSEWHERE.get(word, f'{word} MODEL')}"
     if isinstance(error, UnusedCliTokensError):
         return f"{verb} takes no {' '.join(error.unused_tokens or ())!r} as well (see {NAME} {verb} --help)"
+    if isinstance(error, MissingArgumentError) and error.argument is not None and error.keyword is None:
+        return f"{error.argument.name} is missing (see {NAME} {verb} --help)"
     where = NAME if verb is None else f"{NAME} {verb}"
     return f"{str(error).rstrip('.')} (see {where} --help)"
 

@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     try:
         data = _json(path)
     except OSError as error:
-        raise errors.unreadable_trace(str(path), error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable(str(path), error, errors.unreadable_trace) from None
     except ValueError as error:
         raise errors.unreadable_trace(str(path), errors.first_line(error)) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -16,6 +16,8 @@ SOURCE = "live"
 def load(model: Any, feed: Feed) -> Subject:
     """Raises `errors.ProfileError`, and `errors.InputsNeeded` where nothing says what the model takes."""
     name = type(model).__name__
+    if isinstance(model, type):
+        raise _is_class(model.__name__)
     if not callable(getattr(model, "named_modules", None)):
         raise errors.not_a_model("the object given", name)
     if feed.is_given:
@@ -31,3 +33,10 @@ def load(model: Any, feed: Feed) -> Subject:
 
 def _is_of_transformers(model: Any) -> bool:
     return hasattr(model, "input_modalities") and hasattr(model, "config")
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_class(name: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{name} is a class; give a model that is built, like {name}(...)")

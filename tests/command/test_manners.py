@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from profiler import ProfileError, profile
 from profiler.records import dtypes, inputs
 from profiler.records.inputs import TensorSpec
 from tests.shell import rows, run
@@ -126,3 +128,28 @@ def test_a_library_that_is_broken_is_one_line(
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "torchvision cannot be imported (operator torchvision::nms does not exist)" in err
     assert "pip install --upgrade torchvision torch" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("values",), "no file of weights is given; name one, like profile-model values weights.pt"),
+        (("nets.py:net", *FED, "--save", "a.json", "-o", "./a.json"), "--save a.json: --output is the same file"),
+        (("none.onnx",), "none.onnx is not a file; give the path of one that exists"),
+        (("none.json",), "none.json is not a file; give the path of one that exists"),
+        (("nets.pt2",), "nets.pt2 is not a file; did you mean nets.py?"),
+        (("largest", "nets.py:net"), "--in is missing (see profile-model largest --help)"),
+        (("match", "nets.py:net"), "WEIGHTS is missing (see profile-model match --help)"),
+        (("which",), "NUMBER is missing (see profile-model which --help)"),
+        (("explain", "nets.py:net", "zzz", *FED), "see them with profile-model MODEL --columns path"),
+        (("nets.py:net", "--no-input", "--max-macs", "1M"), "nothing ran, so its MACs are not known; give a model"),
+    ],
+)
+def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str) -> None:
+    status, _, err = run(capsys, *argv)
+    assert (status, err.count("\n"), says in err) == (2, 1, True), err
+
+
+def test_a_class_is_not_a_model() -> None:
+    with pytest.raises(ProfileError, match=r"^Linear is a class; give a model that is built, like Linear\(\.\.\.\)$"):
+        profile(nn.Linear, (1, 8))

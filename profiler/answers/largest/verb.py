@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,9 +11,9 @@ from profiler.answers.common.models import check_runs, single_model, varying
 from profiler.answers.common.options import ExecutionOptions, Generating, InputOptions, Model, Result, option
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.common.varying import BATCH
-from profiler.answers.largest.compute import largest, limit, stepped
+from profiler.answers.largest.compute import largest, stepped
 from profiler.engine.processes.foreign_code import at_work
-from profiler.records import schemes
+from profiler.records import quantities, schemes
 
 JOB = WHAT_IF
 
@@ -39,7 +40,8 @@ def run(
 
     Example: profile-model largest resnet34 batch --in 8GB
     """
-    (name, step), _ = stepped(what), limit(in_)
+    name, step = stepped(what)
+    quantities.read("--in", in_, partial(quantities.size, least=1))
     scheme = None if as_ is None else schemes.named(as_)
     only = single_model(model, inputs, "largest", varies=True)
     check_runs([only], "largest")

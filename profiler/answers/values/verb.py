@@ -25,10 +25,10 @@ def run(
     Example: profile-model values weights.pt
     """
     if not files:
-        raise errors.no_model_given()
+        raise _no_file()
     for path in files:
         if not holds_weights_alone(path):
-            raise _not_acheckpoint("values", path)
+            raise _not_a_checkpoint("values", path)
     checked_files: list[CheckedValues] = []
     failures: list[errors.ProfileError] = []
     for path in context.with_progress(files, files):
@@ -45,5 +45,9 @@ def run(
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _not_acheckpoint(option: str, spec: str) -> errors.ProfileError:
+def _not_a_checkpoint(option: str, spec: str) -> errors.ProfileError:
     return errors.ProfileError(f"{option} reads the values of a checkpoint, and {spec} is none; name a file of weights")
+
+
+def _no_file() -> errors.ProfileError:
+    return errors.ProfileError("no file of weights is given; name one, like profile-model values weights.pt")

@@ -59,5 +59,6 @@ def _run_again(module: nn.Module) -> None:
 
 def _no_such_path(option: str, pattern: str, model: str) -> errors.ProfileError:
     return errors.ProfileError(
-        f"--{option} {pattern}: no layer of {model} has a path that matches; see them with --columns path"
+        f"--{option} {pattern}: no layer of {model} has a path that matches; "
+        "see them with profile-model MODEL --columns path"
     )

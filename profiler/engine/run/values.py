@@ -27,7 +27,7 @@ def free_bytes() -> int:
 def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> Subject:
     """The subject with real weights. `why` is how a run on meta tensors ended; None where a real one was asked for.
 
-    Raises `errors.ProfileError` and `errors.ProfileError`.
+    Raises `errors.ProfileError`.
     """
     weights = list(chain(subject.model.parameters(), subject.model.buffers()))
     is_meta = any(weight.is_meta for weight in weights)

@@ -34,7 +34,7 @@ from profiler.records.packing.layer import Finding, PackedLayer, Shapes, Tensors
 from profiler.records.packing.told import NOTHING, Told
 from profiler.records.trace import Doubt, Packing
 
-__all__ = ["NOTHING", "Reading", "Told", "packings", "read"]
+__all__ = ["NOTHING", "Packings", "Told", "packings", "read"]
 
 Family: TypeAlias = Callable[[PackedLayer], Iterator[Finding]]
 # In the order in which they are asked: those with names of their own first, plain `weight`s with scales later.

@@ -135,7 +135,7 @@ def read(path: str) -> ExportedProgram:
     except errors.ProfileError:
         raise
     except OSError as error:
-        raise errors.unreadable_model_file(path, error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable(path, error, errors.unreadable_model_file) from None
     except (ValueError, zipfile.BadZipFile) as error:
         raise errors.unreadable_model_file(path, errors.first_line(error)) from None
     except KeyError as error:

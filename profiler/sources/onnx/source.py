@@ -46,7 +46,7 @@ def _model(path: str) -> tuple[Any, int]:
         content = files.content(path, _LONGEST)
         model = onnx.load_model_from_string(content)
     except OSError as error:
-        raise errors.unreadable_model_file(path, error.strerror or errors.first_line(error)) from None
+        raise errors.unreadable(path, error, errors.unreadable_model_file) from None
     except Exception as error:  # protobuf's, whose packages have no types
         raise errors.unreadable_model_file(path, errors.first_line(error)) from None
     if not model.graph.node or not model.opset_import:
