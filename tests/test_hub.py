@@ -394,7 +394,7 @@ def test_a_name_that_is_looked_up_for_long(
 ) -> None:
     """As without a network: a minute, of which a second is waited for."""
     ended = threading.Event()
-    monkeypatch.setattr(hub.socket, "create_connection", lambda *_: ended.wait(20) and socket.socket())
+    monkeypatch.setattr(socket, "create_connection", lambda *_: ended.wait(20) and socket.socket())
     before = time.monotonic()
     assert "it does not answer within 1 second" in refused("hf:gpt2", capsys)
     assert time.monotonic() - before < 2

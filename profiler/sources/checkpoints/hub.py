@@ -12,19 +12,17 @@ in up to three tries; so is a request to a busy server, unless it asks to wait l
 from __future__ import annotations
 
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from profiler import errors
 from profiler.errors import Malformed
 from profiler.records.files.limits import Budget
 from profiler.sources.checkpoints import reading
+from profiler.sources.checkpoints.connection import check_connection
 from profiler.sources.checkpoints.contents import Contents
 from profiler.sources.checkpoints.safetensors import parsed
 from profiler.sources.libraries import imported
@@ -34,7 +32,6 @@ LONGEST = 1 << 26  # bytes of one file
 MOST = 1 << 29  # bytes of all answers
 _LISTING = 1 << 24  # bytes
 _TRIES, _PATIENCE = 3, 5.0  # times, and seconds
-_CONNECTING = 1.0  # seconds
 _PIECE = 1 << 16
 _MOST_FILES, _AT_ONCE = 2000, 8
 _CONFIGURATION = "config.json"
@@ -139,7 +136,7 @@ class Hub:
         if hub.constants.HF_HUB_OFFLINE:
             raise Malformed("HF_HUB_OFFLINE is set, and nothing is fetched")
         if not self.spent:
-            _check_connection(url)
+            check_connection(url)
         limit = hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
         headers = {**hub.utils.build_hf_headers(library_name="profile-model"), "Accept-Encoding": "identity"}
         if not whole:
@@ -190,42 +187,6 @@ def _session(hub: Any) -> Any:
         return hub.utils.get_session()
     except (ImportError, ValueError) as error:  # a kind of proxy that the client does not know, or needs a package for
         raise Malformed(f"the proxy that the environment names cannot be used: {errors.first_line(error)}") from None
-
-
-def _check_connection(url: str) -> None:
-    """Raise where no connection can be made within a second.
-
-    Without a network the look-up of a host name can take a minute, and no time limit of the client's applies to it.
-    """
-    host, port = _nearest_host(url)
-    failures: list[OSError] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), _CONNECTING).close()
-        except OSError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(_CONNECTING)
-    if thread.is_alive() or failures:
-        why = errors.first_line(failures[0]) if failures else f"it does not answer within {_CONNECTING:g} second"
-        raise Malformed(f"the hub cannot be reached ({host}:{port}: {why})")
-
-
-def _nearest_host(url: str) -> tuple[str, int]:
-    """The host and port to connect to: the server's, or those of the proxy that the environment sets for it."""
-    target = urlsplit(url)
-    from urllib.request import getproxies, proxy_bypass  # imports a client of HTTP and OpenSSL
-
-    proxies = {} if proxy_bypass(target.hostname or "") else getproxies()
-    proxy = proxies.get(target.scheme) or proxies.get("all") or url
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 1080)
-    except ValueError:  # no number, or one that no port has
-        raise Malformed("the environment names a proxy or a hub by what is no address") from None
 
 
 @contextmanager
