@@ -66,6 +66,7 @@ CASES = [
     (Images, "1x28x28x3", "try --input 1x3x28x28"),
     (Images, "28x28x3", "try --input 1x3x28x28"),
     (Images, "28x28", "try --input 1x3x28x28"),
+    (Images, "1x3x28", "try --input 1x3x28x28"),
     (Images, "1x3x28x28:int64", "try --input 1x3x28x28:float32"),
     (Images, "1x1x28x28:uint8", "try --input 1x3x28x28:float32"),
     (lambda: Images().half(), "1x3x28x28", "try --input 1x3x28x28:float16"),

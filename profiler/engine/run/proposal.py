@@ -164,9 +164,11 @@ def _with_features(layer: nn.Module, got: Any, specs: Inputs) -> Iterator[Inputs
 
 
 def _shapes(shape: tuple[int, ...], axis: int, size: int) -> Iterator[tuple[int, ...]]:
-    """All dimensions of a sample as one, channels that came last in their place, or another size there."""
+    """All dimensions of a sample as one, a second side of images, channels that came last, or another size there."""
     if axis == -1 and size in (prod(shape), prod(shape[1:])):
         yield prod(shape) // size, size
+    if axis == 0 and len(shape) > 2 and shape[:2] == (1, size):  # a batch of one, and not one channel
+        yield (*shape, shape[-1])
     if axis != -1 and shape[-1] == size:
         yield (*shape[:axis], size, *shape[axis:-1])
     place = axis % len(shape)
