@@ -266,6 +266,14 @@ class OutputOptions:
 
 @group("The result")
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextOptions(OutputOptions):
+    """How a result is written that is no table."""
+
+    format: Annotated[str | None, option("text, as which alone it is written.", "NAME")] = None
+
+
+@group("The result")
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result(OutputOptions):
     """How tables are written."""
 

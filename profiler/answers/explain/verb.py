@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler.answers.common.models import entries, named_models, profiles
-from profiler.answers.common.options import Cast, ConventionOption, InputOptions, Model, OutputOptions, Strict
+from profiler.answers.common.options import Cast, ConventionOption, InputOptions, Model, Strict, TextOptions
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.explain.compute import explain
 
@@ -25,7 +25,7 @@ def run(
     cast: Cast = Cast(),
     convention: ConventionOption = ConventionOption(),
     strict: Strict = Strict(),
-    result: OutputOptions = OutputOptions(),
+    result: TextOptions = TextOptions(),
 ) -> Outcome:
     """Each layer's counts as formula = numbers = result.
 

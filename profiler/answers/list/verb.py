@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.options import OutputOptions
+from profiler.answers.common.options import TextOptions
 from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.sources import matching
 
@@ -19,7 +19,7 @@ def run(
     /,
     *,
     context: ContextParameter,
-    result: OutputOptions = OutputOptions(),
+    result: TextOptions = TextOptions(),
 ) -> Outcome:
     """The names of torchvision's and timm's models that match a pattern.
 
