@@ -458,7 +458,6 @@ BROKEN = [
     ("half", lambda folder, odd: (folder / "m.pt2").write_bytes(Path(odd).read_bytes()[:5000])),
     ("zip", lambda folder, odd: _copied(odd, folder / "m.pt2", lambda n, c: c if "weights" in n else None)),
     ("no JSON", lambda folder, odd: _copied(odd, folder / "m.pt2", lambda n, c: b"{" if "models/" in n else c)),
-    ("no file", lambda folder, odd: None),
     ("a newer schema", lambda folder, odd: _copied(
         odd, folder / "m.pt2", lambda n, c: c.replace(b'"major": 8', b'"major": 9') if "models/" in n else c)),
 ]  # fmt: skip
