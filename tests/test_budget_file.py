@@ -370,9 +370,9 @@ def test_init_and_then_check_passes(capsys: pytest.CaptureFixture[str], folder: 
                 "label": 'the "best"',
                 "input": SHAPE,
                 "max-params": "2.31k",
-                "max-size": "9.03kB",  # 4 * 2100 * 1.1 / 1024 is 9.023
+                "max-size": "9.03KB",  # 4 * 2100 * 1.1 / 1024 is 9.023
                 "max-macs": "4.4k",
-                "max-peak-memory": "10.9kB",  # 10128 * 1.1 / 1024 is 10.879
+                "max-peak-memory": "10.9KB",  # 10128 * 1.1 / 1024 is 10.879
             }
         ]
     }

@@ -127,7 +127,7 @@ def count_up(value: Decimal | int) -> str:
 
 def size_up(value: Decimal | int) -> str:
     """At least so many bytes, in three digits: 95,909,757 is `91.5MB`."""
-    return _up(value, (("TB", 1024**4), ("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)), "B")
+    return _up(value, (("TB", 1024**4), ("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)), "B")
 
 
 def _up(value: Decimal | int, steps: tuple[tuple[str, int], ...], least: str) -> str:

@@ -23,6 +23,7 @@ from profiler.engine.guard.randomness import restored_randomness, seed
 from profiler.engine.meta.constants import LARGEST
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.run.values import free_bytes
+from profiler.records.quantities import size_up
 from profiler.sources.signatures import remedy
 
 _META = torch.device("meta")
@@ -154,6 +155,6 @@ def as_model(built: Any, name: str) -> nn.Module:
 def _build_does_not_fit(text: str, error: Exception, free: int) -> errors.ProfileError:
     return errors.ProfileError(
         f"{text} cannot be built without its weights ({type(error).__name__}: {errors.said(error)}), and with them it "
-        f"takes more than the {free / 1024**3:.1f} GB that are free; check its arguments, or use a machine with "
+        f"takes more than the {size_up(free)} that are free; check its arguments, or use a machine with "
         "more memory"
     )

@@ -84,7 +84,7 @@ def test_a_model_without_values():
 
 def test_a_model_whose_weights_do_not_fit(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**20))
-    with pytest.raises(errors.ProfileError, match=r"weights of vgg11: 0\.5 GB, and 0\.0 GB are free"):
+    with pytest.raises(errors.ProfileError, match=r"weights of vgg11: 507MB, and 1MB are free"):
         Job("vgg11").real()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from profiler import errors
+from profiler.records.quantities import size_up
 from profiler.records.spec import Feed
 
 if TYPE_CHECKING:
@@ -144,9 +145,8 @@ def _counters_need_weights(model: str) -> errors.ProfileError:
 
 
 def _counter_does_not_fit(model: str, needed: int, free: int) -> errors.ProfileError:
-    gb = 1024**3
     return errors.ProfileError(
-        f"other counters need the weights of {model}: {needed / gb:.1f} GB, and {free / gb:.1f} GB are free; "
+        f"other counters need the weights of {model}: {size_up(needed)}, and {size_up(free)} are free; "
         "use a machine with more memory"
     )
 

@@ -13,6 +13,7 @@ from profiler.engine.guard.randomness import restored_randomness, seed
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions
+from profiler.records.quantities import size_up
 
 _OF_TRAINING = 2  # beside its weights, a training step holds a gradient of each
 
@@ -64,10 +65,8 @@ def _weights_without_values(model: str, reason: str, inputs: Sequence[Any]) -> e
 
 
 def _run_does_not_fit(model: str, reason: str, inputs: Sequence[Any], needed: int, free: int) -> errors.ProfileError:
-    gb = 1024**3
     return errors.ProfileError(
         f"{model} fails on input {errors.shapes(inputs)} without values ({reason}), and a run with values needs at "
-        "least "
-        f"{needed / gb:.1f} GB, of which {free / gb:.1f} GB are free; check what it is fed, or use a machine with "
+        f"least {size_up(needed)}, of which {size_up(free)} are free; check what it is fed, or use a machine with "
         "more memory"
     )
