@@ -290,12 +290,17 @@ def text_of(error: BaseException) -> str:
 
 def place(error: BaseException) -> str:
     """Where it was raised in somebody else's file, behind a comma; nothing where that is in a library or not known."""
-    foreign = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_foreign(frame.filename)]
-    if not foreign:
-        return ""
-    inside = os.path.relpath(foreign[-1].filename)
-    file = foreign[-1].filename if inside.startswith(os.pardir) else inside
-    return f", at {file}:{foreign[-1].lineno}"
+    line = innermost_line(error, _is_foreign)
+    return f", at {line}" if line else ""
+
+
+def innermost_line(error: BaseException, is_wanted: Callable[[str], bool]) -> str:
+    """FILE:LINE of the innermost frame in a wanted file, relative to the working directory if it is in there; or ""."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if is_wanted(frame.filename):
+            inside = os.path.relpath(frame.filename)
+            return f"{frame.filename if inside.startswith(os.pardir) else inside}:{frame.lineno}"
+    return ""
 
 
 def _is_foreign(file: str) -> bool:

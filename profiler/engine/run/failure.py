@@ -62,16 +62,7 @@ class Unfinished(Exception):
 
 def place_of(error: BaseException) -> str:
     """File and line of the innermost frame that is neither torch's nor ours; "" where the code is in no file."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((_TORCH, _OURS, "<")) and not _is_of_python(frame.filename):
-            return f"{_shown(frame.filename)}:{frame.lineno}"
-    return ""
-
-
-def _shown(file: str) -> str:
-    """Relative to the working directory, for what is in it."""
-    inside = os.path.relpath(file)
-    return file if inside.startswith(os.pardir) else inside
+    return errors.innermost_line(error, lambda file: not (file.startswith((_TORCH, _OURS, "<")) or _is_of_python(file)))
 
 
 @cache
