@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from profiler.answers.check.compute import BudgetCheck, LimitValues
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
-    from profiler.answers.generate.generating import Request
     from profiler.answers.generate.generation import Generation
     from profiler.answers.generate.scan import GenerationScan
     from profiler.answers.largest.compute import Largest
@@ -277,11 +276,12 @@ def scan(
 
     The rest is as `profile` takes it.
     """
+    from profiler.answers.generate.generating import requested
     from profiler.answers.scan.sweeping import scanned
 
     feed, under = feed_and_conditions(options)
     varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, convention, under)
-    request = _request(phase, cache)
+    request = requested(phase, cache, Profile)
     return scanned(varying, tuple(dict.fromkeys(values)), request, columns, caption, tex_label)
 
 
@@ -306,6 +306,7 @@ def largest(
 
     The rest is as `profile` takes it.
     """
+    from profiler.answers.generate.generating import requested
     from profiler.answers.largest.compute import largest, stepped
     from profiler.records import schemes
 
@@ -313,15 +314,7 @@ def largest(
     feed, under = feed_and_conditions(options)
     varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, DEFAULT, under)
     scheme = None if weights is None else schemes.named(weights)
-    return largest(varying, memory, step, scheme, _request(phase, cache))
-
-
-def _request(phase: str | None, cache: str | None) -> Request | None:
-    """None where a model is run as a whole."""
-    from profiler.answers.generate.generating import Request
-    from profiler.records.conditions import BOTH
-
-    return None if phase is None and cache is None else Request(phase or BOTH, cache=cache, profile=Profile)
+    return largest(varying, memory, step, scheme, requested(phase, cache, Profile))
 
 
 def generate(

@@ -12,7 +12,7 @@ from profiler.answers.check.compute import Limit, limit
 from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, UNKNOWN, Figure
 from profiler.counters import conventions
 from profiler.records import conditions, quantities
-from profiler.records.conditions import BOTH, CACHES, PHASES, Conditions
+from profiler.records.conditions import CACHES, PHASES, Conditions
 from profiler.records.spec import Feed
 from profiler.render import FORMATS
 from profiler.render.tables import Unit
@@ -132,11 +132,9 @@ class Generating:
 
     def request(self, profile: type[Profile]) -> Request | None:
         """Which phases to run; None where neither option is present."""
-        if self.phase is None and self.cache is None:
-            return None
-        from profiler.answers.generate.generating import Request  # which derives much that `--help` does not need
+        from profiler.answers.generate.generating import requested  # which imports much that `--help` does not need
 
-        return Request(self.phase or BOTH, cache=self.cache, profile=profile)
+        return requested(self.phase, self.cache, profile)
 
 
 @group("The FLOPs column")

@@ -67,6 +67,11 @@ class Request:
         return max(self.run(model, feed, convention, under).phases, key=lambda phase: phase.peak_memory_bytes).profile
 
 
+def requested(phase: str | None, cache: str | None, profile: Callable[[Trace, str], Profile]) -> Request | None:
+    """None where neither a phase nor a kind of cache is named: then a model is run as a whole."""
+    return None if phase is None and cache is None else Request(phase or BOTH, cache=cache, profile=profile)
+
+
 def check_forward(under: Conditions) -> None:
     """Raise where a training step is asked for: it has no phases."""
     if under.training is not None:

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from profiler.answers.common import sweep_table
 from profiler.answers.common.notes import conditions_note, convention_notes, uncounted, versions_note
 from profiler.answers.common.sweep import Point
-from profiler.answers.common.sweep_table import (
-    VALUE,
-    data,
-    equations,
-    points,
-    raw_table,
-    rows,
-    value_column,
-    without,
-    written_value,
-)
 from profiler.answers.common.varying import SEQ
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase
@@ -60,20 +50,20 @@ _CACHE = _each("cache", "Cache", Unit.BYTES, lambda generation: generation.prefi
 
 def scan_columns(phase: str, variable: str) -> dict[str, Column]:
     """What there is to be shown of each value; of a length, which the context is, that stands for it."""
-    value = () if variable == SEQ else (_each(VALUE, variable, Unit.TEXT, lambda generation: None),)
+    value = () if variable == SEQ else (_each(sweep_table.VALUE, variable, Unit.TEXT, lambda generation: None),)
     phases = (PREFILL, DECODE) if phase == BOTH else (phase,)
     return named(*value, _CONTEXT, _CACHE, *(column for name in phases for column in _OF_PHASES[name]))
 
 
 def _columns_of(scan: GenerationScan) -> tuple[Column, ...]:
     columns = scan_columns(scan.phase, scan.varying.name)
-    if VALUE in columns:
-        columns[VALUE] = value_column(scan)
+    if sweep_table.VALUE in columns:
+        columns[sweep_table.VALUE] = sweep_table.value_column(scan)
     return shown(scan.columns, columns)
 
 
 def _named_by(scan: GenerationScan) -> str:
-    return "context" if scan.varying.name == SEQ else VALUE
+    return "context" if scan.varying.name == SEQ else sweep_table.VALUE
 
 
 def scan_table(scan: GenerationScan) -> Table:
@@ -82,12 +72,12 @@ def scan_table(scan: GenerationScan) -> Table:
     facts = tuple(fact for fact in in_every_row[0] if all(fact in others for others in in_every_row))
     over = "the context" if scan.varying.name == SEQ else scan.varying.name
     caption = scan.caption or f"{scan.varying.label} over {over}"
-    shown, notes = rows(scan, columns, _named_by(scan)), tuple(_scan_notes(scan))
+    shown, notes = sweep_table.rows(scan, columns, _named_by(scan)), tuple(_scan_notes(scan))
     return Table(columns, shown, facts, notes, caption, scan.anchor, chosen=bool(scan.columns))
 
 
 def raw_scan_table(scan: GenerationScan) -> Table:
-    return raw_table(scan, _columns_of(scan), _named_by(scan))
+    return sweep_table.raw_table(scan, _columns_of(scan), _named_by(scan))
 
 
 def _scan_notes(scan: GenerationScan) -> Iterator[str]:
@@ -110,10 +100,10 @@ def _equations(scan: GenerationScan) -> Iterator[str]:
     is_context, variable = scan.varying.name == SEQ, scan.varying.name
     polynomials = {(phase, FIGURES[name][0]): curve for (phase, name), curve in scan.polynomials.items()}
     lines = {f"{phase.capitalize()}, {text}": curve for (phase, text), curve in polynomials.items()}
-    yield from equations(lines, "n" if is_context else variable)
+    yield from sweep_table.equations(lines, "n" if is_context else variable)
     inner = {f"{phase}, {text}": curve for (phase, text), curve in polynomials.items()}
-    yield from without(inner, "the context" if is_context else variable, "; ")
-    if confirmed_at := points(polynomials):
+    yield from sweep_table.without(inner, "the context" if is_context else variable, "; ")
+    if confirmed_at := sweep_table.points(polynomials):
         symbol = "n is the context; exact" if is_context else "Exact"
         yield f"{symbol} at {', '.join(map(str, confirmed_at))}, which were run; not proven beyond."
 
@@ -132,7 +122,9 @@ def scan_data(scan: GenerationScan) -> dict[str, Any]:
         "weight_bytes": first.weight_bytes,
         "rows": [_point_data(point, scan.varying.name == SEQ) for point in scan.points],
         "polynomials": {
-            phase: data({name: curve for (of, name), curve in scan.polynomials.items() if of == phase}, symbol)
+            phase: sweep_table.data(
+                {name: curve for (of, name), curve in scan.polynomials.items() if of == phase}, symbol
+            )
             for phase in dict.fromkeys(phase for phase, _ in scan.polynomials)
         },
         "probes": sorted(scan.probes),
@@ -141,7 +133,7 @@ def scan_data(scan: GenerationScan) -> dict[str, Any]:
 
 
 def _point_data(point: Point[Generation], is_length: bool) -> dict[str, Any]:
-    value = written_value(point.value)
+    value = sweep_table.written_value(point.value)
     if point.result is None:
         context = value if is_length else None
         return {"value": value, "context": context, "phases": None, "error": str(point.failure)}
