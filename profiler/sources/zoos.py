@@ -21,8 +21,6 @@ _REGISTERED = re.compile(
     r'^@register_model(?:\((?:name="(?P<name>[^"]+)")?\))?\n(?:@.*\n(?:[ )].*\n)*)*def (?P<function>\w+)\(',
     re.MULTILINE,
 )
-
-
 _RENAMED = re.compile(r"^register_model_deprecations\((?P<names>.*?)^\}?\)", re.MULTILINE | re.DOTALL)
 _KEY = re.compile(r"""["'](\w+)["']\s*:""")
 

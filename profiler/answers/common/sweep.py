@@ -52,7 +52,7 @@ class Point(Generic[R]):
     failure: errors.ProfileError | None = None
 
 
-def point(varying: Varying[R], value: Any) -> Point[R]:
+def point_at(varying: Varying[R], value: Any) -> Point[R]:
     """One that cannot be run keeps its place."""
     try:
         return Point(value, varying.at(value))
@@ -125,7 +125,7 @@ def probes(varying: Varying[R], points: Sequence[Point[R]], enough: int) -> dict
     for value in _between_and_beyond(values, attempts=3 * Sweep.ENOUGH):  # since some may be refused
         if len(values) + len(more) >= enough:
             break
-        if (result := point(varying, value).result) is not None:
+        if (result := point_at(varying, value).result) is not None:
             more[value] = result
     return more
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from profiler.answers.common.shown import anchor
-from profiler.answers.common.sweep import point
+from profiler.answers.common.sweep import point_at
 from profiler.answers.common.varying import Varying
 from profiler.answers.generate.generating import Request, check_forward
 from profiler.answers.generate.scan import GenerationScan
@@ -33,7 +33,7 @@ def scanned(
     shown = {"columns": tuple(columns), "caption": caption or "", "anchor": label}
     names = [f"{varying.label}, {varying.name} {value}" for value in values]
     if request is None:
-        return Scan.of(varying, [point(varying, value) for value in with_progress(values, names)], **shown)
+        return Scan.of(varying, [point_at(varying, value) for value in with_progress(values, names)], **shown)
     check_forward(varying.conditions)
     phases = replace(varying, run=request.run)  # type: ignore[arg-type]
-    return GenerationScan.of(phases, [point(phases, value) for value in with_progress(values, names)], **shown)  # type: ignore[arg-type]
+    return GenerationScan.of(phases, [point_at(phases, value) for value in with_progress(values, names)], **shown)  # type: ignore[arg-type]
