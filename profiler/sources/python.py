@@ -7,8 +7,9 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from torch import nn
@@ -107,16 +108,24 @@ def _from_package(name: str) -> ModuleType:
         sys.path.remove("")
 
 
+class _FromSource(SourceFileLoader):
+    """Compiles a file as it is now: to Python's cache, one of the same size from the same second is the same."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def _from_file(path: Path) -> ModuleType:
     name = f"_profiled_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise errors.cannot_import(str(path), ImportError("not a Python file"))
+    loader = _FromSource(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))  # so that a script can import the files next to it
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
     return module
