@@ -12,10 +12,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "profiler"
 # Each imports only from those above it.
-ORDER = ("errors", "records", "ops", "render", "engine", "sources", "counters", "figures", "answers", "api", "cli")
+ORDER = (
+    "errors",
+    "records",
+    "ops",
+    "render",
+    "engine",
+    "sources",
+    "counters",
+    "figures",
+    "devices",
+    "answers",
+    "api",
+    "cli",
+)
 # Where a program starts: what is public, and the command. They come with no imports of their own at the top.
 STARTS = ("profiler", "profiler.__main__")
-WITH_TORCH = ("engine", "sources", "counters")
+WITH_TORCH = ("engine", "sources", "counters", "devices")
 
 
 def modules() -> dict[str, Path]:

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Peaks that are looked for where a device has none for a dtype, in this order: the data are converted, and a wider
-# unit multiplies them.
-_WIDER: Mapping[str, tuple[str, ...]] = {
-    "float4": ("float8", "int8", "bfloat16", "float16", "float32"),
-    "float8": ("bfloat16", "float16", "tf32", "float32"),
-    "int4": ("int8", "bfloat16", "float16", "float32"),
-    "int8": ("bfloat16", "float16", "tf32", "float32"),
-    "float16": ("tf32", "float32"),
-    "bfloat16": ("float16", "tf32", "float32"),
-    "tf32": ("float32",),
-    "float32": (),
-    "float64": (),
-}
+# Where the ordinary cores have no peak for a dtype, it is computed in one of these, wider ones.
+_WIDER = {"float16": ("float32",), "bfloat16": ("float16", "float32"), "float8": ("float16", "float32")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +35,9 @@ class Device:
     sources: tuple[str, ...]
 
     def matrix_peak(self, dtype: str) -> float | None:
-        """FLOP a second of a matrix product in a dtype; None where the device cannot compute in it at all."""
-        return next((self.peak[name] for name in (dtype, *_WIDER.get(dtype, ())) if name in self.peak), None)
+        """FLOP a second of a matrix product in a dtype; None where the device does not multiply it."""
+        return self.peak.get(dtype)
 
     def vector_peak(self, dtype: str) -> float | None:
-        """FLOP a second outside of matrix products."""
+        """FLOP a second outside of matrix products; None where nobody says, and nothing can be computed from it."""
         return next((self.vector[name] for name in (dtype, *_WIDER.get(dtype, ())) if name in self.vector), None)

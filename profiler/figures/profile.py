@@ -17,6 +17,7 @@ from profiler.figures import experts, layers, memory, stored
 from profiler.figures.layers import Figures, Layer
 from profiler.ops import cost, free_reason
 from profiler.records import archive
+from profiler.records.times import Timer, Times
 from profiler.records.trace import Trace
 from profiler.render.answer import Answer
 
@@ -100,8 +101,9 @@ class Profile(Answer):
     `profiler.api` has the one that users know, with a method for each question.
     """
 
-    def __init__(self, trace: Trace, convention: str = conventions.DEFAULT) -> None:
+    def __init__(self, trace: Trace, convention: str = conventions.DEFAULT, timer: Timer | None = None) -> None:
         self.trace: Trace = trace
+        self.timer = timer
         self.convention = conventions.named(convention)
         if not trace.was_run and convention != conventions.DEFAULT:
             raise errors.nothing_ran(trace.model, f"there is nothing for the convention {convention} to count")
@@ -186,6 +188,11 @@ class Profile(Answer):
         return {layer.path: layer for layer in self.layers}
 
     @cached_property
+    def times(self) -> Times | None:
+        """How long a run takes on the device that the profile is about; None where it is about none, or nothing ran."""
+        return self.timer.times(self.trace) if self.timer is not None and self.trace.was_run else None
+
+    @cached_property
     def unknown_ops(self) -> dict[str, int]:
         """Operators without a formula (or used in a way that theirs does not cover), and how often each was called."""
         counts: Counter[str] = Counter()
@@ -210,7 +217,11 @@ class Profile(Answer):
 
     def under(self, convention: str) -> Self:
         """The same facts in another convention."""
-        return type(self)(self.trace, convention)
+        return type(self)(self.trace, convention, self.timer)
+
+    def on(self, timer: Timer | None) -> Self:
+        """The same facts on a device, which says how long they take there."""
+        return type(self)(self.trace, self.convention.name, timer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""

@@ -13,9 +13,21 @@ from profiler.ops import registry
 from profiler.ops.cost import Cost, product
 from profiler.ops.folder import load
 from profiler.ops.layers import kind as kinds
-from profiler.ops.registry import F, Uncovered, cost, free_reason, is_known, spent
+from profiler.ops.registry import F, Uncovered, cost, family, free_reason, is_known, spent
 
-__all__ = ["Cost", "Uncovered", "cost", "formula", "free", "free_reason", "is_known", "kind", "product", "spent"]
+__all__ = [
+    "Cost",
+    "Uncovered",
+    "cost",
+    "family",
+    "formula",
+    "free",
+    "free_reason",
+    "is_known",
+    "kind",
+    "product",
+    "spent",
+]
 
 
 def formula(*names: str, replace: bool = False) -> Callable[[F], F]:

@@ -158,6 +158,13 @@ def is_known(op: str) -> bool:
     return callable(_find(op))
 
 
+def family(op: str) -> str | None:
+    """The name of the file that has its formula, "convolution"; None of an operator that is free, or unknown."""
+    load()
+    entry = _find(op)
+    return entry.__module__.rpartition(".")[2] if callable(entry) else None
+
+
 def formula_of(op: str) -> Formula:
     """The formula of a known operator, for another that is made of it."""
     entry = _find(op)
