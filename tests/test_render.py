@@ -172,6 +172,22 @@ def test_a_table_has_its_sizes_in_one_unit_and_says_which(format: str, largest: 
     assert data["rows"][0] == {"layer": "a", "size_bytes": largest}
 
 
+@pytest.mark.parametrize(("longest", "unit"), [(25e-6, "us"), (0.0412, "ms"), (12.5, "s")])
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "latex"])
+def test_a_table_has_its_times_in_one_unit_and_says_which(format: str, longest: float, unit: str) -> None:
+    columns = (Column("layer", "Layer", Unit.TEXT, lambda *_: ""), Column("time", "Time", Unit.SECONDS, lambda *_: 0))
+    table = Table(columns, (Row(("a", longest)), Row(("b", None))), (("Whole", longest, Unit.SECONDS, ""),))
+    written = renderer(format).write(table)
+    assert f"Whole, {unit}" in written
+    assert f"Time {unit}" in written.replace("~", " ")
+    assert f"{longest / {'us': 1e-6, 'ms': 1e-3, 's': 1}[unit]:.1f}" in written
+    assert "?" in written
+    assert renderer("csv").write(table).splitlines() == ["layer,time_seconds", f"a,{longest}", "b,"]
+    data = json.loads(renderer("json").write(table))
+    assert data["facts"] == {"Whole, seconds": longest}
+    assert data["rows"] == [{"layer": "a", "time_seconds": longest}, {"layer": "b", "time_seconds": None}]
+
+
 # Notes ----------------------------------------------------------------------------------------------------------------
 
 NOTES = {
@@ -270,6 +286,26 @@ def test_a_size_in_the_unit_that_suits_it(value: int, written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [
+        (0.0, Unit.SECONDS, "0 us"), (41.2354e-3, Unit.SECONDS, "41.24 ms"), (56.7e-6, Unit.SECONDS, "56.70 us"),
+        (0.999_99, Unit.SECONDS, "1.000 s"), (3600.0, Unit.SECONDS, "3,600 s"), (2e-9, Unit.SECONDS, "0.002000 us"),
+        (41.2354e-3, Unit.MS, "41.235"), (1e-7, Unit.MS, "<0.001"), (0.0, Unit.US, "0.000"), (None, Unit.MS, "?"),
+        (24.2512, Unit.RATE, "24.25"), (0.05, Unit.RATE, "0.05000"), (999.96, Unit.RATE, "1.000 k"),
+        (1.2341e12, Unit.RATE, "1.234 T"), (0.0, Unit.RATE, "0"),
+    ],
+)  # fmt: skip
+def test_a_time_and_a_rate(value: float | None, unit: Unit, written: str) -> None:
+    assert numbers.text(value, unit) == written
+
+
+@given(st.floats(1e-8, 1e8))
+def test_a_time_has_four_digits(value: float) -> None:
+    number, unit = numbers.duration(value).split()
+    assert float(number.replace(",", "")) * {"s": 1, "ms": 1e-3, "us": 1e-6}[unit] == pytest.approx(value, rel=5.1e-4)
+
+
+@pytest.mark.parametrize(
     ("values", "unit", "cells", "prefix"),
     [
         ([1_814_073_344, 300_774_272, 0, None], Unit.AMOUNT, ["1.81", "0.30", "0", "?"], "G"),
@@ -284,10 +320,14 @@ def test_a_size_in_the_unit_that_suits_it(value: int, written: str) -> None:
         ([87_190_688, 200 * 1024, 0], Unit.MB, ["83.15", "0.20", "0"], ""),
         ([87_190_688, 512], Unit.MB, ["83.152", "<0.001"], ""),
         ([21_797_672, 128], Unit.EXACT, ["21,797,672", "128"], ""),
+        ([41.2354e-3, 1.5e-3, 0.0, None], Unit.MS, ["41.24", "1.50", "0", "?"], ""),
+        ([41.2354e-3, 5e-7], Unit.MS, ["41.235", "0.001"], ""),
+        ([24.25, 0.051], Unit.RATE, ["24.250", "0.051"], ""),
+        ([1.2341e12, 300e9], Unit.RATE, ["1.23", "0.30"], "T"),
     ],
 )
 def test_a_column_has_one_unit_and_as_many_decimals(
-    values: list[int | None], unit: Unit, cells: list[str], prefix: str
+    values: list[float | None], unit: Unit, cells: list[str], prefix: str
 ) -> None:
     assert numbers.column(values, unit) == (cells, prefix)
 

@@ -13,6 +13,8 @@ from profiler.records.trace import Tensor
 from profiler.render.tables import Unit
 
 BYTES = {Unit.KB: 1024, Unit.MB: 1024**2, Unit.GB: 1024**3}
+SECONDS = {Unit.S: 1.0, Unit.MS: 1e-3, Unit.US: 1e-6}
+RAW = {Unit.BYTES: "bytes", Unit.SECONDS: "seconds"}  # what values are in where no person reads them
 UNKNOWN = "?"
 _BAR = 24  # blocks of a whole bar
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
@@ -76,6 +78,37 @@ def with_unit(value: int) -> str:
     """Bytes in the unit that suits them: 83.15 MB."""
     unit = size_unit(abs(value))
     return f"{size(value, unit)} {unit.value}"
+
+
+def time(value: float, unit: Unit) -> str:
+    """Seconds in a unit: 41.235. What would round to nothing is shown as less than 0.001."""
+    scaled = value / SECONDS[unit]
+    return "<0.001" if 0 < scaled < 0.0005 else f"{scaled:,.3f}"
+
+
+def time_unit(longest: float | None) -> Unit:
+    """The unit in which times up to the longest are read easily."""
+    if longest is not None and longest >= 10 * SECONDS[Unit.S]:
+        return Unit.S
+    return Unit.US if longest and longest < SECONDS[Unit.MS] else Unit.MS
+
+
+def duration(value: float) -> str:
+    """Seconds in the unit that suits them, with four significant digits: 41.24 ms."""
+    rounded = float(f"{value:.4g}")  # 0.99999 s is 1.000 s
+    unit = next((unit for unit in SECONDS if rounded >= SECONDS[unit]), Unit.US)
+    return f"{_significant(rounded / SECONDS[unit])} {unit.value}"
+
+
+def rate(value: float) -> str:
+    """Four significant digits and a decimal prefix: 24.25, 1.234 T."""
+    return amount(round(value)) if round(value) >= 1000 else _significant(value)
+
+
+def _significant(value: float) -> str:
+    """Four significant digits of what is written without a prefix."""
+    rounded = float(f"{value:.4g}")
+    return f"{rounded:,.{max(0, 3 - floor(log10(rounded)))}f}" if rounded else "0"
 
 
 def quantity(value: tuple[Any, Unit]) -> str:
@@ -150,6 +183,9 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.AMOUNT: amount,
     Unit.BYTES: with_unit,
     **{unit: partial(size, unit=unit) for unit in BYTES},
+    Unit.SECONDS: duration,
+    **{unit: partial(time, unit=unit) for unit in SECONDS},
+    Unit.RATE: rate,
     Unit.GROWTH: growth,
     Unit.SHARE: share,
     Unit.RATIO: ratio,
@@ -162,6 +198,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
 # A whole column, as papers have it ------------------------------------------------------------------------------------
 
 _MOST_DECIMALS = 3
+_STEP_OF: dict[Unit, float] = {**BYTES, **SECONDS}
 
 
 def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
@@ -170,17 +207,21 @@ def column(values: Sequence[Any], unit: Unit) -> tuple[list[str], str]:
     The prefix is the largest with which three decimals show two digits of the smallest value, so that nothing vanishes.
     """
     amounts = [value for value in values if value]
+    step: float
     if unit in (Unit.AMOUNT, Unit.COUNT):
         step, prefix, decimals = _in_common(amounts)
-    elif unit in BYTES:
-        step, prefix = BYTES[unit], ""
+    elif unit in _STEP_OF:
+        step, prefix = _STEP_OF[unit], ""
         decimals = min(_MOST_DECIMALS, _decimals(min(amounts, default=step) / step))
+    elif unit is Unit.RATE:
+        step, prefix, decimals = _in_common(amounts)
+        decimals = decimals if step > 1 else min(_MOST_DECIMALS, _decimals(min(amounts, default=1)))
     else:
         return [text(value, unit) for value in values], ""
     return [_scaled(value, step, decimals) for value in values], prefix
 
 
-def _in_common(amounts: Sequence[int]) -> tuple[int, str, int]:
+def _in_common(amounts: Sequence[float]) -> tuple[int, str, int]:
     for step, prefix in reversed(_STEPS):
         if amounts and max(amounts) >= step:
             decimals = _decimals(min(amounts) / step)
@@ -194,7 +235,7 @@ def _decimals(value: float) -> int:
     return max(2, 1 - floor(log10(value)))
 
 
-def _scaled(value: Any, step: int, decimals: int) -> str:
+def _scaled(value: Any, step: float, decimals: int) -> str:
     if value == "":
         return ""
     if value is None:

@@ -30,27 +30,41 @@ def with_notes(table: Table, which: str) -> Table:
 
 
 def in_one_unit(table: Table) -> Table:
-    """The table with all its sizes in MB, or in KB or GB where it is of a small or a large model.
+    """The table with all its sizes in MB, or in KB or GB where it is of a small or a large model; and so its times.
 
     Headings and labels say which, and an explanation says how many bytes that is.
     """
-    sizes = [row.values[i] for i, column in enumerate(table.columns) if column.unit is Unit.BYTES for row in table.rows]
-    sizes += [value for _, value, unit, _ in table.facts if unit is Unit.BYTES]
-    if not sizes:
-        return table
-    own = numbers.size_unit(max((size for size in sizes if isinstance(size, int)), default=None))
+    if sizes := _of(table, Unit.BYTES):
+        own = numbers.size_unit(_largest(sizes))
+        meaning = Explanation(f"1 {own.value} = {numbers.in_bytes(own)} bytes.")
+        table = replace(_in(table, Unit.BYTES, own), notes=(*table.notes, meaning))
+    if times := _of(table, Unit.SECONDS):
+        table = _in(table, Unit.SECONDS, numbers.time_unit(_largest(times)))
+    return table
+
+
+def _of(table: Table, unit: Unit) -> list[Any]:
+    """All values that are in a unit."""
+    columns = [i for i, column in enumerate(table.columns) if column.unit is unit]
+    cells = [row.values[i] for i in columns for row in table.rows]
+    return cells + [value for _, value, other, _ in table.facts if other is unit]
+
+
+def _largest(values: list[Any]) -> Any:
+    return max((value for value in values if isinstance(value, (int, float))), default=None)
+
+
+def _in(table: Table, unit: Unit, own: Unit) -> Table:
+    """The table with what is in a unit in another, which the headings name."""
     columns = tuple(
-        replace(column, unit=own, heading=f"{column.heading} {own.value}".strip())
-        if column.unit is Unit.BYTES
-        else column
+        replace(column, unit=own, heading=f"{column.heading} {own.value}".strip()) if column.unit is unit else column
         for column in table.columns
     )
     facts = tuple(
-        (f"{label}, {own.value}", value, own, remark) if unit is Unit.BYTES else (label, value, unit, remark)
-        for label, value, unit, remark in table.facts
+        (f"{label}, {own.value}", value, own, remark) if other is unit else (label, value, other, remark)
+        for label, value, other, remark in table.facts
     )
-    meaning = Explanation(f"1 {own.value} = {numbers.in_bytes(own)} bytes.")
-    return replace(table, columns=columns, facts=facts, notes=(*table.notes, meaning))
+    return replace(table, columns=columns, facts=facts)
 
 
 def harmless(table: Table) -> Table:

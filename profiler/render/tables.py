@@ -23,6 +23,11 @@ class Unit(Enum):
     KB = "KB"
     MB = "MB"
     GB = "GB"
+    SECONDS = "seconds"  # a float; a table for people has it in one of the three below
+    S = "s"
+    MS = "ms"
+    US = "us"
+    RATE = "rate"  # of something a second, that may be shortened to 3.66 G
     DIFFERENCE = "difference"  # an int with its sign
     GROWTH = "growth"  # a difference as a share of what it was, with its sign
     SHARE = "share"  # of the total, 0 to 1

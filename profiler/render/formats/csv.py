@@ -1,4 +1,4 @@
-"""CSV with raw values: counts as integers, sizes in bytes, shares from 0 to 1, nothing for what is not known.
+"""CSV with raw values: whole numbers, bytes, seconds, shares from 0 to 1, nothing for what is not known.
 
 A text that a spreadsheet would take for a formula, or a job's log for a command, has an apostrophe before it, which a
 spreadsheet does not show (OWASP, "CSV Injection"). A text that is a number stays one.
@@ -37,7 +37,8 @@ def answer(answer: Tabled) -> str:
 
 def key(column: Column) -> str:
     """A column's name, with the unit of its raw values."""
-    return f"{column.name}_bytes" if column.unit is Unit.BYTES and not column.name.endswith("_bytes") else column.name
+    unit = numbers.RAW.get(column.unit)
+    return column.name if unit is None or column.name.endswith(f"_{unit}") else f"{column.name}_{unit}"
 
 
 def _raw(value: Any, unit: Unit) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.render.formats.csv import key
+from profiler.render.numbers import RAW
 from profiler.render.plain import failed, plain
 from profiler.render.tables import Table, Tabled, Unit
 
@@ -30,8 +31,12 @@ def write(table: Table) -> str:
     """A table: a list of rows by column, and what is said under it."""
     keys = [key(column) for column in table.columns]
     rows = [dict(zip(keys, map(plain, row.values), strict=True)) | failed(row.failure) for row in table.rows]
-    facts = {f"{label}, bytes" if unit is Unit.BYTES else label: plain(value) for label, value, unit, _ in table.facts}
+    facts = {_label(label, unit): plain(value) for label, value, unit, _ in table.facts}
     return _written({"caption": table.caption or None, "rows": rows, "facts": facts, "notes": list(table.notes)})
+
+
+def _label(label: str, unit: Unit) -> str:
+    return f"{label}, {RAW[unit]}" if unit in RAW else label
 
 
 def _written(value: Any) -> str:
