@@ -1,4 +1,4 @@
-"""The names of models that are installed."""
+"""The names of models that are installed, and of devices that are known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from profiler.answers.common.options import TextOptions
+from profiler.answers.common.options import TextOptions, option
 from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.list.devices import Devices
+from profiler.devices import catalogue
 from profiler.sources import matching
 
 JOB = FILES
@@ -19,10 +21,13 @@ def run(
     /,
     *,
     context: ContextParameter,
+    devices: Annotated[bool, option("Not models, but devices, and what they can do.", negative="")] = False,
     result: TextOptions = TextOptions(),
 ) -> Outcome:
-    """The names of torchvision's and timm's models that match a pattern.
+    """The names of torchvision's and timm's models that match a pattern; or of devices.
 
     Example: profile-model list 'resnet*'
     """
+    if devices:
+        return Outcome(Devices(tuple(catalogue.matching(pattern))))
     return Outcome("\n".join(matching(pattern)))
