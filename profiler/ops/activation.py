@@ -1,4 +1,4 @@
-"""Activations, softmax and dropout.
+"""What do activations, softmax and dropout cost?
 
 A function with branches (ELU, softplus, ...) costs each element its dearer branch: which one is taken depends on the
 data. Sigmoid and tanh are special functions, one each, like exp.

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: q·k and p·v are multiply-accumulates, the softmax between them is not.
+"""What does scaled dot-product attention cost? q·k and p·v are multiply-accumulates, the softmax in between is not.
 
 A causal mask is not discounted: kernels differ in what they skip. Every score is scaled once, and a mask of numbers is
 added to every score; a mask of booleans selects, which costs nothing.

@@ -1,4 +1,6 @@
-"""Special functions of a complex number z = x + iy, by their real parts. `elements` has the rules of plain arithmetic.
+"""What do special functions of a complex number z = x + iy cost, in operations on its real parts?
+
+Plain arithmetic has its rules in `elements`.
 
 The formulas are those of Abramowitz and Stegun, sections 4.1 to 4.6, which numerical libraries refine near their poles.
 """

@@ -1,4 +1,4 @@
-"""Convolutions. Every output position of every output channel contracts Cin/g channels under the kernel.
+"""What does a convolution cost? Each position of each output channel contracts Cin/g channels under the kernel.
 
 A transposed convolution spreads every *input* position under the kernel instead, so its input's size counts. Positions
 in the padding are counted, as everyone does.

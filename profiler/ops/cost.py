@@ -1,4 +1,4 @@
-"""What one operator call costs: a vector, never one number.
+"""What is the cost of one operator call? A vector, never one number.
 
 `product("N Cout Hout Wout Cin/g kh kw", ...)` is an ordinary int that remembers its factors, so that the formula that
 counts is also the formula that `profile-model explain` prints.

@@ -1,4 +1,4 @@
-"""Random draws, and the gradients of those that have one.
+"""What do random draws cost, and the gradients of those that have one?
 
 A draw is not counted: how many numbers a generator makes, and what it does with them, differs from one to the next.
 What is computed with the drawn numbers is.

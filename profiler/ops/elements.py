@@ -1,4 +1,4 @@
-"""What a count of operations becomes in the dtype they run in. Every family counts in real numbers and asks here.
+"""What is a count of operations in the dtype they run in? Every family counts in real numbers and asks here.
 
 FLOPs are floating-point operations: on integers and booleans only comparisons are recorded. A complex multiplication is
 four real multiplications and two additions, a complex addition two, a complex multiply-accumulate four real ones.

@@ -1,4 +1,4 @@
-"""Element-wise arithmetic: a table of what one element costs, and the few operators whose cost hangs on an argument.
+"""What does element-wise arithmetic cost? So much an element, by a table; of a few operators it hangs on an argument.
 
 |x| and sign(x) are comparisons and -x is a subtraction from zero. Rounding is a special function. Logic on booleans and
 bits is not floating-point, and nothing.

@@ -1,4 +1,4 @@
-"""Embeddings: a lookup computes nothing and reads only the rows it touches, not the table."""
+"""What does a lookup in an embedding cost? No computation; it reads only the rows it touches, not the table."""
 
 from __future__ import annotations
 

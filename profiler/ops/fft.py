@@ -1,4 +1,4 @@
-"""Fourier transforms: 5·N·log₂N real operations for N complex points, half of it for real ones.
+"""What does a Fourier transform cost? 5·N·log₂N real operations for N complex points, half of it for real ones.
 
 That is the radix-2 count which FFT benchmarks use whatever the algorithm, http://www.fftw.org/speed/method.html.
 A butterfly of two points is one complex multiplication and two complex additions: 4 real multiplications and 6

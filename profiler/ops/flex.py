@@ -1,4 +1,4 @@
-"""Flex attention: products for the scores in blocks that its mask leaves, and the model's own function on each."""
+"""What does flex attention cost? Products for scores in blocks that its mask leaves, and its own function on each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The free operators: they compute nothing. Copies move data all the same; views do not."""
+"""Which operators are free, as they compute nothing? Copies move data all the same; views do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear algebra by direct methods: factorisations, solutions and inverses.
+"""What do factorisations, solutions and inverses of matrices cost? Linear algebra by direct methods.
 
 Counted to the operation, as their unblocked algorithms compute: Golub and Van Loan, Matrix
 Computations (4th edition), chapters 3 to 5, and LAPACK Working Note 41, appendix C, which has the same leading terms.

@@ -1,4 +1,4 @@
-"""Losses. Those that torch composes of other operators are counted there; these are the ones with a kernel.
+"""What do losses cost that have a kernel? Those that torch composes of other operators are counted there.
 
 An element-wise loss costs each pair its dearer branch, and its mean or sum over all of them is a reduction.
 """

@@ -1,4 +1,4 @@
-"""Matrix products. Contracting K elements is K multiply-accumulates; a bias on top of a product is additions.
+"""What does a matrix product cost? Contracting K elements is K multiply-accumulates; a bias on top is additions.
 
 `matmul` and `einsum` have no formula on purpose: they are taken apart, so that the copies they make are seen.
 """

@@ -1,4 +1,4 @@
-"""Operators that move data, and touch less of it than all their inputs once; and those that add while they move it.
+"""What does it cost to move data? These touch less of it than all their inputs once, or add while they move it.
 
 Like `embedding`, a gather reads the elements that it returns. A scatter in place writes the elements that it replaces;
 its functional twin copies the whole tensor besides.

@@ -1,4 +1,4 @@
-"""Operators that torch computes on nested tensors part by part, and takes apart on all others."""
+"""What do operators cost that torch computes on nested tensors part by part, and takes apart on all others?"""
 
 from __future__ import annotations
 

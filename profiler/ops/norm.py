@@ -1,4 +1,4 @@
-"""Normalisations, counted from their definitions, and vector norms.
+"""What do normalisations and vector norms cost? They are counted from their definitions.
 
 A mean over a row of f elements is f - 1 additions and a division. Batch norm in inference folds its scale and shift per
 channel first, as every kernel does, so that an element costs one multiplication and one addition.

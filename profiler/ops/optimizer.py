@@ -1,4 +1,4 @@
-"""An optimiser's step: operators over lists of tensors, and steps that one operator makes.
+"""What does an optimiser's step cost? By operators over lists of tensors, or by one operator that makes it all.
 
 `_foreach_NAME` is NAME for each tensor of its lists. In place it returns nothing, and writes what it was given.
 """

@@ -1,4 +1,4 @@
-"""Pooling: a window of k elements is k - 1 comparisons or additions, and an average one division more.
+"""What does pooling cost? A window of k is k - 1 comparisons or additions, and an average one division more.
 
 Windows are counted as the kernels walk them, cut off where they reach into the padding.
 """

@@ -1,4 +1,4 @@
-"""torch's primitives, `torch.ops.prims`: what an exported program that was taken apart holds beside aten operators."""
+"""What do torch's primitives cost, `torch.ops.prims`? They are in exported programs that were taken apart."""
 
 from __future__ import annotations
 

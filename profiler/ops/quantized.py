@@ -1,4 +1,4 @@
-"""Quantised layers, as torch.ao's kernels compute them.
+"""What do quantised layers cost, as torch.ao's kernels compute them?
 
 A contraction has the MACs of its float twin: it multiplies 8-bit integers and accumulates them in 32 bits. Beside it
 stands what is done in floating point, as ATen's kernels do it (ATen/native/quantized/AffineQuantizerBase.cpp):

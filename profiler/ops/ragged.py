@@ -1,4 +1,4 @@
-"""Attention kernels by their own names: of a batch whose sequences are equally long, or of one packed end to end.
+"""What do attention kernels called by their own names cost? On equally long sequences, or on some packed end to end.
 
 In a packed batch the lengths are values: cumulative sums, that a call holds beside their tensor where they were known,
 as (tensor, (0, l₁, l₁ + l₂, …)). Each sequence attends to its own keys: Σ Lq·Lk pairs. Without the values a call is

@@ -1,4 +1,4 @@
-"""Recurrent layers. Each step multiplies the input and the hidden state by their weights and combines the gates.
+"""What do recurrent layers cost? Each step multiplies input and hidden state by weights and combines the gates.
 
 The matrix products are read off the weights' shapes: W_ih is gates·H × in, W_hh is gates·H × H, and with a projection
 W_hh is gates·H × P and W_hr is P × H. A packed batch holds only the real steps, one row each.

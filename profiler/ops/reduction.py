@@ -1,6 +1,7 @@
-"""Reductions, scans, sorting, distances. Reducing f elements to one is f - 1 additions or comparisons.
+"""What do reductions, scans, sorting and distances cost? Reducing f elements to one takes f - 1 operations.
 
-How long sorting and searching take depends on the data: they are recorded as the comparisons of a textbook algorithm.
+Those are additions or comparisons. How long sorting and searching take depends on the data: they are recorded as the
+comparisons of a textbook algorithm.
 """
 
 from __future__ import annotations

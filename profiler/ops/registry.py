@@ -1,4 +1,4 @@
-"""Which operators are known, which are free, and what a call of a known one costs.
+"""Which operators are known, which are free, and what does a call of a known one cost?
 
 A formula is a function of an operator's arguments, tensors given as `Tensor(shape, dtype)`, and of its output as the
 keyword `out`; it returns a `Cost`:

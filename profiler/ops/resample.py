@@ -1,4 +1,4 @@
-"""Resampling: interpolation, grid sampling, folding.
+"""What does resampling cost? Interpolation, grid sampling, folding.
 
 Interpolation positions and weights along an axis are computed once a call, whatever the number of images and channels:
 left out, like all index arithmetic. In grid sampling they are computed for every sample, and counted.

@@ -1,4 +1,4 @@
-"""Products of matrices in 8 bits or less, with scales beside them: float8, weight-only int8 and int4, 2:4 sparsity.
+"""What do products in 8 bits or less cost, with scales beside them? float8, int8 and int4 weights, 2:4 sparsity.
 
 A contraction has the MACs of its float twin, in whatever numbers. Beside it stands what the scales are multiplied with:
 the accumulators, once for each scale that an output has; or a weight, where that is dequantised before the product.

@@ -1,8 +1,8 @@
-"""Linear algebra by iterative methods, whose length depends on the values: eigenvalues, singular values, exponentials.
+"""What do eigenvalues, singular values and exponentials of matrices cost? The methods are iterative.
 
-These are estimates, not counts: those of Golub and Van Loan, Matrix Computations (4th edition), sections 7.5.6
-(eigenvalues), 8.3.5 (those of symmetric matrices), 8.6.3 (singular values). What is multiplied out of the factors
-afterwards is counted as the matrix products that it is.
+How long they take depends on the values, so these are estimates, not counts: those of Golub and Van Loan, Matrix
+Computations (4th edition), sections 7.5.6 (eigenvalues), 8.3.5 (those of symmetric matrices), 8.6.3 (singular values).
+What is multiplied out of the factors afterwards is counted as the matrix products that it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""torchvision's own operators."""
+"""What do torchvision's own operators cost?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammar of a model spec: `[PREFIX:]TARGET[(key=literal, ...)]`. Arguments are literals and never evaluated."""
+"""How is a model spec written? `[PREFIX:]TARGET[(key=literal, ...)]`: its arguments are never evaluated."""
 
 from __future__ import annotations
 

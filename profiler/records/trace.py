@@ -1,4 +1,4 @@
-"""The nouns: what a trace holds. Plain, frozen, JSON-able facts; nothing derived, nothing of torch.
+"""What does a trace hold? Plain, frozen, JSON-able facts; nothing derived, nothing of torch.
 
 A `Trace` says what happened when a model ran once: which operators were called with which shapes, which module each
 call belongs to, what the parameters and buffers are, and when each piece of memory was allocated and released.

@@ -1,4 +1,4 @@
-"""The versions a report depends on."""
+"""Which versions does a report depend on?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention."""
+"""How is an attention layer described, and which parameters should it have?"""
 
 from __future__ import annotations
 

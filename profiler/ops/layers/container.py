@@ -1,4 +1,4 @@
-"""Containers, whose parameters are their children's."""
+"""Which layers have no parameters but their children's? Containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""How is a convolution described, and which parameters should it have?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings: a vector for each word."""
+"""How is an embedding described, and which parameters should it have? A vector for each word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear layers: matrices applied to the last dimension."""
+"""How is a linear layer described, and which parameters should it have? Matrices applied to the last dimension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Normalisation: a scale, and mostly a shift, for each normalised element. Running statistics are buffers."""
+"""How is a normalisation described, and which parameters should it have?
+
+A scale, and mostly a shift, for each normalised element. Running statistics are buffers.
+"""
 
 from __future__ import annotations
 

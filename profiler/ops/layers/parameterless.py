@@ -1,4 +1,4 @@
-"""Layers without parameters: activations, pooling, dropout, resampling, losses; and PReLU, an activation with some."""
+"""How are layers without parameters described? Activations, pooling, dropout, resampling, losses; and PReLU."""
 
 from __future__ import annotations
 

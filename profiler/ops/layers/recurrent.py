@@ -1,4 +1,4 @@
-"""Recurrent layers, and their cells."""
+"""How are recurrent layers and their cells described, and which parameters should they have?"""
 
 from __future__ import annotations
 

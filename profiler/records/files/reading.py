@@ -1,4 +1,4 @@
-"""Opening and reading a file that somebody else made: an ordinary file, and no more of it than its size allows.
+"""How is a file read that somebody else made? If it is an ordinary one, and no more of it than its size allows.
 
 All readers go through this: what a FIFO, a device or a folder is asked for never waits, what is packed is not unpacked
 without end, and JSON cannot hold more than its length may.

@@ -1,4 +1,4 @@
-"""bitsandbytes.
+"""How does bitsandbytes pack weights?
 
 - 4 bits: `weight`, two weights a byte, with `weight.absmax`, `weight.quant_map`,
   `weight.quant_state.bitsandbytes__nf4` (or `fp4`), and nested ones: QuantState.as_dict in bitsandbytes.functional. The

@@ -1,4 +1,6 @@
-"""Blocks with a dimension of their own: `NAME_blocks` uint8 (..., blocks, 16) with `NAME_scales` (..., blocks).
+"""How are weights packed in blocks that have a dimension of their own?
+
+As `NAME_blocks` uint8 (..., blocks, 16) with `NAME_scales` (..., blocks).
 
 Sixteen bytes are a block of 32 weights in MXFP4: gpt-oss; OCP Microscaling Formats Specification 1.0.
 """

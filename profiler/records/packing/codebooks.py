@@ -1,4 +1,4 @@
-"""Codebooks and lattices: AQLM, QuIP#, ExLlamaV2 and V3, HIGGS.
+"""How are weights packed by codebooks and lattices? In AQLM, QuIP#, ExLlamaV2 and V3, HIGGS.
 
 - AQLM: `codes` (out/o, in/i, books) with `codebooks` (books, 2^bits, o, i) and `scales`: arXiv:2401.06118.
 - QuIP#: `Qidxs` with a sign for each input, `SV`, and each output, `SU`: arXiv:2402.04396.

@@ -1,4 +1,6 @@
-"""compressed-tensors, the format of LLM Compressor: `NAME_packed` with `NAME_scale`, and sparse weights.
+"""How does compressed-tensors, the format of LLM Compressor, pack weights?
+
+As `NAME_packed` with `NAME_scale`, and sparse weights.
 
 - Integers: `weight_packed` int32 (out, ⌈in/(32/bits)⌉) with `weight_scale` (out, groups), and `weight_zero_point`,
   `weight_g_idx` (in), and `weight_shape`, whose two values are the weight's shape: pack_quantized in

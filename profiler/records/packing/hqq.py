@@ -1,4 +1,6 @@
-"""HQQ: `W_q` with `scale` and `zero` a group; eight, four, two or one bit in bytes, three bits ten a word of int32.
+"""How does HQQ pack weights? As `W_q`, with `scale` and `zero` for each group.
+
+Eight, four, two or one bit are packed in bytes, and of three bits ten are in a word of int32.
 
 hqq/core/bitpack.py of mobiusml/hqq. How many weights share a scale is a setting, 64 where nobody says otherwise.
 """

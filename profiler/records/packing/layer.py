@@ -1,4 +1,4 @@
-"""A layer's tensors, as the families of layouts look at them; and the choice between several readings of one."""
+"""What do the families of layouts see of a layer's tensors, and which of several readings of one is chosen?"""
 
 from __future__ import annotations
 

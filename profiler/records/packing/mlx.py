@@ -1,4 +1,6 @@
-"""MLX: words of 32 bits along each row of `weight`, with `scales`, and `biases` where a group has an offset too.
+"""How does MLX pack weights? In words of 32 bits along each row of `weight`.
+
+Beside it are `scales`, and `biases` where a group has an offset too.
 
 The modes, their groups and bits are those of mlx.core.quantize:
 https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core.quantize.html. Words and scales of a row say

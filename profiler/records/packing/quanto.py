@@ -1,4 +1,4 @@
-"""optimum-quanto: a weight's `_data`, `_scale` and, where there is an offset, `_shift`.
+"""How does optimum-quanto pack weights? As `_data`, `_scale` and, where there is an offset, `_shift`.
 
 `save_to_state_dict` of its tensors writes `LAYER.weight._data` for int8 and float8, and `LAYER.weight._data._data` for
 the packed bytes of four and of two bits: optimum/quanto/tensor. Groups have 128 weights unless told otherwise.

@@ -1,4 +1,4 @@
-"""A `weight` of whole numbers, or of floats of few bits, with scales beside it.
+"""How is a `weight` of whole numbers, or of floats of few bits, packed with scales beside it?
 
 - FP8: float8 with `weight_scale`, `weight_scale_inv` (DeepSeek), `scale_weight` (ComfyUI) or `scale`.
 - NVFP4: uint8 (out, in/2) with `weight_scale` float8 (out, in/16) and `weight_scale_2`: NVIDIA's Model Optimizer.

@@ -1,4 +1,6 @@
-"""torchao in safetensors: `LAYER._weight_qdata` with `_weight_scale` and others; metadata has the subclass by name.
+"""How does torchao pack weights in safetensors? As `LAYER._weight_qdata`, with `_weight_scale` and others.
+
+The file's metadata has the subclass by name.
 
 `flatten_tensor_state_dict` in torchao/prototype/safetensors writes, for `LAYER.weight`, JSON with `_type` and `_data`.
 Subclasses of four bits keep two weights a byte, or eight a word; those of eight one each.

@@ -1,4 +1,4 @@
-"""Words of 32 bits that hold several weights each: GPTQ, AWQ, Marlin, and bytes of two (FP-Quant).
+"""How are several weights packed in words of 32 bits? GPTQ, AWQ, Marlin; and FP-Quant, which has two in a byte.
 
 - GPTQ: `qweight` int32 (in·bits/32, out), `qzeros` (groups, out·bits/32), `scales` (groups, out), `g_idx` (in).
   QuantLinear in AutoGPTQ and GPTQModel.
