@@ -1,4 +1,4 @@
-"""Building a model without its weights.
+"""How is a model built without its weights?
 
 Memory that a constructor asks for, and every random number in it, becomes a meta tensor; what a constructor computes
 from plain constants (widths, masks, position tables) stays real, since constructors look at such values. Filling a meta

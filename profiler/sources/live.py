@@ -1,4 +1,4 @@
-"""A model object and its inputs: those of the user, or those that a configuration of transformers implies."""
+"""What is a model object fed? The user's inputs, or those that a configuration of transformers implies."""
 
 from __future__ import annotations
 

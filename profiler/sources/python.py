@@ -1,4 +1,7 @@
-"""A model from Python code: `FILE.py:CALLABLE` or `package.module:CALLABLE`, a class, a factory or an instance."""
+"""How is a model loaded from Python code? `FILE.py:CALLABLE` or `package.module:CALLABLE`.
+
+The callable is a class or a factory; an instance will do as well.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace that was saved: `FILE.json` or `FILE.json.gz`. Needs no torch."""
+"""How is a saved trace loaded, `FILE.json` or `FILE.json.gz`? Without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""timm's registered architectures, with the input size of their default configuration."""
+"""How is an architecture of timm's loaded? With the input size of its default configuration."""
 
 from __future__ import annotations
 

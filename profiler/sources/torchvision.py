@@ -1,4 +1,4 @@
-"""torchvision's registered models, with the input sizes of their weights' transforms."""
+"""How is a model of torchvision's loaded? With the input sizes of its weights' transforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a collection holds, and a collection of its class that holds something else: by the built-in's own methods.
+"""What does a collection hold, and how is one of its class made with other items? By the built-in's own methods.
 
 A class that derives from `tuple` or `dict` may compute, refuse or mislead in `__len__`, `__iter__` or `items`, and its
 constructor may take anything. So none of them is called: what is stored is read and written as the built-in does it.

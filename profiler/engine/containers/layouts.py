@@ -1,4 +1,4 @@
-"""A tensor's shape, strides and dtype as one shared object: comparing two tensors' metadata is comparing pointers."""
+"""How is tensors' metadata compared? Shape, strides and dtype are one shared object, and its pointers are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of the modules' own classes, and of the program around them.
+"""What is kept of the modules' own classes, and of the program around them?
 
 A class attribute that a forward pass sets is the model's, and comes back like any attribute. The globals of a model's
 file, what closures hold and the collections in either are the program's: a run may count in them, as tests do. They

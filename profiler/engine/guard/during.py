@@ -1,4 +1,4 @@
-"""What holds for the time of a run alone: the modules' modes, and no garbage collection."""
+"""What holds for the time of a run alone? The modules' modes, and no garbage collection."""
 
 from __future__ import annotations
 

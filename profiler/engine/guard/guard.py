@@ -1,4 +1,4 @@
-"""All that is kept of a model, and of what is around it, before a run: one step a kind of state."""
+"""What is kept of a model, and of what is around it, before a run? One step keeps each kind of state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thread is in: dispatch modes, function modes (the default device is one), autocast, gradients.
+"""What is a thread in? Dispatch modes, function modes (the default device is one), autocast, gradients.
 
 A forward pass may enter one and not leave it. These come back first: putting a weight back is itself a few operators.
 """

@@ -1,4 +1,4 @@
-"""What hangs on a model beside its modules: collections, arrays, objects of the user's own, tensors, functions.
+"""What hangs on a model beside its modules? Collections, arrays, objects of the user's own, tensors, functions.
 
 Objects of the standard library, of torch and of NumPy are not looked into, except for those that are made to hold
 things. How far and how much is followed is bounded, so that a tokenizer's vocabulary or a trainer costs little.

@@ -1,4 +1,4 @@
-"""Autocast where torch has none: on the meta device.
+"""How does autocast act on the meta device, where torch has none?
 
 Torch's own autocast acts on tensors of one kind of device: each such device has a dispatch key, and an operator that is
 called with that key on runs a kernel which casts its arguments and calls the operator again. Meta tensors have no such

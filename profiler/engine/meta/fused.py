@@ -1,4 +1,4 @@
-"""Attention as the kernel that really runs: on meta tensors torch takes the plain formula, whose scores take memory.
+"""Which attention runs as one kernel? On meta tensors torch takes the plain formula, whose scores take memory.
 
 A CPU takes the fused kernel in the cases that `is_fused` knows (ATen/native/transformers/sdp_utils_cpp.cpp). Others,
 such as dropout or a mask that is trained, take the plain formula on any device.

@@ -1,4 +1,4 @@
-"""Operators that call functions: loops and branches are counted by what their bodies do, flex attention as a kernel.
+"""How are operators counted that call functions? Loops and branches by their bodies, flex attention as a kernel.
 
 For the time of a run the bodies are called where the model's code calls the operator, above autograd, so that weights
 that they close over have gradients; compiled code has the same. Whether a branch is taken and how often a loop turns

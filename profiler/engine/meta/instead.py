@@ -1,4 +1,4 @@
-"""What a CPU runs instead: composite operators that take another way on a CPU than on meta tensors."""
+"""What does a CPU run instead? Composite operators take another way there than on meta tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CPU's kernels return where torch's functions for meta tensors say otherwise.
+"""What do a CPU's kernels return where torch's functions for meta tensors say otherwise?
 
 `_CORRECTIONS[op](out, *args, **kwargs)` takes what torch said on meta and returns it as a kernel would. Each is tested
 against the kernel itself.

@@ -1,4 +1,4 @@
-"""A dispatch mode that costs nothing but itself."""
+"""Which dispatch mode costs nothing but itself? One that is entered without an import of torch's compiler."""
 
 from __future__ import annotations
 

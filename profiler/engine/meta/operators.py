@@ -1,4 +1,4 @@
-"""How an operator is to be met: run each time, remembered, taken apart, or answered with its first argument.
+"""How is an operator to be met? Run each time, remembered, taken apart, or answered with its first argument.
 
 Decided once per operator from its schema; the recorder only looks the answer up.
 """

@@ -1,4 +1,4 @@
-"""Recurrent layers as a CPU computes them: on meta tensors torch takes the way of a GPU without cuDNN.
+"""How does a CPU compute recurrent layers? On meta tensors torch takes the way of a GPU without cuDNN.
 
 ATen/native/RNN.cpp asks for the device. On a CPU the input part of all steps of a layer is one product, computed before
 the first step; elsewhere each step makes its own. The products are the same; what is alive at once is not.

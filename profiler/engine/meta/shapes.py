@@ -1,4 +1,4 @@
-"""Shape rules of our own for the commonest operators.
+"""Which shapes do the commonest operators return? By rules of our own, faster than torch's.
 
 torch computes the metadata of several operators in Python, at 0.2 to 1.5 ms for the first call of each kind. A rule
 answers in microseconds. It returns None in every case that it is not sure of (other memory formats, arguments that do

@@ -1,4 +1,4 @@
-"""A model's own code at work, while it is imported, built and run: it cannot end the command.
+"""How is a model's own code kept from ending the command, while the model is imported, built and run?
 
 What it raises to end a program (`sys.exit`, a KeyboardInterrupt of its own, whatever else is no `Exception`) is the
 failure of that model alone. What ends its process is met by the one that watches it: see

@@ -1,4 +1,4 @@
-"""The command in a process of its own, and the one that was started, which only waits for it.
+"""How does the command outlive a process that a model's code ends? The work is done in a fork, which is waited for.
 
 A model's code can end its process in ways that no `except` sees: `os._exit(0)`, a signal, a crash in C. Then nobody
 would be left to say that a model was not measured, and the status might be that of a check that passed. So the work is

@@ -1,4 +1,4 @@
-"""What was written down of a run so far: the calls, their signatures, who called them, and what was taken apart."""
+"""What was written down of a run so far? The calls, their signatures, who called them, and what was taken apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One model is run at a time in a process: a run sets module modes and global hooks. A second thread waits.
+"""How is one model run at a time in a process? A second thread waits: a run sets module modes and global hooks.
 
 A process that is forked amid a run of another thread has that thread's changes, and none of its future: the lock is
 made anew there, and the model put back.

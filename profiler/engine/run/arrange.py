@@ -1,4 +1,4 @@
-"""Which layers are trained, and which are run again: a model that is ours to change, set up for a training step."""
+"""Which layers are trained, and which are run again? A model that is ours to change is set up for a training step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model returned, as a caller would use it: generators are run through, coroutines waited for."""
+"""How is a model's output used? As a caller would use it: generators are run through, coroutines waited for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as it is after its first forward pass: lazy modules know their shapes from then on, and some build layers."""
+"""What is a model after its first forward pass? Lazy modules know their shapes from then on, and some build layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torch's optimizers by name. Their update is run and their state is looked at: nothing here says how large it is."""
+"""Which of torch's optimizers does a text name? Its update is run: nothing here says how large its state is."""
 
 from __future__ import annotations
 

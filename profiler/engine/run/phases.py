@@ -1,4 +1,4 @@
-"""The phases of a language model: the prefill of a prompt, then decode steps, each of which goes on from a cache.
+"""What are the phases of a language model? The prefill of a prompt, then decode steps, each going on from a cache.
 
 A decode step is a run of its own, of one token a sequence. It is given the cache that the run before it returned, and
 may release what it replaces of it. Caches are the model's own objects; see `cache.py`.

@@ -1,4 +1,4 @@
-"""The model and its inputs as the conditions want them. The user's own weights are never changed: others stand in."""
+"""How are a model and its inputs made as the conditions want them? Other weights stand in for the user's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other weights in a model's place, for the time of a run: without values, or copies of its own.
+"""Which weights stand in a model's place while it runs? Some without values, or copies of its own.
 
 The model itself is run, and not a copy of it. A copy keeps the closures, weak references and globals of the original,
 and so runs its layers; some models cannot be copied at all. What changes hands is what the registries hold: the model's

@@ -1,4 +1,4 @@
-"""What is to be traced: a model and what to feed it."""
+"""What is to be traced? A model, and what to feed it."""
 
 from __future__ import annotations
 

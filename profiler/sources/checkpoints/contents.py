@@ -1,4 +1,4 @@
-"""The contents of a checkpoint, from its headers: the tensors by name, and where their bytes are. No values."""
+"""What do the headers of a checkpoint say? Its tensors by name, and where their bytes are. No values."""
 
 from __future__ import annotations
 

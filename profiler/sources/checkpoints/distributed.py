@@ -1,4 +1,4 @@
-"""A folder of torch.distributed.checkpoint: `.metadata`, a pickle that describes the tensors, and files of bytes.
+"""How is a folder of torch.distributed.checkpoint read? From `.metadata`, a pickle that describes the tensors.
 
 FSDP, DTensor and trainers that use them save this format. The pickle is read without running it, as other pickles are;
 of the other files only the sizes are read. torch/distributed/checkpoint/metadata.py: `Metadata` has, by name, the size

@@ -1,4 +1,4 @@
-"""GGUF: llama.cpp's format. Metadata, then a table of tensors, then their bytes, each at a multiple of an alignment.
+"""How is a GGUF file read? llama.cpp's format: metadata, then a table of tensors, then their bytes, aligned.
 
 The format is described in docs/gguf.md of ggml, and its types' block sizes in ggml-common.h of llama.cpp. A tensor's
 dimensions are in the reverse of PyTorch's order; here they are in PyTorch's.

@@ -1,4 +1,4 @@
-"""Headers of files on the Hugging Face hub, fetched by range requests; the weights themselves are not downloaded.
+"""How are headers of files on the Hugging Face hub read? By range requests: the weights are not downloaded.
 
 The URL and the credentials come from the hub's own client (`huggingface_hub`: `HF_ENDPOINT`, a saved login,
 `HF_HUB_OFFLINE`). Its functions read whole responses, however long; here no more is read than was requested, and a

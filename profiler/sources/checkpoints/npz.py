@@ -1,4 +1,4 @@
-"""numpy's archives: a zip with a `.npy` for each array, whose header has its dtype and shape.
+"""How are numpy's archives read? A zip with a `.npy` for each array, whose header has its dtype and shape.
 
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Arrays may be compressed; only their headers are
 unpacked. JAX models are often saved in this format, with names like `params/Dense_0/kernel`.

@@ -1,4 +1,4 @@
-"""Inert records that stand for objects of the classes and functions that a pickle names; none is imported or called.
+"""What stands for objects of classes that a pickle names? Inert records: nothing is imported or called.
 
 `torch.save(model)` writes a whole model as such objects: each module's state has dicts of its parameters, its buffers
 and its children, which are read like a state_dict. Names of Python's own modules are refused but for a few types of

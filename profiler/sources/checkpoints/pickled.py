@@ -1,4 +1,4 @@
-"""torch.save's format: since 1.6 a zip with a pickle and one record for each storage; before that, one stream.
+"""How is a file of torch.save read? Since 1.6 a zip of a pickle and a record a storage; before that, one stream.
 
 A zip is laid out as torch/serialization.py and caffe2/serialize/inline_container.cc write it: `NAME/data.pkl`, and
 `NAME/data/KEY` for each storage, stored as they are. An old stream is a magic number, a version, facts about the

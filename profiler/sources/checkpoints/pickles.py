@@ -1,4 +1,4 @@
-"""Reads pickles that torch wrote, with a stack machine that builds plain values and nothing else.
+"""How are pickles read that torch wrote? By a stack machine that builds plain values and nothing else.
 
 A pickle is a program for a small stack machine, and may name any function of any module and call it. Here nothing is
 imported and nothing is called: the functions by which torch rebuilds tensors yield inert records (`StorageRef`,

@@ -1,4 +1,4 @@
-"""Reading a file's headers: no read is larger than the file, whatever the file says about itself."""
+"""How are a file's headers read? No read is larger than the file, whatever the file says about itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names in torch's pickles, and the inert records that stand for the tensors they would rebuild. Nothing is called.
+"""What stands for the tensors that torch's pickles would rebuild? Inert records: nothing is called.
 
 The names are those that `torch.load(weights_only=True)` allows: torch/_weights_only_unpickler.py.
 """

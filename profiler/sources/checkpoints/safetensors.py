@@ -1,4 +1,4 @@
-"""safetensors: eight bytes that say how long the header is, the header as JSON, and the tensors' bytes.
+"""How is a safetensors file read? Eight bytes with the header's length, the header as JSON, and the tensors' bytes.
 
 The format is described at https://huggingface.co/docs/safetensors: offsets are counted from the header's end, tensors
 leave no gaps and do not overlap, and a header has 100 MB at most.

@@ -1,4 +1,4 @@
-"""A checkpoint as a model: weights without code. Its headers are read, nothing is run, and no torch is needed.
+"""How is a checkpoint a model? It is weights without code: headers are read, nothing is run, no torch is needed.
 
 The modules are those in the tensors' names: `layer1.0.conv1.weight` is a weight of `layer1.0.conv1`. Their classes are
 not in the file, and neither is which tensors are buffers. Tensors named as the buffers of torch.nn's norms, and

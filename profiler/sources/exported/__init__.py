@@ -1,4 +1,4 @@
-"""A model that `torch.export.save` wrote: `FILE.pt2`. Its graph is run again on meta tensors; no weight is read.
+"""How is a model loaded that `torch.export.save` wrote, `FILE.pt2`? Its graph is run again; no weight is read.
 
 `torch.export.load` is not used: it reads every weight, and unpickles what is pickled. See `archive` for what is read
 instead. Where the graph asks for values, weights are read, as plain bytes.

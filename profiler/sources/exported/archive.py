@@ -1,4 +1,4 @@
-"""The contents of a `.pt2` archive, read without torch: the graph, and names and shapes of its weights, all in JSON.
+"""What does a `.pt2` archive hold? The graph, and names and shapes of its weights, in JSON: read without torch.
 
 The format is that of `torch.export.save`: a zip archive with `archive_format`, `models/model.json`, and configurations
 of weights and constants that say in which record each is (the schema is torch/_export/serde/schema.py). Records of

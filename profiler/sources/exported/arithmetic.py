@@ -1,4 +1,4 @@
-"""Arithmetic on sizes that an exported graph does: on numbers alone, and none grows beyond what a tensor can have."""
+"""How does an exported graph compute sizes? On numbers alone, and none grows beyond what a tensor can have."""
 
 from __future__ import annotations
 

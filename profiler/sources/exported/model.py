@@ -1,4 +1,4 @@
-"""An exported program as a module: its graph is run operator by operator, inside the modules that it was recorded in.
+"""How is an exported program run as a module? Operator by operator, inside the modules it was recorded in.
 
 The modules are built from the names of weights, and from the path and class of its module that the graph records for
 each operator. Their weights are meta tensors, so those of the archive are not read.

@@ -1,4 +1,7 @@
-"""Settings of an exported program's modules, from the operators that they called; see `profiler.ops.layers.kind`."""
+"""Which settings do an exported program's modules have? Read from the operators that they called.
+
+What settings are for: see `profiler.ops.layers.kind`.
+"""
 
 from __future__ import annotations
 

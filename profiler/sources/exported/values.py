@@ -1,4 +1,4 @@
-"""Arguments of an exported graph's operators, from tagged JSON to what torch takes.
+"""How are the arguments of an exported graph's operators, tagged JSON, turned into what torch takes?
 
 Which function a name means, and whether it may be called, is in `operators` and `arithmetic`.
 """

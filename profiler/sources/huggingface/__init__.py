@@ -1,4 +1,7 @@
-"""Hugging Face transformers: `hf:FOLDER`, `hf:ID`, `hf:LlamaConfig(num_hidden_layers=2)`. Weights are never fetched."""
+"""How is a model of Hugging Face transformers loaded? `hf:FOLDER`, `hf:ID`, `hf:LlamaConfig(num_hidden_layers=2)`.
+
+Weights are never fetched.
+"""
 
 from __future__ import annotations
 

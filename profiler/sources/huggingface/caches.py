@@ -1,4 +1,4 @@
-"""Key-value caches of another kind than the one that a model creates by default."""
+"""Which caches of keys and values can a model be run with, besides the one that it creates by default?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An ONNX file as a trace: shapes by ONNX's own inference, nodes as calls of the aten operators that compute the same.
+"""How does an ONNX file become a trace? Its nodes are translated to calls of the aten operators that compute the same.
+
+Shapes are those of ONNX's own inference.
 
 Nothing is run and no torch is needed. `source.load` is the entry point.
 """

@@ -1,4 +1,4 @@
-"""Attention in one node: ONNX's own since version 23 of its operators, and those of ONNX Runtime.
+"""How is attention in one node translated? ONNX's own since version 23 of its operators, and ONNX Runtime's.
 
 Where past keys and values are inputs, the new ones are appended: a copy, and an output of the node. All products
 of queries with keys count, those that a mask, a window or a causal order hides included, as for torch's own operator.

@@ -1,4 +1,4 @@
-"""Control flow that can be unrolled: an `If` whose condition is constant, a loop with a known number of steps.
+"""Which control flow can be unrolled? An `If` whose condition is constant, a loop with a known number of steps.
 
 Both are replaced by the nodes that will run, with values renamed so that no name occurs twice. An `If` or a loop that
 depends on data stays one node, whose cost is unknown.

@@ -1,4 +1,4 @@
-"""Element-wise arithmetic and activations."""
+"""How are element-wise arithmetic and activations translated from ONNX?"""
 
 from __future__ import annotations
 

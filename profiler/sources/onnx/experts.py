@@ -1,4 +1,4 @@
-"""Mixtures of experts in one node, and tables and matrices of few bits: ONNX Runtime's own."""
+"""How are ONNX Runtime's mixtures of experts in one node translated, and its tables and matrices of few bits?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images: sampling between pixels, regions, patches, and norms over windows and channels."""
+"""How are nodes on images translated? Sampling between pixels, regions, patches, norms over windows and channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses, which only files for training contain."""
+"""How are losses translated from ONNX? Only files for training contain some."""
 
 from __future__ import annotations
 

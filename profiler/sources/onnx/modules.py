@@ -1,4 +1,4 @@
-"""The tree of modules that nodes and weights are in, and the calls of modules that can be read off the nodes' order."""
+"""In which modules are nodes and weights, and which calls of these can be read off the nodes' order?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators that copy data, or view it under another shape. Those are views that are views in torch."""
+"""How are nodes translated that copy data, or view it in another shape? Those are views that are views in torch."""
 
 from __future__ import annotations
 

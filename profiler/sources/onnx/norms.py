@@ -1,4 +1,4 @@
-"""Normalisation, reductions, and pooling."""
+"""How are normalisation, reductions and pooling translated from ONNX?"""
 
 from __future__ import annotations
 

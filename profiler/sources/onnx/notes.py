@@ -1,4 +1,4 @@
-"""Notes under a table about an ONNX file: what its exporter did to the model, and which nodes are unknown."""
+"""What is noted under the table of an ONNX file? What its exporter did to the model, and which nodes are unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions and matrix products."""
+"""How are convolutions and matrix products translated from ONNX?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantised operators.
+"""How are quantised operators translated from ONNX?
 
 Products of integers are multiply-accumulates as others are. Around them, what each element costs is counted in floating
 point: q = clamp(round(x / scale) + zero point), x = (q - zero point)·scale, a zero point only where one is given.

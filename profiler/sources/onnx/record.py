@@ -1,4 +1,4 @@
-"""A trace from an ONNX graph: its operator calls, their memory, and the modules that they belong to."""
+"""What is recorded of an ONNX graph? Its operator calls, their memory, and the modules that they belong to."""
 
 from __future__ import annotations
 

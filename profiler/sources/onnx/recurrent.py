@@ -1,4 +1,4 @@
-"""Recurrent layers, each a node of its own.
+"""How are recurrent layers translated from ONNX? Each is a node of its own.
 
 ONNX stacks the gates' weights by direction: W is D × gates·H × in, R is D × gates·H × H and B is D × 2·gates·H.
 Peepholes, P of D × 3·H, add the cell's state times a weight to three of an LSTM's gates. Lengths of sequences that are

@@ -1,4 +1,4 @@
-"""Translates an ONNX node to one or several calls of aten operators, which have formulas in `profiler.ops`.
+"""How is an ONNX node translated? To calls of aten operators, which have formulas in `profiler.ops`.
 
 A rule is registered by the names of ONNX operators and gives the calls, in order:
 

@@ -1,4 +1,4 @@
-"""Shapes of a graph's values, node by node, by ONNX's own inference; and the few values that shapes depend on.
+"""Which shapes do a graph's values have? By ONNX's own inference, with the few values that shapes depend on.
 
 Small integers and single numbers are computed where their inputs are constants: exporters leave nodes that read a shape
 and compute another from it. Such a node is `folded`: at inference there is nothing left of it to run.

@@ -1,4 +1,7 @@
-"""Fourier transforms and windows. ONNX stores a complex number as two real ones, in an additional last dimension."""
+"""How are Fourier transforms and windows translated from ONNX?
+
+It stores a complex number as two real ones, in an additional last dimension.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A model in an ONNX file: `FILE.onnx`. Nothing is run, and weights in files beside it are not read. Needs no torch."""
+"""How is a model in an ONNX file loaded, `FILE.onnx`? Nothing is run, and no torch is needed.
+
+Weights in files beside it are not read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Output shapes of the operators that ONNX's own inference does not cover: ONNX Runtime's, and GroupNormalization."""
+"""Which shapes do operators return that ONNX's own inference does not cover?
+
+Those of ONNX Runtime, and GroupNormalization.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX's types and constants as `Tensor`s and numpy arrays. Dtypes are named as torch names them."""
+"""How are ONNX's types and constants read, as `Tensor`s and numpy arrays? Dtypes are named as torch names them."""
 
 from __future__ import annotations
 
