@@ -1,4 +1,4 @@
-"""What a convention is: a cost priced, or another tool's charges replayed on a trace."""
+"""What is a convention? A cost priced, or another tool's charges replayed on a trace."""
 
 from __future__ import annotations
 

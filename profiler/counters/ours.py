@@ -1,4 +1,4 @@
-"""Our own conventions: one number of a cost vector."""
+"""Which conventions are our own? Each is one number of a cost vector."""
 
 from __future__ import annotations
 

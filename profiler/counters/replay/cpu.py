@@ -1,4 +1,4 @@
-"""Which kernels torch takes on a CPU: some tools do not see into them.
+"""Which kernels does torch take on a CPU? Some tools do not see into them.
 
 Conditions as in torch 2.14: aten/src/ATen/native/transformers/sdp_utils_cpp.h for fused attention,
 torch/nn/modules/activation.py and transformer.py for the fast paths.

@@ -1,4 +1,4 @@
-"""What counters read off an einsum equation."""
+"""What do counters read off an einsum equation?"""
 
 from __future__ import annotations
 

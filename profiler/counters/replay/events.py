@@ -1,4 +1,4 @@
-"""What other tools can see of a trace: the operators that the model's code called, and the modules that it called.
+"""What can other tools see of a trace? The operators that the model's code called, and the modules that it called.
 
 A tool that traces or dispatches sees operators. A tool with hooks sees module calls, with positional arguments only. A
 tool that patches functions sees the functions of torch on the way to an operator.

@@ -1,4 +1,4 @@
-"""How tools with hooks walk a model: from a module to its children, each once for a parent.
+"""How do tools with hooks walk a model? From a module to its children, each once for a parent.
 
 So a module that stands at two paths is met once where one parent holds it twice, and twice where two parents do.
 """

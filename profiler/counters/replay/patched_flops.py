@@ -1,4 +1,4 @@
-"""The FLOPs that calflops and DeepSpeed's profiler count beside MACs: 2 for each MAC, and what is no product.
+"""Which FLOPs do calflops and DeepSpeed's profiler count beside MACs? 2 for each MAC, and what is no product.
 
 Of `patches.py`'s functions and many more. Both have hooks on recurrent layers instead, and so a rule. Of what they
 share, read in their sources and compared with what they print:

@@ -1,4 +1,4 @@
-"""What calflops and DeepSpeed's profiler share: patched functions, counted from the arguments that they are given.
+"""What do calflops and DeepSpeed's profiler share? Patched functions, counted from the arguments that they get.
 
 Both descend from one profiler. A patched function is charged to the innermost module that is running, unless that is a
 recurrent layer, which has a rule of its own: then there are FLOPs, and no MACs. A function is patched where it stands

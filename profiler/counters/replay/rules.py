@@ -1,4 +1,4 @@
-"""Tables of rules: what a tool counts for each operator, or for each kind of module, that it knows."""
+"""What does a tool count for each operator, or for each kind of module, that it knows? It is written in tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be read: a spec or a live model, and what it is fed. It travels to other processes in a file."""
+"""What is to be read? A spec or a live model, and what it is fed. It travels to other processes in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a counter said about a model: a `Reading`, in the counter's own units."""
+"""What did a counter say about a model? A `Reading`, in the counter's own units."""
 
 from __future__ import annotations
 

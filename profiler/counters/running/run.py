@@ -1,4 +1,4 @@
-"""Every counter in a process of its own, a few at a time, none for longer than its time.
+"""How are counters run? Each in a process of its own, a few at a time, none for longer than its time.
 
 Nothing of it outlives this process, however that ends: each counter is watched by `supervising`, and what is sent
 to and fro is in files that have no name.

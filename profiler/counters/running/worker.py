@@ -1,4 +1,4 @@
-"""Run one counter on one fresh model, and write its reading.
+"""How is one counter run on one fresh model, and its reading written?
 
 As `python -m profiler.counters.running.worker TOOL < JOB > READING`.
 

@@ -1,4 +1,4 @@
-"""calflops 0.3.2, the MACs of `calculate_flops(model, ...)`; it gives FLOPs beside them.
+"""Which MACs does calflops 0.3.2 count, by `calculate_flops(model, ...)`? It gives FLOPs beside them.
 
 It patches functions of torch.nn.functional and torch (calflops/pytorch_ops.py), charges each call to the module that is
 running, and adds up from a module to its children. Gradients are enabled, so that the fast path of attention is taken

@@ -1,4 +1,4 @@
-"""calflops 0.3.2, the FLOPs of `calculate_flops(model, ...)`: what it prints first, beside the MACs of `calflops`.
+"""Which FLOPs does calflops 0.3.2 count, by `calculate_flops(model, ...)`? It prints them first, beside its MACs.
 
 What it sees, and which products it counts too large, is as in `calflops.py`; what its FLOPs share with DeepSpeed's, in
 `replay/patched_flops.py`. Its own, read in calflops/pytorch_ops.py and compared with what it prints:

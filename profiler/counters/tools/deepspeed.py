@@ -1,4 +1,4 @@
-"""DeepSpeed 0.19.8's flops profiler, the MACs of `get_model_profile(model, ...)`; it gives FLOPs beside them.
+"""Which MACs does DeepSpeed 0.19.8 count, by `get_model_profile(model, ...)`? Its profiler gives FLOPs as well.
 
 It patches functions of torch.nn.functional and torch, and `@` (deepspeed/profiling/flops_profiler/profiler.py), and
 charges each call to the module that is running. Gradients are enabled, so that the fast path of attention is taken only

@@ -1,4 +1,4 @@
-"""DeepSpeed 0.19.8's flops profiler, the FLOPs of `get_model_profile(model, ...)`: beside the MACs of `deepspeed`.
+"""Which FLOPs does DeepSpeed 0.19.8 count, by `get_model_profile(model, ...)`? Its profiler gives MACs as well.
 
 What it sees, and which products it counts too large, is as in `deepspeed.py`; what its FLOPs share with those of
 calflops, in `replay/patched_flops.py`. Its own, read in deepspeed/profiling/flops_profiler/profiler.py and compared

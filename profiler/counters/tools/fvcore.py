@@ -1,4 +1,4 @@
-"""fvcore 0.1.5.post20221221, `FlopCountAnalysis(model, inputs).total()`: what it calls a flop is a MAC.
+"""What does fvcore 0.1.5.post20221221 count, by `FlopCountAnalysis(model, inputs).total()`? Its flop is a MAC.
 
 It traces the model with torch.jit, which drops what the output does not depend on, and looks each operator up in a
 table (fvcore/nn/flop_count.py, formulas in fvcore/nn/jit_handles.py). Read there, and compared with what it prints:

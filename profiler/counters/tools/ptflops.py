@@ -1,4 +1,4 @@
-"""ptflops 0.7.5, `get_model_complexity_info(model, ...)` with its default backend, "pytorch".
+"""What does ptflops 0.7.5 count, by `get_model_complexity_info(model, ...)` with its default backend, "pytorch"?
 
 Hooks on modules of exactly the classes it has a rule for, and patched functions of torch.nn.functional and torch
 (ptflops/pytorch_engine.py, pytorch_ops.py). Gradients are enabled. Read there, and compared with what it prints:

@@ -1,4 +1,4 @@
-"""ptflops 0.7.5 with `backend="aten"`: MACs, and one for each element that a bias is added to.
+"""What does ptflops 0.7.5 count with `backend="aten"`? MACs, and one for each element that a bias is added to.
 
 A dispatch mode with formulas for `mm`, `addmm`, `bmm` and `convolution` (ptflops/aten_ops.py), on a CPU, in evaluation,
 with gradients enabled. Read there, and compared with what it prints:

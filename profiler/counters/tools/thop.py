@@ -1,4 +1,4 @@
-"""thop 0.1.1.post2209072238, `profile(model, inputs)`: MACs, and some more per element.
+"""What does thop 0.1.1.post2209072238 count, by `profile(model, inputs)`? MACs, and some more per element.
 
 Hooks on modules of exactly the classes it has a rule for (thop/profile.py, `register_hooks`; formulas in
 thop/vision/calc_func.py and thop/rnn_hooks.py). Functions, operators such as `@`, `nn.MultiheadAttention` and

@@ -1,4 +1,4 @@
-"""torch 2.14's own `torch.utils.flop_counter.FlopCounterMode`, on a CPU, in evaluation, under `torch.no_grad()`.
+"""What does torch 2.14's own `FlopCounterMode` count, on a CPU, in evaluation, under `torch.no_grad()`?
 
 Its unit is one addition or multiplication: a MAC is two. It sees operators after torch has taken composites apart, and
 has formulas for matrix products and convolutions (torch/utils/flop_counter.py, `flop_registry`). So it misses what runs

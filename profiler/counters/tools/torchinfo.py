@@ -1,4 +1,4 @@
-"""torchinfo 1.8.0, `summary(model, ...)`: its `total_mult_adds`, and its `total_params`.
+"""What does torchinfo 1.8.0 count, by `summary(model, ...)`? Its `total_mult_adds`, and its `total_params`.
 
 Hooks on every module, and a line for each call. A line's count is made of the sizes of the module's parameters and of
 its output, whatever it computes (torchinfo/layer_info.py, `calculate_macs`). Read there, and compared with what it

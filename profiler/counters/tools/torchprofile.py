@@ -1,4 +1,4 @@
-"""torchprofile 0.1.0, `profile_macs(model, inputs)`: MACs, and one per element for some other operators.
+"""What does torchprofile 0.1.0 count, by `profile_macs(model, inputs)`? MACs, and for some operators one per element.
 
 It traces the model with torch.jit, which drops what the output does not depend on (torchprofile/handlers.py has the
 formulas). Read there, and compared with what it prints:

@@ -1,4 +1,4 @@
-"""ultralytics-thop 2.2.3, `profile(model, inputs)`: MACs, and some more per element. It is imported as `thop`.
+"""What does ultralytics-thop 2.2.3 count, by `profile(model, inputs)`? MACs, and some more per element.
 
 A descendant of thop that has taken its import name. It is never a dependency of ours.
 
