@@ -1,4 +1,4 @@
-"""What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes and memory."""
+"""What does a PyTorch model cost, layer by layer? Parameters, FLOPs, megabytes and memory."""
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:

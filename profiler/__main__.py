@@ -1,4 +1,4 @@
-"""`python -m profiler`, and the entry point of the `profile-model` command."""
+"""How is the command started? As `profile-model`, whose entry point is here, or as `python -m profiler`."""
 
 import sys
 

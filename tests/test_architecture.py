@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -63,6 +64,12 @@ def _by_name(argument: ast.expr) -> Iterator[str]:
         yield from (name for name in MODULES if name.startswith(f"{package}."))
 
 
+def opens_with_a_question(code: str) -> bool:
+    """Whether the first sentence of a module's docstring is a question; its answer may follow on the same line."""
+    line = (ast.get_docstring(ast.parse(code)) or "").partition("\n")[0]
+    return re.split(r"(?<=[.?!])\s", line)[0].endswith("?")
+
+
 def package(module: str) -> str:
     return module.split(".")[1]
 
@@ -96,9 +103,8 @@ def test_torch_is_imported_where_models_are_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_file_says_what_it_is_for(name: str) -> None:
-    said = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8"))) or ""
-    assert said.partition("\n")[0].endswith((".", "?", ":"))
+def test_a_file_opens_with_the_question_that_it_answers(name: str) -> None:
+    assert opens_with_a_question(MODULES[name].read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -168,3 +174,18 @@ def _with(text: str, what: str, lines: Iterator[str]) -> str:
 )
 def test_imports_are_seen(code: str, expected: list[str]) -> None:
     assert sorted(imported(code)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("docstring", "expected"),
+    [
+        ("What is it?", True),
+        ("What does `a.b` cost? Nothing.\n\nMore.", True),
+        ("Convolutions.", False),
+        ("Convolutions. What do they cost?", False),
+        ("What it costs\nis told by whom?", False),
+        ("", False),
+    ],
+)
+def test_questions_are_seen(docstring: str, expected: bool) -> None:
+    assert opens_with_a_question(f'"""{docstring}"""') is expected

@@ -1,1 +1,1 @@
-"""From a command line to an answer, a file and an exit status."""
+"""How does a command line become an answer, a file and an exit status?"""

@@ -1,4 +1,4 @@
-"""One driver for every verb: open the output, run, write, tell failures, return the status."""
+"""How is every verb run? By one driver: open the output, run, write, tell failures, return the status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the formats share: cells as text, their layout by tabulate, and which columns there is room for."""
+"""What do the formats share? Cells as text, their layout by tabulate, and which columns there is room for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first budget: measure models, add head-room, and write limits for the user to commit.
+"""Which limits does a first budget have? What models cost when measured, and head-room, for the user to commit.
 
 Limits that stand already are never changed, and neither is anything else in the file: what is written is read again
 before it takes the file's place.

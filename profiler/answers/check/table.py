@@ -1,4 +1,4 @@
-"""Checked budgets as a table: one row for each limit of each model; and raw, for programs."""
+"""How are checked budgets shown? As one row for each limit of each model; and raw, for programs."""
 
 from __future__ import annotations
 

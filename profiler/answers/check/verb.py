@@ -1,4 +1,4 @@
-"""Models held to the limits of a budget file."""
+"""What does `profile-model check` do? It holds models to the limits of a budget file."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What several answers do alike: running a model again with other sizes."""
+"""What do several answers share? Options, models and their inputs, runs at other sizes, and notes under tables."""

@@ -1,4 +1,4 @@
-"""Which models, by a TOML file: the rows of a table with their labels, inputs and metrics, and how to show them.
+"""Which models does a TOML file list? Rows of a table with labels, inputs and metrics, and how to show them.
 
     caption = "What each part costs"
     relative-to = "full"

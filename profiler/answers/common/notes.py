@@ -1,4 +1,4 @@
-"""What stands under a table: what was run, how, and what is not counted; in full, also what words mean and versions."""
+"""What stands under a table? What was run, how, and what is not counted; in full, also what words mean and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our count against the other counters', each run for real, every difference explained."""
+"""How is our count checked against the other counters'? Each is run for real, and every difference explained."""
 
 from __future__ import annotations
 

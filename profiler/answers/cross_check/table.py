@@ -1,4 +1,4 @@
-"""Accounts as tables: a statement line by line, with the balance after each; or raw, one row a term."""
+"""How are accounts shown? As a statement line by line, with the balance after each; or raw, one row a term."""
 
 from __future__ import annotations
 

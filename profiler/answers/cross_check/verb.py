@@ -1,4 +1,4 @@
-"""Our count against other counters'."""
+"""What does `profile-model cross-check` do? It sets our count against other counters'."""
 
 from __future__ import annotations
 

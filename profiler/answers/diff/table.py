@@ -1,4 +1,4 @@
-"""What changed, as tables: the totals of both models, then one row a change; or raw, everything in one."""
+"""How are changes shown? The totals of both models, then one row a change; or raw, everything in one table."""
 
 from __future__ import annotations
 

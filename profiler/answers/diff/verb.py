@@ -1,4 +1,4 @@
-"""What changed between two models."""
+"""What does `profile-model diff` do? It says what changed between two models, or in one since it was saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a layer's counts come from."""
+"""What does `profile-model explain` do? It says where a layer's counts come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decode step at any context: step by step where the context is near, else after a prompt of that length."""
+"""How is a decode step run at any context? Step by step where that is near, else after a prompt of that length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A language model's phases at several values of what varies, as a table: a row a value, and polynomials under them."""
+"""How are a language model's phases at several values shown? With a row a value, and polynomials under them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The phases of a language model as tables: what each costs, and what is in the cache."""
+"""How are the phases of a language model shown? As tables of what each costs, and of what is in the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a language model costs where it generates text."""
+"""What does `profile-model generate` do? It says what a language model costs where it generates text."""
 
 from __future__ import annotations
 

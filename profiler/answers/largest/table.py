@@ -1,4 +1,4 @@
-"""The largest batch that fits, and the next, as a table; and raw, for programs."""
+"""How is the largest batch that fits shown? With the next, which does not; and raw, for programs."""
 
 from __future__ import annotations
 

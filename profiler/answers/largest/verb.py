@@ -1,4 +1,4 @@
-"""How large an input may be."""
+"""What does `profile-model largest` do? It says how large an input may be."""
 
 from __future__ import annotations
 

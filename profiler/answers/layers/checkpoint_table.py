@@ -1,4 +1,4 @@
-"""What a checkpoint's table has of its own: the tensors of a layer, and what the file holds beside weights."""
+"""What does a checkpoint's table have of its own? The tensors of a layer, and what the file holds beside weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile as data for programs: the JSON of a model, key by key."""
+"""What is a profile as data for programs? The JSON of a model, key by key."""
 
 from __future__ import annotations
 

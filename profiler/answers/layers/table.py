@@ -1,4 +1,4 @@
-"""A model's layers as a table: which columns there are, which rows are shown, and what is said under them."""
+"""How are a model's layers shown? Which columns there are, which rows, and what is said under them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of models that are installed, and of devices that are known."""
+"""What does `profile-model list` do? It prints the names of models that are installed, or of devices that are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checkpoint held against a model, as a table: a row a name that differs."""
+"""How is a checkpoint shown that was held against a model? As a table with a row for each name that differs."""
 
 from __future__ import annotations
 

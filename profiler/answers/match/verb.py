@@ -1,4 +1,4 @@
-"""Whether a file of weights matches a model."""
+"""What does `profile-model match` do? It says whether a file of weights matches a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is alive when most is, who made it, and how it got there: a profile's memory, to be looked at."""
+"""What is alive when most is, who made it, and how did it get there? A profile's memory, to be looked at."""
 
 from __future__ import annotations
 

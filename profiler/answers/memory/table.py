@@ -1,4 +1,4 @@
-"""A memory report as tables: what is alive at the peak, and the timeline."""
+"""How is a memory report shown? As tables of what is alive at the peak, and of the timeline."""
 
 from __future__ import annotations
 

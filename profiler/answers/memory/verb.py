@@ -1,4 +1,4 @@
-"""What is alive when most memory is in use."""
+"""What does `profile-model memory` do? It says what is alive when most memory is in use."""
 
 from __future__ import annotations
 

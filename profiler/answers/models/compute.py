@@ -1,4 +1,4 @@
-"""Several models side by side: what each was asked for as, its profile or why there is none, and what to show."""
+"""What is compared of several models? What each was asked for as, its profile or why there is none; and the layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job: a model layer by layer, or several side by side."""
+"""What does `profile-model` do without a verb? The main job: a model layer by layer, or several side by side."""
 
 from __future__ import annotations
 

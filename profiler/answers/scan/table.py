@@ -1,4 +1,4 @@
-"""A model at several values, as a table: a row a value, what is the same in all of them once, and polynomials."""
+"""How is a model at several values shown? A row a value, what is the same in all of them once, and polynomials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model costs at several sizes."""
+"""What does `profile-model scan` do? It says what a model costs at several sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A training step: forward and backward pass, gradients, and an optimizer's update and state."""
+"""What does `profile-model train` do? It says what a training step costs.
+
+A step is a forward and a backward pass, with gradients, and an optimizer's update and state.
+"""
 
 from __future__ import annotations
 

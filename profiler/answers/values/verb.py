@@ -1,4 +1,4 @@
-"""Whether values of a file of weights are finite."""
+"""What does `profile-model values` do? It says whether the values of a file of weights are finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantised weights as tables: the layers that are, and what stays as it is; or several schemes, a row each."""
+"""How are quantised weights shown? The layers that are, and what stays as it is; or several schemes, a row each."""
 
 from __future__ import annotations
 

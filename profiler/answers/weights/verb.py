@@ -1,4 +1,4 @@
-"""How large weights are in other formats."""
+"""What does `profile-model weights` do? It says how large weights are in other formats."""
 
 from __future__ import annotations
 

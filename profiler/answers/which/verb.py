@@ -1,4 +1,4 @@
-"""Whose number it is that was read."""
+"""What does `profile-model which` do? It says whose number it is that was read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One short file a format; a format's name is its file's name."""
+"""In which formats can an answer be written? One short file a format, whose name is the format's."""

@@ -1,4 +1,7 @@
-"""CSV with raw values: whole numbers, bytes, seconds, shares from 0 to 1, nothing for what is not known.
+"""How is a table written in CSV? With raw values.
+
+Counts are whole numbers, sizes are in bytes, times in seconds, shares from 0 to 1; a cell is empty where nothing is
+known.
 
 A text that a spreadsheet would take for a formula, or a job's log for a command, has an apostrophe before it, which a
 spreadsheet does not show (OWASP, "CSV Injection"). A text that is a number stays one.

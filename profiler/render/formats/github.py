@@ -1,4 +1,4 @@
-"""What a workflow on GitHub shows: a summary of the job, which is Markdown, and annotations.
+"""What does a workflow on GitHub show? A summary of the job, which is Markdown, and annotations.
 
 How both are written is documented in GitHub's "Workflow commands for GitHub Actions"; which characters are escaped in
 annotations, in its toolkit: `packages/core/src/command.ts` of actions/toolkit.

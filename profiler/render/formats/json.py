@@ -1,4 +1,7 @@
-"""JSON for scripts. Its keys are a contract: they are added to, never renamed. Sizes are bytes; null is "not known"."""
+"""How is an answer written in JSON, for scripts? Its keys are a contract: they are added to, never renamed.
+
+Sizes are bytes; null is "not known".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""LaTeX with booktabs, and longtable for tables that are longer than a page: an \\input, or a paste, away from a paper.
+"""How is a table written in LaTeX? With booktabs, and with longtable where it is longer than a page.
+
+It goes into a paper by an input command, or by a paste.
 
 Numbers are written as papers have them: one unit a column, named in its heading, decimal points under each other.
 """
