@@ -1,0 +1,31 @@
+"""What does `--device` name? A device of the catalogue, one of a file, or a calibrated one."""
+
+from __future__ import annotations
+
+from profiler import errors
+from profiler.records.times import Timer
+
+HERE = ("cpu", "cuda", "mps")  # this machine, on which a model is run to be measured
+SUFFIX = ".toml"
+
+
+def timer(text: str) -> Timer:
+    """What tells how long a run takes on the device that a text names; raises `errors.ProfileError`."""
+    from profiler.devices import catalogue
+    from profiler.devices.roofline import Roofline
+
+    if text in HERE:
+        raise _is_measured(text)
+    if not text.endswith(SUFFIX):
+        return Roofline(catalogue.named(text))
+    return Roofline(catalogue.read(text))
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_measured(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--device {text} is this machine, where `profile-model time` measures; name a device of "
+        "`profile-model list --devices`, or a file of `profile-model calibrate`"
+    )
