@@ -296,8 +296,9 @@ def test_a_model_that_says_no_input_needs_none(capsys: pytest.CaptureFixture[str
     status, out, err = run(capsys, "weights", f"{file}:build", "--as", "int8", "--format", "json")
     assert (status, err) == (0, "")
     assert json.loads(out)["params"] == 8 * 16 + 16 + 16 * 4 + 4
-    assert run(capsys, "weights", f"{file}:build", "--as", "int8", "--input", "1x8", "--format", "csv")[1] == (
-        run(capsys, "weights", f"{file}:build", "--as", "int8", "--format", "csv")[1]
+    assert (
+        run(capsys, "weights", f"{file}:build", "--as", "int8", "--input", "1x8", "--format", "csv")[1]
+        == (run(capsys, "weights", f"{file}:build", "--as", "int8", "--format", "csv")[1])
     )
     for argv in ((f"{file}:lazy",), (f"{file}:build", "--dtype", "float16")):
         status, out, err = run(capsys, "weights", *argv)

@@ -284,7 +284,8 @@ def paper_layer_table(profile: Profile, view: View) -> Table:
 
 def raw_layer_table(profile: Profile, view: View) -> Table:
     usual = _RAW_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
-    return layer_table(profile, replace(view, columns=[_RAW.get(name, name) for name in view.columns or usual]))
+    columns = tuple(dict.fromkeys(_RAW.get(name, name) for name in view.columns or usual))  # some are raw alike
+    return layer_table(profile, replace(view, columns=columns))
 
 
 show(
