@@ -328,6 +328,12 @@ def generate(
     dtype: str | None = None,
     convention: str = DEFAULT,
     columns: Sequence[str] = (),
+    device: str | None = None,
+    devices: int | None = None,
+    tensor_parallel: int | None = None,
+    pipeline_parallel: int | None = None,
+    weights: str | None = None,
+    efficiency: str | float | None = None,
     **sizes: Unpack[Sizes],
 ) -> Generation:
     """What a language model costs where it generates text; print what it returns.
@@ -340,19 +346,27 @@ def generate(
     phase: "prefill", "decode" or "both", which is the default.
     new_tokens: how many decode steps are summed up, at contexts from the prompt's length on.
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
+    device: a device of the catalogue, and devices: how many of them, which divide each layer (tensor_parallel) or the
+        layers (pipeline_parallel); the answer's `serving` says whether it fits and how fast it is at best. Without a
+        device, its `choices` are the devices that hold the model, at most so many of one.
+    weights: the format that they are stored in, such as "int8"; efficiency: 0.6 or "60%", see `Serving`.
 
     The rest is as `profile` takes it.
     """
     from profiler.answers.generate.generating import Request
+    from profiler.answers.generate.on_devices import on_devices
     from profiler.answers.generate.table import PHASE_COLUMNS
     from profiler.records.conditions import BOTH
 
     chosen_columns(columns, PHASE_COLUMNS)
+    asked = on_devices(device, devices, tensor_parallel, pipeline_parallel, weights, efficiency)
+    if asked is not None:
+        asked.check(phase or BOTH, tuple(columns))
     request = Request(phase or BOTH, new_tokens, cache, Profile)
     answer = request.run(
         model, sized_feed(sizes, inputs, kwargs), conventions.named(convention).name, conditions(dtype=dtype)
     )
-    return replace(answer, columns=tuple(columns))
+    return replace(answer if asked is None else asked.added(answer), columns=tuple(columns))
 
 
 def cross_check(

@@ -383,9 +383,7 @@ def optimizer_failed(text: str, error: BaseException) -> ProfileError:
 
 
 def no_such_column(name: str, names: Iterable[str]) -> ProfileError:
-    names = tuple(names)
-    meant = "".join(f"did you mean {near}? " for near in nearest(name, names, most=1, cutoff=0.6))
-    return ProfileError(f"no column is called {name!r}; {meant}choose from {', '.join(names)}")
+    return ProfileError(f"no column is called {name!r}; choose from {', '.join(names)}")
 
 
 def dimension_without_value(name: str) -> ProfileError:

@@ -202,13 +202,6 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         profile(nn.Linear(2, 2), (1, 2)).save(tmp_path / "no" / "such" / "folder.json")
 
 
-@pytest.mark.parametrize("name", ["run.zzz", "run", "run.gz", "json"])
-def test_a_saved_run_is_known_by_its_suffix(tmp_path: Path, name: str) -> None:
-    with pytest.raises(errors.ProfileError, match=rf"{name}: a saved model is known by its suffix; call it FILE\.json"):
-        profile(nn.Linear(2, 2), (1, 2)).save(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_condition_by_its_name_of_before() -> None:
     trace = profile(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), (1, 2), train=True, recompute=["1"]).trace
     saved = archive.to_json(trace)

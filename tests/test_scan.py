@@ -218,7 +218,7 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
         (("batch=1", "--batch", "2"), "--batch 2: the batch is what varies here"),
         (("widht=1,2",), "scan widht: no value works for resnet18; the first: resnet18(widht=1) cannot be"),
         (("batch=1", "--depth", "1"), "Unknown option: --depth"),
-        (("batch=1", "--columns", "flop"), "no column is called 'flop'; did you mean flops? choose from value,"),
+        (("batch=1", "--columns", "flop"), "no column is called 'flop'; choose from value,"),
         ((), "VALUES is missing"),
         (("batch=1,2", "--input", "1x{n}"), "the input's dimension {n} has no value"),
         (("batch=1", "-o", "x.xlsx"), "its suffix stands for no format"),

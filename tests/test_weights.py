@@ -284,28 +284,6 @@ def test_paths_are_folded() -> None:
     assert folded(["", "a", "b", "c", "d", "e"]) == "the model itself, a, b, c and 2 more"
 
 
-def test_a_model_that_says_no_input_needs_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Sizes are known without a run; a layer that takes its shape from an input, and a cast, still want one."""
-    file = tmp_path / "nets.py"
-    file.write_text(
-        "from torch import nn\n\n"
-        "def build():\n    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))\n\n"
-        "def lazy():\n    return nn.Sequential(nn.LazyLinear(16), nn.Linear(16, 4))\n",
-        encoding="utf-8",
-    )
-    status, out, err = run(capsys, "weights", f"{file}:build", "--as", "int8", "--format", "json")
-    assert (status, err) == (0, "")
-    assert json.loads(out)["params"] == 8 * 16 + 16 + 16 * 4 + 4
-    assert (
-        run(capsys, "weights", f"{file}:build", "--as", "int8", "--input", "1x8", "--format", "csv")[1]
-        == (run(capsys, "weights", f"{file}:build", "--as", "int8", "--format", "csv")[1])
-    )
-    for argv in ((f"{file}:lazy",), (f"{file}:build", "--dtype", "float16")):
-        status, out, err = run(capsys, "weights", *argv)
-        assert (status, out) == (2, "")
-        assert "does not say what it takes" in err
-
-
 def test_a_model_without_parameters() -> None:
     found = profile(nn.ReLU(), (1, 2)).weights("int8")
     assert (found.stored_bytes, found.ratio, found.bits_per_parameter) == (0, None, None)

@@ -99,7 +99,8 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
 
 
 def _check_save(path: str, output: str | None) -> None:
-    archive.check_suffix(path, f"--save {path}")
+    if not path.endswith(archive.SUFFIXES):
+        raise _save_needs_json(path)
     if output is not None and os.path.realpath(path) == os.path.realpath(output):
         raise _one_file_for_two(path)
     writing.check_writable(path)
@@ -136,6 +137,12 @@ def _is_text(verb: str, format: str) -> errors.ProfileError:
 def _has_no_notes(format: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"--notes is about what stands under a table, and {format} is for programs; leave it out, or choose text"
+    )
+
+
+def _save_needs_json(path: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--save {path}: a saved model is known by its suffix; call it FILE.json or FILE.json.gz"
     )
 
 

@@ -38,6 +38,14 @@ def active_params(trace: Trace) -> int:
     return sum(weight.numel - _resting(weight, by_module.get(weight.module)) for weight in own)
 
 
+def distinct_experts(experts: int, chosen: int, tokens: float) -> float:
+    """How many experts so many tokens are sent to in expectation, where each goes to `chosen` of them at random.
+
+    A token leaves out an expert with probability 1 - chosen / experts, and all tokens do so independently.
+    """
+    return float(experts * (1 - (1 - chosen / experts) ** tokens))
+
+
 def _resting(weight: Weight, mixture: Mixture | None) -> int:
     if mixture is None or weight.tensor.shape[:1] != (mixture.experts,):
         return 0

@@ -224,10 +224,7 @@ class Profile(Answer):
         return type(self)(self.trace, self.convention.name, timer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Keep the trace as JSON (compressed when large, or when the name ends in .gz).
-
-        path: `FILE.json` or `FILE.json.gz`; raises `profiler.errors.ProfileError` for another name.
-        """
+        """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""
         archive.save(self.trace, path)
 
     @classmethod

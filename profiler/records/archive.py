@@ -50,19 +50,12 @@ _LONGEST = 1 << 30  # bytes of a file: of a model with 15,000 layers it has half
 
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
-    """Write a trace to a file, whole or not at all; raises `errors.ProfileError` where its name ends otherwise."""
+    """Write a trace to a file, whole or not at all."""
     target = Path(path)
-    check_suffix(target.name, str(path))
     content = json.dumps(to_json(trace), separators=(",", ":"), allow_nan=False).encode()
     if target.suffix == ".gz" or len(content) > _LARGE:
         content = gzip.compress(content, mtime=0)
     writing.replace(target, content)
-
-
-def check_suffix(path: str, named: str) -> None:
-    """Raise where a path has no suffix by which a saved trace is known; `named` is how the user named it."""
-    if not path.endswith(SUFFIXES):
-        raise _no_suffix(named)
 
 
 def load(path: str | os.PathLike[str]) -> Trace:
@@ -261,10 +254,6 @@ def _value(raw: Any, tensors: Sequence[Tensor]) -> Value:
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _no_suffix(named: str) -> errors.ProfileError:
-    return errors.ProfileError(f"{named}: a saved model is known by its suffix; call it FILE.json or FILE.json.gz")
 
 
 def _newer_trace(path: str, schema: object, newest: int) -> errors.ProfileError:

@@ -29,6 +29,8 @@ class Scheme:
     whole_blocks: a row that does not divide into blocks is not quantised. outputs_by: of what the number of output
         channels has to be a multiple.
     layers: whose weights; None: every floating-point parameter, which is then a plain cast.
+    multiplied: the dtype that kernels for it can multiply in, with activations that are quantised as well; None: they
+        unpack weights into the activations' dtype.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Scheme:
     whole_blocks: bool = False
     outputs_by: int = 1
     layers: tuple[str, ...] | None = (LINEAR,)
+    multiplied: str | None = None
     says: str = ""
     source: str = ""
 
@@ -56,6 +59,7 @@ SCHEMES: Mapping[str, Scheme] = {
             8,
             "tensor",
             scale_bits=32,
+            multiplied="float8",
             says="float8_e4m3fn with one float32 scale a tensor, as vLLM keeps static FP8",
             source="https://docs.vllm.ai/en/stable/features/quantization/fp8/",
         ),
@@ -65,6 +69,7 @@ SCHEMES: Mapping[str, Scheme] = {
             "channel",
             scale_bits=32,
             layers=(LINEAR, CONVOLUTION),
+            multiplied="int8",
             says="symmetric, one float32 scale an output channel, as torch.ao's default qconfig for weights has it",
             source="torch.ao.quantization.default_per_channel_weight_observer",
         ),
@@ -75,6 +80,7 @@ SCHEMES: Mapping[str, Scheme] = {
             scale_bits=32,
             zero_bits=8,
             layers=(LINEAR, CONVOLUTION, EMBEDDING, ATTENTION),
+            multiplied="int8",
             says="affine, one float32 scale and one int8 zero point a tensor, ONNX Runtime's default",
             source="https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html",
         ),
@@ -121,6 +127,7 @@ SCHEMES: Mapping[str, Scheme] = {
             block=32,
             scale_bits=8,
             whole_blocks=True,
+            multiplied="float4",
             says="E2M1 with an 8-bit power of two for 32 weights of a row: 17 bytes a block",
             source="OCP Microscaling Formats (MX) Specification 1.0, section 5",
         ),
@@ -132,6 +139,7 @@ SCHEMES: Mapping[str, Scheme] = {
             scale_bits=16,
             whole_blocks=True,
             layers=(LINEAR, EMBEDDING, ATTENTION),
+            multiplied="int8",
             says="a float16 scale for 32 weights of a row: 34 bytes a block",
             source="GGUF: block_q8_0 in ggml/src/ggml-common.h of llama.cpp",
         ),
@@ -143,6 +151,7 @@ SCHEMES: Mapping[str, Scheme] = {
             scale_bits=16,
             whole_blocks=True,
             layers=(LINEAR, EMBEDDING, ATTENTION),
+            multiplied="int8",
             says="a float16 scale for 32 weights of a row: 18 bytes a block",
             source="GGUF: block_q4_0 in ggml/src/ggml-common.h of llama.cpp",
         ),
@@ -154,6 +163,7 @@ SCHEMES: Mapping[str, Scheme] = {
             scale_bits=2 * 16 + 8 * 12,
             whole_blocks=True,
             layers=(LINEAR, EMBEDDING, ATTENTION),
+            multiplied="int8",
             says="two float16 and twelve bytes of 6-bit scales and minima for 256 weights of a row: 144 bytes a block",
             source="GGUF: block_q4_K in ggml/src/ggml-common.h of llama.cpp",
         ),

@@ -112,12 +112,9 @@ class Table:
 
 
 def chosen_columns(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[Column, ...]:
-    """Columns by their names, in that order; raises `errors.ProfileError` for one that is unknown or named twice."""
-    for place, name in enumerate(names):
+    for name in names:
         if name not in columns:
             raise errors.no_such_column(name, columns)
-        if name in names[:place]:
-            raise _named_twice(name)
     return tuple(columns[name] for name in names)
 
 
@@ -131,10 +128,3 @@ class Tabled(Protocol):
     def raw_table(self) -> Table: ...
 
     def data(self) -> Any: ...
-
-
-# Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _named_twice(name: str) -> errors.ProfileError:
-    return errors.ProfileError(f"the column {name!r} is named twice; name it once")

@@ -27,7 +27,7 @@ _STEP = {"train", "optimizer", "amp", "freeze", "recompute"}
 PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "scan": (api.scan, {}, {"name"}),  # NAME=VALUES is one word of the command's
     "largest": (api.largest, {"as_": "weights"}, set()),
-    "generate": (api.generate, {}, set()),
+    "generate": (api.generate, {"as_": "weights"}, set()),
     "cross-check": (api.cross_check, {}, {"label", "verbose"}),  # one model; its table shows layers by `CrossCheck`
     "explain": (api.Profile.explain, {}, _RUN),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase"}),  # `Diff.check`

@@ -127,17 +127,11 @@ def varying(
 
 
 def entries(
-    models: Sequence[NamedModel],
-    context: Context,
-    convention: str,
-    under: Conditions = AS_IT_IS,
-    holds: bool = False,
-    needs_run: bool = True,
+    models: Sequence[NamedModel], context: Context, convention: str, under: Conditions = AS_IT_IS, holds: bool = False
 ) -> tuple[list[Entry], list[errors.ProfileError]]:
     """Every model that can be profiled, and why the others cannot.
 
-    holds: of one that waits for an input, take what it holds, and say that it waits.
-    needs_run: if not, what it holds is all that is wanted, and that it waits for an input is no failure.
+    holds: of one that waits for an input, take what it holds.
     """
     rows: list[Entry] = []
     failures: list[errors.ProfileError] = []
@@ -148,10 +142,9 @@ def entries(
             with at_work(model.label):
                 profile = context.run(model.spec, model.feed, convention, AS_IT_IS if model.is_saved else under)
         except errors.ProfileError as error:
-            profile = _without_run(error, context) if holds or not needs_run else None
-            if needs_run or profile is None:
-                failures.append(error)
-                failure = str(error)
+            failures.append(error)
+            failure = str(error)
+            profile = _without_run(error, context) if holds else None
         rows.append(Entry(model.spec, model.label, profile, failure, model.metrics))
     return rows, failures
 

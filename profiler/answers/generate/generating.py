@@ -60,7 +60,8 @@ class Request:
         decode, new = steps(first), None
         if self.new_tokens is not None:
             new = Steps(tuple(stretches(steps, first, first + self.new_tokens - 1, SUMMED)))
-        return Generation(prefill, decode, new, self.phase)
+        middle = None if self.new_tokens is None else steps(first + (self.new_tokens - 1) // 2)
+        return Generation(prefill, decode, new, self.phase, middle=middle)
 
     def dearest(self, model: nn.Module | str, feed: Feed, convention: str, under: Conditions) -> Profile:
         """The profile of the phase that takes the most memory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from profiler.answers.generate.phases import Phase, Steps
 from profiler.figures.cache import by_kind
@@ -11,16 +12,27 @@ from profiler.figures.profile import Profile
 from profiler.records.conditions import BOTH
 from profiler.render.answer import Answer
 
+if TYPE_CHECKING:
+    from profiler.answers.generate.choices import Choices
+    from profiler.answers.generate.serving import Serving
+
 
 @dataclass(frozen=True)
 class Generation(Answer):
-    """A model's phases: those that were asked for, and the decode steps of `new` tokens."""
+    """A model's phases: those that were asked for, and the decode steps of `new` tokens.
+
+    middle: the decode step in the midst of those. serving: the same on devices that share the model; choices: which
+    devices hold it. Each is there where it was asked for.
+    """
 
     prefill: Phase
     decode: Phase | None = None
     new: Steps | None = None
     phase: str = BOTH
     columns: tuple[str, ...] = ()
+    middle: Phase | None = None
+    serving: Serving | None = None
+    choices: Choices | None = None
 
     @property
     def phases(self) -> list[Phase]:

@@ -9,6 +9,13 @@ from typing import Any
 from profiler.answers.common.notes import convention_notes, run_note, uncounted, versions_note
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase, Steps
+from profiler.answers.generate.serving_table import (
+    choices_tables,
+    raw_choices_table,
+    raw_serving_table,
+    serving_data,
+    serving_tables,
+)
 from profiler.figures.cache import Part, by_kind, parts
 from profiler.figures.profile import Profile
 from profiler.records.conditions import BOTH, DECODE, PREFILL
@@ -76,7 +83,16 @@ def _table(columns: Iterable[Column], subjects: Iterable[Any], **notes: Any) -> 
 
 
 def generation_tables(generation: Generation) -> Iterator[Table]:
-    """The phases with the weights under them, and the cache as it is after the last of them."""
+    """The phases with the weights under them, and the cache as it is after the last of them; or what devices serve."""
+    if generation.serving is not None:
+        yield from serving_tables(generation, generation.serving)
+    elif generation.choices is not None:
+        yield from choices_tables(generation, generation.choices)
+    else:
+        yield from _phase_tables(generation)
+
+
+def _phase_tables(generation: Generation) -> Iterator[Table]:
     notes = tuple(_notes(generation))
     columns, caption = shown(generation.columns, PHASE_COLUMNS), f"Phases of {_model(generation)}"
     is_chosen = bool(generation.columns)
@@ -91,6 +107,10 @@ def generation_tables(generation: Generation) -> Iterator[Table]:
 
 
 def raw_generation_table(generation: Generation) -> Table:
+    if generation.serving is not None:
+        return raw_serving_table(generation.serving)
+    if generation.choices is not None:
+        return raw_choices_table(generation.choices)
     return _table(shown(generation.columns, PHASE_COLUMNS), _rows(generation), chosen=True)
 
 
@@ -192,10 +212,20 @@ def generation_data(generation: Generation) -> dict[str, Any]:
         "new_tokens": None if generation.new is None else _steps_data(generation.new),
         "cache_bytes_per_token": generation.growth_bytes,
         "cache_bytes_per_token_by_kind": generation.growth_by_kind,
+        **_on_devices(generation),
         "asked": {name: value for name, value in first.trace.asked.items() if name not in OF_PHASE},
         "engine": first.trace.engine,
         "versions": dict(first.trace.versions),
     }
+
+
+def _on_devices(generation: Generation) -> dict[str, Any]:
+    """Where it was asked for."""
+    if generation.serving is not None:
+        return {"serving": serving_data(generation.serving)}
+    if generation.choices is not None:
+        return {"servings": [serving_data(serving) for serving in generation.choices.servings]}
+    return {}
 
 
 def _costs(run: Phase | Steps) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from profiler import errors
@@ -21,20 +21,46 @@ from profiler.answers.common.options import (
     Result,
     Saved,
     Strict,
+    group,
     number,
     option,
 )
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
+from profiler.answers.generate.on_devices import OnDevices, on_devices
+from profiler.answers.generate.serving import EFFICIENCY
 from profiler.answers.generate.table import PHASE_COLUMNS, words
 from profiler.answers.models.compute import Entry
 from profiler.engine.processes.foreign_code import at_work
 from profiler.records.conditions import BOTH
+from profiler.records.schemes import SCHEMES
 from profiler.records.trace import known
 from profiler.render.tables import chosen_columns
 
 JOB = LOOK
+
+
+@group("On devices: how fast at best, and does it fit")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    device: Annotated[str | None, option("Which: h100-sxm, ... `list --devices` lists them.", "NAME")] = None
+    devices: Annotated[
+        int | None, option("How many; without --device, at most, of any that hold it.", "N", converter=number(1))
+    ] = None
+    tensor_parallel: Annotated[int | None, option("Divide each layer among N.", "N", converter=number(1))] = None
+    pipeline_parallel: Annotated[int | None, option("Divide layers into N stages.", "N", converter=number(1))] = None
+    as_: Annotated[str | None, option(f"How weights are stored: {', '.join(SCHEMES)}.", "NAME", name="--as")] = None
+    efficiency: Annotated[
+        str | None, option(f"Assume so much of the bound's speed. Default: {EFFICIENCY:.0%}.", "PERCENT")
+    ] = None
+
+    @property
+    def chosen(self) -> OnDevices | None:
+        """Raises `errors.ProfileError`."""
+        return on_devices(
+            self.device, self.devices, self.tensor_parallel, self.pipeline_parallel, self.as_, self.efficiency
+        )
 
 
 def run(
@@ -47,6 +73,7 @@ def run(
     new_tokens: Annotated[
         int | None, option("Sum up so many decode steps, from --seq on.", "N", converter=number(1))
     ] = None,
+    placement: Placement = Placement(),
     cast: Cast = Cast(),
     convention: ConventionOption = ConventionOption(),
     columns: Columns = Columns(),
@@ -55,13 +82,16 @@ def run(
     saved: Saved = Saved(),
     result: Result = Result(),
 ) -> Outcome:
-    """A language model's prefill of a prompt, its decode steps, and the cache between them.
+    """A language model's prefill of a prompt, its decode steps, and the cache between them; or how devices serve it.
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """
     limits, only = most.limits, single_model(model, inputs, "generate")
     check_runs([only], "generate")
     chosen_columns(columns.chosen, PHASE_COLUMNS)
+    asked = placement.chosen
+    if asked is not None:
+        asked.check(language.phase or BOTH, columns.chosen)
     request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile)
     if saved.save is not None and request.phase == BOTH:
         raise errors.only_with("--save", "one phase, --phase prefill or decode")
@@ -69,7 +99,7 @@ def run(
         generation = request.run(only.spec, only.feed, convention.name, cast.conditions)
     ran = [phase.profile for phase in generation.phases]
     saved_profile = None if request.phase == BOTH else generation.first
-    answer = replace(generation, columns=columns.chosen)
+    answer = replace(generation if asked is None else asked.added(generation), columns=columns.chosen)
     return Outcome(answer, list(_over(generation, only, limits)), (), ran, saved_profile)
 
 

@@ -284,8 +284,7 @@ def paper_layer_table(profile: Profile, view: View) -> Table:
 
 def raw_layer_table(profile: Profile, view: View) -> Table:
     usual = _RAW_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
-    columns = tuple(dict.fromkeys(_RAW.get(name, name) for name in view.columns or usual))  # some are raw alike
-    return layer_table(profile, replace(view, columns=columns))
+    return layer_table(profile, replace(view, columns=[_RAW.get(name, name) for name in view.columns or usual]))
 
 
 show(

@@ -102,8 +102,7 @@ class Tables:
         Raises what can be known to be wrong without running a model.
         """
         if len(models) == 1 and not self.reasons:
-            for chosen in (self.view.columns, [self.layers.sort] if self.layers.sort else []):
-                chosen_columns(chosen, LAYER_COLUMNS)
+            chosen_columns([*self.view.columns, *([self.layers.sort] if self.layers.sort else [])], LAYER_COLUMNS)
             return None
         for name in self.layers.given:
             if len(models) == 1:

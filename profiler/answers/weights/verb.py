@@ -14,7 +14,6 @@ from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.weights.compute import overview, quantised, size_in
 from profiler.answers.weights.table import OVERVIEW_COLUMNS
 from profiler.counters.conventions import DEFAULT
-from profiler.records.conditions import AS_IT_IS
 from profiler.records.schemes import SCHEMES, named
 from profiler.render.answer import Answer
 from profiler.render.tables import chosen_columns
@@ -50,8 +49,7 @@ def run(
     if sort is not None and is_single:
         raise errors.only_with("--sort", "several models or formats")
     chosen_columns([] if sort is None else [sort], {column.name: column for column in OVERVIEW_COLUMNS})
-    under = cast.conditions
-    rows, failures = entries(listed, context, DEFAULT, under, needs_run=under != AS_IT_IS)
+    rows, failures = entries(listed, context, DEFAULT, cast.conditions)
     ran = profiles(rows)
     answer: Answer | None = None
     if ran and is_single:
