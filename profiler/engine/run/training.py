@@ -54,7 +54,7 @@ class TrainingAttempt(Attempt):
         assert self._step is not None
         assert self._under.training is not None
         self._step.kind = BACKWARD
-        _backward(leaves(output), self._subject.name)
+        backward(leaves(output), self._subject.name)
         trained = [weight for weight in self._model.parameters() if weight.grad is not None]
         self._gradients = {id(weight): recorder.lifetimes.becomes(weight.grad, "gradient") for weight in trained}
         if self._under.training.optimizer is not None:
@@ -74,7 +74,7 @@ class TrainingAttempt(Attempt):
         return errors.optimizer_failed(self._under.training.optimizer, error)
 
 
-def _backward(outputs: Iterable[Tensor], model: str) -> None:
+def backward(outputs: Iterable[Tensor], model: str) -> None:
     """The backward pass, from a gradient for each output that has one: what a loss would hand over."""
     ends = [tensor for tensor in outputs if tensor.requires_grad]
     if not ends:
