@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from profiler import errors
-from profiler.devices.measuring import HERE
+from profiler.devices.timing import HERE
 
 _MILLI = 1e-3
 

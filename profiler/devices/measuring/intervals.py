@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import comb
 from statistics import median
 
 from profiler.records.times import Duration
 
-CONFIDENCE = 0.95
+CONFIDENCE = Fraction(95, 100)
 TOO_WIDE = 0.2  # of the median: an interval wider than that tells little
 
 
-def ranks(number: int, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
+def ranks(number: int, confidence: Fraction = CONFIDENCE) -> tuple[int, int] | None:
     """Positions, from 0, of the two sorted samples that the median is between; None of too few samples.
 
     The number of samples below the median is binomial with p = 1/2. The largest k with P(fewer than k) at most

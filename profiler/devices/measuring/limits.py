@@ -11,7 +11,7 @@ import torch
 from profiler.devices.measuring.clock import Clock
 
 _SECONDS = 0.15  # for each of the two
-_MOST_RUNS = 50
+_MOST_RUNS = 20
 _SIDE = {"cpu": 1024}  # of the matrices
 _OTHER_SIDE = 8192
 _COPIED_BYTES = {"cpu": 128 * 2**20}  # far more than the caches hold
@@ -61,10 +61,11 @@ def _copy(kind: str, clock: Clock) -> float | None:
 
 
 def _best(operator: Callable[[], Any], clock: Clock) -> float:
-    """Seconds of the fastest run."""
+    """Seconds of the fastest run; 0 on a clock that saw nothing of it."""
     operator()
-    end, seconds = clock.now() + _SECONDS, []
-    while not seconds or (clock.now() < end and len(seconds) < _MOST_RUNS):
+    end = clock.now() + _SECONDS
+    seconds: list[float] = []
+    while not seconds or (seconds[-1] and clock.now() < end and len(seconds) < _MOST_RUNS):
         clock.synchronize()
         first = clock.mark()
         operator()

@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from profiler.devices.amounts import amounts
 from profiler.devices.layers import parent_rows, samples
 from profiler.devices.measuring.clock import Clock, clock
+from profiler.devices.measuring.effort import USUAL, Effort
 from profiler.devices.measuring.intervals import TOO_WIDE, of_blocks, width
 from profiler.devices.measuring.limits import Limits, limits
 from profiler.devices.measuring.modules import Marks, Overhead, Spent, overhead
 from profiler.devices.measuring.runs import Run, running
-from profiler.devices.measuring.sampling import SECONDS, Samples, collect
+from profiler.devices.measuring.sampling import Samples, collect
 from profiler.devices.roofline import works_of
 from profiler.devices.work import Work
 from profiler.engine.record.structure import Structure
@@ -32,19 +34,6 @@ from profiler.render.tables import Caution
 
 _LEAST_SAMPLE = 200e-6  # seconds: so many runs are one sample that reading the clock takes no part of it
 _FLUSHED_BYTES = 256 * 2**20  # read and written between runs: more than caches hold
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """seconds: the budget. threads: of torch; None: as many as there are. compiles: by `torch.compile` first.
-
-    flushes_cache: what an earlier run left in the caches is replaced before each run.
-    """
-
-    seconds: float = SECONDS
-    threads: int | None = None
-    compiles: bool = False
-    flushes_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +62,7 @@ def measured(
     trace: Trace,
     under: Conditions,
     kind: str,
-    effort: Effort = Effort(),
+    effort: Effort = USUAL,
     ended: Callable[[int], None] = lambda runs: None,
     on: Clock | None = None,
 ) -> Measurement:
@@ -86,15 +75,22 @@ def measured(
     needed = _needed_bytes(trace)
     with running(subject, under, kind, needed, effort.threads, effort.compiles) as (run, model):
         title = _title(kind)
-        sampler = _Sampler(run, model, trace, here, kind, effort)
-        marking = Overhead() if effort.compiles else overhead(here)
-        inside = None if effort.compiles else lambda: sampler.inside(marking)
-        found = collect(sampler.whole, inside, here.now, effort.seconds, ended)
+        taken, phases = _sampled(_Sampler(run, model, trace, here, kind, effort), ended)
+        del run, model  # nobody holds what stood in for the model's weights when it comes back
         reached = limits(kind, _dtype(works), here)
-    times = _times(trace, works, kind, title, found, sampler.phases, reached)
-    spread = [sample for block in found.whole for sample in block]
+    times = _times(trace, works, kind, title, taken, phases, reached)
+    spread = [sample for block in taken.whole for sample in block]
     quartiles = quantiles(spread, n=4) if len(spread) > 1 else spread * 3
-    return Measurement(times, (quartiles[0], quartiles[2]), found.runs, reached, bool(found.inside))
+    return Measurement(times, (quartiles[0], quartiles[2]), taken.runs, reached, bool(taken.inside))
+
+
+def _sampled(sampler: _Sampler, ended: Callable[[int], None]) -> tuple[Samples[Spent], dict[str, list[float]]]:
+    """All samples, and seconds of the phases of whole runs."""
+    effort, here = sampler.effort, sampler.clock
+    if effort.compiles:
+        return collect(sampler.whole, None, here.now, effort.seconds, ended), sampler.phases
+    marking = overhead(here)
+    return collect(sampler.whole, lambda: sampler.inside(marking), here.now, effort.seconds, ended), sampler.phases
 
 
 def _needed_bytes(trace: Trace) -> int:
@@ -170,14 +166,14 @@ def _times(
     works: Sequence[Work | None],
     kind: str,
     title: str,
-    found: Samples[Spent],
+    taken: Samples[Spent],
     phases: dict[str, list[float]],
     reached: Limits,
 ) -> Times:
-    whole = of_blocks(found.whole)
-    own, total, notes = [NO_TIME] * len(trace.modules), [NO_TIME] * len(trace.modules), list(_noise(whole, found))
-    if found.inside:
-        own, total, strained = _layers(trace, found.inside, whole, sum(phases_before(phases)))
+    whole = of_blocks(taken.whole)
+    own, total, notes = [NO_TIME] * len(trace.modules), [NO_TIME] * len(trace.modules), list(_noise(whole, taken))
+    if taken.inside:
+        own, total, strained = _layers(trace, taken.inside, whole, sum(phases_before(phases)))
         notes += strained
     total[0] = whole
     return Times(
@@ -218,9 +214,7 @@ def _layers(
     for row in range(len(sums) - 1, 0, -1):
         sums[parents[row]] += sums[row]
     scaled = [_scaled(duration, factor, strain) for duration in total]
-    total = [
-        Duration(sums[row], min(sums[row], scaled[row].low), max(sums[row], scaled[row].high)) for row in rows
-    ]
+    total = [Duration(sums[row], min(sums[row], scaled[row].low), max(sums[row], scaled[row].high)) for row in rows]
     _mark_unseen(trace, inside, own, total)
     notes = [_looking_costs(factor)] if strain > max(width(whole), 0.02) else []
     return own, total, notes
@@ -233,36 +227,21 @@ def _scaled(duration: Duration, factor: float, strain: float) -> Duration:
     return Duration(seconds, max(0.0, factor * duration.low - slack), factor * duration.high + slack)
 
 
-def _mark_unseen(
-    trace: Trace, inside: Sequence[Sequence[Spent]], own: list[Duration], total: list[Duration]
-) -> None:
+def _mark_unseen(trace: Trace, inside: Sequence[Sequence[Spent]], own: list[Duration], total: list[Duration]) -> None:
     """A module that ran and that nobody saw takes some of its parent's time, and how much is not known."""
     ran = {call.module for call in trace.module_calls}
     calls = inside[0][0].calls
     parents = parent_rows(trace)
     for row in range(1, len(calls)):
-        if row in ran and not calls[row] and trace.modules[row].shared_with is None:
+        if row in ran and not calls[row] and trace.modules[row].same_as is None:
             total[row] = own[row] = Duration(0.0, 0.0, total[parents[row]].high)
 
 
 def _bounds(trace: Trace, works: Sequence[Work | None], reached: Limits) -> Iterator[str | None]:
     """What each module would wait for, if it were as fast as this machine can be."""
-    for flops, moved in work_by_module(trace, works):
+    for flops, moved in amounts(trace, works):
         computing, moving = reached.seconds(flops, moved)
         yield None if not computing and not moving else ARITHMETIC if computing > moving else MEMORY
-
-
-def work_by_module(trace: Trace, works: Sequence[Work | None]) -> list[tuple[int, int]]:
-    """FLOPs and bytes of each module, with the modules in it; each operator reads memory and writes it."""
-    sums, parents = [[0, 0] for _ in trace.modules], parent_rows(trace)
-    for call, work in zip(trace.calls, works, strict=True):
-        if work is not None:
-            sums[call.module][0] += work.flops
-            sums[call.module][1] += work.moved_bytes
-    for row in range(len(sums) - 1, 0, -1):
-        sums[parents[row]][0] += sums[row][0]
-        sums[parents[row]][1] += sums[row][1]
-    return [(flops, moved) for flops, moved in sums]
 
 
 def _dtype(works: Sequence[Work | None]) -> str:
@@ -296,11 +275,11 @@ def _processor() -> str:
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
-def _noise(whole: Duration, found: Samples[Spent]) -> Iterator[str]:
+def _noise(whole: Duration, taken: Samples[Spent]) -> Iterator[str]:
     if width(whole) > TOO_WIDE:
         share = "" if whole.seconds <= 0 else f", {100 * width(whole):.0f} % of it"
         yield Caution(
-            f"TOO NOISY to tell: after {found.runs} runs the interval of the median is still wide{share}; close what "
+            f"TOO NOISY to tell: after {taken.runs} runs the interval of the median is still wide{share}; close what "
             "else runs here, or give it more --seconds"
         )
 

@@ -36,6 +36,9 @@ class Overhead(NamedTuple):
     outside: float = 0.0
 
 
+FREE = Overhead()
+
+
 class Marks:
     """The marks of one run. `None` in the place of a row ends the innermost call."""
 
@@ -47,7 +50,8 @@ class Marks:
     @contextmanager
     def marking(self) -> Iterator[None]:
         """Mark every call of a module in this thread."""
-        call, rows, mark, append, thread = nn.Module.__call__, self._rows, self._clock.mark, self.events.append, get_ident()
+        call, rows, mark = nn.Module.__call__, self._rows, self._clock.mark
+        append, thread = self.events.append, get_ident()
 
         def marked(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             row = rows.get(id(module))
@@ -65,7 +69,7 @@ class Marks:
         finally:
             nn.Module.__call__ = call  # type: ignore[method-assign]
 
-    def spent(self, modules: int, overhead: Overhead = Overhead()) -> Spent:
+    def spent(self, modules: int, overhead: Overhead = FREE) -> Spent:
         """What the marks say, without what marking takes. The clock was synchronized."""
         spent = Spent([0.0] * modules, [0.0] * modules, [0] * modules)
         stack: list[_Open] = []

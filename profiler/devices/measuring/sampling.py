@@ -1,4 +1,4 @@
-"""How often is a model run? Until its time has settled, then until that is known well enough, or the budget is spent."""
+"""How often is a model run? Until its time has settled, then until that is known, or the budget is spent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from profiler.devices.measuring.intervals import of_blocks, width
 
 T = TypeVar("T")
 
-SECONDS = 5.0  # the usual budget
 _PRECISE = 0.04  # of the median: an interval of +-2 %
 _BLOCKS = 24  # that the budget is spread over
 _LEAST_BLOCKS = 12

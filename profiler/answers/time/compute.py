@@ -1,0 +1,121 @@
+"""How long does each layer take, what does it wait for, and how near does it come to what the device can do?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from profiler import errors
+from profiler.answers.layers.compute import View
+from profiler.devices.amounts import Amount, amounts
+from profiler.devices.measuring.effort import USUAL, Effort
+from profiler.devices.roofline import Roofline, works_of
+from profiler.devices.timing import HERE, timer
+from profiler.figures.layers import Layer
+from profiler.figures.profile import Profile
+from profiler.records.conditions import Conditions
+from profiler.records.times import MEASURED, Duration, Times
+from profiler.render.answer import Answer
+
+if TYPE_CHECKING:
+    from profiler.devices.measuring.measure import Measurement
+    from profiler.devices.work import Work
+    from profiler.engine.run.subject import Subject
+
+TOP = 12  # layers that a plot names
+
+
+@dataclass(frozen=True)
+class TimeReport(Answer):
+    """The time of one run. profile: on the device. view: which layers are shown."""
+
+    profile: Profile
+    view: View = field(default_factory=View)
+
+    @cached_property
+    def times(self) -> Times:
+        times = self.profile.times
+        assert times is not None, "a profile on a device, of a model that ran"
+        return times
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """None where nothing was measured."""
+        timer: Any = self.profile.timer
+        return timer if self.times.word == MEASURED else None
+
+    @property
+    def roofline(self) -> Roofline | None:
+        return self.profile.timer if isinstance(self.profile.timer, Roofline) else None
+
+    @property
+    def has_layers(self) -> bool:
+        return self.measurement is None or self.measurement.has_layers
+
+    @cached_property
+    def works(self) -> Sequence[Work | None]:
+        return works_of(self.profile.trace)
+
+    @cached_property
+    def amounts(self) -> Sequence[Amount]:
+        """What each layer asks for, with what is in it."""
+        return amounts(self.profile.trace, self.works)
+
+    def duration(self, layer: Layer) -> Duration:
+        return self.times.total[layer.index]
+
+    def seconds(self, layer: Layer) -> float | None:
+        """None where it is not known: what was measured could be anything."""
+        duration = self.duration(layer)
+        return duration.seconds if self.times.word != MEASURED or is_known(duration) else None
+
+    def share(self, layer: Layer) -> float | None:
+        """Of the whole time."""
+        seconds, whole = self.seconds(layer), self.times.whole.seconds
+        return None if seconds is None or not whole else seconds / whole
+
+    def achieved(self, layer: Layer) -> float | None:
+        """The share of this machine's limit that was reached; None where nothing was measured, or is not known."""
+        seconds = self.seconds(layer)
+        if self.measurement is None or not seconds:
+            return None
+        return max(self.measurement.limits.seconds(*self.amounts[layer.index])) / seconds
+
+
+def is_known(duration: Duration) -> bool:
+    """Whether an interval leaves at least the size of a time known."""
+    return duration.high - duration.low <= max(0.0, duration.seconds)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where and how long to run. device: of this machine or the catalogue, or a file. effort: of a measurement."""
+
+    device: str = "cpu"
+    effort: Effort = USUAL
+    ended: Callable[[int], None] = field(default=lambda runs: None)
+
+    @property
+    def is_here(self) -> bool:
+        return self.device in HERE
+
+    def check(self) -> None:
+        """Raises `errors.ProfileError` for a device that there is not, before a model is run."""
+        if not self.is_here:
+            timer(self.device)
+            return
+        from profiler.devices.measuring.clock import clock  # which imports torch
+
+        clock(self.device)
+
+    def on(self, profile: Profile, subject: Callable[[], Subject], under: Conditions) -> Profile:
+        """The profile on the device. subject: what is run where that is this machine; raises `errors.ProfileError`."""
+        if not profile.trace.was_run:
+            raise errors.nothing_ran(profile.model, "its time is not known")
+        if not self.is_here:
+            return profile.on(timer(self.device))
+        from profiler.devices.measuring.measure import measured
+
+        return profile.on(measured(subject(), profile.trace, under, self.device, self.effort, self.ended))

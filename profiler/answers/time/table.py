@@ -1,0 +1,233 @@
+"""How is the time of a run shown? A row a layer, what the device does meanwhile, and which of three words it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from profiler import errors
+from profiler.answers.common.notes import as_shape, run_note, uncounted, versions_note
+from profiler.answers.layers.data import about
+from profiler.answers.layers.table import LAYER_COLUMNS
+from profiler.answers.time.compute import TimeReport
+from profiler.answers.time.roof import roof_facts, roof_tables
+from profiler.figures.layers import Layer
+from profiler.records.times import LOWER_BOUND, MEASURED, Duration
+from profiler.render.answer import Shown, show
+from profiler.render.numbers import duration as written
+from profiler.render.numbers import rate
+from profiler.render.tables import Column, Explanation, Row, Table, Unit, chosen_columns
+
+if TYPE_CHECKING:
+    from profiler.devices.measuring.limits import Limits
+
+_Get = Callable[[Layer, TimeReport], Any]
+
+
+def _of_profile(name: str) -> _Get:
+    column = LAYER_COLUMNS[name]
+    return lambda layer, report: column.get(layer, report.profile)
+
+
+def _own(get: Callable[[Duration], float]) -> _Get:
+    return lambda layer, report: get(report.times.own[layer.index])
+
+
+TIME_COLUMNS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("layer", "Layer", Unit.TEXT, _of_profile("layer"), 0, 24),
+        Column("path", "Path", Unit.TEXT, _of_profile("path"), 0, 40),
+        Column("kind", "Kind", Unit.TEXT, _of_profile("kind"), 3, 26),
+        Column("output", "Output", Unit.SHAPE, lambda layer, _: as_shape(layer.output), 5, 18),
+        Column("time", "Time", Unit.SECONDS, lambda layer, report: report.seconds(layer)),
+        Column("low", "From", Unit.SECONDS, lambda layer, report: report.duration(layer).low, 1),
+        Column("high", "To", Unit.SECONDS, lambda layer, report: report.duration(layer).high, 1),
+        Column("own", "Own", Unit.SECONDS, _own(lambda duration: duration.seconds), 4),
+        Column("share", "Time %", Unit.SHARE, lambda layer, report: report.share(layer), 1),
+        Column("bound", "Bound by", Unit.TEXT, lambda layer, report: report.times.bounds[layer.index] or "", 2),
+        Column("achieved", "Limit %", Unit.SHARE, lambda layer, report: report.achieved(layer), 2),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, report: report.amounts[layer.index].flops, 5),
+        Column("moved", "Moved", Unit.BYTES, lambda layer, report: report.amounts[layer.index].moved_bytes, 5),
+        Column("intensity", "FLOP/byte", Unit.RATIO, lambda layer, report: report.amounts[layer.index].intensity, 5),
+    )
+}
+_FLAT = TIME_COLUMNS | {
+    "layer": Column("layer", "Layer", Unit.TEXT, lambda layer, r: layer.path or r.profile.model, 0, 40)
+}
+_MEASURED = ("layer", "kind", "output", "time", "low", "high", "share", "bound", "achieved")
+_COMPUTED = ("layer", "kind", "output", "time", "low", "high", "share", "bound")
+_RAW = ("path", "class", "time", "low", "high", "own", "share", "bound", "achieved", "flops", "moved")
+_WORDS = {MEASURED: "Measured time", LOWER_BOUND: "Lower bound of the time"}
+
+
+def layer_times(report: TimeReport) -> Table:
+    """One row a layer, in the model's own order unless the view sorts it."""
+    view = report.view
+    usual = _MEASURED if report.measurement is not None else _COMPUTED
+    columns = chosen_columns(view.columns or usual, _FLAT if view.is_flat else TIME_COLUMNS)
+    rows = tuple(
+        Row(tuple(column.get(layer, report) for column in columns), 0 if view.is_flat else layer.depth)
+        for layer in _shown(report)
+    )
+    caption = view.caption or heading(report)
+    return Table(columns, rows, tuple(_facts(report)), tuple(_notes(report)), caption, view.anchor, bool(view.columns))
+
+
+def heading(report: TimeReport) -> str:
+    """Which of the three words it is, of which model, and where."""
+    words = _WORDS.get(report.times.word, f"{report.times.word.capitalize()} time")
+    return f"{words} of {report.profile.model} on {report.times.title}"
+
+
+def raw_layer_times(report: TimeReport) -> Table:
+    """Every layer by its path; seconds and bytes."""
+    names = report.view.columns or tuple(name for name in _RAW if name in TIME_COLUMNS)
+    named = replace(report, view=replace(report.view, columns=["path" if name == "layer" else name for name in names]))
+    return replace(layer_times(named), caption="")
+
+
+def _shown(report: TimeReport) -> Sequence[Layer]:
+    """The layers that the view shows; the model alone where nothing is known of its layers."""
+    view, layers = report.view, report.profile.layers if report.has_layers else report.profile.layers[:1]
+    layers = [layer for layer in layers if view.depth is None or layer.depth <= view.depth]
+    if view.filter is not None:
+        pattern = view.filter
+        layers = [layer for layer in layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+        if not layers:
+            raise errors.no_layer_matches(pattern, report.profile.model)
+    elif view.is_flat:
+        parents = {layer.path.rpartition(".")[0] for layer in layers if layer.path}
+        layers = [layer for layer in layers if layer.path not in parents]  # a container would repeat what is in it
+    if view.is_flat and (view.sort is not None or view.top is not None):
+        (column,) = chosen_columns([view.sort or "time"], _FLAT)
+        layers.sort(key=lambda layer: _order(column.get(layer, report)), reverse=column.unit is not Unit.TEXT)
+    return layers[: view.top]
+
+
+def _order(value: Any) -> Any:
+    return -1.0 if value is None else value
+
+
+def _facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
+    times, whole = report.times, report.times.whole
+    words, measurement = _interval(report), report.measurement
+    yield "Time", whole.seconds, Unit.SECONDS, f"{times.word}, {words}"
+    for phase, duration in times.phases.items():
+        yield phase.capitalize(), duration.seconds, Unit.SECONDS, times.word
+    if times.throughput is not None:
+        yield "Samples/s", times.throughput, Unit.RATE, f"batch {times.samples}"
+    amount = report.amounts[0]
+    if whole.seconds:
+        product, copy = ("", "") if measurement is None else _reached(measurement.limits)
+        yield "FLOP/s", amount.flops / whole.seconds, Unit.RATE, product
+        yield "Bytes/s", amount.moved_bytes / whole.seconds, Unit.RATE, copy
+    yield from roof_facts(report)
+
+
+def _reached(limits: Limits) -> tuple[str, str]:
+    """What this machine reached in a matrix product, and in a copy."""
+    flops, moved = limits.flops_per_second, limits.bytes_per_second
+    return (
+        "" if flops is None else f"a large product in {limits.dtype} reaches {rate(flops)}",
+        "" if moved is None else f"a large copy reaches {rate(moved)}",
+    )
+
+
+def _interval(report: TimeReport) -> str:
+    whole, measurement = report.times.whole, report.measurement
+    between = f"{written(whole.low)} to {written(whole.high)}"
+    if measurement is not None:
+        return f"the median of {measurement.runs:,} runs; 95 % interval {between}"
+    return f"fused or not: {between}" if report.times.word == LOWER_BOUND else f"interval {between}"
+
+
+def _notes(report: TimeReport) -> Iterator[str]:
+    yield from uncounted(report.profile)
+    yield from report.times.notes
+    if not report.has_layers:
+        yield "A compiled model is measured as a whole: it has no layers any more."
+    yield f"On {report.times.title}."
+    if report.measurement is not None:
+        yield Explanation(
+            "Limit %: the least time that a layer's FLOPs and bytes take on this machine, as a share of its own; more "
+            "than 100 where its data stay in the caches. ?: the interval is wider than the time itself."
+        )
+    yield run_note(report.profile.trace)
+    yield from report.profile.trace.notes
+    yield versions_note(report.profile.trace.versions.items())
+
+
+# For programs ---------------------------------------------------------------------------------------------------------
+
+
+def seconds_data(duration: Duration) -> dict[str, float]:
+    return {"seconds": duration.seconds, "low_seconds": duration.low, "high_seconds": duration.high}
+
+
+def time_data(report: TimeReport) -> dict[str, Any]:
+    """The time of the whole and of each layer, in seconds; rates are a second."""
+    times, whole, amount = report.times, report.times.whole, report.amounts[0]
+    return {
+        **about(report.profile),
+        "word": times.word,
+        "device": times.device,
+        "title": times.title,
+        "time": seconds_data(whole),
+        "phases": {phase: seconds_data(duration) for phase, duration in times.phases.items()},
+        "samples": times.samples,
+        "samples_per_second": times.throughput,
+        "flops": amount.flops,
+        "moved_bytes": amount.moved_bytes,
+        "flops_per_second": amount.flops / whole.seconds if whole.seconds else None,
+        "bytes_per_second": amount.moved_bytes / whole.seconds if whole.seconds else None,
+        "measurement": _measurement(report),
+        "unknown_calls": times.unknown_calls,
+        "layers": [_layer(report, layer) for layer in report.profile.layers] if report.has_layers else None,
+        "notes": [*times.notes, *report.profile.trace.notes],
+    }
+
+
+def _measurement(report: TimeReport) -> dict[str, Any] | None:
+    measurement = report.measurement
+    if measurement is None:
+        return None
+    low, high = measurement.quartiles
+    limits = measurement.limits
+    return {
+        "runs": measurement.runs,
+        "quartile_seconds": [low, high],
+        "limit_dtype": limits.dtype,
+        "limit_flops_per_second": limits.flops_per_second,
+        "limit_bytes_per_second": limits.bytes_per_second,
+    }
+
+
+def _layer(report: TimeReport, layer: Layer) -> dict[str, Any]:
+    amount = report.amounts[layer.index]
+    return {
+        "path": layer.path,
+        "kind": layer.kind,
+        "depth": layer.depth,
+        **seconds_data(report.duration(layer)),
+        "is_known": report.seconds(layer) is not None,
+        "own": seconds_data(report.times.own[layer.index]),
+        "share": report.share(layer),
+        "bound": report.times.bounds[layer.index],
+        "achieved": report.achieved(layer),
+        "flops": amount.flops,
+        "moved_bytes": amount.moved_bytes,
+    }
+
+
+show(
+    TimeReport,
+    Shown(
+        lambda report: [layer_times(report), *roof_tables(report)],
+        raw_layer_times,
+        time_data,
+        lambda report: [layer_times(report)],
+    ),
+)

@@ -1,0 +1,35 @@
+"""How much does each module ask for? FLOPs, and bytes that are read and written where nothing is fused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from profiler.devices.layers import parent_rows
+from profiler.devices.work import Work
+from profiler.records.trace import Trace
+
+
+class Amount(NamedTuple):
+    """A MAC is two FLOPs, a comparison or a special function one."""
+
+    flops: int
+    moved_bytes: int
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs for each byte; None where nothing is moved."""
+        return self.flops / self.moved_bytes if self.moved_bytes else None
+
+
+def amounts(trace: Trace, works: Sequence[Work | None]) -> list[Amount]:
+    """Of each of `trace.modules`, with the modules in it. works: of each call."""
+    sums, parents = [(0, 0) for _ in trace.modules], parent_rows(trace)
+    for call, work in zip(trace.calls, works, strict=True):
+        if work is not None:
+            flops, moved = sums[call.module]
+            sums[call.module] = flops + work.flops, moved + work.moved_bytes
+    for row in range(len(sums) - 1, 0, -1):
+        (flops, moved), (more_flops, more_moved) = sums[parents[row]], sums[row]
+        sums[parents[row]] = flops + more_flops, moved + more_moved
+    return [Amount(*pair) for pair in sums]
