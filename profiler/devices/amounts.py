@@ -1,10 +1,11 @@
-"""How much does each module ask for? FLOPs, and bytes that are read and written where nothing is fused."""
+"""How much does each module ask for? FLOPs, and bytes that are read and written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from profiler.devices.fusion import Kernel, separate
 from profiler.devices.layers import parent_rows
 from profiler.devices.work import Work
 from profiler.records.trace import Trace
@@ -22,13 +23,18 @@ class Amount(NamedTuple):
         return self.flops / self.moved_bytes if self.moved_bytes else None
 
 
-def amounts(trace: Trace, works: Sequence[Work | None]) -> list[Amount]:
-    """Of each of `trace.modules`, with the modules in it. works: of each call."""
+def amounts(trace: Trace, works: Sequence[Work | None], kernels: Iterable[Kernel] | None = None) -> list[Amount]:
+    """Of each of `trace.modules`, with the modules in it. works: of each call.
+
+    kernels: in which calls are fused, and so move less; without them each call reads memory and writes it.
+    """
+    kernels = separate(works) if kernels is None else kernels
+    moving = {call: moved for kernel in kernels for call, moved in zip(kernel.calls, kernel.moved_bytes, strict=True)}
     sums, parents = [(0, 0) for _ in trace.modules], parent_rows(trace)
-    for call, work in zip(trace.calls, works, strict=True):
+    for position, (call, work) in enumerate(zip(trace.calls, works, strict=True)):
         if work is not None:
             flops, moved = sums[call.module]
-            sums[call.module] = flops + work.flops, moved + work.moved_bytes
+            sums[call.module] = flops + work.flops, moved + moving.get(position, 0)
     for row in range(len(sums) - 1, 0, -1):
         (flops, moved), (more_flops, more_moved) = sums[parents[row]], sums[row]
         sums[parents[row]] = flops + more_flops, moved + more_moved

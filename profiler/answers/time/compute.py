@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from profiler import errors
 from profiler.answers.layers.compute import View
 from profiler.devices.amounts import Amount, amounts
+from profiler.devices.fusion import Kernel, fused, separate
 from profiler.devices.measuring.effort import USUAL, Effort
 from profiler.devices.roofline import Roofline, works_of
 from profiler.devices.timing import HERE, timer
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.records.conditions import Conditions
-from profiler.records.times import MEASURED, Duration, Times
+from profiler.records.times import LOWER_BOUND, MEASURED, Duration, Times
 from profiler.render.answer import Answer
 
 if TYPE_CHECKING:
@@ -60,8 +61,17 @@ class TimeReport(Answer):
 
     @cached_property
     def amounts(self) -> Sequence[Amount]:
-        """What each layer asks for, with what is in it."""
-        return amounts(self.profile.trace, self.works)
+        """What each layer asks for, with what is in it: of a lower bound, with elementwise operators fused."""
+        kernels = self.fused if self.times.word == LOWER_BOUND else None
+        return amounts(self.profile.trace, self.works, kernels)
+
+    @cached_property
+    def fused(self) -> Sequence[Kernel]:
+        return fused(self.profile.trace, self.works)
+
+    def moved_bytes(self, is_fused: bool) -> int:
+        """Of the whole run."""
+        return sum(sum(kernel.moved_bytes) for kernel in (self.fused if is_fused else separate(self.works)))
 
     def duration(self, layer: Layer) -> Duration:
         return self.times.total[layer.index]

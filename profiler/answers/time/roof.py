@@ -13,7 +13,6 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from profiler.answers.time.compute import TOP, TimeReport
-from profiler.devices.fusion import fused
 from profiler.figures.layers import Layer
 from profiler.render.numbers import rate, share, with_unit
 from profiler.render.tables import Column, Row, Table, Unit
@@ -59,13 +58,13 @@ def roof_facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
     for by, seconds in _by_bound(report).items():
         words = f"{share(seconds / report.times.whole.seconds)} % of the time, with elementwise operators fused"
         yield f"Bound by {by}", seconds, Unit.SECONDS, words
-    over, amount = roof(report), report.amounts[0]
-    least = sum(sum(kernel.moved_bytes) for kernel in fused(report.profile.trace, report.works))
-    if amount.moved_bytes and least:
-        words = f"{amount.flops / least:.2f} with elementwise operators fused"
+    over, flops = roof(report), report.amounts[0].flops
+    least, most = report.moved_bytes(is_fused=True), report.moved_bytes(is_fused=False)
+    if least and most:
+        words = f"{flops / least:.2f} with elementwise operators fused"
         ridge = "" if over is None else f"; the device's ridge is at {over.ridge:.2f}"
-        yield "FLOP/byte", amount.flops / amount.moved_bytes, Unit.RATIO, words + ridge
-        yield "Moved", amount.moved_bytes, Unit.BYTES, f"at least {with_unit(least)}, with elementwise operators fused"
+        yield "FLOP/byte", flops / most, Unit.RATIO, words + ridge
+        yield "Moved", most, Unit.BYTES, f"at least {with_unit(least)}, with elementwise operators fused"
 
 
 def _by_bound(report: TimeReport) -> dict[str, float]:
@@ -73,7 +72,7 @@ def _by_bound(report: TimeReport) -> dict[str, float]:
     roofline, trace = report.roofline, report.profile.trace
     seconds: dict[str, float] = defaultdict(float)
     if roofline is not None:
-        for bound in roofline.bounds(trace, report.works, fused(trace, report.works)):
+        for bound in roofline.bounds(trace, report.works, report.fused):
             if bound.by is not None:
                 seconds[bound.by] += bound.seconds
     return dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
