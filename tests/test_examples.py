@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NEEDS = {"ensemble": "timm", "kv_cache": "transformers"}
+NEEDS = {"ensemble": "timm", "kv_cache": "transformers", "which_gpu": "transformers"}
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MB = 1024 * 1024
 
@@ -65,6 +65,11 @@ def _cached(heads: int, context: int) -> str:
     return f"{heads} {context:,} {2 * 2 * 32 * heads * 128 * context / MB:,.2f} {share:.1%}"
 
 
+LINEAR = 32 * (2 * 4096 * 4096 + 2 * 4096 * 8 * 128 + 3 * 4096 * 11008) + 4096 * 32000  # Llama 2's, eight heads of keys
+INT4 = LINEAR // 2 + LINEAR // 128 * (16 + 4) // 8  # with a scale and a zero point for 128 of them
+TABLE, NORMS = 32000 * 4096, (2 * 32 + 1) * 4096
+EIGHT_USERS = 2 * 32 * 8 * (2048 + 1) * 8 * 128 * 2  # bytes of their keys and values
+
 # What must be printed, each as the words of one line in their order.
 PROMISED = {
     "what_fits": [
@@ -73,6 +78,10 @@ PROMISED = {
         f"MACs = {(3_663_761_408 - 512 * 1000) // 224**2:,}·size² + {512 * 1000:,}",
         f"at 256, which was not scanned: {(3_663_761_408 - 512 * 1000) // 7**2 * 8**2 + 512 * 1000:,}",
         f"batch: {BATCH}, {256 * MB - WHOLE - BATCH * EACH:,} bytes are left, and {BATCH + 1} do not fit",
+    ],
+    "which_gpu": [
+        f"float16: {(LINEAR + TABLE) * 2 // 2 + NORMS * 2:,} bytes of weights each, {EIGHT_USERS // 2:,} of cache",
+        f"int4: {INT4 + (TABLE + NORMS) * 2:,} bytes of weights each, {EIGHT_USERS:,} of cache",
     ],
     "kv_cache": [
         *(_cached(heads, context) for heads in (32, 8) for context in (1024, 8192, 131072)),

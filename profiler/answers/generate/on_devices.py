@@ -12,6 +12,7 @@ from profiler.answers.generate.workload import Workload
 from profiler.devices import catalogue
 from profiler.devices.device import Device
 from profiler.devices.parallel import Plan, planned
+from profiler.devices.timing import SUFFIX
 from profiler.records import quantities, schemes
 from profiler.records.conditions import BOTH
 from profiler.records.schemes import Scheme
@@ -65,7 +66,8 @@ def on_devices(
     for degree in (devices, tensor_parallel, pipeline_parallel):
         _counted(1 if degree is None else degree)
     plan = planned(devices, tensor_parallel, pipeline_parallel)
-    return OnDevices(catalogue.named(device), plan, plan.devices, scheme, share)
+    known = catalogue.read(device) if device.endswith(SUFFIX) else catalogue.named(device)
+    return OnDevices(known, plan, plan.devices, scheme, share)
 
 
 def _check_no_plan(
