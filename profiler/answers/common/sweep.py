@@ -14,7 +14,7 @@ from math import gcd
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from profiler import errors
-from profiler.answers.common.varying import Varying
+from profiler.answers.common.varying import BATCH, SEQ, SIZE, Varying
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import HIGHEST, Polynomial, through
 from profiler.render.answer import Answer
@@ -196,4 +196,15 @@ def _bend(amounts: Mapping[int, int], first: int, last: int) -> int:
 
 
 def _nothing_works(model: str, name: str, first: Exception) -> errors.ProfileError:
-    return errors.ProfileError(f"scan {name}: no value works for {model}; the first: {first}")
+    return errors.ProfileError(f"scan {name}: no value works for {model}; the first: {first}{_besides(name, first)}")
+
+
+def _besides(name: str, first: Exception) -> str:
+    """What can vary besides the arguments of a builder, for a name that it takes no argument of."""
+    is_refused = isinstance(first, errors.BuilderFailed) and isinstance(first.__cause__, TypeError)
+    if not is_refused or name in (BATCH, SIZE, SEQ):
+        return ""
+    near = errors.nearest(name, (BATCH, SIZE, SEQ), most=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; {BATCH}, {SIZE} and {SEQ} vary as well, and a dimension that --input names, like 1x{{{name}}}"
