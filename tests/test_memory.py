@@ -102,6 +102,15 @@ def test_timeline_covers_every_call_once_and_holds_the_peak() -> None:
     assert len(profile(Chain(), (5, 8)).memory.timeline) == 3  # no more stretches than calls
 
 
+def test_tables_count_calls_from_1_and_programs_from_0() -> None:
+    report = profile(Chain(), (5, 8)).memory
+    calls = len(report.trace.calls)
+    assert (report.call, json.loads(report.to_json())["memory"]["peak_call"]) == (1, 1)
+    assert f"call 2 of {calls}, " in str(report)
+    rows = [line.split()[0] for line in str(report).splitlines() if re.match(r"\d+-\d+ ", line)]
+    assert rows == [f"{call}-{call}" for call in range(1, calls + 1)]
+
+
 def test_nothing_is_alive_where_nothing_is_called() -> None:
     report = profile(nn.Identity(), (2, 2)).memory
     assert report.call is None

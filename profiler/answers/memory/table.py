@@ -75,13 +75,13 @@ def _role(role: str) -> str:
 
 
 def _timeline(report: MemoryReport) -> Table:
-    """A run in inference has no phases to name."""
+    """A run in inference has no phases to name. The first call is 1; to programs it is 0, as in the trace."""
     columns = [column for column in _TIMELINE if column.name != "phase" or report.trace.phases]
     most = max((stretch.live_bytes for stretch in report.timeline), default=0)
     rows = []
     for stretch in report.timeline:
         values = {
-            "calls": f"{stretch.first}-{stretch.last - 1}",
+            "calls": f"{stretch.first + 1}-{stretch.last}",
             "phase": report.phase(stretch.fullest),
             "layer": report.layer(stretch.fullest) or _MODEL,
             "live": stretch.live_bytes,
@@ -117,7 +117,7 @@ def _where(report: MemoryReport) -> str:
         return ""
     phase = report.phase(report.call)
     place = report.layer(report.call) or _MODEL
-    at = f"call {report.call} of {len(report.trace.calls)}"
+    at = f"call {report.call + 1:,} of {len(report.trace.calls):,}"
     return f"{at}, {report.operator(report.call)} in {place}{f', {phase}' if phase else ''}"
 
 
