@@ -142,7 +142,7 @@ REFUSED = {
     "verbose alone": (("resnet18", "--verbose"), "Unknown option: --verbose"),
     "columns": (("cross-check", "resnet18", "--columns", "macs"), "Unknown option: --columns"),
     "convention": (("cross-check", "resnet18", "--convention", "thop"), "Unknown option: --convention"),
-    "which": (("cross-check", "resnet18", "--which", "4G"), "see profile-model which NUMBER MODEL"),
+    "which": (("cross-check", "resnet18", "--which", "4G"), "see profile-model which NUMBER [MODELS...]"),
     "depth": (("which", "4G", "resnet18", "--depth", "2"), "Unknown option: --depth"),
     "no number": (("which", "many", "resnet18"), "which many: not a number"),
     "a negative number": (("which", "-4G", "resnet18"), "which -4G: not a number"),

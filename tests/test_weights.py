@@ -296,7 +296,7 @@ def test_a_model_without_parameters() -> None:
         (("--as", "int5"), "no scheme for weights is called 'int5'; choose from fp16, bf16, fp8, int8"),
         (("--as", "int8,"), None),
         (("--as", "int8", "--depth", "1"), "Unknown option: --depth"),
-        (("--as", "int8", "--train"), "no option is called --train here; see profile-model train MODEL"),
+        (("--as", "int8", "--train"), "no option is called --train here; see profile-model train [MODELS...]"),
         (("--as", ""), "no scheme for weights is called ''"),
         (("--as", "int8", "--sort", "stored"), "--sort means something with several models or formats alone"),
         (("--sort", "mb"), "no column is called 'mb'; choose from model, scheme, stored"),

@@ -41,9 +41,7 @@ def main() -> str:
 def of_verb(name: str) -> str:
     """Of one verb: what it does, an example, and each of its options with its words."""
     arguments = list(_arguments(name))
-    positional = [argument for argument in arguments if argument.index is not None]
-    usage = " ".join(["profile-model", name, *map(_placed, positional), "[OPTIONS]"])
-    lines = [f"Usage: {usage}", ""]
+    lines = [f"Usage: {usage(name)} [OPTIONS]", ""]
     for paragraph in _doc(name).split("\n\n"):
         lines += [*textwrap.wrap(paragraph, _WIDTH), ""]
     group = ""
@@ -54,6 +52,16 @@ def of_verb(name: str) -> str:
             group = heading
         lines += _described(argument, 26)
     return "\n".join(lines) + "\n"
+
+
+def usage(name: str) -> str:
+    """A verb and what stands behind it: `profile-model diff BEFORE AFTER`."""
+    return " ".join(["profile-model", name, *(_placed(a) for a in _arguments(name) if a.index is not None)])
+
+
+def option(verb: str, name: str) -> str:
+    """An option of a verb as it is written: `--amp DTYPE`."""
+    return next(_written(argument) for argument in _arguments(verb) if f"--{name}" in argument.names)
 
 
 def _verbs() -> Iterator[str]:

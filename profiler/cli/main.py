@@ -75,25 +75,35 @@ def _check_no_verb(word: str) -> None:
             raise _no_such_verb(word, near[0])
 
 
-# Options that were others' names, or are a verb's.
-_ELSEWHERE = {
+# Options that were called so before, and what stands in their place.
+_BEFORE = {
     "baseline": "diff FILE.json MODEL", "fits": "largest MODEL batch --in SIZE", "init-budgets": "check --init MODEL",
-    "check-values": "values FILE", "checkpoint": "train MODEL --recompute PATTERN", "phase": "generate MODEL --phase",
-    "new-tokens": "generate MODEL --new-tokens N", "cache": "generate MODEL --cache KIND",
-    "optimizer": "train MODEL --optimizer NAME", "amp": "train MODEL --amp DTYPE", "training": "train MODEL",
-    "freeze": "train MODEL --freeze PATTERN", "recompute": "train MODEL --recompute PATTERN",
-    "list": "list PATTERN", "which": "which NUMBER MODEL",
-    "diff": "diff BEFORE AFTER", "match": "match MODEL FILE", "values": "values FILE", "check": "check FILE.toml",
-    "scan": "scan MODEL NAME=VALUES", "zeros": "MODEL --zeros",
+    "check-values": "values FILE", "checkpoint": "train MODEL --recompute PATTERN", "training": "train MODEL",
+    "zeros": "MODEL --zeros",
 }  # fmt: skip
+# Options that several verbs have, and the verb that is meant where one has them not.
+_MEANT = {
+    **dict.fromkeys(("optimizer", "amp", "freeze", "recompute"), "train"),
+    **dict.fromkeys(("phase", "cache", "new-tokens"), "generate"),
+}
+
+
+def _elsewhere(word: str) -> str | None:
+    """How is written what an option of this name asks for, where that is another verb's; None for other words."""
+    if word in verbs.built_in():
+        return help.usage(word)
+    if word in _MEANT:
+        return f"{NAME} {_MEANT[word]} MODEL {help.option(_MEANT[word], word)}"
+    return f"{NAME} {_BEFORE[word]}" if word in _BEFORE else None
 
 
 def _sentence(error: CycloptsError, verb: str | None) -> str:
     """What cyclopts says; of an option that is a verb's, which one that is."""
     if isinstance(error, UnknownOptionError):
         word = (error.token.keyword or error.token.value).lstrip("-")
-        if word in verbs.built_in() or word in _ELSEWHERE:
-            return f"no option is called --{word} here; see {NAME} {_ELSEWHERE.get(word, f'{word} MODEL')}"
+        elsewhere = _elsewhere(word)
+        if elsewhere is not None:
+            return f"no option is called --{word} here; see {elsewhere}"
     if isinstance(error, UnusedCliTokensError):
         return f"{verb} takes no {' '.join(error.unused_tokens or ())!r} as well (see {NAME} {verb} --help)"
     if isinstance(error, MissingArgumentError) and error.argument is not None and error.keyword is None:

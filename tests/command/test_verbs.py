@@ -104,6 +104,25 @@ def test_a_verb_that_is_written_as_an_option(name: str, capsys: pytest.CaptureFi
         assert err.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("nets.py:net", "--diff", "x.json"), "see profile-model diff BEFORE AFTER"),
+        (("nets.py:net", "--scan", "batch=1,2"), "see profile-model scan MODEL NAME=VALUES"),
+        (("nets.py:net", "--amp", "bf16"), "see profile-model train MODEL --amp DTYPE"),
+        (("nets.py:net", "--recompute", "0"), "see profile-model train MODEL --recompute PATTERN"),
+        (("nets.py:net", "--phase", "decode"), "see profile-model generate MODEL --phase PHASE"),
+        (("nets.py:net", "--new-tokens", "2"), "see profile-model generate MODEL --new-tokens N"),
+        (("nets.py:net", "--fits", "8GB"), "see profile-model largest MODEL batch --in SIZE"),
+        (("explain", "nets.py:net", "--zeros"), "see profile-model MODEL --zeros"),
+    ],
+)
+def test_an_option_of_another_verb(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str) -> None:
+    status, out, err = run(capsys, *argv)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.rstrip("\n").endswith(says)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "--completion", shell)
