@@ -75,24 +75,15 @@ class Roofline:
         return [idle * each / sum(shorter) if idle else 0.0 for each in shorter]
 
     def _of_kernel(self, works: Sequence[Work | None], kernel: Kernel) -> list[Bound]:
-        """The time of a kernel, shared among its calls by what each would take alone."""
+        """The time of a kernel, shared among its calls by how much each has of what the kernel waits for."""
         several = [work for position in kernel.calls if (work := works[position]) is not None]
-        alone = [
-            max(self.arithmetic(work), moved / self.device.memory_bandwidth)
-            for work, moved in zip(several, kernel.moved_bytes, strict=True)
-        ]
-        computing, moving = self._computing(several), sum(kernel.moved_bytes) / self.device.memory_bandwidth
-        by, whole, shares = ARITHMETIC if computing > moving else MEMORY, max(computing, moving), sum(alone)
-        return [Bound(whole * share / shares, by) if shares else NO_WORK for share in alone]
-
-    def _computing(self, works: Iterable[Work]) -> float:
-        """Products and other arithmetic, which different units compute at the same time."""
-        pairs = [(self.products(work), self.others(work)) for work in works]
-        return max(sum(products for products, _ in pairs), sum(others for _, others in pairs))
-
-    def arithmetic(self, work: Work) -> float:
-        """Seconds that a call computes for."""
-        return max(self.products(work), self.others(work))
+        waits = (
+            ([self.products(work) for work in several], ARITHMETIC),
+            ([self.others(work) for work in several], ARITHMETIC),
+            ([moved / self.device.memory_bandwidth for moved in kernel.moved_bytes], MEMORY),
+        )
+        longest, by = max(waits, key=lambda wait: sum(wait[0]))
+        return [Bound(seconds, by) if seconds else NO_WORK for seconds in longest]
 
     def products(self, work: Work) -> float:
         return work.matrix_flops / self._matrix_peak(work) if work.matrix_flops else 0.0

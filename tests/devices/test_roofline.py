@@ -117,6 +117,16 @@ def test_a_chain_of_elementwise_operators_moves_its_ends() -> None:
     assert kernel.moved_bytes == [FLOAT * (activation + weight), FLOAT * norm, FLOAT * activation]
 
 
+def test_a_kernel_is_shared_by_what_it_waits_for() -> None:
+    """A wide product hides what the ReLU reads and computes; a narrow one waits for the ReLU's result to be written."""
+    wide = times(nn.Sequential(nn.Linear(4096, 4096, bias=False), nn.ReLU()), "4096x4096")
+    assert [each.seconds for each in wide.own] == pytest.approx([0, 2 * 4096**3 / PEAK, 0])
+    assert wide.whole.high == pytest.approx(2 * 4096**3 / PEAK + 2 * 4096**2 * FLOAT / BANDWIDTH)
+    narrow = times(nn.Sequential(nn.Linear(8, 4096, bias=False), nn.ReLU()), "4096x8")
+    read, written = (4096 * 8 + 8 * 4096) * FLOAT / BANDWIDTH, 4096**2 * FLOAT / BANDWIDTH
+    assert [each.seconds for each in narrow.own] == pytest.approx([0, read, written])
+
+
 def test_what_others_read_is_written() -> None:
     """y = relu(linear(x)); y + linear(y): the first y leaves its kernel once, and comes into two."""
 
