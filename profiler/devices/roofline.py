@@ -7,7 +7,7 @@ of the device, so a run takes at least max(sum of the kernels, number of kernels
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ class Roofline:
 
 
 def _waiting(bound: Bound, wait: float) -> Bound:
-    return Bound(bound.seconds + wait, LAUNCHES if wait > bound.seconds else bound.by)
+    return Bound(bound.seconds + wait, LAUNCHES if wait else bound.by)
 
 
 def works_of(trace: Trace) -> list[Work | None]:
