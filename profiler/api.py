@@ -362,7 +362,7 @@ def generate(
     asked = on_devices(device, devices, tensor_parallel, pipeline_parallel, weights, efficiency)
     if asked is not None:
         asked.check(phase or BOTH, tuple(columns))
-    request = Request(phase or BOTH, new_tokens, cache, Profile)
+    request = Request(phase or BOTH, new_tokens, cache, Profile, asked is not None)
     answer = request.run(
         model, sized_feed(sizes, inputs, kwargs), conventions.named(convention).name, conditions(dtype=dtype)
     )

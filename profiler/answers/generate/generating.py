@@ -32,12 +32,14 @@ class Request:
     new_tokens: how many decode steps are summed up, at contexts from the prompt's length on; None: none.
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
     profile: makes a profile of a trace, in a convention.
+    middle: whether the decode step in the midst of the new tokens' is run as well.
     """
 
     phase: str = BOTH
     new_tokens: int | None = None
     cache: str | None = None
     profile: Callable[[Trace, str], Profile] = Profile
+    middle: bool = False
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
@@ -60,7 +62,7 @@ class Request:
         decode, new = steps(first), None
         if self.new_tokens is not None:
             new = Steps(tuple(stretches(steps, first, first + self.new_tokens - 1, SUMMED)))
-        middle = None if self.new_tokens is None else steps(first + (self.new_tokens - 1) // 2)
+        middle = steps(first + (new.count - 1) // 2) if self.middle and new is not None else None
         return Generation(prefill, decode, new, self.phase, middle=middle)
 
     def dearest(self, model: nn.Module | str, feed: Feed, convention: str, under: Conditions) -> Profile:

@@ -92,7 +92,7 @@ def run(
     asked = placement.chosen
     if asked is not None:
         asked.check(language.phase or BOTH, columns.chosen)
-    request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile)
+    request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile, asked is not None)
     if saved.save is not None and request.phase == BOTH:
         raise errors.only_with("--save", "one phase, --phase prefill or decode")
     with at_work(only.label):
