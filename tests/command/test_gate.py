@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -210,12 +212,23 @@ def test_a_model_that_closes_every_descriptor(folder: Path) -> None:
 def test_the_status_of_a_signal(folder: Path) -> None:
     """SIGTERM ends the command as it ends any, and what it was doing with it."""
     (folder / "sleeps.py").write_text(f"import time{NET}open('begun', 'w').close()\ntime.sleep(600)\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "profiler", "sleeps.py:Net", "--input", "1x8"], stderr=subprocess.PIPE, text=True
-    ) as process:
+    with sleeping() as process:
         wait_for(folder / "begun")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == -signal.SIGTERM
+
+
+@contextmanager
+def sleeping() -> Iterator[subprocess.Popen[str]]:
+    """The command on a model that never ends, open to interrupts also where a shell started the tests without them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored here is ignored in a child
+    arguments = [sys.executable, "-m", "profiler", "sleeps.py:Net", "--input", "1x8"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(path: Path) -> None:
@@ -230,9 +243,7 @@ def test_an_interrupt_at_any_moment(folder: Path, delay: float) -> None:
     """From where Python has started on; also in the midst of a model whose code takes every interrupt for itself."""
     deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     (folder / "sleeps.py").write_text(f"{deaf}{NET}\nwhile True:\n    try: time.sleep(600)\n    except: pass\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "profiler", "sleeps.py:Net", "--input", "1x8"], stderr=subprocess.PIPE, text=True
-    ) as process:
+    with sleeping() as process:
         while not psutil.Process(process.pid).children():
             time.sleep(0.005)
         time.sleep(delay)
