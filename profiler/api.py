@@ -7,26 +7,24 @@ to be run, and an answer's package when it is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
-from profiler import errors, sources
+from profiler import errors
 from profiler.answers.common.run_options import RunOptions, Sizes, feed_and_conditions, sized_feed
-from profiler.answers.common.varying import Varying
+from profiler.answers.common.tracing import traced
+from profiler.answers.common.varying import Run, Varying
 from profiler.answers.models.compute import Comparison, Entry, Layout, check_reference, comparison
-from profiler.answers.models.metrics import Metrics, check_some_match, published, read
-from profiler.answers.models.metrics import from_mapping as metrics_from_mapping
+from profiler.answers.models.metrics import MetricSources, metric_sources
 from profiler.answers.models.table import check_layout
 from profiler.counters import conventions
 from profiler.counters.conventions import DEFAULT
 from profiler.figures import profile as figures
-from profiler.figures.profile import derivable
-from profiler.records.archive import SUFFIXES
 from profiler.records.conditions import AS_IT_IS, Conditions, conditions
 from profiler.records.spec import Feed
-from profiler.records.trace import GRAPHS, Trace
+from profiler.records.times import Timer
 from profiler.render.tables import Better, chosen_columns
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from profiler.answers.weights.compute import Quantised
 
 _Varying: TypeAlias = Varying[figures.Profile]
-MetricSources: TypeAlias = "bool | str | os.PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
+OnDevice: TypeAlias = "str | os.PathLike[str] | Timer | None"
 
 
 class Profile(figures.Profile):
@@ -86,6 +84,13 @@ class Profile(figures.Profile):
 
         return checked(self, limits)
 
+    def on(self, device: OnDevice) -> Self:
+        """The same facts on a device, which says how long they take there: `times`, and columns of tables.
+
+        device: "h100-sxm", as `profile-model list --devices` has it, or a file; None for none.
+        """
+        return super().on(_timer(device))
+
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
         return diff(self, after, top=top, columns=columns)
@@ -97,6 +102,7 @@ def profile(
     *,
     kwargs: Mapping[str, Any] | None = None,
     convention: str = DEFAULT,
+    device: OnDevice = None,
     **options: Unpack[RunOptions],
 ) -> Profile:
     """Run a model once, on the meta device where that is possible, and give its profile.
@@ -108,36 +114,32 @@ def profile(
         run: its parameters are known, its MACs are `None`.
     kwargs: keyword arguments of the forward pass.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
+    device: where `Profile.times` are; see `Profile.on`.
     options: batch, seq and trust_remote_code, and the conditions of the run: dtype, train, optimizer, amp, freeze,
         recompute, zeros; see `run_options.RunOptions`.
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """
     feed, under = feed_and_conditions(options, inputs, kwargs)
-    return _profile(_subject_or_record(model, feed, under), convention, under)
-
-
-def _subject_or_record(model: nn.Module | str, feed: Feed, under: Conditions) -> Any:
-    """What is run; where it cannot be for want of inputs, the record of what the model holds."""
-    try:
-        return _subject(model, feed)
-    except errors.InputsNeeded as needed:
-        if needed.held is None or under != AS_IT_IS:
-            raise
-        return needed.held()
-
-
-def _subject(model: nn.Module | str, feed: Feed) -> Any:
-    """A model with its inputs, or a trace that a spec names."""
-    if not isinstance(model, str):
-        return sources.subject_of(model, feed)
-    subject = sources.load(model, feed)
-    return derivable(subject, model) if isinstance(subject, Trace) and model.endswith(SUFFIXES) else subject
+    return Profile(traced(model, feed, under, or_held=True), convention, _timer(device))
 
 
 def run(model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS) -> Profile:
     """The profile of what a spec names, or of a model that is there, run under some conditions."""
-    return _profile(_subject(model, feed), convention, under)
+    return Profile(traced(model, feed, under), convention)
+
+
+def run_on(timer: Timer) -> Run:
+    """`run`, whose profiles are on a device; what keeps a model from running there is raised as it is run."""
+
+    def on_device(
+        model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS
+    ) -> Profile:
+        timed = run(model, feed, convention, under).on(timer)
+        _ = timed.times
+        return timed
+
+    return on_device
 
 
 def compare(
@@ -151,6 +153,7 @@ def compare(
     sort: str | None = None,
     caption: str = "",
     tex_label: str = "",
+    device: OnDevice = None,
 ) -> Comparison:
     """Several models side by side, one row each.
 
@@ -164,13 +167,14 @@ def compare(
     bold: mark the best of each column (`True`), of some columns, or of columns with "min" or "max".
     sort: the column that rows are sorted by, the largest first, or by name.
     caption, tex_label: what stands above the table, and the label that LaTeX refers to it by.
+    device: see `Profile.on`; by default that of the profiles.
 
     `print` what it returns, or take `to_latex()`, `to_markdown()`, `to_csv()`, `to_json()` or `to_html()`. Raises
     `profiler.errors.ProfileError`.
     """
     if not models:
         raise errors.no_model_given()
-    profiles = [profiled(model) for model in models]
+    profiles = [profiled(model, device) for model in models]
     if labels and len(labels) != len(profiles):
         raise errors.label_count(len(labels), len(profiles))
     named = labels or [profile.model for profile in profiles]
@@ -178,65 +182,45 @@ def compare(
     pairs = [(entry.model, entry.label) for entry in entries]
     check_reference(relative_to, pairs)
     marked = bold if isinstance(bold, Mapping) else dict.fromkeys(() if isinstance(bold, bool) else bold)
-    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label, sort)
-    compared = comparison(entries, layout, _sources(metrics, profiles, pairs))
+    timer = next((profile.timer for profile in profiles if profile.timer is not None), None)
+    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label, sort, timer)
+    compared = comparison(entries, layout, metric_sources(metrics, profiles, pairs))
     check_layout(layout, compared.metric_names)
     return compared
 
 
-def profiled(model: Any) -> figures.Profile:
-    """A profile as it is, or that of a spec; raises `errors.ProfileError`."""
+def profiled(model: Any, device: OnDevice = None) -> figures.Profile:
+    """A profile as it is, or that of a spec; on a device where there is one. Raises `errors.ProfileError`."""
     if isinstance(model, figures.Profile):
-        return model
+        return model if device is None else model.on(_timer(device))
     if not isinstance(model, str):
         raise _not_a_profile(type(model).__name__)
-    return profile(model)
+    return profile(model, device=device)
 
 
-def _sources(
-    metrics: MetricSources, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]
-) -> list[Metrics]:
-    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    return [_source(source, profiles, pairs) for source in several if source is not None and source is not False]
+def _timer(device: OnDevice) -> Timer | None:
+    """What tells the time on a device; raises `errors.ProfileError`."""
+    from profiler.devices.timing import timer
+
+    return timer(str(device)) if isinstance(device, (str, os.PathLike)) else device
 
 
-def _source(source: Any, profiles: Sequence[figures.Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
-    if source is True:
-        return published(profiles)
-    if isinstance(source, Mapping):
-        return metrics_from_mapping(source)
-    metrics = read(str(source))
-    check_some_match(str(source), metrics, pairs)
-    return metrics
-
-
-def _profile(subject: Any, convention: str, under: Conditions) -> Profile:
-    if under.training is not None and subject.source in GRAPHS:
-        raise _graph_is_fixed(_name(subject), "as a training step")
-    if isinstance(subject, Trace):
-        if under != AS_IT_IS and not subject.was_run:
-            raise errors.nothing_ran(subject.model, "another dtype or a training step has no effect")
-        if under != AS_IT_IS and subject.is_graph:
-            raise _graph_is_fixed(subject.model, "in another dtype")
-        if under != AS_IT_IS:
-            raise errors.saved_is_fixed(subject.model, "another dtype, a training step or a count of zeros")
-        return Profile(subject, convention)
-    if under.zeros and subject.source in sources.PREFIXES:
-        raise errors.zeros_need_weights(subject.name, "its weights are not fetched")
-    from profiler.engine.run.running import trace
-
-    return Profile(trace(subject, under), convention)
-
-
-def _name(subject: Any) -> str:
-    return str(subject.model if isinstance(subject, Trace) else subject.name)
+def _on(device: OnDevice) -> tuple[Timer | None, Run, Callable[..., Profile]]:
+    """What tells the time on a device, and how models are run, and profiles made, there."""
+    timer = _timer(device)
+    return timer, run if timer is None else run_on(timer), partial(Profile, timer=timer)
 
 
 # Questions that run more models ---------------------------------------------------------------------------------------
 
 
 def diff(
-    before: figures.Profile | str, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()
+    before: figures.Profile | str,
+    after: figures.Profile | str,
+    *,
+    top: int | None = 20,
+    columns: Sequence[str] = (),
+    device: OnDevice = None,
 ) -> Diff:
     """What changed from one model to another.
 
@@ -248,7 +232,7 @@ def diff(
     """
     from profiler.answers.diff.compute import Diff
 
-    return Diff(profiled(before), profiled(after), top, columns)
+    return Diff(profiled(before, device), profiled(after, device), top, columns)
 
 
 def scan(
@@ -261,6 +245,7 @@ def scan(
     phase: str | None = None,
     cache: str | None = None,
     convention: str = DEFAULT,
+    device: OnDevice = None,
     columns: Sequence[str] = (),
     caption: str = "",
     tex_label: str = "",
@@ -280,41 +265,46 @@ def scan(
     from profiler.answers.scan.sweeping import scanned
 
     feed, under = feed_and_conditions(options)
-    varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, convention, under)
-    request = requested(phase, cache, Profile)
-    return scanned(varying, tuple(dict.fromkeys(values)), request, columns, caption, tex_label)
+    timer, run_there, there = _on(device)
+    varying: _Varying = Varying(run_there, model, name, inputs, dict(kwargs or {}), feed, convention, under)
+    request = requested(phase, cache, there)
+    return scanned(varying, tuple(dict.fromkeys(values)), request, columns, caption, tex_label, timer=timer)
 
 
 def largest(
     model: nn.Module | str,
     what: str,
-    memory: int | str,
+    memory: int | str | None = None,
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
     weights: str | None = None,
     phase: str | None = None,
     cache: str | None = None,
+    device: OnDevice = None,
+    max_time: float | str | None = None,
     **options: Unpack[RunOptions],
 ) -> Largest:
-    """The largest value of what grows whose peak memory is within a limit.
+    """The largest value of what grows whose peak memory, and time, are within limits.
 
     what: as `scan` takes it, such as "batch" or "seq"; "size:32" is about multiples of 32.
-    memory: bytes, or a text such as "8GB".
+    memory: bytes, or a text such as "8GB"; by default that of the device, less 5 %.
+    device, max_time: how many seconds, or "20ms", a run may take there.
     weights: the format that they are stored in, such as "int8".
     phase, cache: of a language model, as `generate` takes them; of both phases the dearer one has to fit.
 
     The rest is as `profile` takes it.
     """
     from profiler.answers.generate.generating import requested
-    from profiler.answers.largest.compute import largest, stepped
+    from profiler.answers.largest.compute import largest, most, stepped
     from profiler.records import schemes
 
     name, step = stepped(what)
     feed, under = feed_and_conditions(options)
-    varying: _Varying = Varying(run, model, name, inputs, dict(kwargs or {}), feed, DEFAULT, under)
+    timer, run_there, there = _on(device)
+    varying: _Varying = Varying(run_there, model, name, inputs, dict(kwargs or {}), feed, DEFAULT, under)
     scheme = None if weights is None else schemes.named(weights)
-    return largest(varying, memory, step, scheme, requested(phase, cache, Profile))
+    return largest(varying, most(memory, max_time, timer), step, scheme, requested(phase, cache, there))
 
 
 def generate(
@@ -395,10 +385,6 @@ def cross_check(
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _graph_is_fixed(path: str, what: str) -> errors.ProfileError:
-    return errors.ProfileError(f"{path} is an exported graph, which cannot be run {what}; name the model itself")
 
 
 def _not_a_profile(kind: str) -> errors.ProfileError:

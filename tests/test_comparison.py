@@ -22,11 +22,13 @@ from torch import nn
 from profiler import Profile, ProfileError, compare, errors, profile
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison
-from profiler.answers.models.table import MODEL_COLUMNS, model_table
+from profiler.answers.models.table import MODEL_COLUMNS, TIME_COLUMNS, model_table
 from profiler.cli.progress import with_progress
+from profiler.devices.roofline import Roofline
 from profiler.records.trace import Tensor, Weight
 from profiler.render import FORMATS, renderer
 from profiler.render.tables import Column, Row, Table, Unit
+from tests.devices.example import device
 from tests.shell import rows, run
 
 MODEL = """
@@ -608,7 +610,8 @@ def test_every_format_writes_any_table(format: str) -> None:
 @pytest.mark.parametrize("name", MODEL_COLUMNS)
 @pytest.mark.parametrize("format", [format for format in FORMATS if format != "json"])
 def test_every_column_in_every_format(format: str, name: str) -> None:
-    found = compare([profile(nn.Linear(3, 4), (1, 3))], ["model", name], labels=["x"])
+    timer = Roofline(device()) if name in TIME_COLUMNS else None
+    found = compare([profile(nn.Linear(3, 4), (1, 3))], ["model", name], labels=["x"], device=timer)
     assert renderer(format).answer(found).count("x") >= 1
 
 

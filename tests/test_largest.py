@@ -247,7 +247,7 @@ def test_snapshots(name: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("batch",), "--in is missing"),
+        (("batch",), "largest needs a limit: the memory there is, like --in 8GB"),
         (("batch", "--in", "8"), "--in 8: not a size above 0; write it with its unit"),
         (("batch", "--in", "0GB"), "--in 0GB: not a size above 0"),
         (("batches", "--in", "8GB"), "largest batches: that is neither batch, seq, size nor a dimension"),

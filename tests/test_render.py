@@ -16,10 +16,12 @@ from torch import nn
 
 from profiler import Profile, ProfileError, compare, diff, profile
 from profiler.answers.layers.compute import Layers, View
-from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, ZERO_COLUMNS, layer_table
+from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, TIME_COLUMNS, ZERO_COLUMNS, layer_table
+from profiler.devices.roofline import Roofline
 from profiler.render import FORMATS, numbers, renderer
 from profiler.render.formats import markdown, text
 from profiler.render.tables import Column, Row, Table, Unit
+from tests.devices.example import device
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -234,7 +236,12 @@ def test_texts_of_others_are_texts_in_markdown_and_latex() -> None:
 @pytest.mark.parametrize("format", ["text", "markdown", "csv", "latex", "html"])
 def test_every_column_in_every_format(odd: Profile, trained: Profile, weighed: Profile, format: str, name: str) -> None:
     view = View(columns=("path", name))
-    special = {"a training step": (STEP_COLUMNS, trained), "--zeros": (ZERO_COLUMNS, weighed)}
+    timed = odd.on(Roofline(device()))
+    special = {
+        "a training step": (STEP_COLUMNS, trained),
+        "--zeros": (ZERO_COLUMNS, weighed),
+        "--device": (TIME_COLUMNS, timed),
+    }
     option = next((option for option, (names, _) in special.items() if name in names), None)
     if option is not None:
         with pytest.raises(ProfileError, match=f"--columns {name} means something with {option}"):

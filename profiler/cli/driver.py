@@ -7,16 +7,20 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from inspect import BoundArguments
 from typing import Any, TypeVar
 
 from profiler import errors
-from profiler.answers.common.options import OutputOptions, Result, Saved, Strict
+from profiler.answers.check.figures import TIME
+from profiler.answers.common.options import LimitGroup, OnDevice, OutputOptions, Result, Saved, Strict
 from profiler.answers.common.outcome import Context, Outcome
 from profiler.cli.progress import progress_bar, progress_line, with_progress
 from profiler.cli.tracebacks import layers_of, traceback_of
 from profiler.records import archive
 from profiler.records.files import writing
+from profiler.records.times import Timer
 from profiler.render import FORMATS, WITHOUT_NOTES, format_of, renderer
 from profiler.render.formats import github
 from profiler.render.shown import NOTES
@@ -29,14 +33,14 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     bound.apply_defaults()
     result, strict, save = _group(bound, OutputOptions), _group(bound, Strict).strict, _group(bound, Saved).save
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
-    notes = _notes(result, format)
+    notes, timer = _notes(result, format), _timer(bound)
     if save is not None:
         _check_save(save, result.output)
     is_job = format == github.NAME
     with writing.apart(), _without_warnings(is_shown=result.traceback):
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
-                outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context())
+                outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer))
                 if outcome.answer is not None:
                     answer = outcome.answer
                     print(answer if isinstance(answer, str) else renderer(format).answer(answer, **notes), file=file)
@@ -71,10 +75,28 @@ def _group(bound: BoundArguments, cls: type[G]) -> G:
     return next((value for value in bound.arguments.values() if isinstance(value, cls)), cls())
 
 
-def _context() -> Context:
-    from profiler.api import Profile, run  # behind --help, which shall not wait for it
+def _timer(bound: BoundArguments) -> Timer | None:
+    """The device of a verb that has `--device`; raises where that is not known, or a limit on time has none."""
+    on_device = next((value for value in bound.arguments.values() if isinstance(value, OnDevice)), None)
+    if on_device is None:
+        return None
+    limits = [limit for value in bound.arguments.values() if isinstance(value, LimitGroup) for limit in value.limits]
+    for limit in limits if on_device.device is None else ():
+        if limit.figure.name == TIME:
+            raise errors.only_with(limit.place, "--device")
+    return on_device.timer
 
-    return Context(run, Profile, with_progress, progress_bar, progress_line)
+
+def _context(timer: Timer | None) -> Context:
+    """Every profile that it makes is on the device."""
+    from profiler.api import Profile, run, run_on  # behind --help, which shall not wait for it
+
+    context = Context(run, Profile, with_progress, progress_bar, progress_line)
+    return (
+        context
+        if timer is None
+        else replace(context, run=run_on(timer), profile=partial(Profile, timer=timer), timer=timer)
+    )
 
 
 def _format(verb: str, result: OutputOptions, formats: Sequence[str]) -> str:

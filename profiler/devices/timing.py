@@ -21,6 +21,13 @@ def timer(text: str) -> Timer:
     return Roofline(catalogue.read(text))
 
 
+def memory_bytes(timer: Timer) -> int | None:
+    """What the device has in all; None where nobody says."""
+    from profiler.devices.roofline import Roofline
+
+    return timer.device.memory_bytes if isinstance(timer, Roofline) else None
+
+
 # Error messages -------------------------------------------------------------------------------------------------------
 
 

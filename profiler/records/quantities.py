@@ -30,6 +30,8 @@ _SIZES = {
     for prefix in prefixes
     for end in ("B", "iB")
 } | {"B": 1}
+_TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_MICRO = str.maketrans("µμ", "uu")  # the sign and the letter
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE]\+?\d{1,2})?) ?([A-Za-z]*)", re.ASCII)
 _GROUPED = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+) ?([A-Za-z]*)", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,12})?) ?%", re.ASCII)
@@ -63,6 +65,14 @@ def size(text: str, least: int = 0) -> int:
             f"not a size{' above 0' if least else ''}; write it with its unit, like 80MB or 1.5GB "
             "(1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
         )
+    return int(number * unit)
+
+
+def duration(text: str) -> int:
+    """Read `20ms`, `1.5 s` or `300us` as nanoseconds. What is left of one is dropped, as of a byte."""
+    number, unit = _parts(text.translate(_MICRO), _TIMES) or (Decimal("NaN"), 1)
+    if number.is_nan() or number * unit < 1:
+        raise Malformed("not a time above 0; write it with its unit, like 20ms, 1.5s or 300us")
     return int(number * unit)
 
 
@@ -117,7 +127,7 @@ def _parts(text: str, units: Mapping[str, int]) -> tuple[Decimal, int] | None:
 
 def spaced(text: str) -> str:
     """As a sentence has it: `80MB` as `80 MB`."""
-    return re.sub(r"(?<=\d) ?(?=[A-Za-z]+$)", " ", text.strip())
+    return re.sub(r"(?<=\d) ?(?=[A-Za-zµμ]+$)", " ", text.strip())
 
 
 def count_up(value: Decimal | int) -> str:

@@ -59,6 +59,10 @@ class Times:
     def whole(self) -> Duration:
         return self.total[0]
 
+    def held(self, duration: Duration) -> float:
+        """Seconds that a limit is held against. What was measured is over one where its whole interval is."""
+        return duration.low if self.word == MEASURED else duration.seconds
+
     @property
     def throughput(self) -> float | None:
         """Samples a second."""

@@ -118,7 +118,8 @@ def quantity(value: tuple[Any, Unit]) -> str:
 
 def in_full(value: int, unit: Unit) -> str:
     """All digits: 87,190,688 bytes."""
-    return exact(value) + (f" byte{'s' * (value != 1)}" if unit is Unit.BYTES else "")
+    units = {Unit.BYTES: f" byte{'s' * (value != 1)}", Unit.NANOSECONDS: " ns"}
+    return exact(value) + units.get(unit, "")
 
 
 def is_distinguishable(more: int, less: int, unit: Unit) -> bool:
@@ -127,7 +128,7 @@ def is_distinguishable(more: int, less: int, unit: Unit) -> bool:
         BYTES[size_unit(more)] / 100
         if unit is Unit.BYTES
         else 10 ** max(0, len(str(more)) - 4)
-        if unit is Unit.AMOUNT
+        if unit in (Unit.AMOUNT, Unit.NANOSECONDS)
         else 0
     )
     return 2 * (more - less) >= 100 * step  # rounding changes a value by half a step at most
@@ -184,6 +185,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.BYTES: with_unit,
     **{unit: partial(size, unit=unit) for unit in BYTES},
     Unit.SECONDS: duration,
+    Unit.NANOSECONDS: lambda value: duration(value * 1e-9),
     **{unit: partial(time, unit=unit) for unit in SECONDS},
     Unit.RATE: rate,
     Unit.GROWTH: growth,

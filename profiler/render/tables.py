@@ -27,6 +27,7 @@ class Unit(Enum):
     S = "s"
     MS = "ms"
     US = "us"
+    NANOSECONDS = "nanoseconds"  # an int, in a column of mixed units
     RATE = "rate"  # of something a second, that may be shortened to 3.66 G
     DIFFERENCE = "difference"  # an int with its sign
     GROWTH = "growth"  # a difference as a share of what it was, with its sign

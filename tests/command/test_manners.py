@@ -138,7 +138,7 @@ def test_a_library_that_is_broken_is_one_line(
         (("none.onnx",), "none.onnx is not a file; give the path of one that exists"),
         (("none.json",), "none.json is not a file; give the path of one that exists"),
         (("nets.pt2",), "nets.pt2 is not a file; did you mean nets.py?"),
-        (("largest", "nets.py:net"), "--in is missing (see profile-model largest --help)"),
+        (("largest", "nets.py:net"), "largest needs a limit: the memory there is, like --in 8GB"),
         (("match", "nets.py:net"), "WEIGHTS is missing (see profile-model match --help)"),
         (("which",), "NUMBER is missing (see profile-model which --help)"),
         (("explain", "nets.py:net", "zzz", *FED), "see them with profile-model MODEL --columns path"),

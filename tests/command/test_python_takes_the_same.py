@@ -26,11 +26,11 @@ _STEP = {"train", "optimizer", "amp", "freeze", "recompute"}
 # By verb: its function or method; how it calls options otherwise; and options that are about something else there.
 PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "scan": (api.scan, {}, {"name"}),  # NAME=VALUES is one word of the command's
-    "largest": (api.largest, {"as_": "weights"}, set()),
+    "largest": (api.largest, {"as_": "weights"}, {"max_time"}),
     "generate": (api.generate, {"as_": "weights"}, set()),
     "cross-check": (api.cross_check, {}, {"label", "verbose"}),  # one model; its table shows layers by `CrossCheck`
     "explain": (api.Profile.explain, {}, _RUN),
-    "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase"}),  # `Diff.check`
+    "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
 }
 

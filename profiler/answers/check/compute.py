@@ -5,12 +5,13 @@ Everything is compared as whole numbers: a figure that equals its limit is allow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from profiler import errors
-from profiler.answers.check.figures import FIGURES, UNKNOWN, Contribution, Figure
+from profiler.answers.check.figures import FIGURES, TIME, UNKNOWN, Contribution, Figure
 from profiler.records import quantities
 from profiler.records.trace import Doubt, known
 from profiler.render import numbers
@@ -141,19 +142,27 @@ class BudgetFailed(errors.CheckFailed):
 
 
 def limit(name: str, limit_value: LimitValue, place: str, wording: str) -> Limit:
-    """A limit from what somebody wrote: a text with units, or a whole number (of bytes, for a size).
+    """A limit from what somebody wrote: a text with units, or a number: of bytes for a size, of seconds for a time.
 
     wording: the limit as a sentence quotes it. Raises `errors.ProfileError`.
     """
     figure = FIGURES[name]
-    is_size = figure.unit is Unit.BYTES
-    text = limit_value if isinstance(limit_value, str) else f"{limit_value}B" if is_size else str(limit_value)
+    text, (read, own) = limit_value, _READERS.get(figure.unit, (quantities.count, ""))
+    if not isinstance(text, str):
+        text = f"{f'{Decimal(text):f}' if isinstance(text, float) else text}{own}"
     try:
-        most = quantities.size(text) if is_size else quantities.count(text)
+        most = read(text)
     except errors.Malformed as error:
         raise errors.ProfileError(f"{wording}: {error}") from None
     words = quantities.spaced(limit_value) if isinstance(limit_value, str) else numbers.in_full(most, figure.unit)
     return Limit(figure, most, words, place)
+
+
+# What reads a limit in a unit, and the unit of a bare number.
+_READERS: Mapping[Unit, tuple[Callable[[str], int], str]] = {
+    Unit.BYTES: (quantities.size, "B"),
+    Unit.NANOSECONDS: (quantities.duration, "s"),
+}
 
 
 class LimitValues(TypedDict, total=False):
@@ -168,6 +177,7 @@ class LimitValues(TypedDict, total=False):
     max_cache: LimitValue | None
     max_peak_memory: LimitValue | None
     max_unknown: LimitValue | None
+    max_time: LimitValue | None
 
 
 def checked(profile: Profile, limit_values: LimitValues) -> BudgetCheck:
@@ -184,6 +194,8 @@ def checked(profile: Profile, limit_values: LimitValues) -> BudgetCheck:
     ]
     if not limits:
         raise _no_limits()
+    if profile.timer is None and any(limit.figure.name == TIME for limit in limits):
+        raise errors.only_with("max_time", 'a device, as in profile.on("h100-sxm"),')
     check = BudgetCheck((Checked(profile.model, verdicts(profile, profile.model, limits)),))
     failed = tuple(check.failures())
     if failed:
@@ -215,6 +227,7 @@ def _verdict(profile: Profile, label: str, limit: Limit, is_judged: bool) -> Ver
     lacking = figure.name == UNKNOWN or (figure.needs_formulas and not is_judged)
     parts = largest(profile, figure) if measured is not None and measured > limit.most else ()
     unknown = profile.unknown_ops if lacking else {}
+    limit = replace(limit, figure=replace(figure, words=figure.words + figure.more(profile)))
     return Verdict(label, limit, measured, tuple(parts), unknown, _doubt(profile, limit, measured))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from profiler.figures.layers import Layer
     from profiler.figures.profile import Profile
 
-CACHE, PEAK_MEMORY, SIZE, UNKNOWN = "cache", "peak-memory", "size", "unknown"
+CACHE, PEAK_MEMORY, SIZE, TIME, UNKNOWN = "cache", "peak-memory", "size", "time", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Figure:
     of: None where nothing ran that tells.
     by_layer: what each layer itself adds to it, without the layers inside; together they are the figure.
     needs_formulas: whether an operator without a formula leaves it incomplete.
+    more: what is to be said of it in a profile, behind its words.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Figure:
     of: Callable[[Profile], int | None]
     by_layer: Callable[[Profile], Sequence[Contribution]]
     needs_formulas: bool = False
+    more: Callable[[Profile], str] = lambda profile: ""
 
     @property
     def key(self) -> str:
@@ -87,6 +89,24 @@ def _at_peak(profile: Profile) -> list[Contribution]:
     return [*_by_module(profile, weights + alive), inputs, state]
 
 
+def _time(profile: Profile) -> int | None:
+    """In nanoseconds."""
+    times = profile.times
+    return None if times is None else round(times.held(times.whole) * 1e9)
+
+
+def _taken(profile: Profile) -> list[Contribution]:
+    times = profile.times
+    owns = () if times is None else [round(times.held(own) * 1e9) for own in times.own]
+    return [Contribution(layer.path, own) for layer, own in zip(profile.layers, owns, strict=False)]
+
+
+def _where(profile: Profile) -> str:
+    """Which kind of time it is, and of which device."""
+    times = profile.times
+    return "" if times is None else f", {times.word} on {times.device}"
+
+
 _FIGURES = (
     Figure("params", "parameters", Unit.EXACT, "Parameters: 25M.", _total("params"), _each(attrgetter("own.params"))),
     Figure(
@@ -120,6 +140,10 @@ _FIGURES = (
     Figure(
         UNKNOWN, "calls without a formula", Unit.EXACT, "Calls without a formula; else any fails a limit on MACs.",
         lambda p: p.coverage.unknown if p.trace.was_run else None, _each(attrgetter("own.unknown_calls")),
+    ),
+    Figure(
+        TIME, "time", Unit.NANOSECONDS, "How long a run takes on --device: 20ms.", _time, _taken,
+        needs_formulas=True, more=_where,
     ),
 )  # fmt: skip
 FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _FIGURES}

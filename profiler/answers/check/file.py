@@ -19,19 +19,23 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import FIGURES, SIZE
+from profiler.answers.check.figures import FIGURES, SIZE, TIME
 from profiler.answers.weights.compute import size_in
 from profiler.counters import conventions
+from profiler.devices.timing import SUFFIX, timer
 from profiler.records import inputs
 from profiler.records.conditions import AS_IT_IS, DECODE, PREFILL, Conditions, conditions
 from profiler.records.files import toml_files, toml_lines
 from profiler.records.files.toml_files import ANY, COUNT, FLAG, TABLES, TEXT, TEXTS, Kind, TomlFile, choice, texts
 from profiler.records.schemes import named
 from profiler.records.spec import Feed
+from profiler.records.times import Timer
 from profiler.render.tables import Unit
 
 NAME, PROJECT = "profile-model.toml", "pyproject.toml"
 _TOOL = ("tool", "profile-model")
+_WITH_UNIT = (Unit.BYTES, Unit.NANOSECONDS)
+_DEVICE = "a100-sxm-80gb"  # an example
 _LIMITS = {figure.key: figure for figure in FIGURES.values()}
 _KINDS: Mapping[str, Kind] = {
     "model": TEXT,
@@ -45,6 +49,7 @@ _KINDS: Mapping[str, Kind] = {
     "optimizer": TEXT,
     "phase": choice(PREFILL, DECODE),
     "as": TEXT,
+    "device": TEXT,
     **dict.fromkeys(_LIMITS, ANY),
 }
 
@@ -55,6 +60,7 @@ class Budgeted:
 
     line: of its key `model`; 0 where it is not in the file yet.
     phase: of a language model; None where it is run as a whole.
+    timer: the device that its time is limited on; None where that is not limited.
     """
 
     spec: str
@@ -65,6 +71,7 @@ class Budgeted:
     line: int
     conditions: Conditions = AS_IT_IS
     phase: str | None = None
+    timer: Timer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,7 @@ def _model(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Budge
         file.line((*at, "model")) or 1,
         _conditions(file, at, row),
         row.get("phase"),
+        _timer(file, at, row),
     )
 
 
@@ -181,6 +189,20 @@ def _conditions(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> 
     return file.checked((*at, "optimizer"), lambda: conditions(dtype=dtype, train=is_trained, optimizer=optimizer))
 
 
+def _timer(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Timer | None:
+    """The device of a limit on time; a file of one is named from the budget file's folder."""
+    key, device = FIGURES[TIME].key, row.get("device")
+    if device is None and key in row:
+        raise file.refusal((*at, key), f'a time is one on a device; add that, like device = "{_DEVICE}"')
+    if device is None:
+        return None
+    if key not in row:
+        raise file.refusal((*at, "device"), f"the key 'device' is about {key}; add that, like {key} = \"20ms\"")
+    is_file = device.endswith(SUFFIX)
+    name = str(Path(file.path).parent / device) if is_file else device
+    return file.checked((*at, "device"), lambda: timer(name))
+
+
 def _limits(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Iterator[Limit]:
     scheme = file.checked((*at, "as"), lambda: named(row["as"]).name) if "as" in row else None
     if scheme is not None and FIGURES[SIZE].key not in row:
@@ -188,7 +210,7 @@ def _limits(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Iter
     for key, value in row.items():
         if key in _LIMITS:
             figure, place = _LIMITS[key], file.place((*at, key))
-            is_bare = not isinstance(value, str) and figure.unit is Unit.BYTES  # of bytes, or of megabytes?
+            is_bare = not isinstance(value, str) and figure.unit in _WITH_UNIT  # of bytes, or of megabytes?
             written = f"{place}: {key} = {toml_files.shown(value)}"
             allowed = limit(figure.name, str(value) if is_bare else value, place, written)
             yield replace(allowed, figure=size_in(scheme)) if scheme and figure.name == SIZE else allowed

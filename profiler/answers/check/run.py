@@ -41,9 +41,14 @@ def measured(
 def _measured(model: Budgeted, folder: Path, run: Run) -> Profile | errors.ProfileError:
     try:
         with at_work(model.label), chdir(folder):
-            if model.phase is None:
-                return run(model.spec, model.feed, model.convention, model.conditions)
-            phase = Request(model.phase).run(model.spec, model.feed, model.convention, model.conditions)
-            return phase.first
+            profile = _profile(model, run).on(model.timer)
+            _ = profile.times  # where it cannot run there, it is this model that fails
+            return profile
     except errors.ProfileError as error:
         return error
+
+
+def _profile(model: Budgeted, run: Run) -> Profile:
+    if model.phase is None:
+        return run(model.spec, model.feed, model.convention, model.conditions)
+    return Request(model.phase).run(model.spec, model.feed, model.convention, model.conditions).first

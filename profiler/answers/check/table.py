@@ -108,7 +108,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     failure = verdict.failure()
     return {
         "figure": verdict.limit.figure.name,
-        "unit": "bytes" if verdict.limit.figure.unit is Unit.BYTES else None,
+        "unit": unit.value if (unit := verdict.limit.figure.unit) in (Unit.BYTES, Unit.NANOSECONDS) else None,
         "measured": verdict.measured,
         "limit": verdict.limit.most,
         "over": None if verdict.measured is None else verdict.over,

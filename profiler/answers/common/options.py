@@ -20,6 +20,7 @@ from profiler.render.tables import Unit
 if TYPE_CHECKING:
     from profiler.answers.generate.generating import Request
     from profiler.figures.profile import Profile
+    from profiler.records.times import Timer
 
 T = TypeVar("T")
 G = TypeVar("G", bound="LimitGroup")
@@ -130,11 +131,30 @@ class Generating:
         str | None, option(f"The kind of cache: {', '.join(CACHES)}. Default: the model's own.", "KIND")
     ] = None
 
-    def request(self, profile: type[Profile]) -> Request | None:
+    def request(self, profile: Callable[..., Profile]) -> Request | None:
         """Which phases to run; None where neither option is present."""
         from profiler.answers.generate.generating import requested  # which imports much that `--help` does not need
 
         return requested(self.phase, self.cache, profile)
+
+
+@group("On a device")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnDevice:
+    """Whatever profile the verb makes is one on this device: the command sees to that."""
+
+    device: Annotated[
+        str | None, option("A device of `profile-model list --devices`, or FILE.toml: adds its time.", "NAME")
+    ] = None
+
+    @property
+    def timer(self) -> Timer | None:
+        """Raises `errors.ProfileError`."""
+        if self.device is None:
+            return None
+        from profiler.devices.timing import timer  # which reads formulas that `--help` does not need
+
+        return timer(self.device)
 
 
 @group("The FLOPs column")
@@ -202,7 +222,7 @@ def limited(*names: str) -> Callable[[type[G]], type[G]]:
     """Give a group of limits its options, one a figure."""
 
     def option_of(figure: Figure) -> tuple[str, Any, None]:
-        metavar = "SIZE" if figure.unit is Unit.BYTES else "COUNT"
+        metavar = {Unit.BYTES: "SIZE", Unit.NANOSECONDS: "TIME"}.get(figure.unit, "COUNT")
         return figure.keyword, Annotated[str | None, option(figure.help, metavar)], None
 
     def with_options(cls: type[G]) -> type[G]:

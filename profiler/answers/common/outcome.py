@@ -19,6 +19,7 @@ from profiler.errors import ProfileError
 if TYPE_CHECKING:
     from profiler.answers.common.varying import Run
     from profiler.figures.profile import Profile
+    from profiler.records.times import Timer
     from profiler.render.answer import Answer
 
 T = TypeVar("T")
@@ -37,15 +38,18 @@ class ProgressLoop(Protocol):
 class Context:
     """What the command passes to every verb: how to run a model, the class of profiles, and how to show progress.
 
+    timer: the device that `--device` names, where there is one. All that `run` and `profile` make is on it.
+
     with_progress: yields items one by one. progress_bar: for a number of items that end in any order; call what it
     yields once for each. progress_line: the same where the number of items is not known in advance.
     """
 
     run: Run
-    profile: type[Profile]
+    profile: Callable[..., Profile]
     with_progress: ProgressLoop
     progress_bar: Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
     progress_line: Callable[[str], AbstractContextManager[Callable[[object], None]]]
+    timer: Timer | None = None
 
 
 @dataclass(frozen=True, slots=True)

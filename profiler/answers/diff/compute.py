@@ -13,6 +13,7 @@ from profiler.answers.diff.changes import OF_LAYERS, Change, changed_layers
 from profiler.answers.diff.increase import Growth, GrowthLimits, growth_limits, growths
 from profiler.answers.diff.matching import Matching, matching
 from profiler.figures.profile import Profile, Totals
+from profiler.records.times import Timer, Times
 from profiler.render import numbers
 from profiler.render.answer import Answer
 
@@ -21,7 +22,7 @@ TOP = 20
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A figure of both models: its name, as in `--max-increase`; sizes are bytes."""
+    """A figure of both models: its name, as in `--max-increase`; sizes are bytes, and times nanoseconds."""
 
     name: str
     heading: str
@@ -49,7 +50,8 @@ _TOTALS = (
     ("peak", "Peak activation bytes", "peak_activation_bytes"),
     ("memory", "Peak memory bytes", "peak_memory_bytes"),
 )
-FIGURES = tuple(name for name, *_ in _TOTALS)
+TIME = "time"  # which there is on a device
+FIGURES = (*(name for name, *_ in _TOTALS), TIME)
 
 
 class Diff(Answer):
@@ -61,6 +63,8 @@ class Diff(Answer):
 
     def __init__(self, before: Profile, after: Profile, top: int | None = TOP, columns: Sequence[str] = ()) -> None:
         self.first = before
+        timer = after.timer or before.timer
+        before, after = (profile if profile.timer is timer else profile.on(timer) for profile in (before, after))
         self.before = before if before.convention.name == after.convention.name else before.under(after.convention.name)
         self.after = after
         self.top = top
@@ -69,7 +73,8 @@ class Diff(Answer):
     @cached_property
     def totals(self) -> tuple[Total, ...]:
         """Every figure of both models, in the convention of the second."""
-        return tuple(Total(name, heading, *_both(self, field)) for name, heading, field in _TOTALS)
+        totals = tuple(Total(name, heading, *_both(self, field)) for name, heading, field in _TOTALS)
+        return totals if self.after.timer is None else (*totals, _time(self.before.times, self.after.times))
 
     @cached_property
     def layers(self) -> tuple[Change, ...]:
@@ -99,6 +104,7 @@ class Diff(Answer):
     def failures(self, max_increase: str | GrowthLimits) -> Iterator[errors.ProfileError]:
         """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known."""
         allowed = growth_limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
+        check_growth_limits(allowed, self.after.timer)
         amounts = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}
         for total in self.totals:
             if total.name in allowed.named and total.name not in amounts:
@@ -106,7 +112,7 @@ class Diff(Answer):
                 yield errors.not_known(self.not_run.model, total.heading, limit, "--max-increase")
         for growth in growths(allowed, amounts):
             yield self._grew(growth)
-        if {"macs", "flops"} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
+        if {"macs", "flops", TIME} & set(allowed.names(FIGURES)) and (unknown := self._newly_unknown()):
             yield _grew_unknown(self.after.model, unknown)
 
     def _grew(self, growth: Growth) -> errors.CheckFailed:
@@ -152,6 +158,18 @@ class Diff(Answer):
 
     def __repr__(self) -> str:
         return f"<Diff {self.before.model} to {self.after.model}: changed: {len(self.blocks)}>"
+
+
+def check_growth_limits(allowed: GrowthLimits, timer: Timer | None) -> None:
+    """Raise where the time has a limit of its own, and no device is named."""
+    if TIME in allowed.named and timer is None:
+        raise errors.only_with(f"--max-increase {TIME}={allowed.named[TIME]}%", "--device")
+
+
+def _time(before: Times | None, after: Times | None) -> Total:
+    word = next((f", {times.word}" for times in (after, before) if times is not None), "")
+    amounts = [None if times is None else round(times.whole.seconds * 1e9) for times in (before, after)]
+    return Total(TIME, f"Nanoseconds{word}", *amounts)
 
 
 def _is_of_weights(change: Change) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.answers.common.notes import convention_notes, inputs_words, run_note, run_words, uncounted, versions_note
+from profiler.answers.common.time_columns import time_notes
 from profiler.answers.diff.changes import Change, Reason
 from profiler.answers.diff.compute import Diff
 from profiler.answers.layers.checkpoint_table import tensor_shapes
@@ -171,6 +172,7 @@ def diff_notes(diff: Diff) -> Iterator[str]:
         yield f"Input {inputs_words(after.trace.inputs)}."
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
+    yield from time_notes({"Before: ": before, "After: ": after})
     yield from _versions(before, after)
 
 
@@ -214,6 +216,7 @@ _RAW = tuple(
         *((name, Unit.DIFFERENCE) for name in (*_FIGURES, "peak_bytes", "memory_bytes")),
     )
 )
+_RAW_TIME = _column("time_nanoseconds", "time_nanoseconds", Unit.DIFFERENCE)
 
 
 def raw_diff_table(diff: Diff) -> Table:
@@ -222,14 +225,17 @@ def raw_diff_table(diff: Diff) -> Table:
         Row((line, "", "", "", "", "", *(getattr(total, line) for total in diff.totals)))
         for line in ("before", "after", "difference")
     ]
-    return Table(_RAW, (*rows, *map(_raw, diff.layers)), chosen=True)
+    columns = _RAW if diff.after.timer is None else (*_RAW, _RAW_TIME)
+    return Table(columns, (*rows, *(_raw(change, len(columns)) for change in diff.layers)), chosen=True)
 
 
-def _raw(change: Change) -> Row:
+def _raw(change: Change, width: int) -> Row:
+    """What is known of a whole run alone is left out."""
     layers = change.before, change.after
     paths, kinds = (layer and layer.path for layer in layers), (layer and layer.kind for layer in layers)
     what = " ".join(reason.what for reason in change.reasons)
-    return Row((change.status, *paths, *kinds, what, *change.amounts.all, None, None))
+    values = (change.status, *paths, *kinds, what, *change.amounts.all)
+    return Row((*values, *[None] * (width - len(values))))
 
 
 # Data -----------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from profiler.answers.common.options import (
     InputOptions,
     Limits,
     Model,
+    OnDevice,
     Result,
     Saved,
     Strict,
@@ -21,7 +22,7 @@ from profiler.answers.common.options import (
     option,
 )
 from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
-from profiler.answers.diff.compute import FIGURES, TOP, Diff
+from profiler.answers.diff.compute import FIGURES, TOP, Diff, check_growth_limits
 from profiler.answers.diff.increase import growth_limits
 from profiler.answers.diff.table import CHANGE_COLUMNS, warnings
 from profiler.records import archive
@@ -44,6 +45,7 @@ def run(
     inputs: InputOptions = InputOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     convention: ConventionOption = ConventionOption(),
+    device: OnDevice = OnDevice(),
     columns: Columns = Columns(),
     top: Top = Top(),
     most: Limits = Limits(),
@@ -57,6 +59,8 @@ def run(
     """
     limits = most.limits
     allowed = None if max_increase is None else growth_limits(max_increase, FIGURES)
+    if allowed is not None:
+        check_growth_limits(allowed, context.timer)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
     models = _before_and_after([single_model(model, inputs, "diff") for model in (before, after)])
     rows, failures = entries(models, context, convention.name, execution.conditions)

@@ -8,13 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from profiler import errors
+from profiler.answers.check import compute as check
+from profiler.answers.check.figures import TIME
 from profiler.answers.common.sweep import Runs
 from profiler.answers.common.varying import BATCH, Varying
 from profiler.answers.generate.generating import Request, check_forward
 from profiler.answers.weights.compute import quantised
+from profiler.devices.timing import memory_bytes
 from profiler.figures.profile import Profile
 from profiler.records import quantities
+from profiler.records.conditions import BOTH
 from profiler.records.schemes import Scheme
+from profiler.records.times import Timer
 from profiler.records.trace import known
 from profiler.render import numbers
 from profiler.render.answer import Answer
@@ -22,6 +27,7 @@ from profiler.render.tables import Unit
 
 _GROWS_BY = 2**16  # what takes no more memory at so many steps than at one is said not to grow
 _MOST = 2**40
+RESERVED = 5  # percent of a device's memory that its runtime and the allocator are left
 _STEPPED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::(?P<step>[1-9]\d{0,8}))?", re.ASCII)
 
 
@@ -30,7 +36,8 @@ class Peak:
     """A run at one value: its peak, and what of it are weights, buffers and inputs. The rest is allocated by the run.
 
     `param_bytes` is what the weights take in the format that they are stored in. `state_bytes` is what an optimizer
-    keeps, in a training step.
+    keeps, in a training step. `seconds` is how long it takes, and `samples_per_second` how
+    many that are; None where no device says.
     """
 
     value: int
@@ -39,6 +46,8 @@ class Peak:
     buffer_bytes: int
     input_bytes: int
     state_bytes: int
+    seconds: float | None = None
+    samples_per_second: float | None = None
 
     @property
     def run_bytes(self) -> int:
@@ -46,16 +55,43 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
+class Most:
+    """What a run may take: memory, and time on a device; each with its words. None: as much as it takes."""
+
+    limit_bytes: int | None
+    words: str = ""
+    nanoseconds: int | None = None
+    time_words: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """`fits 8 GB and takes at most 20 ms`."""
+        parts = [f"fits {self.words}"] if self.limit_bytes is not None else []
+        return " and ".join(parts + [f"takes at most {self.time_words}"] * (self.nanoseconds is not None))
+
+    def allows(self, peak: Peak) -> bool:
+        return all(amount <= most for amount, most in self.amounts(peak))
+
+    def amounts(self, peak: Peak) -> list[tuple[int, int]]:
+        """What the run takes of each thing that has a limit, and that limit."""
+        pairs = [(peak.peak_bytes, self.limit_bytes), (nanoseconds(peak), self.nanoseconds)]
+        return [(known(amount), most) for amount, most in pairs if most is not None]
+
+
+def nanoseconds(peak: Peak) -> int | None:
+    return None if peak.seconds is None else round(peak.seconds * 1e9)
+
+
+@dataclass(frozen=True, slots=True)
 class Largest(Answer):
     """The largest value that fits (None: not even the first), and the next, which does not (None: no peak is larger).
 
-    `tried` are all the values that were run, in their order; `words` is the limit as it was written. `scheme` is the
-    format of the weights, where that is another than the model's own.
+    `tried` are all the values that were run, in their order; `most` is what they may take. `scheme` is the format of
+    the weights, where that is another than the model's own.
     """
 
     varying: Varying[Profile]
-    limit_bytes: int
-    words: str
+    most: Most
     fitting: Peak | None
     next: Peak | None
     profile: Profile
@@ -67,25 +103,55 @@ class Largest(Answer):
         return None if self.fitting is None or self.next is None else self.fitting.value
 
     @property
+    def limit_bytes(self) -> int | None:
+        return self.most.limit_bytes
+
+    @property
     def left_bytes(self) -> int | None:
-        return None if self.fitting is None else self.limit_bytes - self.fitting.peak_bytes
+        limit = self.limit_bytes
+        return None if self.fitting is None or limit is None else limit - self.fitting.peak_bytes
 
     def failure(self) -> errors.CheckFailed | None:
         if self.fitting is not None:
             return None
         assert self.next is not None
+        label, what, limit = self.varying.label, f"{self.varying.name} {self.next.value}", self.limit_bytes
+        if limit is None or self.next.peak_bytes <= limit:
+            return self._too_slow(self.next, label, what)
         weights = self.next.param_bytes + self.next.buffer_bytes
         return _does_not_fit(
-            self.varying.label,
-            f"{self.varying.name} {self.next.value}",
-            self.words,
+            label,
+            what,
+            self.most.words,
             numbers.quantity((self.next.peak_bytes, Unit.BYTES)),
-            numbers.in_full(self.next.peak_bytes - self.limit_bytes, Unit.BYTES),
+            numbers.in_full(self.next.peak_bytes - limit, Unit.BYTES),
             numbers.quantity((weights, Unit.BYTES)),
         )
 
+    def _too_slow(self, first: Peak, label: str, what: str) -> errors.CheckFailed:
+        times = self.profile.times
+        assert times is not None, "a limit on time is one on a device"
+        assert first.seconds is not None, "a limit on time is one on a device"
+        taken = numbers.duration(first.seconds)
+        return _takes_too_long(label, what, self.most.time_words, taken, f"{times.word} on {times.device}")
 
-def limit(memory: int | str) -> tuple[int, str]:
+
+def most(memory: int | str | None, max_time: float | str | None, timer: Timer | None) -> Most:
+    """What a run may take; where no memory is named, it is the device's. Raises `errors.ProfileError`."""
+    if max_time is not None and timer is None:
+        raise errors.only_with("--max-time", "--device")
+    size = None if memory is None else limit(memory)
+    if size is None and timer is not None and (whole := memory_bytes(timer)) is not None:
+        words = f"{numbers.with_unit(whole)} of {timer.name} less {RESERVED} %"
+        size = whole * (100 - RESERVED) // 100, words
+    if size is None and max_time is None:
+        raise _no_limit()
+    time = None if max_time is None else check.limit(TIME, max_time, "--max-time", f"--max-time {max_time}")
+    size = (None, "") if size is None else size
+    return Most(*size) if time is None else Most(*size, time.most, time.words)
+
+
+def limit(memory: int | str) -> tuple[int | None, str]:
     """Bytes, and the limit in words; raises `errors.ProfileError`."""
     try:
         most = quantities.size(memory if isinstance(memory, str) else f"{memory}B", least=1)
@@ -104,7 +170,7 @@ def stepped(text: str) -> tuple[str, int]:
 
 def largest(
     varying: Varying[Profile],
-    memory: int | str,
+    most: Most,
     step: int = 1,
     scheme: Scheme | None = None,
     request: Request | None = None,
@@ -114,21 +180,24 @@ def largest(
 
     scheme: the format of the weights. request: the phases of a language model, of which the dearest has to fit.
     """
-    limit_bytes, words = limit(memory)
+    if scheme is not None and most.nanoseconds is not None:
+        raise errors.only_with("--max-time", "weights as the model has them, without --as,")
     if scheme is not None and varying.conditions.training is not None:
         raise errors.only_with("--as", "a forward pass, not a training step, whose optimizer changes the weights,")
     if request is not None:
         check_forward(varying.conditions)
+        if most.nanoseconds is not None and request.phase == BOTH:
+            raise errors.only_with("--max-time", "one phase, --phase prefill or decode,")
         varying = replace(varying, run=request.dearest)
     runs = Runs(varying.at, tell)
-    search = _Search(varying, limit_bytes, step, lambda value: peak(value, runs(value), scheme))
+    search = _Search(varying, most, step, lambda value: peak(value, runs(value), scheme))
     fits, over = search.ends()
     if fits is not None and over is not None:
         fits, over = search.between(fits, over)
     shown = fits or over
     assert shown is not None
     profile, tried = runs.results[shown.value], tuple(runs.results)
-    return Largest(varying, limit_bytes, words, fits, over, profile, tried, scheme)
+    return Largest(varying, most, fits, over, profile, tried, scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +205,9 @@ class _Search:
     """Among the multiples of `step`."""
 
     varying: Varying[Profile]
-    limit_bytes: int
+    most: Most
     step: int
     at: Callable[[int], Peak]
-
-    def _fits(self, peak: Peak) -> bool:
-        return peak.peak_bytes <= self.limit_bytes
 
     def _first(self) -> Peak:
         """One, or two where a model is not for one: a batch norm that is trained wants several."""
@@ -159,14 +225,14 @@ class _Search:
     def ends(self) -> tuple[Peak | None, Peak | None]:
         """One that fits, and one of at most twice as many that does not."""
         first = self._first()
-        if not self._fits(first):
+        if not self.most.allows(first):
             return None, first
         fits = first
         while True:
             over = self.at(2 * fits.value)
-            if not self._fits(over):
+            if not self.most.allows(over):
                 return fits, over
-            if over.value >= _GROWS_BY * self.step and over.peak_bytes == first.peak_bytes:
+            if over.value >= _GROWS_BY * self.step and self.most.amounts(over) == self.most.amounts(first):
                 return over, None
             if over.value >= _MOST:
                 raise _no_largest(self.varying.label, self.varying.name, over.value)
@@ -181,26 +247,28 @@ class _Search:
         is_straight = True
         while over.value - fits.value > self.step:
             guess = self.at(self._crossing(fits, over) if is_straight else self._middle(fits, over))
-            fits, over = (guess, over) if self._fits(guess) else (fits, guess)
+            fits, over = (guess, over) if self.most.allows(guess) else (fits, guess)
             is_straight = not is_straight
             if not is_straight and fits is guess and guess.value + self.step < over.value:
                 after = self.at(guess.value + self.step)  # most often the guess is the answer
-                fits, over = (after, over) if self._fits(after) else (fits, after)
+                fits, over = (after, over) if self.most.allows(after) else (fits, after)
         return fits, over
 
     def _middle(self, fits: Peak, over: Peak) -> int:
         return (fits.value + over.value) // 2 // self.step * self.step
 
     def _crossing(self, fits: Peak, over: Peak) -> int:
-        rise = over.peak_bytes - fits.peak_bytes
-        steps = (self.limit_bytes - fits.peak_bytes) * (over.value - fits.value) // rise
+        """By what crosses its limit first."""
+        amounts = zip(self.most.amounts(fits), self.most.amounts(over), strict=True)
+        values = over.value - fits.value
+        steps = min((limit - low) * values // (high - low) for (low, limit), (high, _) in amounts if high > limit)
         guess = (fits.value + steps) // self.step * self.step
         return min(max(guess, fits.value + self.step), over.value - self.step)
 
 
 def peak(value: int, profile: Profile, scheme: Scheme | None) -> Peak:
-    """With the weights in a format, where there is one."""
-    totals, training = profile.totals, profile.training
+    """With the weights in a format, where there is one; how long that takes, nobody says."""
+    totals, training, times = profile.totals, profile.training, profile.times
     param_bytes = totals.param_bytes if scheme is None else quantised(profile, scheme.name).stored_bytes
     return Peak(
         value,
@@ -209,6 +277,7 @@ def peak(value: int, profile: Profile, scheme: Scheme | None) -> Peak:
         totals.buffer_bytes,
         known(totals.input_bytes),
         training.optimizer_bytes if training is not None else 0,
+        *((None, None) if times is None or scheme is not None else (times.held(times.whole), times.throughput)),
     )
 
 
@@ -218,6 +287,21 @@ def peak(value: int, profile: Profile, scheme: Scheme | None) -> Peak:
 def _bad_name(text: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"largest {text}: name what grows: batch, seq, a dimension {{n}} of --input, or size:32 for multiples of 32"
+    )
+
+
+def _no_limit() -> errors.ProfileError:
+    return errors.ProfileError(
+        "largest needs a limit: the memory there is, like --in 8GB, a device, whose memory it is, like "
+        "--device a100-sxm-80gb, or --max-time 20ms on a device"
+    )
+
+
+def _takes_too_long(model: str, what: str, limit: str, taken: str, where: str) -> errors.CheckFailed:
+    """Times in words; `where` says which kind of time it is."""
+    return errors.CheckFailed(
+        f"{model}: not even {what} takes at most {limit}: it takes {taken}, {where}; make the model or its input "
+        "smaller, or name another device"
     )
 
 

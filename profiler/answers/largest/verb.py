@@ -8,10 +8,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler.answers.common.models import check_runs, single_model, varying
-from profiler.answers.common.options import ExecutionOptions, Generating, InputOptions, Model, Result, option
+from profiler.answers.common.options import ExecutionOptions, Generating, InputOptions, Model, OnDevice, Result, option
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.common.varying import BATCH
-from profiler.answers.largest.compute import largest, stepped
+from profiler.answers.largest.compute import largest, most, stepped
 from profiler.engine.processes.foreign_code import at_work
 from profiler.records import quantities, schemes
 
@@ -25,7 +25,10 @@ def run(
     ] = BATCH,
     /,
     *,
-    in_: Annotated[str, option("The memory there is: 8GB.", "SIZE", name="--in")],
+    in_: Annotated[str | None, option("The memory there is: 8GB. Default: that of --device.", "SIZE", name="--in")] = (
+        None
+    ),
+    max_time: Annotated[str | None, option("How long a run may take on --device: 20ms.", "TIME")] = None,
     as_: Annotated[
         str | None,
         option(f"The format that the weights are stored in: {', '.join(schemes.SCHEMES)}.", "NAME", name="--as"),
@@ -34,6 +37,7 @@ def run(
     inputs: InputOptions = InputOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
+    device: OnDevice = OnDevice(),
     result: Result = Result(),
 ) -> Outcome:
     """The largest batch, or prompt, whose peak memory fits; it is run, and so is the next, which does not fit.
@@ -41,12 +45,14 @@ def run(
     Example: profile-model largest resnet34 batch --in 8GB
     """
     name, step = stepped(what)
-    quantities.read("--in", in_, partial(quantities.size, least=1))
+    if in_ is not None:
+        quantities.read("--in", in_, partial(quantities.size, least=1))
+    limits = most(in_, max_time, context.timer)
     scheme = None if as_ is None else schemes.named(as_)
     only = single_model(model, inputs, "largest", varies=True)
     check_runs([only], "largest")
     varies = varying("largest", only, name, context, execution.conditions)
     with at_work(varies.label), context.progress_line(f"{varies.label}: {name}") as tell:
-        answer = largest(varies, in_, step, scheme, language.request(context.profile), tell)
+        answer = largest(varies, limits, step, scheme, language.request(context.profile), tell)
     failure = answer.failure()
     return Outcome(answer, [] if failure is None else [failure])

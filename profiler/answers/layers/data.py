@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from profiler.answers.common.time_columns import layer_time_data, time_data
 from profiler.figures import stored
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
@@ -32,7 +33,8 @@ def profile_data(profile: Profile) -> dict[str, Any]:
         **about(profile),
         "totals": dataclasses.asdict(profile.totals) | {"cost": _cost(profile.figures.cost, profile.trace.was_run)},
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
-        "layers": [_layer(layer) for layer in profile.layers],
+        **time_data(profile),
+        "layers": [_layer(layer) | layer_time_data(profile.times, layer.index) for layer in profile.layers],
         "unknown_ops": profile.unknown_ops if profile.trace.was_run else None,
         "coverage": dataclasses.asdict(profile.coverage) if profile.trace.was_run else None,
         "file": None if profile.trace.header is None else _file(profile.trace.header),

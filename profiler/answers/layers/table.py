@@ -11,6 +11,17 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers.common.notes import as_shape, convention_notes, run_note, uncounted, versions_note
+from profiler.answers.common.time_columns import (
+    BOUND,
+    HIGH,
+    LOW,
+    TIME,
+    check_device,
+    time_columns,
+    time_facts,
+    time_notes,
+    worded,
+)
 from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, tensor_shapes
 from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.data import profile_data
@@ -21,6 +32,7 @@ from profiler.figures.experts import mixtures
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.figures.training import Trained
+from profiler.records.times import Timer
 from profiler.records.trace import Tensor, Value, tensors
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
@@ -62,6 +74,11 @@ def _of_step(get: Callable[[Trained], int]) -> Callable[[Layer, Profile], int | 
 def _zeros(layer: Layer, profile: Profile) -> int | None:
     """Not known of weights that nobody looked at, or that cannot be."""
     return layer.total.zeros if layer.total.zeros_of or not layer.params else None
+
+
+def _time_share(layer: Layer, profile: Profile) -> float | None:
+    times = profile.times
+    return times.total[layer.index].seconds / times.whole.seconds if times and times.whole.seconds else None
 
 
 def _size_share(layer: Layer, profile: Profile) -> float | None:
@@ -112,11 +129,14 @@ LAYER_COLUMNS: dict[str, Column] = {
         Column("recompute_macs", "Again MACs", Unit.AMOUNT, _of_step(lambda step: int(step.recompute.macs)), 2),
         Column("saved", "Saved", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 3),
         Column("gradients", "Grad.", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 3),
+        *time_columns(lambda layer, profile: profile.times, lambda layer: layer.index, 1),
+        Column("time_share", "Time %", Unit.SHARE, _time_share, 3),
     )
 }
 _FLAT_COLUMNS = LAYER_COLUMNS | {  # where layers stand by themselves, a name such as "conv1" is that of many
     "layer": Column("layer", "Layer", Unit.TEXT, lambda layer, profile: layer.path or profile.model, 0, 40)
 }
+TIME_COLUMNS = (TIME, LOW, HIGH, "time_share", BOUND)  # on a device alone
 ZERO_COLUMNS = ("zeros", "sparsity")  # where zeros were counted alone
 STEP_COLUMNS = ("forward_macs", "backward_macs", "recompute_macs", "saved", "gradients")  # of a training step alone
 TRAINING_LAYER_COLUMNS = ("layer", "kind", "output", "params", "forward_macs", "backward_macs", "saved", "gradients")
@@ -129,6 +149,7 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = view or View()
     columns = chosen_columns(view.columns or usual_columns(profile), _FLAT_COLUMNS if view.is_flat else LAYER_COLUMNS)
+    check_times(view, profile.timer)
     for column in columns:
         if column.name in STEP_COLUMNS and not profile.trace.phases:
             raise errors.only_with(f"--columns {column.name}", "a training step, profile-model train,")
@@ -140,16 +161,29 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
         for layer in shown
     )
     return Table(
-        columns, rows, _facts(profile), tuple(_notes(profile)), view.caption, view.anchor, chosen=bool(view.columns)
+        worded(columns, [profile]),
+        rows,
+        _facts(profile),
+        tuple(_notes(profile)),
+        view.caption,
+        view.anchor,
+        chosen=bool(view.columns),
     )
+
+
+def check_times(view: View, timer: Timer | None) -> None:
+    """Raise where a column of times is named, and no device is."""
+    check_device(view.columns, TIME_COLUMNS, timer)
+    check_device([view.sort or ""], TIME_COLUMNS, timer, "sort")
 
 
 def usual_columns(profile: Profile) -> tuple[str, ...]:
     if not profile.trace.was_run:
         return CHECKPOINT_LAYER_COLUMNS
+    on_device = (TIME, BOUND) if profile.times is not None else ()
     if profile.trace.phases:
-        return TRAINING_LAYER_COLUMNS
-    return DEFAULT_LAYER_COLUMNS if profile.totals.zeros is None else ZEROS_LAYER_COLUMNS
+        return TRAINING_LAYER_COLUMNS + on_device
+    return (DEFAULT_LAYER_COLUMNS if profile.totals.zeros is None else ZEROS_LAYER_COLUMNS) + on_device
 
 
 def _shown(profile: Profile, view: View) -> Sequence[Layer]:
@@ -210,6 +244,7 @@ def _facts(profile: Profile) -> tuple[tuple[str, Any, Unit, str], ...]:
         ("Activations", totals.activation_bytes, Unit.BYTES, allocated(profile)),
         ("Peak activations", totals.peak_activation_bytes, Unit.BYTES, "the most alive at once"),
         *_training_facts(profile),
+        *time_facts(profile),
         (
             "Operator calls",
             len(profile.trace.calls),
@@ -263,6 +298,7 @@ def _notes(profile: Profile) -> Iterator[str]:
         yield from file_notes(profile.trace)
     yield from convention_notes(profile)
     yield run_note(profile.trace)
+    yield from time_notes({"": profile})
     yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
 
@@ -278,12 +314,13 @@ _RAW = {"layer": "path"}  # layers are told apart by their whole path
 def paper_layer_table(profile: Profile, view: View) -> Table:
     figure = "macs" if profile.convention.name == DEFAULT else "flops"  # what the convention is about
     usual = _PAPER_COLUMNS if profile.trace.was_run else _PAPER_FILE_COLUMNS
-    default = [figure if name == "macs" else name for name in usual]
+    default = [figure if name == "macs" else name for name in usual] + [TIME] * (profile.times is not None)
     return layer_table(profile, view if view.columns else replace(view, columns=default))
 
 
 def raw_layer_table(profile: Profile, view: View) -> Table:
     usual = _RAW_COLUMNS + (STEP_COLUMNS if profile.trace.phases else ()) + ("dtype",) * (not profile.trace.was_run)
+    usual += TIME_COLUMNS if profile.times is not None else ()
     return layer_table(profile, replace(view, columns=[_RAW.get(name, name) for name in view.columns or usual]))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from profiler.answers.common.notes import run_note, versions_note
+from profiler.answers.common.time_columns import time_facts, time_notes
 from profiler.answers.layers.data import profile_data
 from profiler.answers.layers.table import allocated
 from profiler.answers.memory.compute import MemoryReport
@@ -92,7 +93,7 @@ def _timeline(report: MemoryReport) -> Table:
     return Table(tuple(columns), tuple(rows), caption="The most alive in each stretch of calls")
 
 
-def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
+def _facts(report: MemoryReport) -> Iterator[tuple[str, Any, Unit, str]]:
     totals, training = report.profile.totals, report.profile.training
     yield "Parameters", totals.param_bytes, Unit.BYTES, ""
     yield "Buffers", totals.buffer_bytes, Unit.BYTES, ""
@@ -110,6 +111,7 @@ def _facts(report: MemoryReport) -> Iterator[tuple[str, int | None, Unit, str]]:
     else:
         yield "Gradients", training.gradient_bytes, Unit.BYTES, ""
         yield "Saved activations", training.saved_bytes, Unit.BYTES, "kept for the backward pass"
+    yield from time_facts(report.profile)
 
 
 def _where(report: MemoryReport) -> str:
@@ -127,6 +129,7 @@ def _notes(report: MemoryReport) -> Iterator[str]:
         "on top."
     )
     yield run_note(report.trace)
+    yield from time_notes({"": report.profile})
     yield versions_note(report.trace.versions.items())
 
 

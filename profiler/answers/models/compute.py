@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from profiler import errors
 from profiler.answers.models.metrics import Metric, Metrics, names
 from profiler.figures.profile import Profile, Totals
+from profiler.records.times import Timer, Times
 from profiler.records.trace import Trace
 from profiler.render.answer import Answer
 from profiler.render.tables import Better
@@ -32,6 +33,10 @@ class Entry:
         return self._profile.trace
 
     @property
+    def times(self) -> Times | None:
+        return self._profile.times
+
+    @property
     def _profile(self) -> Profile:
         assert self.profile is not None, f"{self.label} has no profile"
         return self.profile
@@ -45,6 +50,7 @@ class Layout:
     bold: the columns whose best is marked, each with which value that is (None: by the column's nature); empty for all
         that have a best, None for no column.
     sort: the column that rows are sorted by, the largest first, or by name; None: they stay in their order.
+    timer: the device that the models are on; None where they are on none, and have no times.
     """
 
     columns: Sequence[str] = ()
@@ -53,6 +59,7 @@ class Layout:
     caption: str = ""
     anchor: str = ""
     sort: str | None = None
+    timer: Timer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from math import isfinite
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
+MetricSources: TypeAlias = "bool | str | PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
 SUFFIXES = (".csv", ".tsv")
 _LONGEST = 64 << 20  # bytes of a file: two hundred figures of each of timm's models have one of them
@@ -184,6 +186,27 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+# From Python ----------------------------------------------------------------------------------------------------------
+
+
+def metric_sources(
+    metrics: MetricSources, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]
+) -> list[Metrics]:
+    """From Python: what each thing that a user names says of models, given as profiles and as (spec, label)."""
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [_source(source, profiles, pairs) for source in several if source is not None and source is not False]
+
+
+def _source(source: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str, str]]) -> Metrics:
+    if source is True:
+        return published(profiles)
+    if isinstance(source, Mapping):
+        return from_mapping(source)
+    metrics = read(str(source))
+    check_some_match(str(source), metrics, pairs)
+    return metrics
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -17,9 +17,22 @@ from profiler.answers.common.notes import (
     uncounted,
     versions_note,
 )
+from profiler.answers.common.time_columns import (
+    BOUND,
+    HIGH,
+    LOW,
+    THROUGHPUT,
+    TIME,
+    check_device,
+    throughput_column,
+    time_columns,
+    time_notes,
+    worded,
+)
 from profiler.answers.layers.data import profile_data
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison, Entry, Layout
+from profiler.records.times import Timer
 from profiler.records.trace import Value
 from profiler.render.answer import Shown, show
 from profiler.render.plain import failed, plain
@@ -60,6 +73,14 @@ def _times(column: Column) -> Column:
     )
 
 
+_TIMES = {
+    column.name: column
+    for column in (
+        *time_columns(lambda entry, _: entry.times, lambda entry: 0),
+        throughput_column(lambda entry, _: entry.times),
+    )
+}
+TIME_COLUMNS = (TIME, LOW, HIGH, f"rel_{TIME}", THROUGHPUT, BOUND)  # on a device alone
 MODEL_COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
@@ -73,18 +94,23 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         Column("buffers", "Buffers", Unit.EXACT, lambda entry, _: entry.totals.buffers, 4),
         Column("input", "Input", Unit.SHAPE, _input, 2, 24),
         Column("unknown", "Unknown", Unit.EXACT, _unknown, 4, better="min"),
+        *_TIMES.values(),
+        _times(_TIMES[TIME]),
     )
 }
-_OF_OPERATORS = ("macs", "flops", "rel_macs", "rel_flops")  # too low where an operator has no formula
+_OF_OPERATORS = ("macs", "flops", "rel_macs", "rel_flops", *TIME_COLUMNS)  # wrong where an operator has no formula
 DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activations", "input")
 _RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
 
 
-def _available_columns(named: Iterable[str], entries: Sequence[Entry]) -> dict[str, Column]:
-    """By their names: our own columns, and one for each metric. Raises `MetricIsAColumn` where two have one name."""
+def _available_columns(named: Iterable[str], entries: Sequence[Entry], timer: Timer | None) -> dict[str, Column]:
+    """By their names: our own columns, and one for each metric. Raises where two have one name.
+
+    Where no device is named, a metric may have the name of a column of times.
+    """
     columns = dict(MODEL_COLUMNS)
     for name in named:
-        if name in MODEL_COLUMNS:
+        if name in MODEL_COLUMNS and not (name in TIME_COLUMNS and timer is None):
             raise _metric_is_acolumn(name)
         columns[name] = _metric(name, entries)
     return columns
@@ -106,7 +132,7 @@ def _measured(name: str, entry: Entry, reference: Entry) -> Any:
 def model_table(comparison: Comparison) -> Table:
     """One row a model; those that could not be profiled keep theirs, with the reason."""
     layout, entries = comparison.layout, _sorted(comparison)
-    columns = _model_columns(layout, comparison.metric_names, entries)
+    columns = worded(_model_columns(layout, comparison.metric_names, entries), comparison.profiles)
     reference = comparison.reference
     rows = [
         Row(tuple(column.get(entry, reference) for column in columns)) if entry.profile else _failed(entry, columns)
@@ -125,7 +151,7 @@ def _sorted(comparison: Comparison) -> Sequence[Entry]:
     sort, entries = comparison.layout.sort, comparison.entries
     if sort is None:
         return entries
-    (column,) = chosen_columns([sort], _available_columns(comparison.metric_names, entries))
+    (column,) = chosen_columns([sort], _available_columns(comparison.metric_names, entries, comparison.layout.timer))
 
     def rank(entry: Entry) -> tuple[bool, Any]:
         value = column.get(entry, comparison.reference) if entry.profile is not None else None
@@ -139,18 +165,27 @@ def _sorted(comparison: Comparison) -> Sequence[Entry]:
 def check_layout(layout: Layout, named: Iterable[str]) -> None:
     """Raise what `model_table` would raise where metrics have these names."""
     named = tuple(named)
+    of_time = set(TIME_COLUMNS) - set(named)
+    check_device(layout.columns, of_time, layout.timer)
     if layout.sort is not None:
-        chosen_columns([layout.sort], _available_columns(named, ()))
+        check_device([layout.sort], of_time, layout.timer, "sort")
+        chosen_columns([layout.sort], _available_columns(named, (), layout.timer))
     _directions(_model_columns(layout, tuple(named)), layout.bold)
 
 
 def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry] = ()) -> tuple[Column, ...]:
     """The ones chosen. Metrics of which none is chosen come behind them: they were asked for."""
     default = DEFAULT_MODEL_COLUMNS if layout.relative_to is None else _RELATIVE_MODEL_COLUMNS
-    column_names = tuple(layout.columns or default)
+    column_names = tuple(layout.columns or (*default, *_usual_times(layout)))
     if not set(column_names) & set(named):
         column_names += tuple(named)
-    return chosen_columns(column_names, _available_columns(named, entries))
+    return chosen_columns(column_names, _available_columns(named, entries, layout.timer))
+
+
+def _usual_times(layout: Layout) -> tuple[str, ...]:
+    if layout.timer is None:
+        return ()
+    return (TIME,) if layout.relative_to is None else (TIME, f"rel_{TIME}")
 
 
 def _failed(entry: Entry, columns: Sequence[Column]) -> Row:
@@ -204,6 +239,7 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
         yield _marked(columns, directions, bool(comparison.layout.columns))
     yield from comparison.remarks
     yield from _inputs(entries)
+    yield from time_notes({f"{entry.label}: ": profile for entry, profile in zip(entries, profiles, strict=True)})
     for entry, profile in zip(entries, profiles, strict=True):
         if not profile.trace.was_run:
             yield f"{entry.label}: read from a file's header; nothing ran."
@@ -252,12 +288,13 @@ _KEYS = (
 
 def _data(comparison: Comparison) -> list[dict[str, Any]]:
     """A list of whole profiles, whatever columns are shown, each with its label and metrics."""
-    return [_entry(entry) for entry in comparison.entries]
+    keys = _KEYS if comparison.layout.timer is None else (*_KEYS, "time")
+    return [_entry(entry, keys) for entry in comparison.entries]
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:
     """A model that could not be profiled has the reason, and null for all that is not known."""
-    without_profile = dict.fromkeys(_KEYS) | {"model": entry.model}
+    without_profile = dict.fromkeys(keys) | {"model": entry.model}
     data = without_profile if entry.profile is None else profile_data(entry.profile)
     metrics = {name: plain(value) for name, value in entry.metrics.items()}
     return data | {"label": entry.label, "metrics": metrics} | failed(entry.failure)

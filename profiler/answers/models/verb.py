@@ -18,6 +18,7 @@ from profiler.answers.common.options import (
     InputOptions,
     Limits,
     Models,
+    OnDevice,
     Result,
     Saved,
     Strict,
@@ -29,13 +30,14 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import Layers, View
-from profiler.answers.layers.table import LAYER_COLUMNS
+from profiler.answers.layers.table import LAYER_COLUMNS, check_times
 from profiler.answers.models import compute, metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
 from profiler.answers.models.metrics import Metrics
 from profiler.answers.models.table import check_layout
 from profiler.records import conditions
 from profiler.records.conditions import AS_IT_IS, Conditions
+from profiler.records.times import Timer
 from profiler.render.answer import Answer
 from profiler.render.tables import Better, chosen_columns
 
@@ -96,13 +98,16 @@ class Tables:
         options = [f"--{key}" for key in ("metrics", "relative-to", "bold") if key in self.settings]
         return options + ["--label"] * bool(self.rows.label) + [s for s in self.specs if s.endswith(".toml")]
 
-    def comparing(self, models: Sequence[NamedModel]) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
+    def comparing(
+        self, models: Sequence[NamedModel], timer: Timer | None
+    ) -> tuple[Layout, tuple[Metrics, ...], bool] | None:
         """How models are shown side by side, with which metrics; None where one is shown by its layers.
 
         Raises what can be known to be wrong without running a model.
         """
         if len(models) == 1 and not self.reasons:
             chosen_columns([*self.view.columns, *([self.layers.sort] if self.layers.sort else [])], LAYER_COLUMNS)
+            check_times(self.view, timer)
             return None
         for name in self.layers.given:
             if len(models) == 1:
@@ -116,7 +121,13 @@ class Tables:
         for path, source in zip(paths, sources, strict=True):
             metrics.check_some_match(path, source, pairs)
         layout = Layout(
-            view.columns, settings.get("relative-to"), _bold(settings.get("bold")), view.caption, view.anchor, view.sort
+            view.columns,
+            settings.get("relative-to"),
+            _bold(settings.get("bold")),
+            view.caption,
+            view.anchor,
+            view.sort,
+            timer,
         )
         is_published = PUBLISHED in settings.get("metrics", ())
         if not is_published:  # whose columns are known when the models are
@@ -134,6 +145,7 @@ def run(
     cast: Cast = Cast(),
     zeros: Annotated[bool, option("Count the weights that are zero, as pruning makes them.")] = False,
     convention: ConventionOption = ConventionOption(),
+    device: OnDevice = OnDevice(),
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     layers: LayersShown = LayersShown(),
@@ -163,7 +175,7 @@ def look(
     what: str = "an input, another dtype or convention, or a count of zeros",
 ) -> Outcome:
     """One model by its layers, or several side by side; held to limits."""
-    limits, comparing = most.limits, tables.comparing(models)
+    limits, comparing = most.limits, tables.comparing(models, context.timer)
     if saved.save is not None and len(models) > 1:
         raise _saves_one_model(len(models))
     if under != AS_IT_IS or convention != ConventionOption() or any(m.feed.is_given or m.feed.batch for m in models):

@@ -8,13 +8,15 @@ from typing import Any
 
 from profiler.answers.common.shown import anchor
 from profiler.answers.common.sweep import point_at
+from profiler.answers.common.time_columns import check_device
 from profiler.answers.common.varying import Varying
 from profiler.answers.generate.generating import Request, check_forward
 from profiler.answers.generate.scan import GenerationScan
 from profiler.answers.generate.scan_table import scan_columns
 from profiler.answers.scan.compute import Scan, checked
-from profiler.answers.scan.table import SCAN_COLUMNS
+from profiler.answers.scan.table import SCAN_COLUMNS, TIME_COLUMNS
 from profiler.figures.profile import Profile
+from profiler.records.times import Timer
 from profiler.render.tables import chosen_columns
 
 
@@ -26,10 +28,16 @@ def scanned(
     caption: str | None = "",
     tex_label: str | None = "",
     with_progress: Callable[[Sequence[Any], Sequence[str]], Iterable[Any]] = lambda values, names: values,
+    timer: Timer | None = None,
 ) -> Scan | GenerationScan:
-    """`request` says which phases; `with_progress` yields the values. Raises `errors.ProfileError`."""
+    """`request` says which phases; `with_progress` yields the values. Raises `errors.ProfileError`.
+
+    timer: the device that all profiles are on.
+    """
     values, label = checked(varying, tuple(values)), anchor(tex_label)
     chosen_columns(columns, SCAN_COLUMNS if request is None else scan_columns(request.phase, varying.name))
+    if request is None:
+        check_device(columns, TIME_COLUMNS, timer)
     shown = {"columns": tuple(columns), "caption": caption or "", "anchor": label}
     names = [f"{varying.label}, {varying.name} {value}" for value in values]
     if request is None:

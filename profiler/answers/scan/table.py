@@ -16,6 +16,19 @@ from profiler.answers.common.notes import (
     versions_note,
 )
 from profiler.answers.common.sweep import Point
+from profiler.answers.common.time_columns import (
+    BOUND,
+    HIGH,
+    LOW,
+    THROUGHPUT,
+    TIME,
+    check_device,
+    throughput_column,
+    time_columns,
+    time_data,
+    time_notes,
+    worded,
+)
 from profiler.answers.scan.compute import FIGURES, Scan
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import Polynomial
@@ -38,15 +51,20 @@ SCAN_COLUMNS: Mapping[str, Column] = {
         Column("peak", "Peak act.", Unit.BYTES, lambda point, _: point.result.totals.peak_activation_bytes, 3),
         Column("memory", "Peak memory", Unit.BYTES, lambda point, _: point.result.totals.peak_memory_bytes, 1),
         Column("unknown", "Unknown", Unit.EXACT, lambda point, _: point.result.coverage.unknown, 3),
+        *time_columns(lambda point, _: point.result.times, lambda point: 0),
+        throughput_column(lambda point, _: point.result.times),
     )
 }
+TIME_COLUMNS = (TIME, LOW, HIGH, BOUND, THROUGHPUT)  # on a device alone
 _DEFAULT = (sweep_table.VALUE, "params", "macs", "flops", "size", "activations", "memory")
 _TOKENS = "the number of tokens, which is how many queries every attention layer has"
 
 
 def scan_table(scan: Scan) -> Table:
     """A value that failed keeps its row, with the reason. What is the same in every row stands under the table."""
-    columns = _columns(scan, scan.columns or _DEFAULT)
+    check_device(scan.columns, TIME_COLUMNS, scan.first.timer)
+    usual = _DEFAULT if scan.first.timer is None else (*_DEFAULT, TIME, THROUGHPUT)
+    columns = _columns(scan, scan.columns or usual)
     same = () if scan.columns else _constant(scan, columns)
     shown = tuple(column for column in columns if column not in same)
     first = next(point for point in scan.points if point.result is not None)
@@ -57,7 +75,8 @@ def scan_table(scan: Scan) -> Table:
 
 
 def _columns(scan: Scan, names: Sequence[str]) -> tuple[Column, ...]:
-    return chosen_columns(names, {**SCAN_COLUMNS, sweep_table.VALUE: sweep_table.value_column(scan)})
+    columns = chosen_columns(names, {**SCAN_COLUMNS, sweep_table.VALUE: sweep_table.value_column(scan)})
+    return worded(columns, scan.profiles)
 
 
 def _constant(scan: Scan, columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -77,6 +96,7 @@ def _notes(scan: Scan) -> Iterator[str]:
     yield from convention_notes(scan.first)
     engines = ", ".join(dict.fromkeys(profile.trace.engine for profile in scan.profiles))
     yield f"Input {_inputs(scan)}. Engine {engines}.{conditions_note(scan.first.trace)}"
+    yield from dict.fromkeys(note for profile in scan.profiles for note in time_notes({"": profile}))
     yield versions_note(item for profile in scan.profiles for item in profile.trace.versions.items())
 
 
@@ -135,8 +155,9 @@ def _dimension(scan: Scan, number: int, axis: int) -> int | str:
 
 def raw_scan_table(scan: Scan) -> Table:
     """Every column in every row, whether or not it varies."""
+    others = {"input"} if scan.first.timer is not None else {"input", *TIME_COLUMNS}
     return sweep_table.raw_table(
-        scan, _columns(scan, scan.columns or [name for name in SCAN_COLUMNS if name != "input"])
+        scan, _columns(scan, scan.columns or [name for name in SCAN_COLUMNS if name not in others])
     )
 
 
@@ -176,6 +197,7 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "totals": dataclasses.asdict(profile.totals),
         "training": None if profile.training is None else dataclasses.asdict(profile.training),
         "unknown_ops": profile.unknown_ops,
+        **time_data(profile),
     }
 
 

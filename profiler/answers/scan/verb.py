@@ -15,6 +15,7 @@ from profiler.answers.common.options import (
     Generating,
     InputOptions,
     Model,
+    OnDevice,
     Result,
     Strict,
 )
@@ -41,6 +42,7 @@ def run(
     execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
     convention: ConventionOption = ConventionOption(),
+    device: OnDevice = OnDevice(),
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     strict: Strict = Strict(),
@@ -57,7 +59,7 @@ def run(
     with at_work(varies.label):
         sweep = scanned(
             varies, several, language.request(context.profile), columns.chosen, captions.caption, captions.tex_label,
-            context.with_progress,
+            context.with_progress, context.timer,
         )  # fmt: skip
     uncounted = {str(profile.unknown_ops): profile for profile in reversed(sweep.profiles)}  # each once for --strict
     return Outcome(sweep, sweep.failures, profiles=list(uncounted.values()))
