@@ -1,0 +1,61 @@
+"""How is a calibrated machine shown? As tables: its families of operators, and how it copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp
+from typing import Any
+
+from profiler.answers.calibrate.compute import Calibrated
+from profiler.devices.calibration.predict import Fitted
+from profiler.render.answer import Shown, show
+from profiler.render.tables import Column, Explanation, Row, Table, Unit
+
+
+def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:
+    return Column(name, heading, unit, lambda row, _: row, rank, None)
+
+
+_FAMILIES = (
+    _column("family", "Family", Unit.TEXT),
+    _column("dtype", "Dtype", Unit.TEXT, 2),
+    _column("samples", "Samples", Unit.EXACT, 1),
+    _column("flops", "Best FLOP/s", Unit.RATE),
+    _column("efficiency", "of peak %", Unit.SHARE, 1),
+    _column("bytes", "Best bytes/s", Unit.RATE),
+    _column("error", "Error left out %", Unit.SHARE),
+)
+_COPIES = (_column("size", "Copied", Unit.BYTES), _column("rate", "Bytes/s", Unit.RATE))
+
+
+def calibrated_tables(answer: Calibrated) -> Iterator[Table]:
+    machine = answer.calibration.machine
+    caption = f"{machine.title}, {machine.device}, {machine.threads} threads, torch {machine.torch}, {machine.date}"
+    rows = tuple(_row(answer, fitted) for fitted in answer.calibration.fitted)
+    yield Table(_FAMILIES, rows, tuple(_facts(answer)), _NOTES, caption)
+    yield Table(_COPIES, tuple(Row((size, rate)) for size, rate in machine.bandwidth.items()))
+
+
+def _row(answer: Calibrated, fitted: Fitted) -> Row:
+    flops = max(sample.point.flops / sample.seconds for sample in fitted.samples)
+    moved = max(sample.point.moved_bytes / sample.seconds for sample in fitted.samples)
+    efficiency = flops / answer.calibration.machine.peak[fitted.dtype]
+    error = exp(fitted.fit.error) - 1
+    return Row((fitted.family, fitted.dtype, len(fitted.samples), flops, efficiency, moved, error))
+
+
+def _facts(answer: Calibrated) -> Iterator[tuple[str, Any, Unit, str]]:
+    machine = answer.calibration.machine
+    for dtype, rate in machine.peak.items():
+        yield f"Peak, {dtype}", rate, Unit.RATE, "FLOP/s of the fastest product"
+    yield "A call", machine.call_seconds, Unit.SECONDS, "an operator that does nothing"
+    yield "A module", machine.module_seconds, Unit.SECONDS, "what a call of a module adds"
+    yield "Written", answer.path, Unit.TEXT, f"predict with --device {answer.path}"
+
+
+_NOTES = (
+    Explanation(
+        "Error left out: the standard deviation of what is predicted for each sample from all others of its family."
+    ),
+)
+show(Calibrated, Shown(calibrated_tables))

@@ -1,0 +1,58 @@
+"""How long do models take on this machine? A file that predicts it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from profiler import errors
+from profiler.answers.calibrate.compute import DEVICES, DTYPES, calibrate
+from profiler.answers.common.options import option
+from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+
+JOB = FILES
+_LEAST, _MOST = 1, 3600  # seconds
+
+
+def run(
+    *,
+    context: ContextParameter,
+    output: Annotated[str, Parameter(name=("--output", "-o"), help="The file to write: my-device.toml.")],
+    device: Annotated[str, option("cpu or cuda.")] = "cpu",
+    threads: Annotated[int | None, option("Threads that torch computes with. Default: as torch chooses.")] = None,
+    seconds: Annotated[float, option("How long to measure.")] = 120.0,
+    dtype: Annotated[str, option("The dtypes of the models to predict, separated by commas.")] = "float32",
+) -> Outcome:
+    """Measure how fast this machine's operators are, into a file that --device takes.
+
+    Example: profile-model calibrate -o my-device.toml
+    """
+    if device not in DEVICES:
+        raise errors.no_such_choice("--device", device, DEVICES)
+    dtypes = tuple(dict.fromkeys(name.strip() for name in dtype.split(",")))
+    for name in dtypes:
+        if name not in DTYPES:
+            raise errors.no_such_choice("--dtype", name, DTYPES)
+    if not _LEAST <= seconds <= _MOST:
+        raise _is_no_time(seconds)
+    if threads is not None and threads < 1:
+        raise _is_no_number_of_threads(threads)
+    if not output.endswith(".toml"):
+        raise _is_no_toml(output)
+    return Outcome(calibrate(output, device, threads, seconds, dtypes, context.progress_line))
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_no_time(seconds: float) -> errors.ProfileError:
+    return errors.ProfileError(f"--seconds {seconds:g}: choose from {_LEAST} to {_MOST:,} seconds")
+
+
+def _is_no_number_of_threads(threads: int) -> errors.ProfileError:
+    return errors.ProfileError(f"--threads {threads}: choose 1 or more")
+
+
+def _is_no_toml(path: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--output {path}: --device knows a calibration by its suffix; call it FILE.toml")
