@@ -54,6 +54,15 @@ EACH = 4 * (3 * 224 * 224 + 2 * BN1)  # an image, and what is alive of it where 
 WHOLE = 4 * (RESNET34 + NORMS) + 8 * 36  # parameters, running statistics, and how many batches they are of
 BATCH = (256 * MB - WHOLE) // EACH
 
+# vgg11 on a Raspberry Pi 5: convolutions wait for 4 cores x 16 FLOPs x 2.4 GHz, pooling and FC layers for the memory.
+CONVOLUTIONS = 3 * 3 * (
+    224**2 * 3 * 64 + 112**2 * 64 * 128 + 56**2 * (128 * 256 + 256 * 256)
+    + 28**2 * (256 * 512 + 512 * 512) + 14**2 * 2 * 512 * 512
+)  # fmt: skip
+POOLED = (64 * 224**2 + 128 * 112**2 + 256 * 56**2 + 512 * 28**2 + 512 * 14**2) * 5 // 4 + 2 * 512 * 7**2
+DENSE = sum(m * n + m + 2 * n for m, n in ((25088, 4096), (4096, 4096), (4096, 1000)))
+VGG11_MS = 1e3 * (2 * CONVOLUTIONS / (4 * 16 * 2.4e9) + 4 * (POOLED + DENSE) / 17.07e9)
+
 LLAMA = 32 * (4096 * 4096 * 2 + 3 * 4096 * 14336) + 4096 * 128256  # weights in products, without keys' and values'
 ATTENDS = 32 * 2 * 32 * 128  # MACs for each token that was read: 32 layers, scores and values, 32 heads of 128
 
@@ -157,6 +166,11 @@ PROMISED = {
         f"squeezenet1_1 size {1_235_496 * 4 / MB:.2f} MB 12.00 MB",
         f"does not fit: mobilenet_v2, size: {MOBILENET * 4 / MB:.2f} MB against 12 MB (max_size)",
         f", {MOBILENET * 4 / MB - 12:.2f} MB over; most is in classifier.1 ({(1280 + 1) * 1000 * 4 / MB:.2f} MB",
+    ],
+    "ten_milliseconds": [
+        f"vgg11 lower bound {VGG11_MS:.2f} ms",
+        "mobilenet_v2 lower bound 5.52 ms, nothing fused 11.67 ms: may, if fused",
+        "mobilenet_v3_small lower bound",
     ],
     "custom_operator": [
         f"FLOPs {2 * 8 * 64 * 16 + 8 * 16:,}, and not counted: {{'signals.smooth.default': 1}}",
