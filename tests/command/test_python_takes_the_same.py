@@ -30,6 +30,11 @@ PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "generate": (api.generate, {"as_": "weights"}, set()),
     "cross-check": (api.cross_check, {}, {"label", "verbose"}),  # one model; its table shows layers by `CrossCheck`
     "explain": (api.Profile.explain, {}, _RUN),
+    "time": (
+        api.Profile.time,
+        {},
+        _RUN | _STEP | {"columns", "caption", "tex_label", "depth", "sort", "top", "filter"},
+    ),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
 }

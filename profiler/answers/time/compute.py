@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors
+from profiler.answers.common.again import Again, nothing_to_time
 from profiler.answers.layers.compute import View
 from profiler.devices.amounts import Amount, amounts
 from profiler.devices.fusion import Kernel, fused, separate
@@ -16,7 +17,7 @@ from profiler.devices.roofline import Roofline, works_of
 from profiler.devices.timing import HERE, timer
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
-from profiler.records.conditions import Conditions
+from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.times import LOWER_BOUND, MEASURED, Duration, Times
 from profiler.render.answer import Answer
 
@@ -129,3 +130,16 @@ class Timing:
         from profiler.devices.measuring.measure import measured
 
         return profile.on(measured(subject(), profile.trace, under, self.device, self.effort, self.ended))
+
+
+def timed(profile: Profile, again: Again | None, device: str, effort: Effort) -> TimeReport:
+    """The time of what was profiled. again: how that is run once more; None of a run that was saved."""
+    timing = Timing(device, effort)
+    timing.check()
+
+    def subject() -> Subject:
+        if again is None:
+            raise nothing_to_time(profile.model)
+        return again.subject()
+
+    return TimeReport(timing.on(profile, subject, AS_IT_IS if again is None else again.under))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from profiler import errors
+from profiler.answers.common.again import loaded
 from profiler.answers.common.models import NamedModel, check_runs, single_model
 from profiler.answers.common.options import (
     Captions,
@@ -34,11 +34,10 @@ from profiler.devices.measuring.effort import SECONDS, Effort
 from profiler.engine.processes.foreign_code import at_work
 from profiler.records import quantities
 from profiler.records.conditions import Conditions
-from profiler.records.spec import Feed
 from profiler.render.tables import chosen_columns
 
 if TYPE_CHECKING:
-    from profiler.engine.run.subject import Subject
+    pass
 
 JOB = LOOK
 
@@ -126,23 +125,8 @@ def run(
 def _report(context: Context, model: NamedModel, timing: Timing, under: Conditions, view: View) -> TimeReport:
     with at_work(model.label), context.progress_line(f"{model.label}: runs") as ended:
         profile = context.run(model.spec, model.feed, "flops", under)
-        on = replace(timing, ended=ended).on(profile, _subject(model.spec, model.feed), under)
+        on = replace(timing, ended=ended).on(profile, partial(loaded, model.spec, model.feed), under)
     return TimeReport(on, view)
-
-
-def _subject(spec: str, feed: Feed) -> Callable[[], Subject]:
-    """What is run to be measured; raises where a spec names nothing that can be run."""
-
-    def loaded() -> Subject:
-        from profiler import sources
-        from profiler.engine.run.subject import Subject
-
-        subject = sources.load(spec, feed)
-        if not isinstance(subject, Subject):
-            raise errors.nothing_to_run(spec)
-        return subject
-
-    return loaded
 
 
 def _check(timing: Timing, measuring: MeasuringOptions, view: View, several: bool) -> None:

@@ -1,0 +1,172 @@
+"""The verb `time` and `Profile.time`: lower bounds as they are, and measurements on a clock whose time is scripted."""
+
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from profiler import ProfileError, profile
+from profiler.devices.measuring import measure
+from profiler.records.times import LOWER_BOUND, MEASURED
+from tests.devices.measuring.fake import Around, FakeClock, Takes
+from tests.shell import rows, run
+
+MS = 1e-3
+NET = """
+from torch import nn
+def net(width=4): return nn.Sequential(nn.Linear(8, width), nn.ReLU())
+"""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """What is measured meanwhile takes the time that its layers say."""
+    clock = FakeClock()
+    monkeypatch.setattr(measure, "clock", lambda kind: clock)
+    return clock
+
+
+# Another device -------------------------------------------------------------------------------------------------------
+
+
+def test_layers_on_a_device_of_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "time", "resnet18", "--device", "h100-sxm", "--depth", "1")
+    assert (status, err) == (0, "")
+    assert out.startswith("Lower bound of the time of resnet18 on NVIDIA H100")
+    assert "Bound by launches" in out
+    assert "the device's ridge is at" in out
+    assert max(map(len, out.splitlines())) <= 110
+    data = json.loads(run(capsys, "time", "resnet18", "--device", "h100-sxm", "--format", "json")[1])
+    assert data["word"] == LOWER_BOUND
+    assert data["measurement"] is None
+    assert data["layers"][0]["seconds"] == data["time"]["seconds"]
+    assert sum(layer["own"]["seconds"] for layer in data["layers"]) == pytest.approx(data["time"]["seconds"])
+    assert data["bytes_per_second"] <= 3.352e12 * 1.001  # the bandwidth of the device
+
+
+def test_batches_are_a_row_each(capsys: pytest.CaptureFixture[str]) -> None:
+    table = rows(capsys, "time", "resnet18", "--device", "h100-sxm", "--batch", "1,8,8,64")
+    assert [row["batch"] for row in table] == ["1", "8", "64"]
+    seconds = [float(row["time_seconds"]) for row in table]
+    assert seconds == sorted(seconds)
+    assert float(table[1]["throughput"]) == pytest.approx(8 / seconds[1])
+
+
+def test_layers_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("time", "resnet18", "--device", "h100-sxm")
+    top = rows(capsys, *line, "--top", "3", "--columns", "path,time")
+    seconds = [float(row["time_seconds"]) for row in top]
+    assert len(top) == 3
+    assert seconds == sorted(seconds, reverse=True)
+    assert len(rows(capsys, *line, "--filter", "BatchNorm2d", "--columns", "path,time")) == 20
+
+
+def test_the_drawing_is_as_wide_as_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "time", "resnet18", "--device", "h100-sxm", "--top", "1")[1]
+    drawing = out[out.index("Roof:") :].splitlines()
+    assert max(map(len, drawing)) <= 80
+    assert any("A" in line and "·" in line for line in drawing)
+
+
+# Measured -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_model_is_measured_and_comes_back(clock: FakeClock) -> None:
+    model = Around(clock, 1 * MS, [Takes(clock, 3 * MS), nn.BatchNorm1d(2), nn.ReLU()]).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    x = torch.ones(2, 2)
+    report = profile(model, x).under("fvcore").time(seconds=1)
+    assert report.times.word == MEASURED
+    assert report.times.whole.seconds == pytest.approx(4 * MS)
+    assert report.times.throughput == pytest.approx(2 / (4 * MS))
+    assert str(report).startswith("Measured time of Around on ")
+    assert report.profile.convention.name == "fvcore"
+    assert model.training
+    assert torch.equal(x, torch.ones(2, 2))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_model_is_not_kept_alive_by_its_profile(clock: FakeClock) -> None:
+    model, x = Takes(clock, MS), torch.ones(2, 2)
+    its_profile, alive = profile(model, x), (weakref.ref(model), weakref.ref(x))
+    del x
+    gc.collect()
+    assert its_profile.time(seconds=0.1).times.whole.seconds == pytest.approx(MS)  # on another input like it
+    del model
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+    with pytest.raises(ProfileError, match="the Takes that was profiled is there no more"):
+        its_profile.time()
+    assert its_profile.time("h100-sxm").times.word == LOWER_BOUND
+
+
+def test_what_is_not_known_is_no_digits(clock: FakeClock) -> None:
+    generator = torch.Generator().manual_seed(0)
+    noisy = (MS * torch.exp(4 * torch.randn(997, generator=generator))).tolist()
+    model = Around(clock, 0.0, [Takes(clock, 100 * MS), Takes(clock, *noisy)])
+    report = profile(model, torch.ones(2, 2)).time(seconds=5)
+    assert report.seconds(report.profile["layers.0"]) == pytest.approx(100 * MS, rel=0.1)
+    assert report.seconds(report.profile["layers.1"]) is None
+    assert "?" in str(report)
+    layer = next(each for each in json.loads(report.to_json())["layers"] if each["path"] == "layers.1")
+    assert layer["is_known"] is False
+    assert layer["share"] is None
+
+
+def test_a_spec_is_measured_on_this_machine(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_FLUSHED_BYTES", 2**20)
+    (tmp_path / "nets.py").write_text(NET)
+    line = ("time", f"{tmp_path}/nets.py:net", "--input", "1x8", "--seconds", "0.1")
+    data = json.loads(run(capsys, *line, "--threads", "1", "--format", "json")[1])
+    assert data["word"] == MEASURED
+    assert data["measurement"]["runs"] >= 2
+    assert data["time"]["low_seconds"] <= data["time"]["seconds"] <= data["time"]["high_seconds"]
+    assert sum(layer["own"]["seconds"] for layer in data["layers"]) == pytest.approx(data["time"]["seconds"])
+    step = json.loads(run(capsys, *line, "--optimizer", "sgd", "--format", "json")[1])
+    assert list(step["phases"]) == ["forward", "backward", "update"]
+    several = run(capsys, *line, "--batch", "1,4", "--flush-cache")
+    assert (several[0], several[2]) == (0, "")
+    assert several[1].startswith("Measured time of ")
+
+
+WRONG = {
+    ("--device", "cuda"): "--device cuda: torch finds no such device on this machine",
+    ("--device", "h100-sx"): "no device is called 'h100-sx'",
+    ("--device", "missing.toml"): "missing.toml",
+    ("--device", "h100-sxm", "--compile"): "--compile means something with a measurement",
+    ("--device", "h100-sxm", "--threads", "2"): "--threads means something with a measurement",
+    ("--batch", "0,1"): "--batch 0: not a whole number from 1",
+    ("--batch", "1,2", "--depth", "1"): "--depth means something with one batch size",
+    ("--sort", "colour"): "no column is called 'colour'",
+    ("--seconds", "soon"): "--seconds soon: not a number of seconds",
+    ("--device", "h100-sxm", "--filter", "nothing*"): "nothing*",
+}
+
+
+@pytest.mark.parametrize("options", WRONG, ids=" ".join)
+def test_what_cannot_be_is_one_line(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    status, out, err = run(capsys, "time", "resnet18", *options)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert WRONG[options] in err
+
+
+def test_a_record_is_not_measured(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    profile("resnet18").save("saved.json")
+    status, _, err = run(capsys, "time", "saved.json")
+    assert status == 2
+    assert "saved.json is a record of a run, and only a model can be run to be measured" in err
+    assert run(capsys, "time", "saved.json", "--device", "h100-sxm")[0] == 0
