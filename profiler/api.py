@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from profiler import errors
-from profiler.answers.common.again import Again
+from profiler.answers.common.repeatable import Repeatable
 from profiler.answers.common.run_options import RunOptions, Sizes, feed_and_conditions, sized_feed
 from profiler.answers.common.tracing import traced
 from profiler.answers.common.varying import Run, Varying
@@ -22,7 +22,6 @@ from profiler.answers.models.metrics import MetricSources, metric_sources
 from profiler.answers.models.table import check_layout
 from profiler.counters import conventions
 from profiler.counters.conventions import DEFAULT
-from profiler.devices.measuring.effort import Effort
 from profiler.figures import profile as figures
 from profiler.records.conditions import AS_IT_IS, Conditions, conditions
 from profiler.records.spec import Feed
@@ -41,17 +40,14 @@ if TYPE_CHECKING:
     from profiler.answers.match.compute import Match
     from profiler.answers.memory.compute import MemoryReport
     from profiler.answers.scan.compute import Scan
-    from profiler.answers.time.compute import TimeReport
     from profiler.answers.weights.compute import Quantised
 
 _Varying: TypeAlias = Varying[figures.Profile]
 OnDevice: TypeAlias = "str | os.PathLike[str] | Timer | None"
 
 
-class Profile(figures.Profile):
+class Profile(Repeatable):
     """What a model costs: `totals`, `layers` in preorder, `profile["conv1"]`, and a method for each question."""
-
-    _again: Again | None = None  # how to run what was profiled once more
 
     @cached_property
     def memory(self) -> MemoryReport:
@@ -94,39 +90,11 @@ class Profile(figures.Profile):
 
         device: "h100-sxm", as `profile-model list --devices` has it, or a file; None for none.
         """
-        other = super().on(_timer(device))
-        other._again = self._again
-        return other
+        return super().on(_timer(device))
 
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
         return diff(self, after, top=top, columns=columns)
-
-    def time(
-        self,
-        device: str = "cpu",
-        *,
-        seconds: float = 5.0,
-        threads: int | None = None,
-        compile: bool = False,
-        flush_cache: bool = False,
-    ) -> TimeReport:
-        """How long a run takes, layer by layer; print it.
-
-        device: "cpu", "cuda" or "mps": the model that was profiled is run there and timed, a live one with its own
-            weights and inputs, which come back untouched. Else a device of the catalogue, or of a file.
-        seconds, threads, compile, flush_cache: of a measurement, as the command has them.
-
-        Raises `profiler.errors.ProfileError`, also where a live model that was profiled is there no more.
-        """
-        from profiler.answers.time.compute import timed
-
-        return timed(self, self._again, device, Effort(seconds, threads, compile, flush_cache))
-
-    def under(self, convention: str) -> Self:
-        other = super().under(convention)
-        other._again = self._again
-        return other
 
 
 def profile(
@@ -155,12 +123,12 @@ def profile(
     """
     feed, under = feed_and_conditions(options, inputs, kwargs)
     ran = Profile(traced(model, feed, under, or_held=True), convention, _timer(device))
-    return _repeatable(ran, model, feed, under)
+    return ran.repeatable(model, feed, under)
 
 
 def run(model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS) -> Profile:
     """The profile of what a spec names, or of a model that is there, run under some conditions."""
-    return _repeatable(Profile(traced(model, feed, under), convention), model, feed, under)
+    return Profile(traced(model, feed, under), convention).repeatable(model, feed, under)
 
 
 def run_on(timer: Timer) -> Run:
@@ -174,11 +142,6 @@ def run_on(timer: Timer) -> Run:
         return timed
 
     return on_device
-
-
-def _repeatable(profile: Profile, model: nn.Module | str, feed: Feed, under: Conditions) -> Profile:
-    profile._again = Again(model, feed, under)
-    return profile
 
 
 def compare(
