@@ -170,3 +170,15 @@ def test_a_record_is_not_measured(
     assert status == 2
     assert "saved.json is a record of a run, and only a model can be run to be measured" in err
     assert run(capsys, "time", "saved.json", "--device", "h100-sxm")[0] == 0
+
+
+def test_a_limit_on_time(capsys: pytest.CaptureFixture[str]) -> None:
+    bound = ("time", "resnet18", "--device", "h100-sxm", "--notes", "none")
+    assert run(capsys, *bound, "--max-time", "10ms")[0] == 0
+    status, out, err = run(capsys, *bound, "--max-time", "1us")
+    assert (status, err.count("\n")) == (1, 1)
+    assert err.startswith("profile-model: resnet18, time, lower bound on h100-sxm: ")
+    assert out.startswith("Lower bound")
+    status, out, err = run(capsys, *bound, "--batch", "1,64", "--max-time", "200us")
+    assert (status, err.count("\n")) == (1, 1)
+    assert run(capsys, *bound, "--max-time", "20")[0] == 2

@@ -97,7 +97,7 @@ def test_a_mistyped_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(verbs.built_in()))
 def test_a_verb_that_is_written_as_an_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    says = f"profile-model: no option is called --{name} here; see profile-model {name} "
+    says = f"profile-model: no option is called --{name} here; see profile-model {name}"
     for argv in ("nets.py:net", f"--{name}"), (f"--{name}", "nets.py:net"):
         status, out, err = run(capsys, *argv)
         assert (status, out, err.count("\n")) == (2, "", 1)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.devices.calibration import file, predict
-from profiler.devices.calibration.predict import Calibration
 from profiler.records.files import writing
 from profiler.render.answer import Answer
+
+if TYPE_CHECKING:
+    from profiler.devices.calibration.predict import Calibration
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -36,8 +38,8 @@ def calibrate(
 ) -> Calibrated:
     """Measure this machine for so many seconds, and write the file; raises `errors.ProfileError`."""
     writing.check_writable(path)
-    from profiler.devices.calibration import machine, run
-    from profiler.devices.calibration.predict import Machine
+    from profiler.devices.calibration import file, machine, predict, run
+    from profiler.devices.calibration.predict import Calibration, Machine
 
     if not machine.is_there(device):
         raise _has_no(device)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import exp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from profiler.answers.calibrate.compute import Calibrated
-from profiler.devices.calibration.predict import Fitted
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Explanation, Row, Table, Unit
+
+if TYPE_CHECKING:
+    from profiler.devices.calibration.predict import Fitted
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:

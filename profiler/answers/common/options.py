@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 from cyclopts import Group, Parameter
 
 from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, UNKNOWN, Figure
+from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, TIME, UNKNOWN, Figure
 from profiler.counters import conventions
 from profiler.records import conditions, quantities
 from profiler.records.conditions import CACHES, PHASES, Conditions
@@ -245,6 +245,13 @@ class Limits(LimitGroup):
 @limited("size", "macs", "flops", CACHE, PEAK_MEMORY, UNKNOWN)
 class PhaseLimits(LimitGroup):
     """On the figures of each phase of a language model."""
+
+    __slots__ = ()
+
+
+@limited(TIME)
+class TimeLimit(LimitGroup):
+    """On the time of a run."""
 
     __slots__ = ()
 

@@ -155,7 +155,7 @@ def run(
     saved: Saved = Saved(),
     result: Result = Result(),
 ) -> Outcome:
-    """What a PyTorch model costs, layer by layer: parameters, FLOPs, megabytes, memory."""
+    """What a PyTorch model costs, layer by layer: parameters, FLOPs, MB, memory."""
     under = conditions.conditions(dtype=cast.dtype, zeros=zeros)
     listed = lists(models)
     shaped = tables(models, listed, columns, captions, layers, rows)

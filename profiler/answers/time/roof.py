@@ -108,7 +108,7 @@ def roof_tables(report: TimeReport) -> Iterator[Table]:
                  p.flops_per_second / over.at(p.intensity)))
             for p in points
         ),
-        caption=f"The {len(points)} layers that take longest, {report.times.word}",
+        caption=f"The layers that take longest, {report.times.word}",
         chosen=True,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from profiler.answers.layers.table import LAYER_COLUMNS
 from profiler.answers.time.compute import TimeReport
 from profiler.answers.time.roof import roof_facts, roof_tables
 from profiler.figures.layers import Layer
-from profiler.records.times import LOWER_BOUND, MEASURED, Duration
+from profiler.records.times import LOWER_BOUND, MEASURED, PREDICTED, Duration
 from profiler.render.answer import Shown, show
 from profiler.render.numbers import duration as written
 from profiler.render.numbers import rate
@@ -58,7 +58,9 @@ _FLAT = TIME_COLUMNS | {
     "layer": Column("layer", "Layer", Unit.TEXT, lambda layer, r: layer.path or r.profile.model, 0, 40)
 }
 _MEASURED = ("layer", "kind", "output", "time", "low", "high", "share", "bound", "achieved")
-_COMPUTED = ("layer", "kind", "output", "time", "low", "high", "share", "bound")
+_PREDICTED = ("layer", "kind", "output", "time", "low", "high", "share", "bound")
+_BOUNDED = ("layer", "kind", "output", "time", "high", "share", "bound")  # whose time is the lower end itself
+_USUAL = {MEASURED: _MEASURED, PREDICTED: _PREDICTED, LOWER_BOUND: _BOUNDED}
 _RAW = ("path", "class", "time", "low", "high", "own", "share", "bound", "achieved", "flops", "moved")
 _WORDS = {MEASURED: "Measured time", LOWER_BOUND: "Lower bound of the time"}
 
@@ -66,7 +68,7 @@ _WORDS = {MEASURED: "Measured time", LOWER_BOUND: "Lower bound of the time"}
 def layer_times(report: TimeReport) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = report.view
-    usual = _MEASURED if report.measurement is not None else _COMPUTED
+    usual = _USUAL[report.times.word]
     columns = chosen_columns(view.columns or usual, _FLAT if view.is_flat else TIME_COLUMNS)
     rows = tuple(
         Row(tuple(column.get(layer, report) for column in columns), 0 if view.is_flat else layer.depth)

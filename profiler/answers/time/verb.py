@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from profiler import errors
+from profiler.answers.check.compute import failures, verdicts
 from profiler.answers.common.again import loaded
 from profiler.answers.common.models import NamedModel, check_runs, single_model
 from profiler.answers.common.options import (
@@ -17,6 +18,7 @@ from profiler.answers.common.options import (
     Model,
     Result,
     Strict,
+    TimeLimit,
     group,
     names,
     number,
@@ -35,9 +37,6 @@ from profiler.engine.processes.foreign_code import at_work
 from profiler.records import quantities
 from profiler.records.conditions import Conditions
 from profiler.render.tables import chosen_columns
-
-if TYPE_CHECKING:
-    pass
 
 JOB = LOOK
 
@@ -92,10 +91,11 @@ def run(
     columns: Columns = Columns(),
     captions: Captions = Captions(),
     layers: LayersShown = LayersShown(),
+    most: TimeLimit = TimeLimit(),
     strict: Strict = Strict(),
     result: Result = Result(),
 ) -> Outcome:
-    """How long a run takes, layer by layer: measured on this machine, or what a device takes at least.
+    """How long a run takes, layer by layer: measured here, predicted of a calibrated device, or a lower bound of any.
 
     Example: profile-model time resnet34 --device h100-sxm
     """
@@ -110,16 +110,23 @@ def run(
     timing.check()
     if len(models) == 1:
         report = _report(context, models[0], timing, under, view)
-        return Outcome(report, profiles=[report.profile])
-    points, failures = [], []
+        return Outcome(report, _over(report, models[0], most), profiles=[report.profile])
+    points: list[BatchPoint] = []
+    reasons: list[errors.ProfileError] = []
     for fed in context.with_progress(models, [f"{model}, batch {fed.feed.batch}" for fed in models]):
         try:
-            points.append(BatchPoint(fed.feed.batch or 0, _report(context, fed, timing, under, view)))
+            report = _report(context, fed, timing, under, view)
+            points.append(BatchPoint(fed.feed.batch or 0, report))
+            reasons += _over(report, fed, most)
         except errors.ProfileError as error:
-            failures.append(error)
+            reasons.append(error)
             points.append(BatchPoint(fed.feed.batch or 0, None, str(error)))
     answer = BatchTimes(tuple(points), captions.caption or "", anchor(captions.tex_label))
-    return Outcome(answer if answer.reports else None, failures, profiles=[r.profile for r in answer.reports])
+    return Outcome(answer if answer.reports else None, reasons, profiles=[r.profile for r in answer.reports])
+
+
+def _over(report: TimeReport, model: NamedModel, most: TimeLimit) -> list[errors.ProfileError]:
+    return list(failures(verdicts(report.profile, model.label, most.limits)))
 
 
 def _report(context: Context, model: NamedModel, timing: Timing, under: Conditions, view: View) -> TimeReport:
