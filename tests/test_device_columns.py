@@ -350,3 +350,9 @@ def test_functions_take_a_device_as_verbs_do() -> None:
     ] * 2
     with pytest.raises(ProfileError, match="no device is called 'h101-sxm'"):
         profile("nets.py:net", "2x8", device="h101-sxm")
+
+
+def test_phases_that_are_scanned_have_no_time() -> None:
+    tiny = "hf:LlamaConfig(num_hidden_layers=1, hidden_size=64, intermediate_size=64, num_attention_heads=2)"
+    with pytest.raises(ProfileError, match=r"^--device adds no time to phases that are scanned; "):
+        scan(tiny, "seq", [8, 16], phase="decode", device="t4")

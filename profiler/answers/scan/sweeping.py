@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from profiler import errors
 from profiler.answers.common.shown import anchor
 from profiler.answers.common.sweep import point_at
 from profiler.answers.common.time_columns import check_device
@@ -38,6 +39,8 @@ def scanned(
     chosen_columns(columns, SCAN_COLUMNS if request is None else scan_columns(request.phase, varying.name))
     if request is None:
         check_device(columns, TIME_COLUMNS, timer)
+    elif timer is not None:
+        raise _no_time_of_phases()
     shown = {"columns": tuple(columns), "caption": caption or "", "anchor": label}
     names = [f"{varying.label}, {varying.name} {value}" for value in values]
     if request is None:
@@ -45,3 +48,13 @@ def scanned(
     check_forward(varying.conditions)
     phases = replace(varying, run=request.run)  # type: ignore[arg-type]
     return GenerationScan.of(phases, [point_at(phases, value) for value in with_progress(values, names)], **shown)  # type: ignore[arg-type]
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _no_time_of_phases() -> errors.ProfileError:
+    return errors.ProfileError(
+        "--device adds no time to phases that are scanned; `profile-model generate MODEL --device NAME` tells it of "
+        "one prompt, so leave out --device or --phase"
+    )

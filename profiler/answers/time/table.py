@@ -142,7 +142,8 @@ def _interval(report: TimeReport) -> str:
     whole, measurement = report.times.whole, report.measurement
     between = f"{written(whole.low)} to {written(whole.high)}"
     if measurement is not None:
-        return f"the median of {measurement.runs:,} runs; 95 % interval {between}"
+        first, third = map(written, measurement.quartiles)
+        return f"the median of {measurement.runs:,} runs; 95 % interval {between}, quartiles {first} and {third}"
     return f"fused or not: {between}" if report.times.word == LOWER_BOUND else f"interval {between}"
 
 
