@@ -182,3 +182,11 @@ def test_a_limit_on_time(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, *bound, "--batch", "1,64", "--max-time", "200us")
     assert (status, err.count("\n")) == (1, 1)
     assert run(capsys, *bound, "--max-time", "20")[0] == 2
+
+
+def test_an_input_of_several_shapes_has_no_other_in_its_place() -> None:
+    net = nn.Linear(4, 2)
+    jagged = profile(net, torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)], layout=torch.jagged))
+    gc.collect()
+    with pytest.raises(ProfileError, match="^the input that was profiled is there no more, "):
+        jagged.time()

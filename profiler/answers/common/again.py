@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from profiler.engine.run.subject import Subject
 
 
+_NO_SHAPE: tuple[int, ...] = (0, 0)  # of nested and sparse tensors: another of their shape would be another input
+
+
 class Again:
     """What was profiled, and how. A live model and its tensors are not kept alive by this.
 
@@ -49,6 +52,8 @@ class Again:
         def tensor(leaf: Any) -> Any:
             reference = next(references)
             alive = None if reference is None else reference()
+            if alive is None and leaf.shape is _NO_SHAPE:
+                raise _is_gone("input")
             return leaf if alive is None else alive
 
         args, kwargs = map_leaves(tensor, (self._feed.args, dict(self._feed.kwargs)))
@@ -59,7 +64,9 @@ class Again:
             self._tensors.append(None)
             return leaf
         self._tensors.append(weakref.ref(leaf))
-        return TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."))
+        is_one_block = not leaf.is_nested and str(leaf.layout) == "torch.strided"
+        shape = tuple(leaf.shape) if is_one_block else _NO_SHAPE
+        return TensorSpec(shape, str(leaf.dtype).removeprefix("torch."))
 
 
 def loaded(spec: str, feed: Feed) -> Subject:
