@@ -188,5 +188,5 @@ def test_an_input_of_several_shapes_has_no_other_in_its_place() -> None:
     net = nn.Linear(4, 2)
     jagged = profile(net, torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)], layout=torch.jagged))
     gc.collect()
-    with pytest.raises(ProfileError, match="^the input that was profiled is there no more, "):
+    with pytest.raises(ProfileError, match=r"^the input that was profiled is there no more, "):
         jagged.time()
