@@ -46,3 +46,9 @@ def test_blocks_that_differ_widen_the_interval() -> None:
     drifting = of_blocks([[1.0, 1.1, 0.9]] * 5 + [[2.0, 2.1, 1.9]] * 5)
     assert width(alike) == 0
     assert (drifting.low, drifting.high) == (1.0, 2.0)
+
+
+def test_a_slow_drift_is_inside_of_the_interval() -> None:
+    """24 blocks that grow from 1 to 2: six batches of four, whose medians are those of their middles."""
+    rising = of_blocks([[1 + at / 23] for at in range(24)])
+    assert rising == Duration(1.5, pytest.approx(1 + 1.5 / 23), pytest.approx(1 + 21.5 / 23))
