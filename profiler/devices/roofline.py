@@ -16,6 +16,7 @@ from profiler.devices import layers
 from profiler.devices.device import Device
 from profiler.devices.fusion import Kernel, fused, separate
 from profiler.devices.work import CONVOLUTION, Work, work
+from profiler.figures.memory import STATE
 from profiler.records.times import ARITHMETIC, LAUNCHES, LOWER_BOUND, MEMORY, Duration, Times
 from profiler.records.trace import Trace
 
@@ -28,6 +29,7 @@ class Bound(NamedTuple):
 
 
 NO_WORK = Bound(0.0, None)
+NO_CALL = Work(0, "float32", 0, "float32", 0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,20 @@ def _waiting(bound: Bound, wait: float) -> Bound:
 
 
 def works_of(trace: Trace) -> list[Work | None]:
-    """The work of each call; a signature is looked at once."""
+    """The work of each call; a signature is looked at once.
+
+    An optimizer's state is filled in its first step alone; a step stands for all others, in which it is there.
+    """
     by_signature = [work(signature) for signature in trace.signatures]
-    return [by_signature[call.signature] for call in trace.calls]
+    works = [by_signature[call.signature] for call in trace.calls]
+    for storage in trace.storages:
+        if storage.role == STATE and storage.born >= 0 and _only_fills(works[storage.born]):
+            works[storage.born] = NO_CALL
+    return works
+
+
+def _only_fills(work: Work | None) -> bool:
+    return work is not None and not work.flops and not work.bytes_read
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

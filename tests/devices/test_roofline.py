@@ -187,6 +187,12 @@ def test_a_training_step_has_phases() -> None:
     assert sum(duration.seconds for duration in result.phases.values()) == pytest.approx(result.whole.seconds)
 
 
+def test_a_fused_step_of_adam_reads_four_and_writes_three() -> None:
+    """Parameters, gradients and averages are read, all but the gradients written; zeros are the first step's."""
+    step = times(nn.Linear(512, 512, bias=False), "8x512", train=True, optimizer="adamw(fused=True)")
+    assert step.phases["update"].seconds == pytest.approx(7 * 512 * 512 * FLOAT / BANDWIDTH, rel=1e-3)
+
+
 def test_calls_without_a_formula_are_counted() -> None:
     @torch.library.custom_op("devices_tests::twice", mutates_args=())
     def twice(x: torch.Tensor) -> torch.Tensor:

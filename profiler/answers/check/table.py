@@ -14,7 +14,7 @@ from profiler.render.tables import Caution, Column, Quantity, Row, Table, Unit
 _COLUMNS = (
     Column("model", "Model", Unit.TEXT, lambda row, _: row, 0, 32),
     Column("figure", "Figure", Unit.TEXT, lambda row, _: row),
-    Column("measured", "Measured", Unit.MIXED, lambda row, _: row),
+    Column("measured", "Value", Unit.MIXED, lambda row, _: row),
     Column("limit", "Limit", Unit.MIXED, lambda row, _: row),
     Column("used", "Used %", Unit.SHARE, lambda row, _: row, 1),
     Column("over", "Over", Unit.MIXED, lambda row, _: row),

@@ -158,6 +158,8 @@ def run(
     """What a PyTorch model costs, layer by layer: parameters, FLOPs, MB, memory."""
     under = conditions.conditions(dtype=cast.dtype, zeros=zeros)
     listed = lists(models)
+    if no_input and device.device is not None:
+        raise _nothing_to_time(device.device)
     shaped = tables(models, listed, columns, captions, layers, rows)
     return look(
         context, named_models(listed, inputs, rows.label, is_run=not no_input), shaped, convention, under, most, saved
@@ -248,6 +250,10 @@ def _layers_or_models(layers: str, models: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{layers} shapes a table of layers, and {models} asks for one row a model; leave one out"
     )
+
+
+def _nothing_to_time(device: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--device {device} is about a run, and --no-input runs nothing; leave one of them out")
 
 
 def _saves_one_model(models: int) -> errors.ProfileError:

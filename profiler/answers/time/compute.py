@@ -134,6 +134,8 @@ class Timing:
 
 def timed(profile: Profile, again: Again | None, device: str, effort: Effort) -> TimeReport:
     """The time of what was profiled. again: how that is run once more; None of a run that was saved."""
+    if effort.seconds < 0 or (effort.threads is not None and effort.threads < 1):
+        raise _no_effort(effort)
     timing = Timing(device, effort)
     timing.check()
 
@@ -143,3 +145,12 @@ def timed(profile: Profile, again: Again | None, device: str, effort: Effort) ->
         return again.subject()
 
     return TimeReport(timing.on(profile, subject, AS_IT_IS if again is None else again.under))
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _no_effort(effort: Effort) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"seconds={effort.seconds:g}, threads={effort.threads}: it takes 0 seconds or more, and 1 thread or more"
+    )

@@ -81,7 +81,8 @@ def layer_times(report: TimeReport) -> Table:
 def heading(report: TimeReport) -> str:
     """Which of the three words it is, of which model, and where."""
     words = _WORDS.get(report.times.word, f"{report.times.word.capitalize()} time")
-    return f"{words} of {report.profile.model} on {report.times.title}"
+    what = "a training step of " * bool(report.profile.trace.phases)
+    return f"{words} of {what}{report.profile.model} on {report.times.title}"
 
 
 def raw_layer_times(report: TimeReport) -> Table:
@@ -143,6 +144,8 @@ def _interval(report: TimeReport) -> str:
     between = f"{written(whole.low)} to {written(whole.high)}"
     if measurement is not None:
         first, third = map(written, measurement.quartiles)
+        if not measurement.has_interval:
+            return f"the median of {measurement.runs:,} runs, too few for an interval; they were around {between}"
         return f"the median of {measurement.runs:,} runs; 95 % interval {between}, quartiles {first} and {third}"
     return f"fused or not: {between}" if report.times.word == LOWER_BOUND else f"interval {between}"
 

@@ -63,18 +63,18 @@ class BatchesInput(InputOptions):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasuringOptions:
     seconds: Annotated[
-        float,
+        float | None,
         option(
             f"How long it may take. Default: {SECONDS:g}.", "N", converter=reading(partial(quantities.seconds, least=0))
         ),
-    ] = SECONDS
+    ] = None
     threads: Annotated[int | None, option("Threads of the CPU.", "N", converter=number(1))] = None
     compile: Annotated[bool, option("By torch.compile first; then layers are not told apart.")] = False
     flush_cache: Annotated[bool, option("Before each run, empty the caches of what the last one left.")] = False
 
     @property
     def effort(self) -> Effort:
-        return Effort(self.seconds, self.threads, self.compile, self.flush_cache)
+        return Effort(SECONDS if self.seconds is None else self.seconds, self.threads, self.compile, self.flush_cache)
 
 
 def run(
@@ -139,6 +139,7 @@ def _report(context: Context, model: NamedModel, timing: Timing, under: Conditio
 def _check(timing: Timing, measuring: MeasuringOptions, view: View, several: bool) -> None:
     """Raises for options that do not go together."""
     set_ones = {
+        "--seconds": measuring.seconds is not None,
         "--threads": measuring.threads is not None,
         "--compile": measuring.compile,
         "--flush-cache": measuring.flush_cache,

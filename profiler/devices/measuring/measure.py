@@ -17,7 +17,7 @@ from profiler.devices.amounts import amounts
 from profiler.devices.layers import parent_rows, samples
 from profiler.devices.measuring.clock import Clock, clock
 from profiler.devices.measuring.effort import USUAL, Effort
-from profiler.devices.measuring.intervals import TOO_WIDE, of_blocks, width
+from profiler.devices.measuring.intervals import TOO_WIDE, has_enough, of_blocks, width
 from profiler.devices.measuring.limits import Limits, limits
 from profiler.devices.measuring.modules import Marks, Overhead, Spent, overhead
 from profiler.devices.measuring.runs import Run, running
@@ -40,6 +40,7 @@ _FLUSHED_BYTES = 256 * 2**20  # read and written between runs: more than caches 
 class Measurement:
     """Times that were measured here, as a `Timer`. quartiles: of the whole runs, in seconds; runs: how many.
 
+    has_interval: whether there were blocks enough for an interval of 95 %, and it is not a guess from few.
     has_layers: whether modules were looked into.
     """
 
@@ -48,6 +49,7 @@ class Measurement:
     runs: int
     limits: Limits
     has_layers: bool
+    has_interval: bool = True
 
     @property
     def name(self) -> str:
@@ -81,7 +83,9 @@ def measured(
     times = _times(trace, works, kind, title, taken, phases, reached)
     spread = [sample for block in taken.whole for sample in block]
     quartiles = quantiles(spread, n=4) if len(spread) > 1 else spread * 3
-    return Measurement(times, (quartiles[0], quartiles[2]), taken.runs, reached, bool(taken.inside))
+    return Measurement(
+        times, (quartiles[0], quartiles[2]), taken.runs, reached, bool(taken.inside), has_enough(taken.whole)
+    )
 
 
 def _sampled(sampler: _Sampler, ended: Callable[[int], None]) -> tuple[Samples[Spent], dict[str, list[float]]]:
