@@ -14,6 +14,7 @@ T = TypeVar("T")
 _PRECISE = 0.04  # of the median: an interval of +-2 %
 _BLOCKS = 24  # that the budget is spread over
 _LEAST_BLOCKS = 12
+_AT_LEAST = 0.6  # of the budget, whatever the interval is: what is over soon sees no drift
 _FEWEST = 2  # blocks, whatever the budget is
 _WARM_UP = 0.2  # of the budget, at most
 _ALIKE = 0.05  # how far runs differ that have settled
@@ -69,7 +70,8 @@ def collect(
         blocks = len(samples.whole)
         if blocks >= _FEWEST and now() - begin >= budget:
             return samples
-        if blocks >= _LEAST_BLOCKS and width(of_blocks(samples.whole)) <= _PRECISE:
+        is_long = now() - begin >= budget * _AT_LEAST
+        if is_long and blocks >= _LEAST_BLOCKS and width(of_blocks(samples.whole)) <= _PRECISE:
             return samples
         if blocks >= 4 * _BLOCKS:  # of runs that take no time
             return samples
