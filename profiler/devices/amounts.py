@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from profiler.devices.fusion import Kernel, separate
-from profiler.devices.layers import parent_rows
 from profiler.devices.work import Work
+from profiler.figures.layers import summed
 from profiler.records.trace import Trace
 
 
@@ -30,12 +30,12 @@ def amounts(trace: Trace, works: Sequence[Work | None], kernels: Iterable[Kernel
     """
     kernels = separate(works) if kernels is None else kernels
     moving = {call: moved for kernel in kernels for call, moved in zip(kernel.calls, kernel.moved_bytes, strict=True)}
-    sums, parents = [(0, 0) for _ in trace.modules], parent_rows(trace)
+    own = [Amount(0, 0) for _ in trace.modules]
     for position, (call, work) in enumerate(zip(trace.calls, works, strict=True)):
         if work is not None:
-            flops, moved = sums[call.module]
-            sums[call.module] = flops + work.flops, moved + moving.get(position, 0)
-    for row in range(len(sums) - 1, 0, -1):
-        (flops, moved), (more_flops, more_moved) = sums[parents[row]], sums[row]
-        sums[parents[row]] = flops + more_flops, moved + more_moved
-    return [Amount(*pair) for pair in sums]
+            own[call.module] = _added(own[call.module], Amount(work.flops, moving.get(position, 0)))
+    return summed(trace.modules, own, _added)
+
+
+def _added(first: Amount, second: Amount) -> Amount:
+    return Amount(first.flops + second.flops, first.moved_bytes + second.moved_bytes)

@@ -53,7 +53,11 @@ def named(name: str) -> Device:
 
 def read(path: str | PathLike[str]) -> Device:
     """The one device that a user's own file holds, as a row of the catalogue is; raises `ProfileError`."""
-    file = toml_files.read(path, str(path))
+    return of(toml_files.read(path, str(path)))
+
+
+def of(file: TomlFile) -> Device:
+    """The device of a file that was read; raises `ProfileError`."""
     if len(file.data) != 1 or not isinstance(next(iter(file.data.values())), dict):
         raise file.refusal((), "it has to hold one device, as a table: [my-card], and its keys under that")
     return _device(file, *file.data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from profiler import errors
+
 KINDS = ("gpu", "tpu", "cpu")
 DTYPES = ("float64", "float32", "tf32", "float16", "bfloat16", "float8", "float4", "int8", "int4")
 
@@ -45,7 +47,23 @@ class Device:
         """FLOP a second of a matrix product in a dtype at most; None where the device does not multiply it."""
         return self.peak[dtype] * self.headroom if dtype in self.peak else None
 
+    def needed_peak(self, dtype: str) -> float:
+        """The same; raises `errors.ProfileError` where the device does not multiply it."""
+        peak = self.matrix_peak(dtype)
+        if peak is None:
+            raise _has_no(self, dtype)
+        return peak
+
     def vector_peak(self, dtype: str) -> float | None:
         """FLOP a second outside of matrix products at most; None where nobody says."""
         names = (dtype, *_WIDER.get(dtype, ()))
         return next((self.vector[name] * self.headroom for name in names if name in self.vector), None)
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _has_no(device: Device, dtype: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{device.name} does not multiply {dtype} ({', '.join(device.peak)} it does); choose another dtype or device"
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from profiler.figures.layers import summed
 from profiler.records.times import NO_TIME, Duration, Times
 from profiler.records.trace import Trace
 
@@ -24,18 +24,18 @@ def times(
     Intervals add up: what is too low in one call is taken to be too low in all.
     """
     own = [NO_TIME] * len(trace.modules)
-    bound: list[dict[str, float]] = [defaultdict(float) for _ in trace.modules]
+    bound: list[Mapping[str, float]] = [{} for _ in trace.modules]
     for call, duration, by in zip(trace.calls, durations, bounds, strict=True):
         own[call.module] = added(own[call.module], duration)
         if by is not None:
-            bound[call.module][by] += duration.seconds
+            bound[call.module] = _together(bound[call.module], {by: duration.seconds})
     return Times(
         word=word,
         device=device,
         title=title,
         own=tuple(own),
-        total=tuple(summed(trace, own)),
-        bounds=tuple(_most(seconds) for seconds in _summed_bounds(trace, bound)),
+        total=tuple(summed(trace.modules, own, added)),
+        bounds=tuple(_most(seconds) for seconds in summed(trace.modules, bound, _together)),
         calls=tuple(duration.seconds for duration in durations),
         phases=by_phase(trace, durations),
         unknown_calls=unknown_calls,
@@ -46,20 +46,6 @@ def times(
 
 def added(first: Duration, second: Duration) -> Duration:
     return Duration(first.seconds + second.seconds, first.low + second.low, first.high + second.high)
-
-
-def summed(trace: Trace, own: Sequence[Duration]) -> list[Duration]:
-    """Each module's time with that of the modules in it. Modules are in preorder."""
-    total, parents = list(own), parent_rows(trace)
-    for row in range(len(total) - 1, 0, -1):
-        total[parents[row]] = added(total[parents[row]], total[row])
-    return total
-
-
-def parent_rows(trace: Trace) -> list[int]:
-    """For each of `trace.modules`, the row of the module that it stands in; the model's own row stands for itself."""
-    rows = {module.path: row for row, module in enumerate(trace.modules)}
-    return [0, *(rows[module.path.rpartition(".")[0]] for module in trace.modules[1:])]
 
 
 def by_phase(trace: Trace, durations: Sequence[Duration]) -> Mapping[str, Duration]:
@@ -77,12 +63,8 @@ def samples(trace: Trace) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _summed_bounds(trace: Trace, own: list[dict[str, float]]) -> list[dict[str, float]]:
-    total, parents = own, parent_rows(trace)
-    for row in range(len(total) - 1, 0, -1):
-        for by, seconds in total[row].items():
-            total[parents[row]][by] += seconds
-    return total
+def _together(first: Mapping[str, float], second: Mapping[str, float]) -> Mapping[str, float]:
+    return {by: first.get(by, 0.0) + second.get(by, 0.0) for by in dict.fromkeys((*first, *second))}
 
 
 def _most(seconds: Mapping[str, float]) -> str | None:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from profiler import errors
 from profiler.devices import layers
 from profiler.devices.device import Device
 from profiler.devices.fusion import Kernel, fused, separate
@@ -96,13 +95,10 @@ class Roofline:
 
     def _matrix_peak(self, work: Work) -> float:
         """As torch multiplies by default: float32 convolutions on tensor cores in tf32, matrix products not."""
-        dtype, device = work.matrix_dtype, self.device
-        if dtype == "float32" and work.family == CONVOLUTION and "tf32" in device.peak:
+        dtype = work.matrix_dtype
+        if dtype == "float32" and work.family == CONVOLUTION and "tf32" in self.device.peak:
             dtype = "tf32"
-        peak = device.matrix_peak(dtype)
-        if peak is None:
-            raise _has_no(device, dtype)
-        return peak
+        return self.device.needed_peak(dtype)
 
 
 def _waiting(bound: Bound, wait: float) -> Bound:
@@ -124,12 +120,3 @@ def works_of(trace: Trace) -> list[Work | None]:
 
 def _only_fills(work: Work | None) -> bool:
     return work is not None and not work.flops and not work.bytes_read
-
-
-# Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _has_no(device: Device, dtype: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{device.name} does not multiply {dtype} ({', '.join(device.peak)} it does); choose another dtype or device"
-    )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from profiler import errors
 from profiler.records.times import Timer
+
+if TYPE_CHECKING:
+    from profiler.devices.device import Device
 
 HERE = ("cpu", "cuda", "mps")  # this machine, on which a model is run to be measured
 SUFFIX = ".toml"
@@ -23,7 +28,17 @@ def timer(text: str) -> Timer:
     content = toml_files.read(text, text)
     if calibration.is_calibration(content):
         return calibration.of(content)
-    return Roofline(catalogue.read(text))
+    return Roofline(catalogue.of(content))
+
+
+def device(text: str) -> Device:
+    """The device whose data sheet a text names; raises `errors.ProfileError`, also for one that is calibrated."""
+    from profiler.devices.roofline import Roofline
+
+    named = timer(text)
+    if not isinstance(named, Roofline):
+        raise _is_calibrated(text)
+    return named.device
 
 
 def memory_bytes(timer: Timer) -> int | None:
@@ -34,6 +49,13 @@ def memory_bytes(timer: Timer) -> int | None:
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_calibrated(text: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--device {text} is a calibration, which says nothing of memory and links; name a device of "
+        "`profile-model list --devices`, or a file like it"
+    )
 
 
 def _is_measured(text: str) -> errors.ProfileError:

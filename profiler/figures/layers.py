@@ -6,8 +6,9 @@ that holds it, and a module that stands at two paths is counted at the first: to
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -60,7 +61,7 @@ class Figures:
         )
 
 
-Summed = TypeVar("Summed", Figures, Trained, int)
+Summed = TypeVar("Summed")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,10 +155,10 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
     """Every module at every path, in preorder; the first is the model itself."""
     parameters, buffers = _by_module(trace.parameters), _by_module(trace.buffers)
     own = _own(trace, parameters, buffers)
-    summed = _summed(trace.modules, own)
+    total = summed(trace.modules, own)
     own_flops = convention.amounts(trace, [figures.cost for figures in own])
-    total_flops = _summed(trace.modules, own_flops)
-    trained = _summed(trace.modules, training.trained(trace)) if trace.phases else None
+    total_flops = summed(trace.modules, own_flops)
+    trained = summed(trace.modules, training.trained(trace)) if trace.phases else None
     ran = _ran(trace)
     calls: dict[int, list[ModuleCall]] = defaultdict(list)
     for call in trace.module_calls:
@@ -176,7 +177,7 @@ def tree(trace: Trace, convention: Convention) -> list[Layer]:
                 weights=tuple(parameters[index]),
                 buffers=tuple(buffers[index]),
                 own=own[index],
-                total=summed[index],
+                total=total[index],
                 calls=len(own_calls),
                 inputs=start.inputs if start else None,
                 output=start.output if start else None,
@@ -221,13 +222,20 @@ def _own(
     return figures
 
 
-def _summed(modules: Sequence[Module], own: Sequence[Summed]) -> list[Summed]:
-    """Each layer's own figures and its descendants'. Modules are in preorder, so children come after their parent."""
-    rows = {module.path: index for index, module in enumerate(modules)}
-    summed = list(own)
-    for index in range(len(modules) - 1, 0, -1):
-        summed[rows[modules[index].path.rpartition(".")[0]]] += summed[index]
-    return summed
+def summed(
+    modules: Sequence[Module], own: Sequence[Summed], add: Callable[[Summed, Summed], Summed] = operator.add
+) -> list[Summed]:
+    """Each module's own amount and its descendants'. Modules are in preorder, so children come after their parent."""
+    parents, total = parent_rows(modules), list(own)
+    for row in range(len(total) - 1, 0, -1):
+        total[parents[row]] = add(total[parents[row]], total[row])
+    return total
+
+
+def parent_rows(modules: Sequence[Module]) -> list[int]:
+    """For each module the row of the one that it stands in; the model's own row stands for itself."""
+    rows = {module.path: row for row, module in enumerate(modules)}
+    return [0, *(rows[module.path.rpartition(".")[0]] for module in modules[1:])]
 
 
 def _weighed(parameters: Iterable[Weight], buffers: Iterable[Weight]) -> dict[str, int]:

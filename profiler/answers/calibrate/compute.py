@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from profiler import errors
 from profiler.records.files import writing
 from profiler.render.answer import Answer
 
@@ -38,15 +37,16 @@ def calibrate(
 ) -> Calibrated:
     """Measure this machine for so many seconds, and write the file; raises `errors.ProfileError`."""
     writing.check_writable(path)
+    from profiler.devices import here
     from profiler.devices.calibration import file, machine, predict, run
     from profiler.devices.calibration.predict import Calibration, Machine
+    from profiler.devices.measuring.clock import clock
 
-    if not machine.is_there(device):
-        raise _has_no(device)
+    clock(device)
     with machine.settings(threads) as used, progress("Operators measured") as tick:
         runner = machine.Machine(device)
         facts = Machine(
-            title=machine.title(device),
+            title=here.title(device),
             device=device,
             threads=used,
             torch=machine.version(),
@@ -60,10 +60,3 @@ def calibrate(
     calibration = Calibration(path, replace(facts, peak=predict.peaks(facts.peak, fits)), tuple(fits))
     writing.replace(path, file.text(calibration).encode())
     return Calibrated(calibration, path)
-
-
-# Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _has_no(device: str) -> errors.ProfileError:
-    return errors.ProfileError(f"--device {device}: torch does not see one on this machine; calibrate its cpu")

@@ -32,7 +32,7 @@ _COPIES = (_column("size", "Copied", Unit.BYTES), _column("rate", "Bytes/s", Uni
 
 def calibrated_tables(answer: Calibrated) -> Iterator[Table]:
     machine = answer.calibration.machine
-    caption = f"{machine.title}, {machine.device}, {machine.threads} threads, torch {machine.torch}, {machine.date}"
+    caption = f"{machine.title}, {machine.device}, torch {machine.torch}, {machine.date}"
     rows = tuple(_row(answer, fitted) for fitted in answer.calibration.fitted)
     yield Table(_FAMILIES, rows, tuple(_facts(answer)), _NOTES, caption)
     yield Table(_COPIES, tuple(Row((size, rate)) for size, rate in machine.bandwidth.items()))

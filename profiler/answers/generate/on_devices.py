@@ -9,10 +9,9 @@ from profiler.answers.generate.choices import choices
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.serving import EFFICIENCY, Serving, check_efficiency
 from profiler.answers.generate.workload import Workload
-from profiler.devices import catalogue
+from profiler.devices import timing
 from profiler.devices.device import Device
 from profiler.devices.parallel import Plan, planned
-from profiler.devices.timing import SUFFIX
 from profiler.records import quantities, schemes
 from profiler.records.conditions import BOTH
 from profiler.records.schemes import Scheme
@@ -66,8 +65,7 @@ def on_devices(
     for degree in (devices, tensor_parallel, pipeline_parallel):
         _counted(1 if degree is None else degree)
     plan = planned(devices, tensor_parallel, pipeline_parallel)
-    known = catalogue.read(device) if device.endswith(SUFFIX) else catalogue.named(device)
-    return OnDevices(known, plan, plan.devices, scheme, share)
+    return OnDevices(timing.device(device), plan, plan.devices, scheme, share)
 
 
 def _check_no_plan(

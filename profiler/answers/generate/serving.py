@@ -64,8 +64,7 @@ class Serving:
             raise _no_link(self.device)
         self._check_shares()
         for dtype in {demand.dtypes[0] for demand in self.workload.decode_step.demands if demand.flops}:
-            if self.device.matrix_peak(dtype) is None:
-                raise _has_no(self.device, dtype)
+            self.device.needed_peak(dtype)
 
     def _check_shares(self) -> None:
         degree, stages = self.plan.tensor_parallel, self.plan.pipeline_parallel
@@ -248,9 +247,3 @@ def _no_link(device: Device) -> errors.ProfileError:
 
 def _undivided(what: str, flag: str, degree: int) -> errors.ProfileError:
     return errors.ProfileError(f"{flag} {degree} does not divide {what}; choose a degree that does")
-
-
-def _has_no(device: Device, dtype: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{device.name} does not multiply {dtype} ({', '.join(device.peak)} it does); choose another --dtype, or device"
-    )

@@ -145,7 +145,7 @@ def most(memory: int | str | None, max_time: float | str | None, timer: Timer | 
         words = f"{numbers.with_unit(whole)} of {timer.name} less {RESERVED} %"
         size = whole * (100 - RESERVED) // 100, words
     if size is None and max_time is None:
-        raise _no_limit()
+        raise _no_limit() if timer is None else _no_memory(timer.name)
     time = None if max_time is None else check.limit(TIME, max_time, "--max-time", f"--max-time {max_time}")
     size = (None, "") if size is None else size
     return Most(*size) if time is None else Most(*size, time.most, time.words)
@@ -288,6 +288,10 @@ def _bad_name(text: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"largest {text}: name what grows: batch, seq, a dimension {{n}} of --input, or size:32 for multiples of 32"
     )
+
+
+def _no_memory(name: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{name} says nothing of its memory; add that, like --in 8GB, or --max-time 20ms")
 
 
 def _no_limit() -> errors.ProfileError:

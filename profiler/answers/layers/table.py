@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -187,18 +187,29 @@ def usual_columns(profile: Profile) -> tuple[str, ...]:
 
 
 def _shown(profile: Profile, view: View) -> Sequence[Layer]:
-    layers = [layer for layer in profile.layers if view.depth is None or layer.depth <= view.depth]
+    usual = "flops" if profile.trace.was_run else "size"
+    return viewed(profile.layers, view, profile, _FLAT_COLUMNS, usual, profile.model)
+
+
+def viewed(
+    layers: Sequence[Layer], view: View, subject: Any, columns: Mapping[str, Column], usual: str, model: str
+) -> Sequence[Layer]:
+    """The layers that a view shows, in its order. usual: the column that sorts where the view only says how many.
+
+    subject: what the columns see a layer against. Raises `errors.ProfileError` where no layer matches.
+    """
+    layers = [layer for layer in layers if view.depth is None or layer.depth <= view.depth]
     if view.filter is not None:
         pattern = view.filter
         layers = [layer for layer in layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
         if not layers:
-            raise errors.no_layer_matches(pattern, profile.model)
+            raise errors.no_layer_matches(pattern, model)
     elif view.is_flat:
         parents = {layer.path.rpartition(".")[0] for layer in layers if layer.path}
         layers = [layer for layer in layers if layer.path not in parents]  # a container would repeat what is in it
     if view.sort is not None or view.top is not None:
-        (column,) = chosen_columns([view.sort or ("flops" if profile.trace.was_run else "size")], _FLAT_COLUMNS)
-        layers.sort(key=lambda layer: _order(column.get(layer, profile)), reverse=column.unit is not Unit.TEXT)
+        (column,) = chosen_columns([view.sort or usual], columns)
+        layers.sort(key=lambda layer: _order(column.get(layer, subject)), reverse=column.unit is not Unit.TEXT)
     return layers[: view.top]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from profiler import errors
 from profiler.answers.common.notes import as_shape, run_note, uncounted, versions_note
+from profiler.answers.common.time_columns import seconds
 from profiler.answers.layers.data import about
-from profiler.answers.layers.table import LAYER_COLUMNS
+from profiler.answers.layers.table import LAYER_COLUMNS, viewed
 from profiler.answers.time.compute import TimeReport
 from profiler.answers.time.roof import roof_facts, roof_tables
 from profiler.figures.layers import Layer
@@ -94,24 +93,8 @@ def raw_layer_times(report: TimeReport) -> Table:
 
 def _shown(report: TimeReport) -> Sequence[Layer]:
     """The layers that the view shows; the model alone where nothing is known of its layers."""
-    view, layers = report.view, report.profile.layers if report.has_layers else report.profile.layers[:1]
-    layers = [layer for layer in layers if view.depth is None or layer.depth <= view.depth]
-    if view.filter is not None:
-        pattern = view.filter
-        layers = [layer for layer in layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
-        if not layers:
-            raise errors.no_layer_matches(pattern, report.profile.model)
-    elif view.is_flat:
-        parents = {layer.path.rpartition(".")[0] for layer in layers if layer.path}
-        layers = [layer for layer in layers if layer.path not in parents]  # a container would repeat what is in it
-    if view.is_flat and (view.sort is not None or view.top is not None):
-        (column,) = chosen_columns([view.sort or "time"], _FLAT)
-        layers.sort(key=lambda layer: _order(column.get(layer, report)), reverse=column.unit is not Unit.TEXT)
-    return layers[: view.top]
-
-
-def _order(value: Any) -> Any:
-    return -1.0 if value is None else value
+    layers = report.profile.layers if report.has_layers else report.profile.layers[:1]
+    return viewed(layers, report.view, report, _FLAT, "time", report.profile.model)
 
 
 def _facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
@@ -169,10 +152,6 @@ def _notes(report: TimeReport) -> Iterator[str]:
 # For programs ---------------------------------------------------------------------------------------------------------
 
 
-def seconds_data(duration: Duration) -> dict[str, float]:
-    return {"seconds": duration.seconds, "low_seconds": duration.low, "high_seconds": duration.high}
-
-
 def time_data(report: TimeReport) -> dict[str, Any]:
     """The time of the whole and of each layer, in seconds; rates are a second."""
     times, whole, amount = report.times, report.times.whole, report.amounts[0]
@@ -181,8 +160,8 @@ def time_data(report: TimeReport) -> dict[str, Any]:
         "word": times.word,
         "device": times.device,
         "title": times.title,
-        "time": seconds_data(whole),
-        "phases": {phase: seconds_data(duration) for phase, duration in times.phases.items()},
+        "time": seconds(whole),
+        "phases": {phase: seconds(duration) for phase, duration in times.phases.items()},
         "samples": times.samples,
         "samples_per_second": times.throughput,
         "flops": amount.flops,
@@ -217,9 +196,9 @@ def _layer(report: TimeReport, layer: Layer) -> dict[str, Any]:
         "path": layer.path,
         "kind": layer.kind,
         "depth": layer.depth,
-        **seconds_data(report.duration(layer)),
+        **seconds(report.duration(layer)),
         "is_known": report.seconds(layer) is not None,
-        "own": seconds_data(report.times.own[layer.index]),
+        "own": seconds(report.times.own[layer.index]),
         "share": report.share(layer),
         "bound": report.times.bounds[layer.index],
         "achieved": report.achieved(layer),

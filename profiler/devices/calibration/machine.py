@@ -6,11 +6,9 @@ it computes on was just written by another operator; its output is a new tensor.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +20,6 @@ from profiler.records.trace import Signature, Tensor, Value
 _SMALL = 1 << 14  # bytes of weights that are not worth the emptying of caches
 _CACHE = 48 << 20  # bytes: more than the caches of most processors
 _AHEAD = 20  # calls that are started before a GPU is waited for
-_CPU_FACTS = Path("/proc/cpuinfo")  # of Linux
 _PRODUCT = 1024  # rows and columns of the matrices that the peak is measured with
 _COPIED = tuple(1 << power for power in range(14, 28, 2))  # bytes
 _TIMES = 20
@@ -125,23 +122,9 @@ def settings(threads: int | None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def is_there(device: str) -> bool:
-    """Whether this machine has such a device."""
-    return device == "cpu" or (device == "cuda" and torch.cuda.is_available())
-
-
 def version() -> str:
     """Of torch, without what it was built for."""
     return str(torch.__version__).partition("+")[0]
-
-
-def title(device: str) -> str:
-    """The name of the processor or the GPU."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    lines = _CPU_FACTS.read_text().splitlines() if _CPU_FACTS.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine() or "an unknown processor"
 
 
 def _operator(name: str) -> Callable[..., Any]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import torch
 from torch import nn
 
+from profiler.devices import here
 from profiler.devices.amounts import amounts
-from profiler.devices.layers import parent_rows, samples
+from profiler.devices.layers import samples
 from profiler.devices.measuring.clock import Clock, clock
 from profiler.devices.measuring.effort import USUAL, Effort
 from profiler.devices.measuring.intervals import TOO_WIDE, has_enough, of_blocks, width
@@ -27,9 +26,11 @@ from profiler.devices.work import Work
 from profiler.engine.record.structure import Structure
 from profiler.engine.run.subject import Subject
 from profiler.figures import memory
+from profiler.figures.layers import parent_rows, summed
 from profiler.records.conditions import Conditions
 from profiler.records.times import ARITHMETIC, MEASURED, MEMORY, NO_TIME, Duration, Times
 from profiler.records.trace import Trace
+from profiler.render import numbers
 from profiler.render.tables import Caution
 
 _LEAST_SAMPLE = 200e-6  # seconds: so many runs are one sample that reading the clock takes no part of it
@@ -73,13 +74,13 @@ def measured(
     ended: is told the number of runs, now and then. on: the clock, where it is another than the device's own.
     Raises `errors.ProfileError`.
     """
-    here, works = on or clock(kind), works_of(trace)
+    at, works = on or clock(kind), works_of(trace)
     needed = _needed_bytes(trace)
     with running(subject, under, kind, needed, effort.threads, effort.compiles) as (run, model):
-        title = _title(kind)
-        taken, phases = _sampled(_Sampler(run, model, trace, here, kind, effort), ended)
+        title = here.title(kind)
+        taken, phases = _sampled(_Sampler(run, model, trace, at, kind, effort), ended)
         del run, model  # nobody holds what stood in for the model's weights when it comes back
-        reached = limits(kind, _dtype(works), here)
+        reached = limits(kind, _dtype(works), at)
     times = _times(trace, works, kind, title, taken, phases, reached)
     spread = [sample for block in taken.whole for sample in block]
     quartiles = quantiles(spread, n=4) if len(spread) > 1 else spread * 3
@@ -214,9 +215,7 @@ def _layers(
     strain = abs(factor - 1)
     own = [_scaled(duration, factor, strain) for duration in own]
     own[0] = Duration(own[0].seconds + after, own[0].low + after, own[0].high + after)
-    parents, sums = parent_rows(trace), [duration.seconds for duration in own]
-    for row in range(len(sums) - 1, 0, -1):
-        sums[parents[row]] += sums[row]
+    sums = summed(trace.modules, [duration.seconds for duration in own])
     scaled = [_scaled(duration, factor, strain) for duration in total]
     total = [Duration(sums[row], min(sums[row], scaled[row].low), max(sums[row], scaled[row].high)) for row in rows]
     _mark_unseen(trace, inside, own, total)
@@ -235,7 +234,7 @@ def _mark_unseen(trace: Trace, inside: Sequence[Sequence[Spent]], own: list[Dura
     """A module that ran and that nobody saw takes some of its parent's time, and how much is not known."""
     ran = {call.module for call in trace.module_calls}
     calls = inside[0][0].calls
-    parents = parent_rows(trace)
+    parents = parent_rows(trace.modules)
     for row in range(1, len(calls)):
         if row in ran and not calls[row] and trace.modules[row].same_as is None:
             total[row] = own[row] = Duration(0.0, 0.0, total[parents[row]].high)
@@ -258,30 +257,12 @@ def _dtype(works: Sequence[Work | None]) -> str:
     return most if hasattr(torch, most) else "float32"
 
 
-def _title(kind: str) -> str:
-    """The device in words."""
-    if kind == "cuda":
-        return str(torch.cuda.get_device_name())
-    threads = torch.get_num_threads()
-    return f"{_processor()}, {threads} thread{'s' * (threads > 1)}" if kind == "cpu" else _processor()
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 # What is said ---------------------------------------------------------------------------------------------------------
 
 
 def _noise(whole: Duration, taken: Samples[Spent]) -> Iterator[str]:
     if width(whole) > TOO_WIDE:
-        share = "" if whole.seconds <= 0 else f", {100 * width(whole):.0f} % of it"
+        share = "" if whole.seconds <= 0 else f", {numbers.share(width(whole))} % of it"
         yield Caution(
             f"TOO NOISY to tell: after {taken.runs} runs the interval of the median is still wide{share}; close what "
             "else runs here, or give it more --seconds"
@@ -290,6 +271,6 @@ def _noise(whole: Duration, taken: Samples[Spent]) -> Iterator[str]:
 
 def _looking_costs(factor: float) -> str:
     return Caution(
-        f"Looking at every module changes the time to {1 / factor:.2f} times what it is; the layers are scaled to the "
-        "whole, and their intervals are wider by as much"
+        f"Looking at every module changes the time to {numbers.ratio(1 / factor)} times what it is; the layers are "
+        "scaled to the whole, and their intervals are wider by as much"
     )

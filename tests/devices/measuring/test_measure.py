@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from profiler import ProfileError, profile
-from profiler.devices.layers import parent_rows
 from profiler.devices.measuring import clock as clocks
+from profiler.figures.layers import parent_rows
 from profiler.records.conditions import conditions
 from profiler.records.times import MEASURED
 from profiler.render.tables import Caution
@@ -54,7 +54,7 @@ def test_layers_sum_to_the_whole() -> None:
     assert sum(duration.seconds for duration in times.own) == pytest.approx(times.whole.seconds)
     trace = profile(model, torch.ones(2, 2)).trace
     for row, duration in enumerate(times.total):
-        children = [other for other, parent in enumerate(parent_rows(trace)) if parent == row and other != row]
+        children = [other for other, parent in enumerate(parent_rows(trace.modules)) if parent == row and other != row]
         within = times.own[row].seconds + sum(times.total[child].seconds for child in children)
         assert duration.seconds == pytest.approx(within)
         assert duration.low <= duration.seconds <= duration.high
