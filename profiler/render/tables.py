@@ -67,7 +67,8 @@ class Column:
 
     `most` is the width from which a narrow screen may cut it. Columns with a higher `rank` are given up first: those of
     rank 0 never, those of rank 1 and 2 only when texts are cut as short as they can be.
-    `better` is which of its values is the best, where one is. `get` also takes what a subject is seen against: a
+    `better` is which of its values is the best, where one is. `kind` is what exports have before the name, of values
+    that are not what they are without it: "lower bound". `get` also takes what a subject is seen against: a
     layer's profile, or the model that others are measured by.
     """
 
@@ -78,6 +79,7 @@ class Column:
     rank: int = 0
     most: int | None = None
     better: Better | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

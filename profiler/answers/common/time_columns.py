@@ -71,7 +71,7 @@ def worded(columns: Sequence[Column], profiles: Iterable[Profile]) -> tuple[Colu
     if word is None:
         return tuple(columns)
     return tuple(
-        replace(column, heading=_SHOWN_AS[column.name].format(word.capitalize()))
+        replace(column, heading=_SHOWN_AS[column.name].format(word.capitalize()), kind=word)
         if column.name in _SHOWN_AS
         else column
         for column in columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from profiler.answers.common.notes import run_note, uncounted
@@ -185,7 +186,13 @@ def choices_tables(generation: Generation, choices: Choices) -> Iterator[Table]:
 
 def raw_choices_table(choices: Choices, **rest: Any) -> Table:
     columns = (*_HELD, *_speed_columns(choices.workload))
-    return _table(columns, [(*_held(serving), *_speeds(serving, 1.0)) for serving in choices.servings], **rest)
+    return _bounds(_table(columns, [(*_held(serving), *_speeds(serving, 1.0)) for serving in choices.servings], **rest))
+
+
+def _bounds(table: Table) -> Table:
+    """Times and rates are exported with the word that says what they are."""
+    speeds = (Unit.SECONDS, Unit.RATE)
+    return replace(table, columns=tuple(replace(c, kind=LOWER_BOUND) if c.unit in speeds else c for c in table.columns))
 
 
 def _held(serving: Serving) -> tuple[Any, ...]:
@@ -195,7 +202,8 @@ def _held(serving: Serving) -> tuple[Any, ...]:
 
 def raw_serving_table(serving: Serving) -> Table:
     """One row: the lower bound."""
-    return _table((*_HELD, *_speed_columns(serving.workload)), [(*_held(serving), *_speeds(serving, 1.0))])
+    columns = (*_HELD, *_speed_columns(serving.workload))
+    return _bounds(_table(columns, [(*_held(serving), *_speeds(serving, 1.0))]))
 
 
 # Raw ------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.answers.common.notes import uncounted, versions_note
 from profiler.answers.time.compute import TimeReport
-from profiler.answers.time.table import heading, time_data
+from profiler.answers.time.table import heading, of_kind, time_data
 from profiler.render.answer import Answer, Shown, show
 from profiler.render.plain import failed
 from profiler.render.tables import Column, Row, Table, Unit
@@ -64,7 +64,8 @@ _BATCH = Column("batch", "Batch", Unit.EXACT, lambda batch, _: batch)
 def batch_table(answer: BatchTimes) -> Table:
     """A batch that failed keeps its row, with the reason."""
     is_measured = any(report.measurement is not None for report in answer.reports)
-    columns = [column for column in BATCH_COLUMNS.values() if is_measured or not column.name.startswith("quartile")]
+    shown = [column for column in BATCH_COLUMNS.values() if is_measured or not column.name.startswith("quartile")]
+    columns = of_kind(shown, answer.reports[0])
     rows = []
     for point in answer.points:
         report = point.report

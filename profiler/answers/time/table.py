@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +68,18 @@ def layer_times(report: TimeReport) -> Table:
     """One row a layer, in the model's own order unless the view sorts it."""
     view = report.view
     usual = _USUAL[report.times.word]
-    columns = chosen_columns(view.columns or usual, _FLAT if view.is_flat else TIME_COLUMNS)
+    columns = of_kind(chosen_columns(view.columns or usual, _FLAT if view.is_flat else TIME_COLUMNS), report)
     rows = tuple(
         Row(tuple(column.get(layer, report) for column in columns), 0 if view.is_flat else layer.depth)
         for layer in _shown(report)
     )
     caption = view.caption or heading(report)
     return Table(columns, rows, tuple(_facts(report)), tuple(_notes(report)), caption, view.anchor, bool(view.columns))
+
+
+def of_kind(columns: Iterable[Column], report: TimeReport) -> tuple[Column, ...]:
+    """Times are exported with the word that says what they are."""
+    return tuple(replace(c, kind=report.times.word) if c.unit is Unit.SECONDS else c for c in columns)
 
 
 def heading(report: TimeReport) -> str:

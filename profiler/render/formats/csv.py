@@ -39,9 +39,9 @@ def answer(answer: Tabled) -> str:
 
 
 def key(column: Column) -> str:
-    """A column's name, with the unit of its raw values."""
-    unit = numbers.RAW.get(column.unit)
-    return column.name if unit is None or column.name.endswith(f"_{unit}") else f"{column.name}_{unit}"
+    """A column's name, with the unit of its raw values, and what kind of values they are."""
+    unit, name = numbers.RAW.get(column.unit), "_".join([*column.kind.split(), column.name])
+    return name if unit is None or name.endswith(f"_{unit}") else f"{name}_{unit}"
 
 
 def _raw(value: Any, unit: Unit) -> Any:
