@@ -135,7 +135,7 @@ def test_csv_is_raw(capsys: pytest.CaptureFixture[str], model: str) -> None:
         ("t.csv", "path,"),
         ("t.json", "{"),
         ("t.tex", "% "),
-        ("t.html", "<table>"),
+        ("t.html", "<!DOCTYPE html>"),
         ("t.txt", "Layer"),
     ],
 )

@@ -22,6 +22,7 @@ from profiler.records import archive
 from profiler.records.files import writing
 from profiler.records.times import Timer
 from profiler.render import FORMATS, WITHOUT_NOTES, format_of, renderer
+from profiler.render.answer import Answer
 from profiler.render.formats import github
 from profiler.render.shown import NOTES
 
@@ -42,8 +43,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer))
                 if outcome.answer is not None:
-                    answer = outcome.answer
-                    print(answer if isinstance(answer, str) else renderer(format).answer(answer, **notes), file=file)
+                    print(_written(outcome.answer, format, notes, _title(name, bound)), file=file)
         except errors.ProfileError as error:
             _trace([error], result)
             raise
@@ -118,6 +118,21 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
     if format in WITHOUT_NOTES:
         raise _has_no_notes(format)
     return {"notes": notes}
+
+
+def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title: str) -> str:
+    """The answer in a format; a file of one that has a frame around its tables, as HTML, is a whole document."""
+    if isinstance(answer, str):
+        return answer
+    written = renderer(format)
+    return str(written.whole(answer, title, **notes) if hasattr(written, "whole") else written.answer(answer, **notes))
+
+
+def _title(name: str, bound: BoundArguments) -> str:
+    """The verb and what it is about: "memory resnet34"."""
+    given = [value for value in bound.args if isinstance(value, (str, tuple))]
+    words = [word for value in given for word in ([value] if isinstance(value, str) else value)]
+    return " ".join([name, *map(str, words)])
 
 
 def _check_save(path: str, output: str | None) -> None:

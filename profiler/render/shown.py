@@ -76,7 +76,7 @@ def harmless(table: Table) -> Table:
     facts = tuple(
         (_harmless(label), _harmless(value), unit, _harmless(remark)) for label, value, unit, remark in table.facts
     )
-    notes = tuple(map(shown, table.notes))
+    notes = tuple(type(note)(shown(note)) for note in table.notes)  # a caution stays one
     return replace(table, columns=columns, rows=rows, facts=facts, notes=notes, caption=_harmless(table.caption))
 
 

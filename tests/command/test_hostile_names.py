@@ -5,12 +5,8 @@ None of them reaches a terminal, a page, a spreadsheet, a paper or a job's log a
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -20,38 +16,9 @@ from profiler import profile
 from profiler.answers.cross_check import compute as crosscheck
 from profiler.counters.running.reading import Reading
 from profiler.render import FORMATS
+from tests.hostile_names import CHECKS, HOSTILE, assert_harmless, check_csv, check_html, check_latex, check_markdown
 from tests.shell import run
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror='alert(1)'>",
-    "</td></tr></table></html>",
-    "\u202egnp\u2066\u2069\u200b\u200f",
-    "two\nlines\r\nthree\u2028four\x85five",
-    "\n::error title=x::forged",
-    "::error::forged",
-    "##[error]forged",
-    "%0A::warning::forged",
-    "\x1b[2J\x1b]0;title\x07\x1b]8;;http://x\x1b\\link\x1b]52;c;eA==\x07",
-    "\x9b31mred\x9d0;t\x9c",
-    "back\b\b\b\x7f\rover",
-    "=cmd|'/C calc'!A0",
-    "+1+1",
-    "-2+3",
-    "@SUM(A1)",
-    "\t=1+1",
-    "\\input{/etc/passwd}%",
-    "$x_1^2$ & \\\\ # ~",
-    "`[a](javascript:alert(1))` | ![x](http://x)",
-    "lone \ud800 half",
-    "nul \x00 nul",
-    "\U000e0041\U000e0042",
-    "x" * 10_000,
-    "{{ 7*7 }} ${7*7} {0}",
-)
-FORBIDDEN = re.compile(
-    "[\0-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 SHAPE = "2x4"
 EVIL_FILE = "\x1b[31m\n##[error]=\u202e.json"
 
@@ -147,7 +114,13 @@ def _readings(job: object, tools: tuple[str, ...], *_: object, **__: object) -> 
     layers = {name.replace(".", "·"): 7 for name in HOSTILE}
     said = [
         Reading(
-            tools[0], version=HOSTILE[9], total=25 * 7, params=3, layers=layers, layer_params=layers, note=HOSTILE[5]
+            tools[0],
+            version=HOSTILE[9],
+            total=len(HOSTILE) * 7,
+            params=3,
+            layers=layers,
+            layer_params=layers,
+            note=HOSTILE[5],
         ),
         Reading(tools[1], version=HOSTILE[5], error=" ".join(HOSTILE[5:12])),
     ]
@@ -160,59 +133,6 @@ def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crosscheck, "read_all", _readings)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-
-
-def assert_harmless(text: str, annotations: bool = False) -> None:
-    found = FORBIDDEN.search(text)
-    assert found is None, (found, text[max(0, found.start() - 40) : found.end() + 20])
-    assert "##[" not in text
-    for line in text.splitlines():
-        if line.lstrip().startswith("::"):
-            assert annotations
-            assert re.match(r"::(error|warning) title=profile-model::", line)
-
-
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, tuple[str, ...]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, tuple(name for name, _ in attrs)))
-
-
-def _check_html(out: str) -> None:
-    found = _Tags()
-    found.feed(out)
-    assert {tag for tag, _ in found.tags} <= {"table", "thead", "tbody", "tr", "th", "td", "caption", "p", "b"}
-    assert {name for _, names in found.tags for name in names} <= {"style", "id", "colspan"}
-
-
-def _check_csv(out: str) -> None:
-    rows = list(csv.reader(io.StringIO(out, newline="")))
-    assert {len(row) for row in rows} == {len(rows[0])}
-    for cell in (cell for row in rows for cell in row):
-        assert not re.match(r"\s*[=+\-@]", cell) or re.fullmatch(r"[+-]?[\d.]+(?:e[+-]?\d+)?", cell), cell
-
-
-def _check_markdown(out: str) -> None:
-    assert re.search(r"(?<!\\)(?:\\\\)*<[a-z/!]", out) is None
-    assert re.search(r"(?<!\\)(?:\\\\)*\]\(", out) is None
-
-
-def _check_latex(out: str) -> None:
-    lines = [line for line in out.splitlines() if not line.startswith("%")]
-    assert not any("\\input" in line or "javascript:alert(1))`" in line for line in lines)
-
-
-def _check_json(out: str) -> None:
-    json.loads(out)
-
-
-CHECKS = {
-    "html": _check_html, "csv": _check_csv, "markdown": _check_markdown, "github": _check_markdown,
-    "latex": _check_latex, "json": _check_json,
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -256,13 +176,13 @@ def test_the_checks_can_fail() -> None:
         else:
             assert not is_harmful, name
     with pytest.raises(AssertionError):
-        _check_html(HOSTILE[0])
+        check_html(HOSTILE[0])
     with pytest.raises(AssertionError):
-        _check_csv(HOSTILE[12])
+        check_csv(HOSTILE[12])
     with pytest.raises(AssertionError):
-        _check_markdown(HOSTILE[0])
+        check_markdown(HOSTILE[0])
     with pytest.raises(AssertionError):
-        _check_latex(HOSTILE[17])
+        check_latex(HOSTILE[17])
 
 
 def _harmful() -> Iterator[bool]:

@@ -1,14 +1,17 @@
-"""How is a table written in HTML, as a notebook shows it?"""
+"""How is a table written in HTML? As a fragment for other pages, and as a whole document for a file of its own."""
 
 from __future__ import annotations
 
 from html import escape
 
+from profiler.errors import shown
 from profiler.render import grid, numbers
-from profiler.render.shown import prepared
-from profiler.render.tables import Row, Table
+from profiler.render.document import document
+from profiler.render.shown import SHORT, prepared
+from profiler.render.tables import Caution, Row, Table, Tabled
 
 SUFFIXES = (".html", ".htm")
+_CAUTION = ' class="caution"'
 _INDENT = "\u2003"  # an em space, which HTML does not fold
 
 
@@ -18,8 +21,12 @@ def write(table: Table) -> str:
         f"<tr>{_cell('th', label, True)}{_cell('td', numbers.text(value, unit), False)}{_cell('td', remark, True)}</tr>"
         for label, value, unit, remark in table.facts
     )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
+    notes = "".join(map(_note, table.notes))
     return "\n".join(part for part in [_table(table), f"<table>{facts}</table>" * bool(facts), notes] if part)
+
+
+def _note(note: str) -> str:
+    return f"<p{_CAUTION * isinstance(note, Caution)}>{escape(note)}</p>"
 
 
 def _table(table: Table) -> str:
@@ -58,3 +65,8 @@ def _cell(tag: str, text: str, left: bool) -> str:
 
 
 answer = grid.answers(write)
+
+
+def whole(answer_: Tabled, title: str, notes: str = SHORT) -> str:
+    """A document of an answer, under a title."""
+    return document(title, f"<h1>{escape(shown(title))}</h1>\n<main>\n{answer(answer_, notes)}\n</main>")
