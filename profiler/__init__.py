@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.scan.compute import Scan
-    from profiler.api import Profile, compare, cross_check, diff, generate, largest, profile, scan
+    from profiler.api import Profile, compare, cross_check, diff, generate, largest, profile, report, scan
     from profiler.errors import CheckFailed, ProfileError
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
@@ -28,6 +28,7 @@ __all__ = [
     "largest",
     "product",
     "profile",
+    "report",
     "scan",
 ]
 
@@ -50,6 +51,7 @@ _PLACES = {
     "largest": "api",
     "product": "ops",
     "profile": "api",
+    "report": "api",
     "scan": "api",
 }
 

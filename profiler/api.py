@@ -92,6 +92,10 @@ class Profile(Repeatable):
         """
         return super().on(_timer(device))
 
+    def report(self, path: str | os.PathLike[str], *, title: str = "") -> None:
+        """Write a page to look into, as one HTML file: the tree of layers, a map of costs, formulas, memory."""
+        report(self, path, title=title)
+
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
         return diff(self, after, top=top, columns=columns)
@@ -211,6 +215,31 @@ def _on(device: OnDevice) -> tuple[Timer | None, Run, Callable[..., Profile]]:
     """What tells the time on a device, and how models are run, and profiles made, there."""
     timer = _timer(device)
     return timer, run if timer is None else run_on(timer), partial(Profile, timer=timer)
+
+
+def report(
+    subject: Comparison | Diff | figures.Profile | str | Sequence[figures.Profile | str],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+) -> None:
+    """Write a page to look into, as one HTML file that needs no network.
+
+    subject: a profile or a spec; several of them, which are compared; or what `compare` or `diff` returns.
+    path: the file, which is written whole or not at all. title: what stands above; by default the models' names.
+
+    Raises `profiler.errors.ProfileError`.
+    """
+    from profiler.answers.report.compute import reported
+    from profiler.records.files import writing
+    from profiler.render import renderer
+
+    if isinstance(subject, (str, figures.Profile)):
+        subject = profiled(subject)
+    elif isinstance(subject, Sequence):
+        subject = compare(subject)
+    with writing.result(str(path)) as file:
+        print(renderer("html").whole(reported(subject, title), title), file=file)
 
 
 # Questions that run more models ---------------------------------------------------------------------------------------

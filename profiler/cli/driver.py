@@ -101,10 +101,10 @@ def _context(timer: Timer | None) -> Context:
 
 def _format(verb: str, result: OutputOptions, formats: Sequence[str]) -> str:
     """Raises where the format is not known, or not one of the verb's."""
-    name = result.format.lower() if result.format else format_of(result.output) if result.output else "text"
+    name = result.format.lower() if result.format else format_of(result.output) if result.output else formats[0]
     renderer(name)
     if name not in formats:
-        raise _is_text(verb, name)
+        raise _is_written_as(verb, formats, name)
     return name
 
 
@@ -121,11 +121,15 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
 
 
 def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title: str) -> str:
-    """The answer in a format; a file of one that has a frame around its tables, as HTML, is a whole document."""
+    """The answer in a format; in one that has a frame around its tables, as HTML, it is a whole document."""
     if isinstance(answer, str):
         return answer
     written = renderer(format)
-    return str(written.whole(answer, title, **notes) if hasattr(written, "whole") else written.answer(answer, **notes))
+    if not hasattr(written, "whole"):
+        return str(written.answer(answer, **notes))
+    from profiler.answers.report.compute import reported  # which knows all that a page shows
+
+    return str(written.whole(reported(answer), title, **notes))
 
 
 def _title(name: str, bound: BoundArguments) -> str:
@@ -167,8 +171,11 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _is_text(verb: str, format: str) -> errors.ProfileError:
-    return errors.ProfileError(f"{verb} is written as text, not as {format}; leave out the format, or name a .txt file")
+def _is_written_as(verb: str, formats: Sequence[str], format: str) -> errors.ProfileError:
+    suffix = renderer(formats[0]).SUFFIXES[0]
+    return errors.ProfileError(
+        f"{verb} is written as {' or '.join(formats)}, not as {format}; leave out the format, or name a {suffix} file"
+    )
 
 
 def _has_no_notes(format: str) -> errors.ProfileError:

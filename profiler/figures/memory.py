@@ -9,7 +9,7 @@ is included, since the model replaces it piece by piece.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -31,6 +31,16 @@ class Piece(NamedTuple):
     call: int
     tensor: Tensor | None
     module: int
+
+
+class Life(NamedTuple):
+    """A piece from the call that made it to the first at which it is no longer there (None: it outlives the run)."""
+
+    piece: Piece
+    died: int | None
+
+    def is_alive_at(self, call: int) -> bool:
+        return self.piece.call <= call and (self.died is None or call < self.died)
 
 
 class Stretch(NamedTuple):
@@ -90,20 +100,21 @@ def peak_call(trace: Trace) -> int | None:
 def alive_at_peak(trace: Trace) -> list[Piece]:
     """What the run has allocated and not released where most is alive, the largest first; `peak_bytes` is its sum."""
     call = peak_call(trace)
-    if call is None:
-        return []
-    tensors_of = _tensors(trace)
-    pieces = [
-        Piece(storage.size_bytes, storage.role, storage.born, tensors_of.get(index), module_of(trace, index))
-        for index, storage in enumerate(trace.storages)
-        if storage.born <= call
-        and _moves(storage)
-        and (storage.died is None or call < max(storage.died, storage.born + 1))
-    ]
-    inside = _inside(trace)[call]
-    if inside:
-        pieces.append(Piece(inside, INSIDE, call, None, trace.calls[call].module))
+    pieces = [] if call is None else [life.piece for life in lives(trace) if life.is_alive_at(call)]
     return sorted((piece for piece in pieces if piece.size_bytes), key=lambda piece: -piece.size_bytes)
+
+
+def lives(trace: Trace) -> Iterator[Life]:
+    """Everything that comes and goes in a run; what is alive at a call adds up to its `live_bytes`."""
+    tensors_of = _tensors(trace)
+    for index, storage in enumerate(trace.storages):
+        if _moves(storage):
+            died = None if storage.died is None else max(storage.died, storage.born + 1)
+            tensor = tensors_of.get(index)
+            yield Life(Piece(storage.size_bytes, storage.role, storage.born, tensor, module_of(trace, index)), died)
+    for call, inside in enumerate(_inside(trace)):
+        if inside:
+            yield Life(Piece(inside, INSIDE, call, None, trace.calls[call].module), call + 1)
 
 
 def module_of(trace: Trace, storage: int) -> int:

@@ -5,7 +5,7 @@ A class of answers holds what was found out, and a file of tables beside it says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -23,12 +23,14 @@ class Shown(Generic[A]):
     raw_table: for CSV, with whole numbers and sizes in bytes; by default the first of `tables`.
     data: for JSON, a dict or a list of such, with sizes in bytes and None for what is not known; by default the rows
         of the raw table.
+    page: of an answer that is a page to look into, what `render.report` makes it of.
     """
 
     tables: Callable[[A], Iterable[Table]]
     raw_table: Callable[[A], Table] | None = None
     data: Callable[[A], Any] | None = None
     paper_tables: Callable[[A], Iterable[Table]] | None = None
+    page: Callable[[A], Mapping[str, Any]] | None = None
 
 
 class Answer:
@@ -72,6 +74,10 @@ class Answer:
     def data(self) -> Any:
         """For JSON; None where the rows of the raw table are all."""
         return None if self._how.data is None else self._how.data(self)
+
+    def page(self) -> Mapping[str, Any] | None:
+        """What a page shows; None of an answer that is tables alone."""
+        return None if self._how.page is None else self._how.page(self)
 
     @property
     def _how(self) -> Shown[Any]:

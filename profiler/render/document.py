@@ -19,12 +19,12 @@ STYLE = Path(__file__).with_name("document.css")
 _LONGEST = 200  # characters of a title
 
 
-def document(title: str, body: str, *, style: str = "", script: str = "") -> str:
+def document(title: str, body: str, *, style: str | None = None, script: str = "") -> str:
     """A whole document in UTF-8 around markup that is safe already; the title is text.
 
-    style, script: of the page's own, behind the style that every page has, and at the end of its body.
+    style: the page's own, instead of that of pages of tables. script: at the end of its body.
     """
-    css = STYLE.read_text(encoding="utf-8") + style
+    css = STYLE.read_text(encoding="utf-8") if style is None else style
     name = shown(title)
     name = escape(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…")
     return "\n".join(
@@ -33,7 +33,7 @@ def document(title: str, body: str, *, style: str = "", script: str = "") -> str
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             '<meta name="referrer" content="no-referrer">',
@@ -50,8 +50,12 @@ def document(title: str, body: str, *, style: str = "", script: str = "") -> str
     )
 
 
-def _policy(script: str) -> str:
+def _policy(style: str | None, script: str) -> str:
     """`unsafe-inline` is for the `style` attributes that cells have; nothing that a style names can be fetched."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    scripts = f" script-src 'sha256-{digest}';" if script else ""
-    return f"default-src 'none'; style-src 'unsafe-inline';{scripts} base-uri 'none'; form-action 'none'"
+    styles = "'unsafe-inline'" if style is None else _digest(style)
+    scripts = f" script-src {_digest(script)};" if script else ""
+    return f"default-src 'none'; style-src {styles};{scripts} img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from profiler import errors
@@ -22,7 +22,7 @@ _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisio
 
 def explain(profile: Profile, pattern: str = "*") -> str:
     """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
-    calls = _calls(profile.trace)
+    calls = calls_by_module(profile.trace)
     layers = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
     if not layers:
         raise errors.no_layer_matches(pattern, profile.model)
@@ -30,7 +30,7 @@ def explain(profile: Profile, pattern: str = "*") -> str:
     return "\n\n".join([*blocks, _sum(profile)])
 
 
-def _calls(trace: Trace) -> dict[int, Counter[int]]:
+def calls_by_module(trace: Trace) -> dict[int, Counter[int]]:
     """How often each module itself called each signature."""
     by_module: dict[int, Counter[int]] = {}
     for call in trace.calls:
@@ -42,23 +42,29 @@ def _block(layer: Layer, trace: Trace, calls: Counter[int]) -> str:
     if layer.shared_with is not None:
         owner = layer.shared_with or "the model itself"
         return _lines(f"{layer.path}  {layer.kind}", f"  the same module as {owner}, and counted there")
-    lines = [*_parameters(layer), *_operations(trace, calls)]
+    lines = [f"  {name:11} {formula}" for name, formula in formulas(layer, trace, calls)]
     if not lines:
         return ""
     return _lines(f"{layer.path or trace.model}  {describe(layer.module, layer.weights)}", *lines)
 
 
-def _parameters(layer: Layer) -> Iterator[str]:
+def formulas(layer: Layer, trace: Trace, calls: Mapping[int, int]) -> Iterator[tuple[str, str]]:
+    """What each figure is called, and how it comes about. calls: how often the layer itself called each signature."""
+    yield from _parameters(layer)
+    yield from _operations(trace, calls)
+
+
+def _parameters(layer: Layer) -> Iterator[tuple[str, str]]:
     if not layer.weights:
         return
     parameters = count(layer.module, layer.weights)
     if parameters.formula is None:
         shapes = " + ".join(_factors(weight) for weight in layer.weights)
-        yield f"  parameters  {shapes} = {parameters.actual:,}"
+        yield "parameters", f"{shapes} = {parameters.actual:,}"
     else:
-        yield f"  parameters  {render_formula(parameters.formula)}"
+        yield "parameters", render_formula(parameters.formula)
     if parameters.remark:
-        yield f"              {parameters.remark}"
+        yield "", parameters.remark
 
 
 def _factors(weight: Weight) -> str:
@@ -67,25 +73,25 @@ def _factors(weight: Weight) -> str:
     return f"{weight.name} {('·'.join(map(str, sizes)) or '1') if sizes is not None else '0'}"
 
 
-def _operations(trace: Trace, calls: Counter[int]) -> Iterator[str]:
+def _operations(trace: Trace, calls: Mapping[int, int]) -> Iterator[tuple[str, str]]:
     for index, times in calls.items():
         signature = trace.signatures[index]
         spent = cost(signature)
         again = f", {times} times" if times > 1 else ""
         if spent is None:
-            yield f"  unknown     {signature.op} has no formula for this call{again}"
+            yield "unknown", f"{signature.op} has no formula for this call{again}"
         elif free_reason(signature.op) is None:
             yield from _operation(signature.op, spent, again)
 
 
-def _operation(op: str, spent: Cost, again: str) -> Iterator[str]:
+def _operation(op: str, spent: Cost, again: str) -> Iterator[tuple[str, str]]:
     name = op.removesuffix(".default")
     if spent.macs:
         formula = render_formula(spent.macs) if isinstance(spent.macs, Count) else f"{spent.macs:,}"
-        yield f"  MACs        {formula}  [{name}{again}]"
+        yield "MACs", f"{formula}  [{name}{again}]"
     others = [f"{getattr(spent, field):,} {words}" for field, words in _OTHERS if getattr(spent, field)]
     if others:
-        yield f"  other FLOPs {' + '.join(others)}  [{name}{again}]"
+        yield "other FLOPs", f"{' + '.join(others)}  [{name}{again}]"
 
 
 def _sum(profile: Profile) -> str:

@@ -146,6 +146,17 @@ def model_table(comparison: Comparison) -> Table:
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
 
 
+def telling_columns(comparison: Comparison) -> tuple[str, ...]:
+    """The names of all columns that say something of some of the models."""
+    columns = _available_columns(comparison.metric_names, comparison.entries, comparison.layout.timer)
+    ran, reference = [entry for entry in comparison.entries if entry.profile is not None], comparison.reference
+    return tuple(
+        name
+        for name, column in columns.items()
+        if any(column.get(entry, reference) not in (None, "", ()) for entry in ran)
+    )
+
+
 def _sorted(comparison: Comparison) -> Sequence[Entry]:
     """In the order that the layout wants; what is not known, and what failed, comes last."""
     sort, entries = comparison.layout.sort, comparison.entries

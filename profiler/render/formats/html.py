@@ -68,5 +68,10 @@ answer = grid.answers(write)
 
 
 def whole(answer_: Tabled, title: str, notes: str = SHORT) -> str:
-    """A document of an answer, under a title."""
-    return document(title, f"<h1>{escape(shown(title))}</h1>\n<main>\n{answer(answer_, notes)}\n</main>")
+    """A file: of an answer that is a page to look into that page, of others their tables under a title."""
+    page = answer_.page()
+    if page is None:
+        return document(title, f"<h1>{escape(shown(title))}</h1>\n<main>\n{answer(answer_, notes)}\n</main>")
+    from profiler.render import report  # whose script and style are half a megabyte
+
+    return report.page(page)
