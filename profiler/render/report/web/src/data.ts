@@ -43,6 +43,7 @@ export interface Table {
 }
 
 export interface Total extends Fact {
+  name: string; // the key in JSON: "params"
   formula: string; // "trainable 21,797,672 + frozen 0 = 21,797,672"; empty where there is none
 }
 

@@ -1,0 +1,40 @@
+/** What does the whole model cost? A card for each total, with the formula it comes from. */
+import type { JSX } from "preact";
+import type { Total } from "./data";
+import { exact, format } from "./format";
+import { Name } from "./Name";
+
+export function Cards({ totals }: { totals: Total[] }): JSX.Element {
+  return (
+    <section aria-labelledby="totals-heading">
+      <h2 id="totals-heading" class="unseen">
+        Totals
+      </h2>
+      <dl class="cards">
+        {totals.map((total) => (
+          <Card key={total.label} total={total} />
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Card({ total }: { total: Total }): JSX.Element {
+  const { label, value, unit, formula, remark } = total;
+  const text = format(value, unit);
+  const inFull = unit === "bytes" && value !== null ? `${exact(value)} bytes` : text;
+  return (
+    <div class="card" data-total={label} data-value={value ?? ""}>
+      <dt>{label}</dt>
+      <dd class="figure" title={inFull}>
+        {text}
+      </dd>
+      {formula && <dd class="formula">{formula}</dd>}
+      {remark && (
+        <dd class="remark">
+          <Name text={remark} className="wrap" />
+        </dd>
+      )}
+    </div>
+  );
+}

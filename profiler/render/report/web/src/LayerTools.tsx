@@ -1,0 +1,78 @@
+/** What can be done with the table of layers? Search, unfold, leave the tree, choose columns. */
+import type { JSX } from "preact";
+import type { Model } from "./data";
+
+interface Props {
+  model: Model;
+  query: string;
+  found: string; // "12 of "
+  count: number;
+  isFlat: boolean;
+  shown: ReadonlySet<string>;
+  onQuery: (query: string) => void;
+  onFlat: (isFlat: boolean) => void;
+  onShown: (shown: Set<string>) => void;
+  onUnfold: (all: boolean) => void;
+}
+
+export function LayerTools(props: Props): JSX.Element {
+  return (
+    <div class="tools" role="group" aria-label="Table of layers">
+      <input
+        type="search"
+        class="search"
+        aria-label="Search layers by path or class"
+        placeholder="Search path or class: conv, layer1.*"
+        value={props.query}
+        onInput={(event) => props.onQuery(event.currentTarget.value)}
+      />
+      <output class="found" aria-live="polite">
+        {props.found}
+        {props.count.toLocaleString("en")} layers
+      </output>
+      <span class="spring" />
+      <label class="check">
+        <input type="checkbox" checked={props.isFlat} onChange={(event) => props.onFlat(event.currentTarget.checked)} />
+        Flat list of layers
+      </label>
+      <button type="button" disabled={props.isFlat} onClick={() => props.onUnfold(true)}>
+        Expand all
+      </button>
+      <button type="button" disabled={props.isFlat} onClick={() => props.onUnfold(false)}>
+        Collapse all
+      </button>
+      <Columns {...props} />
+    </div>
+  );
+}
+
+function Columns({ model, shown, onShown }: Props): JSX.Element {
+  const change = (name: string, isShown: boolean): void => {
+    const names = new Set(shown);
+    if (isShown) names.add(name);
+    else names.delete(name);
+    onShown(names);
+  };
+  return (
+    <details class="menu">
+      <summary>Columns</summary>
+      <fieldset class="menu-box">
+        <legend>Columns</legend>
+        {model.layers.columns.slice(1).map(({ name, heading }) => (
+          <label key={name} class="check">
+            <input
+              type="checkbox"
+              value={name}
+              checked={shown.has(name)}
+              onChange={(event) => change(name, event.currentTarget.checked)}
+            />
+            {heading} <code>{name}</code>
+          </label>
+        ))}
+        <button type="button" onClick={() => onShown(new Set(model.shown))}>
+          As at first
+        </button>
+      </fieldset>
+    </details>
+  );
+}

@@ -1,0 +1,45 @@
+/** Which rectangles does the map of layers have? As many as can be seen and drawn fast, whatever the model's size. */
+import type { Sums } from "./sums";
+import type { Tree } from "./tree";
+
+export type Part = "layer" | "itself" | "rest";
+
+export interface Area {
+  row: number; // of the rest: the layer that they are in
+  part: Part;
+  count: number; // of the rest: how many layers
+  value: number;
+  children?: Area[];
+}
+
+const LEVELS = 3; // that are drawn at once
+const MOST = 250; // in one layer
+const LEAST = 0.0015; // of the whole map, below the first level
+
+/** The layers in `root`, the largest first; without those that have nothing of the figure. */
+export function areas(tree: Tree, sums: Sums, root: number, level = 1, least = 0): Area[] {
+  const inside = tree.children[root].filter((row) => sums.total[row] > 0).sort((a, b) => sums.total[b] - sums.total[a]);
+  const drawn = inside.slice(0, MOST).filter((row) => sums.total[row] >= least);
+  const rest = inside.slice(drawn.length);
+  const below = LEAST * (level === 1 ? sums.total[root] : least / LEAST);
+  const parts: Area[] = drawn.map((row) => {
+    const children = level < LEVELS ? areas(tree, sums, row, level + 1, below) : [];
+    return { row, part: "layer", count: 1, value: sums.total[row], ...(isWorthIt(children) ? { children } : {}) };
+  });
+  if (inside.length && sums.own[root] > 0) parts.push({ row: root, part: "itself", count: 1, value: sums.own[root] });
+  const value = rest.reduce((sum, row) => sum + sums.total[row], 0);
+  if (rest.length) parts.push({ row: root, part: "rest", count: rest.length, value });
+  return parts;
+}
+
+/** One rectangle that says "and more" tells less than the layer's name. */
+function isWorthIt(children: Area[]): boolean {
+  return children.some((area) => area.part === "layer");
+}
+
+/** The layer that a click on a rectangle shows from inside: one level down, as far as there is something in it. */
+export function inside(tree: Tree, root: number, row: number): number {
+  let at = row;
+  while (at !== root && at !== 0 && tree.parents[at] !== root) at = tree.parents[at];
+  return tree.children[at].length ? at : root;
+}
