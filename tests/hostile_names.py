@@ -59,8 +59,11 @@ FORBIDDEN = re.compile(
 )
 TAGS = {"table", "thead", "tbody", "tr", "th", "td", "caption", "p", "b"}  # of a table
 PAGE_TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "main"}  # around it
+REPORT_TAGS = {"script", "noscript", "h2", "ul", "li"}  # of a page to look into, which has its data and its code
 ATTRIBUTES = {"style", "id", "class", "colspan"}
 PAGE_ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name"}
+REPORT_ATTRIBUTES = {"type", "data-encoding"}
+REPORT_SCRIPTS = 2
 
 
 def assert_harmless(text: str, annotations: bool = False) -> None:
@@ -81,11 +84,13 @@ class Markup(HTMLParser):
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
+        self.scripts = 0
         self.text = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.scripts += tag == "script"
         self.attributes |= {name for name, _ in attrs}
 
     def handle_data(self, data: str) -> None:
@@ -93,8 +98,11 @@ class Markup(HTMLParser):
 
 
 def check_html(page: str, tags: Collection[str] = (), attributes: Collection[str] = ()) -> None:
-    """Nothing is markup but what a table and a document are made of, and these tags and attributes."""
+    """Nothing is markup but what tables, documents and reports are made of, and these tags and attributes."""
     found = Markup(page)
+    if 'id="report-data"' in page:
+        assert found.scripts == REPORT_SCRIPTS
+        tags, attributes = {*tags, *REPORT_TAGS}, {*attributes, *REPORT_ATTRIBUTES}
     assert found.tags <= TAGS | PAGE_TAGS | {*tags}
     assert found.attributes <= ATTRIBUTES | PAGE_ATTRIBUTES | {*attributes}
 

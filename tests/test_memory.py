@@ -183,7 +183,7 @@ def test_top_sums_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert "5 more" in out
 
 
-@pytest.mark.parametrize("name", ["text", "markdown", "latex", "html", "github"])
+@pytest.mark.parametrize("name", ["text", "markdown", "latex", "github"])
 def test_every_format_shows_the_peak_and_the_timeline(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "memory", "resnet18", "--format", name)
     assert status == 0

@@ -18,7 +18,6 @@ _EXAMPLES = (
     ("profile-model resnet34", "layer by layer, and totals"),
     ("profile-model resnet18 vit_b_16 -o table.tex", "side by side, for a paper"),
     ("profile-model resnet34 --max-size 100MB", "a check for CI"),
-    ("profile-model memory resnet34 --training", "what is alive at the peak"),
     ("profile-model cross-check resnet34", "against fvcore and thop"),
 )
 _LIMITS = "--max-"
