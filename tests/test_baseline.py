@@ -173,6 +173,7 @@ def test_json(capsys: pytest.CaptureFixture[str], saved: str) -> None:
         "after": params(12),
         "difference": params(12) - params(),
         "growth": params(12) / params() - 1,
+        "unit": None,
     }
     changes = {change["path_after"]: change for change in found["changes"]}
     assert set(changes) == {"", "features.0", "features.1", "features.2", "head"}

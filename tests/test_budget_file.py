@@ -322,7 +322,7 @@ WRONG = {
     "a dtype": (f'{ENTRY}dtype = "float3"\n', ":4: 'float3' is not a dtype"),
     "a format": (f'{ENTRY}as = "int3"\nmax-size = "1MB"\n', ":4: no "),
     "a format and no size": (f'{ENTRY}as = "int8"\nmax-params = 1\n', ":4: the key 'as' is about max-size; add that"),
-    "not TOML": (f"{ENTRY}max-params =\n", ":4: Invalid value (at line 4, column 13)"),
+    "not TOML": (f"{ENTRY}max-params =\n", ":4: Invalid value (at line 4, column 13); mend the file, or write it anew"),
 }  # fmt: skip
 
 
@@ -342,7 +342,9 @@ def test_other_files_that_are_wrong(capsys: pytest.CaptureFixture[str], folder: 
         in run(capsys, "check", "pyproject.toml")[2]
     )
     (folder / "latin.toml").write_bytes("# é".encode("latin-1"))
-    assert "latin.toml: it is not UTF-8" in run(capsys, "check", "latin.toml")[2]
+    refused = run(capsys, "check", "latin.toml")[2]
+    assert "latin.toml: it is not UTF-8" in refused
+    assert "mend the file, or write it anew" in refused
     (folder / "pyproject.toml").write_text("[project\n")
     status, _, err = run(capsys, "check")
     assert (status, err.count("\n")) == (2, 1)

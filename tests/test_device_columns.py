@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def test_the_word_is_in_every_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Lower bound us  Bound by" in out
     assert f"{whole()}.000  lower bound on A slow memory, most of it bound by memory\n" in out
     assert "samples a second, of 2 at once" in out
+    assert out.count("lower bound on A slow memory") == 1
     for format in ("markdown", "latex", "html"):
         _, out, _ = run(capsys, "nets.py:net", *INPUT, *SLOW, "--format", format)
         assert "Lower bound us" in out
@@ -185,9 +187,13 @@ def test_a_difference_of_times(capsys: pytest.CaptureFixture[str]) -> None:
     both = ("diff", "nets.py:net", "nets.py:net(width=9)", *INPUT, *SLOW)
     status, out, err = run(capsys, *both, "--max-increase", "time=5%")
     before, after = 1000 * whole(2, 4), 1000 * whole(2, 9)
-    assert f"Nanoseconds, lower bound  {before:,}  {after:,}    +{after - before:,}" in out
+    row = next(line.split("  ") for line in out.splitlines() if line.startswith("Time, lower bound"))
+    told = [f"{before / 1000:.1f} us", f"{after / 1000:.1f} us", f"+{(after - before) / 1000:.1f} us"]
+    assert [cell.strip() for cell in row if cell][1:4] == told
     assert status == 1
-    assert f"grew by {after - before:,}" in err
+    assert f"grew by {(after - before) / 1000:.1f} us" in err
+    assert f"from {before / 1000:.1f} us to {after / 1000:.1f} us" in err
+    assert "; the most in 0, 1" in err
     assert run(capsys, *both, "--max-increase", "time=92%")[0] == 0
     found = diff("nets.py:net", "nets.py:net", device="slow.toml")
     assert found.totals[-1].name == "time"
@@ -195,6 +201,40 @@ def test_a_difference_of_times(capsys: pytest.CaptureFixture[str]) -> None:
     assert [total.name for total in profile("nets.py:net", "2x8").diff(slow()).totals][-1] == "time"
     assert [total.name for total in slow().diff(profile("nets.py:net", "2x8")).totals][-1] == "time"
 
+
+def test_each_change_has_its_difference_of_times(capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("diff", "nets.py:net", "nets.py:net(width=9)", *INPUT, *SLOW)
+    longer = [linear(2, 8, 9) - linear(2, 8, 4), linear(2, 9, 3) - linear(2, 4, 3)]
+    out = run(capsys, *both)[1]
+    assert "Lower bound\n" in out
+    assert all(f"+{each}.0 us\n" in out for each in longer)
+    data = json.loads(run(capsys, *both, "--format", "json")[1])
+    assert [change["seconds"] for change in data["changes"]] == pytest.approx([1e-6 * each for each in longer])
+    assert data["unchanged_seconds"] == pytest.approx(0)
+    assert data["totals"]["time"]["unit"] == "nanoseconds"
+    table = rows(capsys, *both)
+    seconds = [1e-6 * each for each in (whole(2, 4), whole(2, 9), whole(2, 9) - whole(2, 4), *longer)]
+    assert [float(row["lower_bound_time_seconds"]) for row in table] == pytest.approx(seconds)
+    status, _, err = run(capsys, *both[:3], *INPUT, "--columns", "layer,time")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--columns time means something with --device alone" in err
+
+
+def test_layers_that_are_as_they_were_may_take_another_time() -> None:
+    """Kernels that are shorter than a start share the time that the device idles."""
+    launching = replace(device(), launch_overhead=1e-6)
+    before, after = (profile(nn.Sequential(*layers), "2x8", device=Roofline(launching)) for layers in LAUNCHED)
+    changed = before.diff(after)
+    assert [change.path for change in changed.layers] == ["1"]
+    (change,) = changed.layers
+    assert changed.unchanged_seconds == pytest.approx(4e-12 * (2 * 8 + 8 * 4 + 4 + 2 * 4) - 1e-6)
+    assert after.times.whole.seconds - before.times.whole.seconds == pytest.approx(  # type: ignore[union-attr]
+        changed.unchanged_seconds + (change.seconds or 0)
+    )
+    assert "Layers that are as they were take" in str(changed)
+
+
+LAUNCHED = ([nn.Linear(8, 4), nn.Linear(4, 3)], [nn.Linear(8, 4), nn.Linear(4, 300000)])
 
 # Limits ---------------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import weakref
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +16,8 @@ from torch import nn
 
 from profiler import ProfileError, profile
 from profiler.devices.measuring import measure
-from profiler.records.times import LOWER_BOUND, MEASURED
+from profiler.devices.measuring.limits import Limits
+from profiler.records.times import LOWER_BOUND, MEASURED, MEMORY, OVERHEAD
 from tests.devices.measuring.fake import Around, FakeClock, Takes
 from tests.shell import rows, run
 
@@ -21,6 +25,11 @@ MS = 1e-3
 NET = """
 from torch import nn
 def net(width=4): return nn.Sequential(nn.Linear(8, width), nn.ReLU())
+"""
+
+POOL = """
+from torch import nn
+def net(): return nn.Sequential(nn.Conv2d(3, 4, 1), nn.MaxPool2d(3, 1), nn.Conv2d(4, 1, 1))
 """
 
 
@@ -47,7 +56,9 @@ def test_layers_on_a_device_of_the_catalogue(capsys: pytest.CaptureFixture[str])
     assert data["measurement"] is None
     assert data["layers"][0]["seconds"] == data["time"]["seconds"]
     assert sum(layer["own"]["seconds"] for layer in data["layers"]) == pytest.approx(data["time"]["seconds"])
-    assert data["bytes_per_second"] <= 3.352e12 * 1.001  # the bandwidth of the device
+    assert data["fused_bytes_per_second"] <= 3.352e12 * 1.001  # the bandwidth of the device
+    assert data["bytes_per_second"] is None  # the time is that of fused operators
+    assert data["fused_moved_bytes"] < data["moved_bytes"]
 
 
 def test_batches_are_a_row_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,9 +80,86 @@ def test_layers_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_drawing_is_as_wide_as_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
     out = run(capsys, "time", "resnet18", "--device", "h100-sxm", "--top", "1")[1]
-    drawing = out[out.index("Roof:") :].splitlines()
+    drawing = out[out.index("Roof:") : out.index("Not drawn")].splitlines()
     assert max(map(len, drawing)) <= 80
     assert any("A" in line and "·" in line for line in drawing)
+
+
+FLOPS_OF = [
+    ("resnet18", {}),
+    ("mobilenet_v3_small", {}),
+    ("hf:LlamaConfig(num_hidden_layers=1, hidden_size=64, intermediate_size=96, num_attention_heads=4)", {"seq": 8}),
+    ("alexnet", {"train": True, "optimizer": "adamw"}),
+    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Softmax(-1)), {}),
+]
+
+
+@pytest.mark.parametrize(("model", "options"), FLOPS_OF)
+def test_flops_are_those_of_every_table(model: nn.Module | str, options: dict[str, Any]) -> None:
+    shape = None if isinstance(model, str) else "1x3x8x8"
+    report = profile(model, shape, **options).time("h100-sxm")
+    layers = report.profile.under("flops").layers
+    assert [report.flops(layer) for layer in layers] == [layer.flops for layer in layers]
+    assert report.data()["layers"][0]["flops"] == report.data()["flops"] == report.profile.totals.flops
+
+
+def test_the_flops_are_in_one_convention_whatever_the_profile_is_in() -> None:
+    data = profile("resnet18").under("fvcore").time("h100-sxm").data()
+    assert (data["convention"], data["flops"]) == ("flops", profile("resnet18").totals.flops)
+
+
+def test_what_has_no_flops_is_not_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(POOL)
+    line = ("time", f"{tmp_path}/nets.py:net", "--input", "64x3x256x256", "--device", "h100-sxm")
+    out = run(capsys, *line)[1]
+    assert "Not drawn, without FLOPs or bytes: 1 (" in out
+    assert [row["flops"] for row in rows(capsys, *line, "--columns", "path,flops")][2] == "0"
+
+
+def test_moved_and_fused_are_the_same_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("time", "resnet18", "--device", "h100-sxm", "--depth", "0")
+    data = json.loads(run(capsys, *line, "--format", "json")[1])
+    (row,) = rows(capsys, *line, "--columns", "moved,fused_moved,intensity,fused_intensity")
+    assert [int(row["moved_bytes"]), int(row["fused_moved_bytes"])] == [data["moved_bytes"], data["fused_moved_bytes"]]
+    assert float(row["intensity"]) == pytest.approx(data["flops"] / data["moved_bytes"])
+    assert float(row["fused_intensity"]) == pytest.approx(data["flops"] / data["fused_moved_bytes"])
+    moved, fused = (f"{data[key] / 1024**2:,.2f}" for key in ("moved_bytes", "fused_moved_bytes"))
+    out = run(capsys, *line)[1]
+    assert re.search(rf"Moved, MB +{moved}  {fused} MB with elementwise operators fused", out)
+    assert re.search(rf"FLOP/byte +{float(row['intensity']):.2f}  {float(row['fused_intensity']):.2f} with", out)
+
+
+def test_batches_with_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("time", "resnet18", "--device", "h100-sxm", "--batch", "1,8")
+    table = rows(capsys, *line, "--columns", "throughput,batch")
+    assert [list(row) for row in table] == [["throughput", "batch"]] * 2
+    assert [row["batch"] for row in table] == ["1", "8"]
+    status, _, err = run(capsys, *line, "--columns", "kind")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no column is called 'kind'" in err
+    assert "fused_bytes_per_second" in err
+
+
+SORTED = ("time", "low", "high", "own")
+
+
+@pytest.mark.parametrize("column", SORTED)
+def test_times_are_sorted_from_the_largest_down(column: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("time", "resnet18", "--device", "h100-sxm", "--sort", column, "--columns", f"path,{column}")
+    seconds = [float(row[f"lower_bound_{column}_seconds"]) for row in rows(capsys, *line)]
+    assert seconds == sorted(seconds, reverse=True)
+
+
+CAPTIONS = [("Table 1", "Table 1 (lower bound on NVIDIA H100"), ("A lower bound", "A lower bound\n")]
+
+
+@pytest.mark.parametrize("batch", ["1", "1,8"])
+@pytest.mark.parametrize(("caption", "expected"), CAPTIONS)
+def test_no_caption_takes_the_word_away(
+    caption: str, expected: str, batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("time", "resnet18", "--device", "h100-sxm", "--batch", batch, "--notes", "none", "--caption", caption)
+    assert run(capsys, *line)[1].startswith(expected)
 
 
 # Measured -------------------------------------------------------------------------------------------------------------
@@ -104,6 +192,33 @@ def test_a_model_is_not_kept_alive_by_its_profile(clock: FakeClock) -> None:
     with pytest.raises(ProfileError, match="the Takes that was profiled is there no more"):
         its_profile.time()
     assert its_profile.time("h100-sxm").times.word == LOWER_BOUND
+
+
+REACHED = Limits("float32", 1e9, 1e9)  # a FLOP or a byte takes a nanosecond
+
+
+def test_what_reaches_neither_limit_is_overhead(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer reads and writes 48 bytes in 48 ns, and computes 16 FLOPs."""
+    monkeypatch.setattr(measure, "limits", lambda *_: REACHED)
+    model = Around(clock, 0.0, [Takes(clock, 48e-9 * 150), Takes(clock, 48e-9 * 10), nn.Identity()])
+    times = profile(model, torch.ones(2, 2)).time(seconds=0.01).times
+    assert times.bounds == (MEMORY, MEMORY, OVERHEAD, MEMORY, None)
+
+
+def test_where_the_time_of_layers_comes_from_is_said_of_layers_alone(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "nets.py").write_text(NET)
+    changes = "Looking at every module changes the time"
+    monkeypatch.setattr(measure, "_layers", partial(_strained, measure._layers, changes))
+    line = ("time", f"{tmp_path}/nets.py:net", "--input", "1x8", "--seconds", "0.01")
+    assert changes in run(capsys, *line)[1]
+    assert changes not in run(capsys, *line, "--batch", "1,4")[1]
+
+
+def _strained(layers: Any, note: str, *arguments: Any) -> Any:
+    own, total, _ = layers(*arguments)
+    return own, total, [note]
 
 
 def test_what_is_not_known_is_no_digits(clock: FakeClock) -> None:

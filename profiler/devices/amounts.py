@@ -12,7 +12,7 @@ from profiler.records.trace import Trace
 
 
 class Amount(NamedTuple):
-    """A MAC is two FLOPs, a comparison or a special function one."""
+    """FLOPs as the convention `flops` has them: a MAC is two, a special function one, a comparison none."""
 
     flops: int
     moved_bytes: int

@@ -28,7 +28,7 @@ class Bound(NamedTuple):
 
 
 NO_WORK = Bound(0.0, None)
-NO_CALL = Work(0, "float32", 0, "float32", 0, 0, None)
+NO_CALL = Work(0, "float32", 0, "float32", 0, 0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Roofline:
 
     def others(self, work: Work) -> float:
         peak = self.device.vector_peak(work.vector_dtype)
-        return work.vector_flops / peak if work.vector_flops and peak is not None else 0.0
+        return work.vector_operations / peak if work.vector_operations and peak is not None else 0.0
 
     def _matrix_peak(self, work: Work) -> float:
         """As torch multiplies by default: float32 convolutions on tensor cores in tf32, matrix products not."""
@@ -119,4 +119,4 @@ def works_of(trace: Trace) -> list[Work | None]:
 
 
 def _only_fills(work: Work | None) -> bool:
-    return work is not None and not work.flops and not work.bytes_read
+    return work is not None and not work.operations and not work.bytes_read

@@ -21,14 +21,16 @@ _KINDS = {
 class Work:
     """The work of a call.
 
-    matrix_flops: two for each MAC, in `matrix_dtype`, what is multiplied. vector_flops: everything else that is
-    computed, a comparison or a special function counted once, in `vector_dtype`. family: the file of its formula.
+    matrix_flops: two for each MAC, in `matrix_dtype`, what is multiplied. vector_flops: all other FLOPs, a special
+    function counted once, in `vector_dtype`. comparisons: which are no FLOPs, and take the same time. family: the file
+    of its formula.
     """
 
     matrix_flops: int
     matrix_dtype: str
     vector_flops: int
     vector_dtype: str
+    comparisons: int
     bytes_read: int
     bytes_written: int
     family: str | None
@@ -38,13 +40,22 @@ class Work:
         return self.matrix_flops + self.vector_flops
 
     @property
+    def vector_operations(self) -> int:
+        """All that the ordinary cores compute."""
+        return self.vector_flops + self.comparisons
+
+    @property
+    def operations(self) -> int:
+        return self.matrix_flops + self.vector_operations
+
+    @property
     def moved_bytes(self) -> int:
         return self.bytes_read + self.bytes_written
 
     @property
     def is_nothing(self) -> bool:
         """Whether no device has anything to do, as for a view."""
-        return not (self.flops or self.moved_bytes)
+        return not (self.operations or self.moved_bytes)
 
 
 def work(signature: Signature) -> Work | None:
@@ -57,8 +68,9 @@ def work(signature: Signature) -> Work | None:
     return Work(
         2 * int(amount.macs),
         multiplied(arguments or outputs),
-        int(amount.adds + amount.muls + amount.divs + amount.specials + amount.comparisons),
+        int(amount.adds + amount.muls + amount.divs + amount.specials),
         kind(next((t.dtype for t in chain(outputs, arguments) if t.is_float), "float32")),
+        int(amount.comparisons),
         int(amount.bytes_read or 0),
         int(amount.bytes_written or 0),
         family(signature.op),

@@ -30,7 +30,7 @@ _SIZES = {
     for prefix in prefixes
     for end in ("B", "iB")
 } | {"B": 1}
-_TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_TIMES = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _MICRO = str.maketrans("µμ", "uu")  # the sign and the letter
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE]\+?\d{1,2})?) ?([A-Za-z]*)", re.ASCII)
 _GROUPED = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+) ?([A-Za-z]*)", re.ASCII)
@@ -50,7 +50,7 @@ def count(text: str) -> int:
     """Read `25M`, `1.5G`, `4e9` or `25,000,000`."""
     number, unit = _parts(text, _COUNTS) or (Decimal("NaN"), 1)
     if not number * unit % 1 == 0:  # and so not for what is no number
-        raise Malformed("not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T)")
+        raise Malformed("not a whole count; write it like 25M, 1.5G or 25,000,000 (k, M, G or B, T, P)")
     return int(number * unit)
 
 
@@ -63,16 +63,16 @@ def size(text: str, least: int = 0) -> int:
     if number.is_nan() or (unit == 1 and number % 1) or number * unit < least:
         raise Malformed(
             f"not a size{' above 0' if least else ''}; write it with its unit, like 80MB or 1.5GB "
-            "(1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
+            "(B, KB, MB, GB, TB; 1 MB = 1024·1024 bytes; decimal megabytes: 80e6B)"
         )
     return int(number * unit)
 
 
 def duration(text: str) -> int:
-    """Read `20ms`, `1.5 s` or `300us` as nanoseconds. What is left of one is dropped, as of a byte."""
+    """Read `20ms`, `1.5 s` or `2h` as nanoseconds. What is left of one is dropped, as of a byte."""
     number, unit = _parts(text.translate(_MICRO), _TIMES) or (Decimal("NaN"), 1)
     if number.is_nan() or number * unit < 1:
-        raise Malformed("not a time above 0; write it with its unit, like 20ms, 1.5s or 300us")
+        raise Malformed(f"not a time above 0; write it with its unit, like 20ms or 1.5s ({', '.join(_TIMES)})")
     return int(number * unit)
 
 

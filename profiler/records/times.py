@@ -10,8 +10,8 @@ from profiler.records.trace import Trace
 
 # The three words, which are never mixed.
 MEASURED, PREDICTED, LOWER_BOUND = "measured", "predicted", "lower bound"
-# What a device can be kept from being faster by.
-ARITHMETIC, MEMORY, LAUNCHES = "arithmetic", "memory", "launches"
+# What a device can be kept from being faster by; of what was measured, the last is all that is neither of the others.
+ARITHMETIC, MEMORY, LAUNCHES, OVERHEAD = "arithmetic", "memory", "launches", "overhead"
 
 
 class Duration(NamedTuple):
@@ -41,6 +41,7 @@ class Times:
     phases: seconds by the phases of a training step, "forward", "backward", ...; none in inference.
     unknown_calls: calls without a formula, which no time could be computed for.
     samples: how many there are in the batch; None where no input says.
+    notes: what must be said of the whole, and layer_notes of the layers' times.
     """
 
     word: str
@@ -54,6 +55,7 @@ class Times:
     unknown_calls: int = 0
     samples: int | None = None
     notes: tuple[str, ...] = ()
+    layer_notes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> Duration:

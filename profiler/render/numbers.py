@@ -14,7 +14,11 @@ from profiler.render.tables import Unit
 
 BYTES = {Unit.KB: 1024, Unit.MB: 1024**2, Unit.GB: 1024**3}
 SECONDS = {Unit.S: 1.0, Unit.MS: 1e-3, Unit.US: 1e-6}
-RAW = {Unit.BYTES: "bytes", Unit.SECONDS: "seconds"}  # what values are in where no person reads them
+RAW = {
+    Unit.BYTES: "bytes",
+    Unit.SECONDS: "seconds",
+    Unit.LONGER: "seconds",
+}  # what values are in where no person reads them
 UNKNOWN = "?"
 _BAR = 24  # blocks of a whole bar
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
@@ -100,6 +104,11 @@ def duration(value: float) -> str:
     return f"{_significant(rounded / SECONDS[unit])} {unit.value}"
 
 
+def longer(value: float) -> str:
+    """A difference of seconds with its sign: +41.24 ms."""
+    return f"{'-' if value < 0 else '+'}{duration(abs(value))}" if value else "0"
+
+
 def rate(value: float) -> str:
     """Four significant digits and a decimal prefix: 24.25, 1.234 T."""
     return amount(round(value)) if round(value) >= 1000 else _significant(value)
@@ -143,9 +152,9 @@ def growth(value: float) -> str:
     return f"{100 * value:+,.{_decimals(abs(100 * value))}f}" if value else "0"
 
 
-def grown(before: int, after: int, allowed: Decimal) -> str:
+def grown(before: int, after: int, allowed: Decimal, unit: Unit = Unit.EXACT) -> str:
     """102,600, 0.47 %: with two decimals, or as many as it takes to see that it is more than is allowed."""
-    by = exact(after - before)
+    by = text(after - before, unit)
     if not before:
         return by
     written = [f"{100 * (after - before) / before:.{decimals}f}" for decimals in range(2, 16)]
@@ -180,6 +189,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.NUMBER: figure,
     Unit.EXACT: exact,
     Unit.DIFFERENCE: difference,
+    Unit.LONGER: longer,
     Unit.COUNT: exact,
     Unit.AMOUNT: amount,
     Unit.BYTES: with_unit,

@@ -30,6 +30,7 @@ class Unit(Enum):
     NANOSECONDS = "nanoseconds"  # an int, in a column of mixed units
     RATE = "rate"  # of something a second, that may be shortened to 3.66 G
     DIFFERENCE = "difference"  # an int with its sign
+    LONGER = "longer"  # a difference of seconds, with its sign
     GROWTH = "growth"  # a difference as a share of what it was, with its sign
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
@@ -55,7 +56,7 @@ class Explanation(str):
 class Quantity(NamedTuple):
     """A value that brings its own unit."""
 
-    value: int | None
+    value: int | float | None
     unit: Unit
 
 

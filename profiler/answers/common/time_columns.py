@@ -107,13 +107,17 @@ def _interval(times: Times) -> str:
     return f"; {high} with no operators fused" if times.word == LOWER_BOUND else f"; between {low} and {high}"
 
 
-def time_notes(profiles: Mapping[str, Profile]) -> Iterator[str]:
-    """By what stands before what is said of each. Calls without a formula are a caution: their time is missing."""
+def time_notes(profiles: Mapping[str, Profile], is_told: bool = False) -> Iterator[str]:
+    """By what stands before what is said of each. Calls without a formula are a caution: their time is missing.
+
+    is_told: whether `time_facts` say already what kind of time it is, and where.
+    """
     known = {prefix: times for prefix, profile in profiles.items() if (times := profile.times) is not None}
     for prefix, times in known.items():
         if times.unknown_calls:
             yield Caution(f"{prefix}the time lacks {times.unknown_calls:,} calls, which have no formula")
-    yield from dict.fromkeys(f"Time: {times.word} on {times.title}." for times in known.values())
+    if not is_told:
+        yield from dict.fromkeys(f"Time: {times.word} on {times.title}." for times in known.values())
     yield from dict.fromkeys(note for times in known.values() for note in times.notes)
     for word in dict.fromkeys(times.word for times in known.values()):
         yield Explanation(f"{word.capitalize()}: {_SAYS[word]}.")

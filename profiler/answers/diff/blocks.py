@@ -33,7 +33,9 @@ def _block(head: Change, group: Sequence[Change], match: Matching) -> Change:
     if len(group) == 1:
         return head
     layers = len(group) if head.before is None or head.after is None else match.after[head.after.index].size
-    return replace(head, amounts=sum((c.amounts for c in group), Amounts()), layers=layers)
+    seconds = [change.seconds for change in group if change.seconds is not None]
+    amounts = sum((change.amounts for change in group), Amounts())
+    return replace(head, amounts=amounts, layers=layers, seconds=sum(seconds) if len(seconds) == len(group) else None)
 
 
 def _head(change: Change, match: Matching, rows: _Rows) -> Change:

@@ -58,6 +58,7 @@ class Reason:
 class Change:
     """A layer that is not as it was. `amounts` are its own, without the layers in it.
 
+    `seconds` is how much longer it takes itself, on a device; None where that is not known, or there is none.
     `layers` is how many layers it stands for: a block is one change, its amounts those of all that changed in it.
     """
 
@@ -67,6 +68,7 @@ class Change:
     reasons: tuple[Reason, ...]
     amounts: Amounts
     layers: int = 1
+    seconds: float | None = None
 
     @property
     def path(self) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 
 from profiler import errors
 from profiler.answers.diff.blocks import by_blocks
@@ -16,6 +16,7 @@ from profiler.figures.profile import Profile, Totals
 from profiler.records.times import Timer, Times
 from profiler.render import numbers
 from profiler.render.answer import Answer
+from profiler.render.tables import Unit
 
 TOP = 20
 
@@ -28,6 +29,7 @@ class Total:
     heading: str
     before: int | None
     after: int | None
+    unit: Unit = Unit.EXACT
 
     @property
     def difference(self) -> int | None:
@@ -40,15 +42,15 @@ class Total:
 
 
 _TOTALS = (
-    ("params", "Parameters", "params"),
-    ("trainable", "Trainable parameters", "trainable_params"),
-    ("buffers", "Buffers", "buffers"),
-    ("macs", "MACs", "macs"),
-    ("flops", "FLOPs", "flops"),
-    ("size", "Parameter bytes", "param_bytes"),
-    ("activations", "Activation bytes", "activation_bytes"),
-    ("peak", "Peak activation bytes", "peak_activation_bytes"),
-    ("memory", "Peak memory bytes", "peak_memory_bytes"),
+    ("params", "Parameters", "params", Unit.EXACT),
+    ("trainable", "Trainable parameters", "trainable_params", Unit.EXACT),
+    ("buffers", "Buffers", "buffers", Unit.EXACT),
+    ("macs", "MACs", "macs", Unit.EXACT),
+    ("flops", "FLOPs", "flops", Unit.EXACT),
+    ("size", "Parameter bytes", "param_bytes", Unit.BYTES),
+    ("activations", "Activation bytes", "activation_bytes", Unit.BYTES),
+    ("peak", "Peak activation bytes", "peak_activation_bytes", Unit.BYTES),
+    ("memory", "Peak memory bytes", "peak_memory_bytes", Unit.BYTES),
 )
 TIME = "time"  # which there is on a device
 FIGURES = (*(name for name, *_ in _TOTALS), TIME)
@@ -73,7 +75,7 @@ class Diff(Answer):
     @cached_property
     def totals(self) -> tuple[Total, ...]:
         """Every figure of both models, in the convention of the second."""
-        totals = tuple(Total(name, heading, *_both(self, field)) for name, heading, field in _TOTALS)
+        totals = tuple(Total(name, heading, *_both(self, field), unit) for name, heading, field, unit in _TOTALS)
         return totals if self.after.timer is None else (*totals, _time(self.before.times, self.after.times))
 
     @cached_property
@@ -82,10 +84,27 @@ class Diff(Answer):
 
         The amounts add up to the differences of the totals. What is in a renamed or moved layer is not named again.
         """
-        changes = changed_layers(self._matching)
+        changes = map(self._timed, changed_layers(self._matching))
         if self.is_of_weights:
-            changes = filter(_is_of_weights, changes)
+            changes = filter(_is_of_weights, changes)  # type: ignore[assignment]
         return tuple(sorted(changes, key=self._weight, reverse=True))
+
+    def _timed(self, change: Change) -> Change:
+        """With how much longer it takes. A time that differs alone makes no change: kernels wait for each other."""
+        before, after = self.before.times, self.after.times
+        if before is None or after is None:
+            return change
+        was = 0.0 if change.before is None else before.own[change.before.index].seconds
+        now = 0.0 if change.after is None else after.own[change.after.index].seconds
+        return replace(change, seconds=now - was)
+
+    @property
+    def unchanged_seconds(self) -> float | None:
+        """How much longer the layers take that are as they were; None where no time is known."""
+        before, after = self.before.times, self.after.times
+        if before is None or after is None:
+            return None
+        return after.whole.seconds - before.whole.seconds - sum(change.seconds or 0.0 for change in self.layers)
 
     @cached_property
     def blocks(self) -> tuple[Change, ...]:
@@ -118,17 +137,18 @@ class Diff(Answer):
     def _grew(self, growth: Growth) -> errors.CheckFailed:
         (heading,) = (total.heading for total in self.totals if total.name == growth.name)
         before, after, allowed = growth.before, growth.after, growth.allowed
-        by = numbers.grown(before, after, allowed)
-        figures = (numbers.exact(before), numbers.exact(after))
+        is_short = growth.name == TIME and numbers.is_distinguishable(after, before, Unit.NANOSECONDS)
+        write = partial(numbers.text, unit=Unit.NANOSECONDS) if is_short else numbers.exact
+        by = numbers.grown(before, after, allowed, Unit.NANOSECONDS if is_short else Unit.EXACT)
+        figures = write(before), write(after)
         return _grew_too_much(self.after.model, heading, by, *figures, allowed, self._most(growth))
 
     def _most(self, growth: Growth) -> list[str]:
         """The blocks that a figure grew by most."""
-        if growth.name not in OF_LAYERS:
+        if growth.name not in (*OF_LAYERS, TIME):
             return []
-        grown = [block for block in self.blocks if (getattr(block.amounts, growth.name) or 0) > 0]
-        grown.sort(key=lambda block: -getattr(block.amounts, growth.name))
-        return [block.path for block in grown]
+        by = {block.path: _amount(block, growth.name) for block in self.blocks}
+        return sorted((path for path, amount in by.items() if amount > 0), key=lambda path: -by[path])
 
     @property
     def not_run(self) -> Profile:
@@ -160,6 +180,10 @@ class Diff(Answer):
         return f"<Diff {self.before.model} to {self.after.model}: changed: {len(self.blocks)}>"
 
 
+def _amount(change: Change, figure: str) -> float:
+    return (change.seconds if figure == TIME else getattr(change.amounts, figure)) or 0
+
+
 def check_growth_limits(allowed: GrowthLimits, timer: Timer | None) -> None:
     """Raise where the time has a limit of its own, and no device is named."""
     if TIME in allowed.named and timer is None:
@@ -169,7 +193,7 @@ def check_growth_limits(allowed: GrowthLimits, timer: Timer | None) -> None:
 def _time(before: Times | None, after: Times | None) -> Total:
     word = next((f", {times.word}" for times in (after, before) if times is not None), "")
     amounts = [None if times is None else round(times.whole.seconds * 1e9) for times in (before, after)]
-    return Total(TIME, f"Nanoseconds{word}", *amounts)
+    return Total(TIME, f"Time{word}", amounts[0], amounts[1], Unit.NANOSECONDS)
 
 
 def _is_of_weights(change: Change) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profiler.answers.common.notes import convention_notes, inputs_words, run_note, run_words, uncounted, versions_note
-from profiler.answers.common.time_columns import time_notes
+from profiler.answers.common.time_columns import TIME, check_device, time_notes, worded
 from profiler.answers.diff.changes import Change, Reason
-from profiler.answers.diff.compute import Diff
+from profiler.answers.diff.compute import Diff, Total
 from profiler.answers.layers.checkpoint_table import tensor_shapes
 from profiler.answers.layers.data import about
 from profiler.figures.describe import describe
@@ -17,19 +17,21 @@ from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.records.trace import Tensor
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Caution, Column, Row, Table, Unit, chosen_columns
+from profiler.render.numbers import longer
+from profiler.render.tables import Caution, Column, Quantity, Row, Table, Unit, chosen_columns
 
 
 def _column(name: str, heading: str, unit: Unit, rank: int = 0, most: int | None = None) -> Column:
     return Column(name, heading, unit, lambda row, _: row, rank, most)
 
 
+_NO_TIME = 0.5e-9  # seconds: a difference of sums, where there is none
 _NOTHING = ""  # a cell that there is nothing to say in
 _TOTALS = (
     _column("figure", "Total", Unit.TEXT),
-    _column("before", "Before", Unit.EXACT),
-    _column("after", "After", Unit.EXACT),
-    _column("difference", "Difference", Unit.DIFFERENCE),
+    _column("before", "Before", Unit.MIXED),
+    _column("after", "After", Unit.MIXED),
+    _column("difference", "Difference", Unit.MIXED),
     _column("percent", "%", Unit.GROWTH),
 )
 CHANGE_COLUMNS: Mapping[str, Column] = {
@@ -46,6 +48,7 @@ CHANGE_COLUMNS: Mapping[str, Column] = {
         Column("flops", "FLOPs", Unit.DIFFERENCE, lambda change, _: change.amounts.flops, 1),
         Column("size", "Bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.size, 3),
         Column("activations", "Act. bytes", Unit.DIFFERENCE, lambda change, _: change.amounts.activations, 2),
+        Column(TIME, "Time", Unit.LONGER, lambda change, _: change.seconds),
     )
 }
 DEFAULT_CHANGE_COLUMNS = ("change", "layer", "what", "params", "macs", "flops", "activations")
@@ -54,14 +57,24 @@ _WEIGHTS_CHANGE_COLUMNS = ("change", "layer", "what", "params", "buffers", "size
 
 def diff_tables(diff: Diff) -> Iterator[Table]:
     """The totals with all that is to be said; then the changes, if there are any."""
+    check_device(diff.columns, [TIME], diff.after.timer)
     title = f"{diff.before.model} → {diff.after.model}"
-    totals = tuple(Row((t.heading, t.before, t.after, t.difference, _growth(t.before, t.growth))) for t in diff.totals)
-    yield Table(_TOTALS, totals, notes=tuple(diff_notes(diff)), caption=title, chosen=True)
+    yield Table(_TOTALS, tuple(map(_total, diff.totals)), notes=tuple(diff_notes(diff)), caption=title, chosen=True)
     if diff.blocks:
         usual = _WEIGHTS_CHANGE_COLUMNS if diff.is_of_weights else DEFAULT_CHANGE_COLUMNS
-        columns = chosen_columns(diff.columns or usual, CHANGE_COLUMNS)
+        on_device = () if diff.after.timer is None else (TIME,)
+        columns = worded(chosen_columns(diff.columns or usual + on_device, CHANGE_COLUMNS), [diff.after, diff.before])
         rows = tuple(_change_rows(diff, columns))
         yield Table(columns, rows, caption=f"Layers: {_by_status(diff.blocks)}", chosen=bool(diff.columns))
+
+
+def _total(total: Total) -> Row:
+    """Counts have all their digits; a time is in the unit that suits it."""
+    is_time = total.unit is Unit.NANOSECONDS
+    unit, signed = (Unit.NANOSECONDS, Unit.LONGER) if is_time else (Unit.EXACT, Unit.DIFFERENCE)
+    difference = total.difference / 1e9 if is_time and total.difference is not None else total.difference
+    amounts = (Quantity(total.before, unit), Quantity(total.after, unit), Quantity(difference, signed))
+    return Row((total.heading, *amounts, _growth(total.before, total.growth)))
 
 
 def _growth(before: int | None, growth: float | None) -> float | str:
@@ -173,6 +186,8 @@ def diff_notes(diff: Diff) -> Iterator[str]:
     if run_words(after.trace) and run_words(before.trace) == run_words(after.trace):
         yield f"Run as {run_words(after.trace)}."
     yield from time_notes({"Before: ": before, "After: ": after})
+    if diff.unchanged_seconds and abs(diff.unchanged_seconds) > _NO_TIME:
+        yield f"Layers that are as they were take {longer(diff.unchanged_seconds)} of the difference of times."
     yield from _versions(before, after)
 
 
@@ -216,26 +231,33 @@ _RAW = tuple(
         *((name, Unit.DIFFERENCE) for name in (*_FIGURES, "peak_bytes", "memory_bytes")),
     )
 )
-_RAW_TIME = _column("time_nanoseconds", "time_nanoseconds", Unit.DIFFERENCE)
+_RAW_TIME = _column(TIME, TIME, Unit.LONGER)
 
 
 def raw_diff_table(diff: Diff) -> Table:
     """The totals before and after and their difference, then one row for each layer that differs, with its own."""
     rows = [
-        Row((line, "", "", "", "", "", *(getattr(total, line) for total in diff.totals)))
+        Row((line, "", "", "", "", "", *(_raw_total(total, line) for total in diff.totals)))
         for line in ("before", "after", "difference")
     ]
-    columns = _RAW if diff.after.timer is None else (*_RAW, _RAW_TIME)
-    return Table(columns, (*rows, *(_raw(change, len(columns)) for change in diff.layers)), chosen=True)
+    columns = _RAW if diff.after.timer is None else worded((*_RAW, _RAW_TIME), [diff.after, diff.before])
+    return Table(columns, (*rows, *(_raw(change, diff.after.timer is not None) for change in diff.layers)), chosen=True)
 
 
-def _raw(change: Change, width: int) -> Row:
+def _raw_total(total: Total, line: str) -> float | None:
+    """Times in seconds."""
+    amount: int | None = getattr(total, line)
+    return amount / 1e9 if total.unit is Unit.NANOSECONDS and amount is not None else amount
+
+
+def _raw(change: Change, is_timed: bool) -> Row:
     """What is known of a whole run alone is left out."""
     layers = change.before, change.after
     paths, kinds = (layer and layer.path for layer in layers), (layer and layer.kind for layer in layers)
     what = " ".join(reason.what for reason in change.reasons)
     values = (change.status, *paths, *kinds, what, *change.amounts.all)
-    return Row((*values, *[None] * (width - len(values))))
+    values += (None,) * (len(_RAW) - len(values))
+    return Row(values + (change.seconds,) * is_timed)
 
 
 # Data -----------------------------------------------------------------------------------------------------------------
@@ -252,12 +274,19 @@ def _data(diff: Diff) -> dict[str, Any]:
                 "after": total.after,
                 "difference": total.difference,
                 "growth": total.growth,
+                "unit": None if total.unit is Unit.EXACT else total.unit.value,
             }
             for total in diff.totals
         },
-        "changes": [_change(change) for change in diff.layers],
+        "changes": [_change(change) | _longer(change, diff) for change in diff.layers],
+        **({} if diff.after.timer is None else {"unchanged_seconds": diff.unchanged_seconds}),
         "notes": list(diff_notes(diff)),
     }
+
+
+def _longer(change: Change, diff: Diff) -> dict[str, Any]:
+    """On a device alone."""
+    return {} if diff.after.timer is None else {"seconds": change.seconds}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from profiler.answers.common.options import (
     option,
 )
 from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
-from profiler.answers.diff.compute import FIGURES, TOP, Diff, check_growth_limits
+from profiler.answers.common.time_columns import check_device
+from profiler.answers.diff.compute import FIGURES, TIME, TOP, Diff, check_growth_limits
 from profiler.answers.diff.increase import growth_limits
 from profiler.answers.diff.table import CHANGE_COLUMNS, warnings
 from profiler.records import archive
@@ -62,6 +63,7 @@ def run(
     if allowed is not None:
         check_growth_limits(allowed, context.timer)
     chosen_columns(columns.chosen, CHANGE_COLUMNS)
+    check_device(columns.chosen, [TIME], context.timer)
     models = _before_and_after([single_model(model, inputs, "diff") for model in (before, after)])
     rows, failures = entries(models, context, convention.name, execution.conditions)
     if failures:

@@ -309,7 +309,8 @@ def _notes(profile: Profile) -> Iterator[str]:
         yield from file_notes(profile.trace)
     yield from convention_notes(profile)
     yield run_note(profile.trace)
-    yield from time_notes({"": profile})
+    yield from time_notes({"": profile}, is_told=True)
+    yield from profile.times.layer_notes if profile.times is not None else ()
     yield from profile.trace.notes
     yield versions_note(profile.trace.versions.items())
 

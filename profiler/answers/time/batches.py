@@ -8,10 +8,10 @@ from typing import Any
 
 from profiler.answers.common.notes import uncounted, versions_note
 from profiler.answers.time.compute import TimeReport
-from profiler.answers.time.table import heading, of_kind, time_data
+from profiler.answers.time.table import bytes_per_second, captioned, of_kind, time_data
 from profiler.render.answer import Answer, Shown, show
 from profiler.render.plain import failed
-from profiler.render.tables import Column, Row, Table, Unit
+from profiler.render.tables import Column, Row, Table, Unit, chosen_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class BatchTimes(Answer):
     """The time of a run at several batch sizes."""
 
     points: Sequence[BatchPoint]
+    columns: Sequence[str] = ()
     caption: str = ""
     anchor: str = ""
 
@@ -36,49 +37,78 @@ class BatchTimes(Answer):
         return [point.report for point in self.points if point.report is not None]
 
 
-def _quartile(which: int) -> Callable[[TimeReport, Any], float | None]:
-    return lambda report, _: None if report.measurement is None else report.measurement.quartiles[which]
+_Get = Callable[[BatchPoint, Any], Any]
 
 
-def _rate(amount: Callable[[TimeReport], float]) -> Callable[[TimeReport, Any], float | None]:
-    return lambda report, _: amount(report) / report.times.whole.seconds if report.times.whole.seconds else None
+def _of(get: Callable[[TimeReport], Any]) -> _Get:
+    return lambda point, _: None if point.report is None else get(point.report)
+
+
+def _quartile(which: int) -> _Get:
+    return _of(lambda report: None if report.measurement is None else report.measurement.quartiles[which])
+
+
+def _rate(amount: Callable[[TimeReport], float | None]) -> _Get:
+    def get(report: TimeReport) -> float | None:
+        number, seconds = amount(report), report.times.whole.seconds
+        return number / seconds if seconds and number is not None else None
+
+    return _of(get)
+
+
+def _moved(report: TimeReport, is_fused: bool) -> int | None:
+    """By the operators that the time is of; not known of the others."""
+    return report.timed_amounts[0].moved_bytes if report.is_of_fused is is_fused else None
 
 
 BATCH_COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
-        Column("time", "Time", Unit.SECONDS, lambda report, _: report.times.whole.seconds),
-        Column("low", "From", Unit.SECONDS, lambda report, _: report.times.whole.low, 1),
-        Column("high", "To", Unit.SECONDS, lambda report, _: report.times.whole.high, 1),
+        Column("batch", "Batch", Unit.EXACT, lambda point, _: point.batch),
+        Column("time", "Time", Unit.SECONDS, _of(lambda report: report.times.whole.seconds)),
+        Column("low", "From", Unit.SECONDS, _of(lambda report: report.times.whole.low), 1),
+        Column("high", "To", Unit.SECONDS, _of(lambda report: report.times.whole.high), 1),
         Column("quartile_1", "25 %", Unit.SECONDS, _quartile(0), 3),
         Column("quartile_3", "75 %", Unit.SECONDS, _quartile(1), 3),
-        Column("throughput", "Samples/s", Unit.RATE, lambda report, _: report.times.throughput),
+        Column("throughput", "Samples/s", Unit.RATE, _of(lambda report: report.times.throughput)),
         Column("flops_per_second", "FLOP/s", Unit.RATE, _rate(lambda report: report.amounts[0].flops), 2),
-        Column("bytes_per_second", "Bytes/s", Unit.RATE, _rate(lambda report: report.amounts[0].moved_bytes), 2),
-        Column("bound", "Bound by", Unit.TEXT, lambda report, _: report.times.bounds[0] or "", 2),
+        Column("bytes_per_second", "Bytes/s", Unit.RATE, _rate(lambda r: _moved(r, is_fused=False)), 2),
+        Column("fused_bytes_per_second", "Bytes/s, fused", Unit.RATE, _rate(lambda r: _moved(r, is_fused=True)), 2),
+        Column("bound", "Bound by", Unit.TEXT, _of(lambda report: report.times.bounds[0] or ""), 2),
     )
 }
-_BATCH = Column("batch", "Batch", Unit.EXACT, lambda batch, _: batch)
+_OF_MEASURED = ("quartile_1", "quartile_3")
 
 
 def batch_table(answer: BatchTimes) -> Table:
     """A batch that failed keeps its row, with the reason."""
-    is_measured = any(report.measurement is not None for report in answer.reports)
-    shown = [column for column in BATCH_COLUMNS.values() if is_measured or not column.name.startswith("quartile")]
-    columns = of_kind(shown, answer.reports[0])
-    rows = []
-    for point in answer.points:
-        report = point.report
-        values = [column.get(report, None) if report is not None else None for column in columns]
-        rows.append(Row((point.batch, *values), failure=point.failure))
-    caption = answer.caption or heading(answer.reports[0])
-    return Table((_BATCH, *columns), tuple(rows), (), tuple(_notes(answer)), caption, answer.anchor)
+    first = answer.reports[0]
+    columns = of_kind(chosen_columns(answer.columns or _usual(first), BATCH_COLUMNS), first)
+    rows = tuple(_row(point, columns) for point in answer.points)
+    caption, is_chosen = captioned(answer.caption, first), bool(answer.columns)
+    return Table(columns, rows, (), tuple(_notes(answer)), caption, answer.anchor, is_chosen)
+
+
+def _usual(report: TimeReport) -> Sequence[str]:
+    """What there is of such a time."""
+    others = {"bytes_per_second", "fused_bytes_per_second"} - {bytes_per_second(report)}
+    others |= set() if report.measurement is not None else {*_OF_MEASURED}
+    return [name for name in BATCH_COLUMNS if name not in others]
+
+
+def _row(point: BatchPoint, columns: Sequence[Column]) -> Row:
+    """The reason stands behind the batch, wherever that is."""
+    values = tuple(column.get(point, None) for column in columns)
+    if point.failure is None or values[0] == point.batch:
+        return Row(values, failure=point.failure)
+    return Row(values, failure=f"batch {point.batch}: {point.failure}")
 
 
 def _notes(answer: BatchTimes) -> Iterator[str]:
     yield from dict.fromkeys(note for report in answer.reports for note in uncounted(report.profile))
-    for report in answer.reports:
-        yield from (type(note)(f"Batch {report.times.samples}: {note}") for note in report.times.notes)
+    for point in answer.points:
+        notes = () if point.report is None else point.report.times.notes
+        yield from (type(note)(f"Batch {point.batch}: {note}") for note in notes)
     yield versions_note(item for report in answer.reports for item in report.profile.trace.versions.items())
 
 

@@ -11,7 +11,7 @@ from profiler import errors
 from profiler.answers.common.again import Again, nothing_to_time
 from profiler.answers.layers.compute import View
 from profiler.devices.amounts import Amount, amounts
-from profiler.devices.fusion import Kernel, fused, separate
+from profiler.devices.fusion import Kernel, fused
 from profiler.devices.measuring.effort import USUAL, Effort
 from profiler.devices.roofline import Roofline, works_of
 from profiler.devices.timing import HERE, timer
@@ -62,17 +62,32 @@ class TimeReport(Answer):
 
     @cached_property
     def amounts(self) -> Sequence[Amount]:
-        """What each layer asks for, with what is in it: of a lower bound, with elementwise operators fused."""
-        kernels = self.fused if self.times.word == LOWER_BOUND else None
-        return amounts(self.profile.trace, self.works, kernels)
+        """What each layer asks for, with what is in it: every operator reads memory and writes it."""
+        return amounts(self.profile.trace, self.works)
+
+    @cached_property
+    def fused_amounts(self) -> Sequence[Amount]:
+        """The same with chains of elementwise operators fused, as the lower end of a lower bound has them."""
+        return amounts(self.profile.trace, self.works, self.fused)
 
     @cached_property
     def fused(self) -> Sequence[Kernel]:
         return fused(self.profile.trace, self.works)
 
-    def moved_bytes(self, is_fused: bool) -> int:
-        """Of the whole run."""
-        return sum(sum(kernel.moved_bytes) for kernel in (self.fused if is_fused else separate(self.works)))
+    @property
+    def is_of_fused(self) -> bool:
+        """Whether the time is that of fused operators."""
+        return self.times.word == LOWER_BOUND
+
+    @property
+    def timed_amounts(self) -> Sequence[Amount]:
+        """What is asked for in the time that is told."""
+        return self.fused_amounts if self.is_of_fused else self.amounts
+
+    def flops(self, layer: Layer) -> int | None:
+        """As the convention `flops` has them; None where nothing but operators without a formula ran."""
+        amount = self.amounts[layer.index].flops
+        return None if not amount and layer.total.unknown_calls else amount
 
     def duration(self, layer: Layer) -> Duration:
         return self.times.total[layer.index]

@@ -12,9 +12,10 @@ from math import ceil, floor, log10
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from profiler import errors
 from profiler.answers.time.compute import TOP, TimeReport
 from profiler.figures.layers import Layer
-from profiler.render.numbers import rate, share, with_unit
+from profiler.render.numbers import duration, rate, ratio, share, with_unit
 from profiler.render.tables import Column, Row, Table, Unit
 
 _WIDTH, _HEIGHT = 60, 14  # characters
@@ -58,13 +59,13 @@ def roof_facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
     for by, seconds in _by_bound(report).items():
         words = f"{share(seconds / report.times.whole.seconds)} % of the time, with elementwise operators fused"
         yield f"Bound by {by}", seconds, Unit.SECONDS, words
-    over, flops = roof(report), report.amounts[0].flops
-    least, most = report.moved_bytes(is_fused=True), report.moved_bytes(is_fused=False)
-    if least and most:
-        words = f"{flops / least:.2f} with elementwise operators fused"
-        ridge = "" if over is None else f"; the device's ridge is at {over.ridge:.2f}"
-        yield "FLOP/byte", flops / most, Unit.RATIO, words + ridge
-        yield "Moved", most, Unit.BYTES, f"at least {with_unit(least)}, with elementwise operators fused"
+    over, separate, fused = roof(report), report.amounts[0], report.fused_amounts[0]
+    if separate.intensity is not None and fused.intensity is not None:
+        words = f"{ratio(fused.intensity)} with elementwise operators fused"
+        ridge = "" if over is None else f"; the device's ridge is at {ratio(over.ridge)}"
+        yield "FLOP/byte", separate.intensity, Unit.RATIO, words + ridge
+        fewer = f"{with_unit(fused.moved_bytes)} with elementwise operators fused"
+        yield "Moved", separate.moved_bytes, Unit.BYTES, fewer
 
 
 def _by_bound(report: TimeReport) -> dict[str, float]:
@@ -91,16 +92,18 @@ class _Point(NamedTuple):
 
 def roof_tables(report: TimeReport) -> Iterator[Table]:
     """The drawing, and what its letters stand for; nothing where no layer has FLOPs and a time."""
-    over, points = roof(report), list(_points(report))
+    over, timed = roof(report), _timed(report)
+    points = list(_points(report, timed))
     if over is None or not points:
         return
-    words = f"Roof: {rate(over.flops_per_second)} FLOP/s, {rate(over.bytes_per_second)} bytes/s"
+    fused, of_fused = ", fused" * report.is_of_fused, "; bytes of fused operators" * report.is_of_fused
+    words = f"Roof: {rate(over.flops_per_second)} FLOP/s, {rate(over.bytes_per_second)} bytes/s{of_fused}"
     columns = (_column("flops_per_second", "FLOP/s"), _column("drawing", ""))
     yield Table(columns, tuple(Row(row) for row in _drawing(over, points)), caption=words, chosen=True)
     yield Table(
         (
             _column("letter", ""), _column("layer", "Layer", most=40), _column("time", "Time", Unit.SECONDS),
-            _column("rate", "FLOP/s", Unit.RATE), _column("intensity", "FLOP/byte", Unit.RATIO),
+            _column("rate", "FLOP/s", Unit.RATE), _column("intensity", f"FLOP/byte{fused}", Unit.RATIO),
             _column("roof", "Roof %", Unit.SHARE),
         ),
         tuple(
@@ -108,6 +111,7 @@ def roof_tables(report: TimeReport) -> Iterator[Table]:
                  p.flops_per_second / over.at(p.intensity)))
             for p in points
         ),
+        notes=tuple(_left_out(report, timed, points)),
         caption=f"The layers that take longest, {report.times.word}",
         chosen=True,
     )  # fmt: skip
@@ -117,19 +121,34 @@ def _column(name: str, heading: str, unit: Unit = Unit.TEXT, most: int | None = 
     return Column(name, heading, unit, lambda row, _: row, 0, most)
 
 
-def _points(report: TimeReport) -> Iterator[_Point]:
-    """The layers without layers inside them that take longest, and compute."""
+def _timed(report: TimeReport) -> list[tuple[float, Layer]]:
+    """The layers without layers inside them, those that take longest first."""
     if not report.has_layers:
-        return
+        return []
     layers = report.profile.layers
     parents = {layer.path.rpartition(".")[0] for layer in layers if layer.path}
     leaves = [layer for layer in layers if layer.path not in parents or len(layers) == 1]
     timed = [(seconds, layer) for layer in leaves if (seconds := report.seconds(layer))]
-    timed = [(seconds, layer) for seconds, layer in timed if all(report.amounts[layer.index])]
-    timed.sort(key=lambda pair: -pair[0])
-    for letter, (seconds, layer) in zip(ascii_uppercase[:TOP], timed, strict=False):
-        amount = report.amounts[layer.index]
+    return sorted(timed, key=lambda pair: -pair[0])
+
+
+def _points(report: TimeReport, timed: Sequence[tuple[float, Layer]]) -> Iterator[_Point]:
+    """Logarithms have no place for a layer that computes nothing, or moves nothing."""
+    placed = [(seconds, layer) for seconds, layer in timed if all(report.timed_amounts[layer.index])]
+    for letter, (seconds, layer) in zip(ascii_uppercase[:TOP], placed, strict=False):
+        amount = report.timed_amounts[layer.index]
         yield _Point(letter, layer, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds)
+
+
+def _left_out(report: TimeReport, timed: Sequence[tuple[float, Layer]], points: Sequence[_Point]) -> Iterator[str]:
+    """Which layers are not drawn, and take longer than one that is."""
+    left = [
+        f"{layer.path or report.profile.model} ({duration(seconds)})"
+        for seconds, layer in timed
+        if not all(report.timed_amounts[layer.index]) and seconds > points[-1].seconds
+    ]
+    if left:
+        yield f"Not drawn, without FLOPs or bytes: {errors.some(left, 3)}"
 
 
 def _drawing(over: Roof, points: Sequence[_Point]) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from profiler.answers.layers.data import about
 from profiler.answers.layers.table import LAYER_COLUMNS, viewed
 from profiler.answers.time.compute import TimeReport
 from profiler.answers.time.roof import roof_facts, roof_tables
+from profiler.counters.conventions import DEFAULT
+from profiler.devices.amounts import Amount
 from profiler.figures.layers import Layer
 from profiler.records.times import LOWER_BOUND, MEASURED, PREDICTED, Duration
 from profiler.render.answer import Shown, show
@@ -34,6 +36,16 @@ def _own(get: Callable[[Duration], float]) -> _Get:
     return lambda layer, report: get(report.times.own[layer.index])
 
 
+def _amount_columns(prefix: str, suffix: str, amounts: Callable[[TimeReport], Sequence[Amount]]) -> Iterator[Column]:
+    """Of what moves where every operator reads memory and writes it, or where chains of them are fused."""
+    yield Column(
+        f"{prefix}moved", f"Moved{suffix}", Unit.BYTES, lambda layer, r: amounts(r)[layer.index].moved_bytes, 5
+    )
+    yield Column(
+        f"{prefix}intensity", f"FLOP/byte{suffix}", Unit.RATIO, lambda layer, r: amounts(r)[layer.index].intensity, 5
+    )
+
+
 TIME_COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
@@ -48,9 +60,9 @@ TIME_COLUMNS: dict[str, Column] = {
         Column("share", "Time %", Unit.SHARE, lambda layer, report: report.share(layer), 1),
         Column("bound", "Bound by", Unit.TEXT, lambda layer, report: report.times.bounds[layer.index] or "", 2),
         Column("achieved", "Limit %", Unit.SHARE, lambda layer, report: report.achieved(layer), 2),
-        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, report: report.amounts[layer.index].flops, 5),
-        Column("moved", "Moved", Unit.BYTES, lambda layer, report: report.amounts[layer.index].moved_bytes, 5),
-        Column("intensity", "FLOP/byte", Unit.RATIO, lambda layer, report: report.amounts[layer.index].intensity, 5),
+        Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, report: report.flops(layer), 5),
+        *_amount_columns("", "", lambda report: report.amounts),
+        *_amount_columns("fused_", ", fused", lambda report: report.fused_amounts),
     )
 }
 _FLAT = TIME_COLUMNS | {
@@ -60,7 +72,7 @@ _MEASURED = ("layer", "kind", "output", "time", "low", "high", "share", "bound",
 _PREDICTED = ("layer", "kind", "output", "time", "low", "high", "share", "bound")
 _BOUNDED = ("layer", "kind", "output", "time", "high", "share", "bound")  # whose time is the lower end itself
 _USUAL = {MEASURED: _MEASURED, PREDICTED: _PREDICTED, LOWER_BOUND: _BOUNDED}
-_RAW = ("path", "class", "time", "low", "high", "own", "share", "bound", "achieved", "flops", "moved")
+_RAW = ("path", "class", "time", "low", "high", "own", "share", "bound", "achieved", "flops", "moved", "fused_moved")
 _WORDS = {MEASURED: "Measured time", LOWER_BOUND: "Lower bound of the time"}
 
 
@@ -73,7 +85,7 @@ def layer_times(report: TimeReport) -> Table:
         Row(tuple(column.get(layer, report) for column in columns), 0 if view.is_flat else layer.depth)
         for layer in _shown(report)
     )
-    caption = view.caption or heading(report)
+    caption = captioned(view.caption, report)
     return Table(columns, rows, tuple(_facts(report)), tuple(_notes(report)), caption, view.anchor, bool(view.columns))
 
 
@@ -87,6 +99,14 @@ def heading(report: TimeReport) -> str:
     words = _WORDS.get(report.times.word, f"{report.times.word.capitalize()} time")
     what = "a training step of " * bool(report.profile.trace.phases)
     return f"{words} of {what}{report.profile.model} on {report.times.title}"
+
+
+def captioned(caption: str, report: TimeReport) -> str:
+    """What the user has above the table, with the word of its times, whatever else is left out."""
+    if not caption:
+        return heading(report)
+    times = report.times
+    return caption if times.word in caption.lower() else f"{caption} ({times.word} on {times.title})"
 
 
 def raw_layer_times(report: TimeReport) -> Table:
@@ -110,11 +130,11 @@ def _facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
         yield phase.capitalize(), duration.seconds, Unit.SECONDS, times.word
     if times.throughput is not None:
         yield "Samples/s", times.throughput, Unit.RATE, f"batch {times.samples}"
-    amount = report.amounts[0]
+    amount = report.timed_amounts[0]
     if whole.seconds:
         product, copy = ("", "") if measurement is None else _reached(measurement.limits)
         yield "FLOP/s", amount.flops / whole.seconds, Unit.RATE, product
-        yield "Bytes/s", amount.moved_bytes / whole.seconds, Unit.RATE, copy
+        yield f"Bytes/s{', fused' * report.is_of_fused}", amount.moved_bytes / whole.seconds, Unit.RATE, copy
     yield from roof_facts(report)
 
 
@@ -141,6 +161,7 @@ def _interval(report: TimeReport) -> str:
 def _notes(report: TimeReport) -> Iterator[str]:
     yield from uncounted(report.profile)
     yield from report.times.notes
+    yield from report.times.layer_notes
     if not report.has_layers:
         yield "A compiled model is measured as a whole: it has no layers any more."
     yield f"On {report.times.title}."
@@ -159,9 +180,10 @@ def _notes(report: TimeReport) -> Iterator[str]:
 
 def time_data(report: TimeReport) -> dict[str, Any]:
     """The time of the whole and of each layer, in seconds; rates are a second."""
-    times, whole, amount = report.times, report.times.whole, report.amounts[0]
+    times, whole, amount, fused = report.times, report.times.whole, report.amounts[0], report.fused_amounts[0]
     return {
         **about(report.profile),
+        "convention": DEFAULT,  # that of the FLOPs here
         "word": times.word,
         "device": times.device,
         "title": times.title,
@@ -169,14 +191,16 @@ def time_data(report: TimeReport) -> dict[str, Any]:
         "phases": {phase: seconds(duration) for phase, duration in times.phases.items()},
         "samples": times.samples,
         "samples_per_second": times.throughput,
-        "flops": amount.flops,
+        "flops": report.flops(report.profile.layers[0]),
         "moved_bytes": amount.moved_bytes,
+        "fused_moved_bytes": fused.moved_bytes,
         "flops_per_second": amount.flops / whole.seconds if whole.seconds else None,
-        "bytes_per_second": amount.moved_bytes / whole.seconds if whole.seconds else None,
+        **dict.fromkeys(("bytes_per_second", "fused_bytes_per_second")),
+        bytes_per_second(report): report.timed_amounts[0].moved_bytes / whole.seconds if whole.seconds else None,
         "measurement": _measurement(report),
         "unknown_calls": times.unknown_calls,
         "layers": [_layer(report, layer) for layer in report.profile.layers] if report.has_layers else None,
-        "notes": [*times.notes, *report.profile.trace.notes],
+        "notes": [*times.notes, *times.layer_notes, *report.profile.trace.notes],
     }
 
 
@@ -195,8 +219,12 @@ def _measurement(report: TimeReport) -> dict[str, Any] | None:
     }
 
 
+def bytes_per_second(report: TimeReport) -> str:
+    """What a second's bytes are called: those of the operators that the time is of."""
+    return "fused_bytes_per_second" if report.is_of_fused else "bytes_per_second"
+
+
 def _layer(report: TimeReport, layer: Layer) -> dict[str, Any]:
-    amount = report.amounts[layer.index]
     return {
         "path": layer.path,
         "kind": layer.kind,
@@ -207,8 +235,9 @@ def _layer(report: TimeReport, layer: Layer) -> dict[str, Any]:
         "share": report.share(layer),
         "bound": report.times.bounds[layer.index],
         "achieved": report.achieved(layer),
-        "flops": amount.flops,
-        "moved_bytes": amount.moved_bytes,
+        "flops": report.flops(layer),
+        "moved_bytes": report.amounts[layer.index].moved_bytes,
+        "fused_moved_bytes": report.fused_amounts[layer.index].moved_bytes,
     }
 
 

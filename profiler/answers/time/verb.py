@@ -29,7 +29,7 @@ from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Out
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import View
 from profiler.answers.models.verb import LayersShown
-from profiler.answers.time.batches import BatchPoint, BatchTimes
+from profiler.answers.time.batches import BATCH_COLUMNS, BatchPoint, BatchTimes
 from profiler.answers.time.compute import TimeReport, Timing
 from profiler.answers.time.table import TIME_COLUMNS
 from profiler.devices.measuring.effort import SECONDS, Effort
@@ -121,7 +121,7 @@ def run(
         except errors.ProfileError as error:
             reasons.append(error)
             points.append(BatchPoint(fed.feed.batch or 0, None, str(error)))
-    answer = BatchTimes(tuple(points), captions.caption or "", anchor(captions.tex_label))
+    answer = BatchTimes(tuple(points), columns.chosen, captions.caption or "", anchor(captions.tex_label))
     return Outcome(answer if answer.reports else None, reasons, profiles=[r.profile for r in answer.reports])
 
 
@@ -147,9 +147,9 @@ def _check(timing: Timing, measuring: MeasuringOptions, view: View, several: boo
     for name, is_set in set_ones.items():
         if is_set and not timing.is_here:
             raise errors.only_with(name, "a measurement, --device cpu or cuda,")
-    shown = {"--columns": view.columns, "--depth": view.depth, "--sort": view.sort, "--top": view.top,
-             "--filter": view.filter}  # fmt: skip
+    shown = {"--depth": view.depth, "--sort": view.sort, "--top": view.top, "--filter": view.filter}
     for name, value in shown.items():
-        if several and value not in (None, ()):
+        if several and value is not None:
             raise errors.only_with(name, "one batch size, whose layers are shown,")
-    chosen_columns([*view.columns, *([view.sort] if view.sort else [])], TIME_COLUMNS)
+    chosen_columns(view.columns, BATCH_COLUMNS if several else TIME_COLUMNS)
+    chosen_columns([view.sort] if view.sort else [], TIME_COLUMNS)

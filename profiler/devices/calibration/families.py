@@ -57,7 +57,8 @@ _SPARSE_ROWS = 2  # elements read for each that is written: more are a reduction
 class Point(NamedTuple):
     """Where a call stands in its family: what it asks of a device, and its sizes in the order of `SIZES`.
 
-    dtype: what it is computed in. times: how often such a call is made in this one, as a gradient is of two products.
+    dtype: what it is computed in. flops: with comparisons, which take time as well. times: how often such a call is
+    made in this one, as a gradient is of two products.
     """
 
     family: str
@@ -123,7 +124,7 @@ def _norm(signature: Signature, asked: Work) -> Point:
     x, out = _largest(signature.args), _largest(signature.output)
     if out is None or x is None or x.numel > _SPARSE_ROWS * out.numel:
         return _reduction(signature, asked)
-    operations = asked.vector_flops / max(1, out.numel)
+    operations = asked.vector_operations / max(1, out.numel)
     if operations < _STATISTICS:
         return _of(FOLDED, asked.vector_dtype, asked, (out.numel, _last(x)))
     return _of(NORM, asked.vector_dtype, asked, (out.numel, operations, _last(x)))
@@ -139,7 +140,7 @@ def _activation(signature: Signature, asked: Work) -> Point:
 def _reduction(signature: Signature, asked: Work) -> Point:
     x, out = _largest(signature.args), _largest(signature.output)
     elements, results = _numel(x), _numel(out)
-    sizes = (elements, results, asked.vector_flops / max(1, elements), _last(x))
+    sizes = (elements, results, asked.vector_operations / max(1, elements), _last(x))
     return _of(REDUCTION, asked.vector_dtype, asked, sizes)
 
 
@@ -149,7 +150,7 @@ def _pooling(signature: Signature, asked: Work) -> Point:
     assert amount is not None
     family = MAX_POOL if amount.comparisons else AVERAGE_POOL
     results, entered = max(1, _numel(out)), max(1, _numel(x))
-    sizes = (results, 1 + asked.vector_flops / results, entered / results, _last(x))
+    sizes = (results, 1 + asked.vector_operations / results, entered / results, _last(x))
     return _of(family, asked.vector_dtype, asked, sizes)
 
 
@@ -162,7 +163,7 @@ def _elements(signature: Signature, asked: Work) -> Point:
     sizes = (
         elements,
         asked.bytes_read / elements,
-        (asked.vector_flops + 1) / elements,
+        (asked.vector_operations + 1) / elements,
         (amount.specials + amount.divs) / elements + 0.25,
         2 if in_place else 1,
         1 if all(tensor.is_contiguous for tensor in large) else 2,
@@ -199,7 +200,7 @@ _BY_FILE: Mapping[str, Callable[[Signature, Work], Point]] = {
 
 def _of(family: str, dtype: str, asked: Work, sizes: tuple[float, ...], times: int = 1) -> Point:
     sizes = tuple(float(max(size, 1e-3)) for size in sizes)
-    return Point(family, dtype, asked.flops / times, asked.moved_bytes / times, sizes, times)
+    return Point(family, dtype, asked.operations / times, asked.moved_bytes / times, sizes, times)
 
 
 def _terms(signature: Signature) -> tuple[Factors, ...]:

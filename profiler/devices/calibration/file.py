@@ -86,7 +86,8 @@ _WHOLE = {KEY: COUNT, "machine": _TABLE, "family": TABLES}
 
 
 def is_calibration(file: TomlFile) -> bool:
-    return KEY in file.data
+    """Also of one that lacks its first key: a device has no families of operators."""
+    return KEY in file.data or "family" in file.data
 
 
 def read(path: str | PathLike[str]) -> Calibration:

@@ -29,6 +29,10 @@ class Limits:
     flops_per_second: float | None
     bytes_per_second: float | None
 
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.flops_per_second and self.bytes_per_second)
+
     def seconds(self, flops: float, moved_bytes: float) -> tuple[float, float]:
         """The least that so much arithmetic takes, and the least that so many bytes take."""
         computing = flops / self.flops_per_second if self.flops_per_second else 0.0

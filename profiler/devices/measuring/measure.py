@@ -28,12 +28,13 @@ from profiler.engine.run.subject import Subject
 from profiler.figures import memory
 from profiler.figures.layers import parent_rows, summed
 from profiler.records.conditions import Conditions
-from profiler.records.times import ARITHMETIC, MEASURED, MEMORY, NO_TIME, Duration, Times
+from profiler.records.times import ARITHMETIC, MEASURED, MEMORY, NO_TIME, OVERHEAD, Duration, Times
 from profiler.records.trace import Trace
 from profiler.render import numbers
 from profiler.render.tables import Caution
 
 _LEAST_SAMPLE = 200e-6  # seconds: so many runs are one sample that reading the clock takes no part of it
+_TINY = 0.01  # of both limits: what reaches less is bound by neither (docs/time.md)
 _FLUSHED_BYTES = 256 * 2**20  # read and written between runs: more than caches hold
 
 
@@ -176,10 +177,9 @@ def _times(
     reached: Limits,
 ) -> Times:
     whole = of_blocks(taken.whole)
-    own, total, notes = [NO_TIME] * len(trace.modules), [NO_TIME] * len(trace.modules), list(_noise(whole, taken))
+    own, total, strained = [NO_TIME] * len(trace.modules), [NO_TIME] * len(trace.modules), list[str]()
     if taken.inside:
         own, total, strained = _layers(trace, taken.inside, whole, sum(phases_before(phases)))
-        notes += strained
     total[0] = whole
     return Times(
         word=MEASURED,
@@ -187,11 +187,12 @@ def _times(
         title=title,
         own=tuple(own),
         total=tuple(total),
-        bounds=tuple(_bounds(trace, works, reached)),
+        bounds=tuple(_bounds(trace, works, reached, total)),
         phases={phase: of_blocks([[sample] for sample in several]) for phase, several in phases.items()},
         unknown_calls=sum(work is None for work in works),
         samples=samples(trace),
-        notes=tuple(notes),
+        notes=tuple(_noise(whole, taken)),
+        layer_notes=tuple(strained),
     )
 
 
@@ -240,11 +241,23 @@ def _mark_unseen(trace: Trace, inside: Sequence[Sequence[Spent]], own: list[Dura
             total[row] = own[row] = Duration(0.0, 0.0, total[parents[row]].high)
 
 
-def _bounds(trace: Trace, works: Sequence[Work | None], reached: Limits) -> Iterator[str | None]:
-    """What each module would wait for, if it were as fast as this machine can be."""
-    for flops, moved in amounts(trace, works):
+def _bounds(
+    trace: Trace, works: Sequence[Work | None], reached: Limits, total: Sequence[Duration]
+) -> Iterator[str | None]:
+    """What each module would wait for, if it were as fast as this machine can be; overhead where it is far from that.
+
+    What calls without a formula ask for is not known, nor what a machine without a product or a copy can do.
+    """
+    unknown = [0] * len(trace.modules)
+    for call, work in zip(trace.calls, works, strict=True):
+        unknown[call.module] += work is None
+    is_known = [not calls and reached.is_complete for calls in summed(trace.modules, unknown)]
+    for known, (flops, moved), duration in zip(is_known, amounts(trace, works), total, strict=True):
         computing, moving = reached.seconds(flops, moved)
-        yield None if not computing and not moving else ARITHMETIC if computing > moving else MEMORY
+        if known and max(computing, moving) < _TINY * duration.low:
+            yield OVERHEAD
+        else:
+            yield None if not computing and not moving else ARITHMETIC if computing > moving else MEMORY
 
 
 def _dtype(works: Sequence[Work | None]) -> str:

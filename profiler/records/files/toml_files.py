@@ -28,6 +28,7 @@ _MOST_PARTS = 64  # of a key: the standard library's reader takes time with the 
 _LARGEST = 1 << 63  # TOML's whole numbers have 64 bits
 _SHOWN = 40  # characters of a value
 _TEXTS = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
+_REMEDY = "mend the file, or write it anew"
 _DOTTED = re.compile(r"[\w\-.\t ]+")
 
 
@@ -144,7 +145,8 @@ def read(path: str | PathLike[str], shown_as: str) -> TomlFile:
     except OSError as error:
         raise _unreadable(shown_as, error) from None
     except UnicodeDecodeError as error:
-        raise _bad_file(shown_as, None, f"it is not UTF-8: {error.reason} at byte {error.start:,}") from None
+        reason = f"it is not UTF-8: {error.reason} at byte {error.start:,}; {_REMEDY}"
+        raise _bad_file(shown_as, None, reason) from None
     return of_text(text, shown_as)
 
 
@@ -153,7 +155,7 @@ def of_text(text: str, shown_as: str) -> TomlFile:
     try:
         return TomlFile(shown_as, text, parsed(text))
     except Malformed as error:
-        raise _bad_file(shown_as, error.line, str(error)) from None
+        raise _bad_file(shown_as, error.line, f"{error}; {_REMEDY}") from None
 
 
 def parsed(content: str) -> dict[str, Any]:

@@ -132,6 +132,7 @@ def test_the_example_of_the_document_is_a_calibration() -> None:
     [
         ("calibration = 1", "calibration = 2", "its schema is 2, and this version reads 1"),
         ("threads = 2\n", "", "the key 'threads' is missing"),
+        ("calibration = 1\n", "", "the key 'calibration' is missing; run profile-model calibrate again"),
         ("float32 = 1.5e11", "float32 = -1", "'peak' has to be FLOP a second"),
         ("[0.001203,", "[0,", "a sample of matrix product has 6 numbers"),
         ("law = [1.2e-05,", "law = [", "it has to be overhead, per_flop, per_byte"),
