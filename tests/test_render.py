@@ -253,7 +253,8 @@ def test_every_column_in_every_format(odd: Profile, trained: Profile, weighed: P
 
 def test_a_profile_shows_itself(odd: Profile) -> None:
     assert str(odd).startswith("Layer")
-    assert odd._repr_html_().startswith("<table>")
+    assert odd.to_html().startswith("<table>")
+    assert "<details" in odd._repr_html_()
     assert repr(odd) == f"<Profile Odd: {odd.totals.params:,} parameters, {odd.totals.macs:,} MACs>"
     assert str(compare([odd, odd])).count("Odd") >= 2
     assert (odd.to_csv(), odd.to_markdown(), odd.to_latex()) == tuple(

@@ -18,15 +18,19 @@ from profiler.answers.common.options import LimitGroup, OnDevice, OutputOptions,
 from profiler.answers.common.outcome import Context, Outcome
 from profiler.cli.progress import progress_bar, progress_line, with_progress
 from profiler.cli.tracebacks import layers_of, traceback_of
+from profiler.errors import printable
 from profiler.records import archive
 from profiler.records.files import writing
 from profiler.records.times import Timer
 from profiler.render import FORMATS, WITHOUT_NOTES, format_of, renderer
+from profiler.render import screen as screens
 from profiler.render.answer import Answer
 from profiler.render.formats import github
+from profiler.render.screen import Screen
 from profiler.render.shown import NOTES
 
 G = TypeVar("G")
+TEXT = "text"
 
 
 def drive(name: str, verb: Any, bound: BoundArguments) -> int:
@@ -38,12 +42,13 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     if save is not None:
         _check_save(save, result.output)
     is_job = format == github.NAME
+    screen = screens.here() if result.output is None else None
     with writing.apart(), _without_warnings(is_shown=result.traceback):
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer))
                 if outcome.answer is not None:
-                    print(_written(outcome.answer, format, notes, _title(name, bound)), file=file)
+                    print(_written(outcome.answer, format, notes, _title(name, bound), screen), file=file)
         except errors.ProfileError as error:
             _trace([error], result)
             raise
@@ -120,16 +125,18 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
     return {"notes": notes}
 
 
-def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title: str) -> str:
-    """The answer in a format; in one that has a frame around its tables, as HTML, it is a whole document."""
+def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title: str, screen: Screen | None) -> str:
+    """The answer in a format, harmless; in one that has a frame around its tables, as HTML, it is a whole document."""
     if isinstance(answer, str):
-        return answer
+        return printable(answer)
+    if screen is not None and format == TEXT:
+        return screens.written(answer, screen, **notes)
     written = renderer(format)
     if not hasattr(written, "whole"):
-        return str(written.answer(answer, **notes))
+        return printable(written.answer(answer, **notes))
     from profiler.answers.report.compute import reported  # which knows all that a page shows
 
-    return str(written.whole(reported(answer), title, **notes))
+    return printable(written.whole(reported(answer), title, **notes))
 
 
 def _title(name: str, bound: BoundArguments) -> str:

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from profiler.render.shown import SHORT
 from profiler.render.tables import Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from profiler.render.console import View
 
 A = TypeVar("A")
 
@@ -24,6 +29,7 @@ class Shown(Generic[A]):
     data: for JSON, a dict or a list of such, with sizes in bytes and None for what is not known; by default the rows
         of the raw table.
     page: of an answer that is a page to look into, what `render.report` makes it of.
+    about: what holds for all rows of the raw table, and is in none of its columns, as a frame's `attrs`.
     """
 
     tables: Callable[[A], Iterable[Table]]
@@ -31,12 +37,18 @@ class Shown(Generic[A]):
     data: Callable[[A], Any] | None = None
     paper_tables: Callable[[A], Iterable[Table]] | None = None
     page: Callable[[A], Mapping[str, Any]] | None = None
+    about: Callable[[A], dict[str, Any]] | None = None
 
 
 class Answer:
-    """Shows itself in every format: as text when printed, as HTML in a notebook, and by `to_latex()` and its like."""
+    """Shows itself in every format: as text when printed, as a tree in a notebook, and by `to_latex()` and its like."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """IPython would prefer a `__repr__` of the class, which a dataclass has, to one of ours that it inherits."""
+        super().__init_subclass__()
+        cls._repr_pretty_ = Answer._repr_pretty_  # type: ignore[method-assign]
 
     def to_json(self) -> str:
         return self._in("json")
@@ -54,11 +66,41 @@ class Answer:
     def to_html(self, notes: str = SHORT) -> str:
         return self._in("html", notes)
 
+    def to_pandas(self) -> DataFrame:
+        """A frame with the rows and columns of `to_csv()`, sizes in bytes and times in seconds; see `render.frame`.
+
+        Raises `errors.ProfileError` where pandas is not installed.
+        """
+        from profiler.render.frame import frame
+
+        made = frame(self.raw_table())
+        made.attrs |= self.about()
+        return made
+
+    def about(self) -> dict[str, Any]:
+        """What a whole table is about, which no column says: the model, the convention."""
+        return {} if self._how.about is None else self._how.about(self)
+
     def __str__(self) -> str:
         return self._in("text")
 
+    # Where it is shown without being printed: in a notebook, by IPython, by rich ------------------------------------
+
     def _repr_html_(self) -> str:
-        return self.to_html()
+        from profiler.render.notebook import view
+
+        return view(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython in a terminal, and where a notebook shows no HTML."""
+        from profiler.render.screen import in_short
+
+        printer.text(in_short(self))
+
+    def __rich__(self) -> View:
+        from profiler.render.console import View
+
+        return View(self)
 
     # How it is shown, as the formats ask for it; see `Shown` --------------------------------------------------------
 

@@ -49,6 +49,8 @@ def is_left(column: Column) -> bool:
 
 def width(text: str) -> int:
     """How many places a text takes on a screen."""
+    if text.isascii():
+        return len(text)  # of letters: what has no place of its own is written as an escape
     from wcwidth import wcswidth  # takes 40 ms to import, which what only refuses an option does not need
 
     return wcswidth(text)

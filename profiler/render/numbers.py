@@ -21,6 +21,7 @@ RAW = {
 }  # what values are in where no person reads them
 UNKNOWN = "?"
 _BAR = 24  # blocks of a whole bar
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
 
 
@@ -169,6 +170,12 @@ def times(value: float) -> str:
 def bar(value: float) -> str:
     """A share, drawn; whatever is there shows."""
     return "█" * max(round(_BAR * value), 1 if value else 0)
+
+
+def blocks(value: float, places: int) -> str:
+    """A share of so many places, drawn to an eighth of a place; whatever is there shows."""
+    eighths = max(round(8 * places * min(value, 1.0)), 1 if value else 0)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8]
 
 
 def ratio(value: float) -> str:

@@ -70,7 +70,8 @@ class Column:
     rank 0 never, those of rank 1 and 2 only when texts are cut as short as they can be.
     `better` is which of its values is the best, where one is. `kind` is what exports have before the name, of values
     that are not what they are without it: "lower bound". `get` also takes what a subject is seen against: a
-    layer's profile, or the model that others are measured by.
+    layer's profile, or the model that others are measured by. What `is_drawn` is a share of the whole, which a screen
+    with room draws as a bar besides.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Column:
     most: int | None = None
     better: Better | None = None
     kind: str = ""
+    is_drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class Table:
     A note is a plain `str`, a `Caution` or an `Explanation`.
 
     `caption` stands above it, `anchor` is what a document refers to it by. Where the user has not `chosen` the columns,
-    some may be left out for want of room.
+    some may be left out for want of room. Where it `is_foldable`, its rows are a tree that the user has not limited,
+    and the deepest may be.
     """
 
     columns: tuple[Column, ...]
@@ -113,6 +116,7 @@ class Table:
     caption: str = ""
     anchor: str = ""
     chosen: bool = False
+    is_foldable: bool = False
 
 
 def chosen_columns(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[Column, ...]:

@@ -24,7 +24,7 @@ from profiler.answers.common.time_columns import (
 )
 from profiler.answers.layers.checkpoint_table import dtypes, file_facts, file_notes, tensor_shapes
 from profiler.answers.layers.compute import Layers, View
-from profiler.answers.layers.data import profile_data
+from profiler.answers.layers.data import about, profile_data
 from profiler.counters.conventions import DEFAULT
 from profiler.figures import stored
 from profiler.figures.describe import describe
@@ -116,12 +116,12 @@ LAYER_COLUMNS: dict[str, Column] = {
         Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, profile: layer.flops, 3),
         Column("size", "", Unit.BYTES, lambda layer, profile: layer.total.param_bytes, 5),
         Column("activations", "Act.", Unit.BYTES, lambda layer, profile: layer.activation_bytes, 5),
-        Column("share", "FLOPs %", Unit.SHARE, _share, 3),
+        Column("share", "FLOPs %", Unit.SHARE, _share, 3, is_drawn=True),
         Column("comparisons", "Comparisons", Unit.AMOUNT, _of_run(lambda layer: layer.total.cost.comparisons), 5),
         Column("read", "Read", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_read), 5),
         Column("written", "Written", Unit.BYTES, _of_run(lambda layer: layer.total.cost.bytes_written), 5),
         Column("dtype", "Dtype", Unit.TEXT, dtypes, 2, 20),
-        Column("size_share", "Size %", Unit.SHARE, _size_share, 1),
+        Column("size_share", "Size %", Unit.SHARE, _size_share, 1, is_drawn=True),
         Column("intensity", "FLOP/byte", Unit.RATIO, _intensity, 5),
         Column("calls", "Calls", Unit.EXACT, _of_run(lambda layer: layer.calls), 5),
         Column("forward_macs", "Fwd MACs", Unit.AMOUNT, _of_step(lambda step: int(step.forward.macs)), 1),
@@ -130,7 +130,7 @@ LAYER_COLUMNS: dict[str, Column] = {
         Column("saved", "Saved", Unit.BYTES, _of_step(lambda step: step.saved_bytes), 3),
         Column("gradients", "Grad.", Unit.BYTES, _of_step(lambda step: step.gradient_bytes), 3),
         *time_columns(lambda layer, profile: profile.times, lambda layer: layer.index, 1),
-        Column("time_share", "Time %", Unit.SHARE, _time_share, 3),
+        Column("time_share", "Time %", Unit.SHARE, _time_share, 3, is_drawn=True),
     )
 }
 _FLAT_COLUMNS = LAYER_COLUMNS | {  # where layers stand by themselves, a name such as "conv1" is that of many
@@ -168,6 +168,7 @@ def layer_table(profile: Profile, view: View | None = None) -> Table:
         view.caption,
         view.anchor,
         chosen=bool(view.columns),
+        is_foldable=view.is_whole,
     )
 
 
@@ -343,6 +344,7 @@ show(
         lambda layers: raw_layer_table(layers.profile, layers.view),
         lambda layers: profile_data(layers.profile),  # the whole profile, whatever part of it the view shows
         lambda layers: [paper_layer_table(layers.profile, layers.view)],
+        lambda layers: about(layers.profile),
     ),
 )
 show(
@@ -352,5 +354,6 @@ show(
         lambda profile: raw_layer_table(profile, View()),
         profile_data,
         lambda profile: [paper_layer_table(profile, View())],
+        about,
     ),
 )

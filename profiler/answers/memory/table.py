@@ -7,7 +7,7 @@ from typing import Any
 
 from profiler.answers.common.notes import run_note, versions_note
 from profiler.answers.common.time_columns import time_facts, time_notes
-from profiler.answers.layers.data import profile_data
+from profiler.answers.layers.data import about, profile_data
 from profiler.answers.layers.table import allocated
 from profiler.answers.memory.compute import MemoryReport
 from profiler.figures.memory import INSIDE, Piece, cache_bytes
@@ -162,4 +162,7 @@ def _peak_data(report: MemoryReport) -> dict[str, Any]:
     }
 
 
-show(MemoryReport, Shown(memory_tables, raw_memory_table, memory_data))
+show(
+    MemoryReport,
+    Shown(memory_tables, raw_memory_table, memory_data, about=lambda report: about(report.profile)),
+)

@@ -311,7 +311,17 @@ def _entry(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:
     return data | {"label": entry.label, "metrics": metrics} | failed(entry.failure)
 
 
-show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data))
+def _about(comparison: Comparison) -> dict[str, Any]:
+    """The models, in the order of the rows, and whose FLOPs these are; one, where it is that of all."""
+    conventions = {entry.model: entry.profile.convention.name for entry in comparison.entries if entry.profile}
+    shared = set(conventions.values())
+    return {
+        "model": [entry.model for entry in _sorted(comparison)],
+        "convention": shared.pop() if len(shared) == 1 else conventions,
+    }
+
+
+show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data, about=_about))
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -26,10 +26,11 @@ from profiler.answers.common.options import (
     names,
     number,
     option,
+    reading,
 )
 from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
 from profiler.answers.common.shown import anchor
-from profiler.answers.layers.compute import Layers, View
+from profiler.answers.layers.compute import Layers, View, depth
 from profiler.answers.layers.table import LAYER_COLUMNS, check_times
 from profiler.answers.models import compute, metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
@@ -48,7 +49,12 @@ PUBLISHED, ALL = "published", "all"
 @group("The table of one model's layers")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayersShown:
-    depth: Annotated[int | None, option("How deep the tree is shown.", "N", converter=number(0))] = None
+    depth: Annotated[
+        int | None,
+        option(
+            "How deep the tree is shown, or all. On a terminal by default what fits.", "N", converter=reading(depth)
+        ),
+    ] = None
     sort: Annotated[str | None, option("Sort by a column: layers, or several models.", "COLUMN")] = None
     top: Annotated[int | None, option("Only the first N layers, by FLOPs or by --sort.", "N", converter=number(1))] = (
         None

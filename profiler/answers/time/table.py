@@ -57,7 +57,7 @@ TIME_COLUMNS: dict[str, Column] = {
         Column("low", "From", Unit.SECONDS, lambda layer, report: report.duration(layer).low, 1),
         Column("high", "To", Unit.SECONDS, lambda layer, report: report.duration(layer).high, 1),
         Column("own", "Own", Unit.SECONDS, _own(lambda duration: duration.seconds), 4),
-        Column("share", "Time %", Unit.SHARE, lambda layer, report: report.share(layer), 1),
+        Column("share", "Time %", Unit.SHARE, lambda layer, report: report.share(layer), 1, is_drawn=True),
         Column("bound", "Bound by", Unit.TEXT, lambda layer, report: report.times.bounds[layer.index] or "", 2),
         Column("achieved", "Limit %", Unit.SHARE, lambda layer, report: report.achieved(layer), 2),
         Column("flops", "FLOPs", Unit.AMOUNT, lambda layer, report: report.flops(layer), 5),
@@ -86,7 +86,8 @@ def layer_times(report: TimeReport) -> Table:
         for layer in _shown(report)
     )
     caption = captioned(view.caption, report)
-    return Table(columns, rows, tuple(_facts(report)), tuple(_notes(report)), caption, view.anchor, bool(view.columns))
+    facts, notes, is_chosen = tuple(_facts(report)), tuple(_notes(report)), bool(view.columns)
+    return Table(columns, rows, facts, notes, caption, view.anchor, is_chosen, is_foldable=view.is_whole)
 
 
 def of_kind(columns: Iterable[Column], report: TimeReport) -> tuple[Column, ...]:
@@ -248,5 +249,6 @@ show(
         raw_layer_times,
         time_data,
         lambda report: [layer_times(report)],
+        lambda report: about(report.profile),
     ),
 )

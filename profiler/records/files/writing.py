@@ -18,7 +18,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 from profiler import errors
-from profiler.errors import printable, sentence
+from profiler.errors import sentence
 
 STDOUT = "standard output"
 _DESCRIPTOR = re.compile(r"/dev/std(?:in|out|err)|/(?:dev|proc/self)/fd/\d+", re.ASCII)
@@ -193,13 +193,14 @@ def _copy(descriptor: int) -> int | None:
 def result(path: str | None, summary: str | None = None) -> Iterator[TextIO]:
     """Collect a report, and deliver it when all went well: to the file at `path`, a job's summary, or stdout.
 
-    Raises `errors.ProfileError`, where that can be known before the work is done.
+    Whoever writes it sees to it that it is `errors.printable`. Raises `errors.ProfileError`, where that can be known
+    before the work is done.
     """
     if path is not None:
         check_writable(path)
     report = io.StringIO()
     yield report
-    text = printable(report.getvalue())
+    text = report.getvalue()
     if not text:
         return
     if path is not None:

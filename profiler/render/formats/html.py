@@ -11,22 +11,29 @@ from profiler.render.shown import SHORT, prepared
 from profiler.render.tables import Caution, Row, Table, Tabled
 
 SUFFIXES = (".html", ".htm")
-_CAUTION = ' class="caution"'
 _INDENT = "\u2003"  # an em space, which HTML does not fold
 
 
 def write(table: Table) -> str:
     table = prepared(table)
-    facts = "".join(
+    return "\n".join(part for part in [_table(table), facts(table), notes(table)] if part)
+
+
+def facts(table: Table) -> str:
+    """What is said of the whole, as a table of its own; of a prepared table, as in `notes`."""
+    rows = "".join(
         f"<tr>{_cell('th', label, True)}{_cell('td', numbers.text(value, unit), False)}{_cell('td', remark, True)}</tr>"
         for label, value, unit, remark in table.facts
     )
-    notes = "".join(map(_note, table.notes))
-    return "\n".join(part for part in [_table(table), f"<table>{facts}</table>" * bool(facts), notes] if part)
+    return f"<table>{rows}</table>" * bool(rows)
+
+
+def notes(table: Table) -> str:
+    return "".join(map(_note, table.notes))
 
 
 def _note(note: str) -> str:
-    return f"<p{_CAUTION * isinstance(note, Caution)}>{escape(note)}</p>"
+    return f'<p class="caution"><b>{escape(note)}</b></p>' if isinstance(note, Caution) else f"<p>{escape(note)}</p>"
 
 
 def _table(table: Table) -> str:
@@ -67,11 +74,11 @@ def _cell(tag: str, text: str, left: bool) -> str:
 answer = grid.answers(write)
 
 
-def whole(answer_: Tabled, title: str, notes: str = SHORT) -> str:
+def whole(of: Tabled, title: str, notes: str = SHORT) -> str:
     """A file: of an answer that is a page to look into that page, of others their tables under a title."""
-    page = answer_.page()
+    page = of.page()
     if page is None:
-        return document(title, f"<h1>{escape(shown(title))}</h1>\n<main>\n{answer(answer_, notes)}\n</main>")
+        return document(title, f"<h1>{escape(shown(title))}</h1>\n<main>\n{answer(of, notes)}\n</main>")
     from profiler.render import report  # whose script and style are half a megabyte
 
     return report.page(page)
