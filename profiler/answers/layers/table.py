@@ -344,7 +344,7 @@ show(
         lambda layers: raw_layer_table(layers.profile, layers.view),
         lambda layers: profile_data(layers.profile),  # the whole profile, whatever part of it the view shows
         lambda layers: [paper_layer_table(layers.profile, layers.view)],
-        lambda layers: about(layers.profile),
+        about=lambda layers: about(layers.profile),
     ),
 )
 show(
@@ -354,6 +354,6 @@ show(
         lambda profile: raw_layer_table(profile, View()),
         profile_data,
         lambda profile: [paper_layer_table(profile, View())],
-        about,
+        about=about,
     ),
 )

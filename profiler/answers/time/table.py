@@ -249,6 +249,6 @@ show(
         raw_layer_times,
         time_data,
         lambda report: [layer_times(report)],
-        lambda report: about(report.profile),
+        about=lambda report: about(report.profile),
     ),
 )
