@@ -23,6 +23,7 @@ STYLES = {
     "white-space": r"normal|pre|nowrap|pre-wrap|pre-line",
     "line-height": r"normal|[+]?([0-9]*[.])?[0-9]+",
     "padding-left": r"([0-9]*[.])?[0-9]+em",
+    "margin-bottom": r"([0-9]*[.])?[0-9]+em",
     "max-height": r"([0-9]*[.])?[0-9]+em",
     "list-style-position": r"inside|outside",
     "cursor": r"default|pointer",

@@ -32,7 +32,7 @@ _WIDEST = 60  # places of a cell
 _BAR = 12
 _INDENT = 2
 _BLANK = "\u00a0"
-_FRAME = "overflow: auto; white-space: nowrap; line-height: 1.35; padding-left: 1.2em"
+_FRAME = "overflow: auto; white-space: nowrap; line-height: 1.35; padding-left: 1.2em; margin-bottom: 1em"
 _SUMMARY = "list-style-position: outside; cursor: pointer"  # the marker takes no room from the text
 _WITHOUT_STYLE = f'<span style="display: none">{_BLANK * 2}</span>'  # the room of a marker, where it takes some
 
