@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from profiler import CheckFailed, ProfileError, compare, diff, largest, profile, scan
+from profiler import CheckFailed, ProfileError, compare, diff, generate, largest, profile, scan
 from profiler.api import Profile
 from profiler.devices.roofline import Roofline
+from profiler.devices.timing import timer
 from profiler.records.times import LOWER_BOUND, MEASURED, PREDICTED, Duration, Times
 from profiler.records.trace import Trace
 from tests.devices.example import device
@@ -35,6 +36,7 @@ def net(width=4):
 """
 INPUT = ("--input", "2x8")
 SLOW = ("--device", "slow.toml")
+TINY = "hf:LlamaConfig(num_hidden_layers=1, hidden_size=64, intermediate_size=64, num_attention_heads=2)"
 
 
 def linear(batch: int, inputs: int, outputs: int) -> int:
@@ -394,7 +396,29 @@ def test_functions_take_a_device_as_verbs_do() -> None:
         profile("nets.py:net", "2x8", device="h101-sxm")
 
 
-def test_phases_that_are_scanned_have_no_time() -> None:
-    tiny = "hf:LlamaConfig(num_hidden_layers=1, hidden_size=64, intermediate_size=64, num_attention_heads=2)"
-    with pytest.raises(ProfileError, match=r"^--device adds no time to phases that are scanned; "):
-        scan(tiny, "seq", [8, 16], phase="decode", device="t4")
+def test_phases_that_are_scanned_have_their_times(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers")
+    line = ("scan", TINY, "seq=8,16", "--phase", "both")
+    table = rows(capsys, *line, *SLOW)
+    for row in table:
+        answer = generate(TINY, seq=int(row["context"]))
+        for phase in answer.phases:
+            times = phase.profile.on(timer("slow.toml")).times
+            name = phase.name
+            assert times is not None
+            assert float(row[f"lower_bound_{name}_time_seconds"]) == pytest.approx(times.whole.seconds)
+            assert float(row[f"lower_bound_{name}_time_high_seconds"]) == pytest.approx(times.whole.high)
+            assert float(row[f"{name}_throughput"]) == pytest.approx(phase.tokens / times.whole.seconds)
+            assert row[f"{name}_bound"] == times.bounds[0]
+    out = run(capsys, *line, *SLOW, "--columns", "context,decode_time")[1]
+    assert "Decode lower bound" in out
+    assert "Time: lower bound on A slow memory." in out
+    data = json.loads(run(capsys, *line, *SLOW, "--format", "json")[1])
+    assert [phase["time"]["word"] for row in data["rows"] for phase in row["phases"]] == [LOWER_BOUND] * 4
+    assert data["rows"][0]["phases"][1]["time"]["seconds"] == float(table[0]["lower_bound_decode_time_seconds"])
+    assert "time" not in run(capsys, *line, "--format", "csv")[1]
+    status, _, err = run(capsys, *line, "--columns", "decode_time")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--columns decode_time means something with --device alone" in err
+    with pytest.raises(ProfileError, match="slow does not multiply float16"):
+        scan(TINY, "seq", [8, 16], phase="decode", device="slow.toml", dtype="float16")

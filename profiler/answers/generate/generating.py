@@ -55,15 +55,21 @@ class Request:
         """All phases that are asked for."""
         check_forward(under)
         phases = _phases(model, feed, self, under)
-        prefill = Phase(self.profile(phases.prefill(), convention))
+        prefill = Phase(self._profile(phases.prefill(), convention))
         if self.phase == PREFILL and self.new_tokens is None:
             return Generation(prefill, phase=PREFILL)
-        first, steps = prefill.length, Runs(DecodeSteps(phases, lambda trace: self.profile(trace, convention)))
+        first, steps = prefill.length, Runs(DecodeSteps(phases, lambda trace: self._profile(trace, convention)))
         decode, new = steps(first), None
         if self.new_tokens is not None:
             new = Steps(tuple(stretches(steps, first, first + self.new_tokens - 1, SUMMED)))
         middle = steps(first + (new.count - 1) // 2) if self.middle and new is not None else None
         return Generation(prefill, decode, new, self.phase, middle=middle)
+
+    def _profile(self, trace: Trace, convention: str) -> Profile:
+        """What keeps a phase from running on a device is raised as the phase is run."""
+        profile = self.profile(trace, convention)
+        _ = profile.times
+        return profile
 
     def dearest(self, model: nn.Module | str, feed: Feed, convention: str, under: Conditions) -> Profile:
         """The profile of the phase that takes the most memory."""

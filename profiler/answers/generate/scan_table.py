@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from profiler.answers.common import sweep_table
 from profiler.answers.common.notes import conditions_note, convention_notes, uncounted, versions_note
 from profiler.answers.common.sweep import Point
+from profiler.answers.common.time_columns import THROUGHPUT, TIME, time_columns, time_data, time_notes, worded
 from profiler.answers.common.varying import SEQ
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase
 from profiler.answers.generate.scan import FIGURES, GenerationScan
-from profiler.answers.generate.table import OF_PHASE, named, phase_data, share, shown, weight_facts, words
+from profiler.answers.generate.table import OF_PHASE, named, phase_data, share, weight_facts, words
+from profiler.figures.profile import Profile
 from profiler.records.conditions import BOTH, DECODE, PREFILL
 from profiler.render.answer import Shown, show
-from profiler.render.tables import Column, Table, Unit
+from profiler.render.tables import Column, Table, Unit, chosen_columns
 
 
 def _of(phase: str, get: Callable[[Phase], Any]) -> Callable[[Generation], Any]:
@@ -48,18 +51,53 @@ _CONTEXT = _each("context", "Context", Unit.EXACT, lambda generation: generation
 _CACHE = _each("cache", "Cache", Unit.BYTES, lambda generation: generation.prefill.cache_bytes)
 
 
-def scan_columns(phase: str, variable: str) -> dict[str, Column]:
+def _rate(run: Phase) -> float | None:
+    times = run.profile.times
+    return run.tokens / times.whole.seconds if times is not None and times.whole.seconds else None
+
+
+def _of_time(phase: str, profiles: Iterable[Profile]) -> tuple[Column, ...]:
+    """On a device: the time of a phase, with its word where profiles say which, and tokens a second."""
+    times = _of(phase, lambda run: run.profile.times)
+    base = time_columns(lambda point, _: times(point.result), lambda point: 0, 1)
+    rate = _each(THROUGHPUT, "tokens/s", Unit.RATE, _of(phase, _rate), 2)
+    return tuple(
+        replace(column, name=f"{phase}_{column.name}", heading=_after(phase, column.heading))
+        for column in (*worded(base, profiles), rate)
+    )
+
+
+def _after(phase: str, heading: str) -> str:
+    return f"{phase.capitalize()} {heading[0].lower()}{heading[1:]}"
+
+
+def _phases(phase: str) -> tuple[str, ...]:
+    return (PREFILL, DECODE) if phase == BOTH else (phase,)
+
+
+def scan_columns(phase: str, variable: str, profiles: Iterable[Profile] = ()) -> dict[str, Column]:
     """What there is to be shown of each value; of a length, which the context is, that stands for it."""
     value = () if variable == SEQ else (_each(sweep_table.VALUE, variable, Unit.TEXT, lambda generation: None),)
-    phases = (PREFILL, DECODE) if phase == BOTH else (phase,)
-    return named(*value, _CONTEXT, _CACHE, *(column for name in phases for column in _OF_PHASES[name]))
+    profiles = tuple(profiles)
+    each = ((*_OF_PHASES[name], *_of_time(name, profiles)) for name in _phases(phase))
+    return named(*value, _CONTEXT, _CACHE, *(column for columns in each for column in columns))
 
 
-def _columns_of(scan: GenerationScan) -> tuple[Column, ...]:
-    columns = scan_columns(scan.phase, scan.varying.name)
+def columns_of_time(phase: str) -> tuple[str, ...]:
+    """Those that there are on a device alone."""
+    return tuple(column.name for name in _phases(phase) for column in _of_time(name, ()))
+
+
+def _columns_of(scan: GenerationScan, is_raw: bool = False) -> tuple[Column, ...]:
+    """Of a time, what it is and tokens a second; exports have all of it."""
+    columns = scan_columns(scan.phase, scan.varying.name, scan.profiles)
     if sweep_table.VALUE in columns:
         columns[sweep_table.VALUE] = sweep_table.value_column(scan)
-    return shown(scan.columns, columns)
+    others = set(columns_of_time(scan.phase))
+    if scan.first.first.timer is not None:
+        kinds = (TIME, THROUGHPUT)
+        others = set() if is_raw else others - {f"{name}_{kind}" for name in _phases(scan.phase) for kind in kinds}
+    return chosen_columns(scan.columns or [name for name in columns if name not in others], columns)
 
 
 def _named_by(scan: GenerationScan) -> str:
@@ -77,7 +115,7 @@ def scan_table(scan: GenerationScan) -> Table:
 
 
 def raw_scan_table(scan: GenerationScan) -> Table:
-    return sweep_table.raw_table(scan, _columns_of(scan), _named_by(scan))
+    return sweep_table.raw_table(scan, _columns_of(scan, is_raw=True), _named_by(scan))
 
 
 def _scan_notes(scan: GenerationScan) -> Iterator[str]:
@@ -93,6 +131,7 @@ def _scan_notes(scan: GenerationScan) -> Iterator[str]:
     sequences = sorted({generation.prefill.sequences for generation in scan.results})
     many = "–".join(map(str, dict.fromkeys((sequences[0], sequences[-1]))))
     yield f"{many} sequence{'s' * (many != '1')}. Engine {engines}.{conditions_note(first.first.trace, OF_PHASE)}"
+    yield from dict.fromkeys(note for profile in scan.profiles for note in time_notes({"": profile}))
     yield versions_note(first.first.trace.versions.items())
 
 
@@ -137,7 +176,7 @@ def _point_data(point: Point[Generation], is_length: bool) -> dict[str, Any]:
     if point.result is None:
         context = value if is_length else None
         return {"value": value, "context": context, "phases": None, "error": str(point.failure)}
-    phases = [phase_data(phase) for phase in point.result.phases]
+    phases = [phase_data(phase) | time_data(phase.profile) for phase in point.result.phases]
     return {"value": value, "context": point.result.context, "phases": phases}
 
 

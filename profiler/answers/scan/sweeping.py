@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from profiler import errors
 from profiler.answers.common.shown import anchor
 from profiler.answers.common.sweep import point_at
 from profiler.answers.common.time_columns import check_device
 from profiler.answers.common.varying import Varying
 from profiler.answers.generate.generating import Request, check_forward
 from profiler.answers.generate.scan import GenerationScan
-from profiler.answers.generate.scan_table import scan_columns
+from profiler.answers.generate.scan_table import columns_of_time, scan_columns
 from profiler.answers.scan.compute import Scan, checked
 from profiler.answers.scan.table import SCAN_COLUMNS, TIME_COLUMNS
 from profiler.figures.profile import Profile
@@ -37,10 +36,7 @@ def scanned(
     """
     values, label = checked(varying, tuple(values)), anchor(tex_label)
     chosen_columns(columns, SCAN_COLUMNS if request is None else scan_columns(request.phase, varying.name))
-    if request is None:
-        check_device(columns, TIME_COLUMNS, timer)
-    elif timer is not None:
-        raise _no_time_of_phases()
+    check_device(columns, TIME_COLUMNS if request is None else columns_of_time(request.phase), timer)
     shown = {"columns": tuple(columns), "caption": caption or "", "anchor": label}
     names = [f"{varying.label}, {varying.name} {value}" for value in values]
     if request is None:
@@ -48,13 +44,3 @@ def scanned(
     check_forward(varying.conditions)
     phases = replace(varying, run=request.run)  # type: ignore[arg-type]
     return GenerationScan.of(phases, [point_at(phases, value) for value in with_progress(values, names)], **shown)  # type: ignore[arg-type]
-
-
-# Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _no_time_of_phases() -> errors.ProfileError:
-    return errors.ProfileError(
-        "--device adds no time to phases that are scanned; `profile-model generate MODEL --device NAME` tells it of "
-        "one prompt, so leave out --device or --phase"
-    )
