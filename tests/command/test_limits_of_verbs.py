@@ -9,7 +9,7 @@ import pytest
 
 from profiler import Profile, generate
 from profiler.answers.check.compute import LimitValues
-from profiler.answers.check.figures import FIGURES
+from profiler.answers.check.figures import ALL_FIGURES, FIGURES
 from profiler.answers.generate.generation import Generation
 from profiler.answers.weights.compute import quantised
 from tests.shell import run
@@ -135,6 +135,75 @@ def test_a_saved_decode_step_names_the_layers_that_keep_the_cache(
     held(capsys, step.totals.peak_memory_bytes, "--max-peak-memory", "step.json", "--depth", "0")
 
 
+SERVED = ("generate", LLAMA, "--seq", str(SEQ), "--device", "h100-sxm", "--notes", "none")
+OF_SERVED = {"--max-time-to-first-token": "time to first token", "--max-time-per-token": "time per token"}
+
+
+@pytest.mark.parametrize("option", OF_SERVED)
+def test_the_time_of_a_phase_on_devices(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    pytest.importorskip("transformers")
+    serving = generate(LLAMA, seq=SEQ, device="h100-sxm").serving
+    assert serving is not None
+    run_of = serving.first_token if option == "--max-time-to-first-token" else serving.token
+    least = round(1e9 * run_of.seconds)
+    assert run(capsys, *SERVED, option, f"{least}ns")[::2] == (0, "")
+    status, out, err = run(capsys, *SERVED, option, f"{least - 1}ns")
+    assert (status, err.count("\n")) == (1, 1)
+    assert err.startswith(f"profile-model: {LLAMA}, {OF_SERVED[option]}, lower bound on h100-sxm: ")
+    assert out == run(capsys, *SERVED)[1]
+    status, _, err = run(capsys, *SERVED[:4], option, "1s")
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"{option} means something with --device alone" in err
+
+
+def test_what_does_not_fit_has_no_time(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    pytest.importorskip("transformers")
+    (folder / "small.toml").write_text(SMALL)
+    status, _, err = run(capsys, *SERVED[:4], "--device", "small.toml", "--max-time-per-token", "1h")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "time per token: cannot be held to 1 h (--max-time-per-token), for it does not fit on small" in err
+
+
+SMALL = """
+[small]
+title = "A small memory"
+kind = "gpu"
+memory = "1 KB"
+memory_bandwidth = 1e12
+peak = { float32 = 1e12 }
+"""
+
+
+def test_a_budget_file_has_the_times_of_phases(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    pytest.importorskip("transformers")
+    serving = generate(LLAMA, seq=SEQ, device="h100-sxm", devices=2, weights="fp16").serving
+    assert serving is not None
+    times = [round(1e9 * each.seconds) for each in (serving.first_token, serving.token)]
+    both = f'max-time-to-first-token = "{times[0]}ns"\nmax-time-per-token = "{times[1] - 1}ns"'
+    row = f'[[models]]\nmodel = "{LLAMA}"\nlabel = "llama"\nseq = {SEQ}\ndevice = "h100-sxm"\n'
+    (folder / "b.toml").write_text(f'{row}devices = 2\nas = "fp16"\nmax-params = "1M"\n{both}\n')
+    status, out, err = run(capsys, "check", "b.toml", "--format", "json")
+    (model,) = json.loads(out)
+    assert [limit["measured"] for limit in model["limits"]][1:] == times
+    assert (status, err.count("\n")) == (1, 1)
+    assert "llama, time per token, lower bound on 2 x h100-sxm: " in err
+    for more, words in BAD_SERVED.items():
+        (folder / "bad.toml").write_text(f"{row.replace(*more[1])}{more[0]}\n")
+        status, _, err = run(capsys, "check", "bad.toml")
+        assert (status, err.count("\n")) == (2, 1)
+        assert words in err
+
+
+KEPT, WITHOUT_DEVICE = ("", ""), ('device = "h100-sxm"\n', "")
+BAD_SERVED = {
+    ('max-time-per-token = "1s"', WITHOUT_DEVICE): "a time is one on a device; add that",
+    ('phase = "decode"\nmax-time-per-token = "1s"', KEPT): "is of a whole generation; leave out 'phase'",
+    ('training = true\nmax-time-per-token = "1s"', KEPT): "is of a whole generation; leave out 'training'",
+    ('devices = 2\nmax-time = "1s"', KEPT): "the key 'devices' is about max-time-to-first-token and max-time-per-token",
+    ('devices = 3\nmax-time-per-token = "1s"', KEPT): "--tensor-parallel 3 does not divide",
+}
+
+
 def test_a_budget_file_has_the_same(capsys: pytest.CaptureFixture[str], folder: Path, generated: Generation) -> None:
     """A training step, a phase and a format, in a file: each figure equals what the verb shows."""
     training = json.loads(run(capsys, "train", *FED, "--optimizer", "adamw", "--format", "json")[1])
@@ -173,7 +242,7 @@ def test_one_list_of_limits(capsys: pytest.CaptureFixture[str]) -> None:
     """Python, budget files and the command line name the same."""
     assert {figure.keyword for figure in FIGURES.values()} == LimitValues.__annotations__.keys()
     shown = "".join(run(capsys, verb, "--help")[1] for verb in ("memory", "generate"))
-    assert all(f"--{figure.key} " in shown for figure in FIGURES.values())
+    assert all(f"--{figure.key} " in shown for figure in ALL_FIGURES.values())
 
 
 @pytest.mark.parametrize("verb", ["weights", "generate", "train", "memory"])

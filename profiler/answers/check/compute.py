@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from profiler import errors
-from profiler.answers.check.figures import FIGURES, TIME, UNKNOWN, Contribution, Figure
+from profiler.answers.check.figures import ALL_FIGURES, FIGURES, TIME, UNKNOWN, Contribution, Figure
 from profiler.records import quantities
 from profiler.records.trace import Doubt, known
 from profiler.render import numbers
@@ -146,7 +146,7 @@ def limit(name: str, limit_value: LimitValue, place: str, wording: str) -> Limit
 
     wording: the limit as a sentence quotes it. Raises `errors.ProfileError`.
     """
-    figure = FIGURES[name]
+    figure = ALL_FIGURES[name]
     text, (read, own) = limit_value, _READERS.get(figure.unit, (quantities.count, ""))
     if not isinstance(text, str):
         text = f"{f'{Decimal(text):f}' if isinstance(text, float) else text}{own}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from profiler.figures import memory
 from profiler.figures.cache import cache_bytes, contents
+from profiler.records.conditions import DECODE, PREFILL
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from profiler.figures.profile import Profile
 
 CACHE, PEAK_MEMORY, SIZE, TIME, UNKNOWN = "cache", "peak-memory", "size", "time", "unknown"
+FIRST_TOKEN, PER_TOKEN = "time-to-first-token", "time-per-token"
+OF_PHASES: Mapping[str, str] = {FIRST_TOKEN: PREFILL, PER_TOKEN: DECODE}  # of a language model on devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +150,14 @@ _FIGURES = (
     ),
 )  # fmt: skip
 FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _FIGURES}
+_PHASE_FIGURES = (
+    Figure(
+        FIRST_TOKEN, "time to first token", Unit.NANOSECONDS, "The prefill on --device, at best: 500ms.", _time, _taken,
+        needs_formulas=True, more=_where,
+    ),
+    Figure(
+        PER_TOKEN, "time per token", Unit.NANOSECONDS, "A decode step on --device, at best: 20ms.", _time, _taken,
+        needs_formulas=True, more=_where,
+    ),
+)  # fmt: skip
+ALL_FIGURES: Mapping[str, Figure] = {**FIGURES, **{figure.name: figure for figure in _PHASE_FIGURES}}

@@ -12,14 +12,15 @@ started.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from profiler import errors
 from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import FIGURES, SIZE, TIME
+from profiler.answers.check.figures import ALL_FIGURES, FIGURES, OF_PHASES, SIZE, TIME
+from profiler.answers.generate.on_devices import OnDevices, on_devices
 from profiler.answers.weights.compute import size_in
 from profiler.counters import conventions
 from profiler.devices.timing import SUFFIX, timer
@@ -36,7 +37,8 @@ NAME, PROJECT = "profile-model.toml", "pyproject.toml"
 _TOOL = ("tool", "profile-model")
 _WITH_UNIT = (Unit.BYTES, Unit.NANOSECONDS)
 _DEVICE = "a100-sxm-80gb"  # an example
-_LIMITS = {figure.key: figure for figure in FIGURES.values()}
+_LIMITS = {figure.key: figure for figure in ALL_FIGURES.values()}
+_ON_DEVICES = tuple(ALL_FIGURES[name].key for name in OF_PHASES)
 _KINDS: Mapping[str, Kind] = {
     "model": TEXT,
     "label": TEXT,
@@ -50,6 +52,7 @@ _KINDS: Mapping[str, Kind] = {
     "phase": choice(PREFILL, DECODE),
     "as": TEXT,
     "device": TEXT,
+    "devices": COUNT,
     **dict.fromkeys(_LIMITS, ANY),
 }
 
@@ -61,6 +64,7 @@ class Budgeted:
     line: of its key `model`; 0 where it is not in the file yet.
     phase: of a language model; None where it is run as a whole.
     timer: the device that its time is limited on; None where that is not limited.
+    served: the devices that the times of its phases are limited on; None where those are not limited.
     """
 
     spec: str
@@ -72,6 +76,7 @@ class Budgeted:
     conditions: Conditions = AS_IT_IS
     phase: str | None = None
     timer: Timer | None = None
+    served: OnDevices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,7 @@ def _model(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Budge
         _conditions(file, at, row),
         row.get("phase"),
         _timer(file, at, row),
+        _served(file, at, row),
     )
 
 
@@ -191,21 +197,44 @@ def _conditions(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> 
 
 def _timer(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Timer | None:
     """The device of a limit on time; a file of one is named from the budget file's folder."""
-    key, device = FIGURES[TIME].key, row.get("device")
-    if device is None and key in row:
-        raise file.refusal((*at, key), f'a time is one on a device; add that, like device = "{_DEVICE}"')
-    if device is None:
-        return None
-    if key not in row:
+    key = FIGURES[TIME].key
+    name = _device(file, at, row, (key,))
+    if name is not None and key not in row and not _served_keys(row):
         raise file.refusal((*at, "device"), f"the key 'device' is about {key}; add that, like {key} = \"20ms\"")
-    is_file = device.endswith(SUFFIX)
-    name = str(Path(file.path).parent / device) if is_file else device
-    return file.checked((*at, "device"), lambda: timer(name))
+    return file.checked((*at, "device"), lambda: timer(name)) if name is not None and key in row else None
+
+
+def _device(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    """What a row names; raises where it names none, and has one of the keys. A file is named from the file's folder."""
+    device: str | None = row.get("device")
+    for key in keys if device is None else ():
+        if key in row:
+            raise file.refusal((*at, key), f'a time is one on a device; add that, like device = "{_DEVICE}"')
+    is_file = device is not None and device.endswith(SUFFIX)
+    return str(Path(file.path).parent / device) if is_file and device is not None else device
+
+
+def _served_keys(row: Mapping[str, Any]) -> list[str]:
+    return [key for key in _ON_DEVICES if key in row]
+
+
+def _served(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> OnDevices | None:
+    """The devices that both phases of a language model are limited on."""
+    name, keys = _device(file, at, row, _ON_DEVICES), _served_keys(row)
+    if "devices" in row and not keys:
+        about = " and ".join(_ON_DEVICES)
+        raise file.refusal((*at, "devices"), f"the key 'devices' is about {about}; add one, or leave it out")
+    for other in ("phase", "training", "optimizer") if keys else ():
+        if other in row:
+            raise file.refusal((*at, other), f"{keys[0]} is of a whole generation; leave out {other!r}")
+    if not keys:
+        return None
+    return file.checked((*at, "device"), lambda: on_devices(name, row.get("devices"), weights=row.get("as")))
 
 
 def _limits(file: TomlFile, at: toml_lines.Path, row: Mapping[str, Any]) -> Iterator[Limit]:
     scheme = file.checked((*at, "as"), lambda: named(row["as"]).name) if "as" in row else None
-    if scheme is not None and FIGURES[SIZE].key not in row:
+    if scheme is not None and FIGURES[SIZE].key not in row and not _served_keys(row):
         raise file.refusal((*at, "as"), "the key 'as' is about max-size; add that, like max-size = \"100MB\"")
     for key, value in row.items():
         if key in _LIMITS:

@@ -12,8 +12,10 @@ from profiler.answers.check.file import Budgeted, BudgetFile
 from profiler.answers.common.outcome import ProgressLoop
 from profiler.answers.common.varying import Run
 from profiler.answers.generate.generating import Request
+from profiler.answers.generate.limits import phase_verdicts, split
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
+from profiler.records.conditions import BOTH
 
 
 def check(file: BudgetFile, run: Run, with_progress: ProgressLoop) -> BudgetCheck:
@@ -23,8 +25,24 @@ def check(file: BudgetFile, run: Run, with_progress: ProgressLoop) -> BudgetChec
         if isinstance(profile, errors.ProfileError):
             checks.append(Checked(model.label, problem=profile))
         else:
-            checks.append(Checked(model.label, verdicts(profile, model.label, model.limits)))
+            checks.append(_checked(model, profile, file.path.parent))
     return BudgetCheck(tuple(checks))
+
+
+def _checked(model: Budgeted, profile: Profile, folder: Path) -> Checked:
+    """A run against its limits, and phases on devices against theirs."""
+    of_run, of_phases = split(model.limits)
+    told = verdicts(profile, model.label, of_run)
+    if model.served is None:
+        return Checked(model.label, told)
+    try:
+        with at_work(model.label), chdir(folder):
+            phases = Request(BOTH).run(model.spec, model.feed, model.convention, model.conditions)
+            generation = model.served.added(phases)
+            late = tuple(phase_verdicts(generation, model.label, of_phases))
+    except errors.ProfileError as error:
+        return Checked(model.label, told, error)
+    return Checked(model.label, (*told, *late))
 
 
 def measured(

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 from cyclopts import Group, Parameter
 
 from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import CACHE, FIGURES, PEAK_MEMORY, TIME, UNKNOWN, Figure
+from profiler.answers.check.figures import (
+    ALL_FIGURES,
+    CACHE,
+    FIGURES,
+    FIRST_TOKEN,
+    PEAK_MEMORY,
+    PER_TOKEN,
+    TIME,
+    UNKNOWN,
+    Figure,
+)
 from profiler.counters import conventions
 from profiler.records import conditions, quantities
 from profiler.records.conditions import CACHES, PHASES, Conditions
@@ -210,7 +220,7 @@ class LimitGroup:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """Raises `errors.ProfileError`."""
-        texts = [(figure, getattr(self, figure.keyword, None)) for figure in FIGURES.values()]
+        texts = [(figure, getattr(self, figure.keyword, None)) for figure in ALL_FIGURES.values()]
         return tuple(
             limit(figure.name, text, f"--{figure.key}", f"--{figure.key} {text}")
             for figure, text in texts
@@ -227,7 +237,7 @@ def limited(*names: str) -> Callable[[type[G]], type[G]]:
 
     def with_options(cls: type[G]) -> type[G]:
         fields, namespace = (
-            [option_of(FIGURES[name]) for name in names],
+            [option_of(ALL_FIGURES[name]) for name in names],
             {"__module__": __name__, "__doc__": cls.__doc__},
         )
         return group(_CHECKS)(make_dataclass(cls.__name__, fields, bases=(cls,), namespace=namespace, frozen=True))
@@ -242,7 +252,7 @@ class Limits(LimitGroup):
     __slots__ = ()
 
 
-@limited("size", "macs", "flops", CACHE, PEAK_MEMORY, UNKNOWN)
+@limited("size", "macs", "flops", CACHE, PEAK_MEMORY, UNKNOWN, FIRST_TOKEN, PER_TOKEN)
 class PhaseLimits(LimitGroup):
     """On the figures of each phase of a language model."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from profiler import errors
-from profiler.answers.check.compute import Limit
+from profiler.answers.check.compute import Limit, failures
 from profiler.answers.check.figures import CACHE, PEAK_MEMORY
 from profiler.answers.common.models import NamedModel, check_runs, over, single_model
 from profiler.answers.common.options import (
@@ -28,6 +28,7 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
+from profiler.answers.generate.limits import phase_verdicts, split
 from profiler.answers.generate.on_devices import OnDevices, on_devices
 from profiler.answers.generate.serving import EFFICIENCY
 from profiler.answers.generate.table import PHASE_COLUMNS, words
@@ -86,12 +87,15 @@ def run(
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """
-    limits, only = most.limits, single_model(model, inputs, "generate")
+    limits, of_phases = split(most.limits)
+    only = single_model(model, inputs, "generate")
     check_runs([only], "generate")
     chosen_columns(columns.chosen, PHASE_COLUMNS)
     asked = placement.chosen
     if asked is not None:
         asked.check(language.phase or BOTH, columns.chosen)
+    if of_phases and placement.device is None:
+        raise errors.only_with(f"--{of_phases[0].figure.key}", "--device")
     request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile, asked is not None)
     if saved.save is not None and request.phase == BOTH:
         raise errors.only_with("--save", "one phase, --phase prefill or decode")
@@ -100,7 +104,16 @@ def run(
     ran = [phase.profile for phase in generation.phases]
     saved_profile = None if request.phase == BOTH else generation.first
     answer = replace(generation if asked is None else asked.added(generation), columns=columns.chosen)
-    return Outcome(answer, list(_over(generation, only, limits)), (), ran, saved_profile)
+    over_limits = [*_over(generation, only, limits), *_late(answer, only, of_phases)]
+    return Outcome(answer, over_limits, (), ran, saved_profile)
+
+
+def _late(generation: Generation, model: NamedModel, limits: Sequence[Limit]) -> list[errors.ProfileError]:
+    """Which phases take longer on the devices than they may."""
+    try:
+        return list(failures(phase_verdicts(generation, model.label, limits))) if limits else []
+    except errors.CheckFailed as error:
+        return [error]
 
 
 def _over(generation: Generation, model: NamedModel, limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
