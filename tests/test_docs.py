@@ -30,7 +30,7 @@ FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$(?P<gap>\n*)", re.M
 VERSIONS = re.compile(r"^(?:- |\\par )?Versions: .*(\nVersions: .*)*$", re.MULTILINE)  # several models may name several
 LINK = re.compile(r"\]\((?!https?://)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]*))?\)")
 WRITTEN = ("python", "toml", "csv", "tex")
-NOT_RUN = ("pip install ", "python3 -m venv ", ". .venv/", "pytest", "ruff ", "mypy", ".ci/run")
+NOT_RUN = ("pip install ", "python3 -m venv ", ". .venv/", "pytest", "ruff ", "mypy", "mkdocs ", ".ci/run")
 
 
 def rewritten(document: str, folder: Path) -> str:

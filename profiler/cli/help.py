@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from cyclopts import Argument, ArgumentCollection, Group
 
@@ -14,48 +15,64 @@ from profiler.answers.common.outcome import JOBS
 from profiler.cli import verbs
 
 _WIDTH = 79
-_EXAMPLES = (
+EXAMPLES = (
     ("profile-model resnet34", "layer by layer, and totals"),
     ("profile-model resnet18 vit_b_16 -o table.tex", "side by side, for a paper"),
     ("profile-model resnet34 --max-size 100MB", "a check for CI"),
     ("profile-model cross-check resnet34", "against fvcore and thop"),
 )
+EXIT_STATUS = "Exit status: 0 fine, 1 a check failed, 2 it could not run, 130 interrupted."
 _LIMITS = "--max-"
+_INDENT = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What a verb takes. groups: by heading, its arguments and options as they are written, each with its words."""
+
+    usage: str
+    paragraphs: tuple[str, ...]
+    groups: Mapping[str, tuple[tuple[str, str], ...]]
+
+
+def about(name: str | None) -> Help:
+    """The help of one verb; None: of the main job, with all that `main` sums up."""
+    groups: dict[str, tuple[tuple[str, str], ...]] = {}
+    for argument in _arguments(name):
+        heading, described = _heading(argument), (_written(argument), argument.parameter.help or "")
+        groups[heading] = (*groups.get(heading, ()), described)
+    return Help(f"{usage(name)} [OPTIONS]", tuple(_doc(name).split("\n\n")), groups)
 
 
 def main() -> str:
     """Of the whole command."""
     lines = ["Usage: profile-model MODEL... [OPTIONS]", "       profile-model VERB ... [OPTIONS]", ""]
     lines += [*textwrap.wrap(_summary(None), _WIDTH), ""]
-    longest = max(len(example) for example, _ in _EXAMPLES)
-    lines += [f"  {example:{longest}}  {words}" for example, words in _EXAMPLES]
+    longest = max(len(example) for example, _ in EXAMPLES)
+    lines += [f"  {example:{longest}}  {words}" for example, words in EXAMPLES]
     lines += ["", "Verbs (profile-model VERB --help):"]
     lines += _verbs()
     lines += ["", "Options:", *_options(list(_arguments(None)))]
     lines += [_line("--completion SHELL", f"Print a script for {', '.join(verbs.SHELLS)} that completes words.")]
-    lines += ["", "Exit status: 0 fine, 1 a check failed, 2 it could not run, 130 interrupted."]
+    lines += ["", EXIT_STATUS]
     return "\n".join(lines) + "\n"
 
 
 def of_verb(name: str) -> str:
     """Of one verb: what it does, an example, and each of its options with its words."""
-    arguments = list(_arguments(name))
-    lines = [f"Usage: {usage(name)} [OPTIONS]", ""]
-    for paragraph in _doc(name).split("\n\n"):
+    described = about(name)
+    lines = [f"Usage: {described.usage}", ""]
+    for paragraph in described.paragraphs:
         lines += [*textwrap.wrap(paragraph, _WIDTH), ""]
-    group = ""
-    for argument in arguments:
-        heading = _heading(argument)
-        if heading != group:
-            lines += [*([""] if group else []), f"{heading}:"]
-            group = heading
-        lines += _described(argument, 26)
-    return "\n".join(lines) + "\n"
+    for heading, options in described.groups.items():
+        lines += [f"{heading}:", *(line for option in options for line in _described(*option)), ""]
+    return "\n".join(lines)
 
 
-def usage(name: str) -> str:
+def usage(name: str | None) -> str:
     """A verb and what stands behind it: `profile-model diff BEFORE AFTER`."""
-    return " ".join(["profile-model", name, *(_placed(a) for a in _arguments(name) if a.index is not None)])
+    command = ["profile-model"] if name is None else ["profile-model", name]
+    return " ".join([*command, *(_placed(a) for a in _arguments(name) if a.index is not None)])
 
 
 def option(verb: str, name: str) -> str:
@@ -63,12 +80,17 @@ def option(verb: str, name: str) -> str:
     return next(_written(argument) for argument in _arguments(verb) if f"--{name}" in argument.names)
 
 
-def _verbs() -> Iterator[str]:
-    by_job: dict[str, list[str]] = {job: [] for job in JOBS}
+def by_job() -> Mapping[str, list[str]]:
+    """The verbs that can be loaded, by the headings that they are listed under."""
+    jobs: dict[str, list[str]] = {job: [] for job in JOBS}
     for name in verbs.names():
         with suppress(errors.ProfileError):  # it is told when it is asked for
-            by_job.setdefault(verbs.module(name).JOB, []).append(name)
-    for job, names in by_job.items():
+            jobs.setdefault(verbs.module(name).JOB, []).append(name)
+    return jobs
+
+
+def _verbs() -> Iterator[str]:
+    for job, names in by_job().items():
         for position, name in enumerate(names):
             words = textwrap.shorten(_summary(name), _WIDTH - 24, placeholder=" ...")
             yield f"  {job if position == 0 else '':9}{name:13}{words}"
@@ -106,14 +128,13 @@ def _line(name: str, words: str) -> str:
     return f"  {name:22}{shown}"
 
 
-def _described(argument: Argument, indent: int) -> Iterator[str]:
-    written = f"  {_written(argument)}"
-    words = textwrap.wrap(argument.parameter.help or "", _WIDTH - indent)
-    if len(written) >= indent:
+def _described(option: str, words: str) -> Iterator[str]:
+    written, lines = f"  {option}", textwrap.wrap(words, _WIDTH - _INDENT)
+    if len(written) >= _INDENT:
         yield written
         written = ""
-    for first, line in zip([written, *[""] * len(words)], words, strict=False):
-        yield f"{first:{indent}}{line}"
+    for first, line in zip([written, *[""] * len(lines)], lines, strict=False):
+        yield f"{first:{_INDENT}}{line}"
 
 
 def _written(argument: Argument) -> str:

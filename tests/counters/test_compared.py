@@ -1,4 +1,4 @@
-"""README's comparison of tools says what the conventions give."""
+"""The comparison of tools in docs says what the conventions give."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from profiler import Profile, profile
 from profiler.counters import conventions
 from profiler.counters.conventions import Replica
 
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "compared.md"
 UNITS = {"GMACs": (1e9, 3), "million parameters": (1e6, 2)}
 NAMES = {"profile-model 0.1.0": "macs", "FlopCounterMode": "torch"}
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
     """Model, unit, tool and figure of each number in the table."""
-    lines = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     heading = next(cells for cells in table if "fvcore" in cells)
     for first, *figures in table:
