@@ -57,19 +57,29 @@ class Profile(Repeatable):
         return memory_report(self)
 
     def explain(self, pattern: str = "*") -> str:
-        """Each count of the layers whose path or class matches, as formula = numbers = result; print it."""
+        """Each count of the layers as formula = numbers = result; print it.
+
+        pattern: of the path or class of the layers, "layer1.*" or "Conv2d".
+        """
         from profiler.answers.explain.compute import explain
 
         return explain(self, pattern)
 
     def weights(self, scheme: str, top: int | None = None) -> Quantised:
-        """How large its weights are in a format such as "int8", "int4", "nf4" or "q4_0"; print it."""
+        """How large its weights are in another format; print it.
+
+        scheme: "int8", "int4", "nf4", "q4_0", ..., as `profile-model weights --as` has them.
+        top: how many parameters are shown; None: all.
+        """
         from profiler.answers.weights.compute import quantised
 
         return quantised(self, scheme, top)
 
     def match(self, path: str | os.PathLike[str]) -> Match:
-        """Whether a checkpoint matches this model: what is missing, unexpected or of another shape; print it."""
+        """Whether a checkpoint matches this model: what is missing, unexpected or of another shape; print it.
+
+        path: of a file of weights, of which headers are read alone.
+        """
         from profiler.answers.match.compute import match_trace
 
         return match_trace(self.trace, str(path))
@@ -77,9 +87,9 @@ class Profile(Repeatable):
     def check(self, **limits: Unpack[LimitValues]) -> BudgetCheck:
         """Hold the model to limits; raises `CheckFailed` with a sentence for each one that it is over.
 
-        The limits are named as on the command line: max_params, max_size, max_peak_memory, ... Each is a number, of
-        bytes for a size, or a text: "25M", "100MB". A value equal to the limit is allowed. What it returns is the table
-        of all figures against their limits.
+        limits: see `LimitValues`. A value equal to the limit is allowed.
+
+        What it returns is the table of all figures against their limits.
         """
         from profiler.answers.check.compute import checked
 
@@ -97,7 +107,10 @@ class Profile(Repeatable):
         report(self, path, title=title)
 
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
-        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew."""
+        """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew.
+
+        after, top, columns: as the function `diff` takes them.
+        """
         return diff(self, after, top=top, columns=columns)
 
 
@@ -258,6 +271,7 @@ def diff(
     before, after: profiles, or specs such as "resnet34" or "before.json".
     top: how many changes are shown (None: all); `Diff.layers` and `Diff.blocks` always have all of them.
     columns: what is shown of each change, by the names that `--columns` takes.
+    device: see `Profile.on`; by default that of the profiles.
 
     Raises `profiler.errors.ProfileError`.
     """
@@ -287,10 +301,10 @@ def scan(
     name: a dimension that an input has in braces, as in "1x{n}:int64"; else "batch", the first dimension of every
         input; "size", the height and width of images; "seq", the tokens of a prompt; or a keyword argument of the
         builder that a spec names.
+    values: which ones.
     phase, cache: of a language model, as `generate` takes them: its phases are what is run, and shown.
     columns, caption, tex_label: what is shown, as by the command's options of these names.
-
-    The rest is as `profile` takes it.
+    model, inputs, kwargs, convention, device, options: as `profile` takes them.
     """
     from profiler.answers.generate.generating import requested
     from profiler.answers.scan.sweeping import scanned
@@ -323,8 +337,7 @@ def largest(
     device, max_time: how many seconds, or "20ms", a run may take there.
     weights: the format that they are stored in, such as "int8".
     phase, cache: of a language model, as `generate` takes them; of both phases the dearer one has to fit.
-
-    The rest is as `profile` takes it.
+    model, inputs, kwargs, options: as `profile` takes them.
     """
     from profiler.answers.generate.generating import requested
     from profiler.answers.largest.compute import largest, most, stepped
@@ -362,17 +375,18 @@ def generate(
     model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
         returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
     inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
-    seq: how many tokens the prompt has, and batch: how many sequences. `scan(model, "seq", ..., phase="both")` has
-        several lengths.
+    sizes: seq, how many tokens the prompt has, and batch, how many sequences. `scan(model, "seq", ..., phase="both")`
+        has several lengths.
     phase: "prefill", "decode" or "both", which is the default.
     new_tokens: how many decode steps are summed up, at contexts from the prompt's length on.
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
-    device: a device of the catalogue, and devices: how many of them, which divide each layer (tensor_parallel) or the
-        layers (pipeline_parallel); the answer's `serving` says whether it fits and how fast it is at best. Without a
-        device, its `choices` are the devices that hold the model, at most so many of one.
-    weights: the format that they are stored in, such as "int8"; efficiency: 0.6 or "60%", see `Serving`.
-
-    The rest is as `profile` takes it.
+    device: of the catalogue; the answer's `serving` says whether the model fits and how fast it is there at best.
+    devices: how many of them share it. Without a device, the answer's `choices` are the devices that hold the model, at
+        most so many of one.
+    tensor_parallel, pipeline_parallel: how many devices divide each layer, or the layers.
+    weights: the format that they are stored in, such as "int8".
+    efficiency: 0.6 or "60%", the share of what a device can do at best that is reached.
+    dtype, convention, columns: as `profile` and `scan` take them.
     """
     from profiler.answers.generate.generating import Request
     from profiler.answers.generate.on_devices import on_devices

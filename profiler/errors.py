@@ -66,7 +66,10 @@ def _escape(match: re.Match[str]) -> str:
 
 
 class ProfileError(Exception):
-    """Anything this package refuses. Its text is one line, whatever names and messages of others are in it."""
+    """Anything this package refuses. Its text is one line, whatever names and messages of others are in it.
+
+    status: the exit status of a command that ends by it.
+    """
 
     status = 2
 
@@ -75,7 +78,10 @@ class ProfileError(Exception):
 
 
 class CheckFailed(ProfileError):
-    """The profile was made, and a check that the user asked for failed."""
+    """The profile was made, and a check that the user asked for failed.
+
+    status: the exit status of a command that ends by it.
+    """
 
     status = 1
 

@@ -38,7 +38,7 @@ def with_section(lines: list[str], section: str, names: Collection[str]) -> Iter
     is_in = False
     for line in lines:
         entry = ENTRY.fullmatch(line)
-        known = [name for name in entry["names"].split(", ")] if entry else []
+        known = entry["names"].split(", ") if entry else []
         if known and set(known) <= set(names):
             yield from () if is_in else ("", f"{section}:")
             is_in = True

@@ -72,6 +72,8 @@ class Weighing(NamedTuple):
 class Replica:
     """Another tool's convention, replayed on a trace.
 
+    name: what it is chosen by.
+    says: one sentence, on what counts.
     charges: everything that the tool counts. What it does not count has no charge.
     weighings: the parameters it counts, where it counts parameters.
     unseen: why the tool does not count an operator that has MACs.
@@ -92,10 +94,20 @@ class Replica:
     needs_code: bool = False
 
     def amounts(self, trace: Trace, own: Sequence[Cost]) -> Sequence[int]:
+        """What the tool counts for each module itself.
+
+        trace: of the run.
+        own: the modules' own costs, which a replica does not need.
+        """
         amounts = [Fraction(0)] * len(trace.modules)
         for charge in self.charges(trace):
             amounts[charge.module] += charge.amount
         return [int(amount) for amount in amounts]
 
     def total(self, trace: Trace, cost: Cost) -> int:
+        """What the tool counts for the model.
+
+        trace: of the run.
+        cost: the whole model's, which a replica does not need.
+        """
         return int(sum(charge.amount for charge in self.charges(trace)))

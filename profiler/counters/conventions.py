@@ -23,7 +23,10 @@ _added: dict[str, Convention] = {}
 
 
 def add(convention: Convention) -> None:
-    """Make a convention of your own known by its name, for the life of the process."""
+    """Make a convention of your own known by its name, for the life of the process.
+
+    convention: a `Replica`; `ValueError` where one has its name already.
+    """
     if convention.name in names():
         raise ValueError(f"a convention is called {convention.name} already")
     _added[convention.name] = convention

@@ -66,13 +66,21 @@ Summed = TypeVar("Summed")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Layer:
-    """One module at one path, in preorder. `index` is its row in `Trace.modules`.
+    """One module at one path, with what is in it.
 
-    `shared_with` is the path that owns a module which stands here a second time. `calls` is how often the module ran;
-    `inputs` and `output` are those of its first call (None: it was never called). `ran` is whether it or
-    anything in it ran, and `was_run` whether the model was, or read from a file alone.
-    `own_flops` and `total_flops` are in the convention that the tree was made for. `trained` is its part of a training
-    step, with that of what is in it (None in inference).
+    index: its row in `Trace.modules`.
+    module: what was recorded of it: its path, class and settings.
+    depth: how deep it is in the tree; 0 is the model.
+    weights, buffers: its own tensors, not those of the layers in it.
+    own: what it caused itself.
+    total: that, and what is in it.
+    calls: how often it ran.
+    inputs, output: shapes and dtypes of its first call; None where it was never called.
+    ran: whether it or anything in it ran.
+    shared_with: the path that owns a module which stands here a second time; else None.
+    own_flops, total_flops: as `own` and `total`, in the convention of the profile.
+    trained: its part of a training step, with that of what is in it; None in inference.
+    was_run: whether the model ran, or was read from a file alone.
     """
 
     index: int
@@ -98,26 +106,32 @@ class Layer:
 
     @property
     def params(self) -> int:
+        """Elements of its parameters."""
         return self.total.params
 
     @property
     def trainable_params(self) -> int:
+        """Those that are trained."""
         return self.total.trainable_params
 
     @property
     def param_bytes(self) -> int:
+        """What the parameters take."""
         return self.total.param_bytes
 
     @property
     def activation_bytes(self) -> int | None:
+        """All that it allocates for tensors; None where the model did not run."""
         return self.total.activation_bytes if self.was_run else None
 
     @property
     def macs(self) -> int | None:
+        """Multiply-accumulates; None where they are not known."""
         return self._known(self.total.cost.macs)
 
     @property
     def flops(self) -> int | None:
+        """In the profile's convention; None where they are not known."""
         return self._known(self.total_flops)
 
     def _known(self, amount: int) -> int | None:
@@ -126,10 +140,12 @@ class Layer:
 
     @property
     def path(self) -> str:
+        """As `named_modules` has it: "layer1.0.conv1"; "" is the model."""
         return self.module.path
 
     @property
     def kind(self) -> str:
+        """The name of its class."""
         return self.module.kind
 
     @property

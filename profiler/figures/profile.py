@@ -24,17 +24,24 @@ from profiler.render.answer import Answer
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A model's figures. Sizes are bytes; `flops` is in the profile's convention.
+    """A model's figures. Figures that only a run can tell are None where the model was not run.
 
-    Figures that only a run can tell are None where the model was read from a checkpoint, and not run.
-
-    `peak_memory_bytes` is what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
-    activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
-    peak includes gradients, and an optimizer's state is there besides. A decode step's includes the cache that it is
-    given, beyond which `peak_activation_bytes` is counted. `active_params` are those that one token uses:
-    all but the experts of a mixture that it is not sent to. `stored_params` are the elements that the
-    parameters are stored in, scales and the like included; `bytes_by_dtype` are the bytes of `param_bytes` by these
-    elements' dtype. `zeros` are parameters that are zero; None unless they were to be counted.
+    params: elements of all `nn.Parameter`s; one that two modules share counts once.
+    trainable_params, frozen_params: those whose `requires_grad` is true, or false.
+    buffers: elements of tensors that are kept and not trained, such as running means.
+    macs: multiply-accumulates of convolutions, matrix products and attention.
+    flops: in the profile's convention.
+    param_bytes, buffer_bytes: what those elements take as they are stored.
+    activation_bytes: all that the run allocates for tensors.
+    peak_activation_bytes: the most of that alive at once; of a decode step, beyond the cache that it is given.
+    peak_memory_bytes: what the tensors need at once: parameters, buffers, inputs (which the caller keeps) and
+        activations at their peak. Kernels' scratch memory, the allocator and the runtime come on top. A training step's
+        peak includes gradients, and an optimizer's state is there besides.
+    input_bytes: what the inputs take.
+    active_params: those that one token uses: all but the experts of a mixture that it is not sent to.
+    stored_params: the elements that the parameters are stored in, scales and the like included.
+    bytes_by_dtype: the bytes of `param_bytes` by these elements' dtype.
+    zeros: parameters that are zero; None unless they were to be counted.
     """
 
     params: int
@@ -69,9 +76,15 @@ _OF_A_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class StepTotals:
-    """A training step's figures; `recompute` is what activation checkpointing runs again, `update` the optimizer's.
+    """A training step's figures.
 
-    `saved_bytes` is what the forward pass keeps for the backward pass.
+    forward_macs, backward_macs, recompute_macs: MACs of the forward pass, the backward pass, and of what activation
+        checkpointing runs again.
+    forward_flops, backward_flops, recompute_flops: FLOPs of the same, in the profile's convention.
+    update_flops: those of the optimizer's update.
+    gradient_bytes: of the gradients of all trainable parameters.
+    saved_bytes: what the forward pass keeps for the backward pass.
+    optimizer_bytes: the optimizer's state.
     """
 
     forward_macs: int
@@ -88,7 +101,12 @@ class StepTotals:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many operator calls have a formula, compute nothing, or are unknown."""
+    """Of how many operator calls the cost is known.
+
+    known: those with a formula.
+    free: those of operators that compute nothing.
+    unknown: those without a formula, which are missing from all sums.
+    """
 
     known: int
     free: int
@@ -99,6 +117,10 @@ class Profile(Answer):
     """What a model costs: `totals`, `layers` in preorder, and `profile["layer1.0.conv1"]`.
 
     `profiler.api` has the one that users know, with a method for each question.
+
+    trace: what happened as the model ran, from which all else is derived.
+    timer: the device that the profile is about, or None.
+    convention: whose FLOPs `flops` are; its `name` and what it `says`.
     """
 
     def __init__(self, trace: Trace, convention: str = conventions.DEFAULT, timer: Timer | None = None) -> None:
@@ -116,10 +138,12 @@ class Profile(Answer):
 
     @property
     def model(self) -> str:
+        """The model's name, or the spec that it was asked for by."""
         return self.trace.model
 
     @cached_property
     def totals(self) -> Totals:
+        """The whole model's figures."""
         figures, run = self.figures, self._run_totals() if self.trace.was_run else dict.fromkeys(_OF_A_RUN)
         return Totals(
             params=figures.params,
@@ -175,9 +199,14 @@ class Profile(Answer):
 
     @cached_property
     def layers(self) -> list[Layer]:
+        """Every module at every path, in preorder, each with what is in it; the first is the model."""
         return layers.tree(self.trace, self.convention)
 
     def __getitem__(self, path: str) -> Layer:
+        """The layer at a path; raises `ProfileError`, which is a `KeyError` too, where there is none.
+
+        path: as `named_modules` has it, "layer1.0.conv1"; "" is the model.
+        """
         try:
             return self._by_path[path]
         except KeyError:
@@ -203,6 +232,7 @@ class Profile(Answer):
 
     @cached_property
     def coverage(self) -> Coverage:
+        """Of how many operator calls the cost is known."""
         unknown = sum(self.unknown_ops.values())
         signatures = self.trace.signatures
         free = sum(times for s, times in self._times.items() if free_reason(signatures[s].op) is not None)
@@ -216,20 +246,35 @@ class Profile(Answer):
     # Conversions ------------------------------------------------------------------------------------------
 
     def under(self, convention: str) -> Self:
-        """The same facts in another convention."""
-        return type(self)(self.trace, convention, self.timer)
+        """The same facts in another convention; raises `ProfileError` where it is not known, or does not apply.
+
+        convention: "flops", "macs", or a counter's name such as "fvcore", as `--convention` has them.
+        """
+        return self._remade(convention, self.timer)
 
     def on(self, timer: Timer | None) -> Self:
-        """The same facts on a device, which says how long they take there."""
-        return type(self)(self.trace, self.convention.name, timer)
+        """The same facts on a device, which says how long they take there.
+
+        timer: the device, or None for none.
+        """
+        return self._remade(self.convention.name, timer)
+
+    def _remade(self, convention: str, timer: Timer | None) -> Self:
+        return type(self)(self.trace, convention, timer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Keep the trace as JSON (compressed when large, or when the name ends in .gz)."""
+        """Keep the trace, for `load` and for the command.
+
+        path: of a file of JSON, FILE.json or FILE.json.gz; it is compressed when large, or when the name ends in .gz.
+        """
         archive.save(self.trace, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a profile that was saved. Needs no torch."""
+        """Read a profile that was saved. Needs no torch; raises `ProfileError` where the file is none.
+
+        path: of a file that `save` or `--save` wrote.
+        """
         return cls(derivable(archive.load(path), str(path)))
 
     def __repr__(self) -> str:

@@ -31,18 +31,35 @@ __all__ = [
 
 
 def formula(*names: str, replace: bool = False) -> Callable[[F], F]:
-    """As `registry.formula`, for operators of your own: after all of ours, so that a second one is noticed."""
+    """Register a function as the cost formula of operators of your own.
+
+    names: "mylib.scale_add", which stands for all overloads and the in-place twin; or one overload.
+    replace: whether it takes the place of a formula that there is; else `ValueError`.
+
+    The function takes what the operator takes, tensors as `Tensor(shape, dtype)`, and its result as `out`; it returns a
+    `Cost`, and raises `Uncovered` of a case that it does not cover.
+    """
     load()
     return registry.formula(*names, replace=replace)
 
 
 def free(reason: str, *names: str, **moved: Any) -> None:
-    """As `registry.free`, for operators of your own."""
+    """Declare operators of your own that compute nothing.
+
+    reason: why, in words.
+    names: as `formula` takes them; `ValueError` where one is known already.
+    moved: reads, writes: whether inputs are read and outputs written all the same, as a copy does, and a view does not.
+    """
     load()
     registry.free(reason, *names, **moved)
 
 
 def kind(*classes: str, **what: Any) -> None:
-    """As `layers.kind.kind`, for layers of your own."""
+    """Register what is known of layers of your own.
+
+    classes: their qualified names, "mylib.LowRank"; `ValueError` where one is registered already.
+    what: words: a template of the layer's settings, "{width}, rank {rank}", or a function of them and the class's name;
+        parameters: a function from its settings and the names of its parameters to a count.
+    """
     load()
     kinds.kind(*classes, **what)

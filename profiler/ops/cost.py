@@ -41,7 +41,11 @@ class Count(int):
 
 
 def product(names: str, *factors: int) -> Count:
-    """The product of `factors`, which `names` names one by one, separated by blanks."""
+    """A whole number that remembers its factors, for `explain` to print.
+
+    names: of the factors, one by one, separated by blanks: "N Cout Hout Wout".
+    factors: their values.
+    """
     return Count((tuple(zip(names.split(), factors, strict=True)),))
 
 

@@ -17,9 +17,10 @@ ARITHMETIC, MEMORY, LAUNCHES, OVERHEAD = "arithmetic", "memory", "launches", "ov
 class Duration(NamedTuple):
     """Seconds, and the interval that they are in.
 
-    Measured: the median, and the confidence interval of the median. Predicted: the prediction, and the interval that
-    most of such predictions are right within. Lower bound: `low` (which is `seconds`) with chains of elementwise
-    operators fused, `high` where every operator reads its inputs from memory and writes its outputs there.
+    seconds: the median of what was measured, the prediction, or the lower bound.
+    low, high: measured: the confidence interval of the median. Predicted: the interval that most of such predictions
+        are right within. Lower bound: `low` (which is `seconds`) with chains of elementwise operators fused, `high`
+        where every operator reads its inputs from memory and writes its outputs there.
     """
 
     seconds: float
@@ -34,14 +35,18 @@ NO_TIME = Duration(0.0, 0.0, 0.0)
 class Times:
     """The time of one run of a trace's model.
 
-    word: `MEASURED`, `PREDICTED` or `LOWER_BOUND`. device: its name, `title` that in words.
+    word: "measured", "predicted" or "lower bound".
+    device: its name.
+    title: the device in words.
     own, total: for each of `Trace.modules`, the time that it takes itself, and with the modules in it; `total[0]` is
-    the whole. bounds: for each module, what most of its total time is bound by; None where that is not known.
+        the whole.
+    bounds: for each module, what most of its total time is bound by; None where that is not known.
     calls: seconds of each of `Trace.calls`; none where only modules were measured.
     phases: seconds by the phases of a training step, "forward", "backward", ...; none in inference.
     unknown_calls: calls without a formula, which no time could be computed for.
     samples: how many there are in the batch; None where no input says.
-    notes: what must be said of the whole, and layer_notes of the layers' times.
+    notes: what must be said of the whole, as sentences.
+    layer_notes: what must be said of the layers' times.
     """
 
     word: str
@@ -59,10 +64,14 @@ class Times:
 
     @property
     def whole(self) -> Duration:
+        """Of the whole model."""
         return self.total[0]
 
     def held(self, duration: Duration) -> float:
-        """Seconds that a limit is held against. What was measured is over one where its whole interval is."""
+        """Seconds that a limit is held against. What was measured is over one where its whole interval is.
+
+        duration: of these times.
+        """
         return duration.low if self.word == MEASURED else duration.seconds
 
     @property

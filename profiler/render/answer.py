@@ -51,19 +51,32 @@ class Answer:
         cls._repr_pretty_ = Answer._repr_pretty_  # type: ignore[method-assign]
 
     def to_json(self) -> str:
+        """Its data, with exact numbers and bytes; `"schema"` is the version of the keys."""
         return self._in("json")
 
     def to_csv(self) -> str:
+        """A row for each row of its table, with exact numbers and bytes."""
         return self._in("csv")
 
     def to_markdown(self, notes: str = SHORT) -> str:
-        """notes: "short", "full" or "none", as `--notes` has them."""
+        """A table as GitHub renders it.
+
+        notes: what stands under it, "short", "full" or "none", as `--notes` has them.
+        """
         return self._in("markdown", notes)
 
     def to_latex(self, notes: str = SHORT) -> str:
+        """A table for a paper, of the package booktabs.
+
+        notes: as `to_markdown` has them.
+        """
         return self._in("latex", notes)
 
     def to_html(self, notes: str = SHORT) -> str:
+        """A table to be put into a page.
+
+        notes: as `to_markdown` has them.
+        """
         return self._in("html", notes)
 
     def to_pandas(self) -> DataFrame:
@@ -105,12 +118,15 @@ class Answer:
     # How it is shown, as the formats ask for it; see `Shown` --------------------------------------------------------
 
     def tables(self) -> Iterable[Table]:
+        """For people."""
         return self._how.tables(self)
 
     def paper_tables(self) -> Iterable[Table]:
+        """For papers."""
         return (self._how.paper_tables or self._how.tables)(self)
 
     def raw_table(self) -> Table:
+        """For CSV."""
         return next(iter(self.tables())) if self._how.raw_table is None else self._how.raw_table(self)
 
     def data(self) -> Any:

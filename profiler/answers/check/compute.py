@@ -113,12 +113,16 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class BudgetCheck(Answer):
-    """Models held to their limits. `print` it, or look at `models`."""
+    """Models held to their limits; `print` it.
+
+    models: each with its verdicts, or why it could not be measured.
+    """
 
     models: tuple[Checked, ...]
 
     @property
     def passed(self) -> bool:
+        """Whether every model was measured, and is within its limits."""
         return not any(True for _ in self.failures())
 
     def failures(self) -> Iterator[errors.ProfileError]:
@@ -166,7 +170,17 @@ _READERS: Mapping[Unit, tuple[Callable[[str], int], str]] = {
 
 
 class LimitValues(TypedDict, total=False):
-    """The limits that a profile can be held to in Python; None is no limit."""
+    """The limits that a profile can be held to in Python; None is no limit.
+
+    max_params, max_trainable: parameters, and those that are trained: 25_000_000 or "25M".
+    max_size: what the parameters take: bytes, or "100MB".
+    max_macs, max_flops: 4_000_000_000 or "4G"; FLOPs in the profile's convention.
+    max_activations: all that the run allocates for tensors: bytes, or "50MB".
+    max_cache: what a language model's cache takes after the run: bytes, or "2GB".
+    max_peak_memory: parameters, buffers, inputs and live activations at once: bytes, or "1GB".
+    max_unknown: calls without a formula; without this limit any fails a limit on MACs or FLOPs.
+    max_time: how long a run takes on the profile's device: seconds, or "20ms".
+    """
 
     max_params: LimitValue | None
     max_trainable: LimitValue | None

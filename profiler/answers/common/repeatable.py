@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from profiler.answers.common.again import Again
 from profiler.devices.measuring.effort import Effort
 from profiler.figures.profile import Profile
 from profiler.records.conditions import Conditions
 from profiler.records.spec import Feed
+from profiler.records.times import Timer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,16 +23,15 @@ class Repeatable(Profile):
     _again: Again | None = None
 
     def repeatable(self, model: nn.Module | str, feed: Feed, under: Conditions) -> Self:
+        """The profile, which knows from now on how to run the model once more.
+
+        model, feed, under: what was run, what it was fed, and the conditions.
+        """
         self._again = Again(model, feed, under)
         return self
 
-    def under(self, convention: str) -> Self:
-        other = super().under(convention)
-        other._again = self._again
-        return other
-
-    def on(self, timer: Any) -> Self:
-        other = super().on(timer)
+    def _remade(self, convention: str, timer: Timer | None) -> Self:
+        other = super()._remade(convention, timer)
         other._again = self._again
         return other
 
@@ -48,7 +48,10 @@ class Repeatable(Profile):
 
         device: "cpu", "cuda" or "mps": the model that was profiled is run there and timed, a live one with its own
             weights and inputs, which come back untouched. Else a device of the catalogue, or of a file.
-        seconds, threads, compile, flush_cache: of a measurement, as the command has them.
+        seconds: how long a measurement may take, about.
+        threads: how many a CPU uses; by default torch's own number.
+        compile: measure what `torch.compile` makes of the model.
+        flush_cache: empty the caches before each run, as they are where something else ran in between.
 
         Raises `profiler.errors.ProfileError`, also where a live model that was profiled is there no more.
         """

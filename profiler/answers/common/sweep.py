@@ -62,7 +62,14 @@ def point_at(varying: Varying[R], value: Any) -> Point[R]:
 
 @dataclass(frozen=True)
 class Sweep(Answer, Generic[R]):
-    """A model at several values of what varies; `probes` are values beside, that polynomials were confirmed at."""
+    """A model at several values of what varies.
+
+    ENOUGH: how many points it takes to find and confirm a polynomial.
+    varying: the model, and what varies.
+    points: each value that was asked for, with the result of its run, or the reason that there is none.
+    probes: results at values beside, which polynomials were confirmed at.
+    columns, caption, anchor: what is shown.
+    """
 
     ENOUGH: ClassVar[int] = HIGHEST + 3  # points: one more than confirms a polynomial of the highest degree
 
@@ -75,7 +82,10 @@ class Sweep(Answer, Generic[R]):
 
     @classmethod
     def of(cls, varying: Varying[R], points: Sequence[Point[R]], **shown: Any) -> Self:
-        """With the probes that it takes; where no value could be run, that is an error and no table."""
+        """With the probes that it takes; where no value could be run, that is an error and no table.
+
+        varying, points, shown: as the fields have them.
+        """
         first = points[0].failure
         if first is not None and all(point.failure is not None for point in points):
             raise _nothing_works(varying.label, varying.name, first) from first
@@ -88,6 +98,7 @@ class Sweep(Answer, Generic[R]):
 
     @property
     def failures(self) -> list[errors.ProfileError]:
+        """Of the values that could not be run."""
         return [point.failure for point in self.points if point.failure is not None]
 
     @property
@@ -104,6 +115,7 @@ class Sweep(Answer, Generic[R]):
 
     @property
     def first(self) -> R:
+        """The first result."""
         return self.results[0]
 
     @property

@@ -45,6 +45,8 @@ class Accounts(Answer):
 class CrossCheck(Answer):
     """A model's profile, and each counter's account of it. `print` it, or look at `accounts`.
 
+    profile: of the model, in our own count.
+    accounts: how each counter's count comes about from ours, term by term.
     readings: what the counters said, as it was: totals, layers and parameters in their own units.
     """
 
@@ -69,10 +71,17 @@ class CrossCheck(Answer):
                     yield _unexplained(entry.model, entry.tool, figure, statement.remainder, layers)
 
     def __getitem__(self, tool: str) -> Account:
+        """The account of one counter; raises `ProfileError`, which is a `KeyError` too, where it was not run.
+
+        tool: its name, "fvcore".
+        """
         return self.accounts[self._place(tool)]
 
     def layers(self, tool: str) -> Mapping[str, int | float] | None:
-        """What a counter charges to each module itself, by path; None where it does not say."""
+        """What a counter charges to each module itself, by path; None where it does not say.
+
+        tool: its name, "fvcore".
+        """
         return self.readings[self._place(tool)].layers
 
     def _place(self, tool: str) -> int:

@@ -59,6 +59,8 @@ FIGURES = (*(name for name, *_ in _TOTALS), TIME)
 class Diff(Answer):
     """Two profiles, and what changed from one to the other. `print` it, or look at `totals`, `layers` and `blocks`.
 
+    before, after: the profiles, in the convention of the second.
+    first: the first one, as it was.
     top: how many blocks are shown (None: all).
     columns: what is shown of each, by the names that `--columns` takes.
     """
@@ -113,15 +115,22 @@ class Diff(Answer):
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing changed."""
         return not self.layers and not any(total.difference for total in self.totals)
 
     def check(self, max_increase: str | GrowthLimits) -> None:
-        """Raise `errors.CheckFailed` where a total grew by more than this, as `"2%"`, `"0"` or `"params=0,macs=5%"`."""
+        """Raise `errors.CheckFailed` where a total grew by more than is allowed.
+
+        max_increase: a share of what it was, `"2%"`, or `"0"`; or one for some totals, `"params=0,macs=5%"`.
+        """
         for failure in self.failures(max_increase):
             raise failure
 
     def failures(self, max_increase: str | GrowthLimits) -> Iterator[errors.ProfileError]:
-        """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known."""
+        """One for each total that grew by more than is allowed; or that has a limit of its own, and is not known.
+
+        max_increase: as `check` takes it.
+        """
         allowed = growth_limits(max_increase, FIGURES) if isinstance(max_increase, str) else max_increase
         check_growth_limits(allowed, self.after.timer)
         amounts = {t.name: (t.before, t.after) for t in self.totals if t.before is not None and t.after is not None}

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 class Generation(Answer):
     """A model's phases: those that were asked for, and the decode steps of `new` tokens.
 
-    middle: the decode step in the midst of those. serving: the same on devices that share the model; choices: which
-    devices hold it. Each is there where it was asked for.
+    prefill: the run that reads the prompt.
+    decode: the step that writes one token after it; None of a phase that was not asked for.
+    new: all decode steps of `new_tokens`; None where they were not asked for.
+    phase: which were asked for: "prefill", "decode" or "both".
+    columns: what is shown.
+    middle: the decode step in the midst of `new`; None where it was not asked for.
+    serving: the same on devices that share the model; None where it was not asked for.
+    choices: which devices hold it; None where it was not asked for.
     """
 
     prefill: Phase
@@ -42,6 +48,7 @@ class Generation(Answer):
 
     @property
     def first(self) -> Profile:
+        """The first phase that was asked for."""
         return self.phases[0].profile
 
     @property
@@ -56,6 +63,7 @@ class Generation(Answer):
 
     @property
     def growth_by_kind(self) -> dict[str, int] | None:
+        """The same by the kind of the cache."""
         if self.decode is None:
             return None
         before, sequences = by_kind(self.prefill.trace), self.prefill.sequences

@@ -31,10 +31,12 @@ class GenerationScan(Sweep[Generation]):
 
     @property
     def phase(self) -> str:
+        """Which phases were asked for: "prefill", "decode" or "both"."""
         return self.first.phase
 
     @property
     def profiles(self) -> list[Profile]:
+        """Of all phases, value by value."""
         return [phase.profile for generation in self.results for phase in generation.phases]
 
     @cached_property

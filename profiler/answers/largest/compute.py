@@ -84,10 +84,15 @@ def nanoseconds(peak: Peak) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Largest(Answer):
-    """The largest value that fits (None: not even the first), and the next, which does not (None: no peak is larger).
+    """The largest value that fits, and the next.
 
-    `tried` are all the values that were run, in their order; `most` is what they may take. `scheme` is the format of
-    the weights, where that is another than the model's own.
+    varying: the model, and what grows.
+    most: what a run may take.
+    fitting: the peak at the largest value that fits; None: not even the first does.
+    next: the peak at the next value, which does not fit; None: no peak is larger.
+    profile: of the run at the largest value.
+    tried: all the values that were run, in their order.
+    scheme: the format of the weights, where that is another than the model's own.
     """
 
     varying: Varying[Profile]
@@ -100,18 +105,22 @@ class Largest(Answer):
 
     @property
     def value(self) -> int | None:
+        """The largest value that fits; None where there is none, or no end."""
         return None if self.fitting is None or self.next is None else self.fitting.value
 
     @property
     def limit_bytes(self) -> int | None:
+        """The memory that it has to fit."""
         return self.most.limit_bytes
 
     @property
     def left_bytes(self) -> int | None:
+        """What the largest value leaves of that."""
         limit = self.limit_bytes
         return None if self.fitting is None or limit is None else limit - self.fitting.peak_bytes
 
     def failure(self) -> errors.CheckFailed | None:
+        """That nothing fits, where that is so."""
         if self.fitting is not None:
             return None
         assert self.next is not None

@@ -58,7 +58,15 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match(Answer):
-    """A checkpoint held against a model. `remedy` is what would make it match, or match better, where that is known."""
+    """A checkpoint held against a model.
+
+    model, path: their names.
+    expected, given: how many tensors the model has, and the file.
+    differences: names that are missing or unexpected, or of another shape or dtype.
+    wrapper: the keys that the tensors stand under in the file, `("state_dict",)`.
+    remedy: what would make it match, or match better; "" where that is not known.
+    top: how many differences are shown; None: all.
+    """
 
     model: str
     path: str
@@ -71,13 +79,18 @@ class Match(Answer):
 
     @property
     def passed(self) -> bool:
+        """Whether the model can load the file."""
         return not any(difference.what in OBSTACLES for difference in self.differences)
 
     def of(self, what: str) -> list[Difference]:
-        """The differences of one kind: "missing", "unexpected", "another shape", "another dtype", "tied"."""
+        """The differences of one kind.
+
+        what: "missing", "unexpected", "another shape", "another dtype" or "tied".
+        """
         return [difference for difference in self.differences if difference.what == what]
 
     def failure(self) -> errors.CheckFailed | None:
+        """That it does not match, where that is so."""
         if self.passed:
             return None
         reasons = []

@@ -21,6 +21,7 @@ STRETCHES = 20  # of the timeline
 class MemoryReport(Answer):
     """The peak of one run: `pieces` is what is alive at it, the largest first; `timeline` is how it got there.
 
+    profile: of the run.
     top: how many of the pieces a table shows; the others are summed up.
     """
 
@@ -29,10 +30,12 @@ class MemoryReport(Answer):
 
     @property
     def trace(self) -> Trace:
+        """What happened in the run."""
         return self.profile.trace
 
     @cached_property
     def pieces(self) -> Sequence[Piece]:
+        """What is alive at the peak, the largest first."""
         return memory.alive_at_peak(self.trace)
 
     @cached_property
@@ -42,6 +45,7 @@ class MemoryReport(Answer):
 
     @cached_property
     def timeline(self) -> Sequence[Stretch]:
+        """What is alive over the run, in stretches."""
         return memory.timeline(self.trace, STRETCHES)
 
     @cached_property
@@ -50,14 +54,24 @@ class MemoryReport(Answer):
         return memory.live_bytes(self.trace)
 
     def operator(self, call: int) -> str:
+        """The operator that a call is of: "aten.conv2d.default".
+
+        call: its place in the run.
+        """
         return self.trace.signatures[self.trace.calls[call].signature].op
 
     def layer(self, call: int) -> str:
-        """The path of the layer that a call belongs to."""
+        """The path of the layer that a call belongs to.
+
+        call: its place in the run.
+        """
         return self.trace.modules[self.trace.calls[call].module].path
 
     def phase(self, call: int) -> str | None:
-        """Of a training step; None in inference."""
+        """Of a training step; None in inference.
+
+        call: its place in the run.
+        """
         return next((phase.kind for phase in self.trace.phases if phase.first <= call < phase.last), None)
 
 

@@ -64,7 +64,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Answer):
-    """Several models as a table with one row each. `print` it, or take it in the format you need."""
+    """Several models as a table with one row each. `print` it, or take it in the format you need.
+
+    entries: the rows, each a model's spec, label, metrics, and profile or the reason that there is none.
+    layout: what is shown of them.
+    metric_names: the metrics that some model has.
+    remarks: where the metrics are from.
+    """
 
     entries: tuple[Entry, ...]
     layout: Layout = Layout()

@@ -38,6 +38,7 @@ class Scan(Sweep[Profile]):
 
     @property
     def profiles(self) -> list[Profile]:
+        """Of the values that could be run."""
         return self.results
 
     @cached_property

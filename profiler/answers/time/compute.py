@@ -31,13 +31,18 @@ TOP = 12  # layers that a plot names
 
 @dataclass(frozen=True)
 class TimeReport(Answer):
-    """The time of one run. profile: on the device. view: which layers are shown."""
+    """The time of one run.
+
+    profile: on the device.
+    view: which layers are shown.
+    """
 
     profile: Profile
     view: View = field(default_factory=View)
 
     @cached_property
     def times(self) -> Times:
+        """Of the run and of each layer, and whether they are measured, predicted or a lower bound."""
         times = self.profile.times
         assert times is not None, "a profile on a device, of a model that ran"
         return times
@@ -50,14 +55,17 @@ class TimeReport(Answer):
 
     @property
     def roofline(self) -> Roofline | None:
+        """The device of a lower bound; else None."""
         return self.profile.timer if isinstance(self.profile.timer, Roofline) else None
 
     @property
     def has_layers(self) -> bool:
+        """Whether layers have times of their own."""
         return self.measurement is None or self.measurement.has_layers
 
     @cached_property
     def works(self) -> Sequence[Work | None]:
+        """What each call asks of a device; None where it has no formula."""
         return works_of(self.profile.trace)
 
     @cached_property
@@ -72,6 +80,7 @@ class TimeReport(Answer):
 
     @cached_property
     def fused(self) -> Sequence[Kernel]:
+        """The calls with chains of elementwise operators as one."""
         return fused(self.profile.trace, self.works)
 
     @property
@@ -85,25 +94,41 @@ class TimeReport(Answer):
         return self.fused_amounts if self.is_of_fused else self.amounts
 
     def flops(self, layer: Layer) -> int | None:
-        """As the convention `flops` has them; None where nothing but operators without a formula ran."""
+        """As the convention `flops` has them; None where nothing but operators without a formula ran.
+
+        layer: of the profile.
+        """
         amount = self.amounts[layer.index].flops
         return None if not amount and layer.total.unknown_calls else amount
 
     def duration(self, layer: Layer) -> Duration:
+        """Of a layer, with what is in it.
+
+        layer: of the profile.
+        """
         return self.times.total[layer.index]
 
     def seconds(self, layer: Layer) -> float | None:
-        """None where it is not known: what was measured could be anything."""
+        """The same as one number; None where it is not known: what was measured could be anything.
+
+        layer: of the profile.
+        """
         duration = self.duration(layer)
         return duration.seconds if self.times.word != MEASURED or is_known(duration) else None
 
     def share(self, layer: Layer) -> float | None:
-        """Of the whole time."""
+        """The share of a layer of the whole time.
+
+        layer: of the profile.
+        """
         seconds, whole = self.seconds(layer), self.times.whole.seconds
         return None if seconds is None or not whole else seconds / whole
 
     def achieved(self, layer: Layer) -> float | None:
-        """The share of this machine's limit that was reached; None where nothing was measured, or is not known."""
+        """The share of this machine's limit that was reached; None where nothing was measured, or is not known.
+
+        layer: of the profile.
+        """
         seconds = self.seconds(layer)
         if self.measurement is None or not seconds:
             return None

@@ -71,7 +71,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Quantised(Answer):
-    """A model's parameters in a scheme, each once: a shared one at the first layer that holds it."""
+    """A model's parameters in a scheme, each once: a shared one at the first layer that holds it.
+
+    profile: of the model.
+    scheme: bits, scales and source of the format.
+    parameters: what each takes now, and would take.
+    top: how many of them are shown; None: all.
+    """
 
     profile: Profile
     scheme: Scheme
@@ -80,26 +86,32 @@ class Quantised(Answer):
 
     @property
     def quantised(self) -> list[Stored]:
+        """Those that are stored in the scheme."""
         return [parameter for parameter in self.parameters if parameter.why is None]
 
     @property
     def left_alone(self) -> list[Stored]:
+        """Those that stay as they are; `why` says the reason."""
         return [parameter for parameter in self.parameters if parameter.why is not None]
 
     @property
     def params(self) -> int:
+        """How many parameters there are."""
         return sum(parameter.params for parameter in self.parameters)
 
     @property
     def now_bytes(self) -> int:
+        """What they take now."""
         return sum(parameter.now_bytes for parameter in self.parameters)
 
     @property
     def stored_bytes(self) -> int:
+        """What they would take, with scales."""
         return sum(parameter.stored_bytes for parameter in self.parameters)
 
     @property
     def scale_bytes(self) -> int:
+        """What of that are scales and zero points."""
         return sum(parameter.scale_bytes for parameter in self.parameters)
 
     @property
@@ -109,6 +121,7 @@ class Quantised(Answer):
 
     @property
     def bits_per_parameter(self) -> float | None:
+        """What they would take, on average."""
         return 8 * self.stored_bytes / self.params if self.params else None
 
 
