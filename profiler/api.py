@@ -134,7 +134,7 @@ def profile(
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
     device: where `Profile.times` are; see `Profile.on`.
     options: batch, seq and trust_remote_code, and the conditions of the run: dtype, train, optimizer, amp, freeze,
-        recompute, zeros; see `run_options.RunOptions`.
+        recompute, zeros; see `RunOptions`.
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """

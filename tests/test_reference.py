@@ -14,7 +14,8 @@ import pytest
 import profiler
 
 ROOT = Path(__file__).parent.parent
-LISTED = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+PAGES = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("api*.md")))
+LISTED = re.findall(r"^::: (\S+)$", PAGES, re.MULTILINE)
 CONTENTS = {"Args": griffe.DocstringSectionKind.parameters, "Attributes": griffe.DocstringSectionKind.attributes}
 
 

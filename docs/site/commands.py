@@ -43,9 +43,10 @@ def _placed(nav: Any) -> Any:
 def main_page() -> str:
     described = help.about(None)
     lines = ["# Commands", "", *described.paragraphs, "", "```text", described.usage]
-    lines += ["profile-model VERB ... [OPTIONS]", "```", "", "| example | |", "|---|---|"]
-    lines += [f"| `{example}` | {words} |" for example, words in help.EXAMPLES]
-    lines += ["", help.EXIT_STATUS, "", "## Verbs", "", "| to | verb | what it tells |", "|---|---|---|"]
+    lines += ["profile-model VERB ... [OPTIONS]", "```", "", "```text"]
+    longest = max(len(example) for example, _ in help.EXAMPLES)
+    lines += [f"{example:{longest}}  {words}" for example, words in help.EXAMPLES]
+    lines += ["```", "", help.EXIT_STATUS, "", "## Verbs", "", "| to | verb | what it tells |", "|---|---|---|"]
     for job, names in help.by_job().items():
         for at, name in enumerate(names):
             summary = _escaped(help.about(name).paragraphs[0])
@@ -60,16 +61,16 @@ def verb_page(name: str) -> str:
     lines = [f"# {name}", ""]
     for paragraph in described.paragraphs:
         words, example, command = paragraph.replace("\n", " ").partition("Example: ")
-        lines += [_escaped(words), "", *(["```sh", command, "```", ""] if example else [])]
+        lines += [_escaped(words), "", *(["```text", command, "```", ""] if example else [])]
     lines += ["## Usage", "", "```text", described.usage, "```", "", *_options(described), *_shown_on(name)]
     return "\n".join(lines) + "\n"
 
 
 def _options(described: help.Help) -> Iterator[str]:
     for heading, options in described.groups.items():
-        yield from (f"### {heading}", "", "| option | what |", "|---|---|")
+        yield from (f"### {heading}", "", '<div class="options" markdown>', "", "| option | what |", "|---|---|")
         yield from (f"| `{option}` | {_escaped(words)} |" for option, words in options)
-        yield ""
+        yield from ("", "</div>", "")
 
 
 def _shown_on(name: str) -> Iterator[str]:

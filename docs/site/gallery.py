@@ -63,7 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def _page(exhibit: Exhibit) -> Iterator[str]:
     place = f"{FOLDER}/{exhibit.file}"
     yield from (f"## {exhibit.title}", "", exhibit.words, "")
-    yield from ("```sh", f"profile-model {exhibit.command}", "```", "")
+    yield from ("```text", f"profile-model {exhibit.command}", "```", "")
     if exhibit.file.endswith(".html"):
         yield f'<iframe class="exhibit" src="{place}" title="{exhibit.title}" loading="lazy"></iframe>'
         yield from ("", f"[By itself]({place})")

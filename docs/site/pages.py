@@ -87,7 +87,8 @@ def _shown(path: Path) -> str:
     """A page that is one file, in a block."""
     language = {".py": "python", ".toml": "toml", ".yml": "yaml", ".yaml": "yaml"}.get(path.suffix, "text")
     name = path.relative_to(ROOT).as_posix()
-    return f"# {name}\n\n````{language}\n{path.read_text(encoding='utf-8')}````\n"
+    search = "" if path.suffix == ".py" else "---\nsearch:\n  exclude: true\n---\n"
+    return f"{search}# {name}\n\n````{language}\n{path.read_text(encoding='utf-8')}````\n"
 
 
 def _examples() -> str:
