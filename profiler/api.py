@@ -103,7 +103,10 @@ class Profile(Repeatable):
         return super().on(_timer(device))
 
     def report(self, path: str | os.PathLike[str], *, title: str = "") -> None:
-        """Write a page to look into, as one HTML file: the tree of layers, a map of costs, formulas, memory."""
+        """Write a page to look into, as one HTML file: the tree of layers, a map of costs, formulas, memory.
+
+        path, title: as the function `report` takes them.
+        """
         report(self, path, title=title)
 
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
@@ -239,7 +242,8 @@ def report(
     """Write a page to look into, as one HTML file that needs no network.
 
     subject: a profile or a spec; several of them, which are compared; or what `compare` or `diff` returns.
-    path: the file, which is written whole or not at all. title: what stands above; by default the models' names.
+    path: the file, which is written whole or not at all.
+    title: what stands above; by default the models' names.
 
     Raises `profiler.errors.ProfileError`.
     """
@@ -375,14 +379,12 @@ def generate(
     model: a spec such as "hf:LlamaConfig(num_hidden_layers=2)", or a model whose forward pass takes token ids and
         returns a cache (`cache`, `past_key_values`, ...), which comes back untouched.
     inputs, kwargs: the prompt, as `profile` takes it; not needed for models of transformers.
-    sizes: seq, how many tokens the prompt has, and batch, how many sequences. `scan(model, "seq", ..., phase="both")`
-        has several lengths.
+    sizes: seq, how many tokens the prompt has, and batch, how many sequences; `scan` has several lengths.
     phase: "prefill", "decode" or "both", which is the default.
     new_tokens: how many decode steps are summed up, at contexts from the prompt's length on.
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
     device: of the catalogue; the answer's `serving` says whether the model fits and how fast it is there at best.
-    devices: how many of them share it. Without a device, the answer's `choices` are the devices that hold the model, at
-        most so many of one.
+    devices: how many share it; without a device, the answer's `choices` are those that so many of hold the model.
     tensor_parallel, pipeline_parallel: how many devices divide each layer, or the layers.
     weights: the format that they are stored in, such as "int8".
     efficiency: 0.6 or "60%", the share of what a device can do at best that is reached.

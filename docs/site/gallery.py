@@ -1,4 +1,4 @@
-"""What do the results look like? The gallery: a command for each kind of picture, which is run as the site is built."""
+"""What do results look like? The gallery: a command for each kind of page and figure, run as the site is built."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Exhibit:
 
 
 EXHIBITS = (
-    Exhibit("A report", "One file that needs no network: where the cost of a model is, to look around in.", "report",
-            "resnet34", "report.html"),
-    Exhibit("A figure of several models", "For a paper; the suffix says in which format.", "plot",
+    Exhibit("A model", "One file that needs no network: where its cost is, to look around in.", "report",
+            "resnet34 --device raspberry-pi-5", "model.html"),
+    Exhibit("Several models", "What each costs, beside the accuracy that torchvision publishes.", None,
+            "resnet18 resnet34 resnet50 mobilenet_v2 efficientnet_b0 --metrics published", "models.html"),
+    Exhibit("What a change cost", "Two models, layer beside layer.", "diff", "resnet18 resnet34", "diff.html"),
+    Exhibit("A figure for a paper", "The suffix says in which format.", "plot",
             "resnet18 resnet34 resnet50 mobilenet_v2 efficientnet_b0", "models.svg"),
-    Exhibit("A table of several models", "As a page; `-o FILE.tex` is the same for LaTeX.", None,
-            "resnet18 resnet34 resnet50 mobilenet_v2 efficientnet_b0 --bold all", "models.html"),
-    Exhibit("The peak of memory", "What is alive when most memory is in use.", "memory", "resnet34", "memory.html"),
 )  # fmt: skip
 
 
@@ -65,8 +65,8 @@ def _page(exhibit: Exhibit) -> Iterator[str]:
     yield from (f"## {exhibit.title}", "", exhibit.words, "")
     yield from ("```text", f"profile-model {exhibit.command}", "```", "")
     if exhibit.file.endswith(".html"):
-        yield f'<iframe class="exhibit" src="{place}" title="{exhibit.title}" loading="lazy"></iframe>'
-        yield from ("", f"[By itself]({place})")
+        yield f'<iframe class="exhibit" src="{place}" title="{exhibit.title}"></iframe>'
+        yield from ("", f"[The file by itself]({place})")
     else:
-        yield f"[![{exhibit.title}]({place})]({place})"
+        yield f"[![{exhibit.title}]({place}){{ .exhibit-image }}]({place})"
     yield ""
