@@ -7,6 +7,7 @@ show those files, and the name of a file that an example is written to is its ti
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, page in DOCUMENTS.items():
         files.append(File.generated(config, page, content=(ROOT / name).read_text(encoding="utf-8")))
     files.append(File.generated(config, f"{EXAMPLES}.md", content=_examples()))
-    for target in sorted({*_linked(files), *(ROOT / EXAMPLES).glob("*.py")}):
+    for target in sorted({*_linked(files), *(ROOT / EXAMPLES).glob("*.*")}):
         files.append(File.generated(config, _page(target), content=_shown(target), inclusion=InclusionLevel.NOT_IN_NAV))
     return files
 
@@ -84,7 +85,11 @@ def _outside_blocks(markdown: str, change: Callable[[str], str]) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A page that is one file, in a block."""
+    """A page that is one file, in a block; of a notebook, a block for each cell of code."""
+    if path.suffix == ".ipynb":
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        texts = [("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells]
+        return "\n\n".join(f"````python\n{text}\n````" if is_code else text for text, is_code in texts) + "\n"
     language = {".py": "python", ".toml": "toml", ".yml": "yaml", ".yaml": "yaml"}.get(path.suffix, "text")
     name = path.relative_to(ROOT).as_posix()
     search = "" if path.suffix == ".py" else "---\nsearch:\n  exclude: true\n---\n"
@@ -93,8 +98,9 @@ def _shown(path: Path) -> str:
 
 def _examples() -> str:
     """A list of the examples: the first sentence of each, and where it stands."""
-    lines = ["# Examples", "", "Scripts that run on their own, with `python examples/NAME.py`.", ""]
+    lines = ["# Examples", "", "Scripts that run on their own, with `python examples/NAME.py`, and a notebook.", ""]
     for path in sorted((ROOT / EXAMPLES).glob("*.py")):
         words = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
         lines.append(f"- [{path.name}]({_page(path)}): {words}")
+    lines += [f"- [{path.name}]({_page(path)})" for path in sorted((ROOT / EXAMPLES).glob("*.ipynb"))]
     return "\n".join(lines) + "\n"

@@ -76,4 +76,4 @@ def _shape(value: Any) -> Any:
 
 
 def _no_pandas() -> errors.ProfileError:
-    return errors.MissingPackage("pandas", "is not installed", "'profile-model[pandas]'")
+    return errors.MissingPackage("pandas", "is not installed", "pandas")
