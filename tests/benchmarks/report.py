@@ -26,7 +26,7 @@ from profiler.render.report import page
 from tests.browser.conftest import CHROMIUM, READY
 
 LLAMA_405B = (
-    'hf:LlamaConfig(hidden_size=16384,intermediate_size=53248,num_hidden_layers=126,num_attention_heads=128,'
+    "hf:LlamaConfig(hidden_size=16384,intermediate_size=53248,num_hidden_layers=126,num_attention_heads=128,"
     'num_key_value_heads=8,vocab_size=128256,dtype="bfloat16")'
 )
 FRAMES = """async () => {
