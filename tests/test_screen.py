@@ -173,3 +173,57 @@ def test_a_bar_is_as_long_as_its_share(share: float, places: int) -> None:
     eighths = 8 * drawn.count("█") + sum(" ▏▎▍▌▋▊▉".index(c) for c in drawn.strip("█"))
     assert eighths == max(round(8 * places * share), 1 if share else 0)
     assert len(drawn) <= places
+
+
+# What is being done ---------------------------------------------------------------------------------------------------
+
+SLOW = """
+import os, time
+from torch import nn
+
+def net(seconds=0.0, ends=False):
+    time.sleep(seconds)
+    if ends:
+        os._exit(3)
+    return nn.Linear(3, 4)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    (tmp_path / "slow.py").write_text(SLOW)
+    return tmp_path
+
+
+def test_one_model_that_takes_long_has_a_line_which_goes(slow: Path) -> None:
+    text = on_terminal(slow, "slow.py:net(seconds=1.5)", "--input", "1x3")
+    before, _, after = text.rpartition("at work on slow.py:net")
+    assert before
+    assert without_escapes(after).split("\r")[-1].startswith("Layer")
+    assert "\x1b[?25l" not in text, "a cursor that is hidden may stay so"
+
+
+def test_several_models_have_a_bar_with_the_time_left(slow: Path) -> None:
+    text = without_escapes(on_terminal(slow, *["slow.py:net(seconds=0.7)"] * 3, "--input", "1x3"))
+    assert "0/3" in text
+    assert re.search(r"2/3 \d\d:\d\d left", text)
+
+
+def test_a_process_that_ends_leaves_no_half_line(slow: Path) -> None:
+    status, text = shown(("slow.py:net(seconds=1.5, ends=True)", "--input", "1x3"), 120, 50, slow)
+    assert status == 2
+    assert "at work on" in text
+    assert "\r\x1b[Kprofile-model: " in text
+
+
+def test_a_measurement_has_a_bar_of_its_time(slow: Path) -> None:
+    argv = ("time", "slow.py:net(seconds=1)", "--input", "1x3", "--device", "cpu", "--seconds", "1")
+    assert " left slow.py:net(seconds=1): runs" in without_escapes(on_terminal(slow, *argv))
+
+
+def test_nothing_of_that_reaches_a_pipe(
+    slow: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(slow)
+    _, _, err = run(capsys, "slow.py:net(seconds=1.2)", "--input", "1x3")
+    assert err == ""

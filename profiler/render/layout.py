@@ -170,7 +170,7 @@ def _with_bars(
 ) -> tuple[Table, list[int], list[list[str]]]:
     """The table with one column more, where there is room: the shares of the last column of such, drawn.
 
-    The row of the whole has no bar: it would say nothing, and be the loudest.
+    The whole has no bar: it would say nothing, and be the loudest.
     """
     drawn = next((i for i in reversed(range(len(table.columns))) if table.columns[i].is_drawn), None)
     if drawn is None or any(column.unit is Unit.BAR for column in table.columns):
@@ -183,8 +183,7 @@ def _with_bars(
         return table, visible, cells
     heading = "" if drawn == kept[-1] else table.columns[drawn].heading
     bar = Column("bar", heading, Unit.BAR, lambda *_: None)
-    is_tree = any(row.depth for row in table.rows)
-    shares = [None if row.failure or (is_tree and not row.depth) else row.values[drawn] for row in table.rows]
+    shares = [None if row.failure or row.values[drawn] == 1 else row.values[drawn] for row in table.rows]
     rows = tuple(replace(row, values=(*row.values, share)) for row, share in zip(table.rows, shares, strict=True))
     bars = [numbers.blocks(share or 0, places) for share in shares]
     return (
@@ -195,15 +194,15 @@ def _with_bars(
 
 
 def _large(table: Table) -> set[tuple[int, int]]:
-    """The cells with the largest shares of a column, among rows that no other row is a part of; none that are many."""
+    """The cells with the largest shares of the whole, among rows that no other row is a part of; none that are many."""
     rows = [*table.rows, Row((), 0)]
     leaves = [i for i, row in enumerate(table.rows) if rows[i + 1].depth <= row.depth and row.failure is None]
     large = set()
-    for column in (i for i, column in enumerate(table.columns) if column.unit is Unit.SHARE):
+    for column in (i for i, column in enumerate(table.columns) if column.is_drawn):
         shares = {i: round(table.rows[i].values[column] or 0, 3) for i in leaves}  # as they are written
         among = sorted(shares.values(), reverse=True)
         least = max(_NOTABLE, among[_LARGEST] if len(among) > _LARGEST else 0)
-        large |= {(i, column) for i, share in shares.items() if share > least}
+        large |= {(i, column) for i, share in shares.items() if least < share < 1}
     return large
 
 

@@ -76,6 +76,7 @@ MODES: dict[str, tuple[str, ...]] = {
     "a list": ("list.toml",),
     "strict and limits": ("old.json", "--strict", "--max-params", "1", "--max-macs", "1"),
     "memory": ("memory", "old.json"),
+    "time": ("time", "old.json", "--device", "h100-sxm"),
     "train": ("train", *LIVE, "--freeze", "*x*"),
     "scan": ("scan", *LIVE, f"width={HOSTILE[9]!r},4"),
     "scan of the batch": ("scan", *LIVE, "batch=1,2", "--caption", HOSTILE[9]),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from profiler.records.files import writing
 from profiler.render.answer import Answer
 
 if TYPE_CHECKING:
+    from profiler.answers.common.outcome import ProgressLine
     from profiler.devices.calibration.predict import Calibration
 
 DEVICES = ("cpu", "cuda")
@@ -33,7 +33,7 @@ def calibrate(
     threads: int | None,
     seconds: float,
     dtypes: Sequence[str],
-    progress: Callable[[str], AbstractContextManager[Callable[[object], None]]],
+    progress: ProgressLine,
 ) -> Calibrated:
     """Measure this machine for so many seconds, and write the file; raises `errors.ProfileError`."""
     writing.check_writable(path)
@@ -43,7 +43,7 @@ def calibrate(
     from profiler.devices.measuring.clock import clock
 
     clock(device)
-    with machine.settings(threads) as used, progress("Operators measured") as tick:
+    with machine.settings(threads) as used, progress("Operators are measured", seconds) as tick:
         runner = machine.Machine(device)
         facts = Machine(
             title=here.title(device),

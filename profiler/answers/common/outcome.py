@@ -34,6 +34,14 @@ class ProgressLoop(Protocol):
     def __call__(self, items: Sequence[T], names: Sequence[str]) -> Iterator[T]: ...
 
 
+class ProgressLine(Protocol):
+    """Shows what is at work, for as long as the context lasts; what it yields is told each item that ended."""
+
+    def __call__(
+        self, title: str, seconds: float | None = None
+    ) -> AbstractContextManager[Callable[[object], None]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the command passes to every verb: how to run a model, the class of profiles, and how to show progress.
@@ -41,14 +49,15 @@ class Context:
     timer: the device that `--device` names, where there is one. All that `run` and `profile` make is on it.
 
     with_progress: yields items one by one. progress_bar: for a number of items that end in any order; call what it
-    yields once for each. progress_line: the same where the number of items is not known in advance.
+    yields once for each. progress_line: the same where the number of items is not known in advance, perhaps how many
+    seconds they are to take. What ends soon has no line.
     """
 
     run: Run
     profile: Callable[..., Profile]
     with_progress: ProgressLoop
     progress_bar: Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
-    progress_line: Callable[[str], AbstractContextManager[Callable[[object], None]]]
+    progress_line: ProgressLine
     timer: Timer | None = None
 
 

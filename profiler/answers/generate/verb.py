@@ -99,7 +99,7 @@ def run(
     request = Request(language.phase or BOTH, new_tokens, language.cache, context.profile, asked is not None)
     if saved.save is not None and request.phase == BOTH:
         raise errors.only_with("--save", "one phase, --phase prefill or decode")
-    with at_work(only.label):
+    with at_work(only.label), context.progress_line(f"at work on {only.label}"):
         generation = request.run(only.spec, only.feed, convention.name, cast.conditions)
     ran = [phase.profile for phase in generation.phases]
     saved_profile = None if request.phase == BOTH else generation.first

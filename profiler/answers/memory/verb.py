@@ -53,7 +53,8 @@ def run(
     if request is None:
         rows, failures = entries(models, context, convention.name, execution.conditions)
     else:
-        rows, failures = [_of_phase(models[0], request, convention.name, execution)], []
+        with context.progress_line(f"at work on {models[0].label}"):
+            rows, failures = [_of_phase(models[0], request, convention.name, execution)], []
     ran = profiles(rows)
     failures += over(rows, limits)
     answer = memory_report(ran[0], top.top) if ran else None

@@ -130,7 +130,8 @@ def _over(report: TimeReport, model: NamedModel, most: TimeLimit) -> list[errors
 
 
 def _report(context: Context, model: NamedModel, timing: Timing, under: Conditions, view: View) -> TimeReport:
-    with at_work(model.label), context.progress_line(f"{model.label}: runs") as ended:
+    seconds = timing.effort.seconds if timing.is_here else None
+    with at_work(model.label), context.progress_line(f"{model.label}: runs", seconds) as ended:
         profile = context.run(model.spec, model.feed, "flops", under)
         on = replace(timing, ended=ended).on(profile, partial(loaded, model.spec, model.feed), under)
     return TimeReport(on, view)

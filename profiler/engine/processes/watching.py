@@ -93,6 +93,8 @@ def fork() -> None:
             board = shared
             return
         how = waiting.wait(process, shared)
+        if shared.status is None:
+            _erase_line()
         if shared.status is None and shared.is_at_work and how is not None and shared.begun - 1 not in shared.ended:
             shared.ended[shared.begun - 1] = how  # that model has its reason now; the others get their rows
             continue
@@ -103,7 +105,16 @@ def fork() -> None:
         os._exit(CANNOT_RUN if shared.status is None else shared.status)
 
 
+def _erase_line() -> None:
+    """What was being done stands on a terminal still, where the process that said so could not take it away."""
+    with suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")  # ECMA-48, erase in line; to import what knows that would take too long
+            sys.stderr.flush()
+
+
 def _say(sentence: str) -> None:
+    _erase_line()
     sys.stderr.write(f"profile-model: {sentence}\n")
     sys.stderr.flush()
 
