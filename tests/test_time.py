@@ -205,6 +205,18 @@ def test_what_reaches_neither_limit_is_overhead(clock: FakeClock, monkeypatch: p
     assert times.bounds == (MEMORY, MEMORY, OVERHEAD, MEMORY, None)
 
 
+def test_in_a_training_step_the_whole_alone_has_a_share_of_the_limit(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "limits", lambda *_: REACHED)
+    model = Around(clock, 0.0, [Takes(clock, 48e-9 * 150), Takes(clock, 48e-9 * 10)])
+    report = profile(model, torch.ones(2, 2), train=True).time(seconds=0.01)
+    whole, *layers = report.profile.layers
+    assert report.achieved(whole) is not None
+    assert {report.achieved(layer) for layer in layers} == {None}
+    assert OVERHEAD not in report.times.bounds
+
+
 def test_where_the_time_of_layers_comes_from_is_said_of_layers_alone(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -127,10 +127,11 @@ class TimeReport(Answer):
     def achieved(self, layer: Layer) -> float | None:
         """The share of this machine's limit that was reached; None where nothing was measured, or is not known.
 
-        layer: of the profile.
+        layer: of the profile. In a training step a layer's time is its forward pass's, and what it asks for is the whole step's.
         """
         seconds = self.seconds(layer)
-        if self.measurement is None or not seconds:
+        is_of_forward = bool(self.profile.trace.phases) and layer.index > 0
+        if self.measurement is None or not seconds or is_of_forward:
             return None
         return max(self.measurement.limits.seconds(*self.amounts[layer.index])) / seconds
 

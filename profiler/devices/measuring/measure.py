@@ -246,12 +246,16 @@ def _bounds(
 ) -> Iterator[str | None]:
     """What each module would wait for, if it were as fast as this machine can be; overhead where it is far from that.
 
-    What calls without a formula ask for is not known, nor what a machine without a product or a copy can do.
+    What calls without a formula ask for is not known, nor what a machine without a product or a copy can do; of a layer
+    in a training step the forward pass alone was timed.
     """
     unknown = [0] * len(trace.modules)
     for call, work in zip(trace.calls, works, strict=True):
         unknown[call.module] += work is None
-    is_known = [not calls and reached.is_complete for calls in summed(trace.modules, unknown)]
+    is_known = [
+        not calls and reached.is_complete and not (trace.phases and row)
+        for row, calls in enumerate(summed(trace.modules, unknown))
+    ]
     for known, (flops, moved), duration in zip(is_known, amounts(trace, works), total, strict=True):
         computing, moving = reached.seconds(flops, moved)
         if known and max(computing, moving) < _TINY * duration.low:
