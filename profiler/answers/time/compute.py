@@ -127,7 +127,8 @@ class TimeReport(Answer):
     def achieved(self, layer: Layer) -> float | None:
         """The share of this machine's limit that was reached; None where nothing was measured, or is not known.
 
-        layer: of the profile. In a training step a layer's time is its forward pass's, and what it asks for is the whole step's.
+        layer: of the profile. In a training step its time is that of the forward pass, and what it asks for is of the
+        whole step.
         """
         seconds = self.seconds(layer)
         is_of_forward = bool(self.profile.trace.phases) and layer.index > 0
