@@ -370,6 +370,7 @@ def generate(
     devices: int | None = None,
     tensor_parallel: int | None = None,
     pipeline_parallel: int | None = None,
+    expert_parallel: int | None = None,
     weights: str | None = None,
     efficiency: str | float | None = None,
     **sizes: Unpack[Sizes],
@@ -385,7 +386,8 @@ def generate(
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
     device: of the catalogue; the answer's `serving` says whether the model fits and how fast it is there at best.
     devices: how many share it; without a device, the answer's `choices` are those that so many of hold the model.
-    tensor_parallel, pipeline_parallel: how many devices divide each layer, or the layers.
+    tensor_parallel, pipeline_parallel, expert_parallel: how many devices divide each layer, the layers, or a mixture's
+        experts.
     weights: the format that they are stored in, such as "int8".
     efficiency: 0.6 or "60%", the share of what a device can do at best that is reached.
     dtype, convention, columns: as `profile` and `scan` take them.
@@ -396,7 +398,7 @@ def generate(
     from profiler.records.conditions import BOTH
 
     chosen_columns(columns, PHASE_COLUMNS)
-    asked = on_devices(device, devices, tensor_parallel, pipeline_parallel, weights, efficiency)
+    asked = on_devices(device, devices, tensor_parallel, pipeline_parallel, expert_parallel, weights, efficiency)
     if asked is not None:
         asked.check(phase or BOTH, tuple(columns))
     request = Request(phase or BOTH, new_tokens, cache, Profile, asked is not None)

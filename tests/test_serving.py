@@ -82,7 +82,7 @@ def test_heads_that_are_fewer_than_devices_are_kept_by_several(degree: int, copi
     shared = serving(degree, model=llama(heads=2))
     whole = 2 * LAYERS * BATCH * (SEQ + 1) * 2 * (WIDTH // HEADS) * BF16
     assert shared.needed.cache == whole * copies // degree
-    assert shared.replicates_heads == (copies > 1)
+    assert shared.shares.replicates_heads == (copies > 1)
 
 
 @pytest.mark.parametrize("stages", [2, 4, 8])
@@ -157,15 +157,15 @@ def test_sums_of_each_layer(degree: int) -> None:
     """Two a layer and that of the rows of words, each of all tokens' vectors."""
     vectors = (2 * LAYERS + 1) * BATCH * WIDTH * BF16
     shared = serving(degree)
-    assert shared.token.sum_bytes == vectors * 2 * (degree - 1) / degree
-    assert shared.first_token.sum_bytes == SEQ * vectors * 2 * (degree - 1) / degree
+    assert shared.token.sent_bytes.sums == vectors * 2 * (degree - 1) / degree
+    assert shared.first_token.sent_bytes.sums == SEQ * vectors * 2 * (degree - 1) / degree
     assert shared.first_token.link_seconds == SEQ * vectors * 2 * (degree - 1) / degree / LINK
-    assert shared.token.sent_bytes == 0
+    assert shared.token.sent_bytes.handed == 0
 
 
 def test_a_stage_hands_on_the_vectors_of_all_tokens() -> None:
-    assert serving(1, 4).first_token.sent_bytes == BATCH * SEQ * WIDTH * BF16
-    assert serving(2, 4).token.sent_bytes == BATCH * WIDTH * BF16 / 2
+    assert serving(1, 4).first_token.sent_bytes.handed == BATCH * SEQ * WIDTH * BF16
+    assert serving(2, 4).token.sent_bytes.handed == BATCH * WIDTH * BF16 / 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,10 @@ Matrices are divided so that little has to be sent (Shoeybi et al. 2019, arXiv:1
 factor is on every device leaves a part of its outputs on each; a product whose factor is in parts leaves an addend of
 all its outputs on each, and so does a table of words of which each device has a part. Addends stay addends when they
 are added, moved or multiplied with what every device has; anything else needs their sum.
+
+What experts give comes back whole where tokens are sent to them. Then each of the devices that share a layer sends its
+part of the tokens: the two halves of the sum before (a part to each, all to all) lie on either side of the experts
+(sequence parallel; Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.2), and no other sum is needed after them.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from profiler.figures.experts import mixtures
 from profiler.ops import cost, family
 from profiler.records.trace import Call, Signature, Tensor, Trace, tensors
 
@@ -36,14 +41,18 @@ class _Addends:
     is_summed: bool = False
 
 
-def sums(trace: Trace) -> list[Sum]:
-    """Every sum over devices that one run needs, where each layer is divided."""
-    return list(_Walk(trace))
+def sums(trace: Trace, *, sends_tokens: bool = False) -> list[Sum]:
+    """Every sum over devices that one run needs, where each layer is divided.
+
+    sends_tokens: whether tokens are sent to experts, and not all of them to be had wherever an expert is.
+    """
+    return list(_Walk(trace, {mixture.module for mixture in mixtures(trace)} if sends_tokens else set()))
 
 
 class _Walk:
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    def __init__(self, trace: Trace, whole: set[int]) -> None:
+        """`whole`: modules, of which each device computes the whole of what it has tokens for."""
+        self._trace, self._whole = trace, whole
         self._weights = {weight.storage: weight.tensor for weight in trace.parameters}
         self._state: dict[int, str | _Addends] = {}
         self._width: int | None = None  # of what is handed from layer to layer: that of the first table's rows
@@ -57,7 +66,10 @@ class _Walk:
 
     def _after(self, position: int, call: Call, signature: Signature, output: Tensor) -> Iterator[Sum]:
         matrix = any(self._weights[read].ndim > 1 for read in call.reads if read in self._weights)
-        if matrix and family(signature.op) == "embedding":
+        if call.module in self._whole:
+            yield from self._summed(position, call)
+            self._write(call, None)
+        elif matrix and family(signature.op) == "embedding":
             self._width = self._width or output.shape[-1]
             self._write(call, _Addends(output.shape[-1], output.size_bytes))
         elif matrix and _multiplies(signature):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from math import prod
 from typing import NamedTuple
 
@@ -25,10 +26,33 @@ class Mixture(NamedTuple):
     experts: int
     chosen: int
 
+    def holds(self, weight: Weight) -> bool:
+        """Whether a weight is a stack of one matrix, or row, for each expert."""
+        return weight.module == self.module and weight.tensor.shape[:1] == (self.experts,)
+
+
+class _Product(NamedTuple):
+    """A grouped product: its position among the operator calls, the call of the mixture, its factors and its rows."""
+
+    position: int
+    call: ModuleCall
+    rows: Tensor
+    stack: Tensor
+    output: Tensor
+
 
 def mixtures(trace: Trace) -> list[Mixture]:
     """Every mixture of experts, once."""
     return list({mixture.module: mixture for mixture in _by_grouped_products(trace)}.values())
+
+
+def routed_bytes(trace: Trace) -> Iterator[tuple[int, int]]:
+    """Where tokens go to experts, and how many bytes go and come back: the rows of a mixture's first product, which are
+    as many as tokens times experts of each, and what its last product gives.
+    """
+    for _, of_call in groupby(_grouped_products(trace), key=lambda product: product.call[:3]):
+        products = list(of_call)
+        yield products[0].position, products[0].rows.size_bytes + products[-1].output.size_bytes
 
 
 def active_params(trace: Trace) -> int:
@@ -47,23 +71,32 @@ def distinct_experts(experts: int, chosen: int, tokens: float) -> float:
 
 
 def _resting(weight: Weight, mixture: Mixture | None) -> int:
-    if mixture is None or weight.tensor.shape[:1] != (mixture.experts,):
+    if mixture is None or not mixture.holds(weight):
         return 0
     return weight.numel // mixture.experts * (mixture.experts - mixture.chosen)
 
 
 def _by_grouped_products(trace: Trace) -> Iterator[Mixture]:
-    """By the products of the forward pass, whose right factor is a stack of matrices."""
+    for product in _grouped_products(trace):
+        tokens = _tokens(product.call)
+        if tokens:
+            yield Mixture(product.call.module, product.stack.shape[0], product.rows.shape[0] // tokens)
+
+
+def _grouped_products(trace: Trace) -> Iterator[_Product]:
+    """Those of the forward pass, whose right factor is a stack of matrices."""
     grouped = {index for index, signature in enumerate(trace.signatures) if signature.op in _GROUPED}
     calls = _calls_by_module(trace) if grouped else {}
     for position, call in enumerate(trace.calls if grouped else ()):
         if call.signature not in grouped:
             continue
         signature = trace.signatures[call.signature]
-        rows, stack, *_ = signature.args
-        tokens = _tokens(calls[call.module], position)
-        if isinstance(rows, Tensor) and isinstance(stack, Tensor) and rows.ndim == 2 and stack.ndim == 3 and tokens:
-            yield Mixture(call.module, stack.shape[0], rows.shape[0] // tokens)
+        (rows, stack, *_), output = signature.args, signature.output
+        caller = _caller(calls[call.module], position)
+        if caller is None or not (isinstance(rows, Tensor) and isinstance(stack, Tensor)):
+            continue
+        if rows.ndim == 2 and stack.ndim == 3 and isinstance(output, Tensor):
+            yield _Product(position, caller, rows, stack, output)
 
 
 def _calls_by_module(trace: Trace) -> dict[int, list[ModuleCall]]:
@@ -73,9 +106,13 @@ def _calls_by_module(trace: Trace) -> dict[int, list[ModuleCall]]:
     return calls_of
 
 
-def _tokens(calls: list[ModuleCall], position: int) -> int | None:
-    """How many vectors the module was called with when it made the operator call at a position."""
+def _caller(calls: list[ModuleCall], position: int) -> ModuleCall | None:
+    """The call of a module inside of which it made the operator call at a position."""
     index = bisect_right(calls, position, key=lambda call: call.first) - 1
-    inputs = calls[index].inputs if index >= 0 and position < calls[index].last else None
-    first = inputs[0] if isinstance(inputs, tuple) and inputs else None
+    return calls[index] if index >= 0 and position < calls[index].last else None
+
+
+def _tokens(call: ModuleCall) -> int | None:
+    """How many vectors the module was called with."""
+    first = call.inputs[0] if isinstance(call.inputs, tuple) and call.inputs else None
     return prod(first.shape[:-1]) if isinstance(first, Tensor) else None

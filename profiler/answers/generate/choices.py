@@ -27,7 +27,9 @@ class Choices:
 
 
 def choices(workload: Workload, most: int, efficiency: float) -> Choices:
-    """Of the devices of the catalogue, which divide every layer among them: 1, 2, 4, ... up to `most`."""
+    """Of the devices of the catalogue: 1, 2, 4, ... up to `most`, which divide every layer among them; of a mixture the
+    experts alone where that holds it on fewer, or makes a decode step shorter on as many.
+    """
     devices = [catalogue.named(name) for name in catalogue.names()]
     least = {device.name: next(_holding(workload, device, most, efficiency), None) for device in devices}
     servings = [serving for serving in least.values() if serving is not None]
@@ -40,11 +42,22 @@ def _memory(serving: Serving) -> int:
 
 
 def _holding(workload: Workload, device: Device, most: int, efficiency: float) -> Iterator[Serving]:
-    """Numbers of a device that hold the workload, the least first."""
+    """Numbers of a device that hold the workload, the least first, and how they do it in the least time."""
     for exponent in range(most.bit_length()):
-        try:
-            serving = Serving(workload, device, Plan(tensor_parallel=2**exponent), efficiency)
-        except errors.ProfileError:  # no link, a dtype that it does not have, heads that are not divided so
-            continue
-        if serving.fits:
-            yield serving
+        shared = (_shared(workload, device, plan, efficiency) for plan in _plans(workload, 2**exponent))
+        holding = [serving for serving in shared if serving is not None and serving.fits]
+        if holding:
+            yield min(holding, key=lambda serving: serving.token.seconds)
+
+
+def _plans(workload: Workload, devices: int) -> Iterator[Plan]:
+    yield Plan(tensor_parallel=devices)
+    if workload.mixtures and devices > 1:
+        yield Plan(expert_parallel=devices)
+
+
+def _shared(workload: Workload, device: Device, plan: Plan, efficiency: float) -> Serving | None:
+    try:
+        return Serving(workload, device, plan, efficiency)
+    except errors.ProfileError:  # no link, a dtype that it does not have, heads or experts that are not divided so
+        return None

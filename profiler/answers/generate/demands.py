@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from typing import NamedTuple
 
 from profiler.answers.generate.attention import attention
@@ -38,8 +38,8 @@ class Demand:
 
     layer: the place among the model's layers. dtypes: what its product can be computed in.
     weight_bytes: of matrices and tables, which can be divided; replicated_bytes: of all else. cache_bytes: what is read
-    or written of the cache. experts, chosen: of a mixture whose weights these are. activation_bytes: what the product
-    reads and writes besides.
+    or written of the cache. experts, chosen: of a mixture whose product it is. activation_bytes: what a product reads
+    and writes besides. is_of_rows: its weights are the rows of a table that tokens stand for, and not all of it.
     """
 
     layer: int
@@ -52,11 +52,25 @@ class Demand:
     chosen: int = 0
     tokens: int = 0
     activation_bytes: int = 0
+    is_of_rows: bool = False
 
-    def weights_read(self, share: float, degree: int) -> float:
-        """Bytes that each of so many devices reads for a share of the tokens."""
-        met = distinct_experts(self.experts, self.chosen, share * self.tokens) / self.experts if self.experts else 1.0
-        return met * self.weight_bytes / degree + self.replicated_bytes
+    def weights_read(self, share: float, degree: int, groups: int = 1) -> float:
+        """Bytes that a device reads for a share of the tokens, where so many share each matrix.
+
+        groups: of devices, among which experts are divided.
+        """
+        read = share if self.is_of_rows else 1.0
+        if self.experts:
+            read = self.met(share, groups) / self.experts
+        return read * self.weight_bytes / degree + self.replicated_bytes
+
+    def met(self, share: float, groups: int = 1) -> float:
+        """How many experts of each group a share of the tokens is sent to, in expectation.
+
+        All groups are alike where tokens are sent at random, and one of them has no less of a token's than their mean.
+        """
+        distinct = distinct_experts(self.experts, self.chosen, share * self.tokens)
+        return max(distinct / groups, float(ceil(self.chosen / groups)))
 
 
 class Demands:
@@ -82,7 +96,7 @@ class Demands:
                 yield self._of_attention(position, signature, cached)
             elif family(signature.op) == TABLES:
                 yield self._of_rows(position, signature)
-            elif new or self._macs(position):
+            elif self._macs(position) or (new and _reads(signature)):
                 read.update(weight.storage for weight in new)
                 yield self._of_product(position, signature, new, position == last)
         if not self._attention:
@@ -98,25 +112,26 @@ class Demands:
     def _of_rows(self, position: int, signature: Signature) -> Demand:
         """Of a table those rows that are looked up."""
         size = sum(tensor.size_bytes for tensor in tensors(signature.output))
-        return Demand(self._layers[position], 0.0, (), weight_bytes=size)
+        return Demand(self._layers[position], 0.0, (), weight_bytes=size, is_of_rows=True)
 
     def _of_product(self, position: int, signature: Signature, new: list[Weight], is_last: bool) -> Demand:
-        mixture = self._mixtures.get(self._trace.calls[position].module)
-        of_experts = mixture is not None and any(weight.tensor.shape[:1] == (mixture.experts,) for weight in new)
+        call, macs = self._trace.calls[position], self._macs(position)
+        mixture = self._mixtures.get(call.module)
+        of_experts = mixture is not None and (macs or any(mixture.holds(weight) for weight in new))
         matrices = [weight for weight in new if weight.tensor.ndim > 1]
         share, first = self._share(signature, is_last, mixture), next(tensors(signature.args), None)
         moved = (0 if first is None else first.size_bytes) + sum(t.size_bytes for t in tensors(signature.output))
-        kept = [self._stored[i] for i in self._trace.calls[position].reads if i in self._stored]
+        kept = [self._stored[i] for i in call.reads if i in self._stored]
         return Demand(
             self._layers[position],
-            2 * self._macs(position) * share,
+            2 * macs * share,
             _dtypes(signature, *(stored.multiplied for stored in kept)),
             sum(self._stored[weight.storage].size_bytes for weight in matrices),
             sum(self._stored[weight.storage].size_bytes for weight in new if weight.tensor.ndim <= 1),
             experts=mixture.experts if mixture and of_experts else 0,
             chosen=mixture.chosen if mixture and of_experts else 0,
             tokens=self._phase.tokens,
-            activation_bytes=int(moved * share),
+            activation_bytes=int(moved * share) if macs else 0,
         )
 
     def _share(self, signature: Signature, is_last: bool, mixture: Mixture | None) -> float:
@@ -136,6 +151,12 @@ class Demands:
         kept = {"float8" for part in self._trace.cache if part.tensor.dtype.startswith("float8")}
         dtypes = _dtypes(signature, *kept)
         return Demand(self._layers[position], 2 * macs * share, dtypes, cache_bytes=cached * macs)
+
+
+def _reads(signature: Signature) -> bool:
+    """Whether it reads what it is given: a view does not."""
+    amount = cost(signature)
+    return amount is None or bool(amount.bytes_read)
 
 
 def _rows(signature: Signature) -> int:

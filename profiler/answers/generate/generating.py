@@ -54,16 +54,17 @@ class Request:
     ) -> Generation:
         """All phases that are asked for."""
         check_forward(under)
-        phases = _phases(model, feed, self, under)
+        subject = _prompted(model, feed, self)
+        phases, positions = _phases(subject, under), _positions(subject)
         prefill = Phase(self._profile(phases.prefill(), convention))
         if self.phase == PREFILL and self.new_tokens is None:
-            return Generation(prefill, phase=PREFILL)
+            return Generation(prefill, phase=PREFILL, positions=positions)
         first, steps = prefill.length, Runs(DecodeSteps(phases, lambda trace: self._profile(trace, convention)))
         decode, new = steps(first), None
         if self.new_tokens is not None:
             new = Steps(tuple(stretches(steps, first, first + self.new_tokens - 1, SUMMED)))
         middle = steps(first + (new.count - 1) // 2) if self.middle and new is not None else None
-        return Generation(prefill, decode, new, self.phase, middle=middle)
+        return Generation(prefill, decode, new, self.phase, middle=middle, positions=positions)
 
     def _profile(self, trace: Trace, convention: str) -> Profile:
         """What keeps a phase from running on a device is raised as the phase is run."""
@@ -90,14 +91,28 @@ def check_forward(under: Conditions) -> None:
 # What is run ----------------------------------------------------------------------------------------------------------
 
 
-def _phases(model: nn.Module | str, feed: Feed, request: Request, under: Conditions) -> Phases:
-    from profiler.engine.run.phases import Phases, length
+def _prompted(model: nn.Module | str, feed: Feed, request: Request) -> Subject:
+    """The model with its prompt, and with the cache that is asked for."""
+    from profiler.engine.run.phases import length
 
     subject = _subject(model, feed)
     length(subject)  # else it reads no tokens
-    if request.cache is not None:
-        subject = _with_cache(subject, request.cache, request.new_tokens or 1)
+    return subject if request.cache is None else _with_cache(subject, request.cache, request.new_tokens or 1)
+
+
+def _phases(subject: Subject, under: Conditions) -> Phases:
+    from profiler.engine.run.phases import Phases
+
     return Phases(subject, under)
+
+
+def _positions(subject: Subject) -> int | None:
+    """How many tokens a model of transformers has positions for."""
+    if not hasattr(getattr(subject.model, "config", None), "get_text_config"):
+        return None
+    from profiler.sources.huggingface.feeds import most_tokens
+
+    return most_tokens(subject.model)
 
 
 def _subject(model: nn.Module | str, feed: Feed) -> Subject:

@@ -29,6 +29,7 @@ class Generation(Answer):
     middle: the decode step in the midst of `new`; None where it was not asked for.
     serving: the same on devices that share the model; None where it was not asked for.
     choices: which devices hold it; None where it was not asked for.
+    positions: how many tokens of a sequence the model has positions for; None where it does not say.
     """
 
     prefill: Phase
@@ -39,6 +40,7 @@ class Generation(Answer):
     middle: Phase | None = None
     serving: Serving | None = None
     choices: Choices | None = None
+    positions: int | None = None
 
     @property
     def phases(self) -> list[Phase]:

@@ -33,7 +33,8 @@ class OnDevices:
         """With the answer for the devices; raises `errors.ProfileError` where the model cannot be divided so."""
         first = generation.decode
         assert first is not None, "both phases were run"
-        workload = Workload(generation.prefill, first, generation.middle or first, generation.new, self.scheme)
+        middle = generation.middle or first
+        workload = Workload(generation.prefill, first, middle, generation.new, self.scheme, generation.positions)
         if self.device is None:
             return replace(generation, choices=choices(workload, self.most, self.efficiency))
         return replace(generation, serving=Serving(workload, self.device, self.plan, self.efficiency))
@@ -51,6 +52,7 @@ def on_devices(
     devices: int | None = None,
     tensor_parallel: int | None = None,
     pipeline_parallel: int | None = None,
+    expert_parallel: int | None = None,
     weights: str | None = None,
     efficiency: str | float | None = None,
 ) -> OnDevices | None:
@@ -58,22 +60,25 @@ def on_devices(
     scheme = None if weights is None else schemes.named(weights)
     share = EFFICIENCY if efficiency is None else _share(efficiency)
     if device is None:
-        _check_no_plan(devices, tensor_parallel, pipeline_parallel, weights, efficiency)
+        _check_no_plan(tensor_parallel, pipeline_parallel, expert_parallel)
+        _check_no_more(devices, weights, efficiency)
         if devices is None:
             return None
         return OnDevices(None, Plan(1, 1), _counted(devices), scheme, share)
-    for degree in (devices, tensor_parallel, pipeline_parallel):
+    for degree in (devices, tensor_parallel, pipeline_parallel, expert_parallel):
         _counted(1 if degree is None else degree)
-    plan = planned(devices, tensor_parallel, pipeline_parallel)
+    plan = planned(devices, tensor_parallel, pipeline_parallel, expert_parallel)
     return OnDevices(timing.device(device), plan, plan.devices, scheme, share)
 
 
-def _check_no_plan(
-    devices: int | None, tensor: int | None, pipeline: int | None, weights: str | None, efficiency: str | float | None
-) -> None:
-    for flag, value in (("--tensor-parallel", tensor), ("--pipeline-parallel", pipeline)):
+def _check_no_plan(tensor: int | None, pipeline: int | None, expert: int | None) -> None:
+    degrees = {"--tensor-parallel": tensor, "--pipeline-parallel": pipeline, "--expert-parallel": expert}
+    for flag, value in degrees.items():
         if value is not None:
             raise errors.only_with(flag, "--device")
+
+
+def _check_no_more(devices: int | None, weights: str | None, efficiency: str | float | None) -> None:
     for flag, of_both in (("--as", weights), ("--efficiency", efficiency)):
         if of_both is not None and devices is None:
             raise errors.only_with(flag, "--device or --devices")

@@ -38,7 +38,11 @@ def _table(columns: Sequence[tuple[str, str, Unit]], rows: Sequence[Sequence[Any
 def words(serving: Serving) -> str:
     """`2 x NVIDIA H100 SXM 80 GB (tensor parallel 2)`."""
     plan, title = serving.plan, serving.device.title
-    degrees = (("tensor", plan.tensor_parallel), ("pipeline", plan.pipeline_parallel))
+    degrees = (
+        ("tensor", plan.tensor_parallel),
+        ("expert", plan.expert_parallel),
+        ("pipeline", plan.pipeline_parallel),
+    )
     divided = ", ".join(f"{kind} parallel {degree}" for kind, degree in degrees if degree > 1)
     return f"{plan.devices} x {title}" + (f", {divided}" if divided else "")
 
@@ -91,16 +95,31 @@ def _memory_facts(serving: Serving) -> Iterator[tuple[str, Any, Unit, str]]:
     yield "Largest batch", serving.largest_batch, Unit.EXACT, f"of {length:,} tokens each"
     longest = serving.longest_context
     if longest is not None:
-        yield "Longest context", longest, Unit.EXACT, f"of {workload.sequences:,} at once"
+        why = ", all that the model has positions for" if serving.ends_with_positions else ""
+        yield "Longest context", longest, Unit.EXACT, f"of {workload.sequences:,} at once{why}"
+    experts = serving.shares.experts
+    if experts is not None and serving.plan.expert_parallel > 1:
+        yield "Experts of a layer", experts.on_device, Unit.EXACT, f"on each device, of {experts.number:,}"
+        yield "Of these, met", round(experts.met, 2), Unit.RATIO, "by a decode step on average, tokens sent at random"
 
 
 def _memory_notes(serving: Serving) -> Iterator[str]:
-    if serving.replicates_heads:
+    if serving.plan.replicas > 1:
+        yield _replicated(serving)
+    if serving.shares.replicates_heads:
         yield "There are fewer heads of keys and values than devices, so several devices keep the same ones."
     if serving.workload.scheme is not None:
         yield Explanation(f"Weights as {serving.workload.scheme.name}: {serving.workload.scheme.says}.")
     if not serving.fits:
         yield Caution("It does not fit, so no tokens a second are shown.")
+
+
+def _replicated(serving: Serving) -> str:
+    """Where devices have sequences of their own."""
+    degree, shares = serving.plan.tensor_parallel, serving.shares
+    where = "on each device, which has" if degree == 1 else f"divided among {degree} devices, which have"
+    sequences = f"{shares.sequences:,} of {serving.workload.sequences:,} sequences"
+    return f"All but the experts is {where} {sequences}."
 
 
 def _speeds(serving: Serving, efficiency: float) -> list[Any]:
@@ -135,20 +154,35 @@ def _time_table(serving: Serving, notes: Sequence[str] = ()) -> Table:
     return _table(columns, rows, notes=tuple(notes), caption="How fast")
 
 
+_PHASE = ("phase", "Each device sends", Unit.TEXT)
+_SUMS = (("sums", "To add up", Unit.BYTES), ("sums_seconds", "In", Unit.SECONDS))
+_ROUTED = (("routed", "To experts and back", Unit.BYTES), ("routed_seconds", "In", Unit.SECONDS))
+_HANDED = ("sent", "To the next stage", Unit.BYTES)
+_TOTALS = (("links", "At best in", Unit.SECONDS), ("products", "Products take", Unit.SECONDS))
+
+
 def _links_table(serving: Serving, notes: Sequence[str]) -> Table:
-    columns = [
-        ("phase", "Each device sends", Unit.TEXT),
-        ("sums", "To add up", Unit.BYTES),
-        ("sent", "To the next stage", Unit.BYTES),
-        ("links", "At best in", Unit.SECONDS),
-        ("products", "Products take", Unit.SECONDS),
-    ]
-    rows = [
-        (name, round(run.sum_bytes), round(run.sent_bytes), run.link_seconds, run.device_seconds)
-        for name, run in (("prefill", serving.first_token), ("decode step", serving.token))
-    ]
+    """Where experts are divided, what is sent to them is told apart from what is added up."""
+    kinds = (*_SUMS, *_ROUTED) if serving.plan.expert_parallel > 1 else _SUMS[:1]
+    columns = (_PHASE, *kinds, _HANDED, *_TOTALS)
+    runs = {"prefill": serving.first_token, "decode step": serving.token}
+    rows = [[_links(phase, run)[name] for name, *_ in columns] for phase, run in runs.items()]
     link = f"Links: {serving.device.link}, {numbers.rate(serving.device.link_bandwidth or 0)}B/s from each device."
     return _table(columns, rows, notes=(link, *notes), caption="What links carry")
+
+
+def _links(phase: str, run: Run) -> dict[str, Any]:
+    sent, seconds = run.sent_bytes, run.sent_seconds
+    return {
+        "phase": phase,
+        "sums": round(sent.sums),
+        "sums_seconds": seconds.sums,
+        "routed": round(sent.routed),
+        "routed_seconds": seconds.routed,
+        "sent": round(sent.handed),
+        "links": run.link_seconds,
+        "products": run.device_seconds,
+    }
 
 
 def _notes(generation: Generation, workload: Workload) -> Iterator[str]:
@@ -166,6 +200,7 @@ _HELD = (
     ("needed", "Each needs", Unit.BYTES),
     ("largest_batch", "Largest batch", Unit.EXACT),
 )
+_PARALLEL = (("expert_parallel", "Experts among", Unit.EXACT),)
 
 
 def choices_tables(generation: Generation, choices: Choices) -> Iterator[Table]:
@@ -185,25 +220,38 @@ def choices_tables(generation: Generation, choices: Choices) -> Iterator[Table]:
 
 
 def raw_choices_table(choices: Choices, **rest: Any) -> Table:
-    columns = (*_HELD, *_speed_columns(choices.workload))
-    return _bounds(_table(columns, [(*_held(serving), *_speeds(serving, 1.0)) for serving in choices.servings], **rest))
+    return _rows(choices.servings, choices.workload, **rest)
+
+
+def raw_serving_table(serving: Serving) -> Table:
+    """One row: the lower bound."""
+    return _rows([serving], serving.workload)
+
+
+def _rows(servings: Sequence[Serving], workload: Workload, **rest: Any) -> Table:
+    """Of a mixture, what is divided how: other models have every layer divided."""
+    parallel = _PARALLEL if workload.mixtures else ()
+    columns = (*_HELD[:2], *parallel, *_HELD[2:], *_speed_columns(workload))
+    return _bounds(_table(columns, [_row(serving, bool(parallel)) for serving in servings], **rest))
+
+
+def _row(serving: Serving, shows_experts: bool) -> list[Any]:
+    plan = serving.plan
+    return [
+        serving.device.name,
+        plan.devices,
+        *([plan.expert_parallel] if shows_experts else []),
+        plan.devices * serving.device.memory_bytes,
+        serving.needed.total,
+        serving.largest_batch,
+        *_speeds(serving, 1.0),
+    ]
 
 
 def _bounds(table: Table) -> Table:
     """Times and rates are exported with the word that says what they are."""
     speeds = (Unit.SECONDS, Unit.RATE)
     return replace(table, columns=tuple(replace(c, kind=LOWER_BOUND) if c.unit in speeds else c for c in table.columns))
-
-
-def _held(serving: Serving) -> tuple[Any, ...]:
-    memory = serving.plan.devices * serving.device.memory_bytes
-    return serving.device.name, serving.plan.devices, memory, serving.needed.total, serving.largest_batch
-
-
-def raw_serving_table(serving: Serving) -> Table:
-    """One row: the lower bound."""
-    columns = (*_HELD, *_speed_columns(serving.workload))
-    return _bounds(_table(columns, [(*_held(serving), *_speeds(serving, 1.0))]))
 
 
 # Raw ------------------------------------------------------------------------------------------------------------------
@@ -217,6 +265,7 @@ def serving_data(serving: Serving) -> dict[str, Any]:
         "devices": plan.devices,
         "tensor_parallel": plan.tensor_parallel,
         "pipeline_parallel": plan.pipeline_parallel,
+        "expert_parallel": plan.expert_parallel,
         "weights": None if serving.workload.scheme is None else serving.workload.scheme.name,
         "memory_bytes": serving.device.memory_bytes,
         "reserve_bytes": serving.reserve_bytes,
@@ -228,6 +277,8 @@ def serving_data(serving: Serving) -> dict[str, Any]:
         "fits": serving.fits,
         "largest_batch": serving.largest_batch,
         "longest_context": serving.longest_context,
+        "positions": serving.workload.positions,
+        "experts": None if serving.shares.experts is None else serving.shares.experts._asdict(),
         "lower_bound": _speed_data(serving, 1.0),
         "efficiency": serving.efficiency,
         "at_efficiency": _speed_data(serving, serving.efficiency),
@@ -247,6 +298,10 @@ def _run_data(run: Run) -> dict[str, float]:
     return {
         "device_seconds": run.device_seconds,
         "link_seconds": run.link_seconds,
-        "sum_bytes": run.sum_bytes,
-        "sent_bytes": run.sent_bytes,
+        "sum_bytes": run.sent_bytes.sums,
+        "sum_seconds": run.sent_seconds.sums,
+        "routed_bytes": run.sent_bytes.routed,
+        "routed_seconds": run.sent_seconds.routed,
+        "sent_bytes": run.sent_bytes.handed,
+        "sent_seconds": run.sent_seconds.handed,
     }

@@ -51,6 +51,9 @@ class Placement:
     ] = None
     tensor_parallel: Annotated[int | None, option("Divide each layer among N.", "N", converter=number(1))] = None
     pipeline_parallel: Annotated[int | None, option("Divide layers into N stages.", "N", converter=number(1))] = None
+    expert_parallel: Annotated[
+        int | None, option("Divide the experts of a mixture among N.", "N", converter=number(1))
+    ] = None
     as_: Annotated[str | None, option(f"How weights are stored: {', '.join(SCHEMES)}.", "NAME", name="--as")] = None
     efficiency: Annotated[
         str | None, option(f"Assume so much of the bound's speed. Default: {EFFICIENCY:.0%}.", "PERCENT")
@@ -60,7 +63,13 @@ class Placement:
     def chosen(self) -> OnDevices | None:
         """Raises `errors.ProfileError`."""
         return on_devices(
-            self.device, self.devices, self.tensor_parallel, self.pipeline_parallel, self.as_, self.efficiency
+            self.device,
+            self.devices,
+            self.tensor_parallel,
+            self.pipeline_parallel,
+            self.expert_parallel,
+            self.as_,
+            self.efficiency,
         )
 
 

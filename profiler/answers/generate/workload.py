@@ -1,12 +1,13 @@
 """What has to be kept and computed to serve a language model, before it is known where?
 
-Weights as they are stored, the cache at the end of the request, what the largest product reads and writes, and the
-demands of the prefill and of a decode step. All of it is derived from the traces of the phases.
+Weights as they are stored, the cache at the end of the request, and the demands of the prefill and of a decode step.
+All of it is derived from the traces of the phases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,28 +18,36 @@ from profiler.answers.generate.phases import Phase, Steps
 from profiler.answers.weights.compute import quantised
 from profiler.devices.sharding import sums
 from profiler.figures.cache import Part, parts
+from profiler.figures.experts import Mixture, mixtures, routed_bytes
 from profiler.ops import family
 from profiler.records.schemes import Scheme
 from profiler.records.trace import Signature, Trace, tensors
 
 
 class Kept(NamedTuple):
-    """A weight, the layers whose calls read it, and whether it is a matrix or a table, which can be divided."""
+    """A weight, the layers whose calls read it, and whether it is a matrix or a table, which can be divided.
+
+    is_of_experts: whether it is a stack of one matrix for each expert.
+    """
 
     layers: frozenset[int]
     size_bytes: int
     is_divisible: bool
+    is_of_experts: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A run of a phase: its demands, and by layer the bytes of what divided layers have to sum up.
 
+    routed: by layer, the bytes of what goes to experts and comes back, and other_sums: what is left to sum up then.
     handed_bytes: what a stage hands to the next.
     """
 
     demands: tuple[Demand, ...]
     sums: Mapping[int, int]
+    routed: Mapping[int, int]
+    other_sums: Mapping[int, int]
     handed_bytes: int
 
 
@@ -47,6 +56,7 @@ class Workload:
     """A language model's phases, which have a number of sequences, a prompt's length and new tokens, none or some.
 
     decode: the first decode step. middle: the step in the midst of the new tokens', whose time stands for all.
+    positions: how many tokens of a sequence the model has positions for; None where it does not say.
     """
 
     prefill: Phase
@@ -54,6 +64,7 @@ class Workload:
     middle: Phase
     new: Steps | None = None
     scheme: Scheme | None = None
+    positions: int | None = None
 
     @cached_property
     def stored(self) -> dict[int, Stored]:
@@ -101,11 +112,16 @@ class Workload:
         for call, layer in zip(self._trace.calls, layers(self._trace)[0], strict=True):
             for storage in read.keys() & set(call.reads):
                 read[storage].add(layer)
+        stacks = {weight.storage for weight in self._trace.parameters if any(m.holds(weight) for m in self.mixtures)}
         ndim = {weight.storage: weight.tensor.ndim for weight in self._trace.parameters}
         return tuple(
-            Kept(frozenset(of or {0}), self.stored[storage].size_bytes, ndim[storage] > 1)
+            Kept(frozenset(of or {0}), self.stored[storage].size_bytes, ndim[storage] > 1, storage in stacks)
             for storage, of in read.items()
         )
+
+    @cached_property
+    def mixtures(self) -> tuple[Mixture, ...]:
+        return tuple(mixtures(self._trace))
 
     @property
     def buffer_bytes(self) -> int:
@@ -124,14 +140,6 @@ class Workload:
     def growth_bytes(self) -> int:
         """Of the cache, by one token of every sequence, where the request begins."""
         return self.decode.cache_bytes - self.prefill.cache_bytes
-
-    @property
-    def activation_bytes(self) -> int:
-        """What the largest product reads and writes besides weights: of one prompt, since prompts can be read in turn,
-        and of all sequences in a decode step.
-        """
-        prefill = max((demand.activation_bytes for demand in self.prefill_step.demands), default=0)
-        return max(prefill // self.sequences, *(demand.activation_bytes for demand in self.decode_step.demands))
 
     # What is computed ------------------------------------------------------------------------------------------------
 
@@ -152,12 +160,22 @@ class Workload:
         return self._step(self.middle)
 
     def _step(self, phase: Phase) -> Step:
-        places, _ = layers(phase.trace)
-        summed: dict[int, int] = {}
-        for each in sums(phase.trace):
-            summed[places[each.position]] = summed.get(places[each.position], 0) + each.size_bytes
-        demands = tuple(Demands(phase, self.decode, self.stored, places))
-        return Step(demands, summed, _handed(phase.trace))
+        places, trace = layers(phase.trace)[0], phase.trace
+        return Step(
+            tuple(Demands(phase, self.decode, self.stored, places)),
+            _by_layer(sums(trace), places),
+            _by_layer(routed_bytes(trace), places),
+            _by_layer(sums(trace, sends_tokens=True), places) if self.mixtures else {},
+            _handed(trace),
+        )
+
+
+def _by_layer(sizes: Iterable[tuple[int, int]], places: list[int]) -> dict[int, int]:
+    """Of sizes by the positions of calls."""
+    of_layer: Counter[int] = Counter()
+    for position, size_bytes in sizes:
+        of_layer[places[position]] += size_bytes
+    return dict(of_layer)
 
 
 def _heads(signature: Signature, sequences: int) -> int:
