@@ -386,8 +386,7 @@ def generate(
     cache: "dynamic", "static" or "fp8", for models of transformers; by default what the model makes.
     device: of the catalogue; the answer's `serving` says whether the model fits and how fast it is there at best.
     devices: how many share it; without a device, the answer's `choices` are those that so many of hold the model.
-    tensor_parallel, pipeline_parallel, expert_parallel: how many devices divide each layer, the layers, or a mixture's
-        experts.
+    tensor_parallel, pipeline_parallel, expert_parallel: how many devices divide each layer, the layers or experts.
     weights: the format that they are stored in, such as "int8".
     efficiency: 0.6 or "60%", the share of what a device can do at best that is reached.
     dtype, convention, columns: as `profile` and `scan` take them.
@@ -402,9 +401,8 @@ def generate(
     if asked is not None:
         asked.check(phase or BOTH, tuple(columns))
     request = Request(phase or BOTH, new_tokens, cache, Profile, asked is not None)
-    answer = request.run(
-        model, sized_feed(sizes, inputs, kwargs), conventions.named(convention).name, conditions(dtype=dtype)
-    )
+    feed, name = sized_feed(sizes, inputs, kwargs), conventions.named(convention).name
+    answer = request.run(model, feed, name, conditions(dtype=dtype))
     return replace(answer if asked is None else asked.added(answer), columns=tuple(columns))
 
 
