@@ -94,11 +94,12 @@ class Roofline:
         return work.vector_operations / peak if work.vector_operations and peak is not None else 0.0
 
     def _matrix_peak(self, work: Work) -> float:
+        return self.device.needed_peak(self.matrix_dtype(work))
+
+    def matrix_dtype(self, work: Work) -> str:
         """As torch multiplies by default: float32 convolutions on tensor cores in tf32, matrix products not."""
-        dtype = work.matrix_dtype
-        if dtype == "float32" and work.family == CONVOLUTION and "tf32" in self.device.peak:
-            dtype = "tf32"
-        return self.device.needed_peak(dtype)
+        is_tf32 = work.matrix_dtype == "float32" and work.family == CONVOLUTION and "tf32" in self.device.peak
+        return "tf32" if is_tf32 else work.matrix_dtype
 
 
 def _waiting(bound: Bound, wait: float) -> Bound:

@@ -150,13 +150,13 @@ def _roofline(profile: Profile) -> dict[str, Any] | None:
     parents = set(parent_rows(profile.trace.modules)[1:])
     points = [
         [layer.index, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds]
-        for layer, amount in zip(profile.layers, report.amounts, strict=True)
+        for layer, amount in zip(profile.layers, report.timed_amounts, strict=True)
         if layer.index not in parents and all(amount) and (seconds := report.seconds(layer))
     ]
     return {
         "word": report.times.word,
         "device": shown(report.times.title),
-        "flops_per_second": over.flops_per_second,
+        "peaks": list(over.peaks.items()),
         "bytes_per_second": over.bytes_per_second,
         "points": points,
     }

@@ -6,15 +6,15 @@ CACM 52(4), 2009. The roof rises with the memory's bandwidth up to the ridge, an
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from profiler import errors
 from profiler.answers.time.compute import TOP, TimeReport
-from profiler.figures.layers import Layer
+from profiler.figures.layers import Layer, summed
 from profiler.render.numbers import duration, rate, ratio, share, with_unit
 from profiler.render.tables import Column, Row, Table, Unit
 
@@ -23,35 +23,56 @@ _BLANK, _ROOF = "\u00a0", "·"
 
 
 class Roof(NamedTuple):
-    """FLOP and bytes a second."""
+    """What a device can do: FLOP a second in each dtype that a model multiplies in, most of it in the first; bytes."""
 
-    flops_per_second: float
+    peaks: Mapping[str, float]
     bytes_per_second: float
 
     @property
-    def ridge(self) -> float:
-        """FLOPs for each byte, from which on arithmetic is the limit."""
-        return self.flops_per_second / self.bytes_per_second
+    def highest(self) -> float:
+        return max(self.peaks.values())
 
-    def at(self, intensity: float) -> float:
-        return min(self.flops_per_second, intensity * self.bytes_per_second)
+    @property
+    def ridge(self) -> float:
+        """FLOPs for each byte, from which on arithmetic is the limit, in the first dtype."""
+        return next(iter(self.peaks.values())) / self.bytes_per_second
+
+    def at(self, intensity: float, flops_per_second: float | None = None) -> float:
+        """FLOP a second at so many FLOP a byte, with arithmetic so fast; by default as fast as it can be."""
+        return min(flops_per_second or self.highest, intensity * self.bytes_per_second)
 
 
 def roof(report: TimeReport) -> Roof | None:
-    """Of the dtype that the model multiplies most in; None where that is not known of the device."""
+    """None where it is not known."""
     if report.measurement is not None:
         limits = report.measurement.limits
         if limits.flops_per_second and limits.bytes_per_second:
-            return Roof(limits.flops_per_second, limits.bytes_per_second)
+            return Roof({limits.dtype: limits.flops_per_second}, limits.bytes_per_second)
         return None
     if report.roofline is None:
         return None
-    seconds = flops = 0.0
+    device, flops = report.roofline.device, Counter[str]()
     for work in report.works:
         if work is not None and work.matrix_flops:
-            flops += work.matrix_flops
-            seconds += report.roofline.products(work)
-    return Roof(flops / seconds, report.roofline.device.memory_bandwidth) if seconds else None
+            flops[report.roofline.matrix_dtype(work)] += work.matrix_flops
+    peaks = {dtype: device.needed_peak(dtype) for dtype, _ in flops.most_common()}
+    return Roof(peaks, device.memory_bandwidth) if peaks else None
+
+
+def peaks(report: TimeReport, over: Roof) -> list[float]:
+    """For each layer how fast its own arithmetic can be: products in several dtypes, and biases beside them."""
+    roofline, trace = report.roofline, report.profile.trace
+    if roofline is None:
+        return [over.highest] * len(trace.modules)
+    own = [0.0] * len(trace.modules)
+    for call, work in zip(trace.calls, report.works, strict=True):
+        if work is not None:
+            own[call.module] += roofline.products(work)
+    least = summed(trace.modules, own)
+    return [
+        amount.flops / seconds if seconds else over.highest
+        for amount, seconds in zip(report.timed_amounts, least, strict=True)
+    ]
 
 
 def roof_facts(report: TimeReport) -> Iterator[tuple[str, Any, Unit, str]]:
@@ -96,8 +117,10 @@ def roof_tables(report: TimeReport) -> Iterator[Table]:
     points = list(_points(report, timed))
     if over is None or not points:
         return
-    fused, of_fused = ", fused" * report.is_of_fused, "; bytes of fused operators" * report.is_of_fused
-    words = f"Roof: {rate(over.flops_per_second)} FLOP/s, {rate(over.bytes_per_second)} bytes/s{of_fused}"
+    of_layers = peaks(report, over)
+    fused, of_fused = ", fused" * report.is_of_fused, ", operators fused" * report.is_of_fused
+    speeds = ", ".join(f"{rate(peak)} {dtype}" for dtype, peak in over.peaks.items())
+    words = f"Roof in FLOP/s: {speeds}; {rate(over.bytes_per_second)} bytes/s{of_fused}"
     columns = (_column("flops_per_second", "FLOP/s"), _column("drawing", ""))
     yield Table(columns, tuple(Row(row) for row in _drawing(over, points)), caption=words, chosen=True)
     yield Table(
@@ -108,7 +131,7 @@ def roof_tables(report: TimeReport) -> Iterator[Table]:
         ),
         tuple(
             Row((p.letter, p.layer.path or report.profile.model, p.seconds, p.flops_per_second, p.intensity,
-                 p.flops_per_second / over.at(p.intensity)))
+                 p.flops_per_second / over.at(p.intensity, of_layers[p.layer.index])))
             for p in points
         ),
         notes=tuple(_left_out(report, timed, points)),
@@ -155,7 +178,7 @@ def _drawing(over: Roof, points: Sequence[_Point]) -> list[tuple[str, str]]:
     """Rows from the top: a label of the scale, and what is drawn."""
     xs = [log10(point.intensity) for point in points] + [log10(over.ridge)]
     left, right = floor(min(xs)), max(ceil(max(xs)), floor(min(xs)) + 1)
-    top = log10(over.flops_per_second)
+    top = log10(over.highest)
     bottom = min(log10(point.flops_per_second) for point in points)
     top, bottom = top + 0.1, min(bottom - 0.1, top - 1)
     grid = [[_BLANK] * _WIDTH for _ in range(_HEIGHT)]
@@ -168,7 +191,8 @@ def _drawing(over: Roof, points: Sequence[_Point]) -> list[tuple[str, str]]:
 
     for column in range(_WIDTH):
         x = left + column / (_WIDTH - 1) * (right - left)
-        place(x, log10(over.at(10**x)), _ROOF)
+        for peak in over.peaks.values():
+            place(x, log10(over.at(10**x, peak)), _ROOF)
     for point in reversed(points):  # the heaviest last, so that it is seen
         place(log10(point.intensity), log10(point.flops_per_second), point.letter)
     labels = [rate(10 ** (top - row / (_HEIGHT - 1) * (top - bottom))) for row in range(_HEIGHT)]
