@@ -36,10 +36,14 @@ export async function assets() {
 
 /** Both are written into elements of a page, which they must not end. */
 function check(files) {
-  for (const [name, end] of [["report.js", /<\/script|<!--/i], ["report.css", /<\/style|<!--/i]]) {
+  for (const [name, end] of [
+    ["report.js", /<\/script|<!--/i],
+    ["report.css", /<\/style|<!--/i],
+  ]) {
     if (end.test(files[name])) throw new Error(`${name} would end the element that holds it: ${end}`);
   }
-  if (files["report.js"].length > LIMIT) throw new Error(`report.js has ${files["report.js"].length} bytes, ${LIMIT} at most`);
+  if (files["report.js"].length > LIMIT)
+    throw new Error(`report.js has ${files["report.js"].length} bytes, ${LIMIT} at most`);
 }
 
 async function licences(inputs) {
@@ -55,7 +59,13 @@ async function licence(name) {
   if (!files.length) throw new Error(`${name} has no file with its licence`);
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
   const rule = "=".repeat(80);
-  return [rule, `${name} ${about.version} (${about.license})`, rule, "", ...texts.map((text) => `${text.trim()}\n`)].join("\n");
+  return [
+    rule,
+    `${name} ${about.version} (${about.license})`,
+    rule,
+    "",
+    ...texts.map((text) => `${text.trim()}\n`),
+  ].join("\n");
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

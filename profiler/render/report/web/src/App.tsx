@@ -32,7 +32,13 @@ export function App({ report }: { report: Report }): JSX.Element {
         <ThemeChoice choice={choice} onChoose={setChoice} />
       </header>
       <Pages report={report} page={page} />
-      {model ? <ModelPage key={page} model={model} /> : report.kind === "diff" ? <DiffPage report={report} /> : <ComparisonPage report={report} />}
+      {model ? (
+        <ModelPage key={page} model={model} />
+      ) : report.kind === "diff" ? (
+        <DiffPage report={report} />
+      ) : (
+        <ComparisonPage report={report} />
+      )}
     </ThemeProvider>
   );
 }

@@ -3,12 +3,13 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Aligned } from "./aligned";
 import type { Model, Unit, Value } from "./data";
-import { exact, format } from "./format";
-import { Grid, type GridColumn } from "./Grid";
+import { format } from "./format";
+import { BothTools } from "./BothTools";
+import { firstWidth, Grid, type GridColumn } from "./Grid";
 import { Name } from "./Name";
 import { comparison, isText, next, type Sort } from "./sort";
 import { firstMeasure, type Sums, sums } from "./sums";
-import { ancestors, everything, matching, unfolded, visible } from "./tree";
+import { ancestors, everything, matching, toggled, unfolded, visible } from "./tree";
 
 interface Props {
   first: Model;
@@ -40,48 +41,21 @@ export function BothTrees(props: Props): JSX.Element {
   useEffect(() => {
     if (target) setExpanded((before) => new Set([...before, ...ancestors(tree, target.row)]));
   }, [target]);
-  const toggle = (row: number): void => {
-    const changed = new Set(expanded);
-    if (!changed.delete(row)) changed.add(row);
-    setExpanded(changed);
-  };
   return (
     <section class="layers" aria-labelledby="both-heading">
       <h2 id="both-heading">Both models, layer by layer</h2>
-      <div class="tools" role="group" aria-label="Table of both models">
-        <input
-          type="search"
-          class="search"
-          aria-label="Search layers by path or class"
-          placeholder="Search path or class"
-          value={query}
-          onInput={(event) => setQuery(event.currentTarget.value)}
-        />
-        <output class="found" aria-live="polite">
-          {matches && `${exact(matches.size)} of `}
-          {exact(both.change.length)} layers
-        </output>
-        <label class="choice">
-          Figure
-          <select value={measure} onChange={(event) => setMeasure(Number(event.currentTarget.value))}>
-            {second.measures.map(({ name, heading }, index) => (
-              <option key={name} value={index}>
-                {heading}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="check">
-          <input type="checkbox" checked={onlyChanged} onChange={(event) => setOnlyChanged(event.currentTarget.checked)} />
-          Only what changed
-        </label>
-        <button type="button" onClick={() => setExpanded(everything(tree))}>
-          Expand all
-        </button>
-        <button type="button" onClick={() => setExpanded(new Set([0]))}>
-          Collapse all
-        </button>
-      </div>
+      <BothTools
+        measures={second.measures}
+        measure={measure}
+        query={query}
+        found={matches ? matches.size : both.change.length}
+        count={both.change.length}
+        onlyChanged={onlyChanged}
+        onMeasure={setMeasure}
+        onQuery={setQuery}
+        onOnlyChanged={setOnlyChanged}
+        onUnfold={(all) => setExpanded(all ? everything(tree) : new Set([0]))}
+      />
       <Grid
         label={`Layers of ${props.first.label} and ${second.label}`}
         columns={columns}
@@ -94,8 +68,10 @@ export function BothTrees(props: Props): JSX.Element {
         parent={(row) => tree.parents[row]}
         status={(row) => both.change[row]?.status ?? ""}
         onSelect={props.onSelect}
-        onToggle={toggle}
-        onSort={(name) => setSort(next(sort, name, columns.find((column) => column.name === name)!.isText ? "text" : "exact"))}
+        onToggle={(row) => setExpanded(toggled(expanded, row))}
+        onSort={(name) =>
+          setSort(next(sort, name, columns.find((column) => column.name === name)!.isText ? "text" : "exact"))
+        }
       />
     </section>
   );
@@ -128,7 +104,11 @@ function matched(props: Props, query: string, onlyChanged: boolean): Set<number>
 function comparing(columns: GridColumn[], both: Aligned, sort: Sort | null): ((a: number, b: number) => number) | null {
   const column = columns.find(({ name }) => name === sort?.column);
   if (!sort || !column) return null;
-  return comparison(both.change.map((_, row) => column.value(row)), column.isText ? "text" : "exact", sort.descending);
+  return comparison(
+    both.change.map((_, row) => column.value(row)),
+    column.isText ? "text" : "exact",
+    sort.descending,
+  );
 }
 
 // Columns --------------------------------------------------------------------------------------------------------------
@@ -139,7 +119,13 @@ function columnsOf(props: Props, measure: number): GridColumn[] {
   const [old, now] = [amounts(first, name, both.before), amounts(second, name, both.after)];
   const difference = (row: number): number | null =>
     old(row) === null || now(row) === null ? null : now(row)! - old(row)!;
-  const figure = (id: string, title: string, width: number, value: (row: number) => Value, written: (v: Value) => string): GridColumn => ({
+  const figure = (
+    id: string,
+    title: string,
+    width: number,
+    value: (row: number) => Value,
+    written: (v: Value) => string,
+  ): GridColumn => ({
     name: id,
     heading: title,
     isText: false,
@@ -154,29 +140,41 @@ function columnsOf(props: Props, measure: number): GridColumn[] {
     figure("before", `${heading} before`, Math.max(14, heading.length + 8), absent(old, both.before), plain),
     figure("after", `${heading} after`, Math.max(14, heading.length + 7), absent(now, both.after), plain),
     figure("difference", "Difference", 16, difference, (value) => signed(value, unit)),
-    figure("growth", "%", 9, (row) => (old(row) ? quotient(difference(row), old(row)!) : ""), (value) => format(value, "growth")),
+    figure(
+      "growth",
+      "%",
+      9,
+      (row) => (old(row) ? quotient(difference(row), old(row)!) : ""),
+      (value) => format(value, "growth"),
+    ),
+    words("What", "what", WORDS + 16, (row) => both.change[row]?.what ?? ""),
   ];
 }
 
 function wordColumns(props: Props): GridColumn[] {
   const { first, second, both } = props;
   const name = (row: number): string => pathOf(props, row).split(".").pop() || second.label;
-  const words = (title: string, id: string, width: number, text: (row: number) => string): GridColumn => ({
-    name: id,
-    heading: title,
-    isText: true,
-    width,
-    sortable: true,
-    value: text,
-    cell: (row) => <Name text={text(row)} />,
-  });
   return [
-    words("Layer", "layer", 0, name),
-    { ...words("Change", "change", 10, (row) => both.change[row]?.status ?? ""), cell: (row) => <Status word={both.change[row]?.status ?? ""} /> },
+    words(
+      "Layer",
+      "layer",
+      firstWidth(
+        both.change.map((_, row) => name(row)),
+        both.tree.level,
+      ),
+      name,
+    ),
+    {
+      ...words("Change", "change", 10, (row) => both.change[row]?.status ?? ""),
+      cell: (row) => <Status word={both.change[row]?.status ?? ""} />,
+    },
     words("Layer before", "layer_before", WORDS, (row) => kindOf(first, both.before[row])),
     words("Layer after", "layer_after", WORDS, (row) => kindOf(second, both.after[row])),
-    words("What", "what", WORDS + 8, (row) => both.change[row]?.what ?? ""),
   ];
+}
+
+function words(heading: string, name: string, width: number, text: (row: number) => string): GridColumn {
+  return { name, heading, isText: true, width, sortable: true, value: text, cell: (row) => <Name text={text(row)} /> };
 }
 
 function Status({ word }: { word: string }): JSX.Element | null {
@@ -215,5 +213,5 @@ function quotient(part: number | null, whole: number): number | null {
 function signed(value: Value, unit: Unit): string {
   if (value === null || !Number(value)) return format(value, "difference");
   if (unit === "exact" || unit === "count" || unit === "amount") return format(value, "difference");
-  return `${Number(value) < 0 ? "−" : "+"}${format(Math.abs(Number(value)), unit)}`;
+  return `${Number(value) < 0 ? "-" : "+"}${format(Math.abs(Number(value)), unit)}`;
 }

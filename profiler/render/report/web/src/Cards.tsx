@@ -1,7 +1,7 @@
 /** What does the whole model cost? A card for each total, with the formula it comes from. */
 import type { JSX } from "preact";
 import type { Total } from "./data";
-import { exact, format } from "./format";
+import { alone, exact } from "./format";
 import { Name } from "./Name";
 
 export function Cards({ totals }: { totals: Total[] }): JSX.Element {
@@ -12,7 +12,7 @@ export function Cards({ totals }: { totals: Total[] }): JSX.Element {
       </h2>
       <dl class="cards">
         {totals.map((total) => (
-          <Card key={total.label} total={total} />
+          <Card key={total.name} total={total} />
         ))}
       </dl>
     </section>
@@ -20,11 +20,11 @@ export function Cards({ totals }: { totals: Total[] }): JSX.Element {
 }
 
 function Card({ total }: { total: Total }): JSX.Element {
-  const { label, value, unit, formula, remark } = total;
-  const text = format(value, unit);
-  const inFull = unit === "bytes" && value !== null ? `${exact(value)} bytes` : text;
+  const { name, label, value, unit, formula, remark } = total;
+  const text = alone(value, unit);
+  const inFull = value !== null && /B$|^bytes$/.test(unit) ? `${exact(value)} bytes` : text;
   return (
-    <div class="card" data-total={label} data-value={value ?? ""}>
+    <div class="card" data-total={name} data-value={value ?? ""}>
       <dt>{label}</dt>
       <dd class="figure" title={inFull}>
         {text}

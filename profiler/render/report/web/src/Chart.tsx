@@ -9,7 +9,17 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useSeen } from "./hooks";
 import { useTheme, type Theme } from "./theme";
 
-use([BarChart, CanvasRenderer, GridComponent, LabelLayout, LineChart, MarkAreaComponent, MarkPointComponent, ScatterChart, TreemapChart]);
+use([
+  BarChart,
+  CanvasRenderer,
+  GridComponent,
+  LabelLayout,
+  LineChart,
+  MarkAreaComponent,
+  MarkPointComponent,
+  ScatterChart,
+  TreemapChart,
+]);
 
 export type Option = Parameters<ECharts["setOption"]>[0];
 export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
@@ -72,7 +82,9 @@ export function Chart(props: Props): JSX.Element {
     <div class="chart" role="img" aria-label={props.label}>
       <div class="canvas" ref={place} style={{ height: `${props.height}px` }} />
       {props.children}
-      {pointed && props.tip && <Tip pointed={pointed} width={place.current!.clientWidth} content={props.tip(pointed)} />}
+      {pointed && props.tip && (
+        <Tip pointed={pointed} width={place.current!.clientWidth} content={props.tip(pointed)} />
+      )}
     </div>
   );
 }
@@ -93,7 +105,15 @@ function listen(drawn: ECharts, props: { current: Props }, point: (pointed: Poin
   drawn.getZr().on("click", (event: { offsetX: number }) => props.current.onMove?.(drawn, event.offsetX));
 }
 
-function Tip({ pointed, width, content }: { pointed: Pointed; width: number; content: ComponentChildren }): JSX.Element {
+function Tip({
+  pointed,
+  width,
+  content,
+}: {
+  pointed: Pointed;
+  width: number;
+  content: ComponentChildren;
+}): JSX.Element {
   const isRight = pointed.x > width / 2;
   const place = isRight ? { right: `${width - pointed.x + 14}px` } : { left: `${pointed.x + 14}px` };
   return (
@@ -115,4 +135,10 @@ export function axis(theme: Theme, name: string, write: (value: number) => strin
     splitLine: { lineStyle: { color: theme.line, opacity: 0.6 } },
     minorSplitLine: { show: false },
   };
+}
+
+/** Of an axis of bytes: lines at a power of two, about five of them, so that their texts are short. */
+export function byteSteps(most: number): { min: number; max: number; interval: number } {
+  const interval = 2 ** Math.ceil(Math.log2(Math.max(1, most) / 6));
+  return { min: 0, max: interval * Math.ceil((1.02 * most) / interval), interval };
 }

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { Notes } from "./About";
-import { axis, Chart, FONT, type Option } from "./Chart";
+import { axis, byteSteps, Chart, FONT, type Option } from "./Chart";
 import type { Column, Comparison, Report } from "./data";
 import { format, number } from "./format";
 import { DataTable } from "./DataTable";
@@ -33,7 +33,12 @@ export function ComparisonPage({ report }: { report: Report }): JSX.Element {
           <span class="spring" />
           <ColumnMenu columns={table.columns.slice(1)} shown={shown} onShown={setShown} />
         </div>
-        <DataTable label="Models" table={table} shown={shown} first={(row, text) => <ModelLink comparison={compared} row={row} text={text} />} />
+        <DataTable
+          label="Models"
+          table={table}
+          shown={shown}
+          first={(row, text) => <ModelLink comparison={compared} row={row} text={text} />}
+        />
       </section>
       {numeric.length > 0 && <ScatterPart columns={numeric} names={names} />}
       {numeric.length > 0 && <BarsPart columns={numeric} names={names} />}
@@ -42,7 +47,15 @@ export function ComparisonPage({ report }: { report: Report }): JSX.Element {
   );
 }
 
-function ModelLink({ comparison: { models }, row, text }: { comparison: Comparison; row: number; text: string }): JSX.Element {
+function ModelLink({
+  comparison: { models },
+  row,
+  text,
+}: {
+  comparison: Comparison;
+  row: number;
+  text: string;
+}): JSX.Element {
   return models[row] === null ? (
     <Name text={text} />
   ) : (
@@ -128,7 +141,7 @@ function ScatterPart({ columns, names }: PartProps): JSX.Element {
       />
       <p class="muted">
         {axes.size && `A disc's area is the model's ${axes.size.heading}. `}
-        {missing > 0 && `${counted(missing, "model")} without these figures.`}
+        {missing > 0 && `Without these figures, and not shown: ${counted(missing, "model")}.`}
       </p>
     </section>
   );
@@ -152,8 +165,7 @@ function scatter({ x, y, size, logX, logY }: Axes, rows: number[], names: string
   const most = Math.max(1, ...(size?.values ?? []).map((value) => number(value) ?? 0));
   const scale = (column: Column, isLog: boolean): object => ({
     ...axis(theme, column.heading, (value) => brief(value, column)),
-    type: isLog ? "log" : "value",
-    scale: isLog,
+    ...(isLog ? { type: "log" } : { type: "value", ...steps(column) }),
   });
   return {
     grid: { left: 84, right: 40, top: 24, bottom: 48, outerBoundsMode: "none" },
@@ -165,24 +177,38 @@ function scatter({ x, y, size, logX, logY }: Axes, rows: number[], names: string
         data: rows.map((row) => ({
           value: [number(x.values[row]), number(y.values[row])],
           symbolSize: size ? Math.max(8, 52 * Math.sqrt((number(size.values[row]) ?? 0) / most)) : 12,
-          label: { formatter: () => short(names[row], 28) },
+          label: { formatter: () => short(names[row], 28), position: isRight(x, row) ? "left" : "right" },
         })),
-        itemStyle: { color: theme.accent, opacity: 0.55, borderColor: theme.accent },
-        label: { show: true, position: "right", color: theme.text, fontFamily: FONT, fontSize: 12 },
+        itemStyle: { color: theme.disc, borderColor: theme.accent },
+        label: { show: true, color: theme.text, fontFamily: FONT, fontSize: 12 },
         labelLayout: { hideOverlap: true, moveOverlap: "shiftY" },
       },
     ],
   };
 }
 
+/** Whether a label has more room on the left. */
+function isRight({ values }: Column, row: number): boolean {
+  return number(values[row])! > 0.6 * Math.max(...values.map((value) => number(value) ?? 0));
+}
+
+function steps({ unit, values }: Column): object {
+  const most = Math.max(...values.map((value) => number(value) ?? 0));
+  return /B$|^bytes$/.test(unit) && most > 0 ? byteSteps(most) : {};
+}
+
 /** On an axis: without the decimals that are all 0. */
 function brief(value: number, { unit }: Column): string {
   const isCount = unit === "exact" || unit === "count" || unit === "difference";
-  return format(value, isCount ? "amount" : unit).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  return format(value, isCount ? "amount" : unit)
+    .replace(/(\.\d*?)0+(?=\D|$)/, "$1")
+    .replace(/\.(?=\D|$)/, "");
 }
 
 function ModelTip({ axes, row, name }: { axes: Axes; row: number; name: string }): JSX.Element {
-  const shown = [axes.x, axes.y, axes.size].filter((column, place, all) => column && all.indexOf(column) === place) as Column[];
+  const shown = [axes.x, axes.y, axes.size].filter(
+    (column, place, all) => column && all.indexOf(column) === place,
+  ) as Column[];
   return (
     <>
       <strong>
@@ -206,7 +232,12 @@ function BarsPart({ columns, names }: PartProps): JSX.Element {
   const [chosen, choose] = useState(preferred(columns, ["params", "macs", "flops"]));
   const column = columns[chosen];
   const rows = useMemo(
-    () => names.map((_, row) => row).filter((row) => number(column.values[row]) !== null).sort(comparison(column.values, column.unit, true)).slice(0, BARS),
+    () =>
+      names
+        .map((_, row) => row)
+        .filter((row) => number(column.values[row]) !== null)
+        .sort(comparison(column.values, column.unit, true))
+        .slice(0, BARS),
     [column, names],
   );
   const option = useMemo(() => bars(column, rows, names, theme), [column, rows, theme.isDark]);
@@ -217,11 +248,14 @@ function BarsPart({ columns, names }: PartProps): JSX.Element {
         <ColumnChoice label="Bars" columns={columns} chosen={chosen} onChoose={choose} />
       </div>
       <Chart
-        label={`Models by ${column.heading}: ${rows.slice(0, 5).map((row) => `${short(names[row])} ${format(column.values[row], column.unit)}`).join(", ")}.`}
+        label={`Models by ${column.heading}: ${rows
+          .slice(0, 5)
+          .map((row) => `${short(names[row])} ${format(column.values[row], column.unit)}`)
+          .join(", ")}.`}
         height={40 + 30 * rows.length}
         option={option}
       />
-      {names.length > rows.length && <p class="muted">{counted(names.length - rows.length, "model")} not shown.</p>}
+      {names.length > rows.length && <p class="muted">Not shown: {counted(names.length - rows.length, "model")}.</p>}
     </section>
   );
 }
@@ -288,10 +322,25 @@ function ColumnChoice({ label, columns, chosen, onChoose }: ChoiceProps): JSX.El
   );
 }
 
-function Check({ label, about, value, onChange }: { label: string; about: string; value: boolean; onChange: (value: boolean) => void }): JSX.Element {
+function Check({
+  label,
+  about,
+  value,
+  onChange,
+}: {
+  label: string;
+  about: string;
+  value: boolean;
+  onChange: (value: boolean) => void;
+}): JSX.Element {
   return (
     <label class="check">
-      <input type="checkbox" checked={value} onChange={(event) => onChange(event.currentTarget.checked)} aria-label={`Logarithmic ${about}`} />
+      <input
+        type="checkbox"
+        checked={value}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+        aria-label={`Logarithmic ${about}`}
+      />
       {label}
     </label>
   );

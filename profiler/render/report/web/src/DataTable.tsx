@@ -21,7 +21,10 @@ export function DataTable({ label, table, shown, first }: Props): JSX.Element {
   const [isWhole, setWhole] = useState(false);
   const { isPrinting } = useTheme();
   const columns = table.columns.filter((column, index) => index === 0 || !shown || shown.has(column.name));
-  const best = useMemo(() => new Set(table.best.map(([row, column]) => `${row} ${table.columns[column].name}`)), [table]);
+  const best = useMemo(
+    () => new Set(table.best.map(([row, column]) => `${row} ${table.columns[column].name}`)),
+    [table],
+  );
   const count = table.columns[0]?.values.length ?? 0;
   const rows = useMemo(() => sorted(table.columns, sort, count), [table, sort]);
   const drawn = isWhole || isPrinting ? rows : rows.slice(0, AT_ONCE);
@@ -42,7 +45,11 @@ export function DataTable({ label, table, shown, first }: Props): JSX.Element {
                 {first ? first(row, text(columns[0], row)) : <Name text={text(columns[0], row)} />}
               </th>
               {table.failures[row] === undefined ? (
-                columns.slice(1).map((column) => <Cell key={column.name} column={column} row={row} isBest={best.has(`${row} ${column.name}`)} />)
+                columns
+                  .slice(1)
+                  .map((column) => (
+                    <Cell key={column.name} column={column} row={row} isBest={best.has(`${row} ${column.name}`)} />
+                  ))
               ) : (
                 <td class="failure" colSpan={columns.length - 1}>
                   failed: <bdi>{table.failures[row]}</bdi>
@@ -69,7 +76,12 @@ function Cell({ column, row, isBest }: { column: Column; row: number; isBest: bo
   const written = text(column, row);
   const isWord = isText(column.unit);
   return (
-    <td class={isWord ? "" : "number"} data-column={column.name} data-value={column.values[row] ?? ""} data-best={isBest}>
+    <td
+      class={isWord ? "" : "number"}
+      data-column={column.name}
+      data-value={column.values[row] ?? ""}
+      data-best={isBest}
+    >
       {isWord ? <Name text={written} /> : written}
       {isBest && <span class="unseen"> (best)</span>}
     </td>

@@ -63,7 +63,11 @@ function Both({ first, second, both, selected, onShow }: BothProps): JSX.Element
         return (
           <div key={title}>
             <p class="side-title">{title}</p>
-            {row === null ? <p class="muted">{absent}</p> : <LayerPanel model={model} row={row} onSelect={select} onShow={select} />}
+            {row === null ? (
+              <p class="muted">{absent}</p>
+            ) : (
+              <LayerPanel model={model} row={row} onSelect={select} onShow={select} />
+            )}
           </div>
         );
       })}

@@ -40,15 +40,17 @@ export interface GridProps {
 const ROW = 32;
 const HEAD = 40;
 const PRINTED = 2000; // rows
-const FIRST = 30; // characters that the first column has at least, on a wide screen
-const PADDING = 3; // characters that a cell's padding takes
+const PADDING = 2.5; // characters that a cell's padding takes
 
 export function Grid(props: GridProps): JSX.Element {
   const { entries, columns } = props;
   const { isPrinting } = useTheme();
   const scrolled = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0); // the row that has the focus, or gets it first
-  const at = Math.max(0, entries.findIndex((entry) => entry.row === active));
+  const at = Math.max(
+    0,
+    entries.findIndex((entry) => entry.row === active),
+  );
   const [items, virtual] = useVirtual({ count: entries.length, height: ROW, above: HEAD, scrolled, kept: at });
   const wantsFocus = useRef(false);
   useLayoutEffect(() => {
@@ -69,7 +71,7 @@ export function Grid(props: GridProps): JSX.Element {
   }, [props.target]);
 
   const shown = isPrinting ? entries.slice(0, PRINTED).map((_, index) => index) : items.map((item) => item.index);
-  const template = [`minmax(var(--first, ${FIRST}ch), 1fr)`, ...columns.slice(1).map((c) => `${c.width + PADDING}ch`)];
+  const template = ["minmax(var(--first), 1fr)", ...columns.slice(1).map((c) => `${c.width + PADDING}ch`)];
   const rest = columns.slice(1).reduce((sum, column) => sum + column.width + PADDING, 0);
   return (
     <div class="grid-scroll" ref={scrolled} data-printing={isPrinting}>
@@ -79,7 +81,7 @@ export function Grid(props: GridProps): JSX.Element {
         aria-label={props.label}
         aria-rowcount={entries.length + 1}
         aria-colcount={columns.length}
-        style={{ "--columns": template.join(" "), "--rest": `${rest}ch` }}
+        style={{ "--columns": template.join(" "), "--rest": `${rest}ch`, "--wanted": `${columns[0].width}ch` }}
         onKeyDown={(event) => onKey(event, props, at, go)}
       >
         <Head columns={columns} sort={props.sort} onSort={props.onSort} />
@@ -96,7 +98,9 @@ export function Grid(props: GridProps): JSX.Element {
           ))}
         </tbody>
       </table>
-      {isPrinting && entries.length > PRINTED && <p>… and {(entries.length - PRINTED).toLocaleString("en")} more rows.</p>}
+      {isPrinting && entries.length > PRINTED && (
+        <p>… and {(entries.length - PRINTED).toLocaleString("en")} more rows.</p>
+      )}
     </div>
   );
 }
@@ -232,4 +236,10 @@ function toParent(props: GridProps, at: number, go: (index: number) => void): vo
   const parent = props.parent(props.entries[at].row);
   const index = props.entries.findIndex((entry) => entry.row === parent);
   if (props.isTree && index >= 0) go(index);
+}
+
+/** Of a first column: the longest name with what it is indented by, in characters. */
+export function firstWidth(names: readonly string[], levels: readonly number[]): number {
+  const width = (name: string, row: number): number => name.length + 2 * Math.min(levels[row] ?? 0, DEEPEST);
+  return 7 + names.reduce((most, name, row) => Math.max(most, width(name, row)), 0);
 }

@@ -1,9 +1,12 @@
 /** What is known of one layer? Its counts as formulas with numbers, its tensors, its settings, and who counts what. */
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Detail, Model, Value } from "./data";
-import { format } from "./format";
+import type { Detail, Measure, Model, Value } from "./data";
+import { alone, format } from "./format";
 import { Name } from "./Name";
+import { share, type Sums, sums } from "./sums";
+
+const LISTED = 12; // formulas
 
 interface Props {
   model: Model;
@@ -19,6 +22,7 @@ export function LayerPanel(props: Props): JSX.Element {
   return (
     <aside class="panel" aria-label={`Layer ${model.paths[row] || model.label}`} data-panel={model.paths[row]}>
       <PanelHead {...props} />
+      <Figures {...props} />
       <Counts detail={detail} />
       <Part title="Inputs and outputs" show={detail.inputs.length + detail.outputs.length > 0}>
         <Tensors label="in" texts={detail.inputs} />
@@ -118,7 +122,15 @@ async function copied(text: string): Promise<boolean> {
   }
 }
 
-function Part({ title, show, children }: { title: string; show: boolean; children: ComponentChildren }): JSX.Element | null {
+function Part({
+  title,
+  show,
+  children,
+}: {
+  title: string;
+  show: boolean;
+  children: ComponentChildren;
+}): JSX.Element | null {
   return show ? (
     <section>
       <h3>{title}</h3>
@@ -127,20 +139,83 @@ function Part({ title, show, children }: { title: string; show: boolean; childre
   ) : null;
 }
 
+/** What the page's map and bars are about. */
+function Figures({ model, row }: Props): JSX.Element {
+  return (
+    <table class="plain figures" aria-label="Figures">
+      <thead>
+        <tr>
+          <th scope="col">
+            <span class="unseen">Figure</span>
+          </th>
+          <th scope="col" class="number">
+            Itself
+          </th>
+          <th scope="col" class="number">
+            With all in it
+          </th>
+          <th scope="col" class="number">
+            %
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {model.measures.map((measure) => (
+          <Figure key={measure.name} measure={measure} known={sums(measure, model.parents)} row={row} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Figure({ measure, known, row }: { measure: Measure; known: Sums; row: number }): JSX.Element {
+  const { name, heading, unit, own } = measure;
+  const part = share(known, row);
+  const total = known.unknown[row] && !known.total[row] ? null : known.total[row];
+  return (
+    <tr data-measure={name}>
+      <th scope="row">{heading}</th>
+      <td class="number" data-value={own[row] ?? ""}>
+        {alone(own[row], unit)}
+      </td>
+      <td class="number" data-value={total ?? ""}>
+        {alone(total, unit)}
+      </td>
+      <td class="number" data-value={part ?? ""}>
+        {part === null ? "" : format(part, "share")}
+      </td>
+    </tr>
+  );
+}
+
 function Counts({ detail }: { detail: Detail }): JSX.Element {
   return (
     <section>
       <h3>Counts</h3>
-      {detail.formulas.length ? (
-        <ul class="formulas">
-          {detail.formulas.map((formula, index) => (
-            <li key={index}>{formula}</li>
-          ))}
-        </ul>
-      ) : (
-        <p class="muted">It costs nothing itself.</p>
-      )}
+      {detail.formulas.length ? <Formulas formulas={detail.formulas} /> : <p class="muted">It costs nothing itself.</p>}
     </section>
+  );
+}
+
+function Formulas({ formulas }: { formulas: string[] }): JSX.Element {
+  const list = (some: string[]): JSX.Element => (
+    <ul class="formulas">
+      {some.map((formula, index) => (
+        <li key={index}>{formula}</li>
+      ))}
+    </ul>
+  );
+  const rest = formulas.slice(LISTED);
+  return (
+    <>
+      {list(formulas.slice(0, LISTED))}
+      {rest.length > 0 && (
+        <details>
+          <summary>{rest.length} more</summary>
+          {list(rest)}
+        </details>
+      )}
+    </>
   );
 }
 

@@ -3,13 +3,13 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Column, Model } from "./data";
 import { format } from "./format";
-import { Grid, type GridColumn } from "./Grid";
+import { firstWidth, Grid, type GridColumn } from "./Grid";
 import { LayerTools } from "./LayerTools";
 import { Name } from "./Name";
 import { comparison, isText, next, type Sort } from "./sort";
 import { share, sums } from "./sums";
 import { type Colours, colourOf } from "./theme";
-import { ancestors, everything, isLeaf, matching, type Tree, unfolded, visible } from "./tree";
+import { ancestors, everything, isLeaf, matching, toggled, type Tree, unfolded, visible } from "./tree";
 
 const AT_FIRST = 45; // rows
 const LONGEST = 26; // characters of a text
@@ -33,7 +33,7 @@ export function LayerTable(props: Props): JSX.Element {
   const [query, setQuery] = useState("");
   const [isFlat, setFlat] = useState(false);
   const [sort, setSort] = useState<Sort | null>(null);
-  const [shown, setShown] = useState(() => new Set(model.shown));
+  const [shown, setShown] = useState(() => shownAtFirst(model));
 
   const matches = useMemo(() => matching(query, [model.paths, model.classes]), [query, model]);
   useEffect(() => setFolded(new Set()), [query]);
@@ -67,7 +67,9 @@ export function LayerTable(props: Props): JSX.Element {
         onQuery={setQuery}
         onFlat={setFlat}
         onShown={setShown}
-        onUnfold={(all) => (matches ? setFolded(all ? new Set() : everything(tree)) : setExpanded(all ? everything(tree) : new Set([0])))}
+        onUnfold={(all) =>
+          matches ? setFolded(all ? new Set() : everything(tree)) : setExpanded(all ? everything(tree) : new Set([0]))
+        }
       />
       <Grid
         label={`Layers of ${model.label}`}
@@ -87,10 +89,9 @@ export function LayerTable(props: Props): JSX.Element {
   );
 }
 
-function toggled(rows: ReadonlySet<number>, row: number): Set<number> {
-  const changed = new Set(rows);
-  if (!changed.delete(row)) changed.add(row);
-  return changed;
+/** The bar says what a column of shares says. */
+export function shownAtFirst(model: Model): Set<string> {
+  return new Set(model.shown.filter((name) => !name.endsWith("share")));
 }
 
 function without(rows: Set<number>, removed: ReadonlySet<number>): Set<number> {
@@ -115,17 +116,20 @@ function gridColumns(props: Props, shown: ReadonlySet<string>, isFlat: boolean):
   const { model } = props;
   const others = model.layers.columns.filter((column) => column.name !== FIRST && shown.has(column.name));
   const bar = model.measures.length ? [barColumn(props)] : [];
-  return [layerColumn(model, isFlat), ...bar, ...others.map((column) => plainColumn(column, props))];
+  return [layerColumn(props, isFlat), ...bar, ...others.map((column) => plainColumn(column, props))];
 }
 
-function layerColumn(model: Model, isFlat: boolean): GridColumn {
+function layerColumn({ model, tree }: Props, isFlat: boolean): GridColumn {
   const names = model.layers.columns.find((column) => column.name === FIRST)!;
   const text = (row: number) => (isFlat && model.paths[row] ? model.paths[row] : String(names.values[row]));
   return {
     name: FIRST,
     heading: names.heading,
     isText: true,
-    width: 0,
+    width: firstWidth(
+      model.paths.map((_, row) => text(row)),
+      isFlat ? [] : names.values.map((_, row) => tree.level[row]),
+    ),
     sortable: true,
     value: text,
     cell: (row) => <Name text={text(row)} />,
@@ -161,10 +165,10 @@ function barColumn({ model, tree, measure }: Props): GridColumn {
   const known = sums(model.measures[measure], model.parents);
   return {
     name: BAR,
-    heading: `${heading}, share`,
+    heading: `${heading} %`,
     title: `Share of the model's ${heading}, with the layers in it`,
     isText: false,
-    width: Math.max(16, heading.length + 9),
+    width: Math.max(15, heading.length + 4),
     sortable: true,
     value: (row) => share(known, row),
     cell: (row) => {
@@ -194,7 +198,10 @@ function widthOf(column: Column): number {
 }
 
 function longest({ values }: Column): number {
-  return Math.min(LONGEST, values.reduce<number>((most, value) => Math.max(most, String(value ?? "").length), 0));
+  return Math.min(
+    LONGEST,
+    values.reduce<number>((most, value) => Math.max(most, String(value ?? "").length + 1), 0),
+  );
 }
 
 function widest({ values, unit }: Column): number {

@@ -1,6 +1,7 @@
 /** What can be done with the table of layers? Search, unfold, leave the tree, choose columns. */
 import type { JSX } from "preact";
 import type { Model } from "./data";
+import { shownAtFirst } from "./LayerTable";
 
 interface Props {
   model: Model;
@@ -69,7 +70,7 @@ function Columns({ model, shown, onShown }: Props): JSX.Element {
             {heading} <code>{name}</code>
           </label>
         ))}
-        <button type="button" onClick={() => onShown(new Set(model.shown))}>
+        <button type="button" onClick={() => onShown(shownAtFirst(model))}>
           As at first
         </button>
       </fieldset>

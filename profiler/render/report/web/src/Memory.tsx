@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { aliveAt, thinned } from "./alive";
-import { axis, Chart, type Option } from "./Chart";
+import { axis, byteSteps, Chart, type Option } from "./Chart";
 import type { Memory as Timeline, Model } from "./data";
 import { bytes, exact } from "./format";
 import { Name } from "./Name";
@@ -31,7 +31,11 @@ export function Memory({ model, memory, onSelect }: Props): JSX.Element {
       <div class="section-head">
         <h2 id="memory-heading">Memory over time</h2>
         <span class="spring" />
-        <button type="button" disabled={memory.peak === null || call === memory.peak} onClick={() => setCall(memory.peak ?? 0)}>
+        <button
+          type="button"
+          disabled={memory.peak === null || call === memory.peak}
+          onClick={() => setCall(memory.peak ?? 0)}
+        >
           Go to the peak
         </button>
       </div>
@@ -89,7 +93,8 @@ function AliveList({ model, memory, call, onSelect }: ListProps): JSX.Element {
         {phase && ` (${phase[0]})`}
         {call === memory.peak && <span class="badge">peak</span>}
         <br />
-        <code>{memory.ops[memory.op[call]]}</code> in <LayerLink model={model} row={memory.layer[call]} onSelect={onSelect} />
+        <code>{memory.ops[memory.op[call]]}</code> in{" "}
+        <LayerLink model={model} row={memory.layer[call]} onSelect={onSelect} />
       </p>
       <table class="plain" aria-label="What is alive there, the largest first">
         <thead>
@@ -130,7 +135,15 @@ function Rest({ text, size }: { text: string; size: number }): JSX.Element | nul
   ) : null;
 }
 
-function LayerLink({ model, row, onSelect }: { model: Model; row: number; onSelect: (row: number) => void }): JSX.Element {
+function LayerLink({
+  model,
+  row,
+  onSelect,
+}: {
+  model: Model;
+  row: number;
+  onSelect: (row: number) => void;
+}): JSX.Element {
   return (
     <button type="button" class="link" onClick={() => onSelect(row)}>
       <Name text={model.paths[row] || model.label} />
@@ -152,7 +165,7 @@ function optionOf(memory: Timeline, theme: Theme): Option {
       nameGap: 26,
       splitLine: { show: false },
     },
-    yAxis: { ...axis(theme, "", bytes), type: "value", min: 0, interval: step(Math.max(...points.map(([, size]) => size))) },
+    yAxis: { ...axis(theme, "", bytes), type: "value", ...byteSteps(Math.max(...points.map(([, size]) => size))) },
     series: [
       {
         type: "line",
@@ -170,11 +183,6 @@ function optionOf(memory: Timeline, theme: Theme): Option {
   };
 }
 
-/** A power of two bytes, so that the axis has about five lines and its texts are short. */
-function step(most: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, most) / 6));
-}
-
 function peakMark(memory: Timeline, theme: Theme): object | undefined {
   if (memory.peak === null) return undefined;
   const size = memory.live[memory.peak];
@@ -184,7 +192,13 @@ function peakMark(memory: Timeline, theme: Theme): object | undefined {
     symbol: "circle",
     symbolSize: 9,
     itemStyle: { color: theme.peak },
-    label: { show: true, position: isRight ? "left" : "right", formatter: `peak ${bytes(size)}`, color: theme.peak, fontWeight: 600 },
+    label: {
+      show: true,
+      position: isRight ? "left" : "right",
+      formatter: `peak ${bytes(size)}`,
+      color: theme.peak,
+      fontWeight: 600,
+    },
     data: [{ coord: [memory.peak, size] }],
   };
 }

@@ -40,7 +40,14 @@ export function ModelPage({ model }: { model: Model }): JSX.Element {
       <div class="beside">
         <div class="main-column">
           {model.measures.length > 0 && (
-            <Treemap {...common} measure={measure} root={root} onMeasure={setMeasure} onRoot={setRoot} onSelect={show} />
+            <Treemap
+              {...common}
+              measure={measure}
+              root={root}
+              onMeasure={setMeasure}
+              onRoot={setRoot}
+              onSelect={show}
+            />
           )}
           <LayerTable {...common} measure={measure} target={target} onSelect={select} />
         </div>

@@ -31,10 +31,7 @@ export function Roofline(props: Props): JSX.Element {
     () => roofline.points.filter(([, intensity, speed]) => intensity > 0 && speed > 0).sort((a, b) => b[3] - a[3]),
     [roofline],
   );
-  const option = useMemo(
-    () => optionOf(props, points, theme),
-    [points, selected, theme.isDark, props.colours],
-  );
+  const option = useMemo(() => optionOf(props, points, theme), [points, selected, theme.isDark, props.colours]);
   const ridge = roofline.flops_per_second / roofline.bytes_per_second;
   return (
     <section class="roofline" aria-labelledby="roofline-heading">
@@ -42,8 +39,8 @@ export function Roofline(props: Props): JSX.Element {
         <h2 id="roofline-heading">Roofline</h2>
         <p class="muted">
           <Name text={roofline.device} />: {perSecond(roofline.flops_per_second, "FLOP")},{" "}
-          {perSecond(roofline.bytes_per_second, "B")}; memory bounds what is left of{" "}
-          {format(ridge, "ratio")} FLOP/byte. Times are {roofline.word}; a layer's disc is as large as its time.
+          {perSecond(roofline.bytes_per_second, "B")}; memory bounds what is left of {format(ridge, "ratio")} FLOP/byte.
+          Times are {roofline.word}; a layer's disc is as large as its time.
         </p>
       </div>
       <Chart
@@ -51,7 +48,9 @@ export function Roofline(props: Props): JSX.Element {
         height={400}
         option={option}
         onClick={({ series, index }) => series === 1 && props.onSelect(points[index][0])}
-        tip={({ series, index }) => series === 1 && <PointTip model={model} point={points[index]} word={roofline.word} />}
+        tip={({ series, index }) =>
+          series === 1 && <PointTip model={model} point={points[index]} word={roofline.word} />
+        }
       />
     </section>
   );
@@ -80,7 +79,8 @@ function optionOf({ model, roofline, selected, colours }: Props, points: Roof["p
   const [low, high] = range([...points.map(([, intensity]) => intensity), top / slope]);
   const [slowest, fastest] = range([...points.map(([, , speed]) => speed), top]);
   const longest = Math.max(...points.map(([, , , seconds]) => seconds));
-  const write = (value: number): string => (value >= 1000 ? format(value, "rate").replace(/\.0+ /, " ") : String(value));
+  const write = (value: number): string =>
+    value >= 1000 ? format(value, "rate").replace(/\.0+ /, " ") : String(value);
   const log = { type: "log" as const };
   return {
     grid: { left: 76, right: 20, top: 16, bottom: 44, outerBoundsMode: "none" },
@@ -89,7 +89,11 @@ function optionOf({ model, roofline, selected, colours }: Props, points: Roof["p
     series: [
       {
         type: "line",
-        data: [[low, Math.max(slowest, low * slope)], [top / slope, top], [high, top]],
+        data: [
+          [low, Math.max(slowest, low * slope)],
+          [top / slope, top],
+          [high, top],
+        ],
         symbol: "none",
         silent: true,
         clip: true,

@@ -40,7 +40,7 @@ export function Treemap(props: Props): JSX.Element {
   return (
     <section class="map" aria-labelledby="map-heading">
       <div class="section-head">
-        <h2 id="map-heading">Where it is</h2>
+        <h2 id="map-heading">Map of the layers</h2>
         <MeasureChoice {...props} />
         <span class="spring" />
         <button type="button" disabled={selected === root} onClick={() => props.onRoot(zoomed(tree, selected))}>
@@ -94,7 +94,12 @@ function Breadcrumb({ model, tree, root, onRoot }: Props): JSX.Element {
       <ol>
         {[...ancestors(tree, root), root].map((row) => (
           <li key={row}>
-            <button type="button" class="link" aria-current={row === root ? "true" : undefined} onClick={() => onRoot(row)}>
+            <button
+              type="button"
+              class="link"
+              aria-current={row === root ? "true" : undefined}
+              onClick={() => onRoot(row)}
+            >
               <Name text={title(model, row)} />
             </button>
           </li>
@@ -118,13 +123,15 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
       name: areaTitle(props.model, area),
       value: area.value,
       area,
-      itemStyle: { color: colour, borderColor: isSelected ? theme.peak : area.children ? colour : theme.surface },
+      itemStyle: {
+        color: colour,
+        borderColor: isSelected ? theme.peak : area.children ? theme.container : theme.surface,
+      },
       label: { color: area.part === "rest" ? theme.text : ON_KIND },
-      upperLabel: { color: ON_KIND, backgroundColor: "transparent" },
       children: area.children?.map(node),
     };
   };
-  const text = { show: true, fontFamily: FONT, fontSize: 12, overflow: "truncate", ellipsis: "…", padding: [2, 4] };
+  const text = { show: true, fontFamily: FONT, fontSize: 12, overflow: "truncate", ellipsis: "…", position: [5, 4] };
   const level = { itemStyle: { borderWidth: 2, gapWidth: 1 } };
   return {
     series: [
@@ -138,10 +145,20 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
         roam: false,
         nodeClick: false,
         breadcrumb: { show: false },
-        label: { ...text, position: "insideTopLeft", formatter: labelled(known) },
-        upperLabel: { ...text, height: 20, formatter: labelled(known) },
+        label: { ...text, formatter: labelled(known) },
+        upperLabel: {
+          ...text,
+          color: theme.text,
+          height: 22,
+          position: [5, "50%"],
+          verticalAlign: "middle",
+          formatter: labelled(known),
+        },
         emphasis: { label: { show: true }, upperLabel: { show: true } },
-        levels: [{ itemStyle: { borderWidth: 0, gapWidth: 2 } }, level, level, level],
+        levels: [
+          { itemStyle: { borderWidth: 0, gapWidth: 3 }, upperLabel: { show: false } },
+          ...Array<object>(8).fill(level),
+        ],
       },
     ],
   };
@@ -174,7 +191,9 @@ function AreaTip({ area, props, known }: { area: Area; props: Props; known: Sums
 
 function sentence({ model, measure, root }: Props, known: Sums): string {
   const { heading } = model.measures[measure];
-  const kinds = kindTotals(model, known).slice(0, 3).map(([kind, total]) => `${kind} ${percent(total, known)}`);
+  const kinds = kindTotals(model, known)
+    .slice(0, 3)
+    .map(([kind, total]) => `${kind} ${percent(total, known)}`);
   const part = root === 0 ? "" : `, of which layer ${model.paths[root]} has ${percent(known.total[root], known)}`;
   return `Map of the layers of ${model.label} by ${heading}: ${kinds.join(", ")}${part}. The table of layers has all of it.`;
 }
@@ -206,7 +225,11 @@ function Legend({ model, colours, measure, known }: Props & { known: Sums }): JS
         <LegendItem key={kind} colour={colourOf(colours, kind)} text={kind} share={percent(total, known)} />
       ))}
       {others.length > 0 && (
-        <LegendItem colour={colourOf(colours, "")} text={counted(others.length, "other class").replace("classs", "classes")} share={percent(rest, known)} />
+        <LegendItem
+          colour={colourOf(colours, "")}
+          text={counted(others.length, "other class").replace("classs", "classes")}
+          share={percent(rest, known)}
+        />
       )}
       {unknown > 0 && <li class="unknown">not known of {counted(unknown, "layer")}, which have no area</li>}
     </ul>

@@ -12,18 +12,38 @@ export interface Area {
   children?: Area[];
 }
 
-const LEVELS = 3; // that are drawn at once
-const MOST = 250; // in one layer
+const LEVELS = 4; // that are drawn at once, besides those that have hardly more than one layer in them
+const DEEPEST = 7;
+const ALONE = 0.9; // of a layer: so much of it is in one of its layers, which is then no level of its own
+const MOST = 500; // in one layer
 const LEAST = 0.0015; // of the whole map, below the first level
 
 /** The layers in `root`, the largest first; without those that have nothing of the figure. */
-export function areas(tree: Tree, sums: Sums, root: number, level = 1, least = 0): Area[] {
+export function areas(tree: Tree, sums: Sums, root: number): Area[] {
+  return level(tree, sums, root, { level: 1, depth: 1, least: 0, below: LEAST * sums.total[root] });
+}
+
+interface Place {
+  level: number;
+  depth: number;
+  least: number; // that a layer has to have of the figure
+  below: number; // that those in it have to have
+}
+
+function level(tree: Tree, sums: Sums, root: number, place: Place): Area[] {
   const inside = tree.children[root].filter((row) => sums.total[row] > 0).sort((a, b) => sums.total[b] - sums.total[a]);
-  const drawn = inside.slice(0, MOST).filter((row) => sums.total[row] >= least);
+  const drawn = inside.slice(0, MOST).filter((row) => sums.total[row] >= place.least);
   const rest = inside.slice(drawn.length);
-  const below = LEAST * (level === 1 ? sums.total[root] : least / LEAST);
+  const isChain = drawn.length > 0 && sums.total[drawn[0]] >= ALONE * sums.total[root];
+  const next = {
+    ...place,
+    level: place.level + Number(!isChain),
+    depth: place.depth + 1,
+    least: isChain ? place.least : place.below,
+  };
+  const isLast = next.level > LEVELS || next.depth > DEEPEST;
   const parts: Area[] = drawn.map((row) => {
-    const children = level < LEVELS ? areas(tree, sums, row, level + 1, below) : [];
+    const children = isLast ? [] : level(tree, sums, row, next);
     return { row, part: "layer", count: 1, value: sums.total[row], ...(isWorthIt(children) ? { children } : {}) };
   });
   if (inside.length && sums.own[root] > 0) parts.push({ row: root, part: "itself", count: 1, value: sums.own[root] });

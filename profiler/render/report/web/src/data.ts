@@ -7,8 +7,28 @@
 
 /** The values of `profiler.render.tables.Unit`. Shapes come as texts. */
 export type Unit =
-  | "text" | "exact" | "count" | "amount" | "bytes" | "KB" | "MB" | "GB" | "seconds" | "s" | "ms" | "us"
-  | "nanoseconds" | "rate" | "difference" | "growth" | "share" | "ratio" | "times" | "number" | "shape" | "bar";
+  | "text"
+  | "exact"
+  | "count"
+  | "amount"
+  | "bytes"
+  | "KB"
+  | "MB"
+  | "GB"
+  | "seconds"
+  | "s"
+  | "ms"
+  | "us"
+  | "nanoseconds"
+  | "rate"
+  | "difference"
+  | "growth"
+  | "share"
+  | "ratio"
+  | "times"
+  | "number"
+  | "shape"
+  | "bar";
 
 /** A whole number beyond 2^53 comes as a text of its digits. */
 export type Value = number | string | null;

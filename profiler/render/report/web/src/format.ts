@@ -7,7 +7,13 @@ import type { Unit, Value } from "./data";
 
 const BYTES = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
 const SECONDS = { s: 1, ms: 1e-3, us: 1e-6 };
-const STEPS: [number, string][] = [[1e3, "k"], [1e6, "M"], [1e9, "G"], [1e12, "T"], [1e15, "P"]];
+const STEPS: [number, string][] = [
+  [1e3, "k"],
+  [1e6, "M"],
+  [1e9, "G"],
+  [1e12, "T"],
+  [1e15, "P"],
+];
 const UNKNOWN = "?";
 const BAR = 24; // blocks of a whole bar
 
@@ -16,6 +22,14 @@ export function format(value: Value, unit: Unit): string {
   if (value === "") return "";
   if (value === null) return unit === "shape" ? "" : UNKNOWN;
   return WRITERS[unit](value);
+}
+
+const WRITTEN: ReadonlySet<Unit> = new Set(["KB", "MB", "GB", "s", "ms", "us"]);
+
+/** A value by itself, with the unit that a column has in its heading: 83.15 MB. */
+export function alone(value: Value, unit: Unit): string {
+  const text = format(value, unit);
+  return WRITTEN.has(unit) && value !== null && value !== "" ? `${text} ${unit}` : text;
 }
 
 /** Bytes in the unit that suits them: 83.15 MB. */
@@ -42,7 +56,10 @@ function whole(value: Value): string {
 }
 
 function grouped(digits: string): string {
-  return digits.replace(/^(-?)(\d+)/, (_, sign: string, integer: string) => sign + integer.replace(/\B(?=(\d{3})+$)/g, ","));
+  return digits.replace(
+    /^(-?)(\d+)/,
+    (_, sign: string, integer: string) => sign + integer.replace(/\B(?=(\d{3})+$)/g, ","),
+  );
 }
 
 /** The text with one digit more than is wanted ends in a 5 that nothing follows, and the digit before is even. */

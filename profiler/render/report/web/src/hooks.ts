@@ -24,14 +24,13 @@ export function usePrinting(): boolean {
 
 /** Render what an update changes, and what that changes, before this returns. */
 function atOnce(update: () => void): void {
-  const { debounceRendering, requestAnimationFrame } = options;
+  const before = { ...options };
   options.debounceRendering = (render) => render();
   options.requestAnimationFrame = (effect) => effect();
   try {
     update();
   } finally {
-    options.debounceRendering = debounceRendering;
-    options.requestAnimationFrame = requestAnimationFrame;
+    Object.assign(options, { debounceRendering: undefined, requestAnimationFrame: undefined }, before);
   }
 }
 

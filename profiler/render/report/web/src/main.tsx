@@ -5,7 +5,7 @@
  *
  * - `main[data-ready]` once the report is shown, or `main[data-failed]`; `window.profileModel.format(value, unit)`.
  * - `[data-value]` is the raw value beside every number that is shown; "" where it is not known.
- * - cards `[data-total=LABEL]`; how it was run `[data-about=LABEL]`; `[data-coverage=whole|partial]`.
+ * - cards `[data-total=NAME]`; how it was run `[data-about=LABEL]`; `[data-coverage=whole|partial]`.
  * - tables of layers are `[role=treegrid]`, their rows `tr[data-path][data-row]` with `aria-level`, `aria-expanded`,
  *   `aria-selected`, `aria-rowindex`, their cells and headings `[data-column=NAME]`; of two models `tr[data-status]`.
  * - other tables have `tr[data-row]` and `[data-column=NAME]`, the best of a column `[data-best=true]`.

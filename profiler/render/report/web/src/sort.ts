@@ -21,7 +21,11 @@ export function next(sort: Sort | null, column: string, unit: Unit): Sort | null
   return sort.descending === first ? { column, descending: !first } : null;
 }
 
-export function comparison(values: readonly Value[], unit: Unit, descending: boolean): (a: number, b: number) => number {
+export function comparison(
+  values: readonly Value[],
+  unit: Unit,
+  descending: boolean,
+): (a: number, b: number) => number {
   const sign = descending ? -1 : 1;
   if (isText(unit)) return (a, b) => sign * words.compare(String(values[a] ?? ""), String(values[b] ?? ""));
   const known = values.map(number);

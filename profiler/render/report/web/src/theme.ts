@@ -12,13 +12,33 @@ export interface Theme {
   muted: string;
   line: string;
   surface: string;
+  container: string; // around layers that have others in them
   accent: string;
+  disc: string; // the accent, to be seen through
   peak: string;
 }
 
 /* Contrast of text and muted text to the surface: 4.5 at least. The same colours stand in styles/base.css. */
-const LIGHT = { text: "#1c1e21", muted: "#5b6068", line: "#dcdfe3", surface: "#ffffff", accent: "#2458a6", peak: "#b3261e" };
-const DARK = { text: "#e6e7e9", muted: "#a3a9b2", line: "#363b42", surface: "#1a1d21", accent: "#8ab4f0", peak: "#f2857c" };
+const LIGHT = {
+  text: "#1c1e21",
+  muted: "#5b6068",
+  line: "#dcdfe3",
+  surface: "#ffffff",
+  container: "#e4e7eb",
+  accent: "#2458a6",
+  disc: "rgba(36, 88, 166, 0.45)",
+  peak: "#b3261e",
+};
+const DARK = {
+  text: "#e6e7e9",
+  muted: "#a3a9b2",
+  line: "#363b42",
+  surface: "#1a1d21",
+  container: "#3a4048",
+  accent: "#8ab4f0",
+  disc: "rgba(138, 180, 240, 0.5)",
+  peak: "#f2857c",
+};
 
 /* Paul Tol's "light" scheme (SRON/EPS/TN/09-002, 2021), which is made for cells with dark labels and is told apart by
    readers with any colour vision. https://personal.sron.nl/~pault/ */

@@ -43,12 +43,14 @@ export function ancestors(tree: Tree, row: number): number[] {
   return above.reverse();
 }
 
-/** What is unfolded at first: whole levels, as many as `most` rows have room for, and the root in any case. */
+const FEW = 12; // rows that say too little by themselves
+
+/** What is unfolded at first: the root, and whole levels, as many as `most` rows have room for, or to see a few. */
 export function unfolded(tree: Tree, most: number): Set<number> {
   const rows: number[] = []; // how many stand at each level
   for (const level of tree.level) rows[level] = (rows[level] ?? 0) + 1;
   let [seen, depth] = [rows[0] + (rows[1] ?? 0), 1];
-  while (depth < rows.length - 1 && seen + rows[depth + 1] <= most) seen += rows[++depth];
+  while (depth < rows.length - 1 && (seen < FEW || seen + rows[depth + 1] <= most)) seen += rows[++depth];
   return rowsWith(tree, (row) => tree.level[row] < depth);
 }
 
@@ -61,6 +63,13 @@ function rowsWith(tree: Tree, holds: (row: number) => boolean): Set<number> {
   const rows = new Set<number>();
   tree.children.forEach((inside, row) => inside.length && holds(row) && rows.add(row));
   return rows;
+}
+
+/** With the row, or without it if it was there. */
+export function toggled(rows: ReadonlySet<number>, row: number): Set<number> {
+  const changed = new Set(rows);
+  if (!changed.delete(row)) changed.add(row);
+  return changed;
 }
 
 export function visible(tree: Tree, view: View): Entry[] {

@@ -5,7 +5,12 @@ import { aligned } from "../src/aligned";
 import type { Change, Model } from "../src/data";
 
 const model = (paths: string[], parents: number[]): Model => ({ paths, parents }) as unknown as Model;
-const change = (status: string, before: number | null, after: number | null): Change => ({ status, before, after, what: "" });
+const change = (status: string, before: number | null, after: number | null): Change => ({
+  status,
+  before,
+  after,
+  what: "",
+});
 
 const BEFORE = model(["", "stem", "body", "body.0", "body.1", "head"], [0, 0, 0, 2, 2, 0]);
 const AFTER = model(["", "stem", "trunk", "trunk.0", "trunk.2", "norm", "head"], [0, 0, 0, 2, 2, 0, 0]);

@@ -25,14 +25,25 @@ test("what is folded hides what is in it", () => {
   assert.deepEqual(rows({ expanded: new Set([0, 2]) }), [0, 1, 2, 3, 5, 6]);
   assert.deepEqual(rows({ expanded: new Set([2]) }), [0]);
   const entries = visible(TREE, { ...PLAIN, expanded: new Set([0]) });
-  assert.deepEqual(entries.map((entry) => entry.expanded), [true, null, false, null]);
+  assert.deepEqual(
+    entries.map((entry) => entry.expanded),
+    [true, null, false, null],
+  );
 });
 
 test("whole levels are unfolded at first, as many as there is room for", () => {
-  assert.deepEqual([...unfolded(TREE, 4)], [0]);
-  assert.deepEqual([...unfolded(TREE, 6)], [0, 2]);
-  assert.deepEqual([...unfolded(TREE, 7)], [0, 2, 3]);
-  assert.deepEqual([...unfolded(TREE, 1)], [0]);
+  //                                     20 in the model, 3 in each of them, 1 in each of those
+  const wide = treeOf([
+    0,
+    ...Array<number>(20).fill(0),
+    ...Array.from({ length: 60 }, (_, i) => 1 + Math.floor(i / 3)),
+    21,
+  ]);
+  const levels = (most: number) => Math.max(...[...unfolded(wide, most)].map((row) => wide.level[row]));
+  assert.equal(levels(80), 0);
+  assert.equal(levels(81), 1);
+  assert.equal(levels(82), 2);
+  assert.deepEqual([...unfolded(TREE, 1)], [0, 2, 3]); // so few rows are shown in any case
   assert.deepEqual([...unfolded(treeOf([0]), 9)], []);
 });
 
