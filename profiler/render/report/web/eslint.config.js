@@ -1,4 +1,5 @@
 /* What is linted: our TypeScript with its types, the scripts without. */
+import { fileURLToPath } from "node:url";
 import js from "@eslint/js";
 import ts from "typescript-eslint";
 
@@ -10,7 +11,9 @@ export default ts.config(
   {
     files: ["**/*.ts", "**/*.tsx"],
     extends: [...ts.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: fileURLToPath(new URL(".", import.meta.url)) },
+    },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-non-null-assertion": "off",

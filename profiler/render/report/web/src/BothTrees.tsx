@@ -42,7 +42,7 @@ export function BothTrees(props: Props): JSX.Element {
     if (target) setExpanded((before) => new Set([...before, ...ancestors(tree, target.row)]));
   }, [target]);
   return (
-    <section class="layers" aria-labelledby="both-heading">
+    <section class="layers pair" aria-labelledby="both-heading">
       <h2 id="both-heading">Both models, layer by layer</h2>
       <BothTools
         measures={second.measures}

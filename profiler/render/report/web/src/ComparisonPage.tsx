@@ -128,10 +128,14 @@ function ScatterPart({ columns, names }: PartProps): JSX.Element {
     <section aria-labelledby="scatter-heading">
       <div class="section-head">
         <h2 id="scatter-heading">Two figures</h2>
-        <ColumnChoice label="Across" columns={columns} chosen={x} onChoose={setX} />
-        <Check label="log" about="across" value={logX} onChange={setLogX} />
-        <ColumnChoice label="Up" columns={columns} chosen={y} onChoose={setY} />
-        <Check label="log" about="up" value={logY} onChange={setLogY} />
+        <span class="axis-choice">
+          <ColumnChoice label="Across" columns={columns} chosen={x} onChoose={setX} />
+          <Check label="log" about="across" value={logX} onChange={setLogX} />
+        </span>
+        <span class="axis-choice">
+          <ColumnChoice label="Up" columns={columns} chosen={y} onChoose={setY} />
+          <Check label="log" about="up" value={logY} onChange={setLogY} />
+        </span>
       </div>
       <Chart
         label={`${rows.length} models by ${axes.x.heading} and ${axes.y.heading}; the table of models has the values.`}

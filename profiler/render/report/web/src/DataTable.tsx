@@ -29,7 +29,7 @@ export function DataTable({ label, table, shown, first }: Props): JSX.Element {
   const rows = useMemo(() => sorted(table.columns, sort, count), [table, sort]);
   const drawn = isWhole || isPrinting ? rows : rows.slice(0, AT_ONCE);
   return (
-    <div class="wide" tabIndex={0} role="region" aria-label={label}>
+    <div class="wide" tabIndex={0} role="group" aria-label={label}>
       <table class="plain data" aria-label={label}>
         <thead>
           <tr>

@@ -56,7 +56,9 @@ export function Grid(props: GridProps): JSX.Element {
   useLayoutEffect(() => {
     if (!wantsFocus.current) return;
     wantsFocus.current = false;
-    scrolled.current?.querySelector<HTMLElement>(`[data-row="${active}"]`)?.focus({ preventScroll: true });
+    const row = scrolled.current?.querySelector<HTMLElement>(`[data-row="${active}"]`);
+    row?.focus({ preventScroll: true });
+    row?.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 
   const go = (index: number, focus = true): void => {
@@ -89,7 +91,7 @@ export function Grid(props: GridProps): JSX.Element {
           {shown.map((index) => (
             <Row
               key={entries[index].row}
-              props={props}
+              props={{ ...props, isPrinting }}
               entry={entries[index]}
               index={index}
               isActive={index === at}
@@ -98,11 +100,13 @@ export function Grid(props: GridProps): JSX.Element {
           ))}
         </tbody>
       </table>
-      {isPrinting && entries.length > PRINTED && (
-        <p>… and {(entries.length - PRINTED).toLocaleString("en")} more rows.</p>
-      )}
+      {isPrinting && <Unprinted count={entries.length - PRINTED} />}
     </div>
   );
+}
+
+function Unprinted({ count }: { count: number }): JSX.Element | null {
+  return count > 0 ? <p>… and {count.toLocaleString("en")} more rows.</p> : null;
 }
 
 function Head({ columns, sort, onSort }: Pick<GridProps, "columns" | "sort" | "onSort">): JSX.Element {
@@ -139,7 +143,7 @@ function Head({ columns, sort, onSort }: Pick<GridProps, "columns" | "sort" | "o
 }
 
 interface RowProps {
-  props: GridProps;
+  props: GridProps & { isPrinting: boolean };
   entry: Entry;
   index: number;
   isActive: boolean;
@@ -148,7 +152,6 @@ interface RowProps {
 
 function Row({ props, entry, index, isActive, onFocus }: RowProps): JSX.Element {
   const { row, level, expanded } = entry;
-  const { isPrinting } = useTheme();
   return (
     <tr
       role="row"
@@ -162,7 +165,7 @@ function Row({ props, entry, index, isActive, onFocus }: RowProps): JSX.Element 
       aria-expanded={expanded ?? undefined}
       aria-selected={props.selected === row}
       tabIndex={isActive ? 0 : -1}
-      style={{ top: isPrinting ? "auto" : `${index * ROW}px` }}
+      style={{ top: props.isPrinting ? "auto" : `${index * ROW}px` }}
       onFocus={onFocus}
       onClick={() => props.onSelect(row)}
     >

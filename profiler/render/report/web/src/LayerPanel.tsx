@@ -233,7 +233,7 @@ function Tensors({ label, texts }: { label: string; texts: string[] }): JSX.Elem
 function Weights({ detail }: { detail: Detail }): JSX.Element {
   return (
     <Part title="Weights" show={detail.weights.length > 0}>
-      <div class="wide" tabIndex={0} role="region" aria-label="Weights">
+      <div class="wide" tabIndex={0} role="group" aria-label="Weights">
         <table class="plain" aria-label="Weights">
           <thead>
             <tr>

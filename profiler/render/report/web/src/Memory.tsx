@@ -13,6 +13,7 @@ const LEFT = 76; // pixels beside the drawing, which the slider has too
 const RIGHT = 20;
 const POINTS = 1500;
 const LISTED = 12;
+const SMALL = 10 * 1024; // bytes, up to which KB are too large a unit
 
 interface Props {
   model: Model;
@@ -155,6 +156,7 @@ function LayerLink({
 
 function optionOf(memory: Timeline, theme: Theme): Option {
   const points = thinned(memory.live, POINTS);
+  const largest = Math.max(...points.map(([, size]) => size));
   return {
     grid: { left: LEFT, right: RIGHT, top: 28, bottom: 40, outerBoundsMode: "none" },
     xAxis: {
@@ -165,7 +167,11 @@ function optionOf(memory: Timeline, theme: Theme): Option {
       nameGap: 26,
       splitLine: { show: false },
     },
-    yAxis: { ...axis(theme, "", bytes), type: "value", ...byteSteps(Math.max(...points.map(([, size]) => size))) },
+    yAxis: {
+      ...axis(theme, "", largest < SMALL ? (size) => `${exact(size)} B` : bytes),
+      type: "value",
+      ...byteSteps(largest),
+    },
     series: [
       {
         type: "line",
@@ -194,7 +200,8 @@ function peakMark(memory: Timeline, theme: Theme): object | undefined {
     itemStyle: { color: theme.peak },
     label: {
       show: true,
-      position: isRight ? "left" : "right",
+      position: "top",
+      offset: [isRight ? -44 : 44, 2],
       formatter: `peak ${bytes(size)}`,
       color: theme.peak,
       fontWeight: 600,

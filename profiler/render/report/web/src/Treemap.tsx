@@ -22,7 +22,7 @@ interface Props {
   onSelect: (row: number) => void;
 }
 
-const HEIGHT = 380;
+const HEIGHT = 420;
 
 export function Treemap(props: Props): JSX.Element {
   const { model, tree, root, selected } = props;
@@ -115,29 +115,34 @@ function title(model: Model, row: number): string {
 
 // The drawing ----------------------------------------------------------------------------------------------------------
 
+const MANY = 60; // layers, which have no room for names and for lines around each
+
 function optionOf(props: Props, known: Sums, theme: Theme): Option {
-  const node = (area: Area): object => {
+  const node = (area: Area, depth: number, siblings: number): object => {
     const isSelected = area.row === props.selected && area.part === "layer";
-    const colour = area.part === "rest" ? theme.line : colourOf(props.colours, props.model.classes[area.row]);
+    const line = area.children ? theme.containers[depth % 2] : theme.surface;
     return {
       name: areaTitle(props.model, area),
       value: area.value,
       area,
       itemStyle: {
-        color: colour,
-        borderColor: isSelected ? theme.peak : area.children ? theme.container : theme.surface,
+        color: areaColour(props, area, theme),
+        borderColor: isSelected ? theme.peak : line,
+        ...(siblings > MANY && !isSelected ? { borderWidth: 0 } : {}),
       },
-      label: { color: area.part === "rest" ? theme.text : ON_KIND },
-      children: area.children?.map(node),
+      label: { color: area.part === "rest" ? theme.text : ON_KIND, show: siblings <= MANY || area.part === "rest" },
+      children: area.children?.map((child) => node(child, depth + 1, area.children!.length)),
     };
   };
+  const parts = areas(props.tree, known, props.root);
   const text = { show: true, fontFamily: FONT, fontSize: 12, overflow: "truncate", ellipsis: "…", position: [5, 4] };
   const level = { itemStyle: { borderWidth: 2, gapWidth: 1 } };
   return {
     series: [
       {
         type: "treemap",
-        data: areas(props.tree, known, props.root).map(node),
+        animation: false,
+        data: parts.map((area) => node(area, 0, parts.length)),
         left: 0,
         right: 0,
         top: 0,
@@ -149,12 +154,12 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
         upperLabel: {
           ...text,
           color: theme.text,
-          height: 22,
+          height: 20,
           position: [5, "50%"],
           verticalAlign: "middle",
           formatter: labelled(known),
         },
-        emphasis: { label: { show: true }, upperLabel: { show: true } },
+        emphasis: { upperLabel: { show: true } },
         levels: [
           { itemStyle: { borderWidth: 0, gapWidth: 3 }, upperLabel: { show: false } },
           ...Array<object>(8).fill(level),
@@ -162,6 +167,13 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
       },
     ],
   };
+}
+
+/** Of more layers their class's, if they are of one. */
+function areaColour({ model, tree, colours }: Props, area: Area, theme: Theme): string {
+  if (area.part !== "rest") return colourOf(colours, model.classes[area.row]);
+  const kinds = new Set(tree.children[area.row].map((row) => model.classes[row]));
+  return kinds.size === 1 ? colourOf(colours, [...kinds][0]) : theme.containers[0];
 }
 
 function labelled(known: Sums): (params: { name: string; value: number }) => string {

@@ -15,7 +15,7 @@ export interface Area {
 const LEVELS = 4; // that are drawn at once, besides those that have hardly more than one layer in them
 const DEEPEST = 7;
 const ALONE = 0.9; // of a layer: so much of it is in one of its layers, which is then no level of its own
-const MOST = 500; // in one layer
+const MOST = 150; // in one layer
 const LEAST = 0.0015; // of the whole map, below the first level
 
 /** The layers in `root`, the largest first; without those that have nothing of the figure. */

@@ -24,13 +24,17 @@ export function usePrinting(): boolean {
 
 /** Render what an update changes, and what that changes, before this returns. */
 function atOnce(update: () => void): void {
-  const before = { ...options };
-  options.debounceRendering = (render) => render();
-  options.requestAnimationFrame = (effect) => effect();
-  try {
-    update();
-  } finally {
-    Object.assign(options, { debounceRendering: undefined, requestAnimationFrame: undefined }, before);
+  const before = options.debounceRendering?.bind(options);
+  let render: (() => void) | null = null;
+  options.debounceRendering = (process) => (render = process);
+  update();
+  for (let next = taken(); next; next = taken()) next();
+  options.debounceRendering = before;
+
+  function taken(): (() => void) | null {
+    const next = render;
+    render = null;
+    return next;
   }
 }
 

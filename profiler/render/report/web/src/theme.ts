@@ -12,7 +12,7 @@ export interface Theme {
   muted: string;
   line: string;
   surface: string;
-  container: string; // around layers that have others in them
+  containers: [string, string]; // around layers that have others in them, at every other level
   accent: string;
   disc: string; // the accent, to be seen through
   peak: string;
@@ -24,7 +24,7 @@ const LIGHT = {
   muted: "#5b6068",
   line: "#dcdfe3",
   surface: "#ffffff",
-  container: "#e4e7eb",
+  containers: ["#e3e7ec", "#f2f4f7"] as [string, string],
   accent: "#2458a6",
   disc: "rgba(36, 88, 166, 0.45)",
   peak: "#b3261e",
@@ -34,7 +34,7 @@ const DARK = {
   muted: "#a3a9b2",
   line: "#363b42",
   surface: "#1a1d21",
-  container: "#3a4048",
+  containers: ["#3c434c", "#2a2f36"] as [string, string],
   accent: "#8ab4f0",
   disc: "rgba(138, 180, 240, 0.5)",
   peak: "#f2857c",
