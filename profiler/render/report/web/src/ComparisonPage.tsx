@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { Notes } from "./About";
+import { ColumnMenu } from "./ColumnMenu";
 import { axis, byteSteps, Chart, FONT, type Option } from "./Chart";
 import type { Column, Comparison, Report } from "./data";
 import { format, number } from "./format";
@@ -31,7 +32,12 @@ export function ComparisonPage({ report }: { report: Report }): JSX.Element {
         <div class="section-head">
           <h2 id="models-heading">{counted(names.length, "model")}</h2>
           <span class="spring" />
-          <ColumnMenu columns={table.columns.slice(1)} shown={shown} onShown={setShown} />
+          <ColumnMenu
+            columns={table.columns.slice(1)}
+            shown={shown}
+            usual={new Set(compared.shown)}
+            onShown={setShown}
+          />
         </div>
         <DataTable
           label="Models"
@@ -67,36 +73,6 @@ function ModelLink({
 
 function isDrawn({ unit, values }: Column): boolean {
   return !isText(unit) && unit !== "bar" && values.some((value) => number(value) !== null);
-}
-
-interface MenuProps {
-  columns: Column[];
-  shown: ReadonlySet<string>;
-  onShown: (shown: Set<string>) => void;
-}
-
-function ColumnMenu({ columns, shown, onShown }: MenuProps): JSX.Element {
-  const change = (name: string, isShown: boolean): void =>
-    onShown(new Set(isShown ? [...shown, name] : [...shown].filter((other) => other !== name)));
-  return (
-    <details class="menu">
-      <summary>Columns</summary>
-      <fieldset class="menu-box">
-        <legend>Columns</legend>
-        {columns.map(({ name, heading }) => (
-          <label key={name} class="check">
-            <input
-              type="checkbox"
-              value={name}
-              checked={shown.has(name)}
-              onChange={(event) => change(name, event.currentTarget.checked)}
-            />
-            {heading} <code>{name}</code>
-          </label>
-        ))}
-      </fieldset>
-    </details>
-  );
 }
 
 // Two columns ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /** What can be done with the table of layers? Search, unfold, leave the tree, choose columns. */
 import type { JSX } from "preact";
+import { ColumnMenu } from "./ColumnMenu";
 import type { Model } from "./data";
 import { shownAtFirst } from "./LayerTable";
 
@@ -42,38 +43,12 @@ export function LayerTools(props: Props): JSX.Element {
       <button type="button" disabled={props.isFlat} onClick={() => props.onUnfold(false)}>
         Collapse all
       </button>
-      <Columns {...props} />
+      <ColumnMenu
+        columns={props.model.layers.columns.slice(1)}
+        shown={props.shown}
+        usual={shownAtFirst(props.model)}
+        onShown={props.onShown}
+      />
     </div>
-  );
-}
-
-function Columns({ model, shown, onShown }: Props): JSX.Element {
-  const change = (name: string, isShown: boolean): void => {
-    const names = new Set(shown);
-    if (isShown) names.add(name);
-    else names.delete(name);
-    onShown(names);
-  };
-  return (
-    <details class="menu">
-      <summary>Columns</summary>
-      <fieldset class="menu-box">
-        <legend>Columns</legend>
-        {model.layers.columns.slice(1).map(({ name, heading }) => (
-          <label key={name} class="check">
-            <input
-              type="checkbox"
-              value={name}
-              checked={shown.has(name)}
-              onChange={(event) => change(name, event.currentTarget.checked)}
-            />
-            {heading} <code>{name}</code>
-          </label>
-        ))}
-        <button type="button" onClick={() => onShown(shownAtFirst(model))}>
-          As at first
-        </button>
-      </fieldset>
-    </details>
   );
 }

@@ -161,7 +161,7 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
         },
         emphasis: { upperLabel: { show: true } },
         levels: [
-          { itemStyle: { borderWidth: 0, gapWidth: 3 }, upperLabel: { show: false } },
+          { itemStyle: { borderWidth: 0, gapWidth: 3, borderColor: theme.surface }, upperLabel: { show: false } },
           ...Array<object>(8).fill(level),
         ],
       },

@@ -65,10 +65,10 @@ function rowsWith(tree: Tree, holds: (row: number) => boolean): Set<number> {
   return rows;
 }
 
-/** With the row, or without it if it was there. */
-export function toggled(rows: ReadonlySet<number>, row: number): Set<number> {
-  const changed = new Set(rows);
-  if (!changed.delete(row)) changed.add(row);
+/** With the item, or without it if it was there. */
+export function toggled<Item>(items: ReadonlySet<Item>, item: Item): Set<Item> {
+  const changed = new Set(items);
+  if (!changed.delete(item)) changed.add(item);
   return changed;
 }
 
