@@ -21,6 +21,7 @@ from profiler.figures import memory
 from profiler.render.report import page
 from profiler.render.report.data import value_data
 from profiler.render.tables import Unit
+from tests.browser import number_texts
 from tests.shell import run
 from tests.test_imports import COMMAND, loaded
 
@@ -158,6 +159,11 @@ def test_a_roofline_stands_where_a_device_is_named(subject: Profile) -> None:
         for row, intensity, rate, seconds in over["points"]:
             assert seconds == subject.times.total[row].seconds
             assert rate <= min(fastest, intensity * over["bytes_per_second"]) * (1 + 1e-9)
+
+
+def test_the_applications_numbers_are_held_to_what_is_written_here() -> None:
+    """`web/test` compares its own with this file."""
+    assert number_texts.TEXTS.read_text(encoding="utf-8") == number_texts.written()
 
 
 def test_a_checkpoint_and_a_model_that_did_not_run(tmp_path: Path) -> None:

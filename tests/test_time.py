@@ -80,7 +80,7 @@ def test_layers_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_drawing_is_as_wide_as_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
     out = run(capsys, "time", "resnet18", "--device", "h100-sxm", "--top", "1")[1]
-    drawing = out[out.index("Roof:") : out.index("Not drawn")].splitlines()
+    drawing = out[out.index("Roof in FLOP/s:") : out.index("Not drawn")].splitlines()
     assert max(map(len, drawing)) <= 80
     assert any("A" in line and "·" in line for line in drawing)
 

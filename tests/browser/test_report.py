@@ -72,7 +72,7 @@ def test_every_number_is_the_profiles(opened: Open, reports: Reports, name: str)
 def test_the_cards_are_the_totals(opened: Open, reports: Reports, name: str) -> None:
     page, model = opened(reports(name)), reports.model(name)
     for total in model["totals"]:
-        card = page.locator(f"[data-total={json.dumps(total['label'])}]")
+        card = page.locator(f"[data-total={total['name']}]")
         value = "" if total["value"] is None else str(total["value"])
         assert float(card.get_attribute("data-value") or "nan") == float(value)
         expect(card).to_contain_text(written(total["value"], total["unit"]))
@@ -83,7 +83,7 @@ UNITS = [unit for unit in Unit if unit not in (Unit.TEXT, Unit.SHAPE, Unit.MIXED
 WHOLE = (
     Unit.EXACT, Unit.COUNT, Unit.AMOUNT, Unit.DIFFERENCE, Unit.BYTES, Unit.KB, Unit.MB, Unit.GB, Unit.NANOSECONDS,
 )  # fmt: skip
-SIGNED = (Unit.DIFFERENCE, Unit.GROWTH)
+SIGNED = (Unit.DIFFERENCE, Unit.GROWTH, Unit.LONGER)
 positive = st.floats(1e-9, 1e15) | st.floats(1e-9, 1) | st.just(0.0)
 
 
@@ -275,13 +275,14 @@ def test_a_comparison_links_to_each_model(opened: Open, reports: Reports) -> Non
     assert [text.strip() for text in shown] == [written(value, macs["unit"]) for value in macs["values"]]
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="mobilenet_v2").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("mobilenet_v2")
-    expect(page.locator('[data-total="Parameters"]')).to_contain_text("3,504,872")
+    expect(page.locator("[data-total=params]")).to_contain_text("3,504,872")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("mobilenet_v2")
 
 
 def test_a_diff_says_what_changed(opened: Open, reports: Reports) -> None:
     page = opened(reports("diff"))
+    expect(grid(page).locator("tbody tr[data-status]").first).to_be_visible()
     statuses = (
         grid(page)
         .locator("tbody tr[data-status]")

@@ -107,7 +107,7 @@ _OWN: tuple[tuple[str, str, Unit, bool, Callable[[Layer], int | None]], ...] = (
     ("params", "Parameters", Unit.EXACT, False, lambda layer: layer.own.params),
     ("macs", "MACs", Unit.AMOUNT, True, lambda layer: int(layer.own.cost.macs)),
     ("flops", "FLOPs", Unit.AMOUNT, True, lambda layer: layer.own_flops),
-    ("size", "Parameters", Unit.BYTES, False, lambda layer: layer.own.param_bytes),
+    ("size", "Size of parameters", Unit.BYTES, False, lambda layer: layer.own.param_bytes),
     ("activations", "Activations", Unit.BYTES, True, lambda layer: layer.own.activation_bytes),
     ("moved", "Read and written", Unit.BYTES, True, _moved),
 )

@@ -93,7 +93,8 @@ interface Axes {
 function ScatterPart({ columns, names }: PartProps): JSX.Element {
   const theme = useTheme();
   const [x, setX] = useState(preferred(columns, ["time", "macs", "flops", "params"]));
-  const [y, setY] = useState(preferred(columns, ["activations", "peak", "params"], x));
+  const metrics = columns.filter(({ unit }) => unit === "number").map(({ name }) => name);
+  const [y, setY] = useState(preferred(columns, [...metrics, "activations", "peak", "params"], x));
   const [logX, setLogX] = useState(false);
   const [logY, setLogY] = useState(false);
   const axes = { x: columns[x], y: columns[y], size: columns.find(({ name }) => name === BUBBLE), logX, logY };

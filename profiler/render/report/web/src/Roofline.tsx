@@ -32,24 +32,25 @@ export function Roofline(props: Props): JSX.Element {
     [roofline],
   );
   const option = useMemo(() => optionOf(props, points, theme), [points, selected, theme.isDark, props.colours]);
-  const ridge = roofline.flops_per_second / roofline.bytes_per_second;
+  const [[, most]] = roofline.peaks;
+  const ridge = most / roofline.bytes_per_second;
+  const peaks = roofline.peaks.map(([dtype, speed]) => `${perSecond(speed, "FLOP")} in ${dtype}`).join(", ");
   return (
     <section class="roofline" aria-labelledby="roofline-heading">
       <div class="section-head">
         <h2 id="roofline-heading">Roofline</h2>
         <p class="muted">
-          <Name text={roofline.device} />: {perSecond(roofline.flops_per_second, "FLOP")},{" "}
-          {perSecond(roofline.bytes_per_second, "B")}; memory bounds what is left of {format(ridge, "ratio")} FLOP/byte.
-          Times are {roofline.word}; a layer's disc is as large as its time.
+          <Name text={roofline.device} />: {peaks}, {perSecond(roofline.bytes_per_second, "B")}; memory bounds what is
+          left of {format(ridge, "ratio")} FLOP/byte. Times are {roofline.word}; a layer's disc is as large as its time.
         </p>
       </div>
       <Chart
         label={`Roofline of ${model.label} on ${roofline.device}: ${points.length} layers by FLOP per byte and FLOP per second.`}
         height={400}
         option={option}
-        onClick={({ series, index }) => series === 1 && props.onSelect(points[index][0])}
+        onClick={({ series, index }) => series === 0 && props.onSelect(points[index][0])}
         tip={({ series, index }) =>
-          series === 1 && <PointTip model={model} point={points[index]} word={roofline.word} />
+          series === 0 && <PointTip model={model} point={points[index]} word={roofline.word} />
         }
       />
     </section>
@@ -75,32 +76,22 @@ function PointTip({ model, point, word }: { model: Model; point: Roof["points"][
 }
 
 function optionOf({ model, roofline, selected, colours }: Props, points: Roof["points"], theme: Theme): Option {
-  const { flops_per_second: top, bytes_per_second: slope } = roofline;
-  const [low, high] = range([...points.map(([, intensity]) => intensity), top / slope]);
-  const [slowest, fastest] = range([...points.map(([, , speed]) => speed), top]);
+  const speeds = roofline.peaks.map(([, speed]) => speed);
+  const ridges = speeds.map((speed) => speed / roofline.bytes_per_second);
+  const across = range([...points.map(([, intensity]) => intensity), ...ridges]);
+  const up = range([...points.map(([, , speed]) => speed), ...speeds]);
   const longest = Math.max(...points.map(([, , , seconds]) => seconds));
   const write = (value: number): string =>
     value >= 1000 ? format(value, "rate").replace(/\.0+ /, " ") : String(value);
   const log = { type: "log" as const };
   return {
     grid: { left: 76, right: 20, top: 16, bottom: 44, outerBoundsMode: "none" },
-    xAxis: { ...axis(theme, "FLOP/byte", write), ...log, min: low, max: high, nameGap: 28 },
-    yAxis: { ...axis(theme, "FLOP/s", write), ...log, min: slowest, max: fastest, nameGap: 58 },
+    xAxis: { ...axis(theme, "FLOP/byte", write), ...log, min: across[0], max: across[1], nameGap: 28 },
+    yAxis: { ...axis(theme, "FLOP/s", write), ...log, min: up[0], max: up[1], nameGap: 58 },
     series: [
       {
-        type: "line",
-        data: [
-          [low, Math.max(slowest, low * slope)],
-          [top / slope, top],
-          [high, top],
-        ],
-        symbol: "none",
-        silent: true,
-        clip: true,
-        lineStyle: { color: theme.text, width: 1.5 },
-      },
-      {
         type: "scatter",
+        z: 3,
         data: points.map(([row, intensity, speed, seconds]) => ({
           value: [intensity, speed],
           symbolSize: Math.max(SMALLEST, LARGEST * Math.sqrt(seconds / longest)),
@@ -113,7 +104,28 @@ function optionOf({ model, roofline, selected, colours }: Props, points: Roof["p
         })),
         label: { show: false, fontFamily: FONT },
       },
+      ...roofline.peaks.map((peak) => roof(peak, roofline.bytes_per_second, across, up[0], theme)),
     ],
+  };
+}
+
+/** From memory's slope to what arithmetic in one dtype can reach, whose name stands on it. */
+function roof(
+  [dtype, top]: Roof["peaks"][0],
+  slope: number,
+  [low, high]: [number, number],
+  slowest: number,
+  theme: Theme,
+): object {
+  return {
+    type: "line",
+    data: [[low, Math.max(slowest, low * slope)], [top / slope, top], { value: [high, top], label: { show: true } }],
+    label: { position: [-8, -16], align: "right", formatter: () => dtype, color: theme.text, fontFamily: FONT },
+    symbol: "circle",
+    symbolSize: 0.1,
+    showAllSymbol: true,
+    silent: true,
+    lineStyle: { color: theme.text, width: 1.5 },
   };
 }
 

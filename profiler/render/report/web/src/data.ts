@@ -22,6 +22,8 @@ export type Unit =
   | "nanoseconds"
   | "rate"
   | "difference"
+  | "longer"
+  | "mixed"
   | "growth"
   | "share"
   | "ratio"
@@ -105,7 +107,7 @@ export interface Memory {
 export interface Roofline {
   word: string; // "lower bound", "predicted" or "measured"
   device: string;
-  flops_per_second: number;
+  peaks: [dtype: string, flops_per_second: number][]; // that the model multiplies in, most of it in the first
   bytes_per_second: number;
   points: [row: number, intensity: number, flops_per_second: number, seconds: number][];
 }

@@ -138,6 +138,11 @@ function difference(value: Value): string {
   return Number(value) ? signed(exact(value)) : "0";
 }
 
+/** A difference of seconds. */
+function longer(value: number): string {
+  return value ? `${value < 0 ? "-" : "+"}${duration(Math.abs(value))}` : "0";
+}
+
 function growth(value: number): string {
   const percent = 100 * value;
   return value ? signed(grouped(fixed(percent, decimalsOf(Math.abs(percent))))) : "0";
@@ -154,6 +159,7 @@ function blocks(value: number): string {
 const WRITERS: Record<Unit, (value: Value) => string> = {
   text: String,
   number: String,
+  mixed: String, // written by whoever knew the unit of each
   shape: String,
   exact,
   count: exact,
@@ -169,6 +175,7 @@ const WRITERS: Record<Unit, (value: Value) => string> = {
   ms: (value) => timeIn(Number(value), SECONDS.ms),
   us: (value) => timeIn(Number(value), SECONDS.us),
   rate: (value) => rate(Number(value)),
+  longer: (value) => longer(Number(value)),
   growth: (value) => growth(Number(value)),
   share: (value) => fixed(100 * Number(value), 1),
   ratio: (value) => fixed(Number(value), 2),

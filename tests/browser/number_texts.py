@@ -1,6 +1,6 @@
 """Which texts must `src/format.ts` write? Those of `profiler.render.numbers`, for values at which rounding is decided.
 
-`python -m profiler.render.report.web.test.numbers` writes them into `numbers.json`, a value, a unit and a text a line.
+`python -m tests.browser.number_texts` writes them into `numbers.json`, a value, a unit and a text a line.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import profiler.render.report
 from profiler.render import numbers
+from profiler.render.report.data import value_data
 from profiler.render.tables import Unit
 
+TEXTS = Path(profiler.render.report.__path__[0]) / "web" / "test" / "numbers.json"
 _EXACT = 2**53  # up to which JSON's numbers are whole
 _WHOLE = (0, 1, 7, 999, 1000, 1234, 12345, 123456, 999499, 999500, 999949, 999950, 999999, 1000000, 21797672)
 _LARGE = (3663761408, 9999500000, 1234500000000, 999999999999, 4503599627370496, _EXACT - 1, _EXACT + 1, 10**18, 10**22)
@@ -49,15 +52,17 @@ def cases() -> Iterator[tuple[int | float, Unit]]:
     for unit in _SHARES:
         yield from ((value, unit) for value in _PARTS)
     yield from ((-value, Unit.GROWTH) for value in _PARTS)
+    yield from ((sign * value, Unit.LONGER) for value in (0.0, *_TIMES) for sign in (1, -1))
     yield from ((sign * value, Unit.DIFFERENCE) for value in (*_WHOLE, *_LARGE) for sign in (1, -1))
 
 
-def lines() -> Iterator[str]:
-    for value, unit in cases():
-        sent = str(value) if isinstance(value, int) and abs(value) > _EXACT else value
-        yield json.dumps([sent, unit.value, numbers.text(value, unit)], ensure_ascii=False)
+def written() -> str:
+    lines = [
+        json.dumps([value_data(value, unit), unit.value, numbers.text(value, unit)], ensure_ascii=False)
+        for value, unit in cases()
+    ]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 if __name__ == "__main__":
-    rows = ",\n".join(lines())
-    Path(__file__).with_suffix(".json").write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+    TEXTS.write_text(written(), encoding="utf-8")
