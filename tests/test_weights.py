@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from functools import cache
 from math import ceil
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
-from profiler import ProfileError, profile
-from profiler.answers.weights.compute import overview
+from profiler import Profile, ProfileError, profile
+from profiler.answers.weights.compute import Quantised, overview
 from profiler.answers.weights.table import folded
-from profiler.records.schemes import SCHEMES
+from profiler.records.schemes import EXPERTS, SCHEMES, Matrices, scale_bytes, value_bytes
 from profiler.render import FORMATS, renderer
 from tests import snapshots
 from tests.shell import run
@@ -152,6 +155,156 @@ def test_what_is_now_depends_on_the_dtype() -> None:
     found = profile(nn.Linear(IN, OUT), (1, IN), dtype="float16").weights("int8")
     assert found.now_bytes == 2 * (IN * OUT + OUT)
     assert found.stored_bytes == IN * OUT + 4 * OUT + 2 * OUT
+
+
+# Experts of a mixture -------------------------------------------------------------------------------------------------
+
+# An expert's matrix is never square: laid either way, it has other rows.
+WIDTH, WORDS, HEADS = 256, 96, 4
+MIXTRAL = {"hidden_size": WIDTH, "intermediate_size": 512, "num_hidden_layers": 2, "num_local_experts": 4}
+DEEPSEEK = {
+    "hidden_size": WIDTH, "intermediate_size": 512, "num_hidden_layers": 2, "first_k_dense_replace": 1,
+    "moe_intermediate_size": 768, "n_routed_experts": 8, "n_shared_experts": 1, "n_group": 2, "topk_group": 1,
+    "num_experts_per_tok": 2, "q_lora_rank": 32, "kv_lora_rank": 32,
+}  # fmt: skip
+LAID_OTHERWISE = {  # a row of a matrix in memory is of an input, and not of an output
+    "GptOssConfig": {"hidden_size": WIDTH, "intermediate_size": 512, "num_local_experts": 4, "head_dim": 64},
+    "Llama4TextConfig": {"hidden_size": WIDTH, "intermediate_size": 512, "num_local_experts": 4, "head_dim": 64},
+}
+
+
+@cache
+def language_model(config: str, **sizes: int) -> Profile:
+    pytest.importorskip("transformers")
+    words = {"vocab_size": WORDS, "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "num_hidden_layers": 1}
+    settings = ", ".join(f"{name}={value}" for name, value in (words | sizes).items())
+    return profile(f"hf:{config}({settings})", seq=8)
+
+
+def stack_bytes(scheme: str, experts: int, outputs: int, inputs: int) -> int:
+    """What one stack takes."""
+    weights = experts * outputs * inputs
+    blocks = experts * outputs * (inputs // (SCHEMES[scheme].block or 1))
+    return {
+        "fp16": 2 * weights,
+        "bf16": 2 * weights,
+        "fp8": weights + 4 * experts,
+        "int8": weights + 4 * experts * outputs,
+        "int8-tensor": 4 * weights,  # as it is, in float32
+        "int4": weights // 2 + 2 * blocks + blocks // 2,
+        "nf4": weights // 2 + 4 * (weights // 64) + 4 * 16,
+        "nf4-double": weights // 2 + weights // 64 + 4 * ceil(weights / 64 / 256) + 4 * (16 + 256 + 1),
+        "mxfp4": 17 * blocks,
+        "q8_0": 34 * blocks,
+        "q4_0": 18 * blocks,
+        "q4_K": 144 * blocks,
+    }[scheme]
+
+
+def of_experts(found: Quantised) -> list[int]:
+    return [one.stored_bytes for one in found.parameters if one.name in ("gate_up_proj", "down_proj")]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("config", "sizes", "layers", "experts", "inner"),
+    [
+        ("MixtralConfig", MIXTRAL, 2, 4, 512),
+        ("DeepseekV3Config", DEEPSEEK, 1, 8, 768),
+        *((config, sizes, 1, 4, 512) for config, sizes in LAID_OTHERWISE.items()),
+    ],
+)
+def test_stacked_experts(
+    config: str, sizes: dict[str, int], layers: int, experts: int, inner: int, scheme: str
+) -> None:
+    found = language_model(config, **sizes).weights(scheme)
+    gate_and_up, down = stack_bytes(scheme, experts, 2 * inner, WIDTH), stack_bytes(scheme, experts, WIDTH, inner)
+    assert of_experts(found) == layers * [gate_and_up, down]
+    assert found.has_stacks
+    left = {one.name for one in found.left_alone}
+    assert ("gate_up_proj" in left) == (SCHEMES[scheme].layers is not None and EXPERTS not in SCHEMES[scheme].layers)
+
+
+def test_the_whole_of_a_mixture() -> None:
+    """In fp8 all but the table of words, the router and the norms."""
+    found = language_model("MixtralConfig", **MIXTRAL).weights("fp8")
+    products = 4 * WIDTH * WIDTH + 4 * 3 * WIDTH * 512  # attention, and experts
+    scales = 4 + 2 * 4  # its four matrices, and two stacks of four
+    as_it_is = WORDS * WIDTH + 2 * 4 * WIDTH + (2 * 2 + 1) * WIDTH
+    assert found.stored_bytes == 2 * (products + 4 * scales) + WORDS * WIDTH + 4 + 4 * as_it_is
+
+
+class OfLinearLayers(nn.Module):
+    """A mixture whose experts are modules."""
+
+    def __init__(self, experts: int) -> None:
+        super().__init__()
+        self.router = nn.Linear(IN, experts, bias=False)
+        self.experts = nn.ModuleList(nn.Linear(IN, OUT, bias=False) for _ in range(experts))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shares = self.router(x).softmax(-1)
+        return sum(shares[:, i, None] * expert(x) for i, expert in enumerate(self.experts))
+
+
+class Stacked(nn.Module):
+    """The same with one parameter for all experts; as a batch of products, which has to say of how many."""
+
+    def __init__(self, experts: int, says_so: bool = True) -> None:
+        super().__init__()
+        self.router = nn.Linear(IN, experts, bias=False)
+        self.experts = nn.Parameter(torch.zeros(experts, OUT, IN))
+        self.bias = nn.Parameter(torch.zeros(experts, OUT))
+        if says_so:
+            self.num_experts = experts
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.bmm(x.expand(len(self.experts), *x.shape), self.experts.transpose(1, 2)) + self.bias[:, None]
+        return torch.einsum("te,eto->to", self.router(x).softmax(-1), y)
+
+
+@pytest.mark.parametrize("scheme", ["fp8", "int8", "int4", "mxfp4", "q8_0", "q4_K"])
+def test_stacked_experts_take_what_they_would_as_layers(scheme: str) -> None:
+    layers = profile(OfLinearLayers(8), (3, IN)).weights(scheme)
+    stacked = profile(Stacked(8), (3, IN)).weights(scheme)
+    assert not layers.has_stacks
+    assert sum(one.stored_bytes for one in layers.parameters) == 8 * LINEAR[scheme] + stored(layers, "router")
+    assert stored(stacked, "", "experts") == 8 * LINEAR[scheme]
+    assert [(one.name, one.why) for one in stacked.left_alone] == [("bias", "not a weight")]
+
+
+def test_a_stack_of_what_nobody_calls_experts_is_left_alone() -> None:
+    found = profile(Stacked(8, says_so=False), (3, IN)).weights("fp8")
+    assert {one.name: one.why for one in found.left_alone}["experts"] == "not among the layers that are quantised"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([name for name, scheme in SCHEMES.items() if EXPERTS in (scheme.layers or ())]),
+       st.integers(1, 64), st.integers(1, 8), st.integers(1, 4))  # fmt: skip
+def test_bytes_grow_with_the_number_of_experts(scheme: str, experts: int, outputs: int, inputs: int) -> None:
+    """By as much for each, but for what is kept once for the stack; of whole blocks, so that none is shared."""
+    how = SCHEMES[scheme]
+    rows = (8 * outputs, inputs * 256 * 64)
+
+    def size(number: int) -> int:
+        return value_bytes(how, Matrices(*rows, number)) + scale_bytes(how, Matrices(*rows, number)) - how.tensor_bytes
+
+    assert size(experts) == experts * size(1)
+
+
+def test_what_becomes_of_stacked_experts_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    language_model("MixtralConfig", **MIXTRAL).save("mixtral.json")
+    _, out, _ = run(capsys, "weights", "mixtral.json", "--as", "nf4")
+    assert "Stacked experts as nf4: laid flat" in out
+    assert "load_in_4bit" in out
+    _, out, _ = run(capsys, "weights", "mixtral.json", "--as", "int8-tensor")
+    assert "its tool does not quantise stacked experts" in out
+    assert "no rule for MoE nodes" in out
+    _, out, _ = run(capsys, "weights", "mixtral.json", "--as", "fp8,int8-tensor")
+    assert "Stacked experts as int8-tensor: left" in out
+    assert "Stacked experts as fp8" not in out
+    _, out, _ = run(capsys, "weights", "mixtral.json", "--as", "fp8,int8-tensor", "--notes", "full")
+    assert "Stacked experts as fp8: one scale" in out
 
 
 # Real tensors ---------------------------------------------------------------------------------------------------------

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from math import prod
 from typing import NamedTuple
 
-from profiler.records.trace import ModuleCall, Tensor, Trace, Weight
+from profiler.records.schemes import Matrices
+from profiler.records.trace import Module, ModuleCall, Tensor, Trace, Weight
 
 _GROUPED = ("aten._grouped_mm.default", "transformers.grouped_mm_fallback.default")
+_BATCHED = ("aten.bmm.default",)
 
 
 class Mixture(NamedTuple):
@@ -44,6 +46,25 @@ class _Product(NamedTuple):
 def mixtures(trace: Trace) -> list[Mixture]:
     """Every mixture of experts, once."""
     return list({mixture.module: mixture for mixture in _by_grouped_products(trace)}.values())
+
+
+def stacks(trace: Trace) -> dict[int, Matrices]:
+    """By storage, the parameters that hold a matrix for each expert: by a grouped product, or their module's setting.
+
+    The weights of an output are a row of such a matrix, as of a linear layer, unless it is multiplied as it lies.
+    """
+    grouped = {(product.call.module, product.stack.shape[0]) for product in _grouped_products(trace)}
+    shapes = {
+        weight.storage: weight.tensor.shape
+        for weight in trace.parameters
+        if weight.tensor.ndim == 3
+        and ((weight.module, weight.tensor.shape[0]) in grouped or _says_experts(trace.modules[weight.module], weight))
+    }
+    as_they_lie = _multiplied_as_they_lie(trace, shapes) if shapes else set()
+    return {
+        storage: Matrices(last, first, experts) if storage in as_they_lie else Matrices(first, last, experts)
+        for storage, (experts, first, last) in shapes.items()
+    }
 
 
 def routed_bytes(trace: Trace) -> Iterator[tuple[int, int]]:
@@ -74,6 +95,22 @@ def _resting(weight: Weight, mixture: Mixture | None) -> int:
     if mixture is None or not mixture.holds(weight):
         return 0
     return weight.numel // mixture.experts * (mixture.experts - mixture.chosen)
+
+
+def _says_experts(module: Module, weight: Weight) -> bool:
+    return dict(module.attributes).get("num_experts") == weight.tensor.shape[0]
+
+
+def _multiplied_as_they_lie(trace: Trace, shapes: Mapping[int, tuple[int, ...]]) -> set[int]:
+    """Which of these storages are a right factor whose first matrix is of inputs by outputs in memory."""
+    factors: dict[int, tuple[int, ...]] = {}
+    for index, signature in enumerate(trace.signatures):
+        if signature.op in (*_GROUPED, *_BATCHED):
+            factor = signature.args[1]
+            if isinstance(factor, Tensor) and factor.is_contiguous:
+                factors[index] = factor.shape
+    calls = (call for call in trace.calls if call.signature in factors)
+    return {read for call in calls for read in call.reads if shapes.get(read) == factors[call.signature]}
 
 
 def _by_grouped_products(trace: Trace) -> Iterator[Mixture]:

@@ -142,7 +142,8 @@ def _body(table: Table, visible: Sequence[int], cells: Sequence[Sequence[str]], 
             roles = [_role(row, i, table.columns[i], (number, i) in large) for i in visible]
             yield _row(columns, widths, list(map(Piece, written, roles)))
         else:
-            words = padded(written[0], widths[0]) + " " * grid.BETWEEN + grid.failure(row.failure)
+            first = padded(written[0], widths[0], is_left=grid.is_left(columns[0]))
+            words = first + " " * grid.BETWEEN + grid.failure(row.failure)
             yield [Piece(words if limit is None else shortened(words, limit), Role.CAUTION)]
 
 

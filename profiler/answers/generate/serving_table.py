@@ -11,6 +11,8 @@ from profiler.answers.generate.choices import Choices
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.serving import RESERVE, Run, Serving
 from profiler.answers.generate.workload import Workload
+from profiler.answers.weights.table import experts_note
+from profiler.figures.experts import stacks
 from profiler.records.times import LOWER_BOUND
 from profiler.render import numbers
 from profiler.render.tables import Caution, Column, Explanation, Row, Table, Unit
@@ -108,8 +110,11 @@ def _memory_notes(serving: Serving) -> Iterator[str]:
         yield _replicated(serving)
     if serving.shares.replicates_heads:
         yield "There are fewer heads of keys and values than devices, so several devices keep the same ones."
-    if serving.workload.scheme is not None:
-        yield Explanation(f"Weights as {serving.workload.scheme.name}: {serving.workload.scheme.says}.")
+    scheme = serving.workload.scheme
+    if scheme is not None:
+        yield Explanation(f"Weights as {scheme.name}: {scheme.says}.")
+        if scheme.experts and stacks(serving.workload.prefill.trace):
+            yield experts_note(scheme)
     if not serving.fits:
         yield Caution("It does not fit, so no tokens a second are shown.")
 
@@ -206,7 +211,10 @@ _PARALLEL = (("expert_parallel", "Experts among", Unit.EXACT),)
 def choices_tables(generation: Generation, choices: Choices) -> Iterator[Table]:
     """Of each device the least number that holds the model."""
     in_all, others = len(choices.servings) + len(choices.without), len(choices.without)
-    absent = f"Of {in_all} devices in the catalogue, {others} are not here: up to {choices.most} of them do not hold it"
+    are = "is" if others == 1 else "are"
+    absent = (
+        f"Of {in_all} devices in the catalogue, {others} {are} not here: up to {choices.most} of them do not hold it"
+    )
     notes = (
         f"{absent}, or they do not multiply its dtype.",
         f"Times are lower bounds. {RESERVE:.0%} of each memory is left to the runtime.",

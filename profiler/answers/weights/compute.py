@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from math import prod
 
 from profiler.answers.check.figures import Contribution, Figure
+from profiler.figures.experts import stacks
 from profiler.figures.profile import Profile
 from profiler.ops.layers.kind import textbook_classes
 from profiler.records.schemes import (
     ATTENTION,
     CONVOLUTION,
     EMBEDDING,
+    EXPERTS,
     LINEAR,
     SCHEMES,
+    Matrices,
     Scheme,
     named,
     refusal,
@@ -26,7 +29,6 @@ from profiler.records.trace import Module, Weight
 from profiler.render.answer import Answer
 from profiler.render.tables import Unit
 
-_NOT_REPLACED = "nn.MultiheadAttention reads it itself"
 NO_LAYER = "not among the layers that are quantised"
 _NO_WEIGHT = "not a weight"
 _NO_CLASS = "a file does not say of which kind its layer is"
@@ -43,6 +45,10 @@ _FAMILIES = {
         for transposed in ("", "Transpose")
         for n in (1, 2, 3)
     },
+}
+_WHY_NOT = {
+    ATTENTION: "nn.MultiheadAttention reads it itself",
+    EXPERTS: "its tool does not quantise stacked experts",
 }
 _WEIGHTS = ("weight", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 _OUTPUTS_SECOND = ("transformers.pytorch_utils.Conv1D", "torch.nn.modules.conv.ConvTranspose")
@@ -77,12 +83,14 @@ class Quantised(Answer):
     scheme: bits, scales and source of the format.
     parameters: what each takes now, and would take.
     top: how many of them are shown; None: all.
+    has_stacks: whether some of them hold a matrix for each expert of a mixture.
     """
 
     profile: Profile
     scheme: Scheme
     parameters: tuple[Stored, ...]
     top: int | None = None
+    has_stacks: bool = False
 
     @property
     def quantised(self) -> list[Stored]:
@@ -141,11 +149,14 @@ class Overview(Answer):
 
 def quantised(profile: Profile, scheme: str, top: int | None = None) -> Quantised:
     """The model's weights as a scheme stores them; raises `errors.ProfileError`."""
-    how, modules = named(scheme), profile.trace.modules
+    how, trace, stacked = named(scheme), profile.trace, stacks(profile.trace)
+    mixtures = {weight.module for weight in trace.parameters if weight.storage in stacked}
     parameters = tuple(
-        _stored(weight, modules[weight.module], how) for weight in profile.trace.parameters if weight.same_as is None
+        _stored(weight, trace.modules[weight.module], how, weight.module in mixtures, stacked.get(weight.storage))
+        for weight in trace.parameters
+        if weight.same_as is None
     )
-    return Quantised(profile, how, parameters, top)
+    return Quantised(profile, how, parameters, top, bool(stacked))
 
 
 def overview(
@@ -174,38 +185,36 @@ def size_in(scheme: str) -> Figure:
     return Figure("size", words, Unit.BYTES, "", lambda profile: quantised(profile, scheme).stored_bytes, by_layer)
 
 
-def _stored(weight: Weight, module: Module, scheme: Scheme) -> Stored:
-    rows, columns = _matrix(weight, module)
-    why = _why_not(weight, module, scheme) or (refusal(scheme, rows, columns) if scheme.layers else None)
+def _stored(weight: Weight, module: Module, scheme: Scheme, is_of_mixture: bool, stack: Matrices | None) -> Stored:
+    matrices = stack or _matrix(weight, module)
+    why = _why_not(weight, module, scheme, is_of_mixture, stack is not None)
+    if scheme.layers is not None:
+        why = why or refusal(scheme, matrices)
     now, params = weight.tensor.size_bytes, weight.numel
-    sizes = (now, 0) if why else (value_bytes(scheme, rows, columns), _scales(scheme, rows, columns))
+    sizes = (now, 0) if why else (value_bytes(scheme, matrices), scale_bytes(scheme, matrices) if scheme.layers else 0)
     return Stored(module.path, module.kind, weight.name, params, now, *sizes, why)
 
 
-def _scales(scheme: Scheme, rows: int, columns: int) -> int:
-    return scale_bytes(scheme, rows, columns) if scheme.layers else 0
-
-
-def _matrix(weight: Weight, module: Module) -> tuple[int, int]:
+def _matrix(weight: Weight, module: Module) -> Matrices:
     """Output channels, and how many weights each has."""
     shape = weight.tensor.shape
     outputs_second = any(cls.startswith(_OUTPUTS_SECOND) for cls in textbook_classes(module))
     rows = shape[1] if outputs_second and len(shape) > 1 else shape[0] if shape else 1
-    return (rows, prod(shape) // rows) if rows else (0, 0)
+    return Matrices(rows, prod(shape) // rows) if rows else Matrices(0, 0)
 
 
 def _why_not_without_class(weight: Weight, scheme: Scheme, layers: tuple[str, ...]) -> str | None:
     """A matrix is a linear layer's or an embedding's, which is enough where a scheme is for both."""
     if weight.name not in _WEIGHTS or weight.tensor.ndim < 2:
         return _NO_WEIGHT
-    kinds = {LINEAR, EMBEDDING} if weight.tensor.ndim == 2 else {CONVOLUTION}
+    kinds = {2: {LINEAR, EMBEDDING}, 3: {CONVOLUTION, EXPERTS}}.get(weight.tensor.ndim, {CONVOLUTION})
     if not kinds & set(layers):
         return NO_LAYER
     by_channel = scheme.groups == "channel" and CONVOLUTION in kinds  # the second dimension of a transposed one
     return None if kinds <= set(layers) and not by_channel else _NO_CLASS
 
 
-def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
+def _why_not(weight: Weight, module: Module, scheme: Scheme, is_of_mixture: bool, is_stack: bool) -> str | None:
     if weight.packing is not None:
         return f"is stored as {weight.packing.format} already"
     if not weight.tensor.is_float or weight.tensor.is_complex:
@@ -214,9 +223,13 @@ def _why_not(weight: Weight, module: Module, scheme: Scheme) -> str | None:
         return None
     if not module.kind:
         return _why_not_without_class(weight, scheme, scheme.layers)
-    family = next((_FAMILIES[cls] for cls in textbook_classes(module) if cls in _FAMILIES), None)
-    if family is not None and weight.name not in _WEIGHTS:
+    family = EXPERTS if is_of_mixture else _family(module)
+    if family is not None and not (is_stack if is_of_mixture else weight.name in _WEIGHTS):
         return _NO_WEIGHT
     if family in scheme.layers:
         return None
-    return _NOT_REPLACED if family == ATTENTION else NO_LAYER
+    return _WHY_NOT.get(family or "", NO_LAYER)
+
+
+def _family(module: Module) -> str | None:
+    return next((_FAMILIES[cls] for cls in textbook_classes(module) if cls in _FAMILIES), None)

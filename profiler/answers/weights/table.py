@@ -9,6 +9,7 @@ from typing import Any
 
 from profiler.answers.common.notes import versions_note
 from profiler.answers.weights.compute import NO_LAYER, Overview, Quantised, Stored
+from profiler.records.schemes import EXPERTS, Scheme
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
@@ -144,6 +145,8 @@ def folded(paths: Iterable[str]) -> str:
 
 def _notes(answer: Quantised) -> Iterator[str]:
     yield _words(answer)
+    if answer.has_stacks and answer.scheme.experts:
+        yield experts_note(answer.scheme)
     yield Explanation("A parameter that layers share is counted once, at the first of them.")
     yield versions_note(answer.profile.trace.versions.items())
 
@@ -152,12 +155,17 @@ def _words(answer: Quantised) -> str:
     return Explanation(f"{answer.scheme.name}: {answer.scheme.says} ({answer.scheme.source}).")
 
 
+def experts_note(scheme: Scheme) -> str:
+    """What becomes of the experts that one parameter holds."""
+    return f"Stacked experts as {scheme.name}: {scheme.experts}."
+
+
 # Several schemes ------------------------------------------------------------------------------------------------------
 
 
 def overview_table(overview: Overview) -> Table:
     """One row a model and scheme; one more a model for what it takes as it is."""
-    notes = [*dict.fromkeys(map(_words, overview.entries)), *_untouched(overview)]
+    notes = [*dict.fromkeys(map(_words, overview.entries)), *_of_experts(overview), *_untouched(overview)]
     notes.append("Buffers are not included.")
     rows = _overview_rows(overview)
     if overview.top is not None and overview.top < len(rows):
@@ -167,6 +175,14 @@ def overview_table(overview: Overview) -> Table:
     columns = OVERVIEW_COLUMNS if are_several else OVERVIEW_COLUMNS[1:]
     shown = tuple(Row(row[-len(columns) :]) for row in rows[: overview.top])
     return Table(columns, shown, notes=tuple(notes), caption="" if are_several else overview.labels[0])
+
+
+def _of_experts(overview: Overview) -> Iterator[str]:
+    """What becomes of stacked experts in each scheme; that they stay as they are is told in any case."""
+    schemes = dict.fromkeys(entry.scheme for entry in overview.entries if entry.has_stacks and entry.scheme.experts)
+    for scheme in schemes:
+        note = experts_note(scheme)
+        yield Explanation(note) if EXPERTS in (scheme.layers or ()) else note
 
 
 def _untouched(overview: Overview) -> Iterator[str]:
