@@ -1,0 +1,22 @@
+"""What is public in Python? `profile`, `compare` and `Profile`, with one method or function for each question.
+
+`run` and `run_on` are what the command, and answers that run more models, profile a model by.
+"""
+
+from profiler.api.comparing import compare, diff, report
+from profiler.api.profiling import Profile, profile, run, run_on
+from profiler.api.running import cross_check, generate, largest, scan
+
+__all__ = [
+    "Profile",
+    "compare",
+    "cross_check",
+    "diff",
+    "generate",
+    "largest",
+    "profile",
+    "report",
+    "run",
+    "run_on",
+    "scan",
+]
