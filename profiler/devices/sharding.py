@@ -3,7 +3,8 @@
 Matrices are divided so that little has to be sent (Shoeybi et al. 2019, arXiv:1909.08053, section 3): a product whose
 factor is on every device leaves a part of its outputs on each; a product whose factor is in parts leaves an addend of
 all its outputs on each, and so does a table of words of which each device has a part. Addends stay addends when they
-are added, moved or multiplied with what every device has; anything else needs their sum.
+are added, moved or multiplied with what every device has; anything else needs their sum. Whole numbers, such as which
+experts a token is sent to, are on every device.
 
 What experts give comes back whole where tokens are sent to them. Then each of the devices that share a layer sends its
 part of the tokens: the two halves of the sum before (a part to each, all to all) lie on either side of the experts
@@ -80,7 +81,8 @@ class _Walk:
             self._write(call, self._moved(call, signature, output))
         else:
             yield from self._summed(position, call)
-            self._write(call, PART if any(self._state.get(read) == PART for read in call.reads) else None)
+            is_part = output.is_float and any(self._state.get(read) == PART for read in call.reads)
+            self._write(call, PART if is_part else None)
 
     def _addends(self, call: Call) -> list[_Addends]:
         states = (self._state.get(read) for read in call.reads)

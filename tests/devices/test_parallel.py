@@ -23,6 +23,8 @@ MODELS = {
     f"hf:MistralConfig({_SHAPE}, {_HEADS}, sliding_window=8)": 2,
     f"hf:Qwen3Config({_SHAPE}, {_HEADS}, head_dim=8)": 2,
     f"hf:MixtralConfig({_SHAPE}, {_HEADS}, num_local_experts=4)": 2,
+    # both halves of an expert's first product together are as wide as what is handed from layer to layer
+    f"hf:Qwen3MoeConfig({_SHAPE}, {_HEADS}, moe_intermediate_size={WIDTH // 2}, num_experts=8)": 2,
     f"hf:Gemma3TextConfig({_SHAPE}, {_HEADS}, head_dim=16, sliding_window=8)": 2,
     f"hf:GPT2Config(n_embd={WIDTH}, n_layer={LAYERS}, n_head=4, vocab_size=100)": 2,
     f"hf:GPTJConfig(n_embd={WIDTH}, n_layer={LAYERS}, n_head=4, vocab_size=100, rotary_dim=8)": 1,
@@ -58,7 +60,7 @@ def test_what_a_device_sends_in_a_ring(size: int, devices: int, sent: float) -> 
 @pytest.mark.parametrize("model", [name for name in MODELS if "experts" in name], ids=lambda name: name[3:11])
 def test_what_experts_give_is_whole_where_tokens_are_sent_to_them(model: str) -> None:
     """A dense layer and an expert of all tokens have sums as before: DeepSeek's two layers have both."""
-    number = 1 + LAYERS if "Mixtral" in model else 1 + 2 * LAYERS
+    number = 1 + 2 * LAYERS if "Deepseek" in model else 1 + LAYERS
     for trace, tokens in zip(phases(model), (SEQ, 1), strict=True):
         sizes = [each.size_bytes for each in sums(trace, sends_tokens=True)]
         assert sizes == number * [BATCH * tokens * WIDTH * BF16]
