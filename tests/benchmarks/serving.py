@@ -42,6 +42,7 @@ class Figure:
     sequences: int
     what: str
     value: float
+    experts: int = 1
 
     @property
     def words(self) -> str:
@@ -96,7 +97,8 @@ def _most_sequences(figure: Figure) -> int:
 def _serving(figure: Figure, context: int) -> Serving:
     generation = _generation(figure.spec, context, figure.sequences, _dtype(figure), figure.cache == "fp8")
     scheme = figure.weights if figure.weights in SCHEMES else None
-    asked = on_devices(figure.device, figure.devices, weights=scheme)
+    experts = figure.experts if figure.experts > 1 else None
+    asked = on_devices(figure.device, figure.devices, expert_parallel=experts, weights=scheme)
     assert asked is not None
     serving = asked.added(generation).serving
     assert serving is not None
