@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.scan.compute import Scan
-    from profiler.api import Profile, compare, cross_check, diff, generate, largest, profile, report, scan
+    from profiler.api import Profile, compare, cross_check, diff, generate, largest, plot, profile, report, scan
     from profiler.errors import CheckFailed, ProfileError
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
@@ -26,6 +26,7 @@ __all__ = [
     "free",
     "generate",
     "largest",
+    "plot",
     "product",
     "profile",
     "report",
@@ -49,6 +50,7 @@ _PLACES = {
     "free": "ops",
     "generate": "api",
     "largest": "api",
+    "plot": "api",
     "product": "ops",
     "profile": "api",
     "report": "api",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NEEDS = {"ensemble": "timm", "kv_cache": "transformers", "which_gpu": "transformers"}
+NEEDS = {"ensemble": "timm", "figures": "matplotlib", "kv_cache": "transformers", "which_gpu": "transformers"}
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MB = 1024 * 1024
 
@@ -78,6 +78,10 @@ LINEAR = 32 * (2 * 4096 * 4096 + 2 * 4096 * 8 * 128 + 3 * 4096 * 11008) + 4096 *
 INT4 = LINEAR // 2 + LINEAR // 128 * (16 + 4) // 8  # with a scale and a zero point for 128 of them
 TABLE, NORMS = 32000 * 4096, (2 * 32 + 1) * 4096
 EIGHT_USERS = 2 * 32 * 8 * (2048 + 1) * 8 * 128 * 2  # bytes of their keys and values
+
+# Convolutions of 3 to 16 and 16 to 32 channels and ten classes: what is alive of an image at the peak, and the weights.
+FIGURED = 4 * (3 * 32 * 32 + 2 * 16 * 32 * 32)
+FIGURED_WEIGHTS = 4 * ((3 * 9 + 1) * 16 + (16 * 9 + 1) * 32 + (32 + 1) * 10)
 
 # What must be printed, each as the words of one line in their order.
 PROMISED = {
@@ -171,6 +175,12 @@ PROMISED = {
         f"vgg11 lower bound {VGG11_MS:.2f} ms",
         "mobilenet_v2 lower bound 5.52 ms, nothing fused 11.67 ms: may, if fused",
         "mobilenet_v3_small lower bound",
+    ],
+    "figures": [
+        "accuracy.pdf: 3.5 inches, accuracy, MACs (M) Pareto front",
+        "depth.pdf: 7.16 inches, Parameters (k), MACs (M), Activations (KB), Layers of Sequential",
+        "memory.pdf: 3.5 inches, Memory (MB), Operator calls of Sequential",
+        f"scan.pdf: 3.5 inches, Peak memory (MB), Batch size {FIGURED:,}·batch + {FIGURED_WEIGHTS:,} bytes",
     ],
     "custom_operator": [
         f"FLOPs {2 * 8 * 64 * 16 + 8 * 16:,}, and not counted: {{'signals.smooth.default': 1}}",

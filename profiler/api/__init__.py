@@ -4,6 +4,7 @@
 """
 
 from profiler.api.comparing import compare, diff, report
+from profiler.api.drawing import plot
 from profiler.api.profiling import Profile, profile, run, run_on
 from profiler.api.running import cross_check, generate, largest, scan
 
@@ -14,6 +15,7 @@ __all__ = [
     "diff",
     "generate",
     "largest",
+    "plot",
     "profile",
     "report",
     "run",

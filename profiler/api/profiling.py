@@ -23,6 +23,7 @@ from profiler.records.spec import Feed
 from profiler.records.times import Timer
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import nn
 
     from profiler.answers.check.compute import BudgetCheck, LimitValues
@@ -98,6 +99,29 @@ class Profile(Repeatable):
         from profiler.answers.report.file import write
 
         write(self, path, title)
+
+    def plot(
+        self,
+        kind: str | None = None,
+        *,
+        y: str | None = None,
+        log: str | None = None,
+        device: str | None = None,
+        width: str | float | None = None,
+        style: str | os.PathLike[str] | None = None,
+        title: str = "",
+        output: str | os.PathLike[str] | None = None,
+    ) -> Figure:
+        """A figure of it for a paper, of matplotlib.
+
+        kind, y, log, device, width, style, title, output: as the function `plot` takes them.
+        """
+        from profiler.answers.plot import running
+        from profiler.answers.plot.request import requested
+        from profiler.render.charts import look
+
+        request = requested(kind, None, y, log, None, device)
+        return running.drawn(running.plotted_alone(self, request, look.read(width, style, title)), output)
 
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew.

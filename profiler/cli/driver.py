@@ -22,7 +22,7 @@ from profiler.errors import printable
 from profiler.records import archive
 from profiler.records.files import writing
 from profiler.records.times import Timer
-from profiler.render import FORMATS, WITHOUT_NOTES, format_of, renderer
+from profiler.render import CHARTS, FORMATS, WITHOUT_NOTES, format_of, renderer
 from profiler.render import screen as screens
 from profiler.render.answer import Answer
 from profiler.render.formats import github
@@ -48,7 +48,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer))
                 if outcome.answer is not None:
-                    print(_written(outcome.answer, format, notes, _title(name, bound), screen), file=file)
+                    file.put(_written(outcome.answer, format, notes, _title(name, bound), screen))
         except errors.ProfileError as error:
             _trace([error], result)
             raise
@@ -105,11 +105,17 @@ def _context(timer: Timer | None) -> Context:
 
 
 def _format(verb: str, result: OutputOptions, formats: Sequence[str]) -> str:
-    """Raises where the format is not known, or not one of the verb's."""
-    name = result.format.lower() if result.format else format_of(result.output) if result.output else formats[0]
-    renderer(name)
+    """Raises where the format is not known, or not one of the verb's, or cannot be written here."""
+    known = dict.fromkeys((*FORMATS, *formats))
+    by_file = format_of(result.output, known) if result.output and not result.format else formats[0]
+    name = result.format.lower() if result.format else by_file
+    written = renderer(name, known)
     if name not in formats:
         raise _is_written_as(verb, formats, name)
+    if name in CHARTS:
+        if result.output is None:
+            raise _needs_file(name)
+        written.check()
     return name
 
 
@@ -125,7 +131,9 @@ def _notes(result: OutputOptions, format: str) -> dict[str, str]:
     return {"notes": notes}
 
 
-def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title: str, screen: Screen | None) -> str:
+def _written(
+    answer: Answer | str, format: str, notes: Mapping[str, str], title: str, screen: Screen | None
+) -> str | bytes:
     """The answer in a format, harmless; in one that has a frame around its tables, as HTML, it is a whole document."""
     if isinstance(answer, str):
         return printable(answer)
@@ -133,7 +141,8 @@ def _written(answer: Answer | str, format: str, notes: Mapping[str, str], title:
         return screens.written(answer, screen, **notes)
     written = renderer(format)
     if not hasattr(written, "whole"):
-        return printable(written.answer(answer, **notes))
+        content: str | bytes = written.answer(answer, **notes)
+        return content if isinstance(content, bytes) else printable(content)
     from profiler.answers.report.compute import reported  # which knows all that a page shows
 
     return printable(written.whole(reported(answer), title, **notes))
@@ -183,6 +192,10 @@ def _is_written_as(verb: str, formats: Sequence[str], format: str) -> errors.Pro
     return errors.ProfileError(
         f"{verb} is written as {' or '.join(formats)}, not as {format}; leave out the format, or name a {suffix} file"
     )
+
+
+def _needs_file(format: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{format} is no text that a terminal shows; say where it goes, --output FILE.{format}")
 
 
 def _has_no_notes(format: str) -> errors.ProfileError:

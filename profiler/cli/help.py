@@ -46,7 +46,7 @@ def about(name: str | None) -> Help:
 
 def main() -> str:
     """Of the whole command."""
-    lines = ["Usage: profile-model MODEL... [OPTIONS]", "       profile-model VERB ... [OPTIONS]", ""]
+    lines = ["Usage: profile-model [VERB] MODEL... [OPTIONS]", ""]
     lines += [*textwrap.wrap(_summary(None), _WIDTH), ""]
     longest = max(len(example) for example, _ in EXAMPLES)
     lines += [f"  {example:{longest}}  {words}" for example, words in EXAMPLES]

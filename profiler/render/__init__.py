@@ -1,7 +1,8 @@
 """How is a table written? One short file a format; a format's name is its file's name.
 
 Each has `SUFFIXES`, and functions that return text: `answer(answer)`, and `write(table)` for any table. For
-people, `answer` also takes which `notes` stand under a table.
+people, `answer` also takes which `notes` stand under a table. Those of `CHARTS` are about answers that are charts, and
+return bytes; `check()` raises what keeps them from being written.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from typing import Any
 from profiler import errors
 
 FORMATS = ("text", "markdown", "csv", "json", "latex", "html", "github")
-WITHOUT_NOTES = ("csv", "json")  # for programs: JSON has notes of its own, whatever a table shows
+CHARTS = ("pdf", "svg", "png", "pgf")
+WITHOUT_NOTES = ("csv", "json", *CHARTS)  # for programs: JSON has notes of its own, whatever a table shows
 
 
-def renderer(name: str) -> Any:
-    """The module that writes a format."""
-    if name not in FORMATS:
-        raise _no_such_format(name, FORMATS)
+def renderer(name: str, formats: Iterable[str] = (*FORMATS, *CHARTS)) -> Any:
+    """The module that writes one of some formats."""
+    if name not in formats:
+        raise _no_such_format(name, formats)
     return import_module(f"profiler.render.formats.{name}")
 
 
-def format_of(path: str) -> str:
-    """The format that a file's suffix stands for."""
+def format_of(path: str, formats: Iterable[str] = FORMATS) -> str:
+    """The one of some formats that a file's suffix stands for."""
     suffix = PurePath(path).suffix.lower()
-    for name in FORMATS:
+    for name in formats:
         if suffix in renderer(name).SUFFIXES:
             return name
-    raise _unknown_suffix(path, FORMATS)
+    raise _unknown_suffix(path, formats)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

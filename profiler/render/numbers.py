@@ -214,6 +214,24 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
 }
 
 
+# An axis of a chart ---------------------------------------------------------------------------------------------------
+
+
+def scale(largest: float, unit: Unit) -> tuple[float, str]:
+    """What the values of an axis are divided by, by the largest of them, and what its label calls that: 1e9, "G"."""
+    if unit in (Unit.AMOUNT, Unit.COUNT, Unit.EXACT, Unit.RATE):
+        return next(((step, prefix) for step, prefix in reversed(_STEPS) if largest >= step), (1, ""))
+    if unit in (Unit.BYTES, Unit.SECONDS):
+        own = size_unit(int(largest)) if unit is Unit.BYTES else time_unit(largest)
+        return _STEP_OF[own], own.value
+    return (0.01, "%") if unit is Unit.SHARE else (1, "")
+
+
+def tick(value: float) -> str:
+    """A number beside an axis: 0.5, 20, 1,000."""
+    return f"{float(f'{value:.6g}'):,.10g}".replace("-", "−")
+
+
 # A whole column, as papers have it ------------------------------------------------------------------------------------
 
 _MOST_DECIMALS = 3

@@ -36,6 +36,7 @@ PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
         _RUN | _STEP | {"columns", "caption", "tex_label", "depth", "sort", "top", "filter"},
     ),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
+    "plot": (api.plot, {"label": "labels"}, {"output"}),
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
 }
 

@@ -80,7 +80,7 @@ def test_the_example_of_a_verb_runs(name: str, capsys: pytest.CaptureFixture[str
     argv = shlex.split(example[1])
     status, out, err = run(capsys, *argv)
     assert status in {0, 1}, err
-    assert out or Path(argv[argv.index("-o") + 1]).read_text()
+    assert out or Path(argv[argv.index("-o") + 1]).read_bytes()
 
 
 @pytest.mark.parametrize(("word", "verb"), [("memroy", "memory"), ("scna", "scan"), ("cross-chek", "cross-check")])

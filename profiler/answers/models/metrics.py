@@ -135,6 +135,14 @@ def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
 
 
+def sources(paths: Sequence[str], models: Sequence[tuple[str, str]]) -> tuple[Metrics, ...]:
+    """What files say, each of which speaks of one of the models at least, given as (spec, label)."""
+    read_ones = tuple(read(path) for path in paths)
+    for path, source in zip(paths, read_ones, strict=True):
+        check_some_match(path, source, models)
+    return read_ones
+
+
 def check_some_match(path: str, source: Metrics, models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
     if not source.rows.keys() & {name for names in models for name in names}:

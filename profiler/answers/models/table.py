@@ -103,7 +103,7 @@ DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activation
 _RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
 
 
-def _available_columns(named: Iterable[str], entries: Sequence[Entry], timer: Timer | None) -> dict[str, Column]:
+def available_columns(named: Iterable[str], entries: Sequence[Entry], timer: Timer | None) -> dict[str, Column]:
     """By their names: our own columns, and one for each metric. Raises where two have one name.
 
     Where no device is named, a metric may have the name of a column of times.
@@ -148,7 +148,7 @@ def model_table(comparison: Comparison) -> Table:
 
 def telling_columns(comparison: Comparison) -> tuple[str, ...]:
     """The names of all columns that say something of some of the models."""
-    columns = _available_columns(comparison.metric_names, comparison.entries, comparison.layout.timer)
+    columns = available_columns(comparison.metric_names, comparison.entries, comparison.layout.timer)
     ran, reference = [entry for entry in comparison.entries if entry.profile is not None], comparison.reference
     return tuple(
         name
@@ -162,7 +162,7 @@ def _sorted(comparison: Comparison) -> Sequence[Entry]:
     sort, entries = comparison.layout.sort, comparison.entries
     if sort is None:
         return entries
-    (column,) = chosen_columns([sort], _available_columns(comparison.metric_names, entries, comparison.layout.timer))
+    (column,) = chosen_columns([sort], available_columns(comparison.metric_names, entries, comparison.layout.timer))
 
     def rank(entry: Entry) -> tuple[bool, Any]:
         value = column.get(entry, comparison.reference) if entry.profile is not None else None
@@ -180,7 +180,7 @@ def check_layout(layout: Layout, named: Iterable[str]) -> None:
     check_device(layout.columns, of_time, layout.timer)
     if layout.sort is not None:
         check_device([layout.sort], of_time, layout.timer, "sort")
-        chosen_columns([layout.sort], _available_columns(named, (), layout.timer))
+        chosen_columns([layout.sort], available_columns(named, (), layout.timer))
     _directions(_model_columns(layout, tuple(named)), layout.bold)
 
 
@@ -190,7 +190,7 @@ def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry
     column_names = tuple(layout.columns or (*default, *_usual_times(layout)))
     if not set(column_names) & set(named):
         column_names += tuple(named)
-    return chosen_columns(column_names, _available_columns(named, entries, layout.timer))
+    return chosen_columns(column_names, available_columns(named, entries, layout.timer))
 
 
 def _usual_times(layout: Layout) -> tuple[str, ...]:

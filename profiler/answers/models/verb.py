@@ -123,9 +123,7 @@ class Tables:
         settings, view, pairs = self.settings, self.view, [(model.spec, model.label) for model in models]
         compute.check_reference(settings.get("relative-to"), pairs)
         paths = [path for path in settings.get("metrics", ()) if path != PUBLISHED]
-        sources = tuple(metrics.read(path) for path in paths)
-        for path, source in zip(paths, sources, strict=True):
-            metrics.check_some_match(path, source, pairs)
+        sources = metrics.sources(paths, pairs)
         layout = Layout(
             view.columns,
             settings.get("relative-to"),

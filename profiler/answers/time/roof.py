@@ -103,7 +103,7 @@ def _by_bound(report: TimeReport) -> dict[str, float]:
 # The drawing ----------------------------------------------------------------------------------------------------------
 
 
-class _Point(NamedTuple):
+class LayerPoint(NamedTuple):
     letter: str
     layer: Layer
     intensity: float
@@ -113,8 +113,8 @@ class _Point(NamedTuple):
 
 def roof_tables(report: TimeReport) -> Iterator[Table]:
     """The drawing, and what its letters stand for; nothing where no layer has FLOPs and a time."""
-    over, timed = roof(report), _timed(report)
-    points = list(_points(report, timed))
+    over, timed = roof(report), timed_layers(report)
+    points = list(layer_points(report, timed))
     if over is None or not points:
         return
     of_layers = peaks(report, over)
@@ -144,7 +144,7 @@ def _column(name: str, heading: str, unit: Unit = Unit.TEXT, most: int | None = 
     return Column(name, heading, unit, lambda row, _: row, 0, most)
 
 
-def _timed(report: TimeReport) -> list[tuple[float, Layer]]:
+def timed_layers(report: TimeReport) -> list[tuple[float, Layer]]:
     """The layers without layers inside them, those that take longest first."""
     if not report.has_layers:
         return []
@@ -155,15 +155,15 @@ def _timed(report: TimeReport) -> list[tuple[float, Layer]]:
     return sorted(timed, key=lambda pair: -pair[0])
 
 
-def _points(report: TimeReport, timed: Sequence[tuple[float, Layer]]) -> Iterator[_Point]:
+def layer_points(report: TimeReport, timed: Sequence[tuple[float, Layer]]) -> Iterator[LayerPoint]:
     """Logarithms have no place for a layer that computes nothing, or moves nothing."""
     placed = [(seconds, layer) for seconds, layer in timed if all(report.timed_amounts[layer.index])]
     for letter, (seconds, layer) in zip(ascii_uppercase[:TOP], placed, strict=False):
         amount = report.timed_amounts[layer.index]
-        yield _Point(letter, layer, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds)
+        yield LayerPoint(letter, layer, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds)
 
 
-def _left_out(report: TimeReport, timed: Sequence[tuple[float, Layer]], points: Sequence[_Point]) -> Iterator[str]:
+def _left_out(report: TimeReport, timed: Sequence[tuple[float, Layer]], points: Sequence[LayerPoint]) -> Iterator[str]:
     """Which layers are not drawn, and take longer than one that is."""
     left = [
         f"{layer.path or report.profile.model} ({duration(seconds)})"
@@ -174,7 +174,7 @@ def _left_out(report: TimeReport, timed: Sequence[tuple[float, Layer]], points: 
         yield f"Not drawn, without FLOPs or bytes: {errors.some(left, 3)}"
 
 
-def _drawing(over: Roof, points: Sequence[_Point]) -> list[tuple[str, str]]:
+def _drawing(over: Roof, points: Sequence[LayerPoint]) -> list[tuple[str, str]]:
     """Rows from the top: a label of the scale, and what is drawn."""
     xs = [log10(point.intensity) for point in points] + [log10(over.ridge)]
     left, right = floor(min(xs)), max(ceil(max(xs)), floor(min(xs)) + 1)

@@ -68,13 +68,16 @@ def when_muted(tell: Callable[[], None]) -> None:
     _mute = tell
 
 
-def print_result(text: str) -> None:
-    """Print lines to standard output; raises `errors.ProfileError`, and `BrokenPipeError` where nobody reads on."""
+def print_result(content: str | bytes) -> None:
+    """Print to standard output; raises `errors.ProfileError`, and `BrokenPipeError` where nobody reads on."""
     stream = stdout()
     try:
         if stream is None:
             return
-        stream.write(text)
+        if isinstance(content, str):
+            stream.write(content)
+        else:
+            stream.buffer.write(content)
         stream.flush()
     except BrokenPipeError:
         raise
@@ -189,8 +192,20 @@ def _copy(descriptor: int) -> int | None:
 # What is written ------------------------------------------------------------------------------------------------------
 
 
+class Report(io.StringIO):
+    """What a command has to deliver: lines that are printed into it, or the content of a file that is no text."""
+
+    content: bytes | None = None
+
+    def put(self, written: str | bytes) -> None:
+        if isinstance(written, bytes):
+            self.content = written
+        else:
+            print(written, file=self)
+
+
 @contextmanager
-def result(path: str | None, summary: str | None = None) -> Iterator[TextIO]:
+def result(path: str | None, summary: str | None = None) -> Iterator[Report]:
     """Collect a report, and deliver it when all went well: to the file at `path`, a job's summary, or stdout.
 
     Whoever writes it sees to it that it is `errors.printable`. Raises `errors.ProfileError`, where that can be known
@@ -198,12 +213,14 @@ def result(path: str | None, summary: str | None = None) -> Iterator[TextIO]:
     """
     if path is not None:
         check_writable(path)
-    report = io.StringIO()
+    report = Report()
     yield report
     text = report.getvalue()
-    if not text:
+    if report.content is not None:
+        print_result(report.content) if path is None else replace(path, report.content)
+    elif not text:
         return
-    if path is not None:
+    elif path is not None:
         replace(path, text.encode("utf-8", errors="replace"))
     elif summary is not None:
         append(summary, text.encode("utf-8", errors="replace"))
@@ -343,7 +360,10 @@ def _to_descriptor(path: str, content: bytes) -> None:
     number = int(name) if number is None else number
     stream = stdout()
     if number == 1 and stream is not None:
-        print_result(content.decode())
+        try:
+            print_result(content.decode())
+        except UnicodeDecodeError:  # no text
+            print_result(content)
         return
     with open(os.dup(number), "wb", buffering=0) as file:
         _write(file, content)
