@@ -223,7 +223,7 @@ def scale(largest: float, unit: Unit) -> tuple[float, str]:
         return next(((step, prefix) for step, prefix in reversed(_STEPS) if largest >= step), (1, ""))
     if unit in (Unit.BYTES, Unit.SECONDS):
         own = size_unit(int(largest)) if unit is Unit.BYTES else time_unit(largest)
-        return _STEP_OF[own], own.value
+        return _STEP_OF[own], "µs" if own is Unit.US else own.value
     return (0.01, "%") if unit is Unit.SHARE else (1, "")
 
 

@@ -26,12 +26,17 @@ from profiler.render.charts.look import Look
 from tests.charts.charts import CHARTS, named_by, scatter
 from tests.hostile_names import HOSTILE
 
+
+def has_pgf() -> bool:
+    return subprocess.run(["kpsewhich", "pgf.sty"], capture_output=True, check=False).returncode == 0
+
+
 FOLDER = Path(__file__).parent.parent / "snapshots" / "charts"
 SMALL = {"savefig.dpi": 80}
 MOST = (
     0.06  # root of the mean square of differences, of 0 to 1: type may be set a little otherwise by another matplotlib
 )
-needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None or not has_pgf(), reason="LaTeX or pgf is missing")
 
 
 def drawn(chart: Chart, name: str = "png", **look: object) -> bytes:

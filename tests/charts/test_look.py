@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from profiler import ProfileError
+from profiler.render import numbers
 from profiler.render.charts import look
 from profiler.render.charts.look import COLOURS, FILLS, GREY, LINES, MARKERS, REST
+from profiler.render.tables import Unit
 
 
 def lightness(colour: str) -> float:
@@ -51,6 +53,30 @@ def test_widths(written: str | float | None, inches: float) -> None:
 def test_what_is_no_width(written: str) -> None:
     with pytest.raises(ProfileError, match="a width is one"):
         look.read(written, None, None)
+
+
+AXES = [
+    (3_663_761_408, Unit.AMOUNT, (1e9, "G")),
+    (999, Unit.AMOUNT, (1, "")),
+    (87_190_688, Unit.BYTES, (1024**2, "MB")),
+    (0.0123, Unit.SECONDS, (1e-3, "ms")),
+    (0.0000123, Unit.SECONDS, (1e-6, "µs")),
+    (1.0, Unit.SHARE, (0.01, "%")),
+    (80.1, Unit.NUMBER, (1, "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("largest", "unit", "expected"), AXES)
+def test_an_axis_has_a_unit_that_suits_its_values(largest: float, unit: Unit, expected: tuple[float, str]) -> None:
+    assert numbers.scale(largest, unit) == expected
+    assert numbers.scale(0, unit)[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.5, "0.5"), (1000, "1,000"), (-2, "−2"), (0.30000000000000004, "0.3")]
+)
+def test_ticks(value: float, written: str) -> None:
+    assert numbers.tick(value) == written
 
 
 STYLES = {

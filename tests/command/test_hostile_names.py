@@ -76,6 +76,8 @@ MODES: dict[str, tuple[str, ...]] = {
     "a list": ("list.toml",),
     "strict and limits": ("old.json", "--strict", "--max-params", "1", "--max-macs", "1"),
     "memory": ("memory", "old.json"),
+    "plot": ("plot", *LABELS),
+    "plot of depth": ("plot", "old.json", "--kind", "depth", "--title", HOSTILE[9]),
     "time": ("time", "old.json", "--device", "h100-sxm"),
     "train": ("train", *LIVE, "--freeze", "*x*"),
     "scan": ("scan", *LIVE, f"width={HOSTILE[9]!r},4"),
