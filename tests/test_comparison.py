@@ -673,7 +673,7 @@ def test_python_refuses_at_once(wrong: dict[str, Any]) -> None:
 def test_what_cannot_be_compared() -> None:
     with pytest.raises(ProfileError, match="no model is given"):
         compare([])
-    with pytest.raises(ProfileError, match="compare and diff take profiles and specs, not ReLU"):
+    with pytest.raises(ProfileError, match="what is compared or shown is a profile or a spec, not ReLU"):
         compare([nn.ReLU()])  # type: ignore[list-item]
 
 

@@ -307,7 +307,7 @@ def test_check() -> None:
 
 
 def test_diff_takes_profiles_and_specs() -> None:
-    with pytest.raises(ProfileError, match="compare and diff take profiles and specs, not Conv2d"):
+    with pytest.raises(ProfileError, match="what is compared or shown is a profile or a spec, not Conv2d"):
         diff(conv(3, 4), "resnet18")  # type: ignore[arg-type]
 
 

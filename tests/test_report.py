@@ -14,7 +14,7 @@ import pytest
 from torch import nn
 
 import profiler
-from profiler import Profile, profile
+from profiler import Profile, ProfileError, profile
 from profiler.answers.report.compute import reported
 from profiler.counters import conventions
 from profiler.figures import memory
@@ -218,6 +218,41 @@ def test_reports_in_python(tmp_path: Path, small: Profile) -> None:
     kinds = [data_of((tmp_path / f"{name}.html").read_text())["kind"] for name in ("one", "two", "diff")]
     assert kinds == ["model", "comparison", "diff"]
     assert "<title>Mine</title>" in (tmp_path / "one.html").read_text()
+
+
+def test_of_a_training_step_that_runs_layers_again(capsys: pytest.CaptureFixture[str]) -> None:
+    step = profile("resnet18", train=True, recompute=["layer1.*"])
+    assert step.training is not None
+    assert step.training.recompute_macs > 0
+    (model,) = page_of(step)["models"]
+    (card,) = (total for total in model["totals"] if total["name"] == "backward_macs")
+    forward, again = step.training.forward_macs, step.training.recompute_macs
+    assert card["remark"] == f"besides: forward {forward:,}, run again {again:,}"
+    assert forward + card["value"] + again == step.totals.macs
+
+
+def test_some_layers_are_a_table_and_chosen_columns_are_shown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.html"
+    for options in (("--depth", "1"), ("--filter", "Conv2d"), ("--top", "2"), ("--sort", "params")):
+        assert run(capsys, "alexnet", *options, "-o", str(path))[0] == 0
+        assert "report-data" not in path.read_text()
+    assert run(capsys, "alexnet", "--columns", "layer,params", "-o", str(path))[0] == 0
+    assert data_of(path.read_text())["models"][0]["shown"] == ["layer", "params"]
+
+
+@pytest.mark.parametrize("path", ["", None, 3, "x.txt", "x"])
+def test_a_report_in_python_is_named_as_a_page(small: Profile, path: Any) -> None:
+    with pytest.raises(ProfileError, match=r"call it FILE\.html"):
+        small.report(path)
+
+
+@pytest.mark.parametrize("subject", [nn.Linear(2, 2), 5, None, [nn.Linear(2, 2)], []])
+def test_what_python_makes_no_report_of(subject: Any, tmp_path: Path) -> None:
+    with pytest.raises(ProfileError):
+        profiler.report(subject, tmp_path / "x.html")
+    assert not (tmp_path / "x.html").exists()
 
 
 # The file -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -352,3 +353,29 @@ def test_no_value_of_a_tensor_is_in_a_record() -> None:
     written = [str(signature) for signature in found.trace.signatures if "set_" in signature.op]
     assert written
     assert all("Storage" in text and "\\n" not in text for text in written)
+
+
+class Dotted(nn.Module):
+    """torch refuses a dot in `add_module`, and takes it by `setattr`."""
+
+    def __init__(self, has_namesake: bool) -> None:
+        super().__init__()
+        if has_namesake:
+            self.enc = nn.Sequential(nn.Linear(8, 8))
+        setattr(self, "enc.0", nn.Linear(8, 8, bias=False))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return getattr(self, "enc.0")(self.enc(x) if hasattr(self, "enc") else x)
+
+
+@pytest.mark.parametrize("has_namesake", [False, True])
+def test_a_name_with_a_dot_is_one_layer(has_namesake: bool, tmp_path: Path) -> None:
+    model = Dotted(has_namesake)
+    found = profile(model, (1, 8))
+    inside = ["enc", "enc.0"] * has_namesake
+    assert [layer.path for layer in found.layers] == ["", *inside, r"enc\u002e0"]
+    assert found[r"enc\u002e0"].params == 8 * 8
+    assert found.totals.params == 8 * 8 + (8 * 8 + 8) * has_namesake
+    if not has_namesake:
+        torch.save(model.state_dict(), tmp_path / "w.pt")
+        assert found.match(tmp_path / "w.pt").passed

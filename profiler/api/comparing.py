@@ -12,6 +12,7 @@ from profiler.answers.models.metrics import MetricSources, metric_sources
 from profiler.answers.models.table import check_layout
 from profiler.api.profiling import OnDevice, profiled
 from profiler.figures import profile as figures
+from profiler.render.answer import Answer
 from profiler.render.tables import Better
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def report(
     """
     from profiler.answers.report.file import write
 
-    if isinstance(subject, (str, figures.Profile)):
-        subject = profiled(subject)
-    elif isinstance(subject, Sequence):
+    if isinstance(subject, Sequence) and not isinstance(subject, str):
         subject = compare(subject)
+    elif not isinstance(subject, Answer):
+        subject = profiled(subject)
     write(subject, path, title)

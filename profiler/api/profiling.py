@@ -207,5 +207,5 @@ def running_on(device: OnDevice) -> tuple[Timer | None, Run, Callable[..., Profi
 
 def _not_a_profile(kind: str) -> errors.ProfileError:
     return errors.ProfileError(
-        f"compare and diff take profiles and specs, not {kind}; profile(model, inputs) makes a profile of one"
+        f"what is compared or shown is a profile or a spec, not {kind}; profile(model, inputs) makes a profile of one"
     )

@@ -181,6 +181,22 @@ class Storage:
     died: int | None = None
 
 
+_DOT = r"\u002e"
+
+
+def path_part(name: str) -> str:
+    """A child's name as a part of a path, which is taken apart at its dots: a dot in the name is as in JSON.
+
+    torch refuses such names in `add_module`, and takes them by `setattr`.
+    """
+    return name.replace(".", _DOT)
+
+
+def state_name(path: str, name: str) -> str:
+    """What a state_dict calls a parameter or buffer."""
+    return f"{path}.{name}".replace(_DOT, ".") if path else name
+
+
 class Module(NamedTuple):
     """One module at one path (the root's path is ""). `same_as` is the index of the first path to a shared module.
 

@@ -170,7 +170,9 @@ def diff_notes(diff: Diff) -> Iterator[str]:
     """In what the two runs differ besides their models: no difference of figures shall hide that."""
     before, after = diff.before, diff.after
     yield from warnings(diff)
-    if diff.is_empty:
+    if diff.is_empty and diff.is_of_weights:
+        yield "Nothing changed in what both are known to have."
+    elif diff.is_empty:
         yield "Nothing changed."
     yield from convention_notes(after)
     if diff.first.convention.name != after.convention.name:
@@ -214,7 +216,9 @@ def _has_other_inputs(before: Profile, after: Profile) -> bool:
 
 def _versions(before: Profile, after: Profile) -> Iterator[str]:
     old, new = before.trace.versions, after.trace.versions
-    differing = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    has_file = before.trace.header is not None or after.trace.header is not None  # which nothing ran for
+    names = [name for name in dict.fromkeys([*old, *new]) if not has_file or (name in old and name in new)]
+    differing = [name for name in names if old.get(name) != new.get(name)]
     if differing:
         words = (f"{name} {old.get(name, 'none')} before, {new.get(name, 'none')} after" for name in differing)
         yield Caution(f"Different versions: {'; '.join(words)}.")

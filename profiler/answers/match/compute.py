@@ -12,7 +12,7 @@ from math import prod
 from typing import NamedTuple
 
 from profiler import errors, sources
-from profiler.records.trace import Packing, Tensor, Trace
+from profiler.records.trace import Packing, Tensor, Trace, state_name
 from profiler.render.answer import Answer
 from profiler.sources import checkpoints
 from profiler.sources.checkpoints import naming, quantisation
@@ -132,7 +132,7 @@ def expected(trace: Trace) -> dict[str, Expected]:
             if weight.persistent:
                 path = trace.modules[weight.module].path
                 first = index if weight.same_as is None else weight.same_as
-                name = f"{path}.{weight.name}" if path else weight.name
+                name = state_name(path, weight.name)
                 tensors[name] = Expected(
                     Tensor(FileTensor(weight.tensor, weight.packing).shape, weight.tensor.dtype), 2 * first + number
                 )

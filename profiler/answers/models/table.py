@@ -153,7 +153,8 @@ def telling_columns(comparison: Comparison) -> tuple[str, ...]:
     return tuple(
         name
         for name, column in columns.items()
-        if any(column.get(entry, reference) not in (None, "", ()) for entry in ran)
+        if (column.unit is not Unit.TIMES or comparison.layout.relative_to is not None)
+        and any(column.get(entry, reference) not in (None, "", ()) for entry in ran)
     )
 
 

@@ -17,11 +17,15 @@ from profiler.render.answer import Answer
 
 @dataclass(frozen=True, slots=True)
 class Report(Answer):
-    """A page about the models that ran. subject: what it shows besides each of them; None for one model alone."""
+    """A page about the models that ran. subject: what it shows besides each of them; None for one model alone.
+
+    columns: of layers, that are shown at first; by default the usual ones.
+    """
 
     entries: tuple[Entry, ...]
     subject: Comparison | Diff | None = None
     caption: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def profiles(self) -> list[Profile]:
@@ -39,13 +43,19 @@ class Report(Answer):
 
 
 def reported(answer: Any, title: str = "") -> Any:
-    """The page about what an answer is about; the answer itself, where it is about something else."""
+    """The page about what an answer is about; the answer itself, where it is about something else.
+
+    Some of a model's layers, chosen or sorted, are a table, and stay one.
+    """
     if isinstance(answer, Comparison):
         return Report(answer.entries, answer, title or answer.layout.caption)
     if isinstance(answer, Diff):
         return Report(_entries([answer.before, answer.after]), answer, title)
     if isinstance(answer, (Layers, TimeReport)):
-        return Report(_entries([answer.profile]), None, title or answer.view.caption)
+        view = answer.view
+        if view.is_flat or view.depth is not None:
+            return answer
+        return Report(_entries([answer.profile]), None, title or view.caption, tuple(view.columns))
     if isinstance(answer, MemoryReport):
         answer = answer.profile
     return Report(_entries([answer]), None, title) if isinstance(answer, Profile) else answer

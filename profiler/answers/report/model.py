@@ -32,10 +32,12 @@ from profiler.render.tables import Table, Unit
 _WITHOUT = ("path", "class")  # which the page has besides its table
 
 
-def model_data(label: str, profile: Profile) -> dict[str, Any]:
+def model_data(label: str, profile: Profile, chosen: Sequence[str] = ()) -> dict[str, Any]:
+    """chosen: the columns that are shown at first; by default the usual ones."""
     table, trace = _layers(profile), profile.trace
     layers = table_data(table)
     detail, of_layer = details(profile)
+    names = {column.name for column in table.columns}
     return {
         "label": shown(label),
         "model": shown(profile.model),
@@ -46,7 +48,7 @@ def model_data(label: str, profile: Profile) -> dict[str, Any]:
         "coverage": _coverage(profile),
         "unknown_ops": [[shown(op), calls] for op, calls in profile.unknown_ops.items()],
         "layers": layers,
-        "shown": [name for name in usual_columns(profile) if name in {column.name for column in table.columns}],
+        "shown": [name for name in chosen or usual_columns(profile) if name in names],
         "paths": [shown(layer.path) for layer in profile.layers],
         "parents": parent_rows(trace.modules),
         "classes": [shown(layer.kind) for layer in profile.layers],

@@ -24,7 +24,9 @@ from profiler.render.tables import Table
 
 def page_data(report: Report) -> dict[str, Any]:
     """`Report` of the page's `data.ts`."""
-    models = [model_data(entry.label, entry.profile) for entry in report.entries if entry.profile is not None]
+    models = [
+        model_data(entry.label, entry.profile, report.columns) for entry in report.entries if entry.profile is not None
+    ]
     kind = {Comparison: "comparison", Diff: "diff"}.get(type(report.subject), "model")
     return {
         "schema": 1,

@@ -46,7 +46,8 @@ class Total:
 
 def totals(profile: Profile) -> Iterator[Total]:
     figures = profile.totals
-    trained = f"trainable {figures.trainable_params:,}, frozen {figures.frozen_params:,}"
+    is_file = profile.trace.header is not None
+    trained = "" if is_file else f"trainable {figures.trainable_params:,}, frozen {figures.frozen_params:,}"
     params = _by_kind(profile, lambda layer: layer.own.params)
     yield Total("params", "Parameters", figures.params, Unit.EXACT, trained, params)
     if profile.trace.was_run:
@@ -69,9 +70,9 @@ def _of_step(profile: Profile) -> Iterator[Total]:
     step = profile.training
     if step is None:
         return
-    macs = f"forward {step.forward_macs:,} + backward {step.backward_macs:,}"
-    macs += f" (of it run again {step.recompute_macs:,})" if step.recompute_macs else ""
-    yield Total("backward_macs", "Backward MACs", step.backward_macs, Unit.EXACT, "", macs)
+    others = f"besides: forward {step.forward_macs:,}"
+    others += f", run again {step.recompute_macs:,}" if step.recompute_macs else ""
+    yield Total("backward_macs", "Backward MACs", step.backward_macs, Unit.EXACT, others)
     yield Total("gradient_bytes", "Gradients", step.gradient_bytes, Unit.BYTES)
     yield Total("saved_bytes", "Saved activations", step.saved_bytes, Unit.BYTES, "kept for the backward pass")
     if step.optimizer_bytes:
@@ -83,7 +84,7 @@ def _of_step(profile: Profile) -> Iterator[Total]:
 
 
 def _by_kind(profile: Profile, own: Callable[[Layer], int]) -> str:
-    """A sum by classes of layers: "Conv2d 21,267,648 + Linear 513,000 + BatchNorm2d 17,024"."""
+    """A sum by classes of layers: "Conv2d 21,267,648 + Linear 513,000"; "" where there is no more than one."""
     amounts: Counter[str] = Counter()
     for layer in profile.layers:
         amounts[layer.kind] += own(layer)
@@ -92,7 +93,7 @@ def _by_kind(profile: Profile, own: Callable[[Layer], int]) -> str:
     rest = kinds[_KINDS:]
     if rest:
         terms.append(f"{len(rest)} other classes {sum(amount for _, amount in rest):,}")
-    return " + ".join(terms)
+    return " + ".join(terms) if len(kinds) > 1 else ""
 
 
 def _flops(profile: Profile) -> str:
@@ -101,7 +102,7 @@ def _flops(profile: Profile) -> str:
         return profile.convention.says
     cost = profile.figures.cost
     others = [f"{getattr(cost, field):,} {words}" for field, words in _OTHERS if getattr(cost, field)]
-    return " + ".join([f"2·{int(cost.macs):,}", *others])
+    return " + ".join([*([f"2·{int(cost.macs):,}"] if cost.macs else []), *others])
 
 
 def _size(profile: Profile) -> str:
@@ -110,7 +111,7 @@ def _size(profile: Profile) -> str:
         ((dtype, size),) = sizes.items()
         if profile.totals.params and size % profile.totals.params == 0:
             return f"{profile.totals.params:,} {dtype}·{size // profile.totals.params} bytes = {size:,} bytes"
-    return " + ".join(f"{dtype} {size:,}" for dtype, size in sizes.items()) + " bytes"
+    return " + ".join(f"{dtype} {size:,}" for dtype, size in sizes.items()) + " bytes" * bool(sizes)
 
 
 def _peak(profile: Profile) -> str:

@@ -44,6 +44,9 @@ def run(
     *models: Models,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    no_input: Annotated[
+        bool, option("Run nothing: parameters and sizes alone, of a model that says no input.")
+    ] = False,
     execution: ExecutionOptions = ExecutionOptions(),
     convention: ConventionOption = ConventionOption(),
     device: OnDevice = OnDevice(),
@@ -60,7 +63,7 @@ def run(
         raise _needs_file()
     listed = lists(models)
     shaped = tables(models, listed, Columns(), Captions(caption=result.title), LayersShown(), rows)
-    named = named_models(listed, inputs, rows.label)
+    named = named_models(listed, inputs, rows.label, is_run=not no_input)
     outcome = look(context, named, shaped, convention, execution.conditions, Limits(), Saved(), "report")
     return replace(outcome, answer=reported(outcome.answer))
 

@@ -17,7 +17,7 @@ from torch import nn
 from profiler.engine.containers.packed import is_holder
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.weights import weights
-from profiler.records.trace import Module, Value, Weight
+from profiler.records.trace import Module, Value, Weight, path_part
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
@@ -47,7 +47,7 @@ class Structure:
             prefix = f"{path}." if path else ""
             for name, child in module._modules.items():
                 if child is not None and not is_holder(child):
-                    self._walk(child, prefix + name)
+                    self._walk(child, prefix + path_part(name))
 
     def has_grown(self) -> bool:
         """Whether there are parameters by now, or modules with some, under names that had none."""
