@@ -4,7 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { ComparisonPage } from "./ComparisonPage";
 import type { Report } from "./data";
 import { DiffPage } from "./DiffPage";
-import { useHash } from "./hooks";
+import { useHash, useMore } from "./hooks";
 import { ModelPage } from "./ModelPage";
 import { Name } from "./Name";
 import { type Choice, ThemeProvider, useChosenTheme } from "./theme";
@@ -31,7 +31,7 @@ export function App({ report }: { report: Report }): JSX.Element {
         </div>
         <ThemeChoice choice={choice} onChoose={setChoice} />
       </header>
-      <Pages report={report} page={page} />
+      {report.kind !== "model" && <Pages report={report} page={page} />}
       {model ? (
         <ModelPage key={page} model={model} />
       ) : report.kind === "diff" ? (
@@ -50,15 +50,15 @@ function pageOf(report: Report, hash: URLSearchParams): number | null {
   return report.kind === "model" ? 0 : null;
 }
 
-function Pages({ report, page }: { report: Report; page: number | null }): JSX.Element | null {
-  if (report.kind === "model") return null;
+function Pages({ report, page }: { report: Report; page: number | null }): JSX.Element {
+  const place = useMore();
   const words = report.kind === "diff" ? ["Before: ", "After: "] : [];
   return (
-    <nav class="pages" aria-label="Pages">
+    <nav class="pages" ref={place} aria-label="Pages">
       <a href="#" aria-current={page === null ? "page" : undefined}>
         {report.kind === "diff" ? "Changes" : "Comparison"}
       </a>
-      {report.models.map(({ label }, index) => (
+      {numbered(report.models.map(({ label }) => label)).map((label, index) => (
         <a key={index} href={`#model=${index}`} aria-current={page === index ? "page" : undefined}>
           {words[index]}
           <Name text={label} />
@@ -66,6 +66,14 @@ function Pages({ report, page }: { report: Report; page: number | null }): JSX.E
       ))}
     </nav>
   );
+}
+
+/** The second of one name is "name (2)". */
+function numbered(names: string[]): string[] {
+  return names.map((name, place) => {
+    const before = names.slice(0, place).filter((other) => other === name).length;
+    return before ? `${name} (${before + 1})` : name;
+  });
 }
 
 function ThemeChoice({ choice, onChoose }: { choice: Choice; onChoose: (choice: Choice) => void }): JSX.Element {

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import type { Measure } from "./data";
 import { exact } from "./format";
+import { counted } from "./Name";
 
 interface Props {
   measures: Measure[];
@@ -30,7 +31,7 @@ export function BothTools(props: Props): JSX.Element {
       />
       <output class="found" aria-live="polite">
         {found < count && `${exact(found)} of `}
-        {exact(count)} layers
+        {counted(count, "layer")}
       </output>
       <label class="choice">
         Figure

@@ -147,8 +147,17 @@ function columnsOf(props: Props, measure: number): GridColumn[] {
       (row) => (old(row) ? quotient(difference(row), old(row)!) : ""),
       (value) => format(value, "growth"),
     ),
-    words("What", "what", WORDS + 16, (row) => both.change[row]?.what ?? ""),
+    ...(both.change.some((_, row) => whatElse(props, row))
+      ? [words("What", "what", WORDS + 16, (row) => whatElse(props, row))]
+      : []),
   ];
+}
+
+/** What changed, where the columns of both layers do not say it. */
+function whatElse({ first, second, both }: Props, row: number): string {
+  const what = both.change[row]?.what ?? "";
+  const [before, after] = [kindOf(first, both.before[row]), kindOf(second, both.after[row])];
+  return [before, after, `${before} became ${after}`].includes(what) ? "" : what;
 }
 
 function wordColumns(props: Props): GridColumn[] {

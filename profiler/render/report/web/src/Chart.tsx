@@ -22,6 +22,7 @@ use([
 ]);
 
 export type Option = Parameters<ECharts["setOption"]>[0];
+const PAPER = 680; // pixels, which are 18 cm on paper
 export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /** What the pointer is on: a datum of a series, by its index and as it was handed over. */
@@ -61,27 +62,34 @@ export function Chart(props: Props): JSX.Element {
 
   useLayoutEffect(() => {
     if (!isWanted || !place.current) return;
-    const drawn = init(place.current, null, { renderer: "canvas" });
+    const sharp = isPrinting ? { width: PAPER, devicePixelRatio: 3 } : {};
+    const drawn = init(place.current, null, { renderer: "canvas", ...sharp });
     chart.current = drawn;
     listen(drawn, current, setPointed);
     const observer = new ResizeObserver(() => drawn.resize());
-    observer.observe(place.current);
+    if (!isPrinting) observer.observe(place.current);
     return () => {
       observer.disconnect();
       drawn.dispose();
       chart.current = null;
     };
-  }, [isWanted]);
+  }, [isWanted, isPrinting]);
   useLayoutEffect(() => {
     setPointed(null);
     chart.current?.setOption({ animation: false, ...props.option }, { notMerge: true });
     chart.current?.getZr().flush();
-  }, [props.option, isWanted]);
+  }, [props.option, isWanted, isPrinting]);
 
   return (
     <div class="chart" role="img" aria-label={props.label}>
-      <div class="canvas" ref={place} style={{ height: `${props.height}px` }} />
-      {props.children}
+      <div class="drawing">
+        <div
+          class="canvas"
+          ref={place}
+          style={{ height: `${props.height}px`, width: isPrinting ? `${PAPER}px` : "100%" }}
+        />
+        {props.children}
+      </div>
       {pointed && props.tip && (
         <Tip pointed={pointed} width={place.current!.clientWidth} content={props.tip(pointed)} />
       )}

@@ -1,6 +1,8 @@
 /** Which columns does a table show? A list of all of them, to be chosen from. */
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import type { Column } from "./data";
+import { useLeft } from "./hooks";
 import { toggled } from "./tree";
 
 interface Props {
@@ -11,8 +13,14 @@ interface Props {
 }
 
 export function ColumnMenu({ columns, shown, usual, onShown }: Props): JSX.Element {
+  const menu = useRef<HTMLDetailsElement>(null);
+  useLeft(menu, (byKey) => {
+    if (!menu.current!.open) return;
+    menu.current!.open = false;
+    if (byKey) menu.current!.querySelector("summary")!.focus();
+  });
   return (
-    <details class="menu">
+    <details class="menu" ref={menu}>
       <summary>Columns</summary>
       <fieldset class="menu-box">
         <legend>Columns</legend>

@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Column, Table } from "./data";
 import { format } from "./format";
+import { useMore } from "./hooks";
 import { Name } from "./Name";
 import { isText, next, type Sort, sorted } from "./sort";
 import { useTheme } from "./theme";
@@ -20,6 +21,7 @@ export function DataTable({ label, table, shown, first }: Props): JSX.Element {
   const [sort, setSort] = useState<Sort | null>(null);
   const [isWhole, setWhole] = useState(false);
   const { isPrinting } = useTheme();
+  const place = useMore();
   const columns = table.columns.filter((column, index) => index === 0 || !shown || shown.has(column.name));
   const best = useMemo(
     () => new Set(table.best.map(([row, column]) => `${row} ${table.columns[column].name}`)),
@@ -29,7 +31,7 @@ export function DataTable({ label, table, shown, first }: Props): JSX.Element {
   const rows = useMemo(() => sorted(table.columns, sort, count), [table, sort]);
   const drawn = isWhole || isPrinting ? rows : rows.slice(0, AT_ONCE);
   return (
-    <div class="wide" tabIndex={0} role="group" aria-label={label}>
+    <div class="wide" ref={place} tabIndex={0} role="group" aria-label={label}>
       <table class="plain data" aria-label={label}>
         <thead>
           <tr>

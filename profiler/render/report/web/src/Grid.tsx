@@ -5,6 +5,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Value } from "./data";
+import { useMore } from "./hooks";
 import type { Sort } from "./sort";
 import { useTheme } from "./theme";
 import type { Entry } from "./tree";
@@ -45,7 +46,7 @@ const PADDING = 2.5; // characters that a cell's padding takes
 export function Grid(props: GridProps): JSX.Element {
   const { entries, columns } = props;
   const { isPrinting } = useTheme();
-  const scrolled = useRef<HTMLDivElement>(null);
+  const scrolled = useMore();
   const [active, setActive] = useState(0); // the row that has the focus, or gets it first
   const at = Math.max(
     0,
@@ -186,7 +187,7 @@ function Row({ props, entry, index, isActive, onFocus }: RowProps): JSX.Element 
   );
 }
 
-const DEEPEST = 14; // levels that are indented
+const DEEPEST = 14; // levels that are indented; the number of a deeper one stands in its row
 
 interface ToggleProps {
   level: number;
@@ -202,13 +203,20 @@ function Toggle({ level, expanded, onToggle }: ToggleProps): JSX.Element {
     onToggle();
   };
   return (
-    <span
-      class="toggle"
-      aria-hidden="true"
-      data-expanded={expanded === null ? "none" : expanded}
-      style={{ marginLeft: `calc(${Math.min(level, DEEPEST)} * var(--indent))` }}
-      onClick={click}
-    />
+    <>
+      <span
+        class="toggle"
+        aria-hidden="true"
+        data-expanded={expanded === null ? "none" : expanded}
+        style={{ marginLeft: `min(${Math.min(level, DEEPEST)} * var(--indent), 40%)` }}
+        onClick={click}
+      />
+      {level > DEEPEST && (
+        <span class="level" aria-hidden="true">
+          {level}
+        </span>
+      )}
+    </>
   );
 }
 

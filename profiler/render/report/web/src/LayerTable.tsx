@@ -153,7 +153,7 @@ function plainColumn(column: Column, { model, colours }: Props): GridColumn {
     heading: column.heading,
     title: `${column.heading} (--columns ${column.name})`,
     isText: isText(column.unit),
-    width: widthOf(column) + (column.name === "kind" ? 2 : 0),
+    width: widthOf(column) + (column.name === "kind" ? 4 : 0),
     sortable: true,
     value: (row) => column.values[row],
     cell,

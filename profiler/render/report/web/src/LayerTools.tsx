@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { ColumnMenu } from "./ColumnMenu";
 import type { Model } from "./data";
 import { shownAtFirst } from "./LayerTable";
+import { counted } from "./Name";
 
 interface Props {
   model: Model;
@@ -30,7 +31,7 @@ export function LayerTools(props: Props): JSX.Element {
       />
       <output class="found" aria-live="polite">
         {props.found}
-        {props.count.toLocaleString("en")} layers
+        {counted(props.count, "layer")}
       </output>
       <span class="spring" />
       <label class="check">

@@ -5,6 +5,7 @@ import { aliveAt, thinned } from "./alive";
 import { axis, byteSteps, Chart, type Option } from "./Chart";
 import type { Memory as Timeline, Model } from "./data";
 import { bytes, exact } from "./format";
+import { useMore } from "./hooks";
 import { Name } from "./Name";
 import { type Theme, useTheme } from "./theme";
 
@@ -48,6 +49,7 @@ export function Memory({ model, memory, onSelect }: Props): JSX.Element {
             option={option}
             onMove={(chart, x) => setCall(clamped(Math.round(chart.convertFromPixel({ xAxisIndex: 0 }, x)), last))}
           >
+            <Phases memory={memory} last={Math.max(1, last)} />
             <Cursor share={last ? call / last : 0} />
           </Chart>
           <input
@@ -58,7 +60,7 @@ export function Memory({ model, memory, onSelect }: Props): JSX.Element {
             min={0}
             max={last}
             value={call}
-            style={{ marginLeft: `${LEFT - 8}px`, width: `calc(100% - ${LEFT + RIGHT - 16}px)` }}
+            style={{ "--left": `${LEFT - 8}px`, "--beside": `${LEFT + RIGHT - 16}px` }}
             onInput={(event) => setCall(Number(event.currentTarget.value))}
           />
         </div>
@@ -72,6 +74,19 @@ function clamped(call: number, last: number): number {
   return Math.min(last, Math.max(0, call));
 }
 
+/** The names of those that have room. */
+function Phases({ memory, last }: { memory: Timeline; last: number }): JSX.Element {
+  return (
+    <div class="phases" style={{ left: `${LEFT}px`, right: `${RIGHT}px` }}>
+      {memory.phases.map(([kind, first, end]) => (
+        <span key={first} style={{ left: `${(100 * first) / last}%`, width: `${(100 * (end - first)) / last}%` }}>
+          <span>{kind}</span>
+        </span>
+      ))}
+    </div>
+  );
+}
+
 function Cursor({ share }: { share: number }): JSX.Element {
   return <div class="cursor" style={{ left: `calc(${LEFT}px + (100% - ${LEFT + RIGHT}px) * ${share})` }} />;
 }
@@ -81,13 +96,14 @@ interface ListProps extends Props {
 }
 
 function AliveList({ model, memory, call, onSelect }: ListProps): JSX.Element {
+  const place = useMore();
   const alive = useMemo(() => aliveAt(memory, call), [memory, call]);
   const listed = alive.slice(0, LISTED);
   const rest = alive.slice(LISTED).reduce((sum, { bytes }) => sum + bytes, 0);
   const unlisted = memory.live[call] - alive.reduce((sum, { bytes }) => sum + bytes, 0);
   const phase = memory.phases.find(([, first, last]) => first <= call && call <= last);
   return (
-    <div class="alive" data-call={call}>
+    <div class="alive" ref={place} data-call={call}>
       <p class="alive-head">
         <strong data-value={memory.live[call]}>{bytes(memory.live[call])}</strong> alive at call {exact(call + 1)} of{" "}
         {exact(memory.live.length)}
@@ -212,12 +228,11 @@ function peakMark(memory: Timeline, theme: Theme): object | undefined {
 
 function phaseMarks(memory: Timeline, theme: Theme): object | undefined {
   if (!memory.phases.length) return undefined;
-  const most = 12; // names that have room
   return {
     silent: true,
-    label: { show: memory.phases.length <= most, color: theme.muted, position: "insideTop", distance: -18 },
-    data: memory.phases.map(([kind, first, last], index) => [
-      { name: kind, xAxis: first, itemStyle: { color: theme.text, opacity: index % 2 ? 0.07 : 0.02 } },
+    label: { show: false },
+    data: memory.phases.map(([, first, last], index) => [
+      { xAxis: first, itemStyle: { color: theme.text, opacity: index % 2 ? 0.07 : 0.02 } },
       { xAxis: last },
     ]),
   };

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 export function Name({ text, className = "" }: { text: string; className?: string }): JSX.Element {
   return (
     <bdi class={`cut ${className}`} title={text}>
-      {text}
+      {visible(text)}
     </bdi>
   );
 }
@@ -12,7 +12,17 @@ export function Name({ text, className = "" }: { text: string; className?: strin
 /** For a canvas, which cuts nothing by itself. */
 export function short(text: string, most = 40): string {
   const characters = Array.from(text.slice(0, 4 * most));
-  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : visible(text);
+}
+
+/** A name of spaces alone has a sign for each. */
+function visible(text: string): string {
+  return /\S/.test(text) ? text : text.replace(/\s/g, "␣");
+}
+
+/** For a text with more in it: the name keeps its direction to itself. */
+export function isolated(name: string): string {
+  return `\u2068${name}\u2069`;
 }
 
 /** "12 layers", "1 layer". */

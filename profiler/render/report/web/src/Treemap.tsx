@@ -1,11 +1,11 @@
 /** Where is most of it? A map of the layers, whose areas are the chosen figure and whose colours are their classes. */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { type Area, areas, inside } from "./areas";
+import { type Area, areas, inside, sources } from "./areas";
 import { Chart, FONT, type Option } from "./Chart";
 import type { Measure, Model } from "./data";
 import { format } from "./format";
-import { counted, Name, short } from "./Name";
+import { counted, isolated, Name, short } from "./Name";
 import { type Sums, sums } from "./sums";
 import { type Colours, colourOf, ON_KIND, type Theme, useTheme } from "./theme";
 import { ancestors, type Tree } from "./tree";
@@ -121,16 +121,18 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
   const node = (area: Area, depth: number, siblings: number): object => {
     const isSelected = area.row === props.selected && area.part === "layer";
     const line = area.children ? theme.containers[depth % 2] : theme.surface;
+    const colour = area.children ? null : areaColour(props, known, area);
     return {
       name: areaTitle(props.model, area),
       value: area.value,
       area,
       itemStyle: {
-        color: areaColour(props, area, theme),
+        color: colour ?? theme.containers[0],
         borderColor: isSelected ? theme.peak : line,
         ...(siblings > MANY && !isSelected ? { borderWidth: 0 } : {}),
       },
-      label: { color: area.part === "rest" ? theme.text : ON_KIND, show: siblings <= MANY || area.part === "rest" },
+      label: { color: colour === null ? theme.text : ON_KIND, show: siblings <= MANY || area.part === "rest" },
+      upperLabel: { color: isSelected ? theme.surface : theme.text },
       children: area.children?.map((child) => node(child, depth + 1, area.children!.length)),
     };
   };
@@ -153,7 +155,6 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
         label: { ...text, formatter: labelled(known) },
         upperLabel: {
           ...text,
-          color: theme.text,
           height: 20,
           position: [5, "50%"],
           verticalAlign: "middle",
@@ -169,15 +170,14 @@ function optionOf(props: Props, known: Sums, theme: Theme): Option {
   };
 }
 
-/** Of more layers their class's, if they are of one. */
-function areaColour({ model, tree, colours }: Props, area: Area, theme: Theme): string {
-  if (area.part !== "rest") return colourOf(colours, model.classes[area.row]);
-  const kinds = new Set(tree.children[area.row].map((row) => model.classes[row]));
-  return kinds.size === 1 ? colourOf(colours, [...kinds][0]) : theme.containers[0];
+/** Of more layers their class's, if they are of one; null if they are not. */
+function areaColour({ model, tree, colours }: Props, known: Sums, area: Area): string | null {
+  const kinds = new Set(sources(tree, known, area).map((row) => model.classes[row]));
+  return kinds.size === 1 ? colourOf(colours, [...kinds][0]) : null;
 }
 
 function labelled(known: Sums): (params: { name: string; value: number }) => string {
-  return ({ name, value }) => `${short(name)}  ${format(value / known.total[0], "share")} %`;
+  return ({ name, value }) => `${isolated(short(name))}  ${percent(value, known)}`;
 }
 
 function areaTitle(model: Model, area: Area): string {
@@ -205,7 +205,7 @@ function sentence({ model, measure, root }: Props, known: Sums): string {
   const { heading } = model.measures[measure];
   const kinds = kindTotals(model, known)
     .slice(0, 3)
-    .map(([kind, total]) => `${kind} ${percent(total, known)}`);
+    .map(([kind, total]) => `${kind || NO_KIND} ${percent(total, known)}`);
   const part = root === 0 ? "" : `, of which layer ${model.paths[root]} has ${percent(known.total[root], known)}`;
   return `Map of the layers of ${model.label} by ${heading}: ${kinds.join(", ")}${part}. The table of layers has all of it.`;
 }
@@ -215,6 +215,8 @@ function percent(value: number, known: Sums): string {
 }
 
 // The legend -----------------------------------------------------------------------------------------------------------
+
+const NO_KIND = "class not known"; // of a file of weights
 
 function kindTotals(model: Model, known: Sums): [string, number][] {
   const totals = new Map<string, number>();
@@ -234,7 +236,7 @@ function Legend({ model, colours, measure, known }: Props & { known: Sums }): JS
   return (
     <ul class="legend" aria-label={`${model.measures[measure].heading} by class`}>
       {named.map(([kind, total]) => (
-        <LegendItem key={kind} colour={colourOf(colours, kind)} text={kind} share={percent(total, known)} />
+        <LegendItem key={kind} colour={colourOf(colours, kind)} text={kind || NO_KIND} share={percent(total, known)} />
       ))}
       {others.length > 0 && (
         <LegendItem

@@ -18,9 +18,23 @@ const ALONE = 0.9; // of a layer: so much of it is in one of its layers, which i
 const MOST = 150; // in one layer
 const LEAST = 0.0015; // of the whole map, below the first level
 
-/** The layers in `root`, the largest first; without those that have nothing of the figure. */
+/** The layers in `root`, the largest first, without those that have nothing of the figure; where none has, itself. */
 export function areas(tree: Tree, sums: Sums, root: number): Area[] {
-  return level(tree, sums, root, { level: 1, depth: 1, least: 0, below: LEAST * sums.total[root] });
+  const inside = level(tree, sums, root, { level: 1, depth: 1, least: 0, below: LEAST * sums.total[root] });
+  return inside.length ? inside : [{ row: root, part: "layer", count: 1, value: sums.total[root] }];
+}
+
+/** The layers that an area's figure is of. */
+export function sources(tree: Tree, sums: Sums, area: Area): number[] {
+  const rows: number[] = [];
+  const waiting = area.part === "rest" ? [...tree.children[area.row]] : [area.row];
+  while (waiting.length) {
+    const row = waiting.pop()!;
+    if (sums.own[row] > 0) rows.push(row);
+    if (area.part === "itself") continue;
+    for (const child of tree.children[row]) if (sums.total[child] > 0) waiting.push(child);
+  }
+  return rows;
 }
 
 interface Place {

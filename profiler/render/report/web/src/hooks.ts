@@ -1,6 +1,6 @@
-/** What does a component need to know of the browser? Whether it prints, how wide it is, what is scrolled into view. */
+/** What does a component need to know of the browser? Whether it prints, how wide it is, what is seen and what is left. */
 import { options } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 /** Whether the page is being printed. It is rendered for that at once, before the browser goes on. */
 export function usePrinting(): boolean {
@@ -63,6 +63,42 @@ export function useSeen(element: { current: HTMLElement | null }): boolean {
     return () => observer.disconnect();
   }, [seen]);
   return seen;
+}
+
+/** What is done once something else is pressed or has the focus, or by the key Escape. */
+export function useLeft(element: { current: HTMLElement | null }, leave: (byKey: boolean) => void): void {
+  useEffect(() => {
+    const other = ({ target }: Event) => !element.current!.contains(target as Node) && leave(false);
+    const key = (event: KeyboardEvent) => event.key === "Escape" && leave(true);
+    document.addEventListener("pointerdown", other);
+    document.addEventListener("focusin", other);
+    document.addEventListener("keydown", key);
+    return () => {
+      document.removeEventListener("pointerdown", other);
+      document.removeEventListener("focusin", other);
+      document.removeEventListener("keydown", key);
+    };
+  }, []);
+}
+
+/** An element that scrolls: it tells the style, in `data-more`, at which sides more follows. */
+export function useMore(): { current: HTMLDivElement | null } {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const scrolled = element.current!;
+    const tell = () => {
+      const right = scrolled.scrollWidth - scrolled.clientWidth - scrolled.scrollLeft;
+      scrolled.dataset.more = `${scrolled.scrollLeft > 1 ? "left" : ""} ${right > 1 ? "right" : ""}`.trim();
+    };
+    const observer = new ResizeObserver(tell);
+    for (const part of [scrolled, ...scrolled.children]) observer.observe(part);
+    scrolled.addEventListener("scroll", tell, { passive: true });
+    return () => {
+      observer.disconnect();
+      scrolled.removeEventListener("scroll", tell);
+    };
+  }, []);
+  return element;
 }
 
 /** The part of the address behind "#", as `name=value` pairs. */

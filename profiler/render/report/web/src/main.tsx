@@ -11,6 +11,7 @@
  * - other tables have `tr[data-row]` and `[data-column=NAME]`, the best of a column `[data-best=true]`.
  * - the panel of a layer is `[data-panel=PATH]`, its conventions `tr[data-convention=NAME]`, its columns
  *   `[data-figure=NAME]`; `[data-copy=PATH]` copies the path.
+ * - what scrolls sideways tells in `data-more` at which sides more follows: "left", "right", or both.
  * - charts are `[role=img]` with a sentence as their name; memory has a slider "Operator call" and `.alive[data-call]`.
  */
 import { render } from "preact";

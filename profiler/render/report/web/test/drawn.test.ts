@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aliveAt, thinned } from "../src/alive";
-import { type Area, areas, inside } from "../src/areas";
+import { type Area, areas, inside, sources } from "../src/areas";
 import type { Memory } from "../src/data";
 import { summed } from "../src/sums";
 import { treeOf } from "../src/tree";
@@ -32,6 +32,21 @@ test("the areas in a layer are what it amounts to, with what it has itself", () 
       [2, "itself", 4],
     ],
   );
+});
+
+test("a model without layers in it is one area, of itself", () => {
+  assert.deepEqual(areas(treeOf([0]), summed([9], [0]), 0), [{ row: 0, part: "layer", count: 1, value: 9 }]);
+  const known = summed([9, 0, 0], [0, 0, 0]); // all of it in its own forward
+  assert.deepEqual(areas(treeOf([0, 0, 0]), known, 0), [{ row: 0, part: "layer", count: 1, value: 9 }]);
+});
+
+test("an area's figure is of the layers in it that have some of their own", () => {
+  const known = summed([1, 20, 4, 30, 0, null], PARENTS);
+  const of = (part: Area["part"], row: number): number[] =>
+    sources(TREE, known, { row, part, count: 1, value: 1 }).sort((one, other) => one - other);
+  assert.deepEqual(of("layer", 2), [2, 3]);
+  assert.deepEqual(of("itself", 2), [2]);
+  assert.deepEqual(of("rest", 0), [1, 2, 3]);
 });
 
 test("fifteen thousand layers are a bounded number of areas, and none is lost", () => {
