@@ -147,17 +147,23 @@ function columnsOf(props: Props, measure: number): GridColumn[] {
       (row) => (old(row) ? quotient(difference(row), old(row)!) : ""),
       (value) => format(value, "growth"),
     ),
-    ...(both.change.some((_, row) => whatElse(props, row))
-      ? [words("What", "what", WORDS + 16, (row) => whatElse(props, row))]
-      : []),
+    ...whatColumn(props),
   ];
 }
 
-/** What changed, where the columns of both layers do not say it. */
+/** None where it would say nothing. */
+function whatColumn(props: Props): GridColumn[] {
+  const longest = props.both.change.reduce((most, _, row) => Math.max(most, whatElse(props, row).length), 0);
+  const width = Math.max(8, Math.min(WORDS + 16, longest));
+  return longest ? [words("What", "what", width, (row) => whatElse(props, row))] : [];
+}
+
+/** What changed, without what the columns of both layers say. */
 function whatElse({ first, second, both }: Props, row: number): string {
   const what = both.change[row]?.what ?? "";
   const [before, after] = [kindOf(first, both.before[row]), kindOf(second, both.after[row])];
-  return [before, after, `${before} became ${after}`].includes(what) ? "" : what;
+  if ([before, after, `${before} became ${after}`].includes(what)) return "";
+  return after && what.startsWith(`${after}: `) ? what.slice(after.length + 2) : what;
 }
 
 function wordColumns(props: Props): GridColumn[] {
