@@ -49,15 +49,12 @@ def plot(
     labels, metrics: as `compare` takes them.
     device: adds times there; "cpu" and "cuda" are this machine, where the models are run and timed.
     inputs, convention, options: as `profile` takes them, of models that are no profiles yet.
-    width: "one" column, "two", or inches.
-    style: a style file of matplotlib.
-    title: what stands above it.
-    output: the file that it is also written to: .pdf, .svg, .png or .pgf.
+    width, style: "one" column, "two", or inches; a style file of matplotlib.
+    title, output: what stands above it, and the file that it is also written to: .pdf, .svg, .png or .pgf.
 
     Raises `profiler.errors.ProfileError`.
     """
-    from profiler.answers.plot import running
-    from profiler.answers.plot.request import requested
+    from profiler.answers.plot import request, running
     from profiler.render.charts import files, look
 
     files.check()
@@ -65,7 +62,7 @@ def plot(
     feed, under = feed_and_conditions(options)
     answer = running.plotted(
         several,
-        requested(kind, x, y, log, scan, device),
+        request.requested(kind, x, y, log, scan, device),
         look.read(width, style, title),
         lambda model: model if isinstance(model, Profile) else profile(model, inputs, convention=convention, **options),
         lambda model, name: Varying(run, model, name, inputs, {}, feed, convention, under),

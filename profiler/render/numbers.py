@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
-from math import floor, log10
 from typing import Any
 
 from profiler import errors
@@ -118,7 +117,7 @@ def rate(value: float) -> str:
 def _significant(value: float) -> str:
     """Four significant digits of what is written without a prefix."""
     rounded = float(f"{value:.4g}")
-    return f"{rounded:,.{max(0, 3 - floor(log10(rounded)))}f}" if rounded else "0"
+    return f"{rounded:,.{max(0, 3 - _exponent(rounded))}f}" if rounded else "0"
 
 
 def quantity(value: tuple[Any, Unit]) -> str:
@@ -269,7 +268,12 @@ def _in_common(amounts: Sequence[float]) -> tuple[int, str, int]:
 
 def _decimals(value: float) -> int:
     """So many that two significant digits show, and two at least."""
-    return max(2, 1 - floor(log10(value)))
+    return max(2, 1 - _exponent(value))
+
+
+def _exponent(value: float) -> int:
+    """Of ten: 2 of 123, -3 of 0.0012; -4 of what is 0.0001 but for an error of rounding."""
+    return int(f"{value:.6e}".partition("e")[2])
 
 
 def _scaled(value: Any, step: float, decimals: int) -> str:

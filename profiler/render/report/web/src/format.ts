@@ -86,7 +86,7 @@ function fourDigits(value: number): number {
 
 /** The exponent of the first digit: 2 of 123, -3 of 0.0012. */
 function exponent(value: number): number {
-  return Number(value.toExponential().split("e")[1]);
+  return Number(value.toExponential(6).split("e")[1]);
 }
 
 /** So many that two significant digits show, and two at least. */
