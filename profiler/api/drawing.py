@@ -58,10 +58,9 @@ def plot(
     from profiler.render.charts import files, look
 
     files.check()
-    several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
     feed, under = feed_and_conditions(options)
     answer = running.plotted(
-        several,
+        _several(models),
         request.requested(kind, x, y, log, scan, device),
         look.read(width, style, title),
         lambda model: model if isinstance(model, Profile) else profile(model, inputs, convention=convention, **options),
@@ -71,3 +70,7 @@ def plot(
         has_metrics=metrics is not None and metrics is not False,
     )
     return running.drawn(answer, output)
+
+
+def _several(models: Any) -> list[Any]:
+    return [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
