@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from profiler import errors
 from profiler.answers.models.compute import Entry
 from profiler.answers.plot.axes import device_words
-from profiler.answers.time.compute import TimeReport
+from profiler.answers.time.compute import TOP, TimeReport
 from profiler.answers.time.roof import LayerPoint, layer_points, roof, timed_layers
 from profiler.render.charts.data import Axis, Load, Roof, Roofline
 from profiler.render.tables import Unit
@@ -42,7 +43,7 @@ def roofline(entries: Sequence[Entry]) -> Roofline:
 def _layers(report: TimeReport) -> Iterator[Load]:
     """Layers that stand at the same place are one, called by the first of them: "layer1.0.conv1 +3"."""
     alike: dict[tuple[float, float], list[LayerPoint]] = {}
-    for point in layer_points(report, timed_layers(report)):
+    for point in islice(layer_points(report, timed_layers(report)), TOP):
         place = (float(f"{point.intensity:.2g}"), float(f"{point.flops_per_second:.2g}"))
         alike.setdefault(place, []).append(point)
     for points in alike.values():

@@ -20,7 +20,7 @@ from profiler.answers.report.details import details
 from profiler.answers.report.memory import memory_data
 from profiler.answers.report.totals import totals
 from profiler.answers.time.compute import TimeReport
-from profiler.answers.time.roof import roof
+from profiler.answers.time.roof import layer_points, roof, timed_layers
 from profiler.counters import conventions
 from profiler.counters.convention import Price
 from profiler.errors import shown
@@ -149,16 +149,11 @@ def _roofline(profile: Profile) -> dict[str, Any] | None:
     over = roof(report)
     if over is None or not report.has_layers:
         return None
-    parents = set(parent_rows(profile.trace.modules)[1:])
-    points = [
-        [layer.index, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds]
-        for layer, amount in zip(profile.layers, report.timed_amounts, strict=True)
-        if layer.index not in parents and all(amount) and (seconds := report.seconds(layer))
-    ]
+    points = layer_points(report, timed_layers(report))
     return {
         "word": report.times.word,
         "device": shown(report.times.title),
         "peaks": list(over.peaks.items()),
         "bytes_per_second": over.bytes_per_second,
-        "points": points,
+        "points": [[p.layer.index, p.intensity, p.flops_per_second, p.seconds] for p in points],
     }

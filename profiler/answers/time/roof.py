@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from math import ceil, floor, log10
 from string import ascii_uppercase
 from typing import Any, NamedTuple
@@ -104,7 +105,8 @@ def _by_bound(report: TimeReport) -> dict[str, float]:
 
 
 class LayerPoint(NamedTuple):
-    letter: str
+    """Where a layer stands: FLOP a byte, FLOP a second, and how long it takes."""
+
     layer: Layer
     intensity: float
     flops_per_second: float
@@ -114,7 +116,7 @@ class LayerPoint(NamedTuple):
 def roof_tables(report: TimeReport) -> Iterator[Table]:
     """The drawing, and what its letters stand for; nothing where no layer has FLOPs and a time."""
     over, timed = roof(report), timed_layers(report)
-    points = list(layer_points(report, timed))
+    points = list(islice(layer_points(report, timed), TOP))
     if over is None or not points:
         return
     of_layers = peaks(report, over)
@@ -130,9 +132,9 @@ def roof_tables(report: TimeReport) -> Iterator[Table]:
             _column("roof", "Roof %", Unit.SHARE),
         ),
         tuple(
-            Row((p.letter, p.layer.path or report.profile.model, p.seconds, p.flops_per_second, p.intensity,
+            Row((letter, p.layer.path or report.profile.model, p.seconds, p.flops_per_second, p.intensity,
                  p.flops_per_second / over.at(p.intensity, of_layers[p.layer.index])))
-            for p in points
+            for letter, p in zip(ascii_uppercase, points, strict=False)
         ),
         notes=tuple(_left_out(report, timed, points)),
         caption=f"The layers that take longest, {report.times.word}",
@@ -157,10 +159,10 @@ def timed_layers(report: TimeReport) -> list[tuple[float, Layer]]:
 
 def layer_points(report: TimeReport, timed: Sequence[tuple[float, Layer]]) -> Iterator[LayerPoint]:
     """Logarithms have no place for a layer that computes nothing, or moves nothing."""
-    placed = [(seconds, layer) for seconds, layer in timed if all(report.timed_amounts[layer.index])]
-    for letter, (seconds, layer) in zip(ascii_uppercase[:TOP], placed, strict=False):
+    for seconds, layer in timed:
         amount = report.timed_amounts[layer.index]
-        yield LayerPoint(letter, layer, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds)
+        if all(amount):
+            yield LayerPoint(layer, amount.flops / amount.moved_bytes, amount.flops / seconds, seconds)
 
 
 def _left_out(report: TimeReport, timed: Sequence[tuple[float, Layer]], points: Sequence[LayerPoint]) -> Iterator[str]:
@@ -193,8 +195,9 @@ def _drawing(over: Roof, points: Sequence[LayerPoint]) -> list[tuple[str, str]]:
         x = left + column / (_WIDTH - 1) * (right - left)
         for peak in over.peaks.values():
             place(x, log10(over.at(10**x, peak)), _ROOF)
-    for point in reversed(points):  # the heaviest last, so that it is seen
-        place(log10(point.intensity), log10(point.flops_per_second), point.letter)
+    lettered = list(zip(ascii_uppercase, points, strict=False))
+    for letter, point in reversed(lettered):  # the heaviest last, so that it is seen
+        place(log10(point.intensity), log10(point.flops_per_second), letter)
     labels = [rate(10 ** (top - row / (_HEIGHT - 1) * (top - bottom))) for row in range(_HEIGHT)]
     rows = [(label, "".join(cells).rstrip(_BLANK)) for label, cells in zip(labels, grid, strict=True)]
     return [*rows, ("FLOP/byte", _scale(left, right))]
