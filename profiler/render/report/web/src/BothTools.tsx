@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { Measure } from "./data";
 import { exact } from "./format";
-import { counted } from "./Name";
+import { Search, Unfold } from "./TableTools";
 
 interface Props {
   measures: Measure[];
@@ -21,18 +21,12 @@ export function BothTools(props: Props): JSX.Element {
   const { measures, found, count } = props;
   return (
     <div class="tools" role="group" aria-label="Table of both models">
-      <input
-        type="search"
-        class="search"
-        aria-label="Search layers by path or class"
-        placeholder="Search path or class"
-        value={props.query}
-        onInput={(event) => props.onQuery(event.currentTarget.value)}
+      <Search
+        query={props.query}
+        found={found < count ? `${exact(found)} of ` : ""}
+        count={count}
+        onQuery={props.onQuery}
       />
-      <output class="found" aria-live="polite">
-        {found < count && `${exact(found)} of `}
-        {counted(count, "layer")}
-      </output>
       <label class="choice">
         Figure
         <select value={props.measure} onChange={(event) => props.onMeasure(Number(event.currentTarget.value))}>
@@ -51,12 +45,7 @@ export function BothTools(props: Props): JSX.Element {
         />
         Only what changed
       </label>
-      <button type="button" onClick={() => props.onUnfold(true)}>
-        Expand all
-      </button>
-      <button type="button" onClick={() => props.onUnfold(false)}>
-        Collapse all
-      </button>
+      <Unfold onUnfold={props.onUnfold} />
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { ColumnMenu } from "./ColumnMenu";
 import type { Model } from "./data";
 import { shownAtFirst } from "./LayerTable";
-import { counted } from "./Name";
+import { Search, Unfold } from "./TableTools";
 
 interface Props {
   model: Model;
@@ -21,29 +21,19 @@ interface Props {
 export function LayerTools(props: Props): JSX.Element {
   return (
     <div class="tools" role="group" aria-label="Table of layers">
-      <input
-        type="search"
-        class="search"
-        aria-label="Search layers by path or class"
-        placeholder="Search path or class: conv, layer1.*"
-        value={props.query}
-        onInput={(event) => props.onQuery(event.currentTarget.value)}
+      <Search
+        query={props.query}
+        example=": conv, layer1.*"
+        found={props.found}
+        count={props.count}
+        onQuery={props.onQuery}
       />
-      <output class="found" aria-live="polite">
-        {props.found}
-        {counted(props.count, "layer")}
-      </output>
       <span class="spring" />
       <label class="check">
         <input type="checkbox" checked={props.isFlat} onChange={(event) => props.onFlat(event.currentTarget.checked)} />
         Flat list of layers
       </label>
-      <button type="button" disabled={props.isFlat} onClick={() => props.onUnfold(true)}>
-        Expand all
-      </button>
-      <button type="button" disabled={props.isFlat} onClick={() => props.onUnfold(false)}>
-        Collapse all
-      </button>
+      <Unfold disabled={props.isFlat} onUnfold={props.onUnfold} />
       <ColumnMenu
         columns={props.model.layers.columns.slice(1)}
         shown={props.shown}
