@@ -54,7 +54,7 @@ def scan(
     model, inputs, kwargs, convention, device, options: as `profile` takes them.
     """
     from profiler.answers.generate.generating import requested
-    from profiler.answers.scan.sweeping import scanned
+    from profiler.answers.scan.scanning import scanned
 
     feed, under = feed_and_conditions(options)
     timer, run_there, there = running_on(device)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.answers.common.sweep import Runs, stretches
+from profiler.answers.common.series import Runs, stretches
 from profiler.answers.generate.decode_steps import DecodeSteps
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import SUMMED, Phase, Steps

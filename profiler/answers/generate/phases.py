@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from profiler.answers.common.sweep import Figure, Stretch
+from profiler.answers.common.series import Figure, Stretch
 from profiler.answers.generate.attention import attention_macs
 from profiler.figures.cache import cache_bytes, contents
 from profiler.figures.profile import Profile

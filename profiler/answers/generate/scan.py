@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from profiler.answers.common.sweep import Figure, Sweep, polynomials
+from profiler.answers.common.series import Figure, Series, polynomials
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import Phase
 from profiler.figures.profile import Profile
@@ -24,7 +24,7 @@ FIGURES: Mapping[str, tuple[str, Figure[Phase]]] = {
 
 
 @dataclass(frozen=True)
-class GenerationScan(Sweep[Generation]):
+class GenerationScan(Series[Generation]):
     """The phases of a model at several values of what varies."""
 
     ENOUGH: ClassVar[int] = 5  # a quadratic is confirmed by two

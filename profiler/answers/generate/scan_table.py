@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from profiler.answers.common import sweep_table
+from profiler.answers.common import series_table
 from profiler.answers.common.notes import conditions_note, convention_notes, uncounted, versions_note
-from profiler.answers.common.sweep import Point
+from profiler.answers.common.series import Point
 from profiler.answers.common.time_columns import THROUGHPUT, TIME, time_columns, time_data, time_notes, worded
 from profiler.answers.common.varying import SEQ
 from profiler.answers.generate.generation import Generation
@@ -77,7 +77,7 @@ def _phases(phase: str) -> tuple[str, ...]:
 
 def scan_columns(phase: str, variable: str, profiles: Iterable[Profile] = ()) -> dict[str, Column]:
     """What there is to be shown of each value; of a length, which the context is, that stands for it."""
-    value = () if variable == SEQ else (_each(sweep_table.VALUE, variable, Unit.TEXT, lambda generation: None),)
+    value = () if variable == SEQ else (_each(series_table.VALUE, variable, Unit.TEXT, lambda generation: None),)
     profiles = tuple(profiles)
     each = ((*_OF_PHASES[name], *_of_time(name, profiles)) for name in _phases(phase))
     return named(*value, _CONTEXT, _CACHE, *(column for columns in each for column in columns))
@@ -91,8 +91,8 @@ def columns_of_time(phase: str) -> tuple[str, ...]:
 def _columns_of(scan: GenerationScan, is_raw: bool = False) -> tuple[Column, ...]:
     """Of a time, what it is and tokens a second; exports have all of it."""
     columns = scan_columns(scan.phase, scan.varying.name, scan.profiles)
-    if sweep_table.VALUE in columns:
-        columns[sweep_table.VALUE] = sweep_table.value_column(scan)
+    if series_table.VALUE in columns:
+        columns[series_table.VALUE] = series_table.value_column(scan)
     others = set(columns_of_time(scan.phase))
     if scan.first.first.timer is not None:
         kinds = (TIME, THROUGHPUT)
@@ -101,7 +101,7 @@ def _columns_of(scan: GenerationScan, is_raw: bool = False) -> tuple[Column, ...
 
 
 def _named_by(scan: GenerationScan) -> str:
-    return "context" if scan.varying.name == SEQ else sweep_table.VALUE
+    return "context" if scan.varying.name == SEQ else series_table.VALUE
 
 
 def scan_table(scan: GenerationScan) -> Table:
@@ -110,12 +110,12 @@ def scan_table(scan: GenerationScan) -> Table:
     facts = tuple(fact for fact in in_every_row[0] if all(fact in others for others in in_every_row))
     over = "the context" if scan.varying.name == SEQ else scan.varying.name
     caption = scan.caption or f"{scan.varying.label} over {over}"
-    shown, notes = sweep_table.rows(scan, columns, _named_by(scan)), tuple(_scan_notes(scan))
+    shown, notes = series_table.rows(scan, columns, _named_by(scan)), tuple(_scan_notes(scan))
     return Table(columns, shown, facts, notes, caption, scan.anchor, chosen=bool(scan.columns))
 
 
 def raw_scan_table(scan: GenerationScan) -> Table:
-    return sweep_table.raw_table(scan, _columns_of(scan, is_raw=True), _named_by(scan))
+    return series_table.raw_table(scan, _columns_of(scan, is_raw=True), _named_by(scan))
 
 
 def _scan_notes(scan: GenerationScan) -> Iterator[str]:
@@ -139,10 +139,10 @@ def _equations(scan: GenerationScan) -> Iterator[str]:
     is_context, variable = scan.varying.name == SEQ, scan.varying.name
     polynomials = {(phase, FIGURES[name][0]): curve for (phase, name), curve in scan.polynomials.items()}
     lines = {f"{phase.capitalize()}, {text}": curve for (phase, text), curve in polynomials.items()}
-    yield from sweep_table.equations(lines, "n" if is_context else variable)
+    yield from series_table.equations(lines, "n" if is_context else variable)
     inner = {f"{phase}, {text}": curve for (phase, text), curve in polynomials.items()}
-    yield from sweep_table.without(inner, "the context" if is_context else variable, "; ")
-    if confirmed_at := sweep_table.points(polynomials):
+    yield from series_table.without(inner, "the context" if is_context else variable, "; ")
+    if confirmed_at := series_table.points(polynomials):
         symbol = "n is the context; exact" if is_context else "Exact"
         yield f"{symbol} at {', '.join(map(str, confirmed_at))}, which were run; not proven beyond."
 
@@ -161,7 +161,7 @@ def scan_data(scan: GenerationScan) -> dict[str, Any]:
         "weight_bytes": first.weight_bytes,
         "rows": [_point_data(point, scan.varying.name == SEQ) for point in scan.points],
         "polynomials": {
-            phase: sweep_table.data(
+            phase: series_table.data(
                 {name: curve for (of, name), curve in scan.polynomials.items() if of == phase}, symbol
             )
             for phase in dict.fromkeys(phase for phase, _ in scan.polynomials)
@@ -172,7 +172,7 @@ def scan_data(scan: GenerationScan) -> dict[str, Any]:
 
 
 def _point_data(point: Point[Generation], is_length: bool) -> dict[str, Any]:
-    value = sweep_table.written_value(point.value)
+    value = series_table.written_value(point.value)
     if point.result is None:
         context = value if is_length else None
         return {"value": value, "context": context, "phases": None, "error": str(point.failure)}

@@ -15,7 +15,7 @@ from profiler.answers.plot.compute import Plot, chart
 from profiler.answers.plot.curves import check, curves
 from profiler.answers.plot.request import SCAN, Request
 from profiler.answers.scan.compute import Scan, read
-from profiler.answers.scan.sweeping import scanned
+from profiler.answers.scan.scanning import scanned
 from profiler.devices.timing import HERE, timer
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from profiler import errors
-from profiler.answers.common.sweep import Figure, Sweep, polynomials
+from profiler.answers.common.series import Figure, Series, polynomials
 from profiler.answers.common.varying import Varying
 from profiler.figures.profile import Profile
 from profiler.records.polynomial import Polynomial, through
@@ -33,7 +33,7 @@ _FIGURES = {name: figure for name, (_, figure) in FIGURES.items()}
 
 
 @dataclass(frozen=True)
-class Scan(Sweep[Profile]):
+class Scan(Series[Profile]):
     """A model's profiles at several values of what varies."""
 
     @property

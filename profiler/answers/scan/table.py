@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common import sweep_table
+from profiler.answers.common import series_table
 from profiler.answers.common.notes import (
     conditions_note,
     convention_notes,
@@ -15,7 +15,7 @@ from profiler.answers.common.notes import (
     uncounted,
     versions_note,
 )
-from profiler.answers.common.sweep import Point
+from profiler.answers.common.series import Point
 from profiler.answers.common.time_columns import (
     BOUND,
     HIGH,
@@ -39,7 +39,7 @@ from profiler.render.tables import Column, Table, Unit, chosen_columns
 SCAN_COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
-        Column(sweep_table.VALUE, "Value", Unit.TEXT, lambda point, _: point.value),
+        Column(series_table.VALUE, "Value", Unit.TEXT, lambda point, _: point.value),
         Column("input", "Input", Unit.SHAPE, lambda point, _: input_shape(point.result.trace.inputs), 3, 24),
         Column("params", "Parameters", Unit.EXACT, lambda point, _: point.result.totals.params),
         Column("trainable", "Trainable", Unit.EXACT, lambda point, _: point.result.totals.trainable_params, 3),
@@ -56,7 +56,7 @@ SCAN_COLUMNS: Mapping[str, Column] = {
     )
 }
 TIME_COLUMNS = (TIME, LOW, HIGH, BOUND, THROUGHPUT)  # on a device alone
-_DEFAULT = (sweep_table.VALUE, "params", "macs", "flops", "size", "activations", "memory")
+_DEFAULT = (series_table.VALUE, "params", "macs", "flops", "size", "activations", "memory")
 _TOKENS = "the number of tokens, which is how many queries every attention layer has"
 
 
@@ -70,12 +70,12 @@ def scan_table(scan: Scan) -> Table:
     first = next(point for point in scan.points if point.result is not None)
     facts = tuple((column.heading, column.get(first, None), column.unit, "in every row") for column in same)
     return Table(
-        shown, sweep_table.rows(scan, shown), facts, tuple(_notes(scan)), scan.caption, scan.anchor, bool(scan.columns)
+        shown, series_table.rows(scan, shown), facts, tuple(_notes(scan)), scan.caption, scan.anchor, bool(scan.columns)
     )
 
 
 def _columns(scan: Scan, names: Sequence[str]) -> tuple[Column, ...]:
-    columns = chosen_columns(names, {**SCAN_COLUMNS, sweep_table.VALUE: sweep_table.value_column(scan)})
+    columns = chosen_columns(names, {**SCAN_COLUMNS, series_table.VALUE: series_table.value_column(scan)})
     return worded(columns, scan.profiles)
 
 
@@ -84,7 +84,7 @@ def _constant(scan: Scan, columns: Sequence[Column]) -> tuple[Column, ...]:
     if len(points) < 2:
         return ()
     same = [column for column in columns if len({column.get(point, None) for point in points}) == 1]
-    return tuple(column for column in same if column.name != sweep_table.VALUE)
+    return tuple(column for column in same if column.name != series_table.VALUE)
 
 
 # Notes ----------------------------------------------------------------------------------------------------------------
@@ -102,13 +102,15 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 def _polynomial_notes(scan: Scan) -> Iterator[str]:
     name = scan.varying.name
-    yield from sweep_table.equations(_in_words(scan.polynomials), name)
-    yield from sweep_table.without({_inner(words): curve for words, curve in _in_words(scan.polynomials).items()}, name)
+    yield from series_table.equations(_in_words(scan.polynomials), name)
+    yield from series_table.without(
+        {_inner(words): curve for words, curve in _in_words(scan.polynomials).items()}, name
+    )
     if scan.in_tokens and scan.tokens is not None:
         symbol = token_symbol(scan)
         yield f"With {symbol} = {scan.tokens.written(name)}, {_TOKENS}:"
-        yield from sweep_table.equations(_in_words(scan.in_tokens), symbol)
-    if confirmed_at := sweep_table.points(scan.polynomials):
+        yield from series_table.equations(_in_words(scan.in_tokens), symbol)
+    if confirmed_at := series_table.points(scan.polynomials):
         values = ", ".join(map(str, confirmed_at))
         yield f"Exact at {len(confirmed_at)} points that were run, {name} {values}; not proven beyond."
 
@@ -156,7 +158,7 @@ def _dimension(scan: Scan, number: int, axis: int) -> int | str:
 def raw_scan_table(scan: Scan) -> Table:
     """Every column in every row, whether or not it varies."""
     others = {"input"} if scan.first.timer is not None else {"input", *TIME_COLUMNS}
-    return sweep_table.raw_table(
+    return series_table.raw_table(
         scan, _columns(scan, scan.columns or [name for name in SCAN_COLUMNS if name not in others])
     )
 
@@ -168,7 +170,7 @@ def scan_data(scan: Scan) -> dict[str, Any]:
         tokens = {
             "symbol": symbol,
             "number": scan.tokens.data(scan.varying.name),
-            "polynomials": sweep_table.data(scan.in_tokens, symbol),
+            "polynomials": series_table.data(scan.in_tokens, symbol),
         }
     return {
         "model": scan.varying.label,
@@ -176,7 +178,7 @@ def scan_data(scan: Scan) -> dict[str, Any]:
         "convention": scan.first.convention.name,
         "asked": dict(scan.first.trace.asked),
         "rows": [_point(point) for point in scan.points],
-        "polynomials": sweep_table.data(scan.polynomials, scan.varying.name),
+        "polynomials": series_table.data(scan.polynomials, scan.varying.name),
         "tokens": tokens,
         "probes": sorted(scan.probes),
         "versions": dict(scan.first.trace.versions),
@@ -184,7 +186,7 @@ def scan_data(scan: Scan) -> dict[str, Any]:
 
 
 def _point(point: Point[Profile]) -> dict[str, Any]:
-    value = {"value": sweep_table.written_value(point.value)}
+    value = {"value": series_table.written_value(point.value)}
     if point.result is None:
         return value | {"model": None, "inputs": None, "totals": None, "error": str(point.failure)}
     return value | _profile(point.result)

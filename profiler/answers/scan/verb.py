@@ -21,7 +21,7 @@ from profiler.answers.common.options import (
 )
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.scan.compute import read
-from profiler.answers.scan.sweeping import scanned
+from profiler.answers.scan.scanning import scanned
 from profiler.engine.processes.foreign_code import at_work
 
 JOB = WHAT_IF
@@ -57,9 +57,9 @@ def run(
     check_runs([only], "scan")
     varies = varying("scan", only, name, context, execution.conditions, convention.name)
     with at_work(varies.label):
-        sweep = scanned(
+        scan = scanned(
             varies, several, language.request(context.profile), columns.chosen, captions.caption, captions.tex_label,
             context.with_progress, context.timer,
         )  # fmt: skip
-    uncounted = {str(profile.unknown_ops): profile for profile in reversed(sweep.profiles)}  # each once for --strict
-    return Outcome(sweep, sweep.failures, profiles=list(uncounted.values()))
+    uncounted = {str(profile.unknown_ops): profile for profile in reversed(scan.profiles)}  # each once for --strict
+    return Outcome(scan, scan.failures, profiles=list(uncounted.values()))

@@ -1,26 +1,26 @@
-"""What do tables of sweeps have in common? The column of what varies, rows of values that failed, and equations."""
+"""What do tables of series have in common? The column of what varies, rows of values that failed, and equations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from profiler.answers.common.sweep import Point, Sweep
+from profiler.answers.common.series import Point, Series
 from profiler.records.polynomial import HIGHEST, Polynomial
 from profiler.render.tables import Column, Row, Table, Unit
 
 VALUE = "value"
 
 
-def value_column(sweep: Sweep[Any]) -> Column:
+def value_column(series: Series[Any]) -> Column:
     """Under the name of what varies."""
-    are_whole = all(type(point.value) is int for point in sweep.points)
-    return Column(VALUE, sweep.varying.name, Unit.EXACT if are_whole else Unit.TEXT, lambda point, _: point.value)
+    are_whole = all(type(point.value) is int for point in series.points)
+    return Column(VALUE, series.varying.name, Unit.EXACT if are_whole else Unit.TEXT, lambda point, _: point.value)
 
 
-def rows(sweep: Sweep[Any], columns: Sequence[Column], named_by: str = VALUE) -> tuple[Row, ...]:
+def rows(series: Series[Any], columns: Sequence[Column], named_by: str = VALUE) -> tuple[Row, ...]:
     """`named_by` is the column that holds the value of what varies."""
-    return tuple(_row(point, columns, named_by) for point in sweep.points)
+    return tuple(_row(point, columns, named_by) for point in series.points)
 
 
 def _row(point: Point[Any], columns: Sequence[Column], named_by: str) -> Row:
@@ -32,8 +32,8 @@ def _row(point: Point[Any], columns: Sequence[Column], named_by: str) -> Row:
     return Row(values, failure=str(point.failure) if is_named else f"{point.value!r}: {point.failure}")
 
 
-def raw_table(sweep: Sweep[Any], columns: Sequence[Column], named_by: str = VALUE) -> Table:
-    return Table(tuple(columns), rows(sweep, columns, named_by), chosen=True)
+def raw_table(series: Series[Any], columns: Sequence[Column], named_by: str = VALUE) -> Table:
+    return Table(tuple(columns), rows(series, columns, named_by), chosen=True)
 
 
 def equations(polynomials: Mapping[str, Polynomial | None], symbol: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from profiler.answers.common.series import point_at
 from profiler.answers.common.shown import anchor
-from profiler.answers.common.sweep import point_at
 from profiler.answers.common.time_columns import check_device
 from profiler.answers.common.varying import Varying
 from profiler.answers.generate.generating import Request, check_forward

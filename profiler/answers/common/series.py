@@ -61,7 +61,7 @@ def point_at(varying: Varying[R], value: Any) -> Point[R]:
 
 
 @dataclass(frozen=True)
-class Sweep(Answer, Generic[R]):
+class Series(Answer, Generic[R]):
     """A model at several values of what varies.
 
     ENOUGH: how many points it takes to find and confirm a polynomial.
@@ -134,7 +134,7 @@ def probes(varying: Varying[R], points: Sequence[Point[R]], enough: int) -> dict
     more: dict[int, R] = {}
     if len(values) < 2 or any(type(point.value) is not int for point in points):
         return more
-    for value in _between_and_beyond(values, attempts=3 * Sweep.ENOUGH):  # since some may be refused
+    for value in _between_and_beyond(values, attempts=3 * Series.ENOUGH):  # since some may be refused
         if len(values) + len(more) >= enough:
             break
         if (result := point_at(varying, value).result) is not None:
