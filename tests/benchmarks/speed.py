@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from statistics import geometric_mean, median
+from typing import Any
 
 import torch
 import torchvision
@@ -74,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 
 @dataclass(slots=True)
 class Contestant:
-    """A tool with a model of its own. `left` is what its calls leave behind; then each call has a fresh copy."""
+    """A tool with a model of its own. `left` is what its calls leave behind; then each call has a fresh copy.
+
+    counted: what its last timed call returned.
+    """
 
     tool: str
     name: str
@@ -83,6 +87,7 @@ class Contestant:
     image: torch.Tensor
     left: str = ""
     seconds: list[float] = field(default_factory=list)
+    counted: Any = None
 
     def __str__(self) -> str:
         return f"{self.tool}, {self.name}"
@@ -96,16 +101,17 @@ class Contestant:
 
     def turn(self) -> None:
         gc.collect()
-        self._timed()
-        spent = [self._timed()]
+        self.timed()
+        spent = [self.timed()]
         while len(spent) < _CALLS_A_TURN and sum(spent) < _SECONDS_A_TURN:
-            spent.append(self._timed())
+            spent.append(self.timed())
         self.seconds += spent
 
-    def _timed(self) -> float:
+    def timed(self) -> float:
+        """Call it once, on a copy of the model where it leaves something behind."""
         model = copy.deepcopy(self.model) if self.left else self.model
         start = time.perf_counter()
-        self.count(model, self.image)
+        self.counted = self.count(model, self.image)
         return time.perf_counter() - start
 
 
@@ -131,12 +137,14 @@ def _difference(before: Mapping[str, set[tuple[object, ...]]], after: Mapping[st
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Nothing is printed meanwhile."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         yield
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """An exception as one line."""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:100]
 
 
@@ -150,14 +158,14 @@ def _repeated_calls(tools: Sequence[str], rounds: int) -> tuple[Times, dict[str,
     for name in MODELS:
         for tool in tools:
             try:
-                with _quiet():
+                with quiet():
                     contestant = _contestant(TOOLS[tool], name)
                     contestant.probe()
                 entered.append(contestant)
             except Exception as error:
-                errors[tool, name] = _sentence(error)
+                errors[tool, name] = sentence(error)
     for contestant in track(entered * rounds):
-        with _quiet():
+        with quiet():
             contestant.turn()
     times = {(c.tool, c.name): 1e3 * median(c.seconds) for c in entered}
     return times, {c.tool: c.left for c in entered if c.left}, errors
@@ -194,13 +202,13 @@ def _in_process(tool: str, name: str) -> dict[str, float | str]:
 def _first_call(tool: str, name: str) -> dict[str, float | str]:
     """Run in a process of its own: the first call, after importing the tool and building the model."""
     try:
-        with _quiet():
+        with quiet():
             contestant = _contestant(TOOLS[tool], name)
             start = time.perf_counter()
             contestant.count(contestant.model, contestant.image)
             return {"seconds": time.perf_counter() - start}
     except Exception as error:
-        return {"error": _sentence(error)}
+        return {"error": sentence(error)}
 
 
 # What it says ---------------------------------------------------------------------------------------------------------
