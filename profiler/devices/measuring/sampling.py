@@ -33,12 +33,11 @@ class Samples(Generic[T]):
         return sum(map(len, self.whole))
 
 
-def warmed_up(whole: Callable[[], float], now: Callable[[], float], budget: float) -> float:
-    """Run until three runs in a row are alike; returns what one takes."""
+def warmed_up(whole: Callable[[], float], now: Callable[[], float], budget: float) -> None:
+    """Run until three runs in a row are alike, or a part of the budget is spent."""
     end, runs = now() + budget * _WARM_UP, [whole()]
     while now() < end and not _has_settled(runs):
         runs.append(whole())
-    return median(runs[-_IN_A_ROW:])
 
 
 def _has_settled(runs: Sequence[float]) -> bool:
@@ -58,9 +57,8 @@ def collect(
     budget: seconds; what is under way is ended. ended: is told the number of runs after each block.
     """
     begin = now()
-    each = warmed_up(whole, now, budget)
-    kinds = 1 if inside is None else 2
-    size = max(1, int((budget - (now() - begin)) / (_BLOCKS * kinds * each))) if each > 0 else 1
+    warmed_up(whole, now, budget)
+    size = _block_size(whole, inside, now, budget - (now() - begin))
     samples: Samples[T] = Samples()
     while True:
         samples.whole.append([whole() for _ in range(size)])
@@ -75,3 +73,15 @@ def collect(
             return samples
         if blocks >= 4 * _BLOCKS:  # of runs that take no time
             return samples
+
+
+def _block_size(
+    whole: Callable[[], float], inside: Callable[[], object] | None, now: Callable[[], float], budget: float
+) -> int:
+    """How many runs of each kind a block has, where the blocks share a budget; what is done around a run counts too."""
+    begin = now()
+    whole()
+    if inside is not None:
+        inside()
+    spent = now() - begin
+    return max(1, int(budget / (_BLOCKS * spent))) if spent > 0 else 1

@@ -8,6 +8,7 @@ from torch import nn
 
 from profiler import ProfileError, profile
 from profiler.devices.measuring import clock as clocks
+from profiler.devices.measuring.sampling import collect
 from profiler.figures.layers import parent_rows
 from profiler.records.conditions import conditions
 from profiler.records.times import MEASURED
@@ -109,6 +110,20 @@ def test_the_budget_ends_it() -> None:
     measurement = measure(Takes(clock, 1.0, 3.0, 2.0), clock, seconds=4.0)
     assert clock.time < 40
     assert measurement.runs >= 2
+
+
+@pytest.mark.parametrize("around_s", [0.0, 0.002, 0.02])
+def test_what_is_done_around_a_run_is_of_the_budget(around_s: float) -> None:
+    """A run of 0.01 ms that is looked into takes a hundred times as long, and what is around it counts as well."""
+    clock = [0.0]
+
+    def run(takes: float) -> float:
+        clock[0] += takes + around_s
+        return 1e-5
+
+    samples = collect(lambda: run(1e-5), lambda: run(1e-3), lambda: clock[0], 5.0)
+    assert clock[0] <= 5.5
+    assert samples.runs >= 12
 
 
 def test_a_training_step_has_phases() -> None:
