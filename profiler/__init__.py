@@ -2,15 +2,31 @@
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from profiler.answers.ablate.compute import Ablation
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.scan.compute import Scan
-    from profiler.api import Profile, compare, cross_check, diff, generate, largest, plot, profile, report, scan
+    from profiler.api import (
+        Profile,
+        ablate,
+        compare,
+        cross_check,
+        diff,
+        generate,
+        largest,
+        plot,
+        profile,
+        replaced,
+        report,
+        scan,
+        without,
+    )
     from profiler.errors import CheckFailed, ProfileError
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
 
 __all__ = [
+    "Ablation",
     "CheckFailed",
     "Cost",
     "CrossCheck",
@@ -19,6 +35,7 @@ __all__ = [
     "ProfileError",
     "Scan",
     "__version__",
+    "ablate",
     "compare",
     "cross_check",
     "diff",
@@ -29,12 +46,15 @@ __all__ = [
     "plot",
     "product",
     "profile",
+    "replaced",
     "report",
     "scan",
+    "without",
 ]
 
 # Imported when it is asked for: the command has to watch over its imports, so this package must not come with any.
 _PLACES = {
+    "Ablation": "answers.ablate.compute",
     "CheckFailed": "errors",
     "Cost": "ops",
     "CrossCheck": "answers.cross_check.compute",
@@ -43,6 +63,7 @@ _PLACES = {
     "ProfileError": "errors",
     "Scan": "answers.scan.compute",
     "__version__": "records.versions",
+    "ablate": "api",
     "compare": "api",
     "cross_check": "api",
     "diff": "api",
@@ -53,8 +74,10 @@ _PLACES = {
     "plot": "api",
     "product": "ops",
     "profile": "api",
+    "replaced": "api",
     "report": "api",
     "scan": "api",
+    "without": "api",
 }
 
 

@@ -120,11 +120,11 @@ def unreadable(path: str, error: OSError, otherwise: Callable[[str, str], Profil
     return otherwise(path, error.strerror or first_line(error))
 
 
-def no_layer_matches(pattern: str, model: str) -> ProfileError:
-    return ProfileError(
-        f"no layer of {model} has a path or class that matches {pattern!r}; "
-        "see them with profile-model MODEL --columns path"
-    )
+def no_layer_matches(pattern: str, model: str, names: Iterable[str] = ()) -> ProfileError:
+    """`names` are paths and classes, of which the nearest are said."""
+    near = nearest(pattern, names)
+    remedy = f"did you mean {', '.join(near)}?" if near else "see them with profile-model MODEL --columns path"
+    return ProfileError(f"no layer of {model} has a path or class that matches {pattern!r}; {remedy}")
 
 
 def only_with(option: str, other: str) -> ProfileError:
@@ -354,6 +354,7 @@ class ModelFailed(ProfileError):
     ) -> None:
         what_to_do = remedy or "check the model and what it is fed"
         super().__init__(f"{model} fails on input {shapes(inputs)} ({reason}); {what_to_do}")
+        self.reason = reason
         self.layers_run = tuple(layers_run)
         self.failed = failed
         self.until = until

@@ -3,6 +3,7 @@
 `run` and `run_on` are what the command, and answers that run more models, profile a model by.
 """
 
+from profiler.api.ablating import ablate, replaced, without
 from profiler.api.comparing import compare, diff, report
 from profiler.api.drawing import plot
 from profiler.api.profiling import Profile, profile, run, run_on
@@ -10,6 +11,7 @@ from profiler.api.running import cross_check, generate, largest, scan
 
 __all__ = [
     "Profile",
+    "ablate",
     "compare",
     "cross_check",
     "diff",
@@ -17,8 +19,10 @@ __all__ = [
     "largest",
     "plot",
     "profile",
+    "replaced",
     "report",
     "run",
     "run_on",
     "scan",
+    "without",
 ]

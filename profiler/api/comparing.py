@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from profiler import errors
 from profiler.answers.models.compute import Comparison, Entry, Layout, check_reference, comparison
@@ -18,6 +18,8 @@ from profiler.render.tables import Better
 if TYPE_CHECKING:
     from profiler.answers.diff.compute import Diff
 
+Bold: TypeAlias = bool | Sequence[str] | Mapping[str, Better | None]
+
 
 def compare(
     models: Sequence[figures.Profile | str],
@@ -26,7 +28,7 @@ def compare(
     labels: Sequence[str] = (),
     metrics: MetricSources = None,
     relative_to: str | None = None,
-    bold: bool | Sequence[str] | Mapping[str, Better | None] = False,
+    bold: Bold = False,
     sort: str | None = None,
     caption: str = "",
     tex_label: str = "",
@@ -58,12 +60,18 @@ def compare(
     entries = [Entry(profile.model, label, profile) for profile, label in zip(profiles, named, strict=True)]
     pairs = [(entry.model, entry.label) for entry in entries]
     check_reference(relative_to, pairs)
-    marked = bold if isinstance(bold, Mapping) else dict.fromkeys(() if isinstance(bold, bool) else bold)
     timer = next((profile.timer for profile in profiles if profile.timer is not None), None)
-    layout = Layout(columns, relative_to, None if bold is False else marked, caption, tex_label, sort, timer)
+    layout = Layout(columns, relative_to, marked(bold), caption, tex_label, sort, timer)
     compared = comparison(entries, layout, metric_sources(metrics, profiles, pairs))
     check_layout(layout, compared.metric_names)
     return compared
+
+
+def marked(bold: Bold) -> Mapping[str, Better | None] | None:
+    """The columns whose best is marked, as a layout has them."""
+    if isinstance(bold, Mapping):
+        return bold
+    return None if bold is False else dict.fromkeys(() if isinstance(bold, bool) else bold)
 
 
 def diff(

@@ -15,12 +15,16 @@ _PATTERN = re.compile(r"(?:(?P<prefix>[^:()]+):)?(?P<target>[^:()]+)(?P<argument
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed spec: `timm:dpn92(num_classes=10)` has prefix "timm", target "dpn92" and one keyword argument."""
+    """A parsed spec: `timm:dpn92(num_classes=10)` has prefix "timm", target "dpn92" and one keyword argument.
+
+    args: arguments without a name, which those of a layer may be and those of a model are not.
+    """
 
     text: str
     prefix: str | None
     target: str
     kwargs: Mapping[str, Any]
+    args: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,15 @@ class Published:
     figures: Mapping[tuple[str, str], float]
 
 
-def parse(text: str) -> Spec:
+def parse(text: str, takes_positional: bool = False) -> Spec:
     """Read a spec; raises `errors.BadSpec` with the place that is wrong."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
         raise errors.BadSpec(text, "write NAME, timm:NAME, FILE.py:CALLABLE or NAME(key=value)")
-    return Spec(text.strip(), match["prefix"], match["target"].strip(), _arguments(text, match["arguments"]))
+    args, kwargs = _arguments(text, match["arguments"])
+    if args and not takes_positional:
+        raise errors.BadSpec(text, "arguments need names, like (num_classes=10)")
+    return Spec(text.strip(), match["prefix"], match["target"].strip(), kwargs, args)
 
 
 def written(spec: Spec) -> str:
@@ -69,17 +76,18 @@ def written(spec: Spec) -> str:
     return f"{prefix}{spec.target}" + (f"({arguments})" if arguments else "")
 
 
-def _arguments(text: str, written: str | None) -> dict[str, Any]:
+def _arguments(text: str, written: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if written is None:
-        return {}
+        return (), {}
     try:
         call = ast.parse(f"_{written}", mode="eval").body
         if not isinstance(call, ast.Call):
             raise SyntaxError
-        if call.args or any(keyword.arg is None for keyword in call.keywords):
+        if any(keyword.arg is None for keyword in call.keywords):
             raise errors.BadSpec(text, "arguments need names, like (num_classes=10)")
         if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
             raise errors.BadSpec(text, "an argument is given twice")
-        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return tuple(map(ast.literal_eval, call.args)), kwargs
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # a literal of any kind and depth
         raise errors.BadSpec(text, "arguments are literals, like (num_classes=10, width_mult=0.5)") from None

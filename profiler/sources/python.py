@@ -29,7 +29,7 @@ PREFIX = "python"
 
 
 def load(spec: Spec, feed: Feed) -> Subject:
-    target = _attribute(spec)
+    target = attribute(spec)
     if isinstance(target, nn.Module):
         if spec.kwargs:
             raise errors.BadSpec(spec.text, f"{spec.target} is a model already and takes no arguments")
@@ -78,7 +78,8 @@ def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
-def _attribute(spec: Spec) -> Any:
+def attribute(spec: Spec) -> Any:
+    """What `FILE.py:CALLABLE` or `package.module:CALLABLE` names; raises `errors.ProfileError`."""
     module = _module(spec)
     value: Any = module
     for name in spec.target.split("."):

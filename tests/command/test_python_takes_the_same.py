@@ -25,6 +25,7 @@ _STEP = {"train", "optimizer", "amp", "freeze", "recompute"}
 
 # By verb: its function or method; how it calls options otherwise; and options that are about something else there.
 PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
+    "ablate": (api.ablate, {"label": "labels"}, set()),
     "scan": (api.scan, {}, {"name"}),  # NAME=VALUES is one word of the command's
     "largest": (api.largest, {"as_": "weights"}, {"max_time"}),
     "generate": (api.generate, {"as_": "weights"}, set()),

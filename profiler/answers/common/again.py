@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors, sources
+from profiler.answers.common.tracing import runnable
 from profiler.records.conditions import Conditions
 from profiler.records.inputs import TensorSpec
 from profiler.records.spec import Feed
@@ -71,12 +72,7 @@ class Again:
 
 def loaded(spec: str, feed: Feed) -> Subject:
     """What a spec names, to be run; raises `errors.ProfileError` where that is a record."""
-    from profiler.engine.run.subject import Subject
-
-    subject = sources.load(spec, feed)
-    if not isinstance(subject, Subject):
-        raise nothing_to_time(spec)
-    return subject
+    return runnable(spec, feed, nothing_to_time)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors, sources
@@ -13,6 +14,8 @@ from profiler.records.trace import GRAPHS, Trace
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from profiler.engine.run.subject import Subject
 
 
 def traced(model: nn.Module | str, feed: Feed, under: Conditions = AS_IT_IS, or_held: bool = False) -> Trace:
@@ -31,6 +34,16 @@ def traced(model: nn.Module | str, feed: Feed, under: Conditions = AS_IT_IS, or_
     from profiler.engine.run.running import trace
 
     return trace(subject, under)
+
+
+def runnable(model: nn.Module | str, feed: Feed, is_record: Callable[[str], errors.ProfileError]) -> Subject:
+    """What is to be run; raises what `is_record` says where a spec names what was recorded, or read from a header."""
+    if not isinstance(model, str):
+        return sources.subject_of(model, feed)
+    subject = sources.load(model, feed)
+    if isinstance(subject, Trace):
+        raise is_record(model)
+    return subject
 
 
 def _subject_or_record(model: nn.Module | str, feed: Feed, under: Conditions) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 
 from profiler import errors
 from profiler.answers.common.notes import run_note
@@ -15,6 +14,7 @@ from profiler.figures.parameters import count
 from profiler.figures.profile import Profile
 from profiler.ops import cost, free_reason
 from profiler.ops.cost import Cost, Count
+from profiler.records.patterns import matches
 from profiler.records.trace import Trace, Weight
 
 _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisions"), ("specials", "special functions"))
@@ -23,7 +23,7 @@ _OTHERS = (("adds", "additions"), ("muls", "multiplications"), ("divs", "divisio
 def explain(profile: Profile, pattern: str = "*") -> str:
     """The layers whose path or class matches a shell pattern, each with its formulas; free ones are left out."""
     calls = calls_by_module(profile.trace)
-    layers = [layer for layer in profile.layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+    layers = [layer for layer in profile.layers if matches(pattern, layer.path, layer.kind)]
     if not layers:
         raise errors.no_layer_matches(pattern, profile.model)
     blocks = [block for layer in layers if (block := _block(layer, profile.trace, calls.get(layer.index, Counter())))]

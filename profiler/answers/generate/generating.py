@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from profiler import errors
 from profiler.answers.common.series import Runs, stretches
+from profiler.answers.common.tracing import runnable
 from profiler.answers.generate.decode_steps import DecodeSteps
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.phases import SUMMED, Phase, Steps
@@ -95,7 +96,7 @@ def _prompted(model: nn.Module | str, feed: Feed, request: Request) -> Subject:
     """The model with its prompt, and with the cache that is asked for."""
     from profiler.engine.run.phases import length
 
-    subject = _subject(model, feed)
+    subject = runnable(model, feed, _no_phases)
     length(subject)  # else it reads no tokens
     return subject if request.cache is None else _with_cache(subject, request.cache, request.new_tokens or 1)
 
@@ -113,17 +114,6 @@ def _positions(subject: Subject) -> int | None:
     from profiler.sources.huggingface.feeds import most_tokens
 
     return most_tokens(subject.model)
-
-
-def _subject(model: nn.Module | str, feed: Feed) -> Subject:
-    from profiler import sources
-
-    if not isinstance(model, str):
-        return sources.subject_of(model, feed)
-    subject = sources.load(model, feed)
-    if isinstance(subject, Trace):
-        raise _no_phases(model)
-    return subject
 
 
 def _with_cache(subject: Subject, kind: str, new_tokens: int) -> Subject:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any
 
@@ -32,6 +31,7 @@ from profiler.figures.experts import mixtures
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.figures.training import Trained
+from profiler.records.patterns import matches
 from profiler.records.times import Timer
 from profiler.records.trace import Tensor, Value, tensors
 from profiler.render.answer import Shown, show
@@ -202,7 +202,7 @@ def viewed(
     layers = [layer for layer in layers if view.depth is None or layer.depth <= view.depth]
     if view.filter is not None:
         pattern = view.filter
-        layers = [layer for layer in layers if fnmatchcase(layer.path, pattern) or fnmatchcase(layer.kind, pattern)]
+        layers = [layer for layer in layers if matches(pattern, layer.path, layer.kind)]
         if not layers:
             raise errors.no_layer_matches(pattern, model)
     elif view.is_flat:

@@ -51,6 +51,7 @@ class Layout:
         that have a best, None for no column.
     sort: the column that rows are sorted by, the largest first, or by name; None: they stay in their order.
     timer: the device that the models are on; None where they are on none, and have no times.
+    usual: the columns where none is chosen; empty for those of a comparison.
     """
 
     columns: Sequence[str] = ()
@@ -60,6 +61,7 @@ class Layout:
     anchor: str = ""
     sort: str | None = None
     timer: Timer | None = None
+    usual: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,16 @@ def _times(column: Column) -> Column:
     )
 
 
+def _difference(column: Column) -> Column:
+    def get(entry: Entry, reference: Entry) -> int | None:
+        reference_value = column.get(reference, reference) if reference.profile is not None else None
+        value = column.get(entry, reference)
+        return value - reference_value if reference_value is not None and value is not None else None
+
+    heading = f"Diff. {column.heading or column.name}" + " bytes" * (column.unit is Unit.BYTES)
+    return Column(f"diff_{column.name}", heading, Unit.DIFFERENCE, get, column.rank)
+
+
 _TIMES = {
     column.name: column
     for column in (
@@ -88,6 +98,7 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         Column("spec", "Spec", Unit.TEXT, lambda entry, _: entry.model, 5, 40),
         *(replace(column, better="min") for column in _COSTS),
         *map(_times, _COSTS),
+        *map(_difference, _COSTS),
         Column("stored", "Stored", Unit.COUNT, lambda entry, _: entry.totals.stored_params, 4),
         Column("zeros", "Zeros", Unit.COUNT, lambda entry, _: entry.totals.zeros, 4),
         Column("frozen", "Frozen", Unit.COUNT, lambda entry, _: entry.totals.frozen_params, 4),
@@ -98,7 +109,16 @@ MODEL_COLUMNS: Mapping[str, Column] = {
         _times(_TIMES[TIME]),
     )
 }
-_OF_OPERATORS = ("macs", "flops", "rel_macs", "rel_flops", *TIME_COLUMNS)  # wrong where an operator has no formula
+_AGAINST_ANOTHER = {Unit.TIMES: "Rel.: times as much as", Unit.DIFFERENCE: "Diff.: the difference to"}
+_OF_OPERATORS = (
+    "macs",
+    "flops",
+    "rel_macs",
+    "rel_flops",
+    "diff_macs",
+    "diff_flops",
+    *TIME_COLUMNS,
+)  # wrong where an operator has no formula
 DEFAULT_MODEL_COLUMNS = ("model", "params", "macs", "flops", "size", "activations", "input")
 _RELATIVE_MODEL_COLUMNS = ("model", "params", "rel_params", "macs", "rel_macs", "flops", "size", "activations", "input")
 
@@ -153,7 +173,7 @@ def telling_columns(comparison: Comparison) -> tuple[str, ...]:
     return tuple(
         name
         for name, column in columns.items()
-        if (column.unit is not Unit.TIMES or comparison.layout.relative_to is not None)
+        if (column.unit not in _AGAINST_ANOTHER or comparison.layout.relative_to is not None)
         and any(column.get(entry, reference) not in (None, "", ()) for entry in ran)
     )
 
@@ -188,7 +208,7 @@ def check_layout(layout: Layout, named: Iterable[str]) -> None:
 def _model_columns(layout: Layout, named: Sequence[str], entries: Sequence[Entry] = ()) -> tuple[Column, ...]:
     """The ones chosen. Metrics of which none is chosen come behind them: they were asked for."""
     default = DEFAULT_MODEL_COLUMNS if layout.relative_to is None else _RELATIVE_MODEL_COLUMNS
-    column_names = tuple(layout.columns or (*default, *_usual_times(layout)))
+    column_names = tuple(layout.columns or (*(layout.usual or default), *_usual_times(layout)))
     if not set(column_names) & set(named):
         column_names += tuple(named)
     return chosen_columns(column_names, available_columns(named, entries, layout.timer))
@@ -244,9 +264,10 @@ def _shared_notes(comparison: Comparison, columns: Sequence[Column], directions:
         yield from uncounted(profile, f"{entry.label}: ")
     ran = [profile for profile in profiles if profile.trace.was_run]
     yield from dict.fromkeys(note for profile in ran for note in convention_notes(profile))
-    if any(column.unit is Unit.TIMES for column in columns):
-        nothing = "" if comparison.reference.profile else ", which could not be profiled"
-        yield f"Rel.: times as much as {comparison.reference.label}{nothing}."
+    nothing = "" if comparison.reference.profile else ", which could not be profiled"
+    for unit, words in _AGAINST_ANOTHER.items():
+        if any(column.unit is unit for column in columns):
+            yield f"{words} {comparison.reference.label}{nothing}."
     if directions:
         yield _marked(columns, directions, bool(comparison.layout.columns))
     yield from comparison.remarks
@@ -298,7 +319,7 @@ _KEYS = (
 )  # fmt: skip
 
 
-def _data(comparison: Comparison) -> list[dict[str, Any]]:
+def comparison_data(comparison: Comparison) -> list[dict[str, Any]]:
     """A list of whole profiles, whatever columns are shown, each with its label and metrics."""
     keys = _KEYS if comparison.layout.timer is None else (*_KEYS, "time")
     return [_entry(entry, keys) for entry in comparison.entries]
@@ -312,7 +333,7 @@ def _entry(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:
     return data | {"label": entry.label, "metrics": metrics} | failed(entry.failure)
 
 
-def _about(comparison: Comparison) -> dict[str, Any]:
+def about(comparison: Comparison) -> dict[str, Any]:
     """The models, in the order of the rows, and whose FLOPs these are; one, where it is that of all."""
     conventions = {entry.model: entry.profile.convention.name for entry in comparison.entries if entry.profile}
     shared = set(conventions.values())
@@ -322,7 +343,7 @@ def _about(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=_data, about=_about))
+show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=comparison_data, about=about))
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

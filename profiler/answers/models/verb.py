@@ -127,7 +127,7 @@ class Tables:
         layout = Layout(
             view.columns,
             settings.get("relative-to"),
-            _bold(settings.get("bold")),
+            marked(settings.get("bold")),
             view.caption,
             view.anchor,
             view.sort,
@@ -225,7 +225,7 @@ def tables(
     return Tables(specs=tuple(specs), layers=layers, rows=rows, settings=settings)
 
 
-def _bold(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
+def marked(columns: Sequence[str] | None) -> Mapping[str, Better | None] | None:
     """`acc@1,loss:min` as a mapping; "all" is all, which is empty."""
     if columns is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import RLock
 
@@ -53,38 +53,45 @@ def replaced(model: nn.Module, path: str, by: nn.Module) -> Iterator[nn.Module]:
     Afterwards that one is where it was, also where the context raised; what the context changed besides stays changed.
     Contexts may be nested and may end in any order. Raises `errors.ProfileError` where there is no such path.
     """
-    old = module_at(model, path)
-    change = _Change(model, old, by)
+    with all_replaced(model, {path: by}):
+        yield model
+
+
+@contextmanager
+def all_replaced(model: nn.Module, by_path: Mapping[str, nn.Module]) -> Iterator[nn.Module]:
+    """The same for several modules."""
+    olds = modules_at(model, by_path)
+    with ExitStack() as stack:
+        for old, new in zip(olds, by_path.values(), strict=True):
+            stack.enter_context(_in_place_of(model, old, new))
+        yield model
+
+
+@contextmanager
+def _in_place_of(model: nn.Module, old: nn.Module, new: nn.Module) -> Iterator[None]:
+    change = _Change(model, old, new)
     try:
         with _lock:
             change.make()
-        yield model
+        yield
     finally:
         with _lock:
             change.undo()
 
 
-@contextmanager
-def all_replaced(model: nn.Module, by_path: Mapping[str, nn.Module]) -> Iterator[nn.Module]:
-    """The same for several modules, none of which is inside of another."""
-    with ExitStack() as stack:
-        for path, module in by_path.items():
-            stack.enter_context(replaced(model, path, module))
-        yield model
-
-
-def module_at(model: nn.Module, path: str) -> nn.Module:
-    """The module at a path, as a trace writes paths; raises `errors.ProfileError`."""
+def modules_at(model: nn.Module, paths: Iterable[str]) -> list[nn.Module]:
+    """The modules at paths, as a trace writes paths; raises `errors.ProfileError`."""
     name = type(model).__name__
-    if not path:
-        raise _is_the_model(name)
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise _is_scripted(name)
     structure = Structure(model)
-    paths = [module.path for module in structure.modules]
-    if path not in paths:
-        raise _no_such_path(name, path, paths)
-    return structure.objects[paths.index(path)]
+    by_path = {module.path: layer for module, layer in zip(structure.modules, structure.objects, strict=True)}
+    for path in paths:
+        if not path:
+            raise _is_the_model(name)
+        if path not in by_path:
+            raise _no_such_path(name, path, by_path)
+    return [by_path[path] for path in paths]
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
@@ -100,7 +107,7 @@ def _is_scripted(model: str) -> errors.ProfileError:
     )
 
 
-def _no_such_path(model: str, path: str, paths: list[str]) -> errors.ProfileError:
+def _no_such_path(model: str, path: str, paths: Iterable[str]) -> errors.ProfileError:
     near = errors.nearest(path, paths)
     remedy = f"did you mean {', '.join(near)}?" if near else "see them with profile-model MODEL --columns path"
     return errors.ProfileError(f"{model} has no layer {path!r}; {remedy}")

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from profiler import errors
 from profiler.records.conditions import Training
+from profiler.records.patterns import outermost
 
 
 def arrange(model: nn.Module, training: Training, name: str) -> None:
@@ -31,8 +32,7 @@ def _matching(model: nn.Module, option: str, patterns: Sequence[str], name: str)
         if not matching:
             raise _no_such_path(option, pattern, name)
         paths.update(matching)
-    outermost = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
-    return list({id(layers[path]): layers[path] for path in sorted(outermost)}.values())
+    return list({id(layers[path]): layers[path] for path in sorted(outermost(paths))}.values())
 
 
 def _running(module: nn.Module) -> Iterator[nn.Module]:
