@@ -54,7 +54,7 @@ def main() -> str:
     lines += _verbs()
     lines += ["", "Options:", *_options(list(_arguments(None)))]
     lines += [_line("--completion SHELL", f"Print a script for {', '.join(verbs.SHELLS)} that completes words.")]
-    lines += ["", EXIT_STATUS]
+    lines += [EXIT_STATUS]
     return "\n".join(lines) + "\n"
 
 
