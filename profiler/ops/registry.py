@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from profiler.ops.cost import Cost, weighted_sum
 from profiler.ops.folder import load
+from profiler.records.remembered import Recent
 from profiler.records.trace import NESTED, Signature, Tensor, tensors
 
 Formula = Callable[..., Cost]
@@ -55,8 +56,8 @@ _OF_VALUES = {
     "frac", "leaky_relu", "log1p", "mul", "neg", "positive", "pow", "rad2deg", "relu", "round", "sgn", "sign", "sin",
     "sinh", "sqrt", "sub", "tan", "tanh", "trunc",
 }  # fmt: skip
-_costs: dict[int, tuple[Signature, Cost | None]] = {}  # by identity: comparing signatures is slow
-_COSTS_KEPT = 1 << 16
+# By identity: comparing signatures is slow. As many as the engine remembers calls.
+_costs: Recent[int, tuple[Signature, Cost | None]] = Recent(1 << 14)
 _generation = 0
 
 
@@ -175,11 +176,9 @@ def formula_of(op: str) -> Formula:
 
 def cost(signature: Signature) -> Cost | None:
     """The cost of a call with this signature; None when the operator, or this use of it, is unknown."""
-    entry = _costs.get(id(signature))
+    entry = _costs.get(id(signature)) or _costs.find(id(signature))
     if entry is not None:
         return entry[1]
-    if len(_costs) >= _COSTS_KEPT:
-        _costs.clear()
     result = _compute(signature)
     _costs[id(signature)] = signature, result
     return result

@@ -102,7 +102,7 @@ def tensors(value: object) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Signature:
     """One way an operator was called: its name, its arguments and what it returned. Identical calls share one.
 

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from profiler.engine.containers.forms import record
+from profiler.records.remembered import Shared
 from profiler.records.trace import DTYPE_BITS, Tensor
 
 META: Final = torch.device("meta")
@@ -15,9 +16,12 @@ MARK: Final = "_profiler_info"  # the attribute of a tensor in which a recorder 
 
 
 class TensorLayout:
-    """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`."""
+    """One (shape, strides, dtype). Equal ones are the same object: make them with `layout` and `layout_of`.
 
-    __slots__ = ("dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
+    That holds for as long as somebody holds it: a call that is remembered, or what a run knows of a tensor.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
 
     def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> None:
         self.shape = shape
@@ -40,33 +44,31 @@ class TensorLayout:
         return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
 
 
-_layouts: dict[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], TensorLayout] = {}
+_layouts: Shared[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], TensorLayout] = Shared()
 
 
 def layout(shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:
     key = (shape, strides, dtype)
-    shared = _layouts.get(key)
-    if shared is None:
-        shared = _layouts[key] = TensorLayout(*key)
-    return shared
+    return _layouts.find(key) or _layouts.add(key, TensorLayout(*key))
 
 
 def layout_of(tensor: torch.Tensor) -> TensorLayout:
     if tensor.layout is not torch.strided or tensor.is_nested:
         return _of_form(tensor)
     key = (tensor.shape, tensor.stride(), tensor.dtype)
-    return _layouts.get(key) or layout(*key)
+    reference = _layouts.get(key)
+    return (reference and reference()) or layout(*key)
 
 
-_forms: dict[Tensor, TensorLayout] = {}
+_forms: Shared[Tensor, TensorLayout] = Shared()
 
 
 def _of_form(tensor: torch.Tensor) -> TensorLayout:
     """Of a sparse or nested tensor, which has no strides, and which nothing on meta can stand for."""
     form = record(tensor)
-    shared = _forms.get(form)
+    shared = _forms.find(form)
     if shared is None:
-        shared = _forms[form] = TensorLayout(form.shape, contiguous_strides(form.shape), tensor.dtype)
+        shared = _forms.add(form, TensorLayout(form.shape, contiguous_strides(form.shape), tensor.dtype))
         shared.tensor, shared.storage_bytes = form, form.size_bytes
     return shared
 

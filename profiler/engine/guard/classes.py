@@ -23,6 +23,7 @@ from profiler.engine.containers.builtin import items
 from profiler.engine.guard.contents import copied
 from profiler.engine.guard.failures import Failures
 from profiler.engine.guard.walk import ATOMS, Reached, has_dict, in_slots
+from profiler.records.remembered import ByClass
 
 CACHE: Any = type(functools.lru_cache(lambda: None))
 _NOTHING = object()
@@ -30,20 +31,8 @@ _NOTHING = object()
 
 def own_classes(modules: Sequence[nn.Module]) -> list[type]:
     """The classes that modules are of, and their ancestors, without torch's and Python's own."""
-    ancestors = dict.fromkeys(ancestor for cls in dict.fromkeys(map(type, modules)) for ancestor in _ancestors(cls))
-    return list(ancestors)
-
-
-def _ancestors(cls: type) -> tuple[type, ...]:
-    ancestors = _ancestors_by_class.get(cls)
-    if ancestors is None:
-        ancestors = _ancestors_by_class[cls] = tuple(
-            c for c in cls.__mro__ if c.__module__.partition(".")[0] not in ("torch", "builtins")
-        )
-    return ancestors
-
-
-_ancestors_by_class: dict[type, tuple[type, ...]] = {}
+    ancestors = dict.fromkeys(ancestor for cls in dict.fromkeys(map(type, modules)) for ancestor in cls.__mro__)
+    return [cls for cls in ancestors if cls.__module__.partition(".")[0] not in ("torch", "builtins")]
 
 
 class Classes:
@@ -151,18 +140,22 @@ def _globals(classes: Iterable[type], functions: Iterable[types.FunctionType]) -
 def _functions(classes: Iterable[type]) -> Iterator[types.FunctionType]:
     """Methods that close over something."""
     for cls in classes:
-        methods = _closures.get(cls)
-        if methods is None:
-            methods = _closures[cls] = tuple(_closing(vars(cls).values()))
-        yield from methods
+        own = vars(cls)
+        names = _closing.get(id(cls))
+        if names is None:
+            names = _closing.add(cls, tuple(name for name, value in own.items() if _closed(value) is not None))
+        for name in names:
+            function = _closed(own.get(name))
+            if function is not None:
+                yield function
 
 
-def _closing(values: Iterable[Any]) -> Iterator[types.FunctionType]:
-    for value in values:
-        function = getattr(value, "__func__", value)
-        function = getattr(function, "fget", function)
-        if isinstance(function, types.FunctionType) and function.__closure__:
-            yield function
+def _closed(value: Any) -> types.FunctionType | None:
+    """The function of a method, if it closes over something."""
+    function = getattr(value, "__func__", value)
+    function = getattr(function, "fget", function)
+    return function if isinstance(function, types.FunctionType) and function.__closure__ else None
 
 
-_closures: dict[type, tuple[types.FunctionType, ...]] = {}
+# The names of such methods: they themselves close over their class, where they call `super()`.
+_closing: ByClass[tuple[str, ...]] = ByClass()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from profiler.engine.containers.builtin import items
 from profiler.engine.guard.modules import TORCHS_OWN
+from profiler.records.remembered import ByClass
 
 Attributes: TypeAlias = "dict[str, Any]"
 
@@ -54,7 +55,7 @@ class Reached:
     def from_module(self, module: nn.Module) -> None:
         """Everything among a module's attributes that is not every module's."""
         own = module.__dict__
-        layer = _layers.get(type(module))
+        layer = _layers.get(id(type(module)))
         names = layer[1] if layer is not None and layer[0] == len(own) else _names(type(module), own)
         if names:
             self._walk([own[name] for name in names if name in own], 0)
@@ -124,19 +125,20 @@ def has_dict(cls: type) -> bool:
 
 def slots(cls: type) -> Iterator[str]:
     """The names of a class's slots that hold objects."""
-    names = _slots.get(cls)
+    names = _slots.get(id(cls))
     if names is None:
-        names = _slots[cls] = tuple(
+        members = [
             name
             for ancestor in cls.__mro__
             if "__slots__" in vars(ancestor)
             for name, member in vars(ancestor).items()
             if isinstance(member, types.MemberDescriptorType)
-        )
+        ]
+        names = _slots.add(cls, tuple(members))
     return iter(names)
 
 
-_slots: dict[type, tuple[str, ...]] = {}
+_slots: ByClass[tuple[str, ...]] = ByClass()
 
 
 def in_slots(value: Any) -> Attributes:
@@ -154,11 +156,11 @@ def look(value: Any, name: str) -> Any:
 
 def _names(cls: type, own: Attributes) -> Iterable[str]:
     """The attributes that may hold something. Those of torch's own layers are the same in every instance."""
-    if not cls.__module__.startswith("torch.nn.modules") or cls in _layers:  # or somebody gave it another attribute
+    if not cls.__module__.startswith("torch.nn.modules") or id(cls) in _layers:  # or somebody gave it another attribute
         return [name for name, value in own.items() if type(value) not in ATOMS and name not in TORCHS_OWN]
     names = [n for n, value in own.items() if isinstance(value, (*_MUTABLE, Tensor)) and n not in TORCHS_OWN]
-    _layers[cls] = len(own), tuple(names)
+    _layers.add(cls, (len(own), tuple(names)))
     return names
 
 
-_layers: dict[type, tuple[int, tuple[str, ...]]] = {}
+_layers: ByClass[tuple[int, tuple[str, ...]]] = ByClass()

@@ -55,14 +55,17 @@ _BY_NAME = {
     torch.ops.aten._to_copy.default: Manner.CAST,
     torch.ops.aten.lift_fresh.default: Manner.LIFT,
 }
-# By identity, since an operator's hash is computed in Python; operators live as long as the process.
+# By identity, since an operator's hash is computed in Python. All are kept alive, so that no other takes an id that
+# calls are remembered by; there are as many as libraries register.
 _manners: dict[int, Manner] = {}
+_operators: dict[int, Any] = {}
 
 
 def manner(func: Any) -> Manner:
     """How to meet an operator (`torch._ops.OpOverload`)."""
     decided = _manners.get(id(func))
     if decided is None:
+        _operators[id(func)] = func
         decided = _manners[id(func)] = _decide(func)
     return decided
 

@@ -50,6 +50,8 @@ class Arguments:
             elif kind is ScriptObject:
                 key.append(hash(value))
                 tensors.extend(self._packed.tensors_of(value))
+            elif kind is torch.Generator:  # no result depends on which it is, and nothing may keep it alive
+                key.append(kind)
             else:  # 1, 1.0 and True are equal, and give results of different dtypes
                 key.append((kind, value if value.__hash__ else repr(value)))
 

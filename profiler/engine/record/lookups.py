@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.nn import Module
 
+from profiler.records.remembered import Recent
 from profiler.records.trace import KEPT, METHOD
 
 _UNKNOWN = object()
@@ -45,8 +46,8 @@ class _Chain(NamedTuple):
 
 
 # By the instruction, and by the function; their code is kept alive, so that no other takes its id.
-_chains: dict[tuple[int, int], tuple[CodeType, _Chain | None]] = {}
-_functions: dict[int, tuple[CodeType, list[dis.Instruction]]] = {}
+_chains: Recent[tuple[int, int], tuple[CodeType, _Chain | None]] = Recent(_MOST_CHAINS)
+_functions: Recent[int, tuple[CodeType, list[dis.Instruction]]] = Recent(_MOST_FUNCTIONS)
 
 
 def source(frame: FrameType) -> str | None:
@@ -112,10 +113,8 @@ def _attribute(holder: Any, name: str) -> Any:
 
 
 def _chain(code: CodeType, at: int) -> _Chain | None:
-    entry = _chains.get((id(code), at))
+    entry = _chains.find((id(code), at))
     if entry is None:
-        if len(_chains) >= _MOST_CHAINS:
-            _chains.clear()
         entry = _chains[id(code), at] = code, _read_chain(code, at)
     return entry[1]
 
@@ -164,10 +163,8 @@ def _expression(code: CodeType, at: int) -> Iterator[dis.Instruction]:
 
 
 def _instructions(code: CodeType) -> list[dis.Instruction]:
-    entry = _functions.get(id(code))
+    entry = _functions.find(id(code))
     if entry is None:
-        if len(_functions) >= _MOST_FUNCTIONS:
-            _functions.clear()
         entry = _functions[id(code)] = code, list(dis.get_instructions(code))
     return entry[1]
 

@@ -1,4 +1,4 @@
-"""What did operators return before? Metadata of results by metadata of arguments, for the life of the process."""
+"""What did operators return before? Metadata of results by metadata of arguments, remembered between runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any, Final
 
 import torch
 
+from profiler.records.remembered import Recent, Shared
 from profiler.records.trace import Signature, Value
 
 FRESH: Final = -1
-_MOST_ENTRIES = 1 << 16
+# With their keys, signatures and layouts they take 2 to 3 kB each, so 40 MB at most. The subnets that a search visits have
+# 40 new ones each at first, and a dozen later (`python -m tests.benchmarks.long`).
+_MOST_ENTRIES = 1 << 14
 
 
 class RememberedCall:
@@ -30,16 +33,12 @@ class RememberedCall:
         self.is_plain = is_plain
 
 
-_entries: dict[Any, RememberedCall] = {}
-_signatures: dict[Signature, Signature] = {}
+_entries: Recent[Any, RememberedCall] = Recent(_MOST_ENTRIES)
+_signatures: Shared[Any, Signature] = Shared()
 
-recall = _entries.get
-
-
-def remember(key: Any, entry: RememberedCall) -> None:
-    if len(_entries) >= _MOST_ENTRIES:
-        _entries.clear()
-    _entries[key] = entry
+recall = _entries.get  # what was used lately, at the cost of any dictionary
+recall_older = _entries.find
+remember = _entries.__setitem__
 
 
 def keep_up() -> None:
@@ -56,8 +55,6 @@ _default_dtype = torch.get_default_dtype()
 def signature(
     op: str, args: tuple[Value, ...], kwargs: tuple[tuple[str, Value], ...], output: Value, inside_bytes: int = 0
 ) -> Signature:
-    """The one object for all calls like this."""
-    new = Signature(op, args, kwargs, output, inside_bytes)
-    if len(_signatures) >= _MOST_ENTRIES:
-        _signatures.clear()
-    return _signatures.setdefault(new, new)
+    """The one object for all calls like this, for as long as a remembered call or a trace holds it."""
+    key = op, args, kwargs, output, inside_bytes
+    return _signatures.find(key) or _signatures.add(key, Signature(*key))

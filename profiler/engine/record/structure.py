@@ -17,6 +17,7 @@ from torch import nn
 from profiler.engine.containers.packed import is_holder
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.weights import weights
+from profiler.records.remembered import ByClass, Recent
 from profiler.records.trace import Module, Value, Weight, path_part
 
 Attributes: TypeAlias = tuple[tuple[str, Value], ...]
@@ -86,16 +87,15 @@ def _has_more(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _classes(cls: type) -> tuple[str, ...]:
-    names = _class_names.get(cls)
+    names = _class_names.get(id(cls))
     if names is None:
         ancestors = [c for c in cls.__mro__ if issubclass(c, nn.Module) and c is not nn.Module]
-        names = _class_names[cls] = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (
-            f"{nn.Module.__module__}.Module",
-        )
+        names = tuple(f"{c.__module__}.{c.__qualname__}" for c in ancestors) or (f"{nn.Module.__module__}.Module",)
+        _class_names.add(cls, names)
     return names
 
 
-_class_names: dict[type, tuple[str, ...]] = {}
+_class_names: ByClass[tuple[str, ...]] = ByClass()
 
 
 def is_called(cls: type, name: str) -> None:
@@ -105,7 +105,7 @@ def is_called(cls: type, name: str) -> None:
     """
     file, _, last = name.rpartition(".")
     torchs = getattr(sys.modules.get(file), last, None) if file.startswith("torch.nn.") else None
-    _class_names[cls] = _classes(torchs) if isinstance(torchs, type) else (name,)
+    _class_names.add(cls, _classes(torchs) if isinstance(torchs, type) else (name,))
 
 
 def _attributes(module: nn.Module) -> Attributes:
@@ -113,17 +113,21 @@ def _attributes(module: nn.Module) -> Attributes:
     cls, own = type(module), module.__dict__
     if not cls.__module__.startswith("torch.nn.modules"):
         return tuple([(name, _frozen(own[name])) for name in _settings(own)])
-    names = _setting_names.get(cls)
-    if names is None:  # torch's own layers set the same attributes in every instance
-        names = _setting_names[cls] = tuple(_settings(own))
+    entry = _settings_of_torchs.get(id(cls))
+    if entry is None:  # torch's own layers set the same attributes in every instance
+        entry = _settings_of_torchs.add(cls, (tuple(_settings(own)), Recent(_MOST_SETTINGS)))
+    names, known = entry
     try:
-        key = (cls, tuple([own[name] for name in names]))
-        return _shared_attributes[key]
-    except (KeyError, TypeError):  # not met before; an attribute is missing, or is a list
-        settings = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
-        if len(settings) == len(names) and all(type(own[name]) is not list for name in names):
-            _shared_attributes[key] = settings
-        return settings
+        values = tuple([own[name] for name in names])
+        shared = known.get(values) or known.find(values)
+    except (KeyError, TypeError):  # an attribute is missing, or is a list
+        shared = None
+    if shared is not None:
+        return shared
+    settings = tuple([(name, _frozen(own[name])) for name in names if name in own and _is_plain(own[name])])
+    if len(settings) == len(names) and all(type(own[name]) is not list for name in names):
+        known[values] = settings
+    return settings
 
 
 def _settings(own: dict[str, Any]) -> list[str]:
@@ -135,8 +139,9 @@ def _frozen(value: Any) -> Value:
     return frozen
 
 
-_setting_names: dict[type, tuple[str, ...]] = {}
-_shared_attributes: dict[tuple[type, tuple[Any, ...]], Attributes] = {}
+# Of a class of torch's: the names of its settings, and the settings of its instances by their values.
+_settings_of_torchs: ByClass[tuple[tuple[str, ...], Recent[tuple[Any, ...], Attributes]]] = ByClass()
+_MOST_SETTINGS = 1 << 12
 _SCALARS = {int, float, bool, str, type(None)}
 _SEQUENCES = {tuple, list, torch.Size}
 

@@ -6,7 +6,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -65,7 +65,7 @@ def place_of(error: BaseException) -> str:
     return errors.innermost_line(error, lambda file: not (file.startswith((_TORCH, _OURS, "<")) or _is_of_python(file)))
 
 
-@cache
+@lru_cache(1 << 10)
 def _is_of_python(file: str) -> bool:
     """Whether it is of the standard library, which code is called through (`concurrent.futures`, `functools`)."""
     library = os.path.dirname(os.__file__) + os.sep

@@ -20,6 +20,7 @@ from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.structure import is_called
 from profiler.ops.registry import free_reason, is_known
 from profiler.records.files.limits import MODULES, Budget
+from profiler.records.remembered import Shared
 from profiler.sources.exported import constants, real
 from profiler.sources.exported.archive import ExportedProgram, Graph, OperatorCall, StateEntry
 from profiler.sources.exported.arithmetic import size_function
@@ -158,14 +159,14 @@ def _module(root: nn.Module, path: str, frames: Mapping[str, str]) -> nn.Module:
     return module
 
 
-_classes: dict[tuple[str, type[ExportedModule]], type[Any]] = {}
+_classes: Shared[tuple[str, type[ExportedModule]], type[Any]] = Shared()
 
 
 def _class(name: str, base: type[ExportedModule]) -> type[Any]:
     """A class that is recorded by this name: the module's own, whose code is not in the file."""
-    cls = _classes.get((name, base))
+    cls = _classes.find((name, base))
     if cls is None:
-        cls = _classes[name, base] = type(name.rpartition(".")[2], (base,), {})
+        cls = _classes.add((name, base), type(name.rpartition(".")[2], (base,), {}))
         is_called(cls, name)
     return cls
 
