@@ -10,6 +10,7 @@ import torch
 import torchvision  # noqa: F401  (registers its operators)
 
 from profiler.ops import Cost, Uncovered, cost, formula, free, free_reason, is_known, registry
+from profiler.records.remembered import Recent
 from profiler.records.trace import Signature, Tensor
 
 X = Tensor((3, 4), "float32")
@@ -17,8 +18,9 @@ X = Tensor((3, 4), "float32")
 
 @pytest.fixture(autouse=True)
 def _restored_registry(monkeypatch):
-    for name in ("_formulas", "_free", "_costs"):
+    for name in ("_formulas", "_free"):
         monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    monkeypatch.setattr(registry, "_costs", Recent(8))
 
 
 def call(op: str, *args, out=X, **kwargs) -> Signature:

@@ -10,8 +10,8 @@ from profiler.records.remembered import Recent, Shared
 from profiler.records.trace import Signature, Value
 
 FRESH: Final = -1
-# With their keys, signatures and layouts they take 2 to 3 kB each, so 40 MB at most. The subnets that a search visits have
-# 40 new ones each at first, and a dozen later (`python -m tests.benchmarks.long`).
+# With their keys, signatures and layouts they take 2 to 3 kB each, so 40 MB at most. A model that a search visits has
+# some 40 new ones at first, and a dozen later (`python -m tests.benchmarks.long`).
 _MOST_ENTRIES = 1 << 14
 
 
