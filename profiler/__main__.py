@@ -30,6 +30,7 @@ def main() -> None:
 
 
 def _work() -> None:
+    gc.set_threshold(_COLLECT_AFTER, 50, 100)
     from profiler.cli.main import main as run
     from profiler.records.files import writing
 
@@ -38,7 +39,6 @@ def _work() -> None:
             stream.reconfigure(errors="replace")  # a terminal that has no "×" is no reason to fail
     if watching.board is not None:
         writing.when_muted(watching.board.mute)
-    gc.set_threshold(_COLLECT_AFTER, 50, 100)
     status = watching.CANNOT_RUN  # where our own code fails, with a traceback
     try:
         status = run()

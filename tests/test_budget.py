@@ -15,7 +15,7 @@ from torch import nn
 
 from profiler import CheckFailed, Profile, ProfileError, errors, profile
 from profiler.answers.check.compute import BudgetCheck, BudgetFailed, Checked, limit, verdicts
-from profiler.answers.check.figures import FIGURES, TIME
+from profiler.answers.common.limitable import FIGURES, TIME
 from profiler.figures import memory
 from profiler.render import FORMATS, numbers, renderer
 from profiler.render.formats import markdown

@@ -82,6 +82,36 @@ def test_a_refusal_reads_no_formulas_and_lays_out_no_table() -> None:
     assert loaded(code + unread, "resnet34", "--format", "xlsx") == set()
 
 
+SLOW = ("importlib.metadata", "rich", "tabulate", "wcwidth", "tomllib", "numpy", "profiler.sources.checkpoints.pickled")
+AFTER = f"\nassert not {{*{SLOW!r}}} & {{*sys.modules}}, {{*{SLOW!r}}} & {{*sys.modules}}"
+
+
+@pytest.mark.parametrize("verb", [[], ["explain"], ["memory"], ["weights"]], ids=" ".join)
+def test_a_saved_trace_waits_for_no_library_that_it_has_no_need_of(tmp_path: Path, verb: list[str]) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    assert loaded(COMMAND + AFTER, *verb, str(path)) == set()
+
+
+def test_a_saved_trace_is_timed_on_a_device_of_the_catalogue_without_numpy(tmp_path: Path) -> None:
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    assert loaded(COMMAND, "time", str(path), "--device", "h100-sxm") == set()
+
+
+@pytest.mark.parametrize("arguments", [["resnet34", "--nope"], ["explain"], ["resnet34", "--batch", "0"]])
+def test_a_refusal_waits_for_no_library_that_it_has_no_need_of(arguments: list[str]) -> None:
+    assert loaded("from profiler.cli.main import main\nassert main() == 2" + AFTER, *arguments) == set()
+
+
+def test_what_is_not_waited_for_is_seen_where_it_is_needed(tmp_path: Path) -> None:
+    """Which shows that the tests above can fail."""
+    path = tmp_path / "saved.json"
+    profile(nn.Linear(3, 4), (1, 3)).save(path)
+    seen = "\nassert 'tabulate' in sys.modules"
+    assert loaded(COMMAND + seen, str(path), "--format", "markdown") == set()
+
+
 def test_the_first_formula_of_a_users_own_is_held_against_ours() -> None:
     """Though ours are read at the first question: which comes first must not matter."""
     own = "from profiler import formula\ntry: formula('aten.mm')(print)\nexcept ValueError as error: print(error)\n"

@@ -13,12 +13,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from wcwidth import wcswidth
 
 from profiler import Profile, ProfileError, compare, diff, profile
 from profiler.answers.layers.compute import Layers, View
 from profiler.answers.layers.table import LAYER_COLUMNS, STEP_COLUMNS, TIME_COLUMNS, ZERO_COLUMNS, layer_table
 from profiler.devices.roofline import Roofline
-from profiler.render import FORMATS, numbers, renderer
+from profiler.render import FORMATS, grid, numbers, renderer
 from profiler.render.formats import markdown, text
 from profiler.render.tables import Column, Row, Table, Unit
 from tests.devices.example import device
@@ -355,3 +356,9 @@ def test_in_a_column_nothing_vanishes(values: list[int], unit: Unit) -> None:
 @given(st.floats(1e-9, 1e9))
 def test_a_multiple_does_not_vanish(value: float) -> None:
     assert float(numbers.times(value)[1:].replace(",", "")) == pytest.approx(value, rel=0.05)
+
+
+def test_a_sign_of_our_own_takes_the_one_place_that_it_is_counted_with() -> None:
+    signs = [chr(code) for code in grid.NARROW]
+    assert [grid.width(sign) for sign in signs] == [wcswidth(sign) for sign in signs] == [1] * len(signs)
+    assert grid.width("重み ×3") == 7

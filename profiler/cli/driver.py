@@ -13,7 +13,7 @@ from inspect import BoundArguments
 from typing import Any, TypeVar
 
 from profiler import errors
-from profiler.answers.check.figures import TIME
+from profiler.answers.common.limitable import TIME
 from profiler.answers.common.options import LimitGroup, OnDevice, OutputOptions, Result, Saved, Strict
 from profiler.answers.common.outcome import Context, Outcome
 from profiler.cli.progress import progress_bar, progress_line, with_progress

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from types import ModuleType
 
 from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 from profiler import errors
-from profiler.cli import help, verbs
+from profiler.cli import verbs
 from profiler.cli.driver import drive
 from profiler.engine.processes.foreign_code import interruptible
 from profiler.records.files import writing
@@ -48,13 +49,13 @@ def run(arguments: list[str]) -> int:
     if first in ("--version", "-V"):
         return _print(f"{NAME} {__version__}\n")
     if first in ("--help", "-h"):
-        return _print(help.main())
+        return _print(_help().main())
     if first == "--completion":
         return _print(f"{verbs.completion(arguments[1] if arguments[1:] else '')}\n")
-    verb = first if first in verbs.built_in() or first in verbs.added() else None
+    verb = first if verbs.is_verb(first) else None
     rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
-        return _print(help.main() if verb is None else help.of_verb(verb))
+        return _print(_help().main() if verb is None else _help().of_verb(verb))
     if verb is None:
         _check_no_verb(first)
     try:
@@ -62,6 +63,13 @@ def run(arguments: list[str]) -> int:
     except CycloptsError as error:
         raise errors.ProfileError(_sentence(error, verb)) from None
     return drive(verb or NAME, verbs.module(verb), bound)
+
+
+def _help() -> ModuleType:
+    """What `--help` says, which a command that runs does not need."""
+    from profiler.cli import help
+
+    return help
 
 
 def _check_no_verb(word: str) -> None:
@@ -91,9 +99,10 @@ _MEANT = {
 def _elsewhere(word: str) -> str | None:
     """How is written what an option of this name asks for, where that is another verb's; None for other words."""
     if word in verbs.built_in():
-        return help.usage(word)
+        usage: str = _help().usage(word)
+        return usage
     if word in _MEANT:
-        return f"{NAME} {_MEANT[word]} MODEL {help.option(_MEANT[word], word)}"
+        return f"{NAME} {_MEANT[word]} MODEL {_help().option(_MEANT[word], word)}"
     return f"{NAME} {_BEFORE[word]}" if word in _BEFORE else None
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cyclopts import App
 
 import profiler.answers
 from profiler import errors
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 SHELLS = ("bash", "zsh", "fish")
 MAIN = "models"  # the main job, which has no verb
+_UNUSED = cast("Any", object())  # errors are printed by us; without a console cyclopts imports rich to make one
 GROUP = "profile_model.answers"  # of entry points: NAME = "package.module", as a `verb.py` is
 
 
@@ -26,9 +32,36 @@ def built_in() -> dict[str, str]:
 
 
 @cache
-def added() -> dict[str, EntryPoint]:
+def added() -> Mapping[str, EntryPoint]:
     """Those of other packages that are installed."""
+    if not any(map(_may_add, sys.path)):
+        return {}
+    from importlib.metadata import entry_points  # takes as long as all else that a command imports of the library
+
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in built_in()}
+
+
+def _may_add(place: str) -> bool:
+    """Whether a package of this entry of `sys.path` names our group; of an archive that is not looked up."""
+    try:
+        installed = [entry.path for entry in os.scandir(place or os.curdir) if entry.name.endswith("-info")]
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
+    return any(GROUP in _text(os.path.join(folder, "entry_points.txt")) for folder in installed)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def is_verb(word: str) -> bool:
+    """A verb is a word: what other packages add is not looked up for a file, or for a model with its settings."""
+    return word in built_in() or (word.replace("-", "").replace("_", "").isalnum() and word in added())
 
 
 def names() -> list[str]:
@@ -48,7 +81,7 @@ def module(name: str | None) -> Any:
 def app(name: str | None) -> App:
     """What reads the options of one verb; None: of the main job."""
     words = "profile-model" if name is None else f"profile-model {name}"
-    application = App(name=words, help_flags=[], version_flags=[], help_on_error=False)
+    application = App(name=words, help_flags=[], version_flags=[], help_on_error=False, error_console=_UNUSED)
     application.default(module(name).run)
     return application
 

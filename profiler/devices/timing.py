@@ -17,14 +17,15 @@ SUFFIX = ".toml"
 def timer(text: str) -> Timer:
     """What tells how long a run takes on the device that a text names; raises `errors.ProfileError`."""
     from profiler.devices import catalogue
-    from profiler.devices.calibration import file as calibration
     from profiler.devices.roofline import Roofline
-    from profiler.records.files import toml_files
 
     if text in HERE:
         raise _is_measured(text)
     if not text.endswith(SUFFIX):
         return Roofline(catalogue.named(text))
+    from profiler.devices.calibration import file as calibration  # which needs numpy
+    from profiler.records.files import toml_files
+
     content = toml_files.read(text, text)
     if calibration.is_calibration(content):
         return calibration.of(content)

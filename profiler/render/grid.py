@@ -14,6 +14,7 @@ Answers: TypeAlias = Callable[[Tabled, str], str]
 
 LEFT = (Unit.TEXT, Unit.SHAPE, Unit.BAR)
 BETWEEN = 2  # blanks between columns
+NARROW = dict.fromkeys(map(ord, "×→·≤≥…²µ—–\u00a0█▉▊▋▌▍▎▏"), "-")  # signs of our own, each of which takes one place
 
 
 def answers(write: Callable[[Table], str], is_paper: bool = False) -> Answers:
@@ -49,9 +50,9 @@ def is_left(column: Column) -> bool:
 
 def width(text: str) -> int:
     """How many places a text takes on a screen."""
-    if text.isascii():
+    if text.isascii() or text.translate(NARROW).isascii():
         return len(text)  # of letters: what has no place of its own is written as an escape
-    from wcwidth import wcswidth  # takes 40 ms to import, which what only refuses an option does not need
+    from wcwidth import wcswidth  # takes 40 ms to import, which names and figures alone do not need
 
     return wcswidth(text)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from profiler import errors
 from profiler.records.spec import Feed, Published, Spec, parse
 from profiler.records.trace import Trace
-from profiler.sources import checkpoints, mistakes
+from profiler.sources import mistakes, suffixes
 from profiler.sources.zoos import ZOOS, has, matching, names
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ _TRANSFORMERS = "hf"  # the prefix of models that --seq and --trust-remote-code 
 PREFIXES: Mapping[str, str] = {**{zoo: zoo for zoo in ZOOS}, _TRANSFORMERS: "huggingface"}
 # Kinds of files, by suffix.
 _OF_FILES: Mapping[str, str] = {
-    **dict.fromkeys(checkpoints.SUFFIXES, _CHECKPOINT),
-    checkpoints.INDEX: _CHECKPOINT,  # which ends in .json too
+    **dict.fromkeys(suffixes.SUFFIXES, _CHECKPOINT),
+    suffixes.INDEX: _CHECKPOINT,  # which ends in .json too
     ".json": "saved",
     ".json.gz": "saved",
     ".pt2": "exported",
@@ -143,7 +143,7 @@ def _of_file(spec: Spec) -> str | None:
     """The kind of a file, by suffix. Another path is a checkpoint where it exists: a model's name may look like one."""
     kind = next((kind for suffix, kind in _OF_FILES.items() if spec.target.endswith(suffix)), None)
     if spec.prefix == _TRANSFORMERS:
-        return _CHECKPOINT if checkpoints.is_remote(spec.text) else None
+        return _CHECKPOINT if _source("checkpoints").is_remote(spec.text) else None
     if spec.prefix is not None:
         return None if kind == _CHECKPOINT else kind
     is_path = os.sep in spec.target or spec.target in (os.curdir, os.pardir)

@@ -9,7 +9,7 @@ import pytest
 
 from profiler import Profile, generate
 from profiler.answers.check.compute import LimitValues
-from profiler.answers.check.figures import ALL_FIGURES, FIGURES
+from profiler.answers.common.limitable import ALL_FIGURES, FIGURES
 from profiler.answers.generate.generation import Generation
 from profiler.answers.weights.compute import quantised
 from tests.shell import run

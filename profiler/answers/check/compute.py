@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 from profiler import errors
-from profiler.answers.check.figures import ALL_FIGURES, FIGURES, TIME, UNKNOWN, Contribution, Figure
+from profiler.answers.common.limitable import ALL_FIGURES, FIGURES, TIME, UNKNOWN, Contribution, Figure
 from profiler.records import quantities
 from profiler.records.trace import Doubt, known
 from profiler.render import numbers

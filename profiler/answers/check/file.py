@@ -19,7 +19,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import ALL_FIGURES, FIGURES, OF_PHASES, SIZE, TIME
+from profiler.answers.common.limitable import ALL_FIGURES, FIGURES, OF_PHASES, SIZE, TIME
 from profiler.answers.generate.on_devices import OnDevices, on_devices
 from profiler.answers.weights.compute import size_in
 from profiler.counters import conventions

@@ -16,9 +16,9 @@ from typing import Any
 from profiler import errors
 from profiler.answers.check import file as budget_file
 from profiler.answers.check.compute import BudgetCheck, Checked, verdicts
-from profiler.answers.check.figures import FIGURES
 from profiler.answers.check.file import Budgeted, BudgetFile
 from profiler.answers.check.run import measured
+from profiler.answers.common.limitable import FIGURES
 from profiler.answers.common.outcome import ProgressLoop
 from profiler.answers.common.varying import Run
 from profiler.counters import conventions

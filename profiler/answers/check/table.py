@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from profiler.answers.check.compute import BudgetCheck, Checked, Verdict
-from profiler.answers.check.figures import Contribution
+from profiler.answers.common.limitable import Contribution
 from profiler.render.answer import Shown, show
 from profiler.render.plain import failed
 from profiler.render.tables import Caution, Column, Quantity, Row, Table, Unit

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.answers.check.compute import Limit, failures, verdicts
 from profiler.answers.common.model_list import SUFFIX, Listed, ModelList, read
 from profiler.answers.common.options import InputOptions
 from profiler.answers.common.outcome import Context
@@ -21,6 +21,9 @@ from profiler.records import archive, inputs
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.spec import Feed
 from profiler.sources import holds_weights_alone, matching
+
+if TYPE_CHECKING:
+    from profiler.answers.check.compute import Limit
 
 _PATTERN = re.compile(r"[\w:.\-*?]*[*?][\w:.\-*?]*", re.ASCII)  # as a shell has it; no path and no arguments
 
@@ -165,6 +168,10 @@ def profiles(rows: Iterable[Entry]) -> list[Profile]:
 
 def over(rows: Iterable[Entry], limits: Sequence[Limit]) -> Iterator[errors.ProfileError]:
     """What is over a limit."""
+    if not limits:
+        return
+    from profiler.answers.check.compute import failures, verdicts
+
     for entry in rows:
         if entry.profile is not None:
             yield from failures(verdicts(entry.profile, entry.label, limits))

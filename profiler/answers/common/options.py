@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
-from profiler.answers.check.compute import Limit, limit
-from profiler.answers.check.figures import (
+from profiler.answers.common.limitable import (
     ALL_FIGURES,
     CACHE,
     FIGURES,
@@ -28,6 +27,7 @@ from profiler.render import FORMATS
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
+    from profiler.answers.check.compute import Limit
     from profiler.answers.generate.generating import Request
     from profiler.figures.profile import Profile
     from profiler.records.times import Timer
@@ -220,6 +220,8 @@ class LimitGroup:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """Raises `errors.ProfileError`."""
+        from profiler.answers.check.compute import limit  # which a command without limits does not need
+
         texts = [(figure, getattr(self, figure.keyword, None)) for figure in ALL_FIGURES.values()]
         return tuple(
             limit(figure.name, text, f"--{figure.key}", f"--{figure.key} {text}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from profiler import errors
 from profiler.answers.check.compute import Limit, Verdict, verdicts
-from profiler.answers.check.figures import OF_PHASES
+from profiler.answers.common.limitable import OF_PHASES
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.serving import Serving
 from profiler.devices.layers import samples

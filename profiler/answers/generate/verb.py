@@ -8,7 +8,7 @@ from typing import Annotated
 
 from profiler import errors
 from profiler.answers.check.compute import Limit, failures
-from profiler.answers.check.figures import CACHE, PEAK_MEMORY
+from profiler.answers.common.limitable import CACHE, PEAK_MEMORY
 from profiler.answers.common.models import NamedModel, check_runs, over, single_model
 from profiler.answers.common.options import (
     Cast,

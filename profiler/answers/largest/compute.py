@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from profiler import errors
 from profiler.answers.check import compute as check
-from profiler.answers.check.figures import TIME
+from profiler.answers.common.limitable import TIME
 from profiler.answers.common.series import Runs
 from profiler.answers.common.varying import BATCH, Varying
 from profiler.answers.generate.generating import Request, check_forward

@@ -12,7 +12,6 @@ from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.records.trace import Doubt, Header, Trace, Weight
 from profiler.render.tables import Unit
-from profiler.sources.checkpoints import pickled
 
 _SHORT, _MOST_SAID = 60, 6  # characters of what is shown, and how much
 _WHOLE = "It holds a whole model, of which the code was neither imported nor run."
@@ -85,6 +84,8 @@ def file_notes(trace: Trace) -> Iterator[str]:
     header = trace.header
     if header is None:
         return
+    from profiler.sources.checkpoints import pickled  # which a run's table does not need
+
     if header.wrapper:
         yield f"Taken off the names: {', '.join(map(repr, header.wrapper))}."
     if header.is_ema:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from profiler.answers.check.figures import Contribution, Figure
+from profiler.answers.common.limitable import Contribution, Figure
 from profiler.figures.experts import stacks
 from profiler.figures.profile import Profile
 from profiler.ops.layers.kind import textbook_classes

@@ -6,7 +6,6 @@ Whatever is wrong is one sentence, which names the file and, where it is known, 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -160,6 +159,8 @@ def of_text(text: str, shown_as: str) -> TomlFile:
 
 def parsed(content: str) -> dict[str, Any]:
     """What a text holds; raises `Malformed`."""
+    import tomllib  # which a command that reads no such file does not need
+
     _check_keys(content)
     try:
         data = tomllib.loads(content, parse_float=Decimal)

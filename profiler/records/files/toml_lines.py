@@ -7,7 +7,6 @@ as a bracket or a text of several lines is open; so the file is gone through onc
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -33,6 +32,8 @@ def lines(text: str) -> Mapping[Path, int]:
 
     text: valid TOML.
     """
+    import tomllib  # which a command that reads no such file does not need
+
     first_lines: dict[Path, int] = {}
     arrays: Counter[Path] = Counter()  # how many tables each [[array]] has so far
     table: Path = ()

@@ -17,6 +17,7 @@ from profiler.records.files.reading import is_file, quoted
 from profiler.sources.checkpoints import distributed, gguf, hub, npz, pickled, safetensors
 from profiler.sources.checkpoints.contents import Contents, Entry, Place
 from profiler.sources.checkpoints.reading import LONGEST, Bytes, inside, opened, shard
+from profiler.sources.suffixes import INDEX, SUFFIXES
 
 
 class _Files(Protocol):
@@ -39,8 +40,6 @@ class _Format(Protocol):
     def read(self, path: str, data: Bytes) -> Contents: ...
 
 
-INDEX = ".index.json"
-SUFFIXES = (".safetensors", ".gguf", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin", ".npz")
 # safetensors before pickles: a file of theirs begins with the header's length, whose first byte may be a pickle's.
 _FORMATS: tuple[_Format, ...] = (gguf, safetensors, npz, pickled)
 _REMOTE: tuple[_Format, ...] = (gguf, safetensors)  # a zip's directory, with the pickle's place, is at the file's end
