@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         replaced,
         report,
         scan,
+        score,
         without,
     )
     from profiler.errors import CheckFailed, ProfileError
@@ -49,6 +50,7 @@ __all__ = [
     "replaced",
     "report",
     "scan",
+    "score",
     "without",
 ]
 
@@ -77,6 +79,7 @@ _PLACES = {
     "replaced": "api",
     "report": "api",
     "scan": "api",
+    "score": "api",
     "without": "api",
 }
 

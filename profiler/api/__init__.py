@@ -8,6 +8,7 @@ from profiler.api.comparing import compare, diff, report
 from profiler.api.drawing import plot
 from profiler.api.profiling import Profile, profile, run, run_on
 from profiler.api.running import cross_check, generate, largest, scan
+from profiler.api.scoring import score
 
 __all__ = [
     "Profile",
@@ -24,5 +25,6 @@ __all__ = [
     "run",
     "run_on",
     "scan",
+    "score",
     "without",
 ]

@@ -54,6 +54,7 @@ def plot(
 
     Raises `profiler.errors.ProfileError`.
     """
+    from profiler.answers.common.drawing import drawn
     from profiler.answers.plot import request, running
     from profiler.render.charts import files, look
 
@@ -69,7 +70,7 @@ def plot(
         labels,
         has_metrics=metrics is not None and metrics is not False,
     )
-    return running.drawn(answer, output)
+    return drawn(answer, output)
 
 
 def _several(models: Any) -> list[Any]:

@@ -116,12 +116,13 @@ class Profile(Repeatable):
 
         kind, y, log, device, width, style, title, output: as the function `plot` takes them.
         """
+        from profiler.answers.common.drawing import drawn
         from profiler.answers.plot import running
         from profiler.answers.plot.request import requested
         from profiler.render.charts import look
 
         request = requested(kind, None, y, log, None, device)
-        return running.drawn(running.plotted_alone(self, request, look.read(width, style, title)), output)
+        return drawn(running.plotted_alone(self, request, look.read(width, style, title)), output)
 
     def diff(self, after: figures.Profile | str, *, top: int | None = 20, columns: Sequence[str] = ()) -> Diff:
         """What changed from this model to another, totals and layers; `diff(...).check("2%")` fails where it grew.

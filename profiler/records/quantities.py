@@ -34,6 +34,7 @@ _TIMES = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 1
 _MICRO = str.maketrans("µμ", "uu")  # the sign and the letter
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE]\+?\d{1,2})?) ?([A-Za-z]*)", re.ASCII)
 _GROUPED = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+) ?([A-Za-z]*)", re.ASCII)
+_REAL = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,12})?) ?%", re.ASCII)
 _COUNTED = re.compile(r" ?(?:flops?|macs?|m-?adds?|mult-adds?|params?|parameters)$", re.IGNORECASE | re.ASCII)
 
@@ -98,6 +99,13 @@ def seconds(text: str, least: int = 1) -> float:
     if not (not number.is_nan() and least <= number <= MOST_SECONDS):
         raise Malformed(f"not a number of seconds from {least} to {MOST_SECONDS:,}")
     return float(number)
+
+
+def real(text: str) -> float:
+    """Read `0.5`, `-3` or `1e-3`."""
+    if not _REAL.fullmatch(text.strip()):
+        raise Malformed("not a number; write it like 0.5, -3 or 1e-3")
+    return float(text)
 
 
 def rounded(text: str) -> tuple[Decimal, Decimal]:

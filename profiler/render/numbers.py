@@ -18,19 +18,24 @@ RAW = {
     Unit.SECONDS: "seconds",
     Unit.LONGER: "seconds",
 }  # what values are in where no person reads them
-UNKNOWN = "?"
+UNKNOWN, UNDEFINED = "?", "–"
 _BAR = 24  # blocks of a whole bar
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
 
 
 def text(value: Any, unit: Unit) -> str:
-    """A value as a person reads it; "?" for a number that is not known, and nothing where "" says there is none."""
+    """A value as a person reads it; "?" for a number that is not known, "–" for a score that is not defined.
+
+    It is nothing where "" says there is none.
+    """
     if value == "":
         return ""
     if unit is Unit.SHAPE:
         return shape(value)
-    return UNKNOWN if value is None else _WRITERS[unit](value)
+    if value is None:
+        return UNDEFINED if unit is Unit.SCORE else UNKNOWN
+    return _WRITERS[unit](value)
 
 
 def one_line(value: Any) -> str:
@@ -181,6 +186,10 @@ def ratio(value: float) -> str:
     return f"{value:.2f}"
 
 
+def score(value: float) -> str:
+    return f"{value:.4f}"
+
+
 def shape(value: Any) -> str:
     if value is None or value == ():
         return ""
@@ -207,6 +216,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.GROWTH: growth,
     Unit.SHARE: share,
     Unit.RATIO: ratio,
+    Unit.SCORE: score,
     Unit.TIMES: times,
     Unit.BAR: bar,
     Unit.MIXED: quantity,

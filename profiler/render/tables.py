@@ -34,6 +34,7 @@ class Unit(Enum):
     GROWTH = "growth"  # a difference as a share of what it was, with its sign
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
+    SCORE = "score"  # 0 to 1, of predictions; None where it is not defined
     TIMES = "times"  # as many times as another row has: ×0.54
     NUMBER = "number"  # a Decimal or a text that somebody else wrote, kept as it was written
     SHAPE = "shape"

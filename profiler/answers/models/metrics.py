@@ -1,9 +1,7 @@
-"""How good is it? Figures that somebody measured (accuracy, F1, ...), by model: from a CSV file, or published."""
+"""How good is it? Figures that somebody measured, by model: from a CSV file, of predictions, or published."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,21 +12,21 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from profiler import errors
+from profiler.records.files import csv_files
 from profiler.records.files import reading as files
+from profiler.render import numbers
 from profiler.render.tables import Better
 
 if TYPE_CHECKING:
+    from profiler.answers.score.scoring import Source
     from profiler.figures.profile import Profile
 
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
 MetricSources: TypeAlias = "bool | str | PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
-SUFFIXES = (".csv", ".tsv")
-_LONGEST = 64 << 20  # bytes of a file: two hundred figures of each of timm's models have one of them
 _LONGEST_NUMBER = 400  # characters, written out
 _MOST_COLUMNS = 1000
-_DELIMITERS = ",;\t"
 _LESS_IS_BETTER = {
     "error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "ece", "perplexity", "ppl", "bpb", "wer", "cer", "fid",
     "epe", "fl", "latency", "time", "ms", "seconds", "sec",
@@ -122,25 +120,43 @@ def read(path: str) -> Metrics:
 def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and the rows that are not empty with their line numbers."""
     try:
-        text = files.content(path, _LONGEST).decode("utf-8-sig")
-        delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
-        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        header, lines = csv_files.with_header(path)
+        rows = list(lines)
     except OSError as error:
         raise _bad_metrics(path, error.strerror or errors.first_line(error)) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _bad_metrics(path, errors.first_line(error)) from None
-    if len(lines) < 2:
-        raise _bad_metrics(path, "it has no row under its header" if lines else "it is empty")
-    return [" ".join(cell.split()) for cell in lines[0][1]], lines[1:]
+    except errors.Malformed as error:
+        raise _bad_metrics(path, str(error)) from None
+    if not rows:
+        raise _bad_metrics(path, "it has no row under its header")
+    return header, rows
 
 
 def sources(paths: Sequence[str], models: Sequence[tuple[str, str]]) -> tuple[Metrics, ...]:
-    """What files say, each of which speaks of one of the models at least, given as (spec, label)."""
-    read_ones = tuple(read(path) for path in paths)
-    for path, source in zip(paths, read_ones, strict=True):
-        check_some_match(path, source, models)
-    return read_ones
+    """What files say, each of which speaks of one of the models at least, given as (spec, label).
+
+    A file has a row of metrics a model; or predictions, of which scores are computed.
+    """
+    return tuple(_of_file(path, models) for path in paths)
+
+
+def _of_file(text: str, models: Sequence[tuple[str, str]]) -> Metrics:
+    from profiler.answers.score import joining  # which imports what most comparisons do not need
+
+    source = joining.predictions(text)
+    metrics = read(text) if source is None else _scored(source, models)
+    check_some_match(text, metrics, models)
+    return metrics
+
+
+def _scored(source: Source, models: Sequence[tuple[str, str]]) -> Metrics:
+    """Of predictions; those of a file that names no model are of the only one there is."""
+    from profiler.answers.score import joining
+
+    scores, remarks = joining.scores(source, [label for _, label in models])
+    rows: dict[Profile | str, Mapping[str, Metric]] = {
+        model: {name: Decimal(numbers.score(value)) for name, value in row.items()} for model, row in scores.items()
+    }
+    return Metrics(names((), rows.values()), rows, remarks)
 
 
 def check_some_match(path: str, source: Metrics, models: Sequence[tuple[str, str]]) -> None:
@@ -212,9 +228,7 @@ def _source(source: Any, profiles: Sequence[Profile], pairs: Sequence[tuple[str,
         return published(profiles)
     if isinstance(source, Mapping):
         return from_mapping(source)
-    metrics = read(str(source))
-    check_some_match(str(source), metrics, pairs)
-    return metrics
+    return _of_file(str(source), pairs)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

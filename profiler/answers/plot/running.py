@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,9 @@ from profiler.answers.scan.scanning import scanned
 from profiler.devices.timing import HERE, timer
 from profiler.engine.processes.foreign_code import at_work
 from profiler.figures.profile import Profile
-from profiler.records.files import writing
-from profiler.render import CHARTS, format_of
-from profiler.render.charts import files
 from profiler.render.charts.look import Look
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from profiler.records.times import Timer
 
 
@@ -58,19 +52,6 @@ def plotted_alone(profile: Repeatable, request: Request, look: Look) -> Plot:
     kind, ran = request.of(1, has_metrics=False), _on(profile, request.device)
     alone = comparison((Entry(ran.model, ran.model, ran),), Layout(timer=ran.timer))
     return Plot(chart(kind, alone, request), look)
-
-
-def drawn(answer: Plot, path: str | os.PathLike[str] | None = None) -> Figure:
-    """The figure of matplotlib, which is also written to a file where one is named; raises `errors.ProfileError`."""
-    files.check()
-    from profiler.render.charts.paper import PGF, figure
-
-    name = None if path is None else format_of(os.fspath(path), CHARTS)
-    page = figure(answer.chart, answer.look, is_pgf=name == PGF)
-    if path is not None and name is not None:
-        with writing.result(os.fspath(path)) as file:
-            file.put(page.written(name))
-    return page
 
 
 def _on(profile: Repeatable, device: str | None) -> Profile:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from profiler import errors
 from profiler.answers.common.again import loaded
+from profiler.answers.common.figures import FORMATS, ChartResult, LookOptions  # noqa: F401  formats of the verb
 from profiler.answers.common.models import (
     NamedModel,
     check_runs,
@@ -23,7 +24,6 @@ from profiler.answers.common.options import (
     ExecutionOptions,
     InputOptions,
     Models,
-    OutputOptions,
     Strict,
     group,
     option,
@@ -42,14 +42,9 @@ from profiler.answers.time.compute import Timing
 from profiler.figures.profile import Profile
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.spec import Feed
-from profiler.render import CHARTS
-from profiler.render import FORMATS as OF_TABLES
 from profiler.render.charts.look import Look
-from profiler.render.charts.look import read as read_look
-from profiler.render.charts.style import SUFFIX
 
 JOB = LOOK
-FORMATS = (*OF_TABLES, *CHARTS)
 
 
 @group("The figure")
@@ -77,34 +72,6 @@ class FigureOptions:
     def request(self) -> Request:
         """Raises `errors.ProfileError`."""
         return requested(self.kind, self.x, self.y, self.log, self.scan, self.device)
-
-
-@group("Its look")
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LookOptions:
-    width: Annotated[str | None, option("one column (3.5 inches, the default), two (7.16), or inches.", "WIDTH")] = None
-    style: Annotated[str | None, option("Settings of matplotlib that go before ours.", f"FILE{SUFFIX}")] = None
-    title: Annotated[str | None, option("What stands above it. A paper's caption stands in the paper.", "TEXT")] = None
-
-    @property
-    def look(self) -> Look:
-        """Raises `errors.ProfileError`."""
-        return read_look(self.width, self.style, self.title)
-
-
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartResult(OutputOptions):
-    """How figures are written."""
-
-    format: Annotated[
-        str | None,
-        option(
-            f"{', '.join(CHARTS)}; or the table of its values: {', '.join(OF_TABLES)}. Default: by the suffix of "
-            "--output, else text.",
-            "NAME",
-        ),
-    ] = None
 
 
 def run(

@@ -196,4 +196,24 @@ class Roofline:
     loads: tuple[Load, ...]
 
 
-Chart: TypeAlias = Scatter | Bars | Depth | Timeline | Curves | Roofline
+@dataclass(frozen=True, slots=True)
+class TradeoffCurve:
+    """What one model reaches over all thresholds, as (recall, precision); its best F1, where, and at which of them."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    best: tuple[float, float]
+    f1: float
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tradeoff:
+    """Precision against recall, a curve a model. x and y are of both, from 0 to 1."""
+
+    x: Axis
+    y: Axis
+    curves: tuple[TradeoffCurve, ...]
+
+
+Chart: TypeAlias = Scatter | Bars | Depth | Timeline | Curves | Roofline | Tradeoff
