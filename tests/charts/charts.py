@@ -20,6 +20,8 @@ from profiler.render.charts.data import (
     Scatter,
     Span,
     Timeline,
+    Tradeoff,
+    TradeoffCurve,
 )
 from profiler.render.tables import Unit
 
@@ -80,9 +82,17 @@ def roofline(names: tuple[str, ...] = ("conv1", "conv2", "fc", "relu")) -> Roofl
     return Roofline(x, y, Roof("lower bound on A Device", (("float16", 1e12), ("float32", 2e11)), 1e11), loads)
 
 
+def tradeoff(names: tuple[str, ...] = ("one", "two")) -> Tradeoff:
+    lines = tuple(
+        TradeoffCurve(name, tuple((1 - x / 20, 0.3 + x / (30 + i * 20)) for x in range(20)), (0.6, 0.5), 0.6 - i / 9, 0.4)
+        for i, name in enumerate(names)
+    )
+    return Tradeoff(Axis("recall", "Recall", Unit.SCORE), Axis("precision", "Precision", Unit.SCORE), lines)
+
+
 CHARTS: dict[str, Chart] = {
     "scatter": scatter(), "kinds": bars(), "depth": depth(), "memory": timeline(), "scan": curves(),
-    "roofline": roofline(),
+    "roofline": roofline(), "tradeoff": tradeoff(),
 }  # fmt: skip
 
 
@@ -90,5 +100,5 @@ def named_by(names: tuple[str, ...]) -> dict[str, Chart]:
     """The same charts, where all that has a name is called so."""
     return {
         "scatter": scatter(names), "kinds": bars(names), "depth": depth(names), "memory": timeline(names[0]),
-        "scan": curves(names), "roofline": roofline(names),
+        "scan": curves(names), "roofline": roofline(names), "tradeoff": tradeoff(names[:8]),
     }  # fmt: skip

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm", ".jpg", ".jpeg")
 _FORMATS = ("PNG", "TIFF", "BMP", "PPM", "JPEG")
 _LARGEST = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
-_PIXEL_BYTES = 16  # while it is looked at
+_PIXEL_BYTES = 2  # of 16 bits
 
 
 @dataclass(frozen=True, slots=True)

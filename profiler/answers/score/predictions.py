@@ -171,7 +171,8 @@ def _joined(
     place = {name: i for i, name in enumerate(classes)}
 
     def placed(coded: Coded) -> NDArray[Any]:
-        return numpy.asarray([place[text] for text in coded.texts], numpy.int64)[coded.ids]
+        ids: NDArray[Any] = numpy.asarray([place[text] for text in coded.texts], numpy.int64)[coded.ids]
+        return ids
 
     if by_class and scores is not None:
         scores = scores[:, numpy.argsort([place[name] for name in by_class])]
