@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+from profiler.answers.common.drawing import drawn
 from profiler.answers.common.run_options import RunOptions, feed_and_conditions
 from profiler.answers.common.varying import Varying
 from profiler.answers.models.metrics import MetricSources
@@ -54,7 +55,6 @@ def plot(
 
     Raises `profiler.errors.ProfileError`.
     """
-    from profiler.answers.common.drawing import drawn
     from profiler.answers.plot import request, running
     from profiler.render.charts import files, look
 

@@ -35,14 +35,16 @@ def score(
         two folders of maps of edges, "PREDICTED,TRUTH"), or a mapping of models to such paths.
     predictions: what a model predicted of each, as labels are.
     scores: of each sample one, that of the positive of two classes, or a row with one a class.
-    weights: of samples. classes: the names of the columns of scores; by default 0, 1, ...
+    weights: of samples.
+    classes: the names of the columns of scores; by default 0, 1, ...
     model: what the row of these predictions is called.
     positive: the class that precision and recall are of; by default 1, true or yes, or the last of two.
     threshold: a sample is positive from this score on; by default 0.5, where there are no predictions.
     beta: adds F-beta, in which recall counts so many times as much as precision.
     top_k: how often a label is among so many highest scores.
     tolerance: how far matched pixels of edges may be apart, as a share of the diagonal.
-    show: which tables: "scores", "classes", "confusion", "curve". top: how many classes are shown.
+    show: which tables: "scores", "classes", "confusion", "curve".
+    top: how many classes are shown.
 
     `print` what it returns, or take `to_pandas()`, `to_latex()`, `plot("curve.pdf")`, ... Raises
     `profiler.errors.ProfileError`.

@@ -84,7 +84,9 @@ def roofline(names: tuple[str, ...] = ("conv1", "conv2", "fc", "relu")) -> Roofl
 
 def tradeoff(names: tuple[str, ...] = ("one", "two")) -> Tradeoff:
     lines = tuple(
-        TradeoffCurve(name, tuple((1 - x / 20, 0.3 + x / (30 + i * 20)) for x in range(20)), (0.6, 0.5), 0.6 - i / 9, 0.4)
+        TradeoffCurve(
+            name, tuple((1 - x / 20, 0.3 + x / (30 + i * 20)) for x in range(20)), (0.6, 0.5), 0.6 - i / 9, 0.4
+        )
         for i, name in enumerate(names)
     )
     return Tradeoff(Axis("recall", "Recall", Unit.SCORE), Axis("precision", "Precision", Unit.SCORE), lines)

@@ -21,6 +21,7 @@ _COMMAND = {field.name for group in (Result, Strict, Saved) for field in datacla
 _MODEL = {"model", "models", "before", "after", "args"}
 _NAMES = {"training": "train", "in_": "memory", "with_": "tools", "time_limit": "time_limit_s", "input": "inputs"}
 _RUN = {"inputs", "batch", "seq", "trust_remote_code", "dtype", "convention"}  # of what is profiled already
+_ARRAYS = {"labels", "predictions", "scores", "weights", "classes"}  # in the place of a file, which names its model
 _STEP = {"train", "optimizer", "amp", "freeze", "recompute"}
 
 # By verb: its function or method; how it calls options otherwise; and options that are about something else there.
@@ -38,6 +39,7 @@ PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     ),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
     "plot": (api.plot, {"label": "labels"}, {"output"}),
+    "score": (api.score, {}, {"files", *_ARRAYS, "width", "style", "title"}),  # `Scores.plot` has the last
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
 }
 

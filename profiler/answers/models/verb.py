@@ -73,9 +73,7 @@ class LayersShown:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowsShown:
     label: Annotated[tuple[str, ...], option("A row's name. Once for each model, in order.", "TEXT")] = ()
-    metrics: Annotated[
-        tuple[str, ...], option("Accuracy columns: a CSV file by model, or `published`.", "FILE.csv")
-    ] = ()
+    metrics: Annotated[tuple[str, ...], option("Accuracy: CSV by model, predictions, or `published`.", "FILE")] = ()
     relative_to: Annotated[str | None, option("Columns relative to a row.", "NAME")] = None
     bold: Annotated[str | None, option("Mark the best of columns: acc@1,loss:min, or all.", "NAME,...")] = None
 

@@ -65,7 +65,7 @@ class FigureOptions:
     ] = None
     label: Annotated[tuple[str, ...], option("A model's name. Once for each model, in order.", "TEXT")] = ()
     metrics: Annotated[
-        tuple[str, ...], option("How good models are: a CSV file by model, or `published`.", "FILE.csv")
+        tuple[str, ...], option("How good models are: a CSV file by model, predictions, or `published`.", "FILE")
     ] = ()
 
     @property

@@ -27,7 +27,13 @@ Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Of one class against the rest, or a mean of several. support: the samples, or their weights, that are of it."""
+    """Of one class against the rest, or a mean of several; None where a score is not defined, or was not asked for.
+
+    name: the class, or which mean it is: "macro", "micro" or "weighted".
+    support: the samples that are of it, or their weights.
+    precision, recall, specificity, f1, fbeta: as docs/scores.md has their formulas.
+    auroc, average_precision: of its scores, where there are any.
+    """
 
     name: str
     support: float | None
@@ -42,7 +48,11 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is reached where a score of `threshold` or more is a yes; None: where each image has its own."""
+    """What is reached where a score of a threshold or more is a yes.
+
+    threshold: that score; None where each image has its own.
+    precision, recall, f1: of the samples, or pixels.
+    """
 
     threshold: float | None
     precision: float
@@ -52,7 +62,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points by rising threshold. thresholds: how many there are, of which points may be a part."""
+    """What is reached at each threshold.
+
+    points: by rising threshold; of very many a part.
+    thresholds: how many there are.
+    """
 
     points: tuple[Point, ...]
     thresholds: int
@@ -67,10 +81,19 @@ class Curve:
 class ModelScores:
     """The scores of one model.
 
-    classes: of two, the positive one is the last. whole: the scores of the positive class; of several classes, their
-        macro average. averages, by_class: of several classes. top: k, and how often the label is among the k highest
-        scores. confusion: a row a label, a column a prediction; None of too many classes. is_weighted: samples count by
-        their weights. has_scores: AUROC and average precision can be told, where they are defined.
+    model: its name.
+    samples: how many there are.
+    classes: in the order of `confusion`; of two classes, the positive one is the last.
+    positive: of two classes; None of several.
+    accuracy: how often the prediction is the label.
+    whole: the scores of the positive class; of several classes, their macro average.
+    averages, by_class: of several classes.
+    top: k, and how often the label is among the k highest scores.
+    confusion: a row a label, a column a prediction; None of too many classes.
+    is_weighted: whether samples count by their weights.
+    has_scores: whether AUROC and average precision can be told, where they are defined.
+    curve: of two classes with scores.
+    notes: which class is positive, and why a score is not defined.
     """
 
     model: str
@@ -93,7 +116,12 @@ class ModelScores:
 class EdgeScores:
     """The scores of one detector of edges, over a set of images.
 
-    ods: with the one threshold that is best for the set. ois: with the one that is best for each image.
+    model: its name.
+    images: how many there are.
+    ods: with the one threshold that is best for the set; None where it is not defined.
+    ois: with the one that is best for each image.
+    curve: over thresholds, of the whole set.
+    notes: the tolerance, and why a score is not defined.
     """
 
     model: str
@@ -109,7 +137,14 @@ Scored: TypeAlias = ModelScores | EdgeScores
 
 @dataclass(frozen=True)
 class Scores(Answer):
-    """How good the predictions of models are. shown: which tables, by their names; none: all that there are."""
+    """How good the predictions of models are.
+
+    models: the scores of each.
+    rules: what was asked for.
+    shown: which tables, by their names; none: all that there are.
+    top: how many classes are shown.
+    look: of the figure.
+    """
 
     models: tuple[Scored, ...]
     rules: Rules = field(default_factory=Rules)
