@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from profiler.answers.score.rules import TOLERANCE, Rules
 
 if TYPE_CHECKING:
-    from profiler.answers.score.compute import Scores
+    from profiler.answers.score.compute import Scored, Scores
 
 
 def score(
@@ -49,19 +49,24 @@ def score(
     `print` what it returns, or take `to_pandas()`, `to_latex()`, `plot("curve.pdf")`, ... Raises
     `profiler.errors.ProfileError`.
     """
-    from profiler.answers.score import scoring
     from profiler.answers.score.compute import Scores as Answer
     from profiler.answers.score.table import check_shown
 
-    rules, scored = Rules(positive, threshold, beta, top_k, tolerance), []
-    if isinstance(labels, (str, os.PathLike)):
-        scored = scoring.scored(scoring.source(os.fspath(labels)), rules)
-    elif isinstance(labels, Mapping):
-        for name, path in labels.items():
-            scored += scoring.scored(replace(scoring.source(os.fspath(path)), model=name), rules)
-    else:
-        columns = {"label": labels, "prediction": predictions, "score": scores, "weight": weights, "classes": classes}
-        there = {name: column for name, column in columns.items() if column is not None}
-        scored = [scoring.of_arrays(there, model, rules)]
+    rules = Rules(positive, threshold, beta, top_k, tolerance)
+    beside = {"prediction": predictions, "score": scores, "weight": weights, "classes": classes}
+    scored = _scored(labels, beside, model, rules)
     check_shown(show, scored)
     return Answer(tuple(scored), rules, tuple(show), top)
+
+
+def _scored(labels: Any, beside: Mapping[str, Any], model: str, rules: Rules) -> list[Scored]:
+    """Of files, or of labels and what is beside them."""
+    from profiler.answers.score import scoring
+
+    if isinstance(labels, (str, os.PathLike)):
+        return scoring.scored(scoring.source(os.fspath(labels)), rules)
+    if isinstance(labels, Mapping):
+        sources = [replace(scoring.source(os.fspath(path)), model=name) for name, path in labels.items()]
+        return [one for source in sources for one in scoring.scored(source, rules)]
+    columns = {"label": labels, **{name: column for name, column in beside.items() if column is not None}}
+    return [scoring.of_arrays(columns, model, rules)]
