@@ -1,8 +1,9 @@
-"""What does `--help` say? The verbs by job and the options of the main job on one screen; of a verb, all it takes."""
+"""What does `--help` say? Of the command, its verbs and its options' names on one screen; of a verb, all it takes."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ EXAMPLES = (
     ("profile-model cross-check resnet34", "against fvcore and thop"),
 )
 EXIT_STATUS = "Exit status: 0 fine, 1 a check failed, 2 it could not run, 130 interrupted."
+_DETAILS = re.compile("[:;]")
 _LIMITS = "--max-"
 _INDENT = 26
 
@@ -47,19 +49,19 @@ def about(name: str | None) -> Help:
 def main() -> str:
     """Of the whole command."""
     lines = ["Usage: profile-model [VERB] MODEL... [OPTIONS]", ""]
-    lines += [*textwrap.wrap(_summary(None), _WIDTH), ""]
+    lines += [*textwrap.wrap(about(None).paragraphs[0], _WIDTH), ""]
     longest = max(len(example) for example, _ in EXAMPLES)
     lines += [f"  {example:{longest}}  {words}" for example, words in EXAMPLES]
     lines += ["", "Verbs (profile-model VERB --help):"]
     lines += _verbs()
-    lines += ["", "Options:", *_options(list(_arguments(None)))]
-    lines += [_line("--completion SHELL", f"Print a script for {', '.join(verbs.SHELLS)} that completes words.")]
+    lines += ["", "Options (profile-model MODEL --help says what each does):", *_options()]
+    lines += ["", f"--completion SHELL prints a script for {', '.join(verbs.SHELLS)} that completes words."]
     lines += [EXIT_STATUS]
     return "\n".join(lines) + "\n"
 
 
-def of_verb(name: str) -> str:
-    """Of one verb: what it does, an example, and each of its options with its words."""
+def of_verb(name: str | None) -> str:
+    """Of one verb: what it does, an example, and each of its options with its words; None: of the main job."""
     described = about(name)
     lines = [f"Usage: {described.usage}", ""]
     for paragraph in described.paragraphs:
@@ -101,8 +103,8 @@ def _doc(name: str | None) -> str:
 
 
 def _summary(name: str | None) -> str:
-    """Its first sentence or what there is of it, up to a colon."""
-    return _doc(name).partition("\n")[0]
+    """The first sentence, or what there is of it before details, which follow a colon or a semicolon."""
+    return _DETAILS.split(_doc(name).partition("\n")[0])[0].removesuffix(".") + "."
 
 
 def _arguments(name: str | None) -> Iterator[Argument]:
@@ -110,22 +112,17 @@ def _arguments(name: str | None) -> Iterator[Argument]:
     return (argument for argument in collection if argument.show)
 
 
-def _options(arguments: list[Argument]) -> Iterator[str]:
-    """A line for each option of the main job, and one for all limits."""
-    limits = [argument.name for argument in arguments if argument.name.startswith(_LIMITS)]
-    for argument in arguments:
-        if argument.index is not None:
-            continue
-        if argument.name not in limits:
-            yield _line(_written(argument), argument.parameter.help or "")
-        elif argument.name == limits[0]:
-            names = ", ".join(name.removeprefix(_LIMITS) for name in limits)
-            yield _line(f"{_LIMITS}WHAT LIMIT", names)
-
-
-def _line(name: str, words: str) -> str:
-    shown = textwrap.shorten(words, _WIDTH - 24, placeholder=" ...")
-    return f"  {name:22}{shown}"
+def _options() -> Iterator[str]:
+    """Those of the main job by name, under their headings; limits are summed up."""
+    for heading, options in about(None).groups.items():
+        words = [written.partition(" ")[0].rstrip(",") for written, _ in options if written.startswith("-")]
+        names = dict.fromkeys(f"{_LIMITS}WHAT" if word.startswith(_LIMITS) else word for word in words)
+        if names:
+            short = heading.partition(":")[0]
+            first, rest = f"  {short:20}", " " * 22
+            yield from textwrap.wrap(
+                " ".join(names), _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+            )
 
 
 def _described(option: str, words: str) -> Iterator[str]:

@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> int:
     verb = first if verbs.is_verb(first) else None
     rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
-        return _print(_help().main() if verb is None else _help().of_verb(verb))
+        return _print(_help().of_verb(verb))
     if verb is None:
         _check_no_verb(first)
     try:

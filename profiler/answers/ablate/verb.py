@@ -75,7 +75,7 @@ def run(
     strict: Strict = Strict(),
     result: Result = Result(),
 ) -> Outcome:
-    """What a model costs without some of its layers, or with others.
+    """A model without some of its layers, or with others.
 
     A row for the model, and one for each variant. An identity takes the place of a layer that is left out and returns
     what it takes, in shape and dtype.

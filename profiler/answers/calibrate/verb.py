@@ -24,7 +24,7 @@ def run(
     seconds: Annotated[float, option("How long to measure.")] = 120.0,
     dtype: Annotated[str, option("The dtypes of the models to predict, separated by commas.")] = "float32",
 ) -> Outcome:
-    """Measure how fast this machine's operators are, into a file that --device takes.
+    """Measure this machine's speed, for --device: a file of how fast each kind of operator is.
 
     Example: profile-model calibrate -o my-device.toml
     """

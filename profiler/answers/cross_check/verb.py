@@ -36,7 +36,7 @@ def run(
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:
-    """Run other counters for real, and explain every difference to the last operation; exit with 1 where one stays.
+    """Run other counters, and explain each difference: to the last operation; exit with 1 where one stays.
 
     Example: profile-model cross-check resnet34 --with fvcore,thop
     """

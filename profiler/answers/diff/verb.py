@@ -54,7 +54,7 @@ def run(
     saved: Saved = Saved(),
     result: Result = Result(),
 ) -> Outcome:
-    """What changed from one model to another, or since one was saved: totals, and layer by layer.
+    """What changed between two models: totals, and layer by layer; or since one was saved.
 
     Example: profile-model diff resnet18 resnet34 --max-increase macs=5%
     """

@@ -92,7 +92,7 @@ def run(
     saved: Saved = Saved(),
     result: Result = Result(),
 ) -> Outcome:
-    """A language model's prefill of a prompt, its decode steps, and the cache between them; or how devices serve it.
+    """A language model's prefill, decode and cache: what each costs; or how devices serve the model.
 
     Example: profile-model generate 'hf:LlamaConfig(num_hidden_layers=2)' --seq 512 --new-tokens 128
     """

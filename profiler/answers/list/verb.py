@@ -24,7 +24,7 @@ def run(
     devices: Annotated[bool, option("Not models, but devices, and what they can do.", negative="")] = False,
     result: TextOptions = TextOptions(),
 ) -> Outcome:
-    """The names of torchvision's and timm's models that match a pattern; or of devices.
+    """The names of models that match a pattern: torchvision's and timm's; or those of devices.
 
     Example: profile-model list 'resnet*'
     """

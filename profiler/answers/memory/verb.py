@@ -43,7 +43,7 @@ def run(
     saved: Saved = Saved(),
     result: Result = Result(),
 ) -> Outcome:
-    """What is alive when most memory is in use, who made it, and how it got there.
+    """What is alive when most memory is in use: who made it, and how it got there.
 
     Example: profile-model memory resnet34 --batch 8 --training --optimizer adamw
     """

@@ -46,7 +46,7 @@ JOB = LOOK
 PUBLISHED, ALL = "published", "all"
 
 
-@group("The table of one model's layers")
+@group("One model's layers")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayersShown:
     depth: Annotated[
@@ -69,7 +69,7 @@ class LayersShown:
         return {option: value for option, value in options.items() if value is not None}
 
 
-@group("The table of several models")
+@group("Several models")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowsShown:
     label: Annotated[tuple[str, ...], option("A row's name. Once for each model, in order.", "TEXT")] = ()

@@ -48,7 +48,7 @@ def run(
     strict: Strict = Strict(),
     result: Result = Result(),
 ) -> Outcome:
-    """A row for each value of what varies, and exact polynomials of it.
+    """A row for each value of what varies; exact polynomials of it.
 
     Example: profile-model scan resnet34 size=160..320:32
     """

@@ -27,7 +27,7 @@ def run(
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:
-    """Which conventions and input sizes give a number that was read; exit with 1 where none does.
+    """Which convention and input size give a number: one that was read; exit with 1 where none does.
 
     Example: profile-model which 4.09G resnet50
     """
