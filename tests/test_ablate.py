@@ -341,6 +341,33 @@ def test_on_a_device(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+UNKNOWN = """
+import torch
+from torch import nn
+
+@torch.library.custom_op("ablated::double", mutates_args=())
+def double(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+@double.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+class Double(nn.Module):
+    def forward(self, x): return double(x)
+
+def net(): return nn.Sequential(nn.Linear(4, 4), Double(), nn.Linear(4, 4))
+"""
+
+
+def test_what_is_not_counted_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.py").write_text(UNKNOWN)
+    status, out, err = run(capsys, "ablate", "odd.py:net", "--input", "1x4", "--each", "*", "--strict")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "without 1" in out
+    assert "ablated.double.default ×1" in err
+
+
 def test_limits(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("ablate", *NET, "--without", "*.se", "--max-params")
     assert run(capsys, *argv, str(params()))[0] == 0
@@ -391,6 +418,24 @@ def test_in_every_format(format: str, capsys: pytest.CaptureFixture[str]) -> Non
     status, out, _ = run(capsys, "ablate", *NET, "--without", "0", "--without", "1", "--format", format)
     assert status == 0
     assert "without 1" in out
+
+
+HOSTILE = ("a|b", "50%_#&$", "<b>'", "\x1b[31m", "=1+1", "a,b", "[*]", "--x", "two\nlines", "网络")
+
+
+@pytest.mark.parametrize("format", ["text", "csv", "json", "markdown", "html", "latex", "github"])
+def test_names_of_layers_are_escaped(format: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.py").write_text(
+        "from collections import OrderedDict\nfrom torch import nn\n"
+        f"def net(): return nn.Sequential(OrderedDict((name, nn.Linear(4, 4)) for name in {HOSTILE!r}))\n"
+    )
+    status, out, err = run(capsys, "ablate", "odd.py:net", "--input", "1x4", "--each", "*", "--format", format)
+    assert (status, err) == (0, "")
+    assert "\x1b" not in out
+    if format == "json":
+        assert [entry["variant"]["layers"] for entry in json.loads(out)[1:]] == [[name] for name in HOSTILE]
+    if format in ("html", "github"):
+        assert "<b>'" not in out
 
 
 def test_sorted_and_relative_to_another(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Group
 
 from profiler.answers.ablate.running import Rows, ablated
 from profiler.answers.ablate.variants import Asked, asked, replacement
-from profiler.answers.common.models import over, profiles, single_model
+from profiler.answers.common.models import over, single_model
 from profiler.answers.common.options import (
     Captions,
     Columns,
@@ -93,4 +93,5 @@ def run(
         partial(context.profile, convention=convention.name), context.with_progress,
     )  # fmt: skip
     failures = [*answer.failures, *over(answer.entries, most.limits)]
-    return Outcome(answer, failures, profiles=profiles(answer.entries))
+    uncounted = {str(profile.unknown_ops): profile for profile in reversed(answer.profiles)}  # each once for --strict
+    return Outcome(answer, failures, profiles=list(uncounted.values()))
