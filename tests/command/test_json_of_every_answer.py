@@ -59,6 +59,7 @@ QUESTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "train-memory": ("memory", ("resnet34", "llama"), ("--training", "--optimizer", "adamw", "--batch", "2")),
     "weights": ("weights", tuple(MODELS), ("--as", "int8,nf4,q4_0")),
     "scan": ("scan", RUN, ("batch=1,2,4",)),
+    "ablate": ("ablate", ("resnet34",), ("--each", "layer4.*", "--replace", "bn1=Identity")),
     "largest": ("largest", ("resnet34",), ("batch", "--in", "1GB")),
     "limits": ("", RUN, ("--max-params", "25M", "--max-size", "100MB")),
     "cross-check": ("cross-check", ("resnet34",), ("--with", "fvcore,thop")),
