@@ -79,6 +79,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "check": ("check", "budget.toml"),
     "which": ("which", "4.09G", "resnet50"),
     "saved": ("saved.json",),
+    "score": ("score", "predictions.csv"),
 }
 
 
@@ -97,6 +98,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     onnx.save(model(nodes, [value("x", (1, 3, 16, 16))], [value("y", (1, 10), FLOAT)], held), "small.onnx")
     Path("small.safetensors").write_bytes(writers.whole(TENSORS))
     Path("budget.toml").write_text(BUDGET)
+    Path("predictions.csv").write_text("label,prediction,score\n1,1,0.75\n0,1,0.5\n0,0,0.25\n1,0,0.25\n")
     return tmp_path
 
 

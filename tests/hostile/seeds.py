@@ -114,6 +114,31 @@ def _index() -> Seed:
     return Seed("m.safetensors.index.json", content, ("m.safetensors.index.json",), {"a.safetensors": shard})
 
 
+_LABELS, _PREDICTIONS = ("a", "b", "a", "c"), ("a", "b", "c", "c")
+
+
+def _arrays() -> bytes:
+    import numpy
+
+    file = io.BytesIO()
+    numpy.savez(file, labels=[0, 1, 1, 0], scores=[[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
+    return file.getvalue()
+
+
+def _parquet() -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"label": _LABELS, "prediction": _PREDICTIONS, "weight": [1.0, 2, 1, 1]}), file)
+    return file.getvalue()
+
+
+def _predictions() -> bytes:
+    pairs = zip(_LABELS, _PREDICTIONS, strict=True)
+    return b"label,prediction\n" + "".join(f"{label},{prediction}\n" for label, prediction in pairs).encode()
+
+
 _MAKERS: Mapping[str, Callable[[], Seed]] = {
     "safetensors": _checkpoint("safetensors", "m.safetensors"),
     "torch, zip": _checkpoint("zip", "m.pt"),
@@ -124,6 +149,9 @@ _MAKERS: Mapping[str, Callable[[], Seed]] = {
     "trace.json.gz": lambda: Seed("m.json.gz", gzip.compress(_trace(), mtime=0), ("m.json.gz",), {}),
     "TOML": lambda: Seed("m.toml", _TOML, ("check", "m.toml"), {"trace.json": _trace()}, frozenset({0, 1}), 3),
     "CSV": lambda: Seed("m.csv", _CSV, ("trace.json", "--metrics", "m.csv"), {"trace.json": _trace()}),
+    "predictions, CSV": lambda: Seed("m.csv", _predictions(), ("score", "m.csv"), {}),
+    "predictions, NPZ": lambda: Seed("m.npz", _arrays(), ("score", "m.npz"), {}),
+    "predictions, Parquet": lambda: Seed("m.parquet", _parquet(), ("score", "m.parquet"), {}),
     "ONNX": lambda: Seed("m.onnx", _onnx(), ("m.onnx",), {}),
     "pt2": lambda: Seed("m.pt2", _exported(), ("m.pt2",), {}),
     "config.json": lambda: Seed("config.json", _configuration(), ("hf:./", "--input", "1x4:int64"), {}),

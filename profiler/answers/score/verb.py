@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -85,7 +86,8 @@ def run(
     failures: list[errors.ProfileError] = []
     for source in sources(files):
         try:
-            scores += scored(source, rules, context.with_progress)
+            with nullcontext() if source.truth else context.progress_line(f"scores of {source.path}"):
+                scores += scored(source, rules, context.with_progress)
         except errors.ProfileError as error:
             failures.append(error)
     check_shown(chosen, scores or None)
