@@ -39,9 +39,9 @@ def compare(
     models: profiles, or specs such as "resnet34".
     columns: their names, in order; by default the usual ones, and all metrics.
     labels: the rows' names, in the order of the models; by default their specs.
-    metrics: what is known of how good they are. `True`: as torchvision publishes it for its weights; the path of a CSV
-        file; a mapping `{"resnet34": {"accuracy": 73.3}}`, by spec or label; or several of these in a list, of which a
-        later one is preferred.
+    metrics: what is known of how good they are. `True`: as torchvision publishes it for its weights; the path of a
+        file of metrics or of predictions; a mapping `{"resnet34": {"accuracy": 73.3}}`, by spec or label; or several
+        of these in a list, of which a later one is preferred.
     relative_to: the spec or label of the row that the columns `rel_params`, ... are relative to; by default the first.
     bold: mark the best of each column (`True`), of some columns, or of columns with "min" or "max".
     sort: the column that rows are sorted by, the largest first, or by name.
