@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         report,
         scan,
         score,
+        sweep,
         without,
     )
     from profiler.errors import CheckFailed, ProfileError
@@ -51,6 +52,7 @@ __all__ = [
     "report",
     "scan",
     "score",
+    "sweep",
     "without",
 ]
 
@@ -80,6 +82,7 @@ _PLACES = {
     "report": "api",
     "scan": "api",
     "score": "api",
+    "sweep": "api",
     "without": "api",
 }
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from profiler import Profile, ProfileError, plot, profile
+from profiler.answers.common.ordering import pareto
 from profiler.answers.models.compute import Entry, Layout, comparison
 from profiler.answers.models.metrics import from_mapping
 from profiler.answers.plot.bars import bars
 from profiler.answers.plot.depth import depth
 from profiler.answers.plot.request import Request
 from profiler.answers.plot.roofline import roofline
-from profiler.answers.plot.scatter import pareto, scatter
+from profiler.answers.plot.scatter import scatter
 from profiler.answers.plot.timeline import timeline
 from profiler.devices.timing import timer
 from profiler.figures import memory
@@ -71,7 +72,7 @@ def test_a_scatter_has_the_totals_and_the_metrics() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1), st.sampled_from(["min", "max"]))
 def test_no_point_is_better_than_one_on_the_front(points: list[tuple[int, int]], y_best: str) -> None:
-    front = pareto(points, "min", y_best)  # type: ignore[arg-type]
+    front = pareto(points, ("min", y_best))  # type: ignore[arg-type]
     sign = 1 if y_best == "min" else -1
 
     def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -9,6 +9,7 @@ from profiler.api.drawing import plot
 from profiler.api.profiling import Profile, profile, run, run_on
 from profiler.api.running import cross_check, generate, largest, scan
 from profiler.api.scoring import score
+from profiler.api.sweeping import sweep
 
 __all__ = [
     "Profile",
@@ -26,5 +27,6 @@ __all__ = [
     "run_on",
     "scan",
     "score",
+    "sweep",
     "without",
 ]

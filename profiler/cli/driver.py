@@ -22,7 +22,7 @@ from profiler.errors import printable
 from profiler.records import archive
 from profiler.records.files import writing
 from profiler.records.times import Timer
-from profiler.render import CHARTS, FORMATS, WITHOUT_NOTES, format_of, renderer
+from profiler.render import FORMATS, IN_BYTES, WITHOUT_NOTES, format_of, renderer
 from profiler.render import screen as screens
 from profiler.render.answer import Answer
 from profiler.render.formats import github
@@ -56,6 +56,8 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
             outcome.saved.save(save)
         failures = [*outcome.failures, *(_unknown(outcome) if strict else ())]
         _trace(failures, result)
+        for remark in outcome.remarks:
+            writing.say(remark)
         _tell(outcome.warnings, failures, is_job)
     return max((failure.status for failure in failures), default=0)
 
@@ -112,7 +114,7 @@ def _format(verb: str, result: OutputOptions, formats: Sequence[str]) -> str:
     written = renderer(name, known)
     if name not in formats:
         raise _is_written_as(verb, formats, name)
-    if name in CHARTS:
+    if name in IN_BYTES:
         if result.output is None:
             raise _needs_file(name)
         written.check()

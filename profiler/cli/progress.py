@@ -38,13 +38,21 @@ def with_progress(items: Sequence[T], names: Sequence[str]) -> Iterator[T]:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[object], None]]:
-    """A bar for items that end in any order: call what it yields once for each. Nothing without a terminal."""
+    """A bar for items that end in any order, with how many end in a second. Nothing without a terminal.
+
+    Call what it yields once for each, with words that stand behind the title from then on, or with anything else.
+    """
     if not sys.stderr.isatty():
         yield lambda ended: None
         return
-    with _bar() as progress:
+    with _bar(has_rate=True) as progress:
         task = progress.add_task(_words(title), total=total)
-        yield lambda ended: progress.advance(task)
+
+        def tell(ended: object) -> None:
+            words = f"{title}, {ended}" if isinstance(ended, str) and ended else title
+            progress.update(task, advance=1, description=_words(words))
+
+        yield tell
 
 
 @contextmanager
@@ -107,12 +115,19 @@ def _words(text: str) -> str:
     return escape(errors.shown(text[:_LONGEST]))
 
 
-def _bar() -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+def _bar(has_rate: bool = False) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """How many end in a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
     left = (TimeRemainingColumn(compact=True), TextColumn("left"))
-    columns = (BarColumn(), MofNCompleteColumn(), *left, TextColumn("{task.description}"))
-    return _shown(*columns, redirects=True)
+    columns = (BarColumn(), MofNCompleteColumn(), *((Rate(),) if has_rate else ()), *left)
+    return _shown(*columns, TextColumn("{task.description}"), redirects=True)
 
 
 def _bar_of_time() -> Progress:

@@ -1,8 +1,8 @@
 """How is a table written? One short file a format; a format's name is its file's name.
 
 Each has `SUFFIXES`, and functions that return text: `answer(answer)`, and `write(table)` for any table. For
-people, `answer` also takes which `notes` stand under a table. Those of `CHARTS` are about answers that are charts, and
-return bytes; `check()` raises what keeps them from being written.
+people, `answer` also takes which `notes` stand under a table. Those of `IN_BYTES` return bytes, and `check()` raises
+what keeps them from being written; those of `CHARTS` are about answers that are charts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from profiler import errors
 
 FORMATS = ("text", "markdown", "csv", "json", "latex", "html", "github")
 CHARTS = ("pdf", "svg", "png", "pgf")
-WITHOUT_NOTES = ("csv", "json", *CHARTS)  # for programs: JSON has notes of its own, whatever a table shows
+PARQUET = "parquet"  # of answers whose rows are for programs
+IN_BYTES = (*CHARTS, PARQUET)  # for no terminal
+WITHOUT_NOTES = ("csv", "json", *IN_BYTES)  # for programs: JSON has notes of its own, whatever a table shows
 
 
-def renderer(name: str, formats: Iterable[str] = (*FORMATS, *CHARTS)) -> Any:
+def renderer(name: str, formats: Iterable[str] = (*FORMATS, *IN_BYTES)) -> Any:
     """The module that writes one of some formats."""
     if name not in formats:
         raise _no_such_format(name, formats)

@@ -45,7 +45,7 @@ def _series(values: list[Any], unit: Unit) -> Series[Any]:
     if unit is Unit.SHAPE:
         return pd.Series([_shape(value) for value in values], dtype="object")
     if unit is Unit.TEXT:
-        return pd.Series([None if value is None else _encodable(value) for value in values], dtype="string")
+        return pd.Series([None if value is None else encodable(value) for value in values], dtype="string")
     plain = [_plain(value) for value in values]
     known = [value for value in plain if value is not None]
     if any(isinstance(value, str) for value in known):
@@ -54,7 +54,7 @@ def _series(values: list[Any], unit: Unit) -> Series[Any]:
     return pd.Series(plain, dtype="Int64" if is_whole and unit in (*WHOLE, Unit.MIXED, Unit.NUMBER) else "Float64")
 
 
-def _encodable(value: Any) -> str:
+def encodable(value: Any) -> str:
     """A text that can be stored: half of a character that takes two is written as JSON does."""
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 

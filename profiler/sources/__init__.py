@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "matching",
     "names",
+    "needs_torch",
     "parse",
     "published",
     "subject_of",
@@ -47,6 +48,7 @@ _OF_FILES: Mapping[str, str] = {
     ".pt2": "exported",
     ".onnx": "onnx.source",
 }
+_RECORDED = ("saved", "onnx.source")
 _PUBLISHING = ("torchvision",)  # timm's accuracies are not in its package
 
 
@@ -118,6 +120,14 @@ def holds_weights_alone(text: str) -> bool:
     """Whether a spec names a checkpoint, which is read and cannot be run."""
     try:
         return _of_file(parse(text)) == _CHECKPOINT
+    except errors.BadSpec:
+        return False
+
+
+def needs_torch(text: str) -> bool:
+    """Whether a spec's model has to be run, and is no record that is read from a file."""
+    try:
+        return _of_file(parse(text)) not in (_CHECKPOINT, *_RECORDED)
     except errors.BadSpec:
         return False
 

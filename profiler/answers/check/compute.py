@@ -194,18 +194,23 @@ class LimitValues(TypedDict, total=False):
     max_time: LimitValue | None
 
 
-def checked(profile: Profile, limit_values: LimitValues) -> BudgetCheck:
-    """Hold a profile to limits; raises `BudgetFailed` where it is over one."""
+def limits_of(limit_values: LimitValues, place: str = "check()") -> list[Limit]:
+    """Limits as Python has them; raises `errors.ProfileError`, also where `place` has no limit of that name."""
     values = cast("Mapping[str, LimitValue | None]", limit_values)
     names = {figure.keyword: figure.name for figure in FIGURES.values()}
     for keyword in values:
         if keyword not in names:
-            raise _no_such_limit(keyword, names)
-    limits = [
+            raise _no_such_limit(place, keyword, names)
+    return [
         limit(names[keyword], value, keyword, f"{keyword}={value!r}")
         for keyword, value in values.items()
         if value is not None
     ]
+
+
+def checked(profile: Profile, limit_values: LimitValues) -> BudgetCheck:
+    """Hold a profile to limits; raises `BudgetFailed` where it is over one."""
+    limits = limits_of(limit_values)
     if not limits:
         raise _no_limits()
     if profile.timer is None and any(limit.figure.name == TIME for limit in limits):
@@ -267,8 +272,8 @@ def _no_limits() -> errors.ProfileError:
     return errors.ProfileError('check() holds a model to limits, and none is given; give one, like max_params="25M"')
 
 
-def _no_such_limit(keyword: str, keywords: Iterable[str]) -> errors.ProfileError:
-    return errors.ProfileError(f"check() has no limit called {keyword!r}; there are {', '.join(keywords)}")
+def _no_such_limit(place: str, keyword: str, keywords: Iterable[str]) -> errors.ProfileError:
+    return errors.ProfileError(f"{place} has no limit called {keyword!r}; there are {', '.join(keywords)}")
 
 
 def _over_budget(

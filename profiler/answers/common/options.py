@@ -230,7 +230,7 @@ class LimitGroup:
         )
 
 
-def limited(*names: str) -> Callable[[type[G]], type[G]]:
+def limited(*names: str, heading: str = _CHECKS) -> Callable[[type[G]], type[G]]:
     """Give a group of limits its options, one a figure."""
 
     def option_of(figure: Figure) -> tuple[str, Any, None]:
@@ -242,7 +242,7 @@ def limited(*names: str) -> Callable[[type[G]], type[G]]:
             [option_of(ALL_FIGURES[name]) for name in names],
             {"__module__": __name__, "__doc__": cls.__doc__},
         )
-        return group(_CHECKS)(make_dataclass(cls.__name__, fields, bases=(cls,), namespace=namespace, frozen=True))
+        return group(heading)(make_dataclass(cls.__name__, fields, bases=(cls,), namespace=namespace, frozen=True))
 
     return with_options
 

@@ -69,6 +69,7 @@ class Outcome:
     warnings: what a job's page on GitHub shows beside the table.
     profiles: those whose unknown operators `--strict` is about.
     saved: what `--save` keeps; None where nothing is to be kept.
+    remarks: what is told on standard error though nothing went wrong.
     """
 
     answer: Answer | str | None
@@ -76,6 +77,7 @@ class Outcome:
     warnings: Sequence[str] = ()
     profiles: Sequence[Profile] = ()
     saved: Profile | None = None
+    remarks: Sequence[str] = ()
 
 
 ContextParameter: TypeAlias = Annotated[Context, Parameter(parse=False)]

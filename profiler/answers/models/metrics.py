@@ -20,6 +20,7 @@ from profiler.render.tables import Better
 if TYPE_CHECKING:
     from profiler.answers.score.scoring import Source
     from profiler.figures.profile import Profile
+    from profiler.records.spec import Published
 
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
@@ -175,17 +176,26 @@ def published(profiles: Sequence[Profile]) -> Metrics:
     """
     from profiler import sources  # which may have to import a zoo
 
-    answers = {p: sources.published(p.trace, p.totals.params) for p in profiles}
-    published_rows = {p: answer for p, answer in answers.items() if not isinstance(answer, str)}
+    return of_published({p: sources.published(p.trace, p.totals.params) for p in profiles})
+
+
+def of_published(answers: Mapping[Any, Published | str]) -> Metrics:
+    """What is published of each model, given as a profile or a spec, or why nothing is."""
+    published_rows = {model: answer for model, answer in answers.items() if not isinstance(answer, str)}
     figures = dict.fromkeys(figure for row in published_rows.values() for figure in row.figures)
     times = Counter(name for _, name in figures)
     columns = {(data, name): name if times[name] == 1 else f"{name} {data}" for data, name in figures}
     rows: dict[Profile | str, Mapping[str, Metric]] = {
-        p: _row((columns[figure], value) for figure, value in row.figures.items()) for p, row in published_rows.items()
+        model: _row((columns[figure], value) for figure, value in row.figures.items())
+        for model, row in published_rows.items()
     }
-    weights = dict.fromkeys((row.weights, p.model) for p, row in published_rows.items())
-    reasons = dict.fromkeys((answer, p.model) for p, answer in answers.items() if isinstance(answer, str))
+    weights = dict.fromkeys((row.weights, _model(model)) for model, row in published_rows.items())
+    reasons = dict.fromkeys((answer, _model(model)) for model, answer in answers.items() if isinstance(answer, str))
     return Metrics(tuple(columns.values()), rows, tuple(_remarks(figures, weights, reasons)))
+
+
+def _model(model: Profile | str) -> str:
+    return model if isinstance(model, str) else model.model
 
 
 def _remarks(

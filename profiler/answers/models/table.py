@@ -17,6 +17,7 @@ from profiler.answers.common.notes import (
     uncounted,
     versions_note,
 )
+from profiler.answers.common.ordering import rank
 from profiler.answers.common.time_columns import (
     BOUND,
     HIGH,
@@ -185,13 +186,10 @@ def _sorted(comparison: Comparison) -> Sequence[Entry]:
         return entries
     (column,) = chosen_columns([sort], available_columns(comparison.metric_names, entries, comparison.layout.timer))
 
-    def rank(entry: Entry) -> tuple[bool, Any]:
-        value = column.get(entry, comparison.reference) if entry.profile is not None else None
-        if isinstance(value, str):
-            return False, value.lower()
-        return value is None, -value if isinstance(value, (int, float, Decimal)) else 0
+    def value(entry: Entry) -> Any:
+        return column.get(entry, comparison.reference) if entry.profile is not None else None
 
-    return sorted(entries, key=rank)
+    return sorted(entries, key=lambda entry: rank(value(entry)))
 
 
 def check_layout(layout: Layout, named: Iterable[str]) -> None:

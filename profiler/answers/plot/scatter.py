@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import inf
-from typing import TypeAlias
 
 from profiler import errors
+from profiler.answers.common.ordering import pareto
 from profiler.answers.common.time_columns import TIME
 from profiler.answers.models.compute import Comparison, Entry
 from profiler.answers.models.table import TIME_COLUMNS, available_columns
@@ -15,9 +14,8 @@ from profiler.answers.plot.axes import axis
 from profiler.answers.plot.request import Request
 from profiler.records.times import LOWER_BOUND, Timer
 from profiler.render.charts.data import Dot, Scatter
-from profiler.render.tables import Better, Column, Unit, chosen_columns
+from profiler.render.tables import Column, Unit, chosen_columns
 
-_Point: TypeAlias = tuple[float | Decimal, float | Decimal]
 _NO_NUMBERS = (Unit.TEXT, Unit.SHAPE)
 
 
@@ -29,7 +27,7 @@ def scatter(comparison: Comparison, request: Request) -> Scatter:
     if not known:
         raise _no_values(x.name, y.name)
     best = None if x.better is None or y.better is None else (x.better, y.better)
-    front = pareto(known, *best) if best else set()
+    front = pareto(known, best) if best else set()
     return Scatter(
         axis(x, comparison.profiles, request.is_log("x", [a for a, _ in known], usual=True)),
         axis(y, comparison.profiles, request.is_log("y", [b for _, b in known], usual=False)),
@@ -41,18 +39,6 @@ def scatter(comparison: Comparison, request: Request) -> Scatter:
         best,
         tuple(entry.label for entry, point in zip(comparison.entries, points, strict=True) if point is None),
     )
-
-
-def pareto(points: Sequence[_Point], x_best: Better, y_best: Better) -> set[_Point]:
-    """The points that no other one is better than in one direction without being worse in the other."""
-    signs = [1 if best == "min" else -1 for best in (x_best, y_best)]
-    front: set[_Point] = set()
-    least: float | Decimal = inf
-    for x, y in sorted(set(points), key=lambda point: (signs[0] * point[0], signs[1] * point[1])):
-        if signs[1] * y < least:
-            least = signs[1] * y
-            front.add((x, y))
-    return front
 
 
 def columns(
@@ -73,7 +59,7 @@ def columns(
     return first, second
 
 
-def _point(entry: Entry, comparison: Comparison, *axes: Column) -> _Point | None:
+def _point(entry: Entry, comparison: Comparison, *axes: Column) -> tuple[float | Decimal, float | Decimal] | None:
     """None where one of its values is not known, or is a text."""
     if entry.profile is None:
         return None

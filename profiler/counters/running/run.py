@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -23,10 +22,10 @@ from profiler.counters.running.installed import missing
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
 from profiler.counters.running.worker import END
+from profiler.engine.processes import child
 
 TIME_LIMIT_S = 300.0
 _PAUSE_S = 0.02
-_PATIENCE_S = 8.0  # for a process that is told to stop, and clears away what it watched
 
 
 def read_all(
@@ -105,12 +104,7 @@ class _Running:
 
     def kill(self) -> None:
         """With whatever it has started, which the process that watches sees to."""
-        self.process.terminate()
-        try:
-            self.process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        child.stop(self.process)
 
     def reading(self) -> Reading:
         self.result.seek(0)
@@ -130,20 +124,7 @@ class _Running:
 def _start(tool: str, job: IO[bytes], files: ExitStack, time_limit_s: float) -> _Running:
     """A process that imports from where this one does, and whose output is kept in files that have no name."""
     result, output = (files.enter_context(file) for file in (TemporaryFile(), TemporaryFile()))  # noqa: SIM115
-    # -P: the first entry of sys.path is what it is here, not always the current folder.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "profiler.engine.processes.supervising",
-        str(os.getpid()),
-        "profiler.counters.running.worker",
-        tool,
-    ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
-    process = subprocess.Popen(
-        command, env=environment, stdin=job, stdout=result, stderr=output, start_new_session=True
-    )
+    process = child.supervised("profiler.counters.running.worker", tool, stdin=job, stdout=result, stderr=output)
     return _Running(tool, process, result, output, time.monotonic() + time_limit_s, time_limit_s)
 
 

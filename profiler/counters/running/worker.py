@@ -21,6 +21,7 @@ from profiler import counters, errors
 from profiler.counters.running.installed import missing, version
 from profiler.counters.running.job import Job
 from profiler.counters.running.reading import Reading
+from profiler.engine.processes.child import take
 
 END = b"\n"  # of a reading that is whole
 
@@ -30,21 +31,12 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 1:
         print("usage: python -m profiler.counters.running.worker TOOL < JOB > READING", file=sys.stderr)
         return 2
-    job, result = _take(0, os.O_RDONLY), _take(1, os.O_WRONLY)
+    job, result = take(0, os.O_RDONLY), take(1, os.O_WRONLY)
     with open(job, "rb") as file:
         reading = read(argv[0], lambda: Job.load(file))
     with open(result, "wb") as whole:
         whole.write(json.dumps(reading.to_dict()).encode() + END)
     return 0
-
-
-def _take(descriptor: int, flags: int) -> int:
-    """A copy of a standard stream, which the counter gets something else for: no input, or standard error."""
-    copy = os.dup(descriptor)
-    other = os.open(os.devnull, os.O_RDONLY) if flags == os.O_RDONLY else os.dup(2)
-    os.dup2(other, descriptor)
-    os.close(other)
-    return copy
 
 
 def read(tool: str, job: Callable[[], Job]) -> Reading:

@@ -53,11 +53,17 @@ def at_work(model: str) -> Iterator[None]:
             watching.board.pause()
 
 
+def end_with_command() -> None:
+    """End this process when the one that the user started, and that watches it, ends."""
+    if watching.board is not None:
+        die_with(os.getppid())
+
+
 def _begin(model: str) -> None:
     board = watching.board
     if board is None:
         return
-    die_with(os.getppid())
+    end_with_command()
     number = board.begin()
     if number in board.ended:
         board.pause()

@@ -196,8 +196,12 @@ def _is_over(since: float | None, limit_s: float, now: float) -> bool:
 
 def ending(status: int) -> str:
     """`status` is what `os.waitpid` gives."""
-    if not os.WIFSIGNALED(status):
-        return f"ended with status {os.WEXITSTATUS(status)}"
-    number = os.WTERMSIG(status)
+    return ended_with(os.waitstatus_to_exitcode(status))
+
+
+def ended_with(code: int) -> str:
+    """`code` is what `subprocess` calls the return code: of a signal, its number below 0."""
+    if code >= 0:
+        return f"ended with status {code}"
     names = {member.value: member.name for member in signal.Signals}
-    return f"was killed by signal {number} ({names.get(number, 'unknown')})"
+    return f"was killed by signal {-code} ({names.get(-code, 'unknown')})"

@@ -230,7 +230,7 @@ def result(path: str | None, summary: str | None = None) -> Iterator[Report]:
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise what `replace` would raise, where that can be known without writing."""
-    with _refusing(path):
+    with refusing(path):
         text = os.fspath(path)
         there = _status(text)
         if there is None:
@@ -246,7 +246,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 def replace(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file, whole or not at all; raises `errors.ProfileError`."""
     check_writable(path)
-    with _refusing(path):
+    with refusing(path):
         text = os.fspath(path)
         there = _status(text)
         if _DESCRIPTOR.fullmatch(text):
@@ -278,7 +278,7 @@ def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 def append(path: str, content: bytes) -> None:
     """Add to the end of a file, a blank line behind what stands there; raises `errors.ProfileError`."""
-    with _refusing(path), open(path, "ab", buffering=0) as file:
+    with refusing(path), open(path, "ab", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         try:
             _write(file, b"\n" * (size > 0) + content)
@@ -289,7 +289,7 @@ def append(path: str, content: bytes) -> None:
 
 
 @contextmanager
-def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -28,7 +28,7 @@ def write(table: Table) -> str:
     failed = any(row.failure is not None for row in table.rows)
     writer.writerow([_inert(key(column)) for column in table.columns] + ["error"] * failed)
     for row in table.rows:
-        cells = [_raw(value, column.unit) for value, column in zip(row.values, table.columns, strict=True)]
+        cells = [raw(value, column.unit) for value, column in zip(row.values, table.columns, strict=True)]
         writer.writerow([*map(_inert, cells), *[_inert(row.failure or "")] * failed])
     return file.getvalue().rstrip("\n")
 
@@ -44,7 +44,8 @@ def key(column: Column) -> str:
     return name if unit is None or name.endswith(f"_{unit}") else f"{name}_{unit}"
 
 
-def _raw(value: Any, unit: Unit) -> Any:
+def raw(value: Any, unit: Unit) -> Any:
+    """A value as it stands in a cell: a shape is 1x3x224x224."""
     if unit is Unit.SHAPE:
         return numbers.shape(value).replace("×", "x")
     return "" if value is None else value

@@ -1,0 +1,166 @@
+"""How are the rows of a sweep made? By joblib, here or on a cluster; each worker hands models to a child process.
+
+joblib distributes: its processes here (loky), or the workers of a cluster of Dask or Ray. A model runs in none of them,
+but in a child of theirs, which lives on from model to model and is replaced when a model ends it, takes too long or too
+much memory. So no pool ever breaks, and one mechanism serves everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from profiler import errors
+from profiler.answers.sweep.request import Request
+from profiler.answers.sweep.row import failure
+from profiler.engine.processes.child import CRASHED, MEMORY, TIMEOUT, Bounds, Child, Ended
+from profiler.engine.processes.foreign_code import end_with_command
+from profiler.engine.processes.ties import die_with
+from profiler.render import numbers
+from profiler.render.tables import Unit
+
+_MODULE = "profiler.answers.sweep.row"
+_DASK, _RAY = "dask", "ray"
+CLUSTERS = (f"{_DASK}://", f"{_RAY}://")
+_PATIENCE_S = 10  # for a cluster to answer
+_free: list[Child] = []  # children of this process that nobody asks anything; each is one worker's at a time
+
+
+def rows(
+    request: Request, indices: Sequence[int], bounds: Bounds, jobs: int | None, on: str | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of some of the models, with their indices, in the order in which they end.
+
+    jobs: how many run at once; None: one a core, here or on the cluster. on: the cluster; None: this machine.
+
+    Raises `errors.ProfileError` where no model can be run at all.
+    """
+    from joblib import Parallel, delayed
+
+    end_with_command()
+    with _backend(on, jobs) as (many, is_here):
+        tied_to = os.getpid() if is_here and many != 1 else None
+        tasks = (
+            delayed(_row)(index, request.asked(index).to_bytes(), request.models[index].spec, bounds, tied_to)
+            for index in indices
+        )
+        try:
+            # One by one: what a batch has done would be lost where the next of the batch is killed.
+            yield from Parallel(n_jobs=many, batch_size=1, return_as="generator_unordered")(tasks)
+        finally:
+            close()
+
+
+def close() -> None:
+    """End the children of this process."""
+    while _free:
+        _free.pop().close()
+
+
+def _row(index: int, asked: bytes, spec: str, bounds: Bounds, tied_to: int | None) -> tuple[int, dict[str, Any]]:
+    """In a worker: one row, made in its child. tied_to: the process that it shall not outlive."""
+    if tied_to is not None:
+        die_with(tied_to)
+    child = _free.pop() if _free else Child(_MODULE)
+    try:
+        return index, json.loads(child.ask(asked, bounds))
+    except Ended as ended:
+        return index, failure(ended.status, str(_why(spec, ended, bounds)))
+    finally:
+        _free.append(child)
+
+
+# Where ----------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _backend(on: str | None, jobs: int | None) -> Iterator[tuple[int, bool]]:
+    """joblib's backend for as long as it lasts; how many run at once there, and whether that is here."""
+    if on is None:
+        from joblib import cpu_count
+
+        yield jobs or cpu_count(), True
+        return
+    kind, _, address = on.partition("://")
+    if kind not in (_DASK, _RAY) or not address:
+        raise _no_such_cluster(on)
+    with (_dask if kind == _DASK else _ray)(address) as cores:
+        yield jobs or cores, False
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[int]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise errors.MissingPackage(_DASK, "is not installed", "'profile-model[dask]'") from None
+    from joblib import parallel_config
+
+    try:
+        client = Client(f"tcp://{address}", timeout=_PATIENCE_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise _unreachable(f"{_DASK}://{address}", error) from None
+    with client:
+        cores = sum(client.nthreads().values())
+        if not cores:
+            raise _has_no_workers(f"{_DASK}://{address}")
+        with client.as_current(), parallel_config(_DASK):
+            yield cores
+
+
+@contextmanager
+def _ray(address: str) -> Iterator[int]:
+    try:
+        import ray
+        from ray.util.joblib.ray_backend import RayBackend
+    except ImportError:
+        raise errors.MissingPackage(_RAY, "is not installed", "'profile-model[ray]'") from None
+    from joblib import parallel_config, register_parallel_backend
+
+    class Generating(RayBackend):
+        """Its pool calls back with each result, which is all that a generator of results needs."""
+
+        supports_return_generator = True
+
+    register_parallel_backend(_RAY, Generating)
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # ray raises many kinds
+        raise _unreachable(f"{_RAY}://{address}", error) from None
+    try:
+        with parallel_config(_RAY):
+            yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        ray.shutdown()
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+
+def _why(spec: str, ended: Ended, bounds: Bounds) -> errors.ProfileError:
+    """The reason of a row; it says nothing that another run would say otherwise."""
+    if ended.status == TIMEOUT:
+        return errors.ProfileError(f"{spec} took longer than {bounds.seconds:g} seconds; give it more by --timeout")
+    if ended.status == MEMORY:
+        most = numbers.quantity((bounds.memory_bytes, Unit.BYTES))
+        return errors.ProfileError(f"{spec} took more than {most} of memory; give it more by --memory")
+    assert ended.status == CRASHED
+    return errors.ProfileError(f"the process that imported, built and ran {spec} {ended.how}")
+
+
+def _no_such_cluster(on: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--on {on}: a cluster is written {' or '.join(f'{c}HOST:PORT' for c in CLUSTERS)}")
+
+
+def _unreachable(on: str, error: Exception) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"--on {on}: there is no cluster to be reached ({errors.first_line(error)}); check its address and versions"
+    )
+
+
+def _has_no_workers(on: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--on {on}: the cluster has no worker; start some with dask worker")

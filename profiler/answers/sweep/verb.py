@@ -1,0 +1,213 @@
+"""What does `profile-model sweep` do? It profiles many models, each by itself, and says which of them fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from profiler import errors
+from profiler.answers.common.models import lists, named_models
+from profiler.answers.common.options import (
+    Cast,
+    Columns,
+    InputOptions,
+    LimitGroup,
+    Models,
+    Result,
+    group,
+    limited,
+    names,
+    number,
+    option,
+    reading,
+)
+from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
+from profiler.answers.models import metrics
+from profiler.answers.models.metrics import Metrics
+from profiler.answers.models.verb import PUBLISHED
+from profiler.answers.sweep.asking import FORMATS, of_file, of_models, requested, runs_nothing
+from profiler.answers.sweep.choice import Choice
+from profiler.answers.sweep.columns import is_ok
+from profiler.answers.sweep.compute import DEFAULT_BOUNDS, Execution, Sweep, execution, nothing_fits
+from profiler.answers.sweep.reading import is_finished
+from profiler.answers.sweep.request import Request
+from profiler.counters import conventions
+from profiler.records import quantities
+
+JOB = COMPARE
+
+
+@group("How it is run")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepExecution:
+    jobs: Annotated[int | None, option("Models at once. Default: one a core.", "N", converter=number(1))] = None
+    on: Annotated[str | None, option("A cluster: dask://HOST:PORT or ray://HOST:PORT.", "CLUSTER")] = None
+    timeout: Annotated[
+        float | None,
+        option(
+            f"Seconds that a model may take. Default: {DEFAULT_BOUNDS.seconds:g}.",
+            "SECONDS",
+            converter=reading(quantities.seconds),
+        ),
+    ] = None
+    memory: Annotated[
+        int | None,
+        option(
+            "What a model's process may take, libraries included. Default: 8GB.", "SIZE",
+            converter=reading(quantities.size),
+        ),
+    ] = None  # fmt: skip
+    resume: Annotated[bool, option("Go on where an earlier sweep to the same --output ended.", negative="")] = False
+    retry: Annotated[bool, option("With --resume: run what failed once more.", negative="")] = False
+
+    def of(self, output: str | None) -> Execution:
+        """Raises `errors.ProfileError`."""
+        return execution(output, self.jobs, self.on, self.timeout, self.memory, self.resume, self.retry)
+
+
+@group("What a row has")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowContent:
+    convention: Annotated[
+        str | None,
+        option(f"Whose FLOPs: one or several of {', '.join(conventions.names())}.", "NAME,..."),
+    ] = None
+    device: Annotated[
+        tuple[str, ...], option("A device of `list --devices`, or FILE.toml: adds its time. Repeatable.", "NAME")
+    ] = ()
+    metrics: Annotated[
+        tuple[str, ...], option("Accuracy columns: a CSV file by model, or `published`. Repeatable.", "FILE.csv")
+    ] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the files among the metrics."""
+        return tuple(path for path in self.metrics if path != PUBLISHED)
+
+    @property
+    def is_about_a_run(self) -> bool:
+        return bool(self.convention or self.device or PUBLISHED in self.metrics)
+
+
+@group("Which rows are shown")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowChoice:
+    where: Annotated[str | None, option("Only rows of which it is true: 'macs < 1G and acc@1 > 75'.", "EXPRESSION")] = (
+        None
+    )
+    pareto: Annotated[str | None, option("Only rows that none is better than: acc@1,macs.", "NAME,...")] = None
+    best: Annotated[str | None, option("The best row by a column, and nine runners-up: acc@1.", "NAME")] = None
+    sort: Annotated[str | None, option("Sort by a column, the largest first.", "COLUMN")] = None
+    top: Annotated[int | None, option("Only the first N rows.", "N", converter=number(1))] = None
+
+
+@limited(
+    "params", "trainable", "size", "macs", "flops", "activations", "peak-memory", "unknown", "time",
+    heading="A budget: only rows within it",
+)  # fmt: skip
+class Budget(LimitGroup):
+    """What a model may cost to be shown."""
+
+    __slots__ = ()
+
+
+@group("Checks: exit with 1 above a limit")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepStrict:
+    strict: Annotated[bool, option("Exit with 1 when a model fails, or an operator has no formula.", negative="")] = (
+        False
+    )
+
+
+@group("The result")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepResult(Result):
+    """How the rows are written."""
+
+    format: Annotated[
+        str | None, option(f"{', '.join(FORMATS)}. Default: by the suffix of --output, else text.", "NAME")
+    ] = None
+
+
+def run(
+    *models: Models,
+    context: ContextParameter,
+    inputs: InputOptions = InputOptions(),
+    cast: Cast = Cast(),
+    content: RowContent = RowContent(),
+    running: SweepExecution = SweepExecution(),
+    choice: RowChoice = RowChoice(),
+    budget: Budget = Budget(),
+    columns: Columns = Columns(),
+    strict: SweepStrict = SweepStrict(),
+    result: SweepResult = SweepResult(),
+) -> Outcome:
+    """A row for each model of whole zoos, whatever becomes of the others; and which of them fit a budget.
+
+    Example: profile-model sweep 'timm:*' -o zoo.parquet
+
+    The rows of a finished sweep are asked without running anything: profile-model sweep zoo.parquet --best acc@1
+    --max-macs 1G
+    """
+    wanted = Choice(choice.where, budget.limits, names(choice.pareto), choice.best, choice.sort, choice.top)
+    finished = next(filter(is_finished, models), None)
+    if finished is not None:
+        if (inputs, cast, running) != (InputOptions(), Cast(), SweepExecution()) or content.is_about_a_run:
+            raise runs_nothing(finished)
+        answer = of_file(models, partial(metrics.sources, content.paths), wanted, columns.chosen)
+    else:
+        request, sources = _request(models, inputs, cast, content)
+        answer = of_models(request, sources, running.of(result.output), wanted, columns.chosen, context.progress_bar)
+    return _outcome(answer, strict.strict, is_run=finished is None)
+
+
+def _outcome(answer: Sweep, is_strict: bool, is_run: bool) -> Outcome:
+    """A complete sweep is one in which every model has its row: what failed is told, and is no failure of the sweep."""
+    failures: list[errors.ProfileError] = []
+    if answer.failed and answer.failed == sum(answer.counts.values()):
+        failures.append(_nothing_works(answer))
+    elif is_strict:
+        failures += _checks(answer)
+    if answer.choice.best is not None and not answer.rows:
+        failures.append(nothing_fits(answer.choice))
+    return Outcome(answer, failures, remarks=(answer.summary,) if is_run else ())
+
+
+def _request(
+    models: Sequence[str], inputs: InputOptions, cast: Cast, content: RowContent
+) -> tuple[Request, tuple[Metrics, ...]]:
+    listed = lists(models)
+    named = named_models(listed, inputs)
+    paths = content.metrics or next((m.settings["metrics"] for m in listed if "metrics" in m.settings), ())
+    files = [path for path in paths if path != PUBLISHED]
+    sources = metrics.sources(files, [(model.spec, model.label) for model in named])
+    several, is_published = names(content.convention), PUBLISHED in paths
+    return requested(models, named, several, content.device, cast.conditions, is_published), sources
+
+
+def _checks(answer: Sweep) -> list[errors.ProfileError]:
+    """What --strict is about: of all rows that are there, whether they are shown or not."""
+    checks: list[errors.ProfileError] = []
+    if answer.failed:
+        checks.append(errors.CheckFailed(f"--strict: {answer.summary}; see the column reason"))
+    if answer.uncounted:
+        checks.append(_unknown_operators(answer.uncounted))
+    return checks
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _nothing_works(answer: Sweep) -> errors.ProfileError:
+    first = next((row for row in answer.rows if not is_ok(row)), None)
+    why = f"; the first: {first['reason']}" if first is not None else ""
+    return errors.ProfileError(f"none of the models could be profiled ({answer.summary}){why}")
+
+
+def _unknown_operators(models: Sequence[str]) -> errors.CheckFailed:
+    return errors.CheckFailed(
+        f"--strict: {errors.some(models)}: operators without a formula are not counted; register them "
+        "(docs/extending.md)"
+    )

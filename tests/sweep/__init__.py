@@ -1,0 +1,1 @@
+"""Tests of sweeps: rows, processes that end, resuming, choosing, clusters."""
