@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from profiler.answers.check.compute import LimitValues
 from profiler.answers.common.models import lists, named_models
 from profiler.answers.common.options import InputOptions
+from profiler.answers.common.run_options import Sizes
 from profiler.answers.models.metrics import Metrics, MetricSources, metric_sources
 from profiler.records import quantities
 from profiler.records.conditions import conditions
 
 if TYPE_CHECKING:
-    from profiler.answers.check.compute import LimitValues
     from profiler.answers.sweep.choice import Choice
     from profiler.answers.sweep.compute import Execution, Sweep
+
+
+class SweepOptions(Sizes, LimitValues, total=False):
+    """How large inputs are, how a sweep is run, and a budget.
+
+    jobs: how many models run at once; by default one a core.
+    on: a cluster, "dask://HOST:PORT" or "ray://HOST:PORT".
+    timeout: seconds that a model may take; 300 by default.
+    memory: what a model's process may take, bytes or "4GB"; 8 GB by default.
+    resume: go on where an earlier sweep to the same output ended.
+    retry: with `resume`, run what failed once more.
+    """
+
+    jobs: int | None
+    on: str | None
+    timeout: float | None
+    memory: int | str | None
+    resume: bool
+    retry: bool
 
 
 def sweep(
@@ -24,9 +45,6 @@ def sweep(
     *,
     output: str | os.PathLike[str] | None = None,
     inputs: str | Sequence[str] = (),
-    batch: int | None = None,
-    seq: int | None = None,
-    trust_remote_code: bool = False,
     dtype: str | None = None,
     convention: str | Sequence[str] = (),
     device: str | Sequence[str] = (),
@@ -36,13 +54,7 @@ def sweep(
     best: str | None = None,
     sort: str | None = None,
     top: int | None = None,
-    jobs: int | None = None,
-    on: str | None = None,
-    timeout: float | None = None,
-    memory: int | str | None = None,
-    resume: bool = False,
-    retry: bool = False,
-    **limits: Unpack[LimitValues],
+    **options: Unpack[SweepOptions],
 ) -> Sweep:
     """Many models, each by itself, one row each; print what it returns, or take its `rows` or `to_pandas()`.
 
@@ -51,81 +63,110 @@ def sweep(
     columns: their names, in order; by default the usual ones for people, and all of them for programs.
     output: a file that the rows are written to, in the format of its suffix; the journal beside it keeps each row.
     inputs: shapes such as "1x3x224x224", for models that say none.
-    batch, seq, trust_remote_code, dtype: as `profile` takes them.
-    convention: whose FLOPs, or those of several.
-    device: of the catalogue or a file, or several: how long a run takes there.
+    dtype: what weights and inputs are cast to.
+    convention, device: whose FLOPs, and where times are: a name, or several.
     metrics: how good models are, as `compare` takes it.
     where: only rows of which it is true: "macs < 1G and acc@1 > 75".
     pareto: only rows that no other is better than in one of these columns and worse in none.
     best: the column that the best row is wanted of, and nine runners-up.
     sort, top: the column that rows are sorted by, the largest first; and how many there are at most.
-    jobs: how many models at once; by default one a core.
-    on: a cluster, "dask://HOST:PORT" or "ray://HOST:PORT".
-    timeout: seconds that a model may take; 300 by default.
-    memory: what a model's process may take, bytes or "4GB"; 8 GB by default.
-    resume: go on where an earlier sweep to the same output ended.
-    retry: with `resume`, run what failed once more.
-    limits: a budget: only rows within these; see `LimitValues`.
+    options: see `SweepOptions`; limits such as `max_macs` are a budget, and only rows within it are shown.
 
     A model that fails has a row that says why. Raises `errors.ProfileError`.
     """
+    choice = _choice(where, pareto, best, sort, top, options)
+    asked = _Asked(models, inputs, dtype, convention, device, metrics, options)
+    return _answered(asked, choice, columns, output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be run, or read."""
+
+    models: str | Sequence[str]
+    inputs: str | Sequence[str]
+    dtype: str | None
+    convention: str | Sequence[str]
+    device: str | Sequence[str]
+    metrics: MetricSources
+    options: SweepOptions
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        return _several(self.models)
+
+    @property
+    def fed(self) -> InputOptions:
+        sizes: Any = {name: value for name, value in self.options.items() if name in Sizes.__annotations__}
+        return InputOptions(input=_several(self.inputs), **sizes)
+
+    @property
+    def sources(self) -> list[Any]:
+        """Of metrics."""
+        return list(self.metrics) if isinstance(self.metrics, (list, tuple)) else [self.metrics]
+
+    @property
+    def is_published(self) -> bool:
+        return any(source is True for source in self.sources)
+
+    @property
+    def is_about_a_run(self) -> bool:
+        """Whether there is anything that says how models are run."""
+        is_run = any(value for name, value in self.options.items() if not name.startswith("max_"))
+        return bool(is_run or self.inputs or self.dtype or self.convention or self.device or self.is_published)
+
+    def known(self, pairs: Sequence[tuple[str, str]]) -> list[Metrics]:
+        """The metrics of models, given as (spec, label), without what is published."""
+        return metric_sources([source for source in self.sources if source is not True], (), pairs)
+
+
+def _answered(asked: _Asked, choice: Choice, columns: Sequence[str], output: str | os.PathLike[str] | None) -> Sweep:
     from profiler.answers.sweep.asking import check_output, of_file, of_models, requested, runs_nothing, written
     from profiler.answers.sweep.reading import is_finished
 
-    specs = [models] if isinstance(models, str) else [str(model) for model in models]
     check_output(output)
-    choice = _choice(where, pareto, best, sort, top, limits)
-    execution = _execution(output, jobs, on, timeout, memory, resume, retry)
-    conventions = [convention] if isinstance(convention, str) else list(convention)
-    devices = [device] if isinstance(device, str) else list(device)
-    options = InputOptions(
-        input=(inputs,) if isinstance(inputs, str) else tuple(inputs),
-        batch=batch,
-        seq=seq,
-        trust_remote_code=trust_remote_code,
-    )
-    under, is_published, rest = conditions(dtype=dtype), _is_published(metrics), _without_published(metrics)
-    finished = next(filter(is_finished, specs), None)
+    finished = next(filter(is_finished, asked.specs), None)
     if finished is not None:
-        if conventions or devices or is_published or options != InputOptions() or dtype or jobs or on or resume:
+        if asked.is_about_a_run:
             raise runs_nothing(finished)
-        return written(of_file(specs, lambda pairs: metric_sources(rest, (), pairs), choice, columns), output)
-    named = named_models(lists(specs), options)
-    sources: list[Metrics] = metric_sources(rest, (), [(model.spec, model.label) for model in named])
-    request = requested(specs, named, conventions, devices, under, is_published)
+        return written(of_file(asked.specs, asked.known, choice, columns), output)
+    execution = _execution(output, asked.options)
+    models = named_models(lists(asked.specs), asked.fed)
+    sources = asked.known([(model.spec, model.label) for model in models])
+    under, conventions, devices = conditions(dtype=asked.dtype), _several(asked.convention), _several(asked.device)
+    request = requested(asked.specs, models, conventions, devices, under, asked.is_published)
     return written(of_models(request, sources, execution, choice, columns), output)
 
 
+def _several(text: str | Sequence[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(map(str, text))
+
+
 def _choice(
-    where: str | None, pareto: Sequence[str], best: str | None, sort: str | None, top: int | None, limits: Any
+    where: str | None,
+    pareto: Sequence[str],
+    best: str | None,
+    sort: str | None,
+    top: int | None,
+    options: SweepOptions,
 ) -> Choice:
+    """Raises `errors.ProfileError`, also for an option that there is not."""
     from profiler.answers.check.compute import limits_of
     from profiler.answers.sweep.choice import Choice
 
+    limits: Any = {
+        name: value
+        for name, value in options.items()
+        if name not in SweepOptions.__annotations__ or name in LimitValues.__annotations__
+    }
     return Choice(where, tuple(limits_of(limits, "sweep()")), tuple(pareto), best, sort, top)
 
 
-def _execution(
-    output: str | os.PathLike[str] | None,
-    jobs: int | None,
-    on: str | None,
-    timeout: float | None,
-    memory: int | str | None,
-    resume: bool,
-    retry: bool,
-) -> Execution:
+def _execution(output: str | os.PathLike[str] | None, options: SweepOptions) -> Execution:
     from profiler.answers.sweep.compute import execution
 
+    memory = options.get("memory")
     size = quantities.read("memory", memory, quantities.size) if isinstance(memory, str) else memory
     path = None if output is None else os.fspath(output)
-    return execution(path, jobs, on, timeout, size, resume, retry)
-
-
-def _is_published(metrics: MetricSources) -> bool:
-    return metrics is True or (isinstance(metrics, (list, tuple)) and any(source is True for source in metrics))
-
-
-def _without_published(metrics: MetricSources) -> MetricSources:
-    if isinstance(metrics, (list, tuple)):
-        return [source for source in metrics if source is not True]
-    return None if isinstance(metrics, bool) else metrics
+    limits = options.get("jobs"), options.get("on"), options.get("timeout"), size
+    return execution(path, *limits, options.get("resume", False), options.get("retry", False))

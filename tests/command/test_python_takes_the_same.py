@@ -11,8 +11,10 @@ import pytest
 
 import profiler
 from profiler import ProfileError, api, profile
+from profiler.answers.check.compute import LimitValues
 from profiler.answers.common import run_options
 from profiler.answers.common.options import Result, Saved, Strict
+from profiler.api import sweeping
 from profiler.cli import verbs
 
 # Of the command alone: what a result is written as and to, and what makes its exit status; Python has `to_json()`,
@@ -38,6 +40,7 @@ PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
         _RUN | _STEP | {"columns", "caption", "tex_label", "depth", "sort", "top", "filter"},
     ),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
+    "sweep": (api.sweep, {}, {"output", *LimitValues.__annotations__}),
     "plot": (api.plot, {"label": "labels"}, {"output"}),
     "score": (api.score, {}, {"files", *_ARRAYS, "width", "style", "title"}),  # `Scores.plot` has the last
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
@@ -64,7 +67,8 @@ def keywords(function: Callable[..., Any]) -> set[str]:
     names: set[str] = set()
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            names |= set(getattr(run_options, str(parameter.annotation).removeprefix("Unpack[")[:-1]).__annotations__)
+            options = str(parameter.annotation).removeprefix("Unpack[")[:-1]
+            names |= set(getattr(run_options, options, getattr(sweeping, options, None)).__annotations__)
         else:
             names.add(name)
     return names - {"self", "kwargs"} - _MODEL

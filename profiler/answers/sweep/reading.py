@@ -62,7 +62,7 @@ def _parquet(path: str) -> list[dict[str, Any]]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise errors.MissingPackage("pyarrow", "is not installed", "'profile-model[parquet]'") from None
+        raise errors.MissingPackage("pyarrow", "is not installed", "pyarrow") from None
     try:
         content = io.BytesIO(files.content(path, _LONGEST))
         file = parquet.ParquetFile(

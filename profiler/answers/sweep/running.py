@@ -97,7 +97,7 @@ def _dask(address: str) -> Iterator[int]:
     try:
         from distributed import Client
     except ImportError:
-        raise errors.MissingPackage(_DASK, "is not installed", "'profile-model[dask]'") from None
+        raise errors.MissingPackage(_DASK, "is not installed", "'dask[distributed]'") from None
     from joblib import parallel_config
 
     try:
@@ -118,7 +118,7 @@ def _ray(address: str) -> Iterator[int]:
         import ray
         from ray.util.joblib.ray_backend import RayBackend
     except ImportError:
-        raise errors.MissingPackage(_RAY, "is not installed", "'profile-model[ray]'") from None
+        raise errors.MissingPackage(_RAY, "is not installed", _RAY) from None
     from joblib import parallel_config, register_parallel_backend
 
     class Generating(RayBackend):

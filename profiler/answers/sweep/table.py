@@ -24,12 +24,17 @@ def _table(sweep: Sweep) -> Table:
 
 def _row(row: Mapping[str, Any], columns: Sequence[Column], best: frozenset[int]) -> Row:
     """The reason of one that failed stands behind its name, unless a column has it."""
-    values = tuple(column.get(row, None) for column in columns)
+    values = tuple(_shown(column, column.get(row, None)) for column in columns)
     names = {column.name for column in columns}
     if is_ok(row) or {STATUS, REASON} & names:
         return Row(values, best=best)
     reason = str(row[REASON])
     return Row(values, failure=reason if columns[0].name == MODEL else f"{row[MODEL]}: {reason}")
+
+
+def _shown(column: Column, value: Any) -> Any:
+    """No reason is needed of what is well, so that none is not known."""
+    return "" if column.name == REASON and value is None else value
 
 
 def _notes(sweep: Sweep) -> Iterator[str]:

@@ -64,5 +64,5 @@ def _pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise errors.MissingPackage("pyarrow", "is not installed", "'profile-model[parquet]'") from None
+        raise errors.MissingPackage("pyarrow", "is not installed", "pyarrow") from None
     return pyarrow
