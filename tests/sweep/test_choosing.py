@@ -140,7 +140,7 @@ def test_the_answer_to_which_model_fits(table: str, capsys: pytest.CaptureFixtur
         "a      70.0   1.000 k\n"
         "\n"
         "6 models: 5 ok, 1 crashed.\n"
-        "Only models of at most 3k MACs.\n"
+        "Only models of at most 3 k MACs.\n"
         "The best by acc@1 first.\n"
     )
 
