@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from profiler import errors
 from profiler.answers.check.compute import Limit
-from profiler.answers.check.figures import PEAK_MEMORY, TIME, UNKNOWN
+from profiler.answers.common.limitable import PEAK_MEMORY, TIME, UNKNOWN
 from profiler.answers.common.ordering import pareto, rank
 from profiler.answers.sweep.columns import directed, is_ok, no_such_column
 from profiler.answers.sweep.where import where
