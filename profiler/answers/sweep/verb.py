@@ -144,7 +144,7 @@ def run(
     strict: SweepStrict = SweepStrict(),
     result: SweepResult = SweepResult(),
 ) -> Outcome:
-    """A row for each model of whole zoos, whatever becomes of the others; and which of them fit a budget.
+    """A row for each model of zoos, and which of them fit.
 
     Example: profile-model sweep 'timm:*' -o zoo.parquet
 
