@@ -21,7 +21,7 @@ def score(
     weights: Any = None,
     classes: Sequence[str] | None = None,
     model: str = "model",
-    positive: str | None = None,
+    positive: object = None,
     threshold: float | None = None,
     beta: float | None = None,
     top_k: int | None = None,
@@ -52,7 +52,7 @@ def score(
     from profiler.answers.score.compute import Scores as Answer
     from profiler.answers.score.table import check_shown
 
-    rules = Rules(positive, threshold, beta, top_k, tolerance)
+    rules = Rules(None if positive is None else str(positive), threshold, beta, top_k, tolerance)
     beside = {"prediction": predictions, "score": scores, "weight": weights, "classes": classes}
     scored = _scored(labels, beside, model, rules)
     check_shown(show, scored)

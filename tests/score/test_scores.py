@@ -220,6 +220,9 @@ def test_the_positive_class_is_chosen() -> None:
     labels, predictions = ["a", "b", "b"], ["a", "a", "b"]
     assert scored(labels, predictions, positive="a").whole.precision == pytest.approx(1 / 2)
     assert scored(labels, predictions, positive="b").whole.precision == pytest.approx(1 / 1)
+    assert (
+        scored([0, 1, 1], [0, 0, 1], positive=0).whole.recall == scored([0, 1], [0, 1], positive="0").whole.recall == 1
+    )
     of_three = scored(["a", "b", "c"], ["a", "c", "c"], positive="c")
     assert of_three.confusion == ((1, 1), (0, 1))
     assert of_three.classes == ("not c", "c")

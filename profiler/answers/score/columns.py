@@ -132,7 +132,7 @@ def coded(name: str, column: Column) -> Coded:
         ids = numpy.fromiter((codes.setdefault(text, len(codes)) for text in column), numpy.int64, len(column))
         texts = tuple(codes)
     again: dict[str, int] = {}
-    renamed = [again.setdefault(_canonical(text), len(again)) for text in texts]
+    renamed = [again.setdefault(canonical(text), len(again)) for text in texts]
     for text, code in again.items():
         if text.casefold() in _NONE:
             rows = numpy.flatnonzero(numpy.asarray(renamed)[ids] == code)
@@ -141,7 +141,7 @@ def coded(name: str, column: Column) -> Coded:
     return Coded(numpy.asarray(renamed, numpy.int64)[ids], tuple(again))
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
     """A label without blanks around it; of a whole number without its point: 1.0 is 1."""
     text = text.strip()
     return text.partition(".")[0] if _WHOLE.fullmatch(text) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from profiler import errors
+from profiler.answers.score.columns import canonical
 from profiler.answers.score.predictions import Predictions
 
 _NEGATIVE = {"1": "0", "true": "false", "yes": "no", "positive": "negative", "pos": "neg"}
@@ -15,7 +16,7 @@ TOLERANCE = 0.0075  # of the diagonal, as in the benchmark of Berkeley
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """positive: the class that precision and recall are of; None: what `pair` says.
+    """positive: the class that precision and recall are of, as labels are written; None: what `pair` says.
 
     threshold: the score from which on a sample is predicted to be positive. beta: recall counts so many times as much
     as precision in F-beta. top_k: the label is among so many highest scores. tolerance: how far matched pixels of edges
@@ -35,7 +36,7 @@ def pair(predictions: Predictions, rules: Rules) -> tuple[str, str] | None:
     Of two classes, positive is the one called 1, true, yes or positive, else the last in their order. Where there is
     one class, its opposite is known for these names. Raises `errors.ProfileError` where the chosen one is none of them.
     """
-    classes, positive = predictions.classes, rules.positive
+    classes, positive = predictions.classes, None if rules.positive is None else canonical(rules.positive)
     if positive is not None and positive not in classes and len(classes) > 1:
         raise _no_such_class(positive, classes)
     if len(classes) > 2:
