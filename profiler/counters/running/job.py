@@ -107,7 +107,7 @@ def _settle(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
     from profiler.engine.run.lazy import waits_for_input
 
-    if any(waits_for_input(module) for module in model.modules()):
+    if waits_for_input(model):
         with torch.no_grad():
             model(*args, **kwargs)
 

@@ -21,7 +21,7 @@ class TensorLayout:
     That holds for as long as somebody holds it: a call that is remembered, or what a run knows of a tensor.
     """
 
-    __slots__ = ("__weakref__", "dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
+    __slots__ = ("__weakref__", "_copied", "dtype", "is_row_major", "shape", "storage_bytes", "strides", "tensor")
 
     def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> None:
         self.shape = shape
@@ -31,6 +31,7 @@ class TensorLayout:
         recorded_strides = None if self.is_row_major else tuple(strides)
         self.tensor = Tensor(tuple(shape), str(dtype).removeprefix("torch."), recorded_strides)
         self.storage_bytes = self._span_bytes()
+        self._copied: torch.Tensor | None = None
 
     def _span_bytes(self) -> int:
         """Bytes of a storage that holds exactly a tensor of this layout."""
@@ -40,8 +41,17 @@ class TensorLayout:
         return ((last + 1) * DTYPE_BITS[self.tensor.dtype] + 7) // 8
 
     def empty(self) -> torch.Tensor:
-        """A new meta tensor of this layout, with a storage of its own."""
-        return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
+        """A new meta tensor of this layout, with a storage of its own.
+
+        A copy of another one, where that has its strides: to read shape and strides takes longer than all else.
+        """
+        if self._copied is not None:
+            return self._copied.clone()
+        tensor = torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
+        copied = tensor.clone()  # whose storage no run knows
+        if copied.stride() == self.strides:
+            self._copied = copied
+        return tensor
 
 
 _layouts: Shared[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], TensorLayout] = Shared()

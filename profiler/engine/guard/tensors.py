@@ -42,8 +42,8 @@ class Tensors:
     def keep(self, tensor: Tensor, layout: TensorLayout) -> None:
         if id(tensor) in self._states:
             return
-        cls, requires_grad = type(tensor), tensor.requires_grad
-        storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if is_plain(tensor) else (None, 0)
+        cls, requires_grad, is_plain_one = type(tensor), tensor.requires_grad, layout.tensor.form is None
+        storage, offset = (tensor.untyped_storage(), tensor.storage_offset()) if is_plain_one else (None, 0)
         self._states[id(tensor)] = (
             tensor,
             layout,

@@ -41,14 +41,14 @@ class Callers:
         if applied != self._applied or self._is_enclosed:
             self._applied, self._is_enclosed = applied, _is_enclosed(frame)
             if self._is_enclosed:
-                return self._number(_read(frame)._replace(is_enclosed=True))
+                return self.number(_read(frame)._replace(is_enclosed=True))
         code, at = frame.f_code, frame.f_lasti
         entry = self._indices.get((id(code), at))
         if entry is not None:
             return entry[1]
         if code.co_filename in _TORCHS:
             return self._below(frame, code, at)
-        index = self._number(_SIGN if _is_sign(code, at) else Caller((), False, source=source(frame)))
+        index = self.number(_SIGN if _is_sign(code, at) else Caller((), False, source=source(frame)))
         self._indices[id(code), at] = (code,), index
         return index
 
@@ -56,15 +56,16 @@ class Callers:
         """The same in a function of torch: it depends on the frames below, most often on one."""
         back = frame.f_back
         if back is None or back.f_code.co_filename in _TORCHS:
-            return self._number(_read(frame))
+            return self.number(_read(frame))
         key = id(code), at, id(back.f_code), back.f_lasti
         entry = self._indices.get(key)
         if entry is not None:
             return entry[1]
-        self._indices[key] = (code, back.f_code), (index := self._number(_read(frame)))
+        self._indices[key] = (code, back.f_code), (index := self.number(_read(frame)))
         return index
 
-    def _number(self, caller: Caller) -> int:
+    def number(self, caller: Caller) -> int:
+        """Its index in `met`."""
         index = self._index.setdefault(caller, len(self.met))
         if index == len(self.met):
             self.met.append(caller)

@@ -143,9 +143,13 @@ class KnownTensors:
     def new(self, layout: TensorLayout) -> tuple[Tensor, int]:
         """A new meta tensor that the call under way allocates, and its storage."""
         tensor = layout.empty()
-        storage = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes)
+        return tensor, self.born(tensor, layout)
+
+    def born(self, tensor: Tensor, layout: TensorLayout, call: int | None = None) -> int:
+        """The storage of a new meta tensor, which a call allocated: the one under way, where none is named."""
+        storage = self.lifetimes.born(tensor.untyped_storage(), layout.storage_bytes, call)
         tensor.__dict__[MARK] = KnownTensor(self.run, layout, storage, False, True)
-        return tensor, storage
+        return storage
 
     def alias(self, tensor: Tensor) -> Tensor:
         """Another tensor of the same memory: nothing was computed."""

@@ -31,21 +31,22 @@ class Lifetimes:
         self._watches: list[_Watch] = []
         self._handed_over: set[int] = set()  # were there before, and are followed
         self._holders: dict[int, int] = {}  # of storages that others stand for: how many living ones there are
-        self._alive_bytes = 0
+        self.alive_bytes = 0  # that the run allocated and did not release
         self.most_bytes = 0  # that the run had allocated at once so far
 
     def add(self, tensor: torch.Tensor, layout: TensorLayout, role: str) -> int:
         """The storage, or the first of them, that was there before the run, and that somebody else keeps alive."""
-        if is_plain(tensor):
-            return self._there(tensor.untyped_storage(), layout, role)
-        first, *_ = [self._there(storage, layout, role) for storage in memory(tensor)]
+        if layout.tensor.form is None:
+            storage = tensor.untyped_storage()
+            return self._there(storage._cdata, storage.nbytes(), role)
+        first, *_ = [self._there(storage._cdata, _bytes(storage, layout), role) for storage in memory(tensor)]
         return first
 
-    def _there(self, storage: Any, layout: TensorLayout, role: str) -> int:
-        storages = self.storages
-        index = self._by_address.setdefault(storage._cdata, len(storages))
-        if index == len(storages):
-            storages.append(Storage(_bytes(storage, layout), role, -1))
+    def _there(self, address: int, size_bytes: int, role: str) -> int:
+        index = self._by_address.get(address)
+        if index is None:
+            index = self._by_address[address] = len(self.storages)
+            self.storages.append(Storage(size_bytes, role, -1))
         return index
 
     def add_hidden(self, size_bytes: int, role: str) -> int:
@@ -53,14 +54,22 @@ class Lifetimes:
         self.storages.append(Storage(size_bytes, role, -1))
         return len(self.storages) - 1
 
-    def born(self, storage: Any, size_bytes: int) -> int:
-        """A storage (or a tensor that has none) which the call under way allocated, followed until it is released."""
-        self._alive_bytes += size_bytes
-        self.most_bytes = max(self.most_bytes, self._alive_bytes)
+    def born(self, storage: Any, size_bytes: int, call: int | None = None) -> int:
+        """A storage (or a tensor that has none) which a call allocated, followed until it is released.
+
+        call: None for the one under way.
+        """
+        self.alive_bytes += size_bytes
+        self.most_bytes = max(self.most_bytes, self.alive_bytes)
         index = len(self.storages)
-        self.storages.append(Storage(size_bytes, "activation", len(self._clock)))
+        self.storages.append(Storage(size_bytes, "activation", len(self._clock) if call is None else call))
         self._watch(storage, index)
         return index
+
+    def born_and_died(self, size_bytes: int, born: int, died: int) -> int:
+        """A storage that is known to have come and gone between two calls."""
+        self.storages.append(Storage(size_bytes, "activation", born, died))
+        return len(self.storages) - 1
 
     def find_or_add(self, tensor: torch.Tensor, layout: TensorLayout) -> tuple[list[int], bool]:
         """The storages that a tensor lives in, and whether they are new: then the call under way allocated them.
@@ -139,7 +148,7 @@ class Lifetimes:
                 return
         storage.died = len(self._clock)
         if storage.born >= 0:
-            self._alive_bytes -= storage.size_bytes
+            self.alive_bytes -= storage.size_bytes
 
 
 def memory(tensor: torch.Tensor) -> list[Any]:

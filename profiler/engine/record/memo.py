@@ -1,4 +1,4 @@
-"""What did operators return before? Metadata of results by metadata of arguments, remembered between runs."""
+"""What did operators return before, and layers of torch's do? By metadata of arguments, remembered between runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import torch
 
+from profiler.ops.registry import generation
 from profiler.records.remembered import Recent, Shared
 from profiler.records.trace import Signature, Value
 
@@ -13,6 +14,7 @@ FRESH: Final = -1
 # With their keys, signatures and layouts they take 2 to 3 kB each, so 40 MB at most. A model that a search visits has
 # some 40 new ones at first, and a dozen later (`python -m tests.benchmarks.long`).
 _MOST_ENTRIES = 1 << 14
+_MOST_LAYER_ENTRIES = 1 << 14  # in all tables of layers; a run, most often of one call, takes as much as an entry above
 
 
 class RememberedCall:
@@ -41,15 +43,62 @@ recall_older = _entries.find
 remember = _entries.__setitem__
 
 
+# Runs of layers of torch's, by their settings, then their weights, then what they are fed; see `configured.py`.
+_layers: dict[Any, dict[Any, dict[Any, Any]]] = {}
+settings: dict[int, Any] = {}  # of layers that live, by their ids
+
+
+def layers_like(key: Any) -> dict[Any, dict[Any, Any]]:
+    """What is known of layers with the same class and settings."""
+    alike = _layers.get(key)
+    return _added(_layers, key, {}) if alike is None else alike
+
+
+def runs_like(alike: dict[Any, dict[Any, Any]], weights: Any) -> dict[Any, Any]:
+    """And of those whose weights have the same layouts, by what they are fed."""
+    runs = alike.get(weights)
+    return _added(alike, weights, {}) if runs is None else runs
+
+
+def remember_layer(runs: dict[Any, Any], key: Any, run: Any) -> None:
+    """What the run of a layer wrote down (`layer_runs.py`); or how often that failed."""
+    _added(runs, key, run)
+
+
+def _added(table: dict[Any, Any], key: Any, value: Any) -> Any:
+    """What was added to one of the tables; where there are too many entries in all, none of them stays."""
+    global _layer_entries  # noqa: PLW0603
+    _layer_entries += 1
+    if _layer_entries > _MOST_LAYER_ENTRIES:
+        _forget_layers()
+    table[key] = value
+    return value
+
+
+def _forget_layers() -> None:
+    global _layer_entries  # noqa: PLW0603
+    _layers.clear()
+    settings.clear()
+    _layer_entries = 0
+
+
+_layer_entries = 0
+
+
 def keep_up() -> None:
-    """Start afresh when torch's default dtype is another one: it decides what integers become."""
-    global _default_dtype  # noqa: PLW0603
-    if _default_dtype is not torch.get_default_dtype():
+    """Start afresh when torch's default dtype is another one, which decides what integers become.
+
+    And when an operator has got a formula: one that is made of others is then no longer taken apart.
+    """
+    global _state  # noqa: PLW0603
+    now = torch.get_default_dtype(), generation()
+    if _state != now:
         _entries.clear()
-        _default_dtype = torch.get_default_dtype()
+        _forget_layers()
+        _state = now
 
 
-_default_dtype = torch.get_default_dtype()
+_state = torch.get_default_dtype(), -1
 
 
 def signature(

@@ -75,6 +75,7 @@ class Recorder(LeanDispatchMode):
         self._on_meta = OnMeta(self.tensors, self.needs)
         self._from_memory = FromMemory(self.tensors, self._arguments, self._on_meta, self.needs)
         self._on_real = OnReal(run_real, before_write, self.tensors, self._arguments)
+        self.unusual = 0  # operators so far that did not depend on layouts alone, or changed some
         self._caller = 0  # of the operator under way
         self._is_apart = False  # whether it is a part of one that is being taken apart
         self._frames = 1  # from the mode's method to the model's code
@@ -118,6 +119,7 @@ class Recorder(LeanDispatchMode):
 
     def foreign(self, op: str, args: Sequence[Any], out: Sequence[Tensor], kwargs: Sequence[Any] = ()) -> None:
         """Write down a call of an operator that was not run here, and what it is known to return."""
+        self.unusual += 1
         tensors = [self.tensors.info_of(tensor) for tensor in each_tensor(args)]
         storages = self.tensors.add_results(out, tensors, is_real=self.run_real)
         values, results = self._arguments.values(args), self._arguments.values(out)
@@ -133,6 +135,7 @@ class Recorder(LeanDispatchMode):
             return self._by_its_rows()
         kwargs = kwargs or _NO_KWARGS
         if type(func) is not OpOverload and isinstance(func, HigherOrderOperator):
+            self.unusual += 1
             return unseen(self, func, args, kwargs)
         if self.step is not None:
             func = self.step.really(func, args, kwargs, sys._getframe(self._frames))
@@ -152,6 +155,7 @@ class Recorder(LeanDispatchMode):
             key.extend(kwargs)
             self._arguments.scan(kwargs.values(), key, tensors)
         if self.run_real or self._has_values(func, how, args, kwargs, tensors):
+            self.unusual += 1
             outcome = self._on_real.run(func, how, args, kwargs, tensors, tuple(key))
         elif how is Manner.READ:
             return self._read(func, args, kwargs, tensors)
@@ -165,6 +169,7 @@ class Recorder(LeanDispatchMode):
 
     def _specially(self, func: Any, how: Manner, args: Any, kwargs: Any) -> Any:
         """What has to be done before an operator may be met as others are."""
+        self.unusual += how is not Manner.PARTS
         if how is Manner.CAST:
             if not self.run_real and self._is_there(args, kwargs):
                 return self.tensors.alias(args[0])

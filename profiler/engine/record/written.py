@@ -41,18 +41,19 @@ class Written:
         if self._step is not None:
             module = self._step.charged(module, len(self.calls))
         read = tuple([info.storage for info in tensors])
-        self.calls.append(Call(self._number(signature), module, read, storages, caller))
+        self.calls.append(Call(self.number(signature), module, read, storages, caller))
 
     def add_composite(self, signature: Signature, module: int, first: int, caller: int) -> None:
         """An operator that was taken apart: all calls from the first on are its parts."""
-        self.composites.append(Composite(self._number(signature), module, first, len(self.calls), caller))
+        self.composites.append(Composite(self.number(signature), module, first, len(self.calls), caller))
 
     def add_note(self, text: str) -> None:
         """Something about the run that a report has to say."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def _number(self, signature: Signature) -> int:
+    def number(self, signature: Signature) -> int:
+        """Its index among the signatures."""
         number = self._numbers.get(id(signature))
         if number is None:
             number = self._numbers[id(signature)] = len(self.signatures)

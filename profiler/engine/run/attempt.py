@@ -22,6 +22,7 @@ from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
 from profiler.engine.meta.seen_device import reporting_device
 from profiler.engine.record import cache
+from profiler.engine.record.leaves import Leaves
 from profiler.engine.record.module_calls import Stack
 from profiler.engine.record.recorder import Recorder
 from profiler.engine.record.step import PhaseTracker
@@ -116,7 +117,7 @@ class Attempt:
             raise
         finally:
             guard.restore()
-        trained = [self._with_gradient(weight) for weight in parameters]
+        trained = parameters if self._step is None else [self._with_gradient(weight) for weight in parameters]
         return self._record(recorder, stack, self._input_records(args, kwargs), trained, buffers, outputs)
 
     def _record(
@@ -214,6 +215,8 @@ class Attempt:
         if not self._real:
             yield reporting_device(_device(self._model), recorder)
             yield self._casting(recorder)
+            if self._step is None and not self._casts:
+                yield Leaves(recorder, stack, self._structure.index, _device(self._model)).answering()
         yield recorder
 
     def _casting(self, recorder: Recorder) -> AbstractContextManager[Any]:

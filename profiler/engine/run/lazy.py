@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any
@@ -25,9 +25,20 @@ from profiler.engine.run.subject import Rebuilt, Subject
 _CPU = torch.device("cpu")
 
 
-def waits_for_input(module: nn.Module) -> bool:
-    """Whether a module does not know its shapes yet."""
-    return isinstance(module, LazyModuleMixin) and bool(module.has_uninitialized_params())
+def waits_for_input(model: nn.Module) -> bool:
+    """Whether a module of a model does not know its shapes yet."""
+    return any(isinstance(module, LazyModuleMixin) and module.has_uninitialized_params() for module in _modules(model))
+
+
+def _modules(model: nn.Module) -> Iterable[nn.Module]:
+    """Each once; `Module.modules` makes their names as well."""
+    modules, waiting = {id(model): model}, [model]
+    while waiting:
+        for child in waiting.pop()._modules.values():
+            if child is not None and id(child) not in modules:
+                modules[id(child)] = child
+                waiting.append(child)
+    return modules.values()
 
 
 def initialized(subject: Subject, after: ExitStack) -> Subject:

@@ -59,7 +59,7 @@ def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]
     with alone(), uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False), ExitStack() as after:
         operators.keep_up()
         memo.keep_up()
-        if not any(map(waits_for_input, subject.model.modules())):
+        if not waits_for_input(subject.model):
             with suppress(Grown):
                 return _run(subject, under, real)
         # What it builds in its first forward pass is part of it, also for a step of training.

@@ -11,7 +11,7 @@ from profiler.records.trace import Tensor
 
 def state_tensors(model: nn.Module) -> dict[str, tuple[Tensor, int]] | None:
     """Each tensor by its name, with a number that tied ones share; None where shapes wait for a first input."""
-    if any(map(waits_for_input, model.modules())):
+    if waits_for_input(model):
         return None
     return {
         name: (Tensor(tuple(value.shape), str(value.dtype).removeprefix("torch.")), id(value))

@@ -18,7 +18,7 @@ from profiler.records.versions import versions
 
 def holding(model: nn.Module, name: str, source: str) -> Callable[[], Trace] | None:
     """What makes the record of a model as it is; None where layers wait for a first input to know their parameters."""
-    return None if any(map(waits_for_input, model.modules())) else partial(not_run, model, name, source)
+    return None if waits_for_input(model) else partial(not_run, model, name, source)
 
 
 def not_run(model: nn.Module, name: str, source: str, notes: tuple[str, ...] = ()) -> Trace:

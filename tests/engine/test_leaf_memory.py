@@ -1,0 +1,282 @@
+"""A layer of torch's that is answered from memory leaves the same record as one that runs."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest import mock
+
+import pytest
+import torch
+import torchvision
+from hypothesis import given
+from torch import nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from profiler import ProfileError, profile
+from profiler.engine.record import leaves, memo
+from profiler.records import archive
+from tests.laws import share
+from tests.strategies import trees
+
+Tree = tuple[nn.Module, tuple[int, ...]]
+OWN_CALL = nn.Module._call_impl
+
+
+def _record(model: nn.Module, *inputs: Any, **options: Any) -> Any:
+    return archive.to_json(profile(model, *inputs, **options).trace)
+
+
+@contextmanager
+def _without_memory() -> Iterator[None]:
+    with mock.patch.object(leaves, "_is_turned_on", False):
+        yield
+
+
+def _is_same(model: nn.Module, *inputs: Any, **options: Any) -> bool:
+    """Whether runs with the memory, the second of which is answered from it, leave the record of one without."""
+    with _without_memory():
+        expected = _record(model, *inputs, **options)
+    return all(_record(model, *inputs, **options) == expected for _ in range(2))
+
+
+@contextmanager
+def _counted() -> Iterator[list[None]]:
+    """How many layers are answered from memory."""
+    answered: list[None] = []
+    again = leaves.Leaves._again
+
+    def counting(self: leaves.Leaves, *rest: Any) -> Any:
+        answered.append(None)
+        return again(self, *rest)
+
+    with mock.patch.object(leaves.Leaves, "_again", counting):
+        yield answered
+
+
+# Models ---------------------------------------------------------------------------------------------------------------
+
+
+@given(trees())
+@share(50)
+def test_random_trees(tree: Tree) -> None:
+    model, shape = tree
+    assert _is_same(model, shape)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "densenet121", "googlenet", "mobilenet_v3_small", "swin_t", "vit_b_32"])
+def test_models(name: str) -> None:
+    with torch.device("meta"):
+        model = torchvision.models.get_model(name, weights=None, **({"init_weights": False} if "goog" in name else {}))
+    assert _is_same(model, (2, 3, 224, 224))
+
+
+@pytest.mark.parametrize("options", [{"train": True}, {"dtype": "float16"}, {"train": True, "amp": "bfloat16"}])
+def test_conditions(options: dict[str, Any]) -> None:
+    assert _is_same(torchvision.models.resnet18(), (2, 3, 64, 64), **options)
+
+
+def test_layers_are_answered() -> None:
+    model = torchvision.models.resnet18()
+    profile(model, (1, 3, 64, 64))
+    with _counted() as answered:
+        profile(model, (1, 3, 64, 64))
+    in_stem_and_head, blocks, in_block, downsamplings = 4 + 2, 4 * 2, 6, 3  # of these each is a Sequential, and one
+    assert len(answered) == in_stem_and_head + blocks * in_block + downsamplings
+
+
+# What is changed between two runs -------------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    what: str
+    make: Callable[[nn.Sequential], object]
+
+
+def _replaced(model: nn.Sequential) -> None:
+    model[0].weight = nn.Parameter(torch.ones(4, 3, 5, 5))
+
+
+def _resized(model: nn.Sequential) -> None:
+    model[0].weight.data = torch.ones(4, 3, 1, 1)
+
+
+def _function(model: nn.Sequential) -> None:
+    model[2].forward = lambda x: torch.sigmoid(x) + 1
+
+
+CHANGES = (
+    Change("a setting", lambda model: setattr(model[0], "stride", (2, 2))),
+    Change("a value of another class", lambda model: setattr(model[1], "momentum", 1)),
+    Change("a weight", _replaced),
+    Change("a weight's memory", _resized),
+    Change("a weight shared", lambda model: setattr(model[3], "weight", model[1].weight)),
+    Change("a bias gone", lambda model: setattr(model[0], "bias", None)),
+    Change("frozen", lambda model: model.requires_grad_(False)),
+    Change("doubles", lambda model: model.double()),
+    Change("an activation in place", lambda model: setattr(model[2], "inplace", True)),
+    Change("a method", _function),
+    Change("a class", lambda model: setattr(model[2], "__class__", nn.SiLU)),
+    Change("a hook", lambda model: model[2].register_forward_hook(lambda layer, args, out: out + 1)),
+    Change("a hook before", lambda model: model[2].register_forward_pre_hook(lambda layer, args: (args[0] * 2,))),
+    Change("a layer inside another", lambda model: model.append(nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1)))),
+    Change("a parametrization", lambda model: nn.utils.parametrizations.weight_norm(model[0])),
+    Change("an attribute", lambda model: setattr(model[2], "kept", torch.ones(3))),
+)
+
+
+def _layers() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=1.0), nn.ReLU(), nn.BatchNorm2d(4), nn.Dropout(), Plain()
+    )
+
+
+class Plain(nn.Module):
+    """A model's own code, so that the whole is no layer of torch's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.what)
+def test_a_change_is_seen(change: Change) -> None:
+    model = _layers()
+    dtype = "float64" if change.what == "doubles" else "float32"
+    for _ in range(2):
+        profile(model, (1, 3, 8, 8))
+    change.make(model)
+    assert _is_same(model, f"1x3x8x8:{dtype}")
+
+
+# What is changed amid a run -------------------------------------------------------------------------------------------
+
+
+class Amid(nn.Module):
+    """A layer, called once as it is and once amid something."""
+
+    def __init__(self, amid: Callable[[nn.Module, torch.Tensor], Any], layer: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.amid = layer, amid
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.layer(x), self.amid(self.layer, x)
+
+
+class Doubling(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        return out * 2 if func is F.linear else out
+
+
+def _patched_function(layer: nn.Module, x: torch.Tensor) -> Any:
+    with mock.patch.object(F, "linear", lambda x, weight, bias: torch.mm(x, weight.t())):
+        return layer(x)
+
+
+def _patched_class(layer: nn.Module, x: torch.Tensor) -> Any:
+    with mock.patch.object(nn.Linear, "forward", lambda layer, x: x @ layer.weight.t()):
+        return layer(x)
+
+
+def _in_mode(layer: nn.Module, x: torch.Tensor) -> Any:
+    with Doubling():
+        return layer(x)
+
+
+def _autocast(layer: nn.Module, x: torch.Tensor) -> Any:
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer(x)
+
+
+def _with_gradients(layer: nn.Module, x: torch.Tensor) -> Any:
+    with torch.inference_mode(False), torch.enable_grad():
+        return layer(torch.zeros_like(x, requires_grad=True)).sum()
+
+
+def _hooked(layer: nn.Module, x: torch.Tensor) -> Any:
+    handle = layer.register_forward_hook(lambda layer, args, out: out * 2)
+    try:
+        return layer(x)
+    finally:
+        handle.remove()
+
+
+def _in_threads(layer: nn.Module, x: torch.Tensor) -> Any:
+    out: list[torch.Tensor] = []
+    threads = [threading.Thread(target=lambda: out.append(layer(x))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    return out
+
+
+def _functional(layer: nn.Module, x: torch.Tensor) -> Any:
+    other = {name: weight + 1 for name, weight in layer.named_parameters()}
+    return torch.func.functional_call(layer, other, (x,))
+
+
+AMID = (
+    _patched_function, _patched_class, _in_mode, _autocast, _with_gradients, _hooked, _in_threads, _functional,
+    lambda layer, x: torch.func.vmap(layer)(x),
+    lambda layer, x: layer(input=x),
+    lambda layer, x: layer(x[:, ::2].repeat(1, 2)),
+    lambda layer, x: layer(layer.weight),
+    lambda layer, x: torch.fx.symbolic_trace(layer)(x),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("amid", AMID, ids=lambda amid: amid.__name__)
+def test_a_change_amid_a_run_is_seen(amid: Callable[..., Any]) -> None:
+    assert _is_same(Amid(amid, nn.Linear(8, 8)), (8, 8))
+
+
+# Around it ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_formula_that_is_added_is_seen() -> None:
+    model = nn.Sequential(nn.Softplus(), Plain())
+    assert _is_same(model, (4, 4))
+    assert nn.Module._call_impl is OWN_CALL
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_torchs_method_comes_back(error: type[BaseException]) -> None:
+    class Raising(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert nn.Module._call_impl is not OWN_CALL
+            raise error("no")
+
+    with pytest.raises(ProfileError if error is ValueError else error):
+        profile(nn.Sequential(nn.ReLU(), Raising()), (4, 4))
+    assert nn.Module._call_impl is OWN_CALL
+
+
+def test_what_a_layer_warns_of_is_heard_each_time() -> None:
+    model = nn.Sequential(nn.Softmax(), Plain())
+    for _ in range(3):
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            profile(model, (4, 4))
+        assert len(heard) == 1
+
+
+def test_the_memory_is_bounded() -> None:
+    with mock.patch.object(memo, "_MOST_LAYER_ENTRIES", 3):
+        for width in range(1, 9):
+            assert _is_same(nn.Sequential(nn.Linear(width, width), nn.ReLU(), Plain()), (4, width))
+        assert memo._layer_entries <= 3
+
+
+def test_nothing_holds_on_to_a_model() -> None:
+    import weakref
+
+    model = _layers()
+    profile(model, (1, 3, 8, 8))
+    layer, weight = weakref.ref(model[0]), weakref.ref(model[0].weight)
+    del model
+    assert layer() is None
+    assert weight() is None
