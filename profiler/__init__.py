@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         report,
         scan,
         score,
+        sensitivity,
         sweep,
         without,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "report",
     "scan",
     "score",
+    "sensitivity",
     "sweep",
     "without",
 ]
@@ -84,6 +86,7 @@ _PLACES = {
     "score": "api",
     "sweep": "api",
     "without": "api",
+    "sensitivity": "api",
 }
 
 

@@ -6,6 +6,7 @@
 from profiler.api.ablating import ablate, replaced, without
 from profiler.api.comparing import compare, diff, report
 from profiler.api.drawing import plot
+from profiler.api.measuring import sensitivity
 from profiler.api.profiling import Profile, profile, run, run_on
 from profiler.api.running import cross_check, generate, largest, scan
 from profiler.api.scoring import score
@@ -27,6 +28,7 @@ __all__ = [
     "run_on",
     "scan",
     "score",
+    "sensitivity",
     "sweep",
     "without",
 ]

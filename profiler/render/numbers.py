@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import Any
 
 from profiler import errors
@@ -20,6 +21,7 @@ RAW = {
 }  # what values are in where no person reads them
 UNKNOWN, UNDEFINED = "?", "–"
 _BAR = 24  # blocks of a whole bar
+_PLAIN = (-3, 4)  # exponents of ten that are not written, from the first up to, without, the second
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _STEPS = ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T"), (10**15, "P"))
 
@@ -190,6 +192,15 @@ def score(value: float) -> str:
     return f"{value:.4f}"
 
 
+def scientific(value: float) -> str:
+    """Four significant digits, with an exponent where there would be many zeros: 0.1234, 3.214e-5."""
+    if value == 0 or not isfinite(value):
+        return "0" if value == 0 else str(value)
+    digits, _, exponent = f"{value:.3e}".partition("e")
+    is_plain = _PLAIN[0] <= int(exponent) < _PLAIN[1]
+    return f"{float(f'{value:.3e}'):.{max(0, 3 - int(exponent))}f}" if is_plain else f"{digits}e{int(exponent)}"
+
+
 def shape(value: Any) -> str:
     if value is None or value == ():
         return ""
@@ -217,6 +228,7 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     Unit.SHARE: share,
     Unit.RATIO: ratio,
     Unit.SCORE: score,
+    Unit.SCIENTIFIC: scientific,
     Unit.TIMES: times,
     Unit.BAR: bar,
     Unit.MIXED: quantity,

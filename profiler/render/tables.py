@@ -35,6 +35,7 @@ class Unit(Enum):
     SHARE = "share"  # of the total, 0 to 1
     RATIO = "ratio"
     SCORE = "score"  # 0 to 1, of predictions; None where it is not defined
+    SCIENTIFIC = "scientific"  # a float of any magnitude: four significant digits, 3.214e-5
     TIMES = "times"  # as many times as another row has: ×0.54
     NUMBER = "number"  # a Decimal or a text that somebody else wrote, kept as it was written
     SHAPE = "shape"

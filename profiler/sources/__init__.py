@@ -26,6 +26,7 @@ __all__ = [
     "Spec",
     "converts",
     "holds_weights_alone",
+    "is_architecture",
     "load",
     "matching",
     "names",
@@ -130,6 +131,12 @@ def needs_torch(text: str) -> bool:
         return _of_file(parse(text)) not in (_CHECKPOINT, *_RECORDED)
     except errors.BadSpec:
         return False
+
+
+def is_architecture(text: str) -> bool:
+    """Whether a spec names a model of a library, which is built without weights, or with random ones."""
+    spec = parse(text)
+    return spec.prefix in PREFIXES or (spec.prefix is None and _of_file(spec) is None)
 
 
 def converts(text: str, feed: Feed) -> bool:

@@ -52,6 +52,7 @@ def cases() -> Iterator[tuple[int | float, Unit]]:
     for unit in _SHARES:
         yield from ((value, unit) for value in _PARTS)
     yield from ((-value, Unit.GROWTH) for value in _PARTS)
+    yield from ((sign * value, Unit.SCIENTIFIC) for value in (0.0, *_TIMES, *_RATES) for sign in (1, -1))
     yield from ((sign * value, Unit.LONGER) for value in (0.0, *_TIMES) for sign in (1, -1))
     yield from ((sign * value, Unit.DIFFERENCE) for value in (*_WHOLE, *_LARGE) for sign in (1, -1))
 

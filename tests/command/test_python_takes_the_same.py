@@ -14,6 +14,7 @@ from profiler import ProfileError, api, profile
 from profiler.answers.check.compute import LimitValues
 from profiler.answers.common import run_options
 from profiler.answers.common.options import Result, Saved, Strict
+from profiler.answers.sensitivity import request
 from profiler.api import sweeping
 from profiler.cli import verbs
 
@@ -41,6 +42,7 @@ PAIRS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     ),
     "diff": (api.Profile.diff, {}, _RUN | _STEP | {"max_increase", "device"}),  # `Diff.check`, `Profile.on`
     "sweep": (api.sweep, {}, {"output", *LimitValues.__annotations__}),
+    "sensitivity": (api.sensitivity, {}, set()),
     "plot": (api.plot, {"label": "labels"}, {"output"}),
     "score": (api.score, {}, {"files", *_ARRAYS, "width", "style", "title"}),  # `Scores.plot` has the last
     "weights": (api.Profile.weights, {"as_": "scheme"}, _RUN | {"label", "sort"}),  # one model in one format
@@ -67,8 +69,8 @@ def keywords(function: Callable[..., Any]) -> set[str]:
     names: set[str] = set()
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            options = str(parameter.annotation).removeprefix("Unpack[")[:-1]
-            names |= set(getattr(run_options, options, getattr(sweeping, options, None)).__annotations__)
+            named = str(parameter.annotation).removeprefix("Unpack[")[:-1]
+            names |= set((vars(run_options) | vars(sweeping) | vars(request))[named].__annotations__)
         else:
             names.add(name)
     return names - {"self", "kwargs"} - _MODEL

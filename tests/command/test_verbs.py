@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 
@@ -47,6 +48,8 @@ def run(
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nets.py").write_text(NET)
     (tmp_path / "predictions.csv").write_text("label,prediction\n1,1\n0,1\n")
+    (tmp_path / "model.py").write_text("from torch import nn\n\ndef build():\n    return nn.Conv2d(3, 4, 3)\n")
+    numpy.savez(tmp_path / "images.npz", images=numpy.zeros((2, 3, 8, 8), dtype=numpy.float32))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

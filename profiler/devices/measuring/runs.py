@@ -24,9 +24,8 @@ from profiler.engine.run.optimizers import optimizer
 from profiler.engine.run.prepare import prepared
 from profiler.engine.run.subject import Subject
 from profiler.engine.run.training import backward
-from profiler.engine.run.values import free_bytes, with_values
+from profiler.engine.run.values import check_memory, with_values
 from profiler.records.conditions import Conditions, Training
-from profiler.records.quantities import size_up
 from profiler.records.trace import BACKWARD, FORWARD, UPDATE
 
 _MODES: tuple[Callable[[], AbstractContextManager[Any]], ...] = (
@@ -113,7 +112,7 @@ def running(
     raises.
     """
     _check_weights(subject)
-    _check_memory(subject.name, kind, needed_bytes)
+    check_memory(subject.name, kind, needed_bytes)
     with alone(), torch.inference_mode(False), ExitStack() as after:
         around = Guard([])
         after.callback(around.restore)
@@ -183,25 +182,12 @@ def _check_weights(subject: Subject) -> None:
         raise _without_values(subject.name)
 
 
-def _check_memory(name: str, kind: str, needed: int) -> None:
-    free = torch.cuda.mem_get_info()[0] if kind == "cuda" else free_bytes()
-    if needed > free:
-        raise _does_not_fit(name, kind, needed, free)
-
-
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
 def _without_values(model: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{model} has its weights on the meta device, where nothing is computed; give it real weights to be timed"
-    )
-
-
-def _does_not_fit(model: str, kind: str, needed: int, free: int) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"a run of {model} needs at least {size_up(needed)}, of which {size_up(free)} are free on {kind}; take a "
-        "smaller batch, or a device of the catalogue for a lower bound"
     )
 
 

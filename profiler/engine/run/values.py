@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import torch
+
 from profiler import errors
 from profiler.engine.containers.layouts import layout_of
 from profiler.engine.guard.randomness import restored_randomness, seed
@@ -23,6 +25,13 @@ def free_bytes() -> int:
     import psutil  # for this rare case alone
 
     return int(psutil.virtual_memory().available)
+
+
+def check_memory(name: str, kind: str, needed: int) -> None:
+    """Raise where a device of this machine has not so many bytes free."""
+    free = torch.cuda.mem_get_info()[0] if kind == "cuda" else free_bytes()
+    if needed > free:
+        raise _does_not_fit(name, kind, needed, free)
 
 
 def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> Subject:
@@ -61,6 +70,13 @@ def _weights_without_values(model: str, reason: str, inputs: Sequence[Any]) -> e
     return errors.ProfileError(
         f"{model} fails on input {errors.shapes(inputs)} without values ({reason}), and its weights are on the meta "
         "device; check what it is fed, or give a model with real weights"
+    )
+
+
+def _does_not_fit(model: str, kind: str, needed: int, free: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"a run of {model} needs at least {size_up(needed)}, of which {size_up(free)} are free on {kind}; take a "
+        "smaller batch, or a device of the catalogue for a lower bound"
     )
 
 

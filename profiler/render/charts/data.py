@@ -216,4 +216,21 @@ class Tradeoff:
     curves: tuple[TradeoffCurve, ...]
 
 
-Chart: TypeAlias = Scatter | Bars | Depth | Timeline | Curves | Roofline | Tradeoff
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image, from 0 to 1 in rows of pixels of one or three channels, and how much each pixel matters."""
+
+    name: str
+    pixels: Sequence[Sequence[Sequence[float]]]
+    weights: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Images beside what in them matters. heading: what that is."""
+
+    heading: str
+    pictures: tuple[Picture, ...]
+
+
+Chart: TypeAlias = Scatter | Bars | Depth | Timeline | Curves | Roofline | Tradeoff | Pictures

@@ -17,14 +17,14 @@ from matplotlib.backends.backend_pgf import FigureCanvasPgf
 from matplotlib.figure import Figure
 
 from profiler import errors
-from profiler.render.charts import bars, curves, depth, roofline, scatter, timeline, tradeoff
-from profiler.render.charts.data import Bars, Chart, Curves, Depth, Roofline, Scatter, Timeline, Tradeoff
+from profiler.render.charts import bars, curves, depth, pictures, roofline, scatter, timeline, tradeoff
+from profiler.render.charts.data import Bars, Chart, Curves, Depth, Pictures, Roofline, Scatter, Timeline, Tradeoff
 from profiler.render.charts.look import COLOURS, SETTINGS, Look
 
 PGF = "pgf"
 _DRAW: Mapping[type, Any] = {
-    Bars: bars.draw, Curves: curves.draw, Depth: depth.draw, Roofline: roofline.draw, Scatter: scatter.draw,
-    Timeline: timeline.draw, Tradeoff: tradeoff.draw,
+    Bars: bars.draw, Curves: curves.draw, Depth: depth.draw, Pictures: pictures.draw, Roofline: roofline.draw,
+    Scatter: scatter.draw, Timeline: timeline.draw, Tradeoff: tradeoff.draw,
 }  # fmt: skip
 # Without the time of writing and the version, so that the same chart is the same file.
 _METADATA: Mapping[str, dict[str, Any]] = {

@@ -27,6 +27,7 @@ export type Unit =
   | "growth"
   | "share"
   | "ratio"
+  | "scientific"
   | "times"
   | "number"
   | "shape"

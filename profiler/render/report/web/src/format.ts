@@ -156,6 +156,14 @@ function blocks(value: number): string {
   return "█".repeat(Math.max(Number(fixed(BAR * value, 0)), value ? 1 : 0));
 }
 
+function scientific(value: number): string {
+  if (value === 0) return "0";
+  const rounded = fourDigits(value);
+  const [digits, power] = rounded.toExponential(3).split("e");
+  const places = 3 - Number(power);
+  return Number(power) >= -3 && Number(power) < 4 ? rounded.toFixed(Math.max(0, places)) : `${digits}e${Number(power)}`;
+}
+
 const WRITERS: Record<Unit, (value: Value) => string> = {
   text: String,
   number: String,
@@ -179,6 +187,7 @@ const WRITERS: Record<Unit, (value: Value) => string> = {
   growth: (value) => growth(Number(value)),
   share: (value) => fixed(100 * Number(value), 1),
   ratio: (value) => fixed(Number(value), 2),
+  scientific: (value) => scientific(Number(value)),
   times: (value) => times(Number(value)),
   bar: (value) => blocks(Number(value)),
 };

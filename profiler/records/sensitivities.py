@@ -1,0 +1,85 @@
+"""How much does an output change with inputs and weights? What was found on samples, in plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SEED = 0  # of random weights, samples and probes
+
+
+@dataclass(frozen=True, slots=True)
+class OfWeight:
+    """One parameter, by its name in the model. `g` is the mean over the samples of the gradient of the target.
+
+    elements: how many it has.
+    norm: the 2-norm of g.
+    absolute: the sum of |g|.
+    importance: the sum of |w·g|.
+    fisher: the sum over its elements of the mean over the samples of the squared gradient of one sample.
+    curvatures: v·Hv of its part of each probe, whose mean estimates the trace of its block of the Hessian.
+    """
+
+    name: str
+    elements: int
+    norm: float
+    absolute: float
+    importance: float
+    fisher: float
+    curvatures: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfInput:
+    """One input tensor.
+
+    shape: of a sample. norms, absolutes: of each sample, the gradient's 2-norm and its mean absolute value;
+    empty where its dtype has no gradient.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    norms: tuple[float, ...]
+    absolutes: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Of one target: the target itself of each sample, and its gradients."""
+
+    values: tuple[float, ...]
+    weights: tuple[OfWeight, ...]
+    inputs: tuple[OfInput, ...]
+
+    @property
+    def samples(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change of the model changes in its output.
+
+    change: the 2-norm of the difference as a share of that of the output. divergence: the mean over the samples of the
+    Kullback-Leibler divergence of the changed class probabilities from those before, in nats. loss, score: of the
+    changed model; the score is the share of samples whose largest output is at their label. None where there is none.
+    """
+
+    change: float | None
+    divergence: float | None
+    loss: float | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One layer changed alone; `failure` is why it was not."""
+
+    path: str
+    effect: Effect | None
+    failure: str = ""
+
+
+def zeros(elements: int, share: float) -> int:
+    """How many elements of a parameter a share of them is."""
+    return round(share * elements)
