@@ -182,6 +182,12 @@ PROMISED = {
         "memory.pdf: 3.5 inches, Memory (MB), Operator calls of Sequential",
         f"scan.pdf: 3.5 inches, Peak memory (MB), Batch size {FIGURED:,}·batch + {FIGURED_WEIGHTS:,} bytes",
     ],
+    "which_layers": [
+        f"block 1: {2 * 12 * 12} MACs",
+        f"block 2: {2 * 12 * 12} MACs, costs much, matters little",
+        f"without block 2: {4 * 2 * (12 * 12 + 12):,} bytes and {2 * 12 * 12} MACs less, the output stays",
+        f"without block 3: {4 * 2 * (12 * 12 + 12):,} bytes and {2 * 12 * 12} MACs less, the output changes",
+    ],
     "custom_operator": [
         f"FLOPs {2 * 8 * 64 * 16 + 8 * 16:,}, and not counted: {{'signals.smooth.default': 1}}",
         f"FLOPs {2 * 8 * 64 * 16 + 8 * 16 + SMOOTH:,}, and not counted: nothing",

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 from profiler.answers.common.run_options import sized_feed
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import View
-from profiler.answers.sensitivity.request import MeasureOptions, requested
-from profiler.answers.sensitivity.running import Measuring
-from profiler.answers.sensitivity.trial_table import check
 from profiler.api.profiling import OnDevice, running_on
 from profiler.records.conditions import AS_IT_IS
 
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from profiler.answers.sensitivity.compute import Sensitivity, Trials
+    from profiler.answers.sensitivity.request import MeasureOptions
 
 
 def sensitivity(
@@ -54,6 +52,10 @@ def sensitivity(
 
     Raises `profiler.errors.ProfileError`, whose text is one line that says what to do.
     """
+    from profiler.answers.sensitivity.request import requested
+    from profiler.answers.sensitivity.running import Measuring
+    from profiler.answers.sensitivity.trial_table import check
+
     sizes: Any = {name: value for name, value in options.items() if name in ("seq", "trust_remote_code")}
     request = requested({"data": data, "weights": weights, **options})
     view = View(columns, depth, sort, top, filter, caption, anchor(tex_label))
