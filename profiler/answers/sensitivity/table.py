@@ -126,6 +126,7 @@ def asked_notes(profile: Profile, asked: Asked) -> Iterator[str]:
 
 def _notes(answer: Sensitivity) -> Iterator[str]:
     yield from asked_notes(answer.profile, answer.asked)
+    yield from _without_gradient(answer.gradients.inputs)
     yield Explanation(
         "g: the gradient of the target's mean over the samples with respect to a layer's weights. Σ|w·g|: how much "
         "the target changes, to first order, where a weight becomes 0, summed (SNIP, arXiv:1810.02340). Fisher: "
@@ -162,7 +163,7 @@ def input_table(answer: Sensitivity, per_sample: bool) -> Table:
         INPUT_COLUMNS, tuple(Row(tuple(c.get(row, answer) for c in INPUT_COLUMNS)) for row in rows), (), notes
     )
     if not per_sample:
-        return replace(table, caption="With respect to the inputs")
+        return replace(table, notes=(), caption="With respect to the inputs")
     own = tuple(asked_notes(answer.profile, answer.asked))
     return replace(table, facts=tuple(_facts(answer))[:2], notes=(*notes, *own), caption=answer.view.caption)
 
@@ -195,7 +196,7 @@ def _tables(answer: Sensitivity) -> list[Table]:
     if answer.per_sample:
         return [input_table(answer, per_sample=True)]
     inputs = input_table(answer, per_sample=False)
-    return [layer_table(answer), *([inputs] if inputs.rows or inputs.notes else [])]
+    return [layer_table(answer), *([inputs] if inputs.rows else [])]
 
 
 def _raw(answer: Sensitivity) -> Table:
