@@ -15,6 +15,7 @@ from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
 from tests import forked_counters, laws, quick
 
+os.environ["PROFILE_MODEL_CACHE"] = "off"  # what is tested is a run
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
 
 folder.load()  # so that what is restored is whole

@@ -21,6 +21,7 @@ from profiler.figures import profile as figures
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.spec import Feed
 from profiler.records.times import Timer
+from profiler.sources.trace_cache.cache import TraceCache
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,18 +164,28 @@ def profile(
     return ran.repeatable(model, feed, under)
 
 
-def run(model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS) -> Profile:
-    """The profile of what a spec names, or of a model that is there, run under some conditions."""
-    return Profile(traced(model, feed, under), convention).repeatable(model, feed, under)
+def run(
+    model: nn.Module | str,
+    feed: Feed,
+    convention: str = DEFAULT,
+    under: Conditions = AS_IT_IS,
+    trace_cache: TraceCache | None = None,
+) -> Profile:
+    """The profile of what a spec names, or of a model that is there, run under some conditions.
+
+    trace_cache: where its trace is looked up before, and kept after. In a process that lives on, whose modules may be
+        changed, there should be none.
+    """
+    return Profile(traced(model, feed, under, trace_cache=trace_cache), convention).repeatable(model, feed, under)
 
 
-def run_on(timer: Timer) -> Run:
+def run_on(timer: Timer, trace_cache: TraceCache | None = None) -> Run:
     """`run`, whose profiles are on a device; what keeps a model from running there is raised as it is run."""
 
     def on_device(
         model: nn.Module | str, feed: Feed, convention: str = DEFAULT, under: Conditions = AS_IT_IS
     ) -> Profile:
-        timed = run(model, feed, convention, under).on(timer)
+        timed = run(model, feed, convention, under, trace_cache).on(timer)
         _ = timed.times
         return timed
 

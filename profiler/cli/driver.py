@@ -14,7 +14,15 @@ from typing import Any, TypeVar
 
 from profiler import errors
 from profiler.answers.common.limitable import TIME
-from profiler.answers.common.options import LimitGroup, OnDevice, OutputOptions, Result, Saved, Strict
+from profiler.answers.common.options import (
+    LimitGroup,
+    OnDevice,
+    OutputOptions,
+    Result,
+    Saved,
+    Strict,
+    TraceCacheOption,
+)
 from profiler.answers.common.outcome import Context, Outcome
 from profiler.cli.progress import progress_bar, progress_line, with_progress
 from profiler.cli.tracebacks import layers_of, traceback_of
@@ -25,9 +33,12 @@ from profiler.records.times import Timer
 from profiler.render import FORMATS, IN_BYTES, WITHOUT_NOTES, format_of, renderer
 from profiler.render import screen as screens
 from profiler.render.answer import Answer
+from profiler.render.dates import minute
 from profiler.render.formats import github
 from profiler.render.screen import Screen
 from profiler.render.shown import NOTES
+from profiler.sources.trace_cache import cache
+from profiler.sources.trace_cache.cache import TraceCache
 
 G = TypeVar("G")
 TEXT = "text"
@@ -39,6 +50,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     result, strict, save = _group(bound, OutputOptions), _group(bound, Strict).strict, _group(bound, Saved).save
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
     notes, timer = _notes(result, format), _timer(bound)
+    kept = None if _group(bound, TraceCacheOption).no_cache else cache.here()
     if save is not None:
         _check_save(save, result.output)
     is_job = format == github.NAME
@@ -46,7 +58,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     with writing.apart(), _without_warnings(is_shown=result.traceback):
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
-                outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer))
+                outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer, kept))
                 if outcome.answer is not None:
                     file.put(_written(outcome.answer, format, notes, _title(name, bound), screen))
         except errors.ProfileError as error:
@@ -59,6 +71,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
         for remark in outcome.remarks:
             writing.say(remark)
         _tell(outcome.warnings, failures, is_job)
+        _tell_of_cache(kept)
     return max((failure.status for failure in failures), default=0)
 
 
@@ -94,15 +107,15 @@ def _timer(bound: BoundArguments) -> Timer | None:
     return on_device.timer
 
 
-def _context(timer: Timer | None) -> Context:
-    """Every profile that it makes is on the device."""
+def _context(timer: Timer | None, kept: TraceCache | None) -> Context:
+    """Every profile that it makes is on the device; no model is run whose trace is kept."""
     from profiler.api import Profile, run, run_on  # behind --help, which shall not wait for it
 
-    context = Context(run, Profile, with_progress, progress_bar, progress_line)
+    context = Context(partial(run, trace_cache=kept), Profile, with_progress, progress_bar, progress_line)
     return (
         context
         if timer is None
-        else replace(context, run=run_on(timer), profile=partial(Profile, timer=timer), timer=timer)
+        else replace(context, run=run_on(timer, kept), profile=partial(Profile, timer=timer), timer=timer)
     )
 
 
@@ -184,6 +197,16 @@ def _tell(warnings: Iterable[str], failures: Iterable[errors.ProfileError], is_j
             writing.print_result(github.annotation("error", str(failure)) + "\n")
         else:
             writing.say(str(failure))
+
+
+def _tell_of_cache(kept: TraceCache | None) -> None:
+    """That models were not run: once for the whole command, and not where the result is."""
+    if kept is None or not kept.used:
+        return
+    total, dates = len(kept.used) + kept.ran, sorted({minute(min(kept.used)), minute(max(kept.used))})
+    which = "from the cache" if total == 1 else f"{len(kept.used):,} of {total:,} traces from the cache"
+    when = f"on {dates[0]}" if len(dates) == 1 else f"between {dates[0]} and {dates[1]}"
+    writing.say(f"{which}, traced {when} (--no-cache runs it again)")
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _written(argument: Argument) -> str:
     """`--output, -o FILE`, or the name of a place."""
     if argument.index is not None:
         return _placed(argument)
-    names = ", ".join(name for name in argument.names if not name.startswith("--no-") or name == "--no-input")
+    names = ", ".join(name for name in argument.names if not name.startswith("--no-") or name == argument.name)
     return names if argument.hint is bool else f"{names} {argument.parameter.metavar or 'TEXT'}"
 
 

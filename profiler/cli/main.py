@@ -98,11 +98,11 @@ _MEANT = {
 
 def _elsewhere(word: str) -> str | None:
     """How is written what an option of this name asks for, where that is another verb's; None for other words."""
+    if word in _MEANT:
+        return f"{NAME} {_MEANT[word]} MODEL {_help().option(_MEANT[word], word)}"
     if word in verbs.built_in():
         usage: str = _help().usage(word)
         return usage
-    if word in _MEANT:
-        return f"{NAME} {_MEANT[word]} MODEL {_help().option(_MEANT[word], word)}"
     return f"{NAME} {_BEFORE[word]}" if word in _BEFORE else None
 
 

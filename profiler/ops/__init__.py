@@ -26,8 +26,14 @@ __all__ = [
     "is_known",
     "kind",
     "product",
+    "registrations",
     "spent",
 ]
+
+
+def registrations() -> tuple[int, int]:
+    """How often operators were registered, and how many kinds of layers are: what counts differ by."""
+    return registry.generation(), kinds.known()
 
 
 def formula(*names: str, replace: bool = False) -> Callable[[F], F]:

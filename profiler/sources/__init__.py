@@ -27,6 +27,7 @@ __all__ = [
     "converts",
     "holds_weights_alone",
     "is_architecture",
+    "is_built",
     "load",
     "matching",
     "names",
@@ -137,6 +138,17 @@ def is_architecture(text: str) -> bool:
     """Whether a spec names a model of a library, which is built without weights, or with random ones."""
     spec = parse(text)
     return spec.prefix in PREFIXES or (spec.prefix is None and _of_file(spec) is None)
+
+
+def is_built(text: str) -> bool:
+    """Whether a spec names what is here, and torch builds and runs: a library's architecture, or code."""
+    try:
+        spec = parse(text)
+    except errors.BadSpec:
+        return False
+    if _of_file(spec) is not None or (spec.prefix is None and spec.target.endswith(".py")):
+        return False
+    return spec.prefix != _TRANSFORMERS or not _source("hub").is_name(spec.target)
 
 
 def converts(text: str, feed: Feed) -> bool:

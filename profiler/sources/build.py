@@ -19,7 +19,7 @@ from torch import nn
 
 from profiler import errors
 from profiler.engine.guard.during import uncollected
-from profiler.engine.guard.randomness import restored_randomness, seed
+from profiler.engine.guard.randomness import restored_randomness
 from profiler.engine.meta.constants import LARGEST
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.run.values import free_bytes
@@ -124,8 +124,7 @@ def build(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str, is_
 def build_real(builder: Callable[..., Any], kwargs: Mapping[str, Any], name: str) -> Any:
     """Call a model's builder and let it initialise its weights."""
     try:
-        with restored_randomness():
-            seed()
+        with restored_randomness(seeded=True):
             return builder(**kwargs)
     except errors.ProfileError:
         raise

@@ -8,3 +8,7 @@ python -m tests.benchmarks.startup                 the command as a whole proces
 python -m tests.benchmarks.memory                  predicted peaks of memory against those of a real run, to the byte
 python -m tests.benchmarks.memory --training       the same of training steps, frozen and checkpointed ones too
 """
+
+import os
+
+os.environ["PROFILE_MODEL_CACHE"] = "off"  # what is measured is a run

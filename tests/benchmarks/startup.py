@@ -3,9 +3,9 @@
 * `profile-model resnet34` against a process that does only what cannot be avoided: `import torch, torchvision` and
   building resnet34 on meta. The two take turns (A B A B ...); given are the medians and the median of the ratios of
   neighbours, which a drift of the machine's speed does not touch.
-* `profile-model --help`, and `profile-model FILE.json`, which shows a saved trace: neither may import torch. That is
-  looked up in `sys.modules` afterwards; profiling resnet34 in the same way, which must import torch, shows that the
-  look-up can fail.
+* `profile-model --help`, `profile-model FILE.json`, which shows a saved trace, and `profile-model resnet34` where its
+  trace is in the cache: none may import torch. That is looked up in `sys.modules` afterwards; profiling resnet34 in the
+  same way without the cache, which must import torch, shows that the look-up can fail.
 
 Exit status: 1 when torch is imported where it should not be, otherwise 0; nothing is asserted about time.
 """
@@ -13,13 +13,15 @@ Exit status: 1 when torch is imported where it should not be, otherwise 0; nothi
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from tabulate import tabulate
 
@@ -43,25 +45,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=7, help="turns of each process, after one that is not timed")
     pairs = parser.parse_args(argv).pairs
     with tempfile.TemporaryDirectory() as folder:
-        saved = str(Path(folder, "resnet34.json"))
-        _run([_COMMAND, "resnet34", "--save", saved])
-        print("\n".join(_times(pairs, saved)))
+        saved, kept = str(Path(folder, "resnet34.json")), {"PROFILE_MODEL_CACHE": str(Path(folder, "traces"))}
+        _run(_Process([_COMMAND, "resnet34", "--save", saved]))
+        print("\n".join(_times(pairs, saved, kept)))
+        _imports_torch("resnet34", kept)  # which keeps it for the same command
         lazy = {"--help": _imports_torch("--help"), "FILE.json": _imports_torch(saved)}
+        lazy["resnet34, kept"] = _imports_torch("resnet34", kept)
     for arguments, imported in lazy.items():
-        print(f"profile-model {arguments:9}  {'IMPORTS TORCH' if imported else 'imports no torch'}")
+        print(f"profile-model {arguments:14}  {'IMPORTS TORCH' if imported else 'imports no torch'}")
     can_fail = _imports_torch("resnet34")
-    print(
-        f"profile-model resnet34   {'imports torch, so the look-up works' if can_fail else 'THE LOOK-UP DOES NOT WORK'}"
-    )
+    says = "imports torch, so the look-up works" if can_fail else "THE LOOK-UP DOES NOT WORK"
+    print(f"profile-model resnet34        {says}")
     return 0 if can_fail and not any(lazy.values()) else 1
 
 
-def _times(pairs: int, saved: str) -> Iterator[str]:
+class _Process(NamedTuple):
+    """A command line, and variables of its environment that are others than ours."""
+
+    command: Sequence[str]
+    variables: Mapping[str, str] = {}
+
+
+def _times(pairs: int, saved: str, kept: Mapping[str, str]) -> Iterator[str]:
     commands = {
-        "profile-model resnet34": [_COMMAND, "resnet34"],
-        "import torch, torchvision; build": [sys.executable, "-c", _FLOOR],
-        "profile-model --help": [_COMMAND, "--help"],
-        "profile-model FILE.json": [_COMMAND, saved],
+        "profile-model resnet34": _Process([_COMMAND, "resnet34"]),
+        "import torch, torchvision; build": _Process([sys.executable, "-c", _FLOOR]),
+        "profile-model --help": _Process([_COMMAND, "--help"]),
+        "profile-model FILE.json": _Process([_COMMAND, saved]),
+        "profile-model resnet34, kept": _Process([_COMMAND, "resnet34"], kept),
+        "python -c pass": _Process([sys.executable, "-c", "pass"]),
     }
     seconds = _in_turns(commands, pairs)
     rows = [(name, f"{median(s):.3f}", f"{min(s):.3f}", f"{max(s):.3f}") for name, s in seconds.items()]
@@ -72,10 +84,10 @@ def _times(pairs: int, saved: str) -> Iterator[str]:
     yield f"\nprofile-model resnet34 takes {median(ratios):.3f} times what only importing and building take {spread}"
 
 
-def _in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+def _in_turns(commands: dict[str, _Process], rounds: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for command in commands.values():
-        _run(command)  # fills the file system's cache
+        _run(command)  # fills the file system's cache, and that of traces
     for name in track(list(commands) * rounds):
         start = time.perf_counter()
         _run(commands[name])
@@ -83,16 +95,18 @@ def _in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, list[flo
     return seconds
 
 
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(process: _Process) -> None:
+    done = subprocess.run(
+        process.command, env={**os.environ, **process.variables}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} leaves with {done.returncode}: {done.stderr.strip()}")
+        raise SystemExit(f"{' '.join(process.command)} leaves with {done.returncode}: {done.stderr.strip()}")
 
 
-def _imports_torch(argument: str) -> bool:
+def _imports_torch(argument: str, variables: Mapping[str, str] | None = None) -> bool:
     """Whether torch is loaded when the command is done."""
     command = [sys.executable, "-c", _LOOK_UP, argument]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env={**os.environ, **(variables or {})}, capture_output=True, text=True, check=True)
     return done.stderr.split()[-1] == "True"
 
 

@@ -13,14 +13,15 @@ import profiler
 from profiler import ProfileError, api, profile
 from profiler.answers.check.compute import LimitValues
 from profiler.answers.common import run_options
-from profiler.answers.common.options import Result, Saved, Strict
+from profiler.answers.common.options import Result, Saved, Strict, TraceCacheOption
 from profiler.answers.sensitivity import request
 from profiler.api import sweeping
 from profiler.cli import verbs
 
-# Of the command alone: what a result is written as and to, and what makes its exit status; Python has `to_json()`,
-# `save()`, `Profile.check()` and exceptions for these.
-_COMMAND = {field.name for group in (Result, Strict, Saved) for field in dataclasses.fields(group)} | {"context"}
+# Of the command alone: what a result is written as and to, what makes its exit status, and what is kept between two
+# processes; Python has `to_json()`, `save()`, `Profile.check()` and exceptions for these.
+_GROUPS = (Result, Strict, Saved, TraceCacheOption)
+_COMMAND = {field.name for group in _GROUPS for field in dataclasses.fields(group)} | {"context"}
 _MODEL = {"model", "models", "before", "after", "args"}
 _NAMES = {"training": "train", "in_": "memory", "with_": "tools", "time_limit": "time_limit_s", "input": "inputs"}
 _RUN = {"inputs", "batch", "seq", "trust_remote_code", "dtype", "convention"}  # of what is profiled already

@@ -13,7 +13,7 @@ from profiler.answers.check import init as budget_init
 from profiler.answers.check import run as budget_run
 from profiler.answers.check.file import Budgeted
 from profiler.answers.common.models import named_models
-from profiler.answers.common.options import ConventionOption, InputOptions, Labels, Result, option
+from profiler.answers.common.options import ConventionOption, InputOptions, Labels, Result, TraceCacheOption, option
 from profiler.answers.common.outcome import CHECK, ContextParameter, Outcome
 from profiler.records import quantities
 
@@ -36,6 +36,7 @@ def run(
     ] = False,
     head_room: Annotated[str | None, option("What --init adds to what it measures; 10% by default.", "PERCENT")] = None,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     convention: ConventionOption = ConventionOption(),
     labels: Labels = Labels(),
     result: Result = Result(),

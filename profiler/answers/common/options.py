@@ -91,6 +91,14 @@ class InputOptions:
 
 @group("How it is run")
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TraceCacheOption:
+    """The command looks a trace up before it runs a model, unless this says otherwise."""
+
+    no_cache: Annotated[bool, option("Run it, whatever the cache of traces has (profile-model cache).")] = False
+
+
+@group("How it is run")
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cast:
     dtype: Annotated[str | None, option("Cast weights and inputs first: float16, bfloat16, ...", "DTYPE")] = None
 

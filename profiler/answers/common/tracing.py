@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors, sources
+from profiler.counters import conventions
 from profiler.figures.profile import derivable
+from profiler.ops import registrations
 from profiler.records.archive import SUFFIXES
 from profiler.records.conditions import AS_IT_IS, Conditions
 from profiler.records.spec import Feed
 from profiler.records.trace import GRAPHS, Trace
+from profiler.sources.trace_cache.cache import TraceCache
+from profiler.sources.trace_cache.key import key
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,11 +23,31 @@ if TYPE_CHECKING:
     from profiler.engine.run.subject import Subject
 
 
-def traced(model: nn.Module | str, feed: Feed, under: Conditions = AS_IT_IS, or_held: bool = False) -> Trace:
+def traced(
+    model: nn.Module | str,
+    feed: Feed,
+    under: Conditions = AS_IT_IS,
+    or_held: bool = False,
+    trace_cache: TraceCache | None = None,
+) -> Trace:
     """Raises `errors.ProfileError`.
 
     or_held: of a model that cannot be run for want of inputs, the record of what it holds.
+    trace_cache: where a trace is looked up before, and kept after; None: the model is run.
     """
+    run = partial(_traced, model, feed, under, or_held)
+    if trace_cache is None or not isinstance(model, str) or not sources.is_built(model):
+        return run()
+    place = key(model, feed, under, or_held)
+    return run() if place is None else trace_cache.traced(place, run, _registered)
+
+
+def _registered() -> tuple[int, ...]:
+    """How much there is of formulas, kinds of layers and conventions: a model's code may bring some of its own."""
+    return (*registrations(), len(conventions.names()))
+
+
+def _traced(model: nn.Module | str, feed: Feed, under: Conditions, or_held: bool) -> Trace:
     subject = _subject_or_record(model, feed, under) if or_held else _subject(model, feed)
     if under.training is not None and subject.source in GRAPHS:
         raise _graph_is_fixed(_name(subject), "as a training step")

@@ -175,15 +175,16 @@ def _parsed(item: Any) -> Any:
 
 def sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> _Arguments:
     """Every tensor's shape changed; tensors with values become shapes."""
-    if not any(arguments):
-        return arguments
+    args, kwargs = arguments
+    if all(isinstance(value, TensorSpec) for value in (*args, *kwargs.values())):  # then torch is not needed
+        return tuple(map(change, args)), {name: change(value) for name, value in kwargs.items()}
     from profiler.engine.containers.walk import map_leaves
 
     def changed(leaf: Any) -> TensorSpec:
         is_spec = isinstance(leaf, TensorSpec)
         return change(leaf if is_spec else TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch.")))
 
-    return map_leaves(changed, arguments[0]), map_leaves(changed, arguments[1])
+    return map_leaves(changed, args), map_leaves(changed, kwargs)
 
 
 def with_batch(batch: int) -> Callable[[TensorSpec], TensorSpec]:

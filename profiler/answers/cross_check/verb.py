@@ -6,7 +6,16 @@ from typing import Annotated
 
 from profiler import counters, errors
 from profiler.answers.common.models import check_runs, named_models
-from profiler.answers.common.options import InputOptions, Labels, Model, Result, names, option, reading
+from profiler.answers.common.options import (
+    InputOptions,
+    Labels,
+    Model,
+    Result,
+    TraceCacheOption,
+    names,
+    option,
+    reading,
+)
 from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
 from profiler.counters.running.run import TIME_LIMIT_S
@@ -33,6 +42,7 @@ def run(
     ] = TIME_LIMIT_S,
     verbose: Annotated[bool, option("Show which layers each term is from.")] = False,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     labels: Labels = Labels(),
     result: Result = Result(),
 ) -> Outcome:

@@ -19,6 +19,7 @@ from profiler.answers.common.options import (
     Saved,
     Strict,
     Top,
+    TraceCacheOption,
     option,
 )
 from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
@@ -44,6 +45,7 @@ def run(
         str | None, option("Exit with 1 when a total grew by more: 2%, 0, or params=0,macs=5%.", "LIMIT")
     ] = None,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     convention: ConventionOption = ConventionOption(),
     device: OnDevice = OnDevice(),

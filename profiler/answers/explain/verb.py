@@ -7,7 +7,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler.answers.common.models import entries, named_models, profiles
-from profiler.answers.common.options import Cast, ConventionOption, InputOptions, Model, Strict, TextOptions
+from profiler.answers.common.options import (
+    Cast,
+    ConventionOption,
+    InputOptions,
+    Model,
+    Strict,
+    TextOptions,
+    TraceCacheOption,
+)
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.explain.compute import explain
 
@@ -22,6 +30,7 @@ def run(
     *,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     cast: Cast = Cast(),
     convention: ConventionOption = ConventionOption(),
     strict: Strict = Strict(),

@@ -8,7 +8,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from profiler.answers.common.models import check_runs, single_model, varying
-from profiler.answers.common.options import ExecutionOptions, Generating, InputOptions, Model, OnDevice, Result, option
+from profiler.answers.common.options import (
+    ExecutionOptions,
+    Generating,
+    InputOptions,
+    Model,
+    OnDevice,
+    Result,
+    TraceCacheOption,
+    option,
+)
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.common.varying import BATCH
 from profiler.answers.largest.compute import largest, most, stepped
@@ -35,6 +44,7 @@ def run(
     ] = None,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
     device: OnDevice = OnDevice(),

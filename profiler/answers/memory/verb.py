@@ -16,6 +16,7 @@ from profiler.answers.common.options import (
     Saved,
     Strict,
     Top,
+    TraceCacheOption,
 )
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
 from profiler.answers.generate.generating import Request
@@ -33,6 +34,7 @@ def run(
     *,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
     convention: ConventionOption = ConventionOption(),

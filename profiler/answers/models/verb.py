@@ -22,6 +22,7 @@ from profiler.answers.common.options import (
     Result,
     Saved,
     Strict,
+    TraceCacheOption,
     group,
     names,
     number,
@@ -141,6 +142,7 @@ def run(
     *models: Models,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     no_input: Annotated[
         bool, option("Run nothing: parameters and sizes alone, of a model that says no input.")
     ] = False,

@@ -25,6 +25,7 @@ from profiler.answers.common.options import (
     InputOptions,
     Models,
     Strict,
+    TraceCacheOption,
     group,
     option,
 )
@@ -80,6 +81,7 @@ def run(
     figure: FigureOptions = FigureOptions(),
     shown: LookOptions = LookOptions(),
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     convention: ConventionOption = ConventionOption(),
     strict: Strict = Strict(),

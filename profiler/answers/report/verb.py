@@ -19,6 +19,7 @@ from profiler.answers.common.options import (
     OutputOptions,
     Saved,
     Strict,
+    TraceCacheOption,
     group,
     option,
 )
@@ -44,6 +45,7 @@ def run(
     *models: Models,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     no_input: Annotated[
         bool, option("Run nothing: parameters and sizes alone, of a model that says no input.")
     ] = False,

@@ -18,6 +18,7 @@ from profiler.answers.common.options import (
     OnDevice,
     Result,
     Strict,
+    TraceCacheOption,
 )
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.scan.compute import read
@@ -39,6 +40,7 @@ def run(
     *,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     language: Generating = Generating(),
     convention: ConventionOption = ConventionOption(),

@@ -19,6 +19,7 @@ from profiler.answers.common.options import (
     Result,
     Strict,
     TimeLimit,
+    TraceCacheOption,
     group,
     names,
     number,
@@ -86,6 +87,7 @@ def run(
         str, option("cpu, cuda or mps: run it here. Else a device of `list --devices`, or FILE.toml.", "NAME")
     ] = "cpu",
     inputs: BatchesInput = BatchesInput(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),
     measuring: MeasuringOptions = MeasuringOptions(),
     columns: Columns = Columns(),

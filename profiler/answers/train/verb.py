@@ -18,6 +18,7 @@ from profiler.answers.common.options import (
     Result,
     Saved,
     Strict,
+    TraceCacheOption,
     TrainingOptions,
 )
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
@@ -31,6 +32,7 @@ def run(
     *models: Model,
     context: ContextParameter,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     cast: Cast = Cast(),
     step: TrainingOptions = TrainingOptions(),
     convention: ConventionOption = ConventionOption(),

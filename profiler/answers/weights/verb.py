@@ -9,7 +9,18 @@ from cyclopts import Group
 
 from profiler import errors
 from profiler.answers.common.models import entries, named_models, over, profiles
-from profiler.answers.common.options import Cast, InputOptions, Labels, Model, Result, SizeLimit, Top, names, option
+from profiler.answers.common.options import (
+    Cast,
+    InputOptions,
+    Labels,
+    Model,
+    Result,
+    SizeLimit,
+    Top,
+    TraceCacheOption,
+    names,
+    option,
+)
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.weights.compute import overview, quantised, size_in
 from profiler.answers.weights.table import OVERVIEW_COLUMNS
@@ -28,6 +39,7 @@ def run(
         str | None, option(f"Formats: {', '.join(SCHEMES)}. Default: all of them.", "NAME,...", name="--as")
     ] = None,
     inputs: InputOptions = InputOptions(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     cast: Cast = Cast(),
     labels: Labels = Labels(),
     sort: Annotated[

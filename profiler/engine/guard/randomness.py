@@ -13,22 +13,45 @@ import torch
 
 from profiler.engine.guard.failures import Failures
 
+_draws = 0
+
+
+def draws() -> int:
+    """How often a run drew numbers that are others in each process: by Python or NumPy, without a seed.
+
+    torch's begin with the same one each time.
+    """
+    return _draws
+
 
 class RandomStates:
     """The states as they are; one that is the same again is left alone."""
 
     what = "the random states"
 
-    def __init__(self) -> None:
+    def __init__(self, seeded: bool = False) -> None:
+        self._seeded = seeded
         self._python = random.getstate()
         self._numpy = numpy.random.get_state(legacy=False)
         self._generators = [(generator, generator.get_state()) for generator in generators()]
 
     def restore(self, failures: Failures) -> None:
-        failures.attempt("Python's random state", random.setstate, self._python)
-        failures.attempt("NumPy's random state", numpy.random.set_state, self._numpy)
+        global _draws  # noqa: PLW0603
+        if random.getstate() != self._python:
+            _draws += not self._seeded
+            failures.attempt("Python's random state", random.setstate, self._python)
+        if not _are_same(numpy.random.get_state(legacy=False), self._numpy):
+            _draws += not self._seeded
+            failures.attempt("NumPy's random state", numpy.random.set_state, self._numpy)
         for generator, state in self._generators:
             failures.attempt(f"the random state of {generator.device}", restore_generator, generator, state)
+
+
+def _are_same(state: Any, other: Any) -> bool:
+    """NumPy's, which is a dict with an array in it."""
+    if isinstance(state, dict):
+        return state.keys() == other.keys() and all(_are_same(value, other[name]) for name, value in state.items())
+    return bool(numpy.array_equal(state, other))
 
 
 def restore_generator(generator: torch.Generator, state: torch.Tensor) -> None:
@@ -57,10 +80,12 @@ def seed() -> None:
 
 
 @contextmanager
-def restored_randomness() -> Iterator[None]:
-    """What the block draws or seeds is undone."""
-    states, failures = RandomStates(), Failures()
+def restored_randomness(seeded: bool = False) -> Iterator[None]:
+    """What the block draws or seeds is undone. seeded: it draws the same numbers each time."""
+    states, failures = RandomStates(seeded), Failures()
     try:
+        if seeded:
+            seed()
         yield
     finally:
         states.restore(failures)

@@ -11,7 +11,7 @@ import torch
 
 from profiler import errors
 from profiler.engine.containers.layouts import layout_of
-from profiler.engine.guard.randomness import restored_randomness, seed
+from profiler.engine.guard.randomness import restored_randomness
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import Conditions
@@ -54,8 +54,7 @@ def with_values(subject: Subject, under: Conditions, why: Unfinished | None) -> 
         raise _run_does_not_fit(subject.name, unfinished.reason, unfinished.inputs, needed, free) from unfinished.cause
     if not is_meta:
         return dataclasses.replace(subject, rebuild=None)
-    with restored_randomness():
-        seed()
+    with restored_randomness(seeded=True):
         return subject.rebuilt()
 
 

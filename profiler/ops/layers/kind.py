@@ -110,6 +110,12 @@ def kind(
         _kinds[name] = Kind(describe, parameters, operators, settings)
 
 
+def known() -> int:
+    """How many classes are registered."""
+    load()
+    return len(_kinds)
+
+
 def torch_nn(file: str, classes: str = "*") -> tuple[str, ...]:
     """Qualified names of torch.nn classes: `torch_nn("conv", "Conv1d Conv2d")`; all of a file without names."""
     return tuple(f"torch.nn.modules.{file}.{name}" for name in classes.split())

@@ -1,0 +1,25 @@
+"""What does `profile-model cache` do? It says what is kept of earlier runs, and clears it away."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from profiler.answers.cache.compute import content
+from profiler.answers.common.options import Result, option
+from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+
+JOB = FILES
+
+
+def run(
+    *,
+    context: ContextParameter,
+    clear: Annotated[bool, option("Remove all that is kept.", negative="")] = False,
+    list_: Annotated[bool, option("A row for each trace, that used last first.", name="--list", negative="")] = False,
+    result: Result = Result(),
+) -> Outcome:
+    """Traces that are kept, so that a model that did not change is not run again: how many, how large, and where.
+
+    Example: profile-model cache --list
+    """
+    return Outcome(content(list_, clear))
