@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from profiler.answers.cache.compute import TraceCacheContent
@@ -22,25 +21,25 @@ def _date(seconds: float | None) -> str:
     return "" if seconds is None else minute(seconds)
 
 
+_SUMMARY = (
+    Column("traces", "Traces", Unit.EXACT, lambda content, _: len(content.traces)),
+    Column("size", "Size", Unit.BYTES, lambda content, _: content.size_bytes),
+    Column("bound", "At most", Unit.BYTES, lambda content, _: content.bound_bytes),
+    Column("oldest", "Oldest", Unit.TEXT, lambda content, _: _date(next(iter(content.recorded), None))),
+    Column("folder", "Folder", Unit.TEXT, lambda content, _: content.folder or _OFF),
+)
+_OFF = "nothing is kept: PROFILE_MODEL_CACHE is off"
+
+
 def content_table(content: TraceCacheContent) -> Table:
-    return Table(_COLUMNS, _rows(content) if content.is_listed else (), tuple(_facts(content)))
+    removed = () if content.removed is None else (("Removed", content.removed, Unit.EXACT, ""),)
+    if content.is_listed:
+        return Table(_COLUMNS, _rows(content), removed)
+    return Table(_SUMMARY, (Row(tuple(column.get(content, None) for column in _SUMMARY)),), removed)
 
 
 def _rows(content: TraceCacheContent) -> tuple[Row, ...]:
     return tuple(Row(tuple(column.get(trace, content) for column in _COLUMNS)) for trace in content.traces)
-
-
-def _facts(content: TraceCacheContent) -> Iterator[tuple[str, Any, Unit, str]]:
-    if content.folder is None:
-        yield "Traces", 0, Unit.EXACT, "nothing is kept: PROFILE_MODEL_CACHE is off"
-        return
-    if content.removed is not None:
-        yield "Removed", content.removed, Unit.EXACT, ""
-    yield "Traces", len(content.traces), Unit.EXACT, f"in {content.folder}"
-    yield "Size", content.size_bytes, Unit.BYTES, ""
-    yield "Bound", content.bound_bytes, Unit.BYTES, "beyond it, those that were not used for longest go"
-    if content.recorded:
-        yield "Traced", f"from {minute(content.recorded[0])} to {minute(content.recorded[-1])}", Unit.TEXT, ""
 
 
 def _data(content: TraceCacheContent) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def run(
     list_: Annotated[bool, option("A row for each trace, that used last first.", name="--list", negative="")] = False,
     result: Result = Result(),
 ) -> Outcome:
-    """Traces that are kept, so that a model that did not change is not run again: how many, how large, and where.
+    """The traces that are kept of earlier runs: a model that did not change is not run again.
 
     Example: profile-model cache --list
     """
