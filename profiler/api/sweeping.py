@@ -14,6 +14,7 @@ from profiler.answers.common.run_options import Sizes
 from profiler.answers.models.metrics import Metrics, MetricSources, metric_sources
 from profiler.records import quantities
 from profiler.records.conditions import conditions
+from profiler.sources.trace_cache import cache
 
 if TYPE_CHECKING:
     from profiler.answers.sweep.choice import Choice
@@ -72,7 +73,8 @@ def sweep(
     sort, top: the column that rows are sorted by, the largest first; and how many there are at most.
     options: see `SweepOptions`; limits such as `max_macs` are a budget, and only rows within it are shown.
 
-    A model that fails has a row that says why. Raises `errors.ProfileError`.
+    Traces are looked up and kept as by the command, since models run in other processes; not where the variable
+    PROFILE_MODEL_CACHE is "off". A model that fails has a row that says why. Raises `errors.ProfileError`.
     """
     choice = _choice(where, pareto, best, sort, top, options)
     asked = _Asked(models, inputs, dtype, convention, device, metrics, options)
@@ -169,4 +171,4 @@ def _execution(output: str | os.PathLike[str] | None, options: SweepOptions) -> 
     size = quantities.read("memory", memory, quantities.size) if isinstance(memory, str) else memory
     path = None if output is None else os.fspath(output)
     limits = options.get("jobs"), options.get("on"), options.get("timeout"), size
-    return execution(path, *limits, options.get("resume", False), options.get("retry", False))
+    return execution(path, *limits, options.get("resume", False), options.get("retry", False), cache.here())

@@ -97,3 +97,9 @@ def test_what_is_wrong_is_said_before_a_model_is_run(tmp_path: Path) -> None:
         with pytest.raises(ProfileError) as caught:
             profiler.sweep([f"{ZOO}:hangs"], **wrong)  # type: ignore[arg-type]
         assert says in str(caught.value)
+
+
+def test_a_process_that_cannot_work_is_no_endless_loop() -> None:
+    """One that ends before it takes the work is begun again, some times."""
+    with pytest.raises(ProfileError, match=r"cannot be begun: .* -m tests\.sweep\.refusing"):
+        Child("tests.sweep.refusing").ask(b"", Bounds())

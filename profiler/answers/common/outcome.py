@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from profiler.figures.profile import Profile
     from profiler.records.times import Timer
     from profiler.render.answer import Answer
+    from profiler.sources.trace_cache.cache import TraceCache
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class Context:
     """What the command passes to every verb: how to run a model, the class of profiles, and how to show progress.
 
     timer: the device that `--device` names, where there is one. All that `run` and `profile` make is on it.
+    trace_cache: where `run` looks traces up and keeps them; None where it does not.
 
     with_progress: yields items one by one. progress_bar: for a number of items that end in any order; call what it
     yields once for each. progress_line: the same where the number of items is not known in advance, perhaps how many
@@ -59,6 +61,7 @@ class Context:
     progress_bar: Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
     progress_line: ProgressLine
     timer: Timer | None = None
+    trace_cache: TraceCache | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ from profiler.answers.sweep import journal, running
 from profiler.answers.sweep.choice import Choice, chosen
 from profiler.answers.sweep.columns import MODEL, SPEC, STATUS, columns, is_ok
 from profiler.answers.sweep.request import Request
-from profiler.answers.sweep.row import FIGURES, OK, PUBLISHED, TIMES, WORD, published, suffixes
+from profiler.answers.sweep.row import FIGURES, OK, PUBLISHED, RECORDED, TIMES, WORD, published, suffixes
 from profiler.engine.processes.child import Bounds
 from profiler.render.answer import Answer
 from profiler.render.tables import Column, chosen_columns
+from profiler.sources.trace_cache.cache import TraceCache
 
 _DEFAULT = ("params", "macs", "flops", "size", "activations", "input")
 DEFAULT_BOUNDS = Bounds(300.0, 8 << 30)
@@ -35,6 +36,7 @@ class Execution:
 
     jobs: how many models at once; None: one a core. on: a cluster. bounds: of each model.
     journal: a file that each row is added to. is_resumed: go on with it. retries: run what failed once more.
+    trace_cache: where traces are looked up and kept, if anywhere.
     """
 
     jobs: int | None = None
@@ -43,6 +45,7 @@ class Execution:
     journal: str | None = None
     is_resumed: bool = False
     retries: bool = False
+    trace_cache: TraceCache | None = None
 
 
 def execution(
@@ -53,6 +56,7 @@ def execution(
     memory_bytes: int | None,
     resume: bool,
     retry: bool,
+    trace_cache: TraceCache | None = None,
 ) -> Execution:
     """As it is asked for; raises `errors.ProfileError`."""
     if resume and output is None:
@@ -60,7 +64,8 @@ def execution(
     if retry and not resume:
         raise errors.only_with("--retry", "--resume")
     bounds = Bounds(timeout or DEFAULT_BOUNDS.seconds, memory_bytes or DEFAULT_BOUNDS.memory_bytes)
-    return Execution(jobs, on, bounds, None if output is None else f"{output}{journal.SUFFIX}", resume, retry)
+    kept = None if output is None else f"{output}{journal.SUFFIX}"
+    return Execution(jobs, on, bounds, kept, resume, retry, trace_cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +123,7 @@ def swept(request: Request, execution: Execution, progress: Progress | None = No
         todo = [i for i in range(len(request.models)) if i not in done]
         failed = sum(not is_ok(row) for row in done.values())
         with progress("models", len(todo)) if progress and todo else nullcontext(lambda ended: None) as tell:
-            for index, row in (
-                running.rows(request, todo, execution.bounds, execution.jobs, execution.on) if todo else ()
-            ):
+            for index, row in _run(request, todo, execution) if todo else ():
                 done[index] = {SPEC: request.models[index].spec, **row}
                 if kept is not None:
                     kept.add(index, done[index])
@@ -129,6 +132,17 @@ def swept(request: Request, execution: Execution, progress: Progress | None = No
     return [
         {**blank(request), MODEL: model.label, SPEC: model.spec, **done[i]} for i, model in enumerate(request.models)
     ]
+
+
+def _run(request: Request, todo: Sequence[int], execution: Execution) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows as they end; which of them needed no run is noted where traces are kept, and is no part of them."""
+    cache = execution.trace_cache
+    folder = None if cache is None else cache.folder
+    for index, row in running.rows(request, todo, execution.bounds, execution.jobs, execution.on, folder):
+        recorded = row.pop(RECORDED, None)
+        if cache is not None:
+            cache.note(recorded)
+        yield index, row
 
 
 def joined(

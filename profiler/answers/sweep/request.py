@@ -31,12 +31,13 @@ class Request:
     under: Conditions = AS_IT_IS
     published: bool = False
 
-    def asked(self, index: int) -> Asked:
-        """Of one of the models."""
+    def asked(self, index: int, trace_cache: str | None = None) -> Asked:
+        """Of one of the models. trace_cache: the folder of kept traces."""
         model = self.models[index]
         under = AS_IT_IS if model.is_saved else self.under
         timers = tuple(self.devices.values())
-        return Asked(model.spec, model.feed, under, self.conventions, timers, self.published, os.getcwd())
+        rest = self.conventions, timers, self.published, os.getcwd(), trace_cache
+        return Asked(model.spec, model.feed, under, *rest)
 
     def head(self) -> dict[str, Any]:
         """The request as plain data, which the journal of the same request begins with."""

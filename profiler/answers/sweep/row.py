@@ -10,7 +10,7 @@ import json
 import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,13 @@ from profiler.records.times import Timer
 from profiler.records.trace import Trace
 from profiler.render.formats.csv import raw
 from profiler.render.tables import Unit
+from profiler.sources.trace_cache.cache import TraceCache
+from profiler.sources.trace_cache.key import key
+from profiler.sources.trace_cache.watching import watching
 
 OK, FAILED = "ok", "failed"  # and the three of `engine.processes.child`
 WORD, PUBLISHED = "time_word", "published"  # keys that are no columns
+RECORDED = "recorded"  # likewise: when the trace was recorded that was looked up, which is no part of a row
 # A size of each model alone. What would be seen against another one is no figure of a row.
 FIGURES = tuple(
     column
@@ -42,7 +46,7 @@ _COLLECT_AFTER = 200_000  # allocations, as the command has it
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a row is to be of. folder: the current one, if it is there."""
+    """What a row is to be of. folder: the current one, if it is there. trace_cache: that of kept traces."""
 
     spec: str
     feed: Feed
@@ -51,6 +55,7 @@ class Asked:
     timers: tuple[Timer, ...]
     published: bool
     folder: str
+    trace_cache: str | None = None
 
     def to_bytes(self) -> bytes:
         return pickle.dumps(self)
@@ -65,9 +70,12 @@ def suffixes(names: Sequence[str]) -> tuple[str, ...]:
 
 def row(asked: Asked) -> dict[str, Any]:
     """A model's row; a model's failure is its row as well."""
+    kept = None if asked.trace_cache is None else TraceCache(asked.trace_cache)
     try:
         with at_work(asked.spec):
-            return {"status": OK, "reason": None, **dict(_values(asked, traced(asked.spec, asked.feed, asked.under)))}
+            trace = traced(asked.spec, asked.feed, asked.under, trace_cache=kept)
+            looked_up = {RECORDED: kept.used[0]} if kept is not None and kept.used else {}
+            return {"status": OK, "reason": None, **dict(_values(asked, trace)), **looked_up}
     except errors.ProfileError as error:
         return failure(FAILED, str(error))
     except Exception as error:  # a bug of ours, which shall cost one row
@@ -118,9 +126,12 @@ def dumped(row: Mapping[str, Any]) -> bytes:
 
 
 def _prepare(request: bytes) -> None:
-    """Before the first model that is run: what takes seconds to import."""
-    if sources.needs_torch(pickle.loads(request).spec):
-        with suppress(ImportError):
+    """Before the first model that is run: what takes seconds to import. What is read meanwhile is part of each run."""
+    asked: Asked = pickle.loads(request)
+    place = None if asked.trace_cache is None else key(asked.spec, asked.feed, asked.under, or_held=False)
+    is_kept = asked.trace_cache is not None and place is not None and TraceCache(asked.trace_cache).has(place)
+    if sources.needs_torch(asked.spec) and not is_kept:
+        with nullcontext() if place is None else watching(place.origin), suppress(ImportError):
             import profiler.engine.run.running  # noqa: F401
 
 

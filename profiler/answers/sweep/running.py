@@ -31,11 +31,17 @@ _free: list[Child] = []  # children of this process that nobody asks anything; e
 
 
 def rows(
-    request: Request, indices: Sequence[int], bounds: Bounds, jobs: int | None, on: str | None
+    request: Request,
+    indices: Sequence[int],
+    bounds: Bounds,
+    jobs: int | None,
+    on: str | None,
+    trace_cache: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of some of the models, with their indices, in the order in which they end.
 
     jobs: how many run at once; None: one a core, here or on the cluster. on: the cluster; None: this machine.
+    trace_cache: the folder that traces are looked up in and kept in.
 
     Raises `errors.ProfileError` where no model can be run at all.
     """
@@ -45,7 +51,9 @@ def rows(
     with _backend(on, jobs) as (many, is_here):
         tied_to = os.getpid() if is_here and many != 1 else None
         tasks = (
-            delayed(_row)(index, request.asked(index).to_bytes(), request.models[index].spec, bounds, tied_to)
+            delayed(_row)(
+                index, request.asked(index, trace_cache).to_bytes(), request.models[index].spec, bounds, tied_to
+            )
             for index in indices
         )
         try:

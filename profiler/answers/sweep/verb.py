@@ -16,6 +16,7 @@ from profiler.answers.common.options import (
     LimitGroup,
     Models,
     Result,
+    TraceCacheOption,
     group,
     limited,
     names,
@@ -35,6 +36,7 @@ from profiler.answers.sweep.reading import is_finished
 from profiler.answers.sweep.request import Request
 from profiler.counters import conventions
 from profiler.records import quantities
+from profiler.sources.trace_cache.cache import TraceCache
 
 JOB = COMPARE
 
@@ -62,9 +64,10 @@ class SweepExecution:
     resume: Annotated[bool, option("Go on where an earlier sweep to the same --output ended.", negative="")] = False
     retry: Annotated[bool, option("With --resume: run what failed once more.", negative="")] = False
 
-    def of(self, output: str | None) -> Execution:
+    def of(self, output: str | None, trace_cache: TraceCache | None) -> Execution:
         """Raises `errors.ProfileError`."""
-        return execution(output, self.jobs, self.on, self.timeout, self.memory, self.resume, self.retry)
+        limits = self.timeout, self.memory
+        return execution(output, self.jobs, self.on, *limits, self.resume, self.retry, trace_cache)
 
 
 @group("What a row has")
@@ -138,6 +141,7 @@ def run(
     cast: Cast = Cast(),
     content: RowContent = RowContent(),
     running: SweepExecution = SweepExecution(),
+    trace_cache: TraceCacheOption = TraceCacheOption(),
     choice: RowChoice = RowChoice(),
     budget: Budget = Budget(),
     columns: Columns = Columns(),
@@ -159,7 +163,8 @@ def run(
         answer = of_file(models, partial(metrics.sources, content.paths), wanted, columns.chosen)
     else:
         request, sources = _request(models, inputs, cast, content)
-        answer = of_models(request, sources, running.of(result.output), wanted, columns.chosen, context.progress_bar)
+        execution = running.of(result.output, context.trace_cache)
+        answer = of_models(request, sources, execution, wanted, columns.chosen, context.progress_bar)
     return _outcome(answer, strict.strict, is_run=finished is None)
 
 

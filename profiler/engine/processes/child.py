@@ -30,6 +30,7 @@ _POLL_S = 0.05
 _POLLS_A_TREE = 10  # polls from one look at all processes to the next
 _PATIENCE_S = 8.0  # for a process that is told to stop, and clears away what it watched
 _IDLE_S = 60.0
+_TRIES = 3  # one that waited may have ended meanwhile; one that was just begun does not
 _LENGTH = 8  # bytes before each message
 _READY, _STAYS, _LEAVES = b"r", b"s", b"l"
 
@@ -51,7 +52,7 @@ class Ended(Exception):
 
 
 class _Idle(Exception):
-    """The process had ended before it took the work."""
+    """The process had ended before it took the work; and how."""
 
 
 # Starting and stopping ------------------------------------------------------------------------------------------------
@@ -92,12 +93,15 @@ class Child:
 
     def ask(self, request: bytes, bounds: Bounds) -> bytes:
         """The reply; raises `Ended`, and `errors.ProfileError` where no process can be begun."""
-        while True:
+        how = ""
+        for _ in range(_TRIES):
             self._begin()
             try:
                 return self._ask(request, bounds)
-            except _Idle:
+            except _Idle as ended:
+                how = str(ended)
                 self.close()
+        raise _cannot_begin(self._module, how)
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -130,7 +134,7 @@ class Child:
             _write(self._process.stdin.fileno(), request)
             self._message()  # that it is ready for it
         except (OSError, EOFError):
-            raise _Idle from None
+            raise _Idle(ended_with(self._process.wait())) from None
         deadline = inf if bounds.seconds is None else time.monotonic() + bounds.seconds
         try:
             reply = self._message(lambda polls: self._check(bounds, deadline, polls))

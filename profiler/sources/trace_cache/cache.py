@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,17 @@ class TraceCache:
     used: list[float] = field(default_factory=list)
     ran: int = 0
 
+    def has(self, key: Key) -> bool:
+        """Whether there is a file, whatever is in it."""
+        return os.path.exists(folders.path_of(self.folder, key.digest))
+
+    def note(self, recorded: float | None) -> None:
+        """Of a trace that another process was asked for: when it was recorded; None where the model was run."""
+        if recorded is None:
+            self.ran += 1
+        else:
+            self.used.append(recorded)
+
     def traced(self, key: Key, run: Callable[[], Trace], registered: Callable[[], object]) -> Trace:
         """The trace that was kept, or that of a run. registered: what own code may have changed of how we count.
 
@@ -35,7 +47,7 @@ class TraceCache:
         kept = self._kept(key.digest)
         if kept is not None:
             return kept
-        self.ran += 1
+        self.note(None)
         before, numbers = registered(), _random_numbers()
         with watching(key.origin) as watch:
             is_alone = watch.origins <= {key.origin}
@@ -54,11 +66,14 @@ class TraceCache:
         except Exception:  # somebody wrote it who is not us
             return None
         folders.touch(path)
-        self.used.append(entry.recorded)
+        self.note(entry.recorded)
         return trace
 
     def _keep(self, key: str, trace: Trace, watch: Watch) -> None:
-        reads = None if watch.reaches_out or trace.source not in _BUILT else watch.reads()
+        if watch.reaches_out or trace.source not in _BUILT:
+            return
+        folders.make(self.folder)  # now: what an import could find beside it is part of what was read
+        reads = watch.reads()
         content = None if reads is None else packed(trace, reads, time.time())
         if content is not None:
             folders.put(self.folder, key, content)

@@ -72,10 +72,15 @@ def touch(path: str) -> None:
         os.utime(path)
 
 
+def make(folder: str) -> None:
+    """Where it cannot be made, nothing is kept."""
+    with suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+
+
 def put(folder: str, key: str, content: bytes) -> None:
     """Write it, whole or not at all; where that cannot be, the next run does without."""
     with suppress(OSError, errors.ProfileError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         writing.replace(path_of(folder, key), content)
         if int(key[:8], 16) % _LOOKS_EVERY == 0:
             shrink(folder, BOUND)
