@@ -195,3 +195,20 @@ def test_what_is_right_stays_as_it_is(folder) -> None:
 def test_only_the_versions_are_overlooked() -> None:
     assert without_versions("a\nVersions: torch 2.14.1.\nb\n") == without_versions("a\nVersions: torch 3.0.\nb\n")
     assert without_versions("a 1\n") != without_versions("a 2\n")
+
+
+def test_a_translation_has_the_same_examples() -> None:
+    """What is computed is the same in each language."""
+    english, chinese = (ROOT / "docs" / name for name in ("glossary.md", "glossary.zh.md"))
+    blocks = [match[0].strip() for match in FENCE.finditer(english.read_text(encoding="utf-8"))]
+    assert [match[0].strip() for match in FENCE.finditer(chinese.read_text(encoding="utf-8"))] == blocks
+    assert len(blocks) > 20
+
+
+@pytest.mark.parametrize(
+    "number", ["228.88", "34,944", "321,130,496", "2·C = 2·64 = 128", "3,663,761,408", "21,797,672"]
+)
+def test_the_worked_numbers_are_printed_by_commands(number: str) -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    printed = [match["text"] for match in FENCE.finditer(text) if match["info"] == "console"]
+    assert any(number in line for block in printed for line in block.splitlines() if not line.startswith("$"))

@@ -9,6 +9,7 @@ import pytest
 
 import profiler
 from profiler import ProfileError
+from profiler.engine.processes.child import Bounds, Child
 from tests.sweep.asked import FINE, ZOO, command, rows_of
 
 AT = f"at {ZOO}:42; take that out of what is imported, built and run"
