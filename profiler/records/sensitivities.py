@@ -9,8 +9,9 @@ SEED = 0  # of random weights, samples and probes
 
 @dataclass(frozen=True, slots=True)
 class OfWeight:
-    """One parameter, by its name in the model. `g` is the mean over the samples of the gradient of the target.
+    """One parameter. `g` is the mean over the samples of the gradient of the target.
 
+    name: in the model.
     elements: how many it has.
     norm: the 2-norm of g.
     absolute: the sum of |g|.
@@ -32,8 +33,10 @@ class OfWeight:
 class OfInput:
     """One input tensor.
 
-    shape: of a sample. norms, absolutes: of each sample, the gradient's 2-norm and its mean absolute value;
-    empty where its dtype has no gradient.
+    name: of the argument.
+    shape, dtype: of a sample.
+    norms, absolutes: of each sample, the gradient's 2-norm and its mean absolute value; empty where its dtype has no
+        gradient.
     """
 
     name: str
@@ -45,7 +48,11 @@ class OfInput:
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """Of one target: the target itself of each sample, and its gradients."""
+    """Of one target, which is a number a sample.
+
+    values: the target of each sample.
+    weights, inputs: what it depends on.
+    """
 
     values: tuple[float, ...]
     weights: tuple[OfWeight, ...]
@@ -53,6 +60,7 @@ class Gradients:
 
     @property
     def samples(self) -> int:
+        """How many samples there were."""
         return len(self.values)
 
 
@@ -60,9 +68,12 @@ class Gradients:
 class Effect:
     """What a change of the model changes in its output.
 
-    change: the 2-norm of the difference as a share of that of the output. divergence: the mean over the samples of the
-    Kullback-Leibler divergence of the changed class probabilities from those before, in nats. loss, score: of the
-    changed model; the score is the share of samples whose largest output is at their label. None where there is none.
+    change: the 2-norm of the difference as a share of that of the output.
+    divergence: the mean over the samples of the Kullback-Leibler divergence of the changed class probabilities from
+        those before, in nats.
+    loss, score: of the changed model; the score is the share of samples whose largest output is at their label.
+
+    None where there is none.
     """
 
     change: float | None
@@ -73,7 +84,12 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One layer changed alone; `failure` is why it was not."""
+    """One layer changed alone.
+
+    path: of the layer.
+    effect: what that changed; None where it could not be done.
+    failure: why it could not be done.
+    """
 
     path: str
     effect: Effect | None

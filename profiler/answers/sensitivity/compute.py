@@ -48,9 +48,15 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class LayerSensitivity:
-    """A layer, and how much the output depends on its weights. is_own: without what is in it.
+    """A layer, and how much the output depends on its weights.
 
+    layer: what it costs.
+    sums: over its weights.
+    is_own: without what is in it.
     costs_much: whether it takes much and matters little; see `Sensitivity`.
+    path, kind, depth: of the layer.
+    params, macs: of the layer, with what is in it unless `is_own`; MACs are None where they are not known.
+    importance_per_param: the sum of |w·g|, for each weight.
     """
 
     layer: Layer
@@ -130,9 +136,13 @@ class Asked:
 class Sensitivity(Answer):
     """How much the target depends on weights and inputs.
 
-    profile: what the layers cost. gradients: of each parameter and input. asked: the target and the samples.
-    view: which layers are shown. per_sample: whether the table is that of the inputs, sample by sample.
+    profile: what the layers cost.
+    gradients: of each parameter and input.
+    asked: the target and the samples.
+    view: which layers are shown.
+    per_sample: whether the table is that of the inputs, sample by sample.
     chart: the picture of the inputs that matter, where one was asked for.
+    look: of the picture.
 
     A layer costs much and matters little where its share of the MACs is that of an average layer or more, and its share
     of the importance less than a quarter of that.
@@ -166,7 +176,10 @@ class Sensitivity(Answer):
         return self._judged([LayerSensitivity(layer, own[layer.index], True) for layer in self.profile.layers])
 
     def __getitem__(self, path: str) -> LayerSensitivity:
-        """A layer by its path, with what is in it; "" is the model."""
+        """A layer with what is in it.
+
+        path: of the layer; "" is the model.
+        """
         return next(row for row in self.layers if row.path == self.profile[path].path)
 
     def _judged(self, rows: Sequence[LayerSensitivity]) -> tuple[LayerSensitivity, ...]:
@@ -220,7 +233,11 @@ def _own(layer: Layer, by_name: dict[str, OfWeight]) -> Sums:
 class LayerTrial:
     """One layer changed alone: what that saves, and what it does to the output.
 
+    layer: what it costs.
+    trial: what the change did.
     saved_bytes, saved_macs: None where the change is not about them.
+    path, kind, depth: of the layer.
+    effect: on the output; None where the layer could not be changed.
     """
 
     layer: Layer
@@ -249,7 +266,14 @@ class LayerTrial:
 class Trials(Answer):
     """Each layer changed alone, the one that changes least first; what could not be changed comes last.
 
-    by: the change, as it was asked for. how: what it does, in words. before: the loss and score of the model as it is.
+    profile: what the layers cost.
+    by: the change, as it was asked for.
+    how: what it does, in words.
+    before: the loss and score of the model as it is.
+    rows: of the layers.
+    asked: the target and the samples.
+    view: which layers are shown.
+    look: of the picture.
     """
 
     profile: Profile
@@ -262,7 +286,10 @@ class Trials(Answer):
     look: Look = field(default_factory=Look)
 
     def __getitem__(self, path: str) -> LayerTrial:
-        """The trial of a layer by its path."""
+        """The trial of a layer.
+
+        path: of the layer.
+        """
         return next(row for row in self.rows if row.path == self.profile[path].path)
 
     def loss(self, row: LayerTrial) -> float | None:
