@@ -7,6 +7,7 @@ import os
 import random
 from pathlib import Path
 
+import platformdirs
 import pytest
 import torch
 from hypothesis import given
@@ -200,15 +201,11 @@ def test_one_line_for_a_command(
     assert capsys.readouterr() == ("", line)
 
 
-def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(folder.VARIABLE)
-    monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
-    assert folder.place() == "/home/me/.cache/profile-model/traces"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the specification says to ignore
-    assert folder.place() == "/home/me/.cache/profile-model/traces"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/fast")
-    assert folder.place() == "/fast/profile-model/traces"
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert folder.place() == "/home/me/Library/Caches/profile-model/traces"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folder.place() == str(Path(platformdirs.user_cache_dir("profile-model", appauthor=False)) / "traces")
+    monkeypatch.setenv(folder.VARIABLE, "here")
+    assert folder.place() == str(Path.cwd() / "here")
+    monkeypatch.setenv(folder.VARIABLE, "OFF")
+    assert folder.place() is None

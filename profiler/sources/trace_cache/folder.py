@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,18 +39,11 @@ def place() -> str | None:
     chosen = os.environ.get(VARIABLE, "")
     if chosen.lower() == OFF:
         return None
-    return os.path.abspath(chosen) if chosen else os.path.join(_of_user(), "profile-model", "traces")
+    if chosen:
+        return os.path.abspath(chosen)
+    from platformdirs import user_cache_dir
 
-
-def _of_user() -> str:
-    """As the XDG Base Directory Specification, Apple and Microsoft have it."""
-    home = os.path.expanduser("~")
-    if sys.platform == "win32":
-        return os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
-    if sys.platform == "darwin":
-        return os.path.join(home, "Library", "Caches")
-    chosen = os.environ.get("XDG_CACHE_HOME", "")
-    return chosen if os.path.isabs(chosen) else os.path.join(home, ".cache")
+    return os.path.abspath(os.path.join(user_cache_dir("profile-model", appauthor=False), "traces"))
 
 
 def path_of(folder: str, key: str) -> str:
