@@ -47,22 +47,14 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSensitivity:
-    """A layer, and how much the output depends on its weights.
+class OfLayer:
+    """What is known of one layer.
 
     layer: what it costs.
-    sums: over its weights.
-    is_own: without what is in it.
-    costs_much: whether it takes much and matters little; see `Sensitivity`.
     path, kind, depth: of the layer.
-    params, macs: of the layer, with what is in it unless `is_own`; MACs are None where they are not known.
-    importance_per_param: the sum of |w·g|, for each weight.
     """
 
     layer: Layer
-    sums: Sums
-    is_own: bool
-    costs_much: bool = False
 
     @property
     def path(self) -> str:
@@ -75,6 +67,22 @@ class LayerSensitivity:
     @property
     def depth(self) -> int:
         return self.layer.depth
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSensitivity(OfLayer):
+    """A layer, and how much the output depends on its weights.
+
+    sums: over its weights.
+    is_own: without what is in it.
+    costs_much: whether it takes much and matters little; see `Sensitivity`.
+    params, macs: of the layer, with what is in it unless `is_own`; MACs are None where they are not known.
+    importance_per_param: the sum of |w·g|, for each weight.
+    """
+
+    sums: Sums
+    is_own: bool
+    costs_much: bool = False
 
     @property
     def params(self) -> int:
@@ -230,32 +238,17 @@ def _own(layer: Layer, by_name: dict[str, OfWeight]) -> Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerTrial:
+class LayerTrial(OfLayer):
     """One layer changed alone: what that saves, and what it does to the output.
 
-    layer: what it costs.
     trial: what the change did.
     saved_bytes, saved_macs: None where the change is not about them.
-    path, kind, depth: of the layer.
     effect: on the output; None where the layer could not be changed.
     """
 
-    layer: Layer
     trial: Trial
     saved_bytes: int | None
     saved_macs: int | None
-
-    @property
-    def path(self) -> str:
-        return self.layer.path
-
-    @property
-    def kind(self) -> str:
-        return self.layer.kind
-
-    @property
-    def depth(self) -> int:
-        return self.layer.depth
 
     @property
     def effect(self) -> Effect | None:
