@@ -25,8 +25,8 @@ def main(argv: Sequence[str]) -> int:
     """Sweep the models that a pattern names; every Nth, where a second argument says N."""
     every = int(argv[1]) if argv[1:] else 1
     models = matching(argv[0] if argv else PATTERN)[::every]
-    one = _swept(models, 1)
-    two = _swept(models, 2)
+    one = swept(models, "--jobs", "1")
+    two = swept(models, "--jobs", "2")
     each = one[1] / len(models)
     print(f"{len(models)} models, one worker: {one[0]:.1f} s, {one[1]:.1f} s of CPU, {1000 * each:.0f} ms a model")
     print(f"two workers: {two[0]:.1f} s, {one[0] / two[0]:.2f} times as fast")
@@ -34,13 +34,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _swept(models: Sequence[str], jobs: int) -> tuple[float, float]:
-    """Seconds, and seconds of CPU."""
+def swept(models: Sequence[str], *options: str) -> tuple[float, float]:
+    """By the command: seconds, and seconds of CPU of the processes that it waits for."""
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "models.toml"
         listed.write_text("".join(f'[[models]]\nmodel = "{model}"\n' for model in models), encoding="utf-8")
         output = Path(folder) / "zoo.csv"
-        command = [sys.executable, "-m", "profiler", "sweep", str(listed), "--jobs", str(jobs), "-o", str(output)]
+        command = [sys.executable, "-m", "profiler", "sweep", str(listed), *options, "-o", str(output)]
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -116,22 +116,26 @@ class Sweep(Answer):
 def swept(request: Request, execution: Execution, progress: Progress | None = None) -> list[dict[str, Any]]:
     """A row for each model, in the order of the request; raises `errors.ProfileError` where none can be run."""
     done: dict[int, dict[str, Any]] = {}
-    path = execution.journal
+    path, without_values = execution.journal, blank(request)
+
+    def whole(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        """It takes its keys from `without_values`: a hundred thousand rows have them in memory once."""
+        model = request.models[index]
+        return {**without_values, MODEL: model.label, SPEC: model.spec, **row}
+
     with journal.opened(path, request.head(), execution.is_resumed) if path else nullcontext() as kept:
         if kept is not None:
-            done = {i: row for i, row in kept.rows.items() if is_ok(row) or not execution.retries}
+            done = {i: whole(i, row) for i, row in kept.rows.items() if is_ok(row) or not execution.retries}
         todo = [i for i in range(len(request.models)) if i not in done]
         failed = sum(not is_ok(row) for row in done.values())
         with progress("models", len(todo)) if progress and todo else nullcontext(lambda ended: None) as tell:
             for index, row in _run(request, todo, execution) if todo else ():
-                done[index] = {SPEC: request.models[index].spec, **row}
+                done[index] = whole(index, row)
                 if kept is not None:
-                    kept.add(index, done[index])
+                    kept.add(index, {SPEC: request.models[index].spec, **row})
                 failed += not is_ok(row)
                 tell(f"{failed:,} failed" if failed else "")
-    return [
-        {**blank(request), MODEL: model.label, SPEC: model.spec, **done[i]} for i, model in enumerate(request.models)
-    ]
+    return [done[i] for i in range(len(request.models))]
 
 
 def _run(request: Request, todo: Sequence[int], execution: Execution) -> Iterator[tuple[int, dict[str, Any]]]:

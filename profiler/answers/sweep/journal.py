@@ -22,7 +22,7 @@ _INDEX = "index"  # of a row's model in the request
 
 
 class Journal:
-    """The file of a sweep that goes on. rows: those that ended, by the index of their model."""
+    """The file of a sweep that goes on. rows: those that it had when it was opened, by the index of their model."""
 
     def __init__(self, path: str, descriptor: int, rows: dict[int, dict[str, Any]]) -> None:
         self.rows = rows
@@ -30,7 +30,6 @@ class Journal:
 
     def add(self, index: int, row: Mapping[str, Any]) -> None:
         """A row that has ended."""
-        self.rows[index] = dict(row)
         with refusing(self._path):
             _write(self._descriptor, {_INDEX: index, **row})
 

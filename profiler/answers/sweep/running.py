@@ -27,6 +27,9 @@ _MODULE = "profiler.answers.sweep.row"
 _DASK, _RAY = "dask", "ray"
 CLUSTERS = (f"{_DASK}://", f"{_RAY}://")
 _PATIENCE_S = 10  # for a cluster to answer
+# A scheduler hands on some tens of tasks a second, whatever is in them, and a hundred workers end hundreds of models.
+_MOST_IN_BATCH = 16
+_BATCHES = 16  # at least, for each worker, so that none waits long for the others at the end
 _free: list[Child] = []  # children of this process that nobody asks anything; each is one worker's at a time
 
 
@@ -56,11 +59,20 @@ def rows(
             )
             for index in indices
         )
+        batch = 1 if is_here else batch_size(len(indices), many)
+        kept_ready = f"{2 * batch} * n_jobs"  # tasks; the others are not made before these have ended
         try:
-            # One by one: what a batch has done would be lost where the next of the batch is killed.
-            yield from Parallel(n_jobs=many, batch_size=1, return_as="generator_unordered")(tasks)
+            yield from Parallel(many, batch_size=batch, pre_dispatch=kept_ready, return_as="generator_unordered")(tasks)
         finally:
             close()
+
+
+def batch_size(models: int, workers: int) -> int:
+    """How many models a worker of a cluster is handed at once; their rows come back together.
+
+    Here it is one: what a batch has done would be lost where the next of the batch is killed.
+    """
+    return max(1, min(_MOST_IN_BATCH, models // (_BATCHES * workers)))
 
 
 def close() -> None:
@@ -73,7 +85,10 @@ def _row(index: int, asked: bytes, spec: str, bounds: Bounds, tied_to: int | Non
     """In a worker: one row, made in its child. tied_to: the process that it shall not outlive."""
     if tied_to is not None:
         die_with(tied_to)
-    child = _free.pop() if _free else Child(_MODULE)
+    try:
+        child = _free.pop()
+    except IndexError:  # asked so, for workers may be threads of one process
+        child = Child(_MODULE)
     try:
         return index, json.loads(child.ask(asked, bounds))
     except Ended as ended:
@@ -108,6 +123,7 @@ def _dask(address: str) -> Iterator[int]:
         raise errors.MissingPackage(_DASK, "is not installed", "'dask[distributed]'") from None
     from joblib import parallel_config
 
+    logging.getLogger("distributed.client").setLevel(logging.ERROR)  # a lost worker's models are run by another
     try:
         client = Client(f"tcp://{address}", timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError) as error:
