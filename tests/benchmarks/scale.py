@@ -74,28 +74,29 @@ def _parser() -> argparse.ArgumentParser:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A sweep by the command. parallel: how many of its workers this machine lets work at once."""
+    """A sweep by the command. cpu_s: None where its processes are not all waited for, as those of several workers."""
 
     words: str
     workers: int
     seconds: float
-    cpu_s: float
+    cpu_s: float | None
 
     @property
     def parallel(self) -> int:
+        """How many of its workers this machine lets work at once."""
         return min(self.workers, len(os.sched_getaffinity(0)))
 
 
 def _by(models: Sequence[str], jobs: int) -> Run:
     seconds, cpu_s = zoo.swept(models, "--jobs", str(jobs))
-    return Run(f"{jobs} worker{'s' * (jobs > 1)}", jobs, seconds, cpu_s)
+    return Run(f"{jobs} worker{'s' * (jobs > 1)}", jobs, seconds, cpu_s if jobs == 1 else None)
 
 
 def _on_dask(models: Sequence[str], processes: int) -> Run:
     """The processes of the cluster live on, so that what they have spent is read while they are there."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=None) as there:
+    with LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=":0") as there:
         before = _tree_cpu_s()
         seconds, cpu_s = zoo.swept(models, "--on", there.scheduler_address.replace("tcp://", "dask://"))
         return Run(f"Dask, {processes} processes", processes, seconds, cpu_s + _tree_cpu_s() - before)
@@ -126,9 +127,9 @@ def _scaling(runs: Sequence[Run], models: int) -> Iterator[str]:
     yield tabulate(
         [
             [
-                run.words, f"{run.seconds:.1f}", f"{run.cpu_s:.1f}", f"{models / run.seconds:.1f}",
+                run.words, f"{run.seconds:.1f}", "?" if run.cpu_s is None else f"{run.cpu_s:.1f}", f"{models / run.seconds:.1f}",
                 f"{runs[0].seconds / run.seconds:.2f}", f"{runs[0].seconds / run.seconds / run.parallel:.0%}",
-                f"{1000 * run.cpu_s / models:.0f}", f"{run.cpu_s / models / zoo.AIM_S:.2f}",
+                "?" if run.cpu_s is None else f"{1000 * run.cpu_s / models:.0f}", "?" if run.cpu_s is None else f"{run.cpu_s / models / zoo.AIM_S:.2f}",
             ]
             for run in runs
         ],
