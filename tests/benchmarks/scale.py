@@ -124,17 +124,19 @@ def _scaling(runs: Sequence[Run], models: int) -> Iterator[str]:
         "CPU ms a model",
         "Of the aim",
     ]
-    yield tabulate(
-        [
-            [
-                run.words, f"{run.seconds:.1f}", "?" if run.cpu_s is None else f"{run.cpu_s:.1f}", f"{models / run.seconds:.1f}",
-                f"{runs[0].seconds / run.seconds:.2f}", f"{runs[0].seconds / run.seconds / run.parallel:.0%}",
-                "?" if run.cpu_s is None else f"{1000 * run.cpu_s / models:.0f}", "?" if run.cpu_s is None else f"{run.cpu_s / models / zoo.AIM_S:.2f}",
-            ]
-            for run in runs
-        ],
-        headings, disable_numparse=True,
-    )  # fmt: skip
+    yield tabulate([list(_cells(run, runs[0], models)) for run in runs], headings, disable_numparse=True)
+
+
+def _cells(run: Run, first: Run, models: int) -> Iterator[str]:
+    faster = first.seconds / run.seconds
+    yield run.words
+    yield f"{run.seconds:.1f}"
+    yield "?" if run.cpu_s is None else f"{run.cpu_s:.1f}"
+    yield f"{models / run.seconds:.1f}"
+    yield f"{faster:.2f}"
+    yield f"{faster / run.parallel:.0%}"
+    yield "?" if run.cpu_s is None else f"{1000 * run.cpu_s / models:.0f}"
+    yield "?" if run.cpu_s is None else f"{run.cpu_s / models / zoo.AIM_S:.2f}"
 
 
 def _measured(models: Sequence[str]) -> Measured:
@@ -182,7 +184,7 @@ class Costs:
 def _costs(model: str, measured: Measured) -> Costs:
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "saved.json")
-        subprocess.run([sys.executable, "-m", "profiler", model, "--save", saved], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "profiler", model, "--no-cache", "--save", saved], check=True, capture_output=True)
         start = _first(saved)
         imports = _first(model) - start
         command = zoo.swept([saved], "--jobs", "1")[0] - start
@@ -253,9 +255,9 @@ class _Counted(Request):
     __slots__ = ()
     taken = 0
 
-    def asked(self, index: int) -> Any:
+    def asked(self, index: int, trace_cache: str | None = None) -> Any:
         _Counted.taken += 1
-        return Request.asked(self, index)
+        return Request.asked(self, index, trace_cache)
 
 
 def simulated(

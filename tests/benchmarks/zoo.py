@@ -40,9 +40,9 @@ def swept(models: Sequence[str], *options: str) -> tuple[float, float]:
         listed = Path(folder) / "models.toml"
         listed.write_text("".join(f'[[models]]\nmodel = "{model}"\n' for model in models), encoding="utf-8")
         output = Path(folder) / "zoo.csv"
-        command = [sys.executable, "-m", "profiler", "sweep", str(listed), *options, "-o", str(output)]
+        command = [sys.executable, "-m", "profiler", "sweep", str(listed), "--no-cache", *options]
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        subprocess.run([*command, "-o", str(output)], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.perf_counter() - began, cpu
