@@ -184,7 +184,9 @@ class Costs:
 def _costs(model: str, measured: Measured) -> Costs:
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "saved.json")
-        subprocess.run([sys.executable, "-m", "profiler", model, "--no-cache", "--save", saved], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "profiler", model, "--no-cache", "--save", saved], check=True, capture_output=True
+        )
         start = _first(saved)
         imports = _first(model) - start
         command = zoo.swept([saved], "--jobs", "1")[0] - start
