@@ -9,7 +9,9 @@ import pytest
 
 import profiler
 from profiler import ProfileError
+from profiler.answers.sweep import running
 from profiler.engine.processes.child import Bounds, Child
+from tests.shell import run
 from tests.sweep.asked import FINE, ZOO, command, rows_of
 
 AT = f"at {ZOO}:42; take that out of what is imported, built and run"
@@ -104,3 +106,20 @@ def test_a_process_that_cannot_work_is_no_endless_loop() -> None:
     """One that ends before it takes the work is begun again, some times."""
     with pytest.raises(ProfileError, match=r"cannot be begun: .* -m tests\.sweep\.refusing"):
         Child("tests.sweep.refusing").ask(b"", Bounds())
+
+
+def test_a_worker_that_is_lost_is_an_error_of_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As Dask's `KilledWorker` is where a model has ended worker after worker."""
+
+    def lost(*_: object) -> None:
+        raise RuntimeError("four workers died\nwhile they had it")
+
+    monkeypatch.setattr(running, "_row", lost)
+    status, out, err = run(
+        capsys, "sweep", "torch.nn:Identity", "--input", "2", "--jobs", "1", "-o", str(tmp_path / "a.csv")
+    )
+    assert (status, out) == (2, "")
+    reason = "a worker on this machine was lost (RuntimeError: four workers died)"
+    assert err == f"profile-model: {reason}; what ended is in the journal, and --resume goes on\n"

@@ -46,7 +46,7 @@ def rows(
     jobs: how many run at once; None: one a core, here or on the cluster. on: the cluster; None: this machine.
     trace_cache: the folder that traces are looked up in and kept in.
 
-    Raises `errors.ProfileError` where no model can be run at all.
+    Raises `errors.ProfileError` where no model can be run at all, or workers are lost too often.
     """
     from joblib import Parallel, delayed
 
@@ -63,6 +63,10 @@ def rows(
         kept_ready = f"{2 * batch} * n_jobs"  # tasks; the others are not made before these have ended
         try:
             yield from Parallel(many, batch_size=batch, pre_dispatch=kept_ready, return_as="generator_unordered")(tasks)
+        except errors.ProfileError:
+            raise
+        except Exception as error:  # each backend has its own for workers that are lost
+            raise _worker_lost(on, error) from error
         finally:
             close()
 
@@ -188,3 +192,11 @@ def _unreachable(on: str, error: Exception) -> errors.ProfileError:
 
 def _has_no_workers(on: str) -> errors.ProfileError:
     return errors.ProfileError(f"--on {on}: the cluster has no worker; start some with dask worker")
+
+
+def _worker_lost(on: str | None, error: Exception) -> errors.ProfileError:
+    where = "this machine" if on is None else on
+    return errors.ProfileError(
+        f"a worker on {where} was lost ({type(error).__name__}: {errors.first_line(error)}); what ended is in the "
+        "journal, and --resume goes on"
+    )
