@@ -13,7 +13,7 @@ import pytest
 import profiler
 
 ENGINE = Path(profiler.__file__).parent / "engine"
-ORDER = ("containers", "meta", "record", "guard", "run")
+ORDER = ("containers", "meta", "record", "guard", "run", "changing", "gradients")
 APART = "processes"  # what watches over a process knows of no model, and loads no torch
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,34 +13,15 @@ import torch
 import torchvision
 from hypothesis import given
 from torch import nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from profiler import ProfileError, profile
 from profiler.engine.record import leaves, memo
-from profiler.records import archive
+from tests.engine.leaf_memory import Plain, is_same
 from tests.laws import share
 from tests.strategies import trees
 
 Tree = tuple[nn.Module, tuple[int, ...]]
 OWN_CALL = nn.Module._call_impl
-
-
-def _record(model: nn.Module, *inputs: Any, **options: Any) -> Any:
-    return archive.to_json(profile(model, *inputs, **options).trace)
-
-
-@contextmanager
-def _without_memory() -> Iterator[None]:
-    with mock.patch.object(leaves, "_is_turned_on", False):
-        yield
-
-
-def _is_same(model: nn.Module, *inputs: Any, **options: Any) -> bool:
-    """Whether runs with the memory, the second of which is answered from it, leave the record of one without."""
-    with _without_memory():
-        expected = _record(model, *inputs, **options)
-    return all(_record(model, *inputs, **options) == expected for _ in range(2))
 
 
 @contextmanager
@@ -65,19 +45,19 @@ def _counted() -> Iterator[list[None]]:
 @share(50)
 def test_random_trees(tree: Tree) -> None:
     model, shape = tree
-    assert _is_same(model, shape)
+    assert is_same(model, shape)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "densenet121", "googlenet", "mobilenet_v3_small", "swin_t", "vit_b_32"])
 def test_models(name: str) -> None:
     with torch.device("meta"):
         model = torchvision.models.get_model(name, weights=None, **({"init_weights": False} if "goog" in name else {}))
-    assert _is_same(model, (2, 3, 224, 224))
+    assert is_same(model, (2, 3, 224, 224))
 
 
 @pytest.mark.parametrize("options", [{"train": True}, {"dtype": "float16"}, {"train": True, "amp": "bfloat16"}])
 def test_conditions(options: dict[str, Any]) -> None:
-    assert _is_same(torchvision.models.resnet18(), (2, 3, 64, 64), **options)
+    assert is_same(torchvision.models.resnet18(), (2, 3, 64, 64), **options)
 
 
 def test_layers_are_answered() -> None:
@@ -135,13 +115,6 @@ def _layers() -> nn.Sequential:
     )
 
 
-class Plain(nn.Module):
-    """A model's own code, so that the whole is no layer of torch's."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * 2
-
-
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.what)
 def test_a_change_is_seen(change: Change) -> None:
     model = _layers()
@@ -149,89 +122,7 @@ def test_a_change_is_seen(change: Change) -> None:
     for _ in range(2):
         profile(model, (1, 3, 8, 8))
     change.make(model)
-    assert _is_same(model, f"1x3x8x8:{dtype}")
-
-
-# What is changed amid a run -------------------------------------------------------------------------------------------
-
-
-class Amid(nn.Module):
-    """A layer, called once as it is and once amid something."""
-
-    def __init__(self, amid: Callable[[nn.Module, torch.Tensor], Any], layer: nn.Module) -> None:
-        super().__init__()
-        self.layer, self.amid = layer, amid
-
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.layer(x), self.amid(self.layer, x)
-
-
-class Doubling(TorchFunctionMode):
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        return out * 2 if func is F.linear else out
-
-
-def _patched_function(layer: nn.Module, x: torch.Tensor) -> Any:
-    with mock.patch.object(F, "linear", lambda x, weight, bias: torch.mm(x, weight.t())):
-        return layer(x)
-
-
-def _patched_class(layer: nn.Module, x: torch.Tensor) -> Any:
-    with mock.patch.object(nn.Linear, "forward", lambda layer, x: x @ layer.weight.t()):
-        return layer(x)
-
-
-def _in_mode(layer: nn.Module, x: torch.Tensor) -> Any:
-    with Doubling():
-        return layer(x)
-
-
-def _autocast(layer: nn.Module, x: torch.Tensor) -> Any:
-    with torch.autocast("cpu", torch.bfloat16):
-        return layer(x)
-
-
-def _with_gradients(layer: nn.Module, x: torch.Tensor) -> Any:
-    with torch.inference_mode(False), torch.enable_grad():
-        return layer(torch.zeros_like(x, requires_grad=True)).sum()
-
-
-def _hooked(layer: nn.Module, x: torch.Tensor) -> Any:
-    handle = layer.register_forward_hook(lambda layer, args, out: out * 2)
-    try:
-        return layer(x)
-    finally:
-        handle.remove()
-
-
-def _in_threads(layer: nn.Module, x: torch.Tensor) -> Any:
-    out: list[torch.Tensor] = []
-    threads = [threading.Thread(target=lambda: out.append(layer(x))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-        thread.join()
-    return out
-
-
-def _functional(layer: nn.Module, x: torch.Tensor) -> Any:
-    other = {name: weight + 1 for name, weight in layer.named_parameters()}
-    return torch.func.functional_call(layer, other, (x,))
-
-
-AMID = (
-    _patched_function, _patched_class, _in_mode, _autocast, _with_gradients, _hooked, _in_threads, _functional,
-    lambda layer, x: torch.func.vmap(layer)(x),
-    lambda layer, x: layer(input=x),
-    lambda layer, x: layer(x[:, ::2].repeat(1, 2)),
-    lambda layer, x: layer(layer.weight),
-    lambda layer, x: torch.fx.symbolic_trace(layer)(x),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("amid", AMID, ids=lambda amid: amid.__name__)
-def test_a_change_amid_a_run_is_seen(amid: Callable[..., Any]) -> None:
-    assert _is_same(Amid(amid, nn.Linear(8, 8)), (8, 8))
+    assert is_same(model, f"1x3x8x8:{dtype}")
 
 
 # Around it ------------------------------------------------------------------------------------------------------------
@@ -239,7 +130,7 @@ def test_a_change_amid_a_run_is_seen(amid: Callable[..., Any]) -> None:
 
 def test_a_formula_that_is_added_is_seen() -> None:
     model = nn.Sequential(nn.Softplus(), Plain())
-    assert _is_same(model, (4, 4))
+    assert is_same(model, (4, 4))
     assert nn.Module._call_impl is OWN_CALL
 
 
@@ -267,7 +158,7 @@ def test_what_a_layer_warns_of_is_heard_each_time() -> None:
 def test_the_memory_is_bounded() -> None:
     with mock.patch.object(memo, "_MOST_LAYER_ENTRIES", 3):
         for width in range(1, 9):
-            assert _is_same(nn.Sequential(nn.Linear(width, width), nn.ReLU(), Plain()), (4, width))
+            assert is_same(nn.Sequential(nn.Linear(width, width), nn.ReLU(), Plain()), (4, width))
         assert memo._layer_entries <= 3
 
 

@@ -50,10 +50,11 @@ class _Layer:
     """The settings of one layer as they were when it was last looked at. It is not kept alive.
 
     count: its attributes; `read` reads those that are settings.
+    lists: the settings that are lists. items: what they held.
     alike: the runs of layers with the same settings, by their weights.
     """
 
-    __slots__ = ("alike", "cls", "count", "layer", "own", "read", "settings")
+    __slots__ = ("alike", "cls", "count", "items", "layer", "lists", "own", "read", "settings")
 
     def __init__(self, module: nn.Module, own: TorchsOwn, read: Any, key: Any) -> None:
         self.layer = weakref.ref(module, partial(_forget, id(module)))
@@ -62,7 +63,16 @@ class _Layer:
         self.count = len(module.__dict__)
         self.read = read
         self.settings = read(module.__dict__)
+        self.lists = [value for value in self.settings if type(value) is list]
+        self.items = [list(value) for value in self.lists]
         self.alike = memo.layers_like(key)
+
+    def is_set_up_as(self, attributes: Attributes) -> bool:
+        """Raises `KeyError` where an attribute is gone."""
+        if len(attributes) != self.count or not all(map(is_, self.read(attributes), self.settings)):
+            return False
+        flat = chain.from_iterable
+        return self.lists == self.items and all(map(is_, flat(self.lists), flat(self.items)))
 
 
 class _Shape(NamedTuple):
@@ -105,6 +115,8 @@ class Configurations:
             weights.append(info.layout)
             storages.append(info.storage)
         for name, child in children.items():
+            if child is None:
+                continue
             inner = self.of(child)
             if inner is None or inner.rows[0] != rows[-1] + 1 or not set(storages).isdisjoint(inner.storages):
                 return None  # one inside stands there alone
@@ -121,7 +133,7 @@ def _layer(module: nn.Module) -> _Layer | None:
     try:
         if any(_HOOKS(attributes)):
             return None
-        if len(attributes) == layer.count and all(map(is_, layer.read(attributes), layer.settings)):
+        if layer.is_set_up_as(attributes):
             known: _Layer = layer
             return known
     except KeyError:  # one is gone

@@ -29,6 +29,7 @@ _NAMESPACES: tuple[Mapping[str, Any], ...] = (
 )  # fmt: skip
 _ITERATION = ("__iter__", "__len__", "__getitem__")  # no name in code stands for these
 _WATCHED = (FunctionType, BuiltinFunctionType, bool)
+_KINDS_BY = {"builtins", "torch", "typing"}  # the attributes of torch's classes and files are of their classes
 _tensors: Mapping[str, Any] = vars(Tensor)
 
 
@@ -48,16 +49,17 @@ class TorchsOwn:
         self._sizes = list(map(len, self._spaces))
 
     def is_as_noted(self) -> bool:
-        """Whether each still stands where it stood, and nothing was put before it."""
+        """Whether each still stands where it stood, and tensors have no attribute more."""
         return (
             self.stands()
             and all(standing(space) == files for space, standing, files in self._files)
-            and list(map(len, self._spaces)) == self._sizes
             and len(_tensors) - (_SEEN_DEVICE in _tensors) == _attributes_of_tensors
         )
 
     def stands(self) -> bool:
-        """The same of functions alone, which code may replace amid a run: asked at every call."""
+        """The same of functions alone, which code may replace or put before others amid a run: asked at every call."""
+        if list(map(len, self._spaces)) != self._sizes:
+            return False
         try:
             for space, standing, functions in self._functions:
                 if standing(space) != functions:
@@ -88,10 +90,18 @@ NOTED: Mapping[type, TorchsOwn | None] = _Noted()
 _attributes_of_tensors = len(_tensors) - (_SEEN_DEVICE in _tensors)
 
 
-def is_written_by_torch(function: Any) -> bool:
-    """Whether a function stands in one of torch's files."""
-    code = getattr(function, "__code__", None)
-    return code is None or code.co_filename.startswith(_FOLDER)
+def is_written_by_torch(value: Any) -> bool:
+    """Whether a function stands in one of torch's files, and what else a class or file holds is of no other class."""
+    code = getattr(_function(value), "__code__", None)
+    if isinstance(code, CodeType):
+        return code.co_filename.startswith(_FOLDER)
+    return type(value).__module__.partition(".")[0] in _KINDS_BY
+
+
+def _function(value: Any) -> Any:
+    """What a method, class method or property runs."""
+    function = getattr(value, "__func__", value)
+    return getattr(function, "fget", None) or function
 
 
 def _is_torchs(cls: type) -> bool:
@@ -121,11 +131,17 @@ def _places(cls: type) -> list[tuple[Mapping[str, Any], str, Any]]:
         for name in _names(function.__code__):
             waiting += _methods(cls, name, places)
             for space in _NAMESPACES:
-                if isinstance(space.get(name), _WATCHED):
+                if _is_watched(space.get(name)):
                     waiting += _at(space, name, places)
-            if isinstance(function.__globals__.get(name), (*_WATCHED, ModuleType)):
+            value = function.__globals__.get(name)
+            if _is_watched(value) or isinstance(value, ModuleType):
                 waiting += _at(function.__globals__, name, places)
     return list(places.values())
+
+
+def _is_watched(value: Any) -> bool:
+    """Functions and flags, and objects that stand for a function; not classes and methods written in C."""
+    return isinstance(value, _WATCHED) or (callable(value) and type(value).__module__ != "builtins")
 
 
 def _methods(cls: type, name: str, places: dict[Any, Any]) -> Iterator[FunctionType]:
@@ -140,8 +156,7 @@ def _at(space: Mapping[str, Any], name: str, places: dict[Any, Any]) -> Iterator
     """Note what stands there; gives it where it is a function in Python."""
     value = space[name]
     places[id(space), name] = space, name, value
-    function = getattr(value, "__func__", value)
-    function = getattr(function, "fget", None) or function
+    function = _function(value)
     if isinstance(function, FunctionType):
         yield function
 
