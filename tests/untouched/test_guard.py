@@ -169,3 +169,33 @@ def test_what_was_there_is_not_young() -> None:
         gc.enable()
     assert not young & set(map(id, before))
     assert set(map(id, made)) <= young
+
+
+@pytest.mark.parametrize(
+    ("usual", "listed", "name"),
+    [
+        (lambda: nn.MaxPool2d(2), lambda: nn.MaxPool2d([2, 2]), "kernel_size"),
+        (lambda: nn.Upsample(scale_factor=2.0), lambda: nn.Upsample(size=[8, 8]), "size"),
+        (lambda: nn.AdaptiveAvgPool2d(1), lambda: nn.AdaptiveAvgPool2d([1, 1]), "output_size"),
+    ],
+    ids=["a pool", "an upsampling", "an adaptive pool"],
+)
+def test_a_layer_whose_setting_is_a_list_behind_one_whose_is_not(
+    usual: Callable[[], nn.Module], listed: Callable[[], nn.Module], name: str
+) -> None:
+    class Changes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = listed()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            setting = getattr(self.layer, name)
+            if isinstance(setting, list):
+                setting[0] += 1
+            return self.layer(x)
+
+    profile(usual(), (1, 1, 4, 4))
+    model = Changes()
+    before = list(getattr(model.layer, name))
+    profile(model, (1, 1, 4, 4))
+    assert getattr(model.layer, name) == before

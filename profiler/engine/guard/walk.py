@@ -34,7 +34,6 @@ ATOMS = {
 _HOLDERS = {"types", "argparse", "collections", "functools", "weakref"}  # of the standard library: made to hold things
 _OPAQUE = {*sys.stdlib_module_names, "torch", "numpy", "builtins"} - _HOLDERS
 EMPTY = object()  # what is in a slot that holds nothing
-_MUTABLE = (dict, list, deque, set, numpy.ndarray)
 
 
 class Reached:
@@ -57,8 +56,9 @@ class Reached:
         own = module.__dict__
         layer = _layers.get(id(type(module)))
         names = layer[1] if layer is not None and layer[0] == len(own) else _names(type(module), own)
-        if names:
-            self._walk([own[name] for name in names if name in own], 0)
+        held = [own[name] for name in names if name in own and _may_hold(own[name])]
+        if held:
+            self._walk(held, 0)
 
     def from_values(self, values: Iterable[Any], depth: int = _DEPTH) -> None:
         """Everything among values, and what is in them as far as `depth` goes."""
@@ -154,11 +154,20 @@ def look(value: Any, name: str) -> Any:
         return EMPTY
 
 
+def _may_hold(value: Any) -> bool:
+    """Whether there may be something in it: not in a number, nor in a tuple of numbers, as most settings are."""
+    kind = type(value)
+    return kind not in ATOMS and not (kind is tuple and ATOMS.issuperset(map(type, value)))
+
+
 def _names(cls: type, own: Attributes) -> Iterable[str]:
-    """The attributes that may hold something. Those of torch's own layers are the same in every instance."""
+    """The attributes that may hold something, which those of torch's own layers are by name in every instance.
+
+    One layer's kernel is a number, and another's a list: what the first one holds says nothing of the others.
+    """
     if not cls.__module__.startswith("torch.nn.modules") or id(cls) in _layers:  # or somebody gave it another attribute
         return [name for name, value in own.items() if type(value) not in ATOMS and name not in TORCHS_OWN]
-    names = [n for n, value in own.items() if isinstance(value, (*_MUTABLE, Tensor)) and n not in TORCHS_OWN]
+    names = [n for n, v in own.items() if n not in TORCHS_OWN and type(v) is not bool and not callable(v)]
     _layers.add(cls, (len(own), tuple(names)))
     return names
 
