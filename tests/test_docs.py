@@ -106,6 +106,9 @@ def folder(tmp_path, monkeypatch, restored_registries):
     monkeypatch.syspath_prepend(tmp_path)  # where what a document installs is found
     yield tmp_path
     verbs.added.cache_clear()
+    for name, module in list(sys.modules.items()):  # two documents may call a file of theirs the same
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -95,7 +95,7 @@ def test_an_exception_of_ours_is_no_verdict(
 ) -> None:
     """It is raised, with its traceback, and not taken for the model's."""
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("profiler.api.run", broken)

@@ -82,7 +82,9 @@ class _Noted(dict[type, TorchsOwn | None]):
     """By classes of layers; None where one is not torch's, or it or what it calls is changed already."""
 
     def __missing__(self, cls: type) -> TorchsOwn | None:
-        self[cls] = own = TorchsOwn(cls) if _is_torchs(cls) and _is_untouched(cls) else None
+        if not _is_torchs(cls):
+            return None  # and nothing is remembered, which would keep somebody's class alive
+        self[cls] = own = TorchsOwn(cls) if _is_untouched(cls) else None
         return own
 
 

@@ -72,6 +72,7 @@ def make(folder: str) -> None:
 
 def put(folder: str, key: str, content: bytes) -> None:
     """Write it, whole or not at all; where that cannot be, the next run does without."""
+    make(folder)
     with suppress(OSError, errors.ProfileError):
         writing.replace(path_of(folder, key), content)
         if int(key[:8], 16) % _LOOKS_EVERY == 0:

@@ -28,6 +28,7 @@ export type Unit =
   | "share"
   | "ratio"
   | "scientific"
+  | "score"
   | "times"
   | "number"
   | "shape"

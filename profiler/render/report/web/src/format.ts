@@ -15,12 +15,13 @@ const STEPS: [number, string][] = [
   [1e15, "P"],
 ];
 const UNKNOWN = "?";
+const UNDEFINED = "–"; // a score that is a share of nothing
 const BAR = 24; // blocks of a whole bar
 
 /** A value as a person reads it; "?" for a number that is not known, and nothing where "" says there is none. */
 export function format(value: Value, unit: Unit): string {
   if (value === "") return "";
-  if (value === null) return unit === "shape" ? "" : UNKNOWN;
+  if (value === null) return unit === "shape" ? "" : unit === "score" ? UNDEFINED : UNKNOWN;
   return WRITERS[unit](value);
 }
 
@@ -187,6 +188,7 @@ const WRITERS: Record<Unit, (value: Value) => string> = {
   growth: (value) => growth(Number(value)),
   share: (value) => fixed(100 * Number(value), 1),
   ratio: (value) => fixed(Number(value), 2),
+  score: (value) => fixed(Number(value), 4),
   scientific: (value) => scientific(Number(value)),
   times: (value) => times(Number(value)),
   bar: (value) => blocks(Number(value)),
