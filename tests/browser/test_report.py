@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,6 +16,7 @@ from profiler.render.report.data import value_data
 from profiler.render.tables import Unit
 from tests.browser.conftest import Open, Reports
 from tests.hostile_names import HOSTILE
+from tests.laws import share
 
 SHOWN = """elements => elements.map(e => [e.closest('tr')?.dataset.path, e.dataset.column ?? e.dataset.figure,
     (e.querySelector('[data-value]') ?? e).dataset.value, e.innerText])"""
@@ -104,8 +105,8 @@ def formatting(browser: Any, reports: Reports) -> Any:
     page.close()
 
 
-@settings(max_examples=30, deadline=None)
-@given(samples=st.lists(values(), min_size=50, max_size=200))
+@share(15)
+@given(samples=st.lists(values(), min_size=20, max_size=60))
 def test_numbers_are_written_as_everywhere(formatting: Page, samples: list[tuple[Any, Unit]]) -> None:
     asked = [[value_data(value, unit), unit.value] for value, unit in samples]
     answers = formatting.evaluate(

@@ -150,7 +150,7 @@ def run(
 ) -> Outcome:
     """A row for each model of zoos, and which of them fit.
 
-    Example: profile-model sweep 'timm:*' -o zoo.parquet
+    Example: profile-model sweep 'torchvision:resnet*' -o zoo.parquet
 
     The rows of a finished sweep are asked without running anything: profile-model sweep zoo.parquet --best acc@1
     --max-macs 1G
