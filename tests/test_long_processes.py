@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import weakref
 from collections.abc import Callable
@@ -123,6 +124,13 @@ def test_a_model_that_is_dropped_is_gone(name: str, is_kept: bool) -> None:
 
 
 def test_nothing_but_what_is_bounded_grows() -> None:
+    """In a process of its own: what other tests leave behind comes and goes meanwhile."""
+    code = "from tests.test_long_processes import check_growth; check_growth()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def check_growth() -> None:
     """No tensor, thread, file or hook more, and no entry in what lives as long as the process."""
     for make in CASES.values():
         _profiled(make())
