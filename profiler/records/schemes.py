@@ -20,6 +20,14 @@ EXPERTS = "experts"  # stacked: one parameter has a matrix for each
 Groups: TypeAlias = Literal["tensor", "channel", "row", "flat"]
 
 
+_OUTPUTS_SECOND = ("transformers.pytorch_utils.Conv1D", "torch.nn.modules.conv.ConvTranspose")
+
+
+def has_outputs_second(classes: Iterable[str]) -> bool:
+    """Whether the outputs of a layer's weight are its second dimension. classes: its own and those it extends."""
+    return any(cls.startswith(_OUTPUTS_SECOND) for cls in classes)
+
+
 class Matrices(NamedTuple):
     """What a parameter holds: a matrix, or a `number` of them, each with so many outputs of so many weights."""
 

@@ -70,16 +70,16 @@ class Column:
 
     `most` is the width from which a narrow screen may cut it. Columns with a higher `rank` are given up first: those of
     rank 0 never, those of rank 1 and 2 only when texts are cut as short as they can be.
-    `better` is which of its values is the best, where one is. `kind` is what exports have before the name, of values
-    that are not what they are without it: "lower bound". `get` also takes what a subject is seen against: a
-    layer's profile, or the model that others are measured by. What `is_drawn` is a share of the whole, which a screen
-    with room draws as a bar besides.
+    `better` is which of its values is the best, where one is. `kind` is what exports have before the name, of
+    values that are not what they are without it: "lower bound". `get` is left out where rows hold values
+    themselves; it also takes what a subject is seen against: a layer's profile, or the model that others are
+    measured by. What `is_drawn` is a share of the whole, which a screen with room draws as a bar besides.
     """
 
     name: str
     heading: str
     unit: Unit
-    get: Callable[[Any, Any], Any]
+    get: Callable[[Any, Any], Any] = lambda value, _: value
     rank: int = 0
     most: int | None = None
     better: Better | None = None

@@ -125,7 +125,7 @@ def test_a_trial_that_fails_is_a_row_that_says_so(way: str) -> None:
 @pytest.mark.parametrize("way", ["quantise", "prune", "remove"])
 def test_after_an_interrupt_amid_a_trial(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made, samples, labels = model("residual")
-    runs = iter(range(2, -1, -1))
+    runs = iter(range(1, -1, -1))  # the model as it is, then the first trial
 
     def forward(x: Tensor) -> Tensor:
         if not x.is_meta and not next(runs):

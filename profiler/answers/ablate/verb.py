@@ -29,7 +29,8 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.models.compute import Layout
-from profiler.answers.models.verb import PUBLISHED, RowsShown, marked
+from profiler.answers.models.metrics import PUBLISHED
+from profiler.answers.models.verb import RowsShown, marked
 
 JOB = WHAT_IF
 

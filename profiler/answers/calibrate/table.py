@@ -14,20 +14,16 @@ if TYPE_CHECKING:
     from profiler.devices.calibration.predict import Fitted
 
 
-def _column(name: str, heading: str, unit: Unit, rank: int = 0) -> Column:
-    return Column(name, heading, unit, lambda row, _: row, rank, None)
-
-
 _FAMILIES = (
-    _column("family", "Family", Unit.TEXT),
-    _column("dtype", "Dtype", Unit.TEXT, 2),
-    _column("samples", "Samples", Unit.EXACT, 1),
-    _column("flops", "Best FLOP/s", Unit.RATE),
-    _column("efficiency", "of peak %", Unit.SHARE, 1),
-    _column("bytes", "Best bytes/s", Unit.RATE),
-    _column("error", "Error left out %", Unit.SHARE),
+    Column("family", "Family", Unit.TEXT),
+    Column("dtype", "Dtype", Unit.TEXT, rank=2),
+    Column("samples", "Samples", Unit.EXACT, rank=1),
+    Column("flops", "Best FLOP/s", Unit.RATE),
+    Column("efficiency", "of peak %", Unit.SHARE, rank=1),
+    Column("bytes", "Best bytes/s", Unit.RATE),
+    Column("error", "Error left out %", Unit.SHARE),
 )
-_COPIES = (_column("size", "Copied", Unit.BYTES), _column("rate", "Bytes/s", Unit.RATE))
+_COPIES = (Column("size", "Copied", Unit.BYTES), Column("rate", "Bytes/s", Unit.RATE))
 
 
 def calibrated_tables(answer: Calibrated) -> Iterator[Table]:

@@ -15,10 +15,10 @@ from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
 _COLUMNS = (
-    Column("term", "Account", Unit.TEXT, lambda row, _: row, 0, 60),
-    Column("layers", "Layers", Unit.EXACT, lambda row, _: row, 1),
-    Column("amount", "Amount", Unit.DIFFERENCE, lambda row, _: row),
-    Column("balance", "Balance", Unit.EXACT, lambda row, _: row, 2),
+    Column("term", "Account", Unit.TEXT, most=60),
+    Column("layers", "Layers", Unit.EXACT, rank=1),
+    Column("amount", "Amount", Unit.DIFFERENCE),
+    Column("balance", "Balance", Unit.EXACT, rank=2),
 )
 _NOTHING = ""  # a cell that there is nothing to say in
 
@@ -82,7 +82,7 @@ def _notes(account: Account) -> Iterator[str]:
 # Raw ------------------------------------------------------------------------------------------------------------------
 
 _RAW = tuple(
-    Column(name, name, unit, lambda row, _: row)
+    Column(name, name, unit)
     for name, unit in (
         *((name, Unit.TEXT) for name in ("model", "tool", "version", "figure", "line", "why", "path")),
         ("amount", Unit.EXACT),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from profiler.figures.profile import Profile
     from profiler.records.spec import Published
 
+PUBLISHED = "published"  # in the place of a file: what is published with a model's weights
+
 # Numbers keep the digits they were written with: 76.50 is not 76.5.
 Metric: TypeAlias = Decimal | str
 MetricSources: TypeAlias = "bool | str | PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"

@@ -35,7 +35,7 @@ from profiler.answers.layers.compute import Layers, View, depth
 from profiler.answers.layers.table import LAYER_COLUMNS, check_times
 from profiler.answers.models import compute, metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
-from profiler.answers.models.metrics import Metrics
+from profiler.answers.models.metrics import PUBLISHED, Metrics
 from profiler.answers.models.table import check_layout
 from profiler.records import conditions
 from profiler.records.conditions import AS_IT_IS, Conditions
@@ -44,7 +44,7 @@ from profiler.render.answer import Answer
 from profiler.render.tables import Better, chosen_columns
 
 JOB = LOOK
-PUBLISHED, ALL = "published", "all"
+ALL = "all"
 
 
 @group("One model's layers")

@@ -21,7 +21,7 @@ def plot_table(plot: Plot) -> Table:
 
 
 def _column(name: str, heading: str, unit: Unit = Unit.TEXT, kind: str = "") -> Column:
-    return Column(name, heading, unit, lambda value, _: value, kind=kind)
+    return Column(name, heading, unit, kind=kind)
 
 
 def _of(axis: Axis) -> Column:

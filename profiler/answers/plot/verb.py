@@ -32,7 +32,7 @@ from profiler.answers.common.options import (
 from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
-from profiler.answers.models.verb import PUBLISHED
+from profiler.answers.models.metrics import PUBLISHED
 from profiler.answers.plot.compute import Plot, chart
 from profiler.answers.plot.curves import curves
 from profiler.answers.plot.request import KINDS, MEMORY, ROOFLINE, SCAN, SCATTER, Request, requested

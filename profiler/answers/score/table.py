@@ -8,6 +8,7 @@ from typing import Any
 
 from profiler import errors
 from profiler.answers.score.compute import ClassScores, EdgeScores, ModelScores, Point, Scored, Scores
+from profiler.render import numbers
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Explanation, Row, Table, Unit
 
@@ -17,7 +18,7 @@ _MOST_CLASSES, _MOST_CONFUSIONS, _MOST_POINTS = 50, 20, 11  # rows
 
 
 def _column(name: str, heading: str, unit: Unit = Unit.SCORE, rank: int = 0, most: int | None = None) -> Column:
-    return Column(name, heading, unit, lambda value, _: value, rank, most)
+    return Column(name, heading, unit, rank=rank, most=most)
 
 
 _MODEL = _column("model", "Model", Unit.TEXT, most=40)
@@ -153,7 +154,8 @@ def _curve(one: Scored) -> Table:
     shown = [point for i, point in enumerate(points) if i % step == 0 or point == best or i == len(points) - 1]
     f1 = _POINT.index(_F1)
     rows = (Row(_values(point), best=frozenset([f1] if point == best else [])) for point in shown)
-    fact = ("Best F1", best.f1, Unit.SCORE, f"from a score of {best.threshold:.4g} on")
+    assert best.threshold is not None  # of a curve, each point has one
+    fact = ("Best F1", best.f1, Unit.SCORE, f"from a score of {numbers.tick(best.threshold)} on")
     notes = [f"Shown are {len(shown):,} of {one.curve.thresholds:,} thresholds."]
     return Table(_POINT, tuple(rows), (fact,), tuple(notes), f"{one.model}: precision and recall")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,10 @@ from profiler.answers.sensitivity.request import PRUNE, QUANTISE, By, Request
 from profiler.answers.weights.compute import quantised
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
+from profiler.figures.removal import NotRemovable, entries_behind
+from profiler.records.patterns import layers_to_change
 from profiler.records.sensitivities import Effect, Trial, zeros
-from profiler.records.trace import Tensor, Value, state_name, tensors
-from profiler.render.numbers import shape
+from profiler.records.trace import state_name
 
 if TYPE_CHECKING:
     from profiler.engine.gradients.held import Held
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A layer to be changed, the parameters that are, and what that saves; `failure` is why it cannot be."""
+    """A layer to be changed, the parameters that are, and what that saves; `failure` is why it cannot be.
+
+    more: of one that is left out, how many entries the tuple that it returns has behind the first.
+    """
 
     layer: Layer
     names: tuple[str, ...] = ()
     saved_bytes: int | None = None
     saved_macs: int | None = None
     failure: str = ""
+    more: int | None = None
 
 
 def trials(
@@ -57,7 +61,7 @@ def trials(
         check(by.scheme)
     planned = list(_planned(profile, by, each))
     if not planned:
-        raise errors.no_layer_matches(each, profile.model) if each else _nothing_to_change(profile.model, by.text)
+        raise _nothing_to_change(profile.model, by.text)
     with held(subject, request.run_on) as model:
         changes = [Change(plan.layer.path, partial(_context, model, by, plan)) for plan in planned if not plan.failure]
         before, ended = tried(model, batches, target, changes, done)
@@ -78,7 +82,7 @@ def _context(model: Held, by: By, plan: Planned) -> AbstractContextManager[None]
     from profiler.engine.gradients import changes
 
     if by.how not in (QUANTISE, PRUNE):
-        return changes.left_out(model.model, plan.layer.path, _more(plan.layer.output))
+        return changes.left_out(model.model, plan.layer.path, plan.more)
     parameters = model.parameters
     weights = {name: parameters[name] for name in plan.names}
     change = changes.pruned(by.share) if by.scheme is None else changes.quantised(model.model, by.scheme)
@@ -86,16 +90,17 @@ def _context(model: Held, by: By, plan: Planned) -> AbstractContextManager[None]
 
 
 def _planned(profile: Profile, by: By, each: str | None) -> Iterator[Planned]:
-    layers = [layer for layer in profile.layers if layer.shared_with is None]
-    if each is not None:
-        layers = [layer for layer in layers if layer.path and fnmatchcase(layer.path, each)]
+    if each is None:
+        layers = [layer for layer in profile.layers if layer.shared_with is None]
+    else:
+        layers = [profile[path] for path in layers_to_change(profile.trace.modules, each, profile.model)]
     if by.how == QUANTISE:
         assert by.scheme is not None
         yield from _quantised(profile, layers, by.scheme.name, each is not None)
     elif by.how == PRUNE:
         yield from _pruned(profile, layers, by.share, each is not None)
     else:
-        yield from _left_out(layers, each is not None)
+        yield from _left_out(profile, layers, each is not None)
 
 
 def _quantised(profile: Profile, layers: list[Layer], scheme: str, is_chosen: bool) -> Iterator[Planned]:
@@ -134,28 +139,16 @@ def _pruned(profile: Profile, layers: list[Layer], share: float, is_chosen: bool
             yield Planned(layer, failure="it has no matrix among its weights")
 
 
-def _left_out(layers: list[Layer], is_chosen: bool) -> Iterator[Planned]:
+def _left_out(profile: Profile, layers: list[Layer], is_chosen: bool) -> Iterator[Planned]:
     """Layers that cost something and return what they take in another form; of those that the user names, all."""
     for layer in layers:
-        failure = _why_not_left_out(layer)
+        more, failure = None, ""
+        try:
+            more = entries_behind(profile.trace, layer.path)
+        except NotRemovable as reason:
+            failure = f"cannot be left out: {reason}"
         if is_chosen or (layer.path and not failure and (layer.params or layer.macs)):
-            yield Planned(layer, (), layer.param_bytes, layer.macs, failure)
-
-
-def _why_not_left_out(layer: Layer) -> str:
-    if layer.inputs is None:
-        return "it is never called"
-    taken, returned = next(tensors(layer.inputs), None), next(tensors(layer.output), None)
-    if taken is None or returned is None:
-        return "it takes or returns no tensor"
-    if taken.shape != returned.shape:
-        return f"it takes {shape(taken)} and returns {shape(returned)}"
-    return ""
-
-
-def _more(output: Value) -> int | None:
-    """How many entries a tuple that a layer returns has behind the first."""
-    return len(output) - 1 if isinstance(output, tuple) and not isinstance(output, Tensor) else None
+            yield Planned(layer, (), layer.param_bytes, layer.macs, failure, more)
 
 
 def _is_in(path: str, layer: str) -> bool:

@@ -21,10 +21,10 @@ from profiler.render.tables import Better, Column, Unit
 MODEL, SPEC, STATUS, REASON = "model", "spec", "status", "reason"
 _WORDS = (LOWER_BOUND, PREDICTED, MEASURED)
 _NAMES = (
-    replace(MODEL_COLUMNS[MODEL], get=None),  # type: ignore[arg-type]
-    replace(MODEL_COLUMNS[SPEC], get=None),  # type: ignore[arg-type]
-    Column(STATUS, "Status", Unit.TEXT, None, 3),  # type: ignore[arg-type]
-    Column(REASON, "Reason", Unit.TEXT, None, 5, 60),  # type: ignore[arg-type]
+    MODEL_COLUMNS[MODEL],
+    MODEL_COLUMNS[SPEC],
+    Column(STATUS, "Status", Unit.TEXT, rank=3),
+    Column(REASON, "Reason", Unit.TEXT, rank=5, most=60),
 )
 
 

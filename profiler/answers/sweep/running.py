@@ -127,17 +127,28 @@ def _dask(address: str) -> Iterator[int]:
         raise errors.MissingPackage(_DASK, "is not installed", "'dask[distributed]'") from None
     from joblib import parallel_config
 
-    logging.getLogger("distributed.client").setLevel(logging.ERROR)  # a lost worker's models are run by another
     try:
         client = Client(f"tcp://{address}", timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise _unreachable(f"{_DASK}://{address}", error) from None
-    with client:
+    with client, _errors_alone("distributed.client"):  # not each lost worker, whose models are run by another
         cores = sum(client.nthreads().values())
         if not cores:
             raise _has_no_workers(f"{_DASK}://{address}")
         with client.as_current(), parallel_config(_DASK):
             yield cores
+
+
+@contextmanager
+def _errors_alone(name: str) -> Iterator[None]:
+    """A logger of a library's says nothing less, for as long as this lasts."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

@@ -26,8 +26,7 @@ from profiler.answers.common.options import (
 )
 from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.models import metrics
-from profiler.answers.models.metrics import Metrics
-from profiler.answers.models.verb import PUBLISHED
+from profiler.answers.models.metrics import PUBLISHED, Metrics
 from profiler.answers.sweep.asking import FORMATS, of_file, of_models, requested, runs_nothing
 from profiler.answers.sweep.choice import Choice
 from profiler.answers.sweep.columns import is_ok

@@ -9,17 +9,12 @@ from profiler.answers.values.compute import CheckedFiles, CheckedValues
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Row, Table, Unit
 
-
-def _column(name: str, heading: str, unit: Unit, most: int | None = None) -> Column:
-    return Column(name, heading, unit, lambda row, _: row, 0, most)
-
-
 _COLUMNS = (
-    _column("tensor", "Not finite", Unit.TEXT, 60),
-    _column("dtype", "Dtype", Unit.TEXT),
-    _column("values", "Values", Unit.EXACT),
-    _column("nan", "NaN", Unit.EXACT),
-    _column("infinite", "Infinite", Unit.EXACT),
+    Column("tensor", "Not finite", Unit.TEXT, most=60),
+    Column("dtype", "Dtype", Unit.TEXT),
+    Column("values", "Values", Unit.EXACT),
+    Column("nan", "NaN", Unit.EXACT),
+    Column("infinite", "Infinite", Unit.EXACT),
 )
 
 
@@ -73,4 +68,4 @@ def _raw(files: Sequence[CheckedValues]) -> Table:
     if len(files) == 1:
         return Table(_COLUMNS, _rows(files[0]), chosen=True)
     rows = tuple(Row((checked.path, *row.values)) for checked in files for row in _rows(checked))
-    return Table((_column("file", "File", Unit.TEXT), *_COLUMNS), rows, chosen=True)
+    return Table((Column("file", "File", Unit.TEXT), *_COLUMNS), rows, chosen=True)

@@ -20,6 +20,7 @@ from profiler.records.schemes import (
     SCHEMES,
     Matrices,
     Scheme,
+    has_outputs_second,
     named,
     refusal,
     scale_bytes,
@@ -51,7 +52,6 @@ _WHY_NOT = {
     EXPERTS: "its tool does not quantise stacked experts",
 }
 _WEIGHTS = ("weight", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
-_OUTPUTS_SECOND = ("transformers.pytorch_utils.Conv1D", "torch.nn.modules.conv.ConvTranspose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +198,7 @@ def _stored(weight: Weight, module: Module, scheme: Scheme, is_of_mixture: bool,
 def _matrix(weight: Weight, module: Module) -> Matrices:
     """Output channels, and how many weights each has."""
     shape = weight.tensor.shape
-    outputs_second = any(cls.startswith(_OUTPUTS_SECOND) for cls in textbook_classes(module))
-    rows = shape[1] if outputs_second and len(shape) > 1 else shape[0] if shape else 1
+    rows = shape[1] if has_outputs_second(textbook_classes(module)) and len(shape) > 1 else shape[0] if shape else 1
     return Matrices(rows, prod(shape) // rows) if rows else Matrices(0, 0)
 
 

@@ -24,7 +24,7 @@ from profiler.engine.run.optimizers import optimizer
 from profiler.engine.run.prepare import prepared
 from profiler.engine.run.subject import Subject
 from profiler.engine.run.training import backward
-from profiler.engine.run.values import check_memory, with_values
+from profiler.engine.run.values import check_memory, with_values, without_values
 from profiler.records.conditions import Conditions, Training
 from profiler.records.trace import BACKWARD, FORWARD, UPDATE
 
@@ -179,16 +179,10 @@ def _first(run: Run, modes: Sequence[Callable[[], AbstractContextManager[Any]]],
 
 def _check_weights(subject: Subject) -> None:
     if subject.rebuild is None and any(weight.is_meta for weight in subject.model.parameters()):
-        raise _without_values(subject.name)
+        raise without_values(subject.name)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------
-
-
-def _without_values(model: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{model} has its weights on the meta device, where nothing is computed; give it real weights to be timed"
-    )
 
 
 def _fails(model: str, kind: str, error: Exception) -> errors.ProfileError:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from profiler.engine.changing.identity import Identity
 from profiler.engine.changing.replaced import replaced
 from profiler.engine.gradients.rounding import rounded
-from profiler.records.schemes import Scheme
+from profiler.engine.record.structure import class_names
+from profiler.records.schemes import Scheme, has_outputs_second
 from profiler.records.sensitivities import zeros
 
 
@@ -33,8 +34,7 @@ def quantised(model: nn.Module, scheme: Scheme) -> Callable[[str, Tensor], Tenso
 
     def change(name: str, weight: Tensor) -> Tensor:
         module = model.get_submodule(name.rpartition(".")[0])
-        outputs_second = isinstance(module, nn.modules.conv._ConvTransposeNd) or type(module).__name__ == "Conv1D"
-        return rounded(weight, scheme, outputs_second)
+        return rounded(weight, scheme, has_outputs_second(class_names(type(module))))
 
     return change
 

@@ -20,7 +20,7 @@ from profiler.engine.guard.randomness import seed
 from profiler.engine.run.alone import alone
 from profiler.engine.run.lazy import initialized, waits_for_input
 from profiler.engine.run.subject import Subject
-from profiler.engine.run.values import check_memory, with_values
+from profiler.engine.run.values import check_memory, with_values, without_values
 from profiler.records.conditions import AS_IT_IS
 
 _OF_DIFFERENTIATING = 4  # weights that were kept, their gradients, the mean of those, and what a sample's takes
@@ -87,7 +87,7 @@ def held(subject: Subject, device: str | None = None) -> Iterator[Held]:
             subject = initialized(subject, after)
         is_own = not any(weight.is_meta for weight in subject.model.parameters())
         if not is_own and subject.rebuild is None:
-            raise _without_values(subject.name)
+            raise without_values(subject.name)
         weights = sum(layout_of(weight).tensor.size_bytes for weight in subject.model.parameters())
         check_memory(subject.name, device or "cpu", _OF_DIFFERENTIATING * weights)
         model = with_values(subject, AS_IT_IS, None).model
@@ -125,12 +125,6 @@ def _check_device(device: str | None) -> None:
 
 def _not_here(device: str) -> errors.ProfileError:
     return errors.ProfileError(f"--run-on {device}: torch finds no such device on this machine; run it on cpu")
-
-
-def _without_values(model: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{model} has its weights on the meta device, where nothing is computed; give it real weights"
-    )
 
 
 def _made_in_inference(model: str) -> errors.ProfileError:

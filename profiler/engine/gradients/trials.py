@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class _Sums:
     divergence: float | None = None
     loss: float | None = None
     score: float | None = None
-    failure: str = field(default="")
+    failure: str = ""
 
     def effect(self) -> Effect:
         change = (self.differences / self.squares) ** 0.5 if self.squares else None

@@ -19,6 +19,7 @@ from torch.nn.parameter import Parameter
 from profiler.engine.record import memo
 from profiler.engine.record.known_tensors import KnownTensor
 from profiler.engine.record.torchs_own import NOTED, TorchsOwn
+from profiler.records.remembered import Recent
 
 Attributes: TypeAlias = "dict[str, Any]"
 
@@ -141,9 +142,10 @@ def _layer(module: nn.Module) -> _Layer | None:
     return _read(module, attributes)
 
 
-# Of the names of a layer's attributes: what reads its settings. Of the classes of settings: their shape.
-_readers: dict[tuple[str, ...], Callable[[Attributes], tuple[Any, ...]]] = {}
-_shapes: dict[tuple[type, ...], _Shape | None] = {}
+_MOST = 1 << 10  # torch has some hundred layers, with a few ways each to be set up
+# Of the names of a layer's attributes: what reads its settings. Of the classes of settings, all Python's: their shape.
+_readers: Recent[tuple[str, ...], Callable[[Attributes], tuple[Any, ...]]] = Recent(_MOST)
+_shapes: Recent[tuple[type, ...], _Shape] = Recent(_MOST)
 
 
 def _read(module: nn.Module, attributes: Attributes) -> _Layer | None:
@@ -151,7 +153,7 @@ def _read(module: nn.Module, attributes: Attributes) -> _Layer | None:
     if own is None or not attributes.keys() >= _MEMBERS_AND_HOOKS or any(_HOOKS(attributes)):
         return None
     names = tuple(attributes)
-    read = _readers.get(names)
+    read = _readers.find(names)
     if read is None:
         plain = [name for name in names if name not in _REGISTRIES]
         read = _readers[names] = itemgetter("training", *plain)
@@ -170,11 +172,12 @@ def _forget(key: int, _: Any) -> None:
 def _key(names: tuple[str, ...], settings: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Values and their classes: 1, 1.0 and True are equal."""
     kinds = tuple(map(type, settings))
-    if kinds not in _shapes:
-        _shapes[kinds] = _shape(kinds)
-    shape = _shapes[kinds]
+    shape = _shapes.find(kinds)
     if shape is None:
-        return None
+        shape = _shape(kinds)
+        if shape is None:
+            return None
+        _shapes[kinds] = shape
     if not shape.sequences:
         return names, kinds, settings
     inner = tuple(map(type, chain.from_iterable([settings[at] for at in shape.sequences])))

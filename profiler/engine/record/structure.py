@@ -43,7 +43,7 @@ class Structure:
         if is_new:
             self._registries.append((module, copy.copy(module._parameters), copy.copy(module._modules)))
         self.objects.append(module)
-        self.modules.append(Module(path, _classes(type(module)), _attributes(module), None if is_new else first))
+        self.modules.append(Module(path, class_names(type(module)), _attributes(module), None if is_new else first))
         if is_new and module._modules:
             prefix = f"{path}." if path else ""
             for name, child in module._modules.items():
@@ -86,7 +86,8 @@ def _has_more(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     return any(not isinstance(entry, nn.Module) or any(True for _ in entry.parameters()) for entry in new)
 
 
-def _classes(cls: type) -> tuple[str, ...]:
+def class_names(cls: type) -> tuple[str, ...]:
+    """Of a module's class and those that it extends, without `Module` itself."""
     names = _class_names.get(id(cls))
     if names is None:
         ancestors = [c for c in cls.__mro__ if issubclass(c, nn.Module) and c is not nn.Module]
@@ -105,7 +106,7 @@ def is_called(cls: type, name: str) -> None:
     """
     file, _, last = name.rpartition(".")
     torchs = getattr(sys.modules.get(file), last, None) if file.startswith("torch.nn.") else None
-    _class_names.add(cls, _classes(torchs) if isinstance(torchs, type) else (name,))
+    _class_names.add(cls, class_names(torchs) if isinstance(torchs, type) else (name,))
 
 
 def _attributes(module: nn.Module) -> Attributes:

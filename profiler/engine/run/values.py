@@ -85,3 +85,9 @@ def _run_does_not_fit(model: str, reason: str, inputs: Sequence[Any], needed: in
         f"least {size_up(needed)}, of which {size_up(free)} are free; check what it is fed, or use a machine with "
         "more memory"
     )
+
+
+def without_values(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{model} has its weights on the meta device, where nothing is computed; give it real weights"
+    )
