@@ -60,7 +60,8 @@ class Leaves:
             return
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if NOTED[type(module)] is None or get_ident() != self._thread or not self._is_usual():
+            noted = NOTED[type(module)]
+            if noted is None or get_ident() != self._thread or not (self._stands(noted) and self._is_usual()):
                 return own(module, *args, **kwargs)
             return self._call(own, module, args, kwargs)
 
@@ -94,7 +95,7 @@ class Leaves:
             return own(module, *args, **kwargs)
         tensors: list[Tensor] = []
         key = self._fed(args, kwargs, tensors, layer.storages)
-        if key is None or not all(map(self._stands, layer.own)):
+        if key is None or not all(map(self._stands, layer.own[1:])):  # the first was asked at once
             return own(module, *args, **kwargs)
         run = layer.runs.get(key, 0)
         if type(run) is LayerRun:
