@@ -6,24 +6,14 @@ if TYPE_CHECKING:
     from profiler.answers.cross_check.compute import CrossCheck
     from profiler.answers.diff.compute import Diff
     from profiler.answers.scan.compute import Scan
-    from profiler.api import (
-        Profile,
-        ablate,
-        compare,
-        cross_check,
-        diff,
-        generate,
-        largest,
-        plot,
-        profile,
-        replaced,
-        report,
-        scan,
-        score,
-        sensitivity,
-        sweep,
-        without,
-    )
+    from profiler.api.ablating import ablate, replaced, without
+    from profiler.api.comparing import compare, diff, report
+    from profiler.api.drawing import plot
+    from profiler.api.measuring import sensitivity
+    from profiler.api.profiling import Profile, profile
+    from profiler.api.running import cross_check, generate, largest, scan
+    from profiler.api.scoring import score
+    from profiler.api.sweeping import sweep
     from profiler.errors import CheckFailed, ProfileError
     from profiler.ops import Cost, formula, free, product
     from profiler.records.versions import __version__
@@ -65,28 +55,28 @@ _PLACES = {
     "Cost": "ops",
     "CrossCheck": "answers.cross_check.compute",
     "Diff": "answers.diff.compute",
-    "Profile": "api",
+    "Profile": "api.profiling",
     "ProfileError": "errors",
     "Scan": "answers.scan.compute",
     "__version__": "records.versions",
-    "ablate": "api",
-    "compare": "api",
-    "cross_check": "api",
-    "diff": "api",
+    "ablate": "api.ablating",
+    "compare": "api.comparing",
+    "cross_check": "api.running",
+    "diff": "api.comparing",
     "formula": "ops",
     "free": "ops",
-    "generate": "api",
-    "largest": "api",
-    "plot": "api",
+    "generate": "api.running",
+    "largest": "api.running",
+    "plot": "api.drawing",
     "product": "ops",
-    "profile": "api",
-    "replaced": "api",
-    "report": "api",
-    "scan": "api",
-    "score": "api",
-    "sweep": "api",
-    "without": "api",
-    "sensitivity": "api",
+    "profile": "api.profiling",
+    "replaced": "api.ablating",
+    "report": "api.comparing",
+    "scan": "api.running",
+    "score": "api.scoring",
+    "sweep": "api.sweeping",
+    "without": "api.ablating",
+    "sensitivity": "api.measuring",
 }
 
 

@@ -13,7 +13,7 @@ from profiler.counters import conventions
 from profiler.ops import folder, registry
 from profiler.ops.layers import kind
 from profiler.sources.onnx import record, rules  # noqa: F401  `record` registers them all, so that what is restored is whole
-from tests import forked_counters, laws, quick
+from tests import forked_counters, laws, own_torch, quick
 
 os.environ["PROFILE_MODEL_CACHE"] = "off"  # what is tested is a run
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives it to its workers; tables are as wide as they are on a pipe
@@ -43,6 +43,13 @@ def restored_registries() -> Iterator[None]:
         live = getattr(module, name)
         live.clear()
         live.update(saved)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def torch_as_it_was() -> Iterator[None]:
+    """The counters that a file runs beside ours leave nothing to the tests of the next file."""
+    with own_torch.put_back():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from torch import nn
 
 from profiler import CheckFailed, ProfileError, compare, diff, generate, largest, profile, scan
-from profiler.api import Profile
+from profiler.api.profiling import Profile
 from profiler.devices.roofline import Roofline
 from profiler.devices.timing import timer
 from profiler.records.times import LOWER_BOUND, MEASURED, PREDICTED, Duration, Times

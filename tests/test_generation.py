@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from profiler import Profile, ProfileError, generate, largest, profile, scan
 from profiler.answers.generate.attention import attention_macs
 from profiler.answers.generate.generation import Generation
-from profiler.api import run as profile_spec
+from profiler.api.profiling import run as profile_spec
 from profiler.engine.record.cache import held
 from profiler.engine.run.phases import Phases
 from profiler.figures import memory

@@ -224,5 +224,5 @@ def test_nothing_else_needs_pandas() -> None:
     import subprocess
     import sys
 
-    code = "import profiler.api, sys; assert 'pandas' not in sys.modules and 'rich' not in sys.modules"
+    code = "from profiler import *; import sys; assert 'pandas' not in sys.modules and 'rich' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)

@@ -109,7 +109,7 @@ def _timer(bound: BoundArguments) -> Timer | None:
 
 def _context(timer: Timer | None, kept: TraceCache | None) -> Context:
     """Every profile that it makes is on the device; no model is run whose trace is kept."""
-    from profiler.api import Profile, run, run_on  # behind --help, which shall not wait for it
+    from profiler.api.profiling import Profile, run, run_on  # behind --help, which shall not wait for it
 
     run_here = partial(run, trace_cache=kept)
     context = Context(run_here, Profile, with_progress, progress_bar, progress_line, trace_cache=kept)

@@ -59,7 +59,7 @@ def run(arguments: list[str]) -> int:
     if verb is None:
         _check_no_verb(first)
     try:
-        _, bound, _ = verbs.app(verb).parse_args(rest, exit_on_error=False, print_error=False)
+        bound = verbs.read(verb, rest)
     except CycloptsError as error:
         raise errors.ProfileError(_sentence(error, verb)) from None
     return drive(verb or NAME, verbs.module(verb), bound)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
 from importlib import import_module
+from inspect import BoundArguments, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -78,12 +79,43 @@ def module(name: str | None) -> Any:
         raise _cannot_be_loaded(name, added()[name].value, error) from error
 
 
+def read(name: str | None, words: Sequence[str]) -> BoundArguments:
+    """What a verb is to be called with; raises `cyclopts.CycloptsError`.
+
+    Where no word begins with a dash none is an option, and what cyclopts does for each of a hundred is spared.
+    """
+    run = module(name).run
+    has_options = any(word.startswith("-") for word in words)
+    reader = _app(name, run if has_options else _without_options(run))
+    _, bound, _ = reader.parse_args(words, exit_on_error=False, print_error=False)
+    return signature(run).bind_partial(*bound.args, **bound.kwargs)
+
+
 def app(name: str | None) -> App:
     """What reads the options of one verb; None: of the main job."""
+    return _app(name, module(name).run)
+
+
+def _app(name: str | None, run: Callable[..., Any]) -> App:
     words = "profile-model" if name is None else f"profile-model {name}"
     application = App(name=words, help_flags=[], version_flags=[], help_on_error=False, error_console=_UNUSED)
-    application.default(module(name).run)
+    application.default(run)
     return application
+
+
+def _without_options(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb as one that has nothing but its models, files and the like, and what it cannot do without."""
+    whole = signature(run)
+    kept = [
+        each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY or each.default is each.empty
+    ]
+
+    @wraps(run)
+    def short(*args: Any, **kwargs: Any) -> Any:
+        return run(*args, **kwargs)
+
+    short.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
+    return short
 
 
 def completion(shell: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from tabulate import tabulate
 
-from profiler.api import profile
+from profiler.api.profiling import profile
 from profiler.sources import checkpoints
 from tests.checkpoints import writers
 

@@ -57,7 +57,7 @@ def _measured(layers: int, seq: int) -> dict[str, float]:
     from transformers.models.llama import modeling_llama  # noqa: F401  what building imports
 
     from profiler.answers.generate.phases import Phase
-    from profiler.api import Profile
+    from profiler.api.profiling import Profile
     from profiler.engine.run.phases import Phases
     from profiler.records.spec import Feed
     from profiler.sources import load

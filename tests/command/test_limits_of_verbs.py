@@ -49,7 +49,7 @@ def held(capsys: pytest.CaptureFixture[str], value: int, option: str, *argv: str
 
 @pytest.mark.parametrize("scheme", ["int8", "nf4"])
 def test_the_size_in_a_format(capsys: pytest.CaptureFixture[str], scheme: str) -> None:
-    from profiler.api import run as profiled
+    from profiler.api.profiling import run as profiled
     from profiler.records.inputs import TensorSpec
     from profiler.records.spec import Feed
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import BoundArguments, signature
+
 import pytest
+from cyclopts import CycloptsError
 
 from profiler.cli import verbs
 
@@ -31,3 +35,22 @@ def test_values_are_of_one_command_line() -> None:
     assert first != second
     assert "depth=3" in str(first)
     assert "depth=3" not in str(second)
+
+
+@pytest.mark.parametrize("words", [[], ["a"], ["a", "b"], ["a", "b", "c=1,2"]], ids=len)
+@pytest.mark.parametrize("name", VERBS)
+def test_a_line_without_options_means_what_it_means_beside_them(name: str | None, words: list[str]) -> None:
+    assert _read(name, lambda: verbs.read(name, words)) == _read(
+        name, lambda: verbs.app(name).parse_args(words, exit_on_error=False, print_error=False)[1]
+    )
+
+
+def _read(name: str | None, reader: Callable[[], BoundArguments]) -> object:
+    """What the verb is called with, or what cyclopts says is wrong."""
+    try:
+        bound = reader()
+    except CycloptsError as error:
+        return type(error), str(error)
+    whole = signature(verbs.module(name).run).bind_partial(*bound.args, **bound.kwargs)
+    whole.apply_defaults()
+    return whole.arguments

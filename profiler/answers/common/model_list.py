@@ -14,34 +14,13 @@ Files are named as on the command line, from the current folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from profiler.answers.models.metrics import Metric, metric
+from profiler.answers.common.listed import Listed, ModelList
+from profiler.answers.models.metrics import metric
 from profiler.records.files import toml_files
 from profiler.records.files.toml_files import METRICS, TABLES, TEXT, TEXTS, TomlFile, texts
 from profiler.records.files.toml_lines import Path
-
-SUFFIX = ".toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One model of a list."""
-
-    spec: str
-    label: str | None = None
-    inputs: tuple[str, ...] = ()
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelList:
-    """A file's models, and its settings by the names of the options that they stand for."""
-
-    models: tuple[Listed, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
 
 _SETTINGS = {
     "caption": TEXT,

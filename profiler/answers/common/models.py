@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from profiler import errors
-from profiler.answers.common.model_list import SUFFIX, Listed, ModelList, read
+from profiler.answers.common.listed import Listed, ModelList
 from profiler.answers.common.options import InputOptions
 from profiler.answers.common.outcome import Context
 from profiler.answers.common.varying import Varying, dimensions
@@ -25,6 +25,7 @@ from profiler.sources import holds_weights_alone, matching
 if TYPE_CHECKING:
     from profiler.answers.check.compute import Limit
 
+_SUFFIX = ".toml"  # of a list of models
 _PATTERN = re.compile(r"[\w:.\-*?]*[*?][\w:.\-*?]*", re.ASCII)  # as a shell has it; no path and no arguments
 
 
@@ -50,8 +51,14 @@ def lists(specs: Sequence[str]) -> list[ModelList]:
 
 
 def _list(spec: str) -> ModelList:
-    listed = read(spec) if spec.endswith(SUFFIX) else ModelList((Listed(spec),))
+    listed = _read(spec) if spec.endswith(_SUFFIX) else ModelList((Listed(spec),))
     return replace(listed, models=tuple(model for row in listed.models for model in _matching(row)))
+
+
+def _read(path: str) -> ModelList:
+    from profiler.answers.common import model_list  # which a command that names its models does not need
+
+    return model_list.read(path)
 
 
 def _matching(row: Listed) -> Sequence[Listed]:

@@ -228,14 +228,13 @@ class LimitGroup:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """Raises `errors.ProfileError`."""
+        texts = [(figure, getattr(self, figure.keyword, None)) for figure in ALL_FIGURES.values()]
+        limited = [(figure, text) for figure, text in texts if text is not None]
+        if not limited:
+            return ()
         from profiler.answers.check.compute import limit  # which a command without limits does not need
 
-        texts = [(figure, getattr(self, figure.keyword, None)) for figure in ALL_FIGURES.values()]
-        return tuple(
-            limit(figure.name, text, f"--{figure.key}", f"--{figure.key} {text}")
-            for figure, text in texts
-            if text is not None
-        )
+        return tuple(limit(figure.name, text, f"--{figure.key}", f"--{figure.key} {text}") for figure, text in limited)
 
 
 def limited(*names: str, heading: str = _CHECKS) -> Callable[[type[G]], type[G]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from profiler.answers.common.again import Again
-from profiler.devices.measuring.effort import Effort
 from profiler.figures.profile import Profile
 from profiler.records.conditions import Conditions
 from profiler.records.spec import Feed
@@ -56,5 +55,6 @@ class Repeatable(Profile):
         Raises `profiler.errors.ProfileError`, also where a live model that was profiled is there no more.
         """
         from profiler.answers.time.compute import timed
+        from profiler.devices.measuring.effort import Effort
 
         return timed(self, self._again, device, Effort(seconds, threads, compile, flush_cache))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from profiler import errors
-from profiler.answers.common.model_list import ModelList
+from profiler.answers.common.listed import ModelList
 from profiler.answers.common.models import NamedModel, check_runs, entries, lists, named_models, over, profiles
 from profiler.answers.common.notes import uncounted
 from profiler.answers.common.options import (
