@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from profiler.engine.containers.layouts import layout_of
 from profiler.engine.meta.operators import Manner, manner
-from profiler.engine.meta.shapes import SHAPES
+from profiler.engine.meta.rules import SHAPES
 from profiler.engine.record.insides import inside_bytes, on_meta_alone, taken_apart
+from tests.laws import share
 
 _aten = torch.ops.aten
 sizes = st.integers(1, 9)
@@ -99,32 +100,131 @@ def test_max_pool2d(x: torch.Tensor, kernel: int, stride: int, padding: int, dil
         _same_as_torch(_aten.max_pool2d.default, *args)
 
 
-_LIKE_INPUT = [
-    func
-    for func in SHAPES
-    if func._schema.name.split("::")[1].rstrip("_")
-    in {"relu", "hardtanh", "hardswish", "hardsigmoid", "silu", "sigmoid", "tanh", "gelu", "leaky_relu", "elu", "mish"}
-]
+@st.composite
+def operands(draw: Any, count: int = 1, repeats: bool = False) -> list[torch.Tensor]:
+    """Of one shape, or repeated to it, with dimensions in any order and perhaps gaps: 4x1x3 by 1x5x3."""
+    whole = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    dtype = draw(halves)
+    tensors = []
+    for _ in range(count):
+        shape = [1 if repeats and draw(st.booleans()) else size for size in whole]
+        shape = shape[draw(st.integers(0, len(shape) - 1)) if repeats else 0 :]
+        order = draw(st.permutations(range(len(shape))))
+        stored = torch.zeros([*(shape[dim] for dim in order), 2 if draw(st.booleans()) else 1], dtype=dtype)[..., 0]
+        tensors.append(stored.permute([order.index(dim) for dim in range(len(shape))]))
+    return tensors
 
 
-@pytest.mark.parametrize("func", _LIKE_INPUT, ids=str)
+def _rules(*names: str) -> list[Any]:
+    return [func for func, rule in SHAPES.items() if rule.__name__ in names]
+
+
+def _settings(func: Any) -> tuple[float, ...]:
+    """What an operator cannot do without, besides a tensor."""
+    required = [each for each in func._schema.arguments[1:] if not each.has_default_value()]
+    return (0.5,) * (1 if "clamp" in str(func) else len(required))
+
+
+@pytest.mark.parametrize("func", _rules("unary", "overwritten", "with_number"), ids=str)
+@given(operands=operands())
+@share(30)
+def test_elementwise(func: Any, operands: list[torch.Tensor]) -> None:
+    if any("not implemented for" in text for text in (_refusal(func, *operands, *_settings(func)),)):
+        return  # a function that CPUs have for larger floats alone
+    assert _same_as_torch(func, *operands, *_settings(func), device="cpu")
+
+
+def _refusal(func: Any, *args: Any) -> str:
+    try:
+        func(*args)
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("func", _rules("binary", "compared", "overwritten_by_two"), ids=str)
+@given(operands=operands(2, repeats=True))
+@share(50)
+def test_two_operands(func: Any, operands: list[torch.Tensor]) -> None:
+    if func._overloadname == "Scalar":
+        assert _same_as_torch(func, operands[0], 2, device="cpu")
+        return
+    if func._overloadname == "Tensor" and func not in _rules("compared"):
+        assert _same_as_torch(func, operands[0].clone(memory_format=torch.preserve_format), 2, device="cpu")
+    if func._schema.is_mutable and torch.broadcast_shapes(*(x.shape for x in operands)) != operands[0].shape:
+        assert SHAPES[func](*operands) is None
+        return
+    assert _same_as_torch(func, *operands, device="cpu")
+    if operands[0].shape[-1] != 1:
+        assert SHAPES[func](operands[0], torch.zeros(9, dtype=operands[0].dtype)) is None
+
+
+@pytest.mark.parametrize("func", _rules("masked_fill"), ids=str)
+@given(operands=operands(2, repeats=True))
+def test_masked_fill(func: Any, operands: list[torch.Tensor]) -> None:
+    x, mask = operands[0], operands[1] == 0
+    if torch.broadcast_shapes(x.shape, mask.shape) != x.shape:
+        assert SHAPES[func](x, mask, 1.0) is None
+    else:
+        assert _same_as_torch(func, x, mask, 1.0, device="cpu") == layout_of(x).is_row_major
+
+
+@pytest.mark.parametrize("func", _rules("mean", "spread", "norm"), ids=str)
+@given(x=images(), dims=st.lists(st.integers(-5, 4), max_size=3), keepdim=st.booleans())
+@share(50)
+def test_reduction(func: Any, x: torch.Tensor, dims: list[int], keepdim: bool) -> None:
+    args = (x, 2, dims, keepdim) if "norm" in str(func) else (x, dims)
+    named = {} if "norm" in str(func) else {"keepdim": keepdim}
+    is_wrong = any(not -4 <= dim < 4 for dim in dims) or len({dim % 4 for dim in dims}) < len(dims)
+    if is_wrong:
+        assert SHAPES[func](*args, **named) is None
+    else:
+        assert _same_as_torch(func, *args, **named) == layout_of(x).is_row_major
+
+
+@pytest.mark.parametrize("func", _rules("triangle", "clipped"), ids=str)
 @given(x=images())
-def test_elementwise(func: Any, x: torch.Tensor) -> None:
+def test_row_major_alone(func: Any, x: torch.Tensor) -> None:
     assert _same_as_torch(func, x) == layout_of(x).is_row_major
 
 
-def test_every_elementwise_rule_is_tested() -> None:
-    rules = [func for func, rule in SHAPES.items() if rule.__name__ == "elementwise"]
-    assert sorted(map(str, rules)) == sorted(map(str, _LIKE_INPUT))
+@given(operands=operands(3, repeats=True), dim=st.integers(-5, 5))
+def test_cat(operands: list[torch.Tensor], dim: int) -> None:
+    try:
+        _aten.cat.default(operands, dim)
+    except (RuntimeError, IndexError):
+        assert SHAPES[_aten.cat.default](operands, dim) is None
+    else:
+        assert _lists_like_torch(_aten.cat.default, operands, dim) == all(layout_of(x).is_row_major for x in operands)
 
 
-@pytest.mark.parametrize("func", [f for f, rule in SHAPES.items() if rule.__name__ == "binary"], ids=str)
-@given(x=images(), kept=st.lists(st.booleans(), min_size=4, max_size=4), rank=st.integers(0, 4))
-def test_binary(func: Any, x: torch.Tensor, kept: list[bool], rank: int) -> None:
-    shape = [size if keep else 1 for size, keep in zip(x.shape, kept, strict=True)][4 - rank :]
-    answered = _same_as_torch(func, x, torch.empty(shape, dtype=x.dtype, device="meta"))
-    assert answered == layout_of(x).is_row_major
-    assert SHAPES[func](x, torch.empty((7, *x.shape), dtype=x.dtype, device="meta")) is None
+@given(operands=operands(3), dim=st.integers(-5, 5))
+def test_stack(operands: list[torch.Tensor], dim: int) -> None:
+    try:
+        _aten.stack.default(operands, dim)
+    except (RuntimeError, IndexError):
+        assert SHAPES[_aten.stack.default](operands, dim) is None
+    else:
+        assert _lists_like_torch(_aten.stack.default, operands, dim)
+
+
+def _lists_like_torch(func: Any, tensors: list[torch.Tensor], dim: int) -> bool:
+    answer = SHAPES[func](tensors, dim)
+    assert answer is None or answer is layout_of(func(tensors, dim))
+    return answer is not None
+
+
+@pytest.mark.parametrize("func", _rules("product", "sum_with_product"), ids=str)
+@given(data=st.data(), n=sizes, m=sizes, k=sizes, other=sizes, batch=st.integers(1, 3), dtype=halves)
+def test_product(
+    func: Any, data: st.DataObject, n: int, m: int, k: int, other: int, batch: int, dtype: torch.dtype
+) -> None:
+    lead = [batch] if "b" in func._opname.replace("add", "") else []
+    x = torch.zeros(*lead, k, n, dtype=dtype).mT if data.draw(st.booleans()) else torch.zeros(*lead, n, k, dtype=dtype)
+    y, wrong = torch.zeros(*lead, k, m, dtype=dtype), torch.zeros(*lead, k + other, m, dtype=dtype)
+    bias = [torch.zeros(m, dtype=dtype)] if "add" in func._opname else []
+    assert _same_as_torch(func, *bias, x, y, device="cpu")
+    assert SHAPES[func](*bias, x, wrong) is None
 
 
 @given(x=images(), affine=st.booleans())
@@ -157,6 +257,59 @@ def test_layer_norm(x: torch.Tensor, rank: int) -> None:
 @given(x=images(), size=st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_adaptive_avg_pool2d(x: torch.Tensor, size: tuple[int, int]) -> None:
     assert _same_as_torch(_aten.adaptive_avg_pool2d.default, x, list(size)) == layout_of(x).is_row_major
+
+
+@pytest.mark.parametrize("func", _rules("upsample"), ids=str)
+@given(data=st.data())
+@share(50)
+def test_upsample(func: Any, data: st.DataObject) -> None:
+    rank = int(func._opname[-2])
+    x = data.draw(images(rank, device="cpu"))
+    size = data.draw(st.lists(st.integers(1, 5), min_size=rank, max_size=rank))
+    align = [] if "nearest" in func._opname else [False]
+    answer = SHAPES[func](x, size, *align)
+    assert (answer is not None) == layout_of(x).is_row_major
+    assert answer is None or answer is layout_of(func(x, size, *align))
+    assert SHAPES[func](x, [*size, 2], *align) is None
+
+
+@given(x=images(), channels=st.booleans())
+def test_prelu(x: torch.Tensor, channels: bool) -> None:
+    shape = (1, x.shape[1], 1, 1) if channels else (1, 1, 1, 1)
+    weight = torch.empty(shape, dtype=x.dtype, device="meta")
+    assert _same_as_torch(_aten._prelu_kernel.default, x, weight) == layout_of(x).is_row_major
+
+
+@given(x=images(), affine=st.booleans())
+def test_batch_norm_by_its_own_statistics(x: torch.Tensor, affine: bool) -> None:
+    scale = torch.empty(x.shape[1], dtype=x.dtype, device="meta") if affine else None
+    args = (x, scale, scale, None, None, True, 0.1, 1e-5)
+    is_single = x.dtype is not torch.bfloat16
+    assert _each_like_torch(_aten.native_batch_norm.default, *args) == (layout_of(x).is_row_major and is_single)
+
+
+@given(order=st.permutations(range(3)), shape=st.tuples(sizes, sizes, sizes, sizes), dtype=halves)
+def test_attention_kernel(order: list[int], shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    stored = torch.zeros([*(shape[dim] for dim in order), shape[3]], dtype=dtype)
+    query, key = stored.permute([*(order.index(dim) for dim in range(3)), 3]), torch.zeros(shape, dtype=dtype)
+    assert _each_like_torch(_aten._scaled_dot_product_flash_attention_for_cpu.default, query, key, key)
+
+
+def _each_like_torch(func: Any, *args: Any) -> bool:
+    answer = SHAPES[func](*args)
+    assert answer is None or all(a is layout_of(b) for a, b in zip(answer, func(*args), strict=True))
+    return answer is not None
+
+
+@pytest.mark.parametrize("func", [_aten._softmax.default, _aten._log_softmax.default, _aten.log_softmax.int], ids=str)
+@given(x=images(), dim=st.integers(-5, 4))
+@share(50)
+def test_softmax_kernels(func: Any, x: torch.Tensor, dim: int) -> None:
+    named = () if func is _aten.log_softmax.int else (False,)
+    answered = SHAPES[func](x, dim, *named) is not None
+    assert answered == (layout_of(x).is_row_major and -4 <= dim < 4)
+    if answered:
+        _same_as_torch(func, x, dim, *named)
 
 
 @given(x=images(), dim=st.integers(-5, 4))

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch._prims_common import suggest_memory_format
 
+from profiler.engine.meta.iterator import iterated
+
 _aten = torch.ops.aten
 _SUM, _MAX = 0, 2  # modes of an embedding bag
 _OF_BAGS = (
@@ -152,17 +154,10 @@ def _eig(out: tuple[Tensor, ...], *_: Any, **__: Any) -> tuple[Tensor, ...]:
 
 
 def _with_number(out: Tensor, x: Any, other: Any, *_: Any, **__: Any) -> Tensor:
-    """With a number, dimensions keep the order of their strides; of equal ones, the smaller comes first, and then the
-    later (`TensorIteratorBase::reorder_dimensions`).
-    """
     is_number = not isinstance(other, Tensor) or (other.dim() == 0 and other.dtype is x.dtype)
     if not is_number or not isinstance(x, Tensor) or 0 in x.stride() or 0 in x.shape:
         return out
-    strides, step = [1] * x.dim(), 1
-    for dim in sorted(range(x.dim()), key=lambda dim: (x.stride(dim), x.shape[dim], -dim)):
-        strides[dim] = step
-        step *= x.shape[dim]
-    return torch.empty_strided(out.shape, strides, dtype=out.dtype, device=out.device)
+    return iterated(out.shape, out.dtype, x, beside_number=True).empty()
 
 
 def _iterated(out: Tensor, x: Tensor, *_: Any, **__: Any) -> Tensor:

@@ -7,42 +7,22 @@ not fit together), and torch is asked: so torch alone decides what is an error. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from profiler.engine.containers.layouts import META, TensorLayout, contiguous, layout, layout_of
+from profiler.engine.containers.layouts import TensorLayout, contiguous, layout, layout_of
 from profiler.engine.meta.fused import is_fused
+from profiler.engine.meta.iterator import is_dense, iterated
 from profiler.engine.meta.named import operator
+from profiler.engine.meta.rules import alike, rule
 
-Rule = Callable[..., TensorLayout | None]
-SHAPES: dict[Any, Rule] = {}
 _aten = torch.ops.aten
 
 
-def _rule(*operators: Any) -> Callable[[Rule], Rule]:
-    """Make a function the rule of operators; None stands for one that the installed torch does not have."""
-
-    def register(function: Rule) -> Rule:
-        SHAPES.update((each, function) for each in operators if each is not None)
-        return function
-
-    return register
-
-
-def _alike(*tensors: Tensor | None) -> bool:
-    """Floating-point, of one dtype, with exactly the strides of a new tensor: the case the rules below are sure of.
-
-    `is_contiguous` says so of more tensors: it looks past the strides of dimensions of size 1, which outputs may keep.
-    """
-    present = [t for t in tensors if t is not None]
-    dtype = present[0].dtype
-    return dtype.is_floating_point and all(t.dtype is dtype and layout_of(t).is_row_major for t in present)
-
-
-@_rule(_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default)
+@rule(_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default)
 def convolution(
     x: Tensor,
     weight: Tensor,
@@ -62,7 +42,7 @@ def convolution(
     return _image_like(x, (x.shape[0], out_channels, *size)) if min(size) > 0 else None
 
 
-@_rule(_aten.conv_transpose2d.input)
+@rule(_aten.conv_transpose2d.input)
 def transposed_convolution(
     x: Tensor,
     weight: Tensor,
@@ -90,9 +70,9 @@ def transposed_convolution(
 
 def _is_image(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     """Row-major weights, and an input that is row-major or, without a doubt, channels last."""
-    if 0 in x.shape or not _alike(weight, bias) or x.dtype is not weight.dtype:
+    if 0 in x.shape or not alike(weight, bias) or x.dtype is not weight.dtype:
         return False
-    return _alike(x) or _is_channels_last(x)
+    return alike(x) or _is_channels_last(x)
 
 
 def _is_channels_last(x: Tensor) -> bool:
@@ -112,16 +92,19 @@ def _image_like(x: Tensor, shape: tuple[int, ...]) -> TensorLayout:
     return layout(shape, _channels_last_strides(shape), x.dtype)
 
 
-@_rule(_aten.linear.default)
+@rule(_aten.linear.default)
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> TensorLayout | None:
-    if not _alike(x, weight, bias) or weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1]:
+    """A dimension of size 1 may have another stride, as where the batch and the sequence changed places."""
+    if not (alike(weight, bias) and x.dtype is weight.dtype and x.is_contiguous()):
+        return None
+    if weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1]:
         return None
     if bias is not None and bias.shape != (weight.shape[0],):
         return None
     return contiguous((*x.shape[:-1], weight.shape[0]), x.dtype)
 
 
-@_rule(operator("aten._grouped_mm.default"))
+@rule(operator("aten._grouped_mm.default"))
 def grouped_mm(
     a: Tensor, b: Tensor, offsets: Tensor | None = None, bias: Tensor | None = None, out_dtype: Any = None
 ) -> TensorLayout | None:
@@ -141,7 +124,7 @@ def grouped_mm(
 _GROUPED = (torch.float32, torch.float16, torch.bfloat16)
 
 
-@_rule(_aten.batch_norm.default)
+@rule(_aten.batch_norm.default)
 def batch_norm(
     x: Tensor,
     weight: Tensor | None,
@@ -151,7 +134,7 @@ def batch_norm(
     training: bool,
     *_: Any,
 ) -> TensorLayout | None:
-    if training or x.dim() < 2 or not _alike(x, weight, bias, mean, var) or 0 in x.shape:
+    if training or x.dim() < 2 or not alike(x, weight, bias, mean, var) or 0 in x.shape:
         return None
     if any(t is None or t.shape != x.shape[1:2] for t in (mean, var)):
         return None
@@ -160,7 +143,7 @@ def batch_norm(
     return contiguous(x.shape, x.dtype)
 
 
-@_rule(_aten.group_norm.default)
+@rule(_aten.group_norm.default)
 def group_norm(
     x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
 ) -> TensorLayout | None:
@@ -168,43 +151,23 @@ def group_norm(
     if x.dim() < 2 or 0 in x.shape or not x.dtype.is_floating_point or x.shape[1] % groups:
         return None
     if any(
-        t is not None and (t.shape != x.shape[1:2] or not _alike(t) or t.dtype is not x.dtype) for t in (weight, bias)
+        t is not None and (t.shape != x.shape[1:2] or not alike(t) or t.dtype is not x.dtype) for t in (weight, bias)
     ):
         return None
-    return _image_like(x, x.shape) if _alike(x) or _is_channels_last(x) else None
+    return _image_like(x, x.shape) if alike(x) or _is_channels_last(x) else None
 
 
-@_rule(_aten.layer_norm.default)
+@rule(_aten.layer_norm.default)
 def layer_norm(
     x: Tensor, shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
 ) -> TensorLayout | None:
     shape = tuple(shape)
-    if not _alike(x, weight, bias) or x.shape[-len(shape) :] != shape or 0 in x.shape:
+    if not alike(x, weight, bias) or x.shape[-len(shape) :] != shape or 0 in x.shape:
         return None
     return contiguous(x.shape, x.dtype) if all(t is None or t.shape == shape for t in (weight, bias)) else None
 
 
-@_rule(
-    _aten.relu.default, _aten.relu_.default, _aten.hardtanh.default, _aten.hardtanh_.default,
-    _aten.hardswish.default, _aten.hardswish_.default, _aten.hardsigmoid.default, _aten.hardsigmoid_.default,
-    _aten.silu.default, _aten.silu_.default, _aten.sigmoid.default, _aten.sigmoid_.default,
-    _aten.tanh.default, _aten.tanh_.default, _aten.gelu.default, _aten.leaky_relu.default, _aten.leaky_relu_.default,
-    _aten.elu.default, _aten.elu_.default, _aten.mish.default, _aten.mish_.default,
-)  # fmt: skip
-def elementwise(x: Tensor, *_: Any, **__: Any) -> TensorLayout | None:
-    return contiguous(x.shape, x.dtype) if _alike(x) else None
-
-
-@_rule(_aten.add.Tensor, _aten.add_.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor, _aten.div.Tensor)
-def binary(x: Any, y: Any, *_: Any, **__: Any) -> TensorLayout | None:
-    """Two tensors where the second broadcasts to the first's shape. `torch.mul(2, x)` has a number first."""
-    if not (isinstance(x, Tensor) and isinstance(y, Tensor)) or not _alike(x, y) or y.dim() > x.dim():
-        return None
-    broadcasts = all(a in (1, b) for a, b in zip(reversed(y.shape), reversed(x.shape), strict=False))
-    return contiguous(x.shape, x.dtype) if broadcasts else None
-
-
-@_rule(_aten.max_pool2d.default)
+@rule(_aten.max_pool2d.default)
 def max_pool2d(
     x: Tensor,
     kernel: Sequence[int],
@@ -213,7 +176,7 @@ def max_pool2d(
     dilation: Sequence[int] = (1,),
     ceil_mode: bool = False,
 ) -> TensorLayout | None:
-    if ceil_mode or x.dim() != 4 or not _alike(x) or 0 in x.shape:
+    if ceil_mode or x.dim() != 4 or not alike(x) or 0 in x.shape:
         return None
     if any(2 * p > k for p, k in zip(_each(padding, 2), _each(kernel, 2), strict=True)):
         return None
@@ -221,22 +184,53 @@ def max_pool2d(
     return contiguous((*x.shape[:2], *size), x.dtype) if min(size) > 0 else None
 
 
-@_rule(_aten.adaptive_avg_pool2d.default)
+@rule(_aten.adaptive_avg_pool2d.default)
 def adaptive_avg_pool2d(x: Tensor, size: Sequence[int]) -> TensorLayout | None:
-    if x.dim() != 4 or not _alike(x) or 0 in x.shape or min(size) < 1:
+    if x.dim() != 4 or not alike(x) or 0 in x.shape or min(size) < 1:
         return None
     return contiguous((*x.shape[:2], *size), x.dtype)
 
 
-@_rule(_aten.softmax.int)
-def softmax(x: Tensor, dim: int, dtype: Any = None) -> TensorLayout | None:
-    return contiguous(x.shape, x.dtype) if dtype is None and _alike(x) and -x.dim() <= dim < x.dim() else None
+@rule(
+    *(getattr(_aten, f"upsample_{how}").default for how in ("bilinear2d", "bicubic2d", "linear1d", "trilinear3d")),
+    *(getattr(_aten, f"upsample_nearest{rank}d").default for rank in (1, 2, 3)),
+)
+def upsample(x: Tensor, size: Sequence[int], *_: Any) -> TensorLayout | None:
+    if not alike(x) or 0 in x.shape or len(size) != x.dim() - 2 or min(size) < 1:
+        return None
+    return contiguous((*x.shape[:2], *size), x.dtype)
 
 
-@_rule(_aten.scaled_dot_product_attention.default)
+@rule(_aten.scaled_dot_product_attention.default)
 def attention(query: Tensor, *rest: Any, **options: Any) -> TensorLayout | None:
     """The fused kernels lay their output out as the query is; on meta, torch runs the plain formula, which does not."""
-    return layout_of(torch.empty_like(query, device=META)) if is_fused(query, *rest, **options) else None
+    if not is_fused(query, *rest, **options):
+        return None
+    return layout_of(query) if is_dense(query) else iterated(query.shape, query.dtype, query)
+
+
+@rule(_aten._scaled_dot_product_flash_attention_for_cpu.default)
+def attention_kernel(query: Tensor, *_: Any, **__: Any) -> tuple[TensorLayout, TensorLayout] | None:
+    """Laid out as the query is; and the logarithms of what softmax divides by, of each query of each head."""
+    if query.dim() != 4 or query.stride(-1) != 1 or not is_dense(query):
+        return None
+    batch, heads, length, _channels = query.shape
+    dtype = torch.float32 if query.dtype.itemsize == 2 else query.dtype
+    return layout_of(query), layout((batch, heads, length), (length * heads, 1, heads), dtype)
+
+
+@rule(_aten.native_batch_norm.default)
+def batch_norm_kernel(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, var: Tensor | None, training: bool,
+    *_: Any,
+) -> tuple[TensorLayout, ...] | None:  # fmt: skip
+    """Normalised by statistics of its own, which are kept; in half precision they are of another dtype."""
+    if not training or mean is not None or var is not None or x.dtype.itemsize < 4:
+        return None
+    if x.dim() < 2 or 0 in x.shape or not alike(x, weight, bias):
+        return None
+    each = contiguous((x.shape[1],), x.dtype)
+    return contiguous(x.shape, x.dtype), each, each
 
 
 # On the meta device torch lets these operators multiply tensors of different dtypes; on any real device it refuses.

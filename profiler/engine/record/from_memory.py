@@ -15,7 +15,8 @@ from profiler.engine.containers.forms import is_plain
 from profiler.engine.containers.layouts import TensorLayout, layout_of
 from profiler.engine.meta.kernels import is_corrected
 from profiler.engine.meta.operators import Manner, each_tensor
-from profiler.engine.meta.shapes import SHAPES, dtype_error, inside_autocast, mixes_dtypes
+from profiler.engine.meta.rules import shape
+from profiler.engine.meta.shapes import dtype_error, inside_autocast, mixes_dtypes
 from profiler.engine.record import memo
 from profiler.engine.record.arguments import Arguments, Values
 from profiler.engine.record.insides import inside_bytes
@@ -24,7 +25,7 @@ from profiler.engine.record.memo import FRESH, RememberedCall
 from profiler.engine.record.needs import ValueRequests
 from profiler.engine.record.on_meta import OnMeta
 from profiler.engine.record.written import Outcome
-from profiler.records.trace import Signature
+from profiler.records.trace import Signature, Value
 
 
 class FromMemory:
@@ -103,14 +104,17 @@ class FromMemory:
         """By a rule for shapes where one is sure, or else by torch's own function for meta tensors."""
         values = self._arguments.values_of_call(func, how, args, kwargs)
         self._refuse(func, args, tensors)
-        rule = SHAPES.get(func)
-        layout = None if rule is None else rule(*args, **kwargs)
-        if layout is not None and how is Manner.FRESH:
-            inside = inside_bytes(func, args, kwargs, layout)
-            entry = RememberedCall(memo.signature(str(func), *values, layout.tensor, inside), layout, FRESH)
+        answer = shape(func, args, kwargs)
+        if answer is not None and how is Manner.FRESH:
+            told: Value
+            if isinstance(answer, tuple):
+                told, inside = tuple(layout.tensor for layout in answer), inside_bytes(func, args, kwargs)
+            else:
+                told, inside = answer.tensor, inside_bytes(func, args, kwargs, answer)
+            entry = RememberedCall(memo.signature(str(func), *values, told, inside), answer, FRESH)
             memo.remember(key, entry)
             return self._new(entry)
-        out = args[0] if layout is not None else self._on_meta.run(func, args, kwargs, tensors)
+        out = args[0] if answer is not None else self._on_meta.run(func, args, kwargs, tensors, how is Manner.FRESH)
         if how is Manner.INPLACE:
             signature = memo.signature(str(func), *values, tensors[0].layout.tensor)
             memo.remember(key, RememberedCall(signature, None, None))

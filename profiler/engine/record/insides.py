@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from profiler.engine.containers.layouts import META, TensorLayout, layout_of
+from profiler.engine.meta import elementwise, shapes  # noqa: F401  which register their rules
 from profiler.engine.meta.instead import READ, in_parts
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.mode import LeanDispatchMode
 from profiler.engine.meta.operators import each_tensor, has_kernel, is_composite
+from profiler.engine.meta.rules import by_rule
 
 _aten = torch.ops.aten
 
@@ -40,12 +42,14 @@ class _Inside(LeanDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if _has_parts(func):
+        if has_parts(func):
             with self:
                 out = in_parts(func, args, kwargs)
             if out is not NotImplemented:
                 return out
-        out = returned(func, func(*args, **kwargs), args, kwargs)
+        out = by_rule(func, args, kwargs)
+        if out is None:
+            out = returned(func, func(*args, **kwargs), args, kwargs)
         for tensor in each_tensor(out):
             self._born(tensor.untyped_storage())
         self.most = max(self.most, self._live)
@@ -74,7 +78,7 @@ def inside_bytes(func: Any, args: Any, kwargs: Any, answer: TensorLayout | None 
     if answer is not None and func in _BESIDE and answer.dtype in _PLAIN:
         beside = _BESIDE[func](answer, *args)
         return answer.storage_bytes + beside if beside else 0
-    return taken_apart(func, *on_meta_alone(func, args, kwargs)) if _has_parts(func) else 0
+    return taken_apart(func, *on_meta_alone(func, args, kwargs)) if has_parts(func) else 0
 
 
 def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
@@ -88,7 +92,7 @@ def inside_bytes_by_values(func: Any, args: Any, kwargs: Any) -> int:
 
 
 @cache
-def _has_parts(func: Any) -> bool:
+def has_parts(func: Any) -> bool:
     """In inference a CPU's `max_pool1d` is a kernel of its own, which finds no indices."""
     return is_composite(func) and not has_kernel(func) and func is not _aten.max_pool1d.default
 
@@ -104,11 +108,19 @@ def on_meta_alone(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
 
 def taken_apart(func: Any, args: Any, kwargs: Any) -> int:
     """As `inside_bytes`, by running the parts of a composite operator."""
+    return _apart(func, args, kwargs)[1]
+
+
+def by_parts(func: Any, args: Any, kwargs: Any) -> Any:
+    """What a composite operator returns on meta tensors, of whose parts the rules know most."""
+    return _apart(func, args, kwargs)[0]
+
+
+def _apart(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
     inside = _Inside(each_tensor((args, tuple(kwargs.values()))))
     with inside:
         out = in_parts(func, args, kwargs)
-    del out
-    return inside.most
+    return out, inside.most
 
 
 def _on_meta(value: Any) -> Any:

@@ -14,6 +14,7 @@ from profiler import errors
 from profiler.engine.containers.layouts import MARK, META, layout_of
 from profiler.engine.meta.kernels import returned
 from profiler.engine.meta.operators import each_tensor
+from profiler.engine.record.insides import by_parts, has_parts
 from profiler.engine.record.known_tensors import KnownTensor, KnownTensors
 from profiler.engine.record.needs import ValueRequests
 
@@ -25,12 +26,16 @@ class OnMeta:
         self._tensors = tensors
         self._needs = needs
 
-    def run(self, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor]) -> Any:
-        """What an operator returns on meta tensors; whatever it raises is noted."""
+    def run(self, func: Any, args: Any, kwargs: Any, tensors: list[KnownTensor], may_be_apart: bool = False) -> Any:
+        """What an operator returns on meta tensors; whatever it raises is noted.
+
+        may_be_apart: whether a composite one may be run by its parts.
+        """
         if kwargs or not all(info.is_meta for info in tensors) or any(type(a) is torch.device for a in args):
             args, kwargs = self.all_in_place(args, kwargs)
         try:
-            return returned(func, func(*args, **kwargs), args, kwargs)
+            out = by_parts(func, args, kwargs) if may_be_apart and has_parts(func) else func(*args, **kwargs)
+            return returned(func, out, args, kwargs)
         except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError) as error:
             self._needs.add(errors.first_line(error))
             raise

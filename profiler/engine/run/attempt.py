@@ -18,6 +18,7 @@ from profiler.engine.guard.classes import SurroundingState
 from profiler.engine.guard.during import in_mode
 from profiler.engine.guard.guard import Guard
 from profiler.engine.meta.autocast import lent_to_meta, noticing_regions
+from profiler.engine.meta.checks import plain_checks
 from profiler.engine.meta.flex import on_any_device
 from profiler.engine.meta.higher_order import by_bodies
 from profiler.engine.meta.seen_device import reporting_device
@@ -214,6 +215,7 @@ class Attempt:
         yield self._around(recorder)
         if not self._real:
             yield reporting_device(_device(self._model), recorder)
+            yield plain_checks()
             yield self._casting(recorder)
             if self._step is None and not self._casts:
                 yield Leaves(recorder, stack, self._structure.index, _device(self._model)).answering()
