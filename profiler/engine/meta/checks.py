@@ -1,4 +1,4 @@
-"""What holds needs no symbols: torch's functions for meta tensors check their arguments without importing sympy.
+"""How do torch's functions for meta tensors check their arguments without importing sympy? What holds needs no symbols.
 
 `torch._check` asks `torch.fx.experimental.symbolic_shapes` about every condition, also about one that is plainly true,
 and the first time that imports sympy, which takes as long as a third of torch. Here no size is a symbol.

@@ -1,4 +1,4 @@
-"""Where rules for the shapes that operators return are registered, and the case that most of them are sure of.
+"""What does an operator return, or overwrite, where a rule is sure? The rules are registered here.
 
 A rule returns None in every case that it is not sure of, and torch is asked: so torch alone decides what is an error.
 """
