@@ -3,6 +3,7 @@
 * `profile-model resnet34` against a process that does only what cannot be avoided: `import torch, torchvision` and
   building resnet34 on meta. The two take turns (A B A B ...); given are the medians and the median of the ratios of
   neighbours, which a drift of the machine's speed does not touch.
+* `profile-model FILE.py:CLASS` for three models as people write them (`tests/own_models.py`) against `import torch`.
 * `profile-model --help`, `profile-model FILE.json`, which shows a saved trace, and `profile-model resnet34` where its
   trace is in the cache: none may import torch. That is looked up in `sys.modules` afterwards; profiling resnet34 in the
   same way without the cache, which must import torch, shows that the look-up can fail.
@@ -30,7 +31,9 @@ from tests.benchmarks.progress import track
 _COMMAND = str(Path(sys.executable).with_name("profile-model"))
 _FLOOR = "import torch, torchvision\nwith torch.device('meta'): torchvision.models.resnet34()"
 _KEPT = "profile-model resnet34, kept"
-_AIM_OF_FLOOR, _AIM_KEPT_S = 1.05, 0.3
+_OWN = {"Images": "1x3x32x32", "Words": "1x16:int64", "Steps": "1x16:int64"}
+_OWN_FILE = Path(__file__).parent.parent / "own_models.py"
+_AIM_OF_FLOOR, _AIM_OF_TORCH, _AIM_KEPT_S = 1.05, 1.15, 0.3
 _LOOK_UP = """
 import sys
 from profiler.cli.main import main
@@ -70,8 +73,10 @@ class _Process(NamedTuple):
 
 def _times(pairs: int, saved: str, kept: Mapping[str, str]) -> Iterator[str]:
     commands = {
-        "profile-model resnet34": _Process([_COMMAND, "resnet34"]),
+        "profile-model resnet34": _Process([_COMMAND, "resnet34", "--no-cache"]),
         "import torch, torchvision; build": _Process([sys.executable, "-c", _FLOOR]),
+        "import torch": _Process([sys.executable, "-c", "import torch"]),
+        **{name: _own(name) for name in _OWN},
         "profile-model --help": _Process([_COMMAND, "--help"]),
         "profile-model FILE.json": _Process([_COMMAND, saved]),
         _KEPT: _Process([_COMMAND, "resnet34"], kept),
@@ -80,11 +85,21 @@ def _times(pairs: int, saved: str, kept: Mapping[str, str]) -> Iterator[str]:
     seconds = _in_turns(commands, pairs)
     rows = [(name, f"{median(s):.3f}", f"{min(s):.3f}", f"{max(s):.3f}") for name, s in seconds.items()]
     yield tabulate(rows, ("process", "median, s", "least", "most"), disable_numparse=True)
-    ours, floor, *_ = seconds.values()
-    ratios = [mine / bare for mine, bare in zip(ours, floor, strict=True)]
-    spread = f"(least {min(ratios):.3f}, most {max(ratios):.3f}; aim {_AIM_OF_FLOOR})"
-    yield f"\nprofile-model resnet34 takes {median(ratios):.3f} times what only importing and building take {spread}"
+    ours, floor, torch_alone, *_ = seconds.values()
+    yield f"\nprofile-model resnet34 takes {_ratio(ours, floor, _AIM_OF_FLOOR)} times what importing and building take"
+    for name in _OWN:
+        times = _ratio(seconds[name], torch_alone, _AIM_OF_TORCH)
+        yield f"profile-model {_OWN_FILE.name}:{name} takes {times} times what `import torch` takes"
     yield f"a kept trace of it is shown in {median(seconds[_KEPT]):.3f} s (aim {_AIM_KEPT_S})"
+
+
+def _own(name: str) -> _Process:
+    return _Process([_COMMAND, f"{_OWN_FILE}:{name}", "--input", _OWN[name], "--no-cache"])
+
+
+def _ratio(ours: Sequence[float], floor: Sequence[float], aim: float) -> str:
+    ratios = [mine / bare for mine, bare in zip(ours, floor, strict=True)]
+    return f"{median(ratios):.3f} (least {min(ratios):.3f}, most {max(ratios):.3f}; aim {aim})"
 
 
 def _in_turns(commands: dict[str, _Process], rounds: int) -> dict[str, list[float]]:
