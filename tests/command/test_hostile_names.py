@@ -89,6 +89,10 @@ MODES: dict[str, tuple[str, ...]] = {
     "a budget": ("check", "b.toml"),
     "weights": ("weights", "old.json", "--as", "int8"),
     "weights of several": ("weights", "old.json", "new.json", "--label", HOSTILE[9], "--label", HOSTILE[13]),
+    "ablate": ("ablate", *LIVE, "--without", "<script*", "--replace", "$x*=Identity", "--caption", HOSTILE[9]),
+    "sensitivity": ("sensitivity", *LIVE, "--samples", "2", "--caption", HOSTILE[9]),
+    "sensitivity by removal": ("sensitivity", *LIVE, "--samples", "2", "--by", "remove"),
+    "sweep": ("sweep", "old.json", EVIL_FILE, "mine.py:raises", f"{HOSTILE[0]}.py:x", "--jobs", "1"),
     "a cross-check": ("cross-check", *LIVE, "--with", "thop,fvcore,torch"),
     "a cross-check in full": ("cross-check", *LIVE, "--with", "thop,fvcore", "--verbose", "--label", HOSTILE[9]),
 }

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -67,6 +68,7 @@ QUESTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "scan-of-phases": ("scan", ("llama",), ("seq=16,32,64", "--phase", "both")),
     "values": ("values", ("checkpoint",), ()),
 }  # fmt: skip
+SENSITIVITY = ("sensitivity", "net.py:net", "--input", "1x1x4x4:float64", "--data", "data.npz")
 LINES: dict[str, tuple[str, ...]] = {
     **{
         f"{question}-{name}": (*verb.split(), MODELS[name], *options)
@@ -80,7 +82,26 @@ LINES: dict[str, tuple[str, ...]] = {
     "which": ("which", "4.09G", "resnet50"),
     "saved": ("saved.json",),
     "score": ("score", "predictions.csv"),
+    "sensitivity": (*SENSITIVITY, "--hessian", "2", "--device", "a100-sxm-80gb"),
+    **{
+        f"sensitivity-{by}": (*SENSITIVITY, "--by", change)
+        for by, change in {"quantised": "quantise=int8", "pruned": "prune=0.5", "removed": "remove"}.items()
+    },
+    "sweep": ("sweep", "torchvision:resnet1*", "small.onnx", "none", "--device", "a100-sxm-80gb", "--no-cache"),
+    "pareto": ("sweep", "torchvision:vgg1*", "--pareto", "params,macs", "--no-cache"),
 }
+NET = """
+import torch
+from torch import nn
+
+
+def net():
+    convolutions = nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
+    made = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 3)).double()
+    for number, weight in enumerate(made.parameters()):
+        weight.data = torch.sin(torch.arange(weight.numel()) + number).reshape(weight.shape).double() / 4
+    return made
+"""
 
 
 @pytest.fixture
@@ -98,6 +119,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     onnx.save(model(nodes, [value("x", (1, 3, 16, 16))], [value("y", (1, 10), FLOAT)], held), "small.onnx")
     Path("small.safetensors").write_bytes(writers.whole(TENSORS))
     Path("budget.toml").write_text(BUDGET)
+    Path("net.py").write_text(NET)
+    images = np.cos(np.arange(4 * 16, dtype=np.float64)).reshape(4, 1, 4, 4)
+    np.savez("data.npz", inputs=images, labels=np.array([0, 1, 2, 1]))
     Path("predictions.csv").write_text("label,prediction,score\n1,1,0.75\n0,1,0.5\n0,0,0.25\n1,0,0.25\n")
     return tmp_path
 
@@ -110,12 +134,18 @@ def test_is_what_it_was(
         profile("resnet34").save("saved.json")
     status, out, err = run(capsys, *LINES[name], "--format", "json")
     assert status in {0, 1}, err
-    shown = json.dumps(_without_versions({"status": status, "prints": json.loads(out)}), indent=1, sort_keys=True)
+    prints = json.loads(out, parse_float=_rounded if "sensitivity" in name else float)
+    shown = json.dumps(_without_versions({"status": status, "prints": prints}), indent=1, sort_keys=True)
     path = FOLDER / f"{name}.json.gz"
     if request.config.getoption("--refresh"):
         FOLDER.mkdir(exist_ok=True)
         path.write_bytes(gzip.compress(shown.encode(), mtime=0))
     assert shown.splitlines() == gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+def _rounded(number: str) -> float:
+    """What was computed with a model's values: their sums end otherwise on another machine."""
+    return float(f"{float(number):.9e}")
 
 
 def _without_versions(shown: Any) -> Any:

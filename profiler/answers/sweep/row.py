@@ -35,12 +35,13 @@ OK, FAILED = "ok", "failed"  # and the three of `engine.processes.child`
 WORD, PUBLISHED = "time_word", "published"  # keys that are no columns
 RECORDED = "recorded"  # likewise: when the trace was recorded that was looked up, which is no part of a row
 # A size of each model alone. What would be seen against another one is no figure of a row.
+_AGAINST_ANOTHER = (Unit.TIMES, Unit.DIFFERENCE)
 FIGURES = tuple(
     column
     for column in MODEL_COLUMNS.values()
-    if column.unit is not Unit.TIMES and column.name not in (*TIME_COLUMNS, "model", "spec", "zeros")
+    if column.unit not in _AGAINST_ANOTHER and column.name not in (*TIME_COLUMNS, "model", "spec", "zeros")
 )
-TIMES = tuple(MODEL_COLUMNS[name] for name in TIME_COLUMNS if MODEL_COLUMNS[name].unit is not Unit.TIMES)
+TIMES = tuple(MODEL_COLUMNS[name] for name in TIME_COLUMNS if MODEL_COLUMNS[name].unit not in _AGAINST_ANOTHER)
 _COLLECT_AFTER = 200_000  # allocations, as the command has it
 
 
