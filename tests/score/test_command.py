@@ -26,6 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in {"spam": SPAM, "no": ALWAYS_NO, "three": THREE, "models": TWO_MODELS}.items():
         Path(f"{name}.csv").write_text(text)
+    Path("maps").mkdir()
+    Path("truth").mkdir()
     Path("net.py").write_text("from torch import nn\ndef net(width=4): return nn.Linear(8, width)\n")
     return tmp_path
 
@@ -86,6 +88,15 @@ def test_tables_are_chosen_in_order(capsys: pytest.CaptureFixture[str]) -> None:
         (("spam.csv", "--threshold", "high"), "--threshold high: not a number"),
         (("spam.csv", "--format", "pdf"), "say where it goes, --output FILE.pdf"),
         (("x=models.csv",), "models.csv says which models its predictions are of, so x= cannot"),
+        (("models.csv", "--positive", "2"), "models.csv, one: --positive 2: no label is called so; choose from 0, 1"),
+        (("spam.csv", "--tolerance", "0.1"), "--tolerance is about maps of edges, and there are none here; leave it"),
+        (("spam.csv", "--beta", "0"), "profile-model: --beta 0: F-beta takes a number above 0"),
+        (("spam.csv", "spam.csv"), "spam.csv is given twice; leave one out, or name each, as A=spam.csv B=spam.csv"),
+        (("a=spam.csv", "a=spam.csv"), "spam.csv is given twice; leave one out"),
+        (("maps", "nope"), "maps is a folder and nope does not exist; give the folder of maps and that of their true"),
+        (("nope", "x=maps"), "maps is a folder and nope does not exist"),
+        (("maps,truth", "--positive", "1"), "--positive is about classes, and here are maps of edges alone; leave it"),
+        (("maps,truth", "--top-k", "1"), "--top-k is about classes, and here are maps of edges alone"),
     ],
 )
 def test_what_cannot_be(argv: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +111,12 @@ def test_what_can_be_scored_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 2
     assert "spam.csv        5" in out
     assert err == "profile-model: absent.csv is not a file; give the path of one that exists\n"
+
+
+def test_rows_of_one_name_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("more.csv").write_text("model,label,prediction\ntwo,1,1\n")
+    found = rows(capsys, "score", "models.csv", "more.csv", "a=spam.csv", "b=spam.csv")
+    assert [row["model"] for row in found] == ["one", "two (models.csv)", "two (more.csv)", "a", "b"]
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
@@ -220,6 +237,27 @@ def test_what_holds_labels_in_python() -> None:
         (pd.Series(["yes", "no", "yes"]), pd.Series(["yes", "no", "no"], dtype="category")),
     ):
         assert score(labels, predictions).models[0].confusion == ((1, 0), (1, 1))  # type: ignore[union-attr]
+
+
+def test_tensors_with_gradients() -> None:
+    import torch
+
+    scores = torch.tensor([0.3, 0.9], requires_grad=True)
+    for held in (scores, list(scores), scores.to(torch.bfloat16), tuple(scores.tolist())):
+        (one,) = score(torch.tensor([1, 0]), scores=held).models
+        assert one.curve is not None
+        assert one.auroc == 0  # type: ignore[union-attr]
+
+
+def test_rules_in_python_are_about_what_is_scored() -> None:
+    for arguments, says in (
+        ({"labels": "spam.csv", "tolerance": 0.1}, "--tolerance is about maps of edges"),
+        ({"labels": {"a": "maps,truth"}, "threshold": 0.1}, "--threshold is about classes, and here are maps"),
+        ({"labels": "spam.csv", "predictions": [1, 0]}, "a file has its own column 'prediction'; give labels in its"),
+        ({"labels": "p", "predictions": [1], "model": "x"}, "a file has its own column"),
+    ):
+        with pytest.raises(ProfileError, match=says):
+            score(**arguments)  # type: ignore[arg-type]
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

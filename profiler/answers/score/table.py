@@ -218,7 +218,10 @@ _RAW: Mapping[str, tuple[Sequence[Column], Callable[[Any], Iterator[tuple[Any, .
 
 
 def _data(scores: Scores) -> dict[str, Any]:
-    return {"models": [_model(one) for one in scores.models], "rules": asdict(scores.rules)}
+    return {
+        "models": [_model(one) for one in scores.models],
+        "rules": asdict(scores.rules) | {"tolerance": scores.rules.distance},
+    }
 
 
 def _model(one: Scored) -> dict[str, Any]:
