@@ -98,7 +98,7 @@ def test_an_exception_of_ours_is_no_verdict(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("profiler.api.run", broken)
+    monkeypatch.setattr("profiler.api.profiling.run", broken)
     with pytest.raises(ZeroDivisionError):
         run(capsys, "fine.py:Net", "--input", "1x8")
 

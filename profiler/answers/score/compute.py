@@ -114,31 +114,37 @@ class ModelScores:
 
     @property
     def precision(self) -> float | None:
-        """That of `whole`, as those below."""
+        """That of `whole`, as those below: None where it is not defined."""
         return self.whole.precision
 
     @property
     def recall(self) -> float | None:
+        """Sensitivity, the true-positive rate."""
         return self.whole.recall
 
     @property
     def specificity(self) -> float | None:
+        """The true-negative rate."""
         return self.whole.specificity
 
     @property
     def f1(self) -> float | None:
+        """The harmonic mean of precision and recall."""
         return self.whole.f1
 
     @property
     def fbeta(self) -> float | None:
+        """F-beta, where one was asked for."""
         return self.whole.fbeta
 
     @property
     def auroc(self) -> float | None:
+        """The area under the ROC curve, where there are scores."""
         return self.whole.auroc
 
     @property
     def average_precision(self) -> float | None:
+        """The area under the curve of precision against recall, where there are scores."""
         return self.whole.average_precision
 
 
