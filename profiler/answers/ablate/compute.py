@@ -54,8 +54,10 @@ def _failures(
 
 
 def _of_variant(variant: Variant, reason: errors.ProfileError) -> errors.ProfileError:
-    is_run = isinstance(reason, errors.ModelFailed)
-    told = _variant_fails(variant, reason) if is_run else errors.ProfileError(f"{variant.label}: {reason}")
+    if isinstance(reason, errors.ModelFailed):
+        told = _variant_fails(variant, reason)
+    else:
+        told = errors.ProfileError(f"{variant.label}: {reason}")
     told.__cause__ = reason  # whose traceback --traceback shows
     return told
 
