@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ContextDecorator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager
+from functools import partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, Unpack
 
 from profiler import errors
 from profiler.answers.ablate.named import Layers, checked, is_layer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from profiler.answers.ablate.named import Named
     from profiler.engine.changing.subjects import Maker
 
+_Given = ParamSpec("_Given")
 Layer: TypeAlias = "str | nn.Module | Callable[..., nn.Module]"
 
 
@@ -81,52 +82,17 @@ def ablate(
     return ablated(model, feed, under, changes, Rows(layout, called, metrics), profile)
 
 
-def without(model: nn.Module, *patterns: Named) -> AbstractContextManager[nn.Module]:
-    """The model without some of its layers, for as long as the context lasts, which can be entered again.
+class _Context(AbstractContextManager["nn.Module"], ContextDecorator):
+    """A context that begins anew each time that it is entered."""
 
-    model: it is changed itself, and comes back as it was, also where the context raises.
-    patterns: of paths or classes; or classes, or layers of the model. In the place of each layer stands one that
-        returns its first argument; whether its shape is right shows when the model runs.
-    """
-
-    def identity() -> Maker:
-        from profiler.engine.changing.identity import Identity
-
-        return lambda old, model: Identity()
-
-    return _Changed("without", model, patterns, identity)
-
-
-def replaced(model: nn.Module, pattern: Named, by: Layer) -> AbstractContextManager[nn.Module]:
-    """The model with another layer in the place of some, for as long as the context lasts, which can be entered again.
-
-    model: it is changed itself, and comes back as it was, also where the context raises.
-    pattern: of paths or classes of the layers; or a class, or a layer of the model.
-    by: as `ablate` takes it for `replace`; made for each of the layers. Where it is a layer itself, a copy of it stands
-        in each place, so that they share no weights, and what is trained in the context is the copy.
-    """
-
-    def make() -> Maker:
-        from profiler.sources.layers import maker
-
-        return maker(by)
-
-    return _Changed("replaced", model, [pattern], make)
-
-
-class _Changed(AbstractContextManager["nn.Module"], ContextDecorator):
-    """The outermost layers that are named, each changed wherever the model holds it, from each entry to its exit."""
-
-    def __init__(self, verb: str, model: Any, patterns: Sequence[Any], maker: Callable[[], Maker]) -> None:
-        self._verb, self._model, self._patterns, self._maker = verb, model, patterns, maker
+    def __init__(self, begin: Callable[[], AbstractContextManager[nn.Module]]) -> None:
+        self._begin = begin
         self._entered: list[AbstractContextManager[nn.Module]] = []
 
     def __enter__(self) -> nn.Module:
-        if isinstance(self._model, type) or not is_layer(self._model):
-            raise _is_not_live(self._verb, self._model)
-        change = self._change()
-        model = change.__enter__()
-        self._entered.append(change)
+        context = self._begin()
+        model = context.__enter__()
+        self._entered.append(context)
         return model
 
     def __exit__(
@@ -134,15 +100,65 @@ class _Changed(AbstractContextManager["nn.Module"], ContextDecorator):
     ) -> bool | None:
         return self._entered.pop().__exit__(kind, error, trace)
 
-    def _change(self) -> AbstractContextManager[nn.Module]:
-        from profiler.engine.changing.replaced import all_replaced, modules_at
-        from profiler.engine.record.structure import Structure
 
-        model, make = self._model, self._maker()
-        layers = Layers(Structure(model).modules, type(model).__name__, model)
-        paths = outermost(path for pattern in self._patterns for path in layers.paths(checked(pattern)))
-        olds = modules_at(model, paths)
-        return all_replaced(model, {path: make(old, model) for path, old in zip(paths, olds, strict=True)})
+def _entered_often(function: Callable[_Given, Iterator[nn.Module]]) -> Callable[_Given, _Context]:
+    """What `contextlib.contextmanager` makes can be entered once."""
+    once = contextmanager(function)
+
+    @wraps(function)
+    def context(*args: _Given.args, **kwargs: _Given.kwargs) -> _Context:
+        return _Context(partial(once, *args, **kwargs))
+
+    return context
+
+
+@_entered_often
+def without(model: nn.Module, *patterns: Named) -> Iterator[nn.Module]:
+    """The model without some of its layers, for as long as the context lasts, which can be entered again.
+
+    model: it is changed itself, and comes back as it was, also where the context raises.
+    patterns: of paths or classes; or classes, or layers of the model. In the place of each layer stands one that
+        returns its first argument; whether its shape is right shows when the model runs.
+    """
+    _check_live("without", model)
+    from profiler.engine.changing.identity import Identity
+
+    with _changed(model, patterns, lambda old, model: Identity()):
+        yield model
+
+
+@_entered_often
+def replaced(model: nn.Module, pattern: Named, by: Layer) -> Iterator[nn.Module]:
+    """The model with another layer in the place of some, for as long as the context lasts, which can be entered again.
+
+    model: it is changed itself, and comes back as it was, also where the context raises.
+    pattern: of paths or classes of the layers; or a class, or a layer of the model.
+    by: as `ablate` takes it for `replace`; made for each of the layers. Where it is a layer itself, a copy of it stands
+        in each place, so that they share no weights, and what is trained in the context is the copy.
+    """
+    _check_live("replaced", model)
+    from profiler.sources.layers import maker
+
+    with _changed(model, [pattern], maker(by)):
+        yield model
+
+
+@contextmanager
+def _changed(model: nn.Module, patterns: Iterable[Any], make: Maker) -> Iterator[None]:
+    """The outermost layers that are named, each changed wherever the model holds it."""
+    from profiler.engine.changing.replaced import all_replaced, modules_at
+    from profiler.engine.record.structure import Structure
+
+    layers = Layers(Structure(model).modules, type(model).__name__, model)
+    paths = outermost(path for pattern in patterns for path in layers.paths(checked(pattern)))
+    made = {path: make(old, model) for path, old in zip(paths, modules_at(model, paths), strict=True)}
+    with all_replaced(model, made):
+        yield
+
+
+def _check_live(verb: str, model: Any) -> None:
+    if isinstance(model, type) or not is_layer(model):
+        raise _is_not_live(verb, model)
 
 
 def _names(columns: str | Sequence[str]) -> Sequence[str]:
