@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -547,3 +550,256 @@ def test_contexts() -> None:
 def test_what_makes_no_layer(by: Any) -> None:
     with pytest.raises(ProfileError), profiler.replaced(Net(), "head", by):
         pass
+
+
+# What names a layer ---------------------------------------------------------------------------------------------------
+
+
+def in_python() -> Any:
+    """The module of the networks, as a user's own code imports it."""
+    module = ModuleType("nets")
+    exec(NETS, module.__dict__)
+    return module
+
+
+def changed_params(model: nn.Module, **asked: Any) -> dict[str, int | None]:
+    found = ablate(model, (1, 3, 8, 8), **asked)
+    return {entry.label: entry.profile and entry.totals.params for entry in found.entries[1:]}
+
+
+def test_classes_and_layers_name_layers() -> None:
+    nets = in_python()
+    net = nets.net()
+    none, one = params(with_se=False), params() - se()
+    assert changed_params(net, without=nets.SE) == {"without SE": none}
+    assert changed_params(net, without=[nets.SE]) == {"without SE": none}
+    assert changed_params(net, without=[[net[1].se, "2.se"]]) == {"without 1.se, 2.se": none}
+    assert changed_params(net, without=net[1].se) == {"without 1.se": one}
+    assert changed_params(net, each=nets.SE) == {"without 1.se": one, "without 2.se": one}
+    assert changed_params(net, each=[net[2].se]) == {"without 2.se": one}
+    assert changed_params(net, replace={nets.SE: "Identity"}) == {"SE = Identity": none}
+    assert changed_params(net, replace={net[1].se: nn.Identity}) == {"1.se = Identity": one}
+    assert changed_params(net, replace="SE=Identity") == {"SE = Identity": none}
+    assert changed_params(net, replace=["1.se=Identity", "SE=Identity"]) == {
+        "1.se = Identity": one,
+        "SE = Identity": none,
+    }
+
+
+def test_a_class_of_a_spec() -> None:
+    assert ablate("resnet18", without=nn.ReLU).entries[1].label == "without ReLU"
+    says = r"is a nets\.SE; its layers are of Conv2d, Block, SE, Linear: give such a class, or its name as a text"
+    with pytest.raises(ProfileError, match=says):  # a file is run anew, so its classes are others
+        ablate("nets.py:net", (1, 3, 8, 8), without=in_python().SE)
+
+
+def test_a_class_names_what_extends_it_and_a_layer_itself_alone() -> None:
+    class Wide(nn.Linear):
+        pass
+
+    wide = Wide(8, 8)
+    model = nn.Sequential(wide, nn.Linear(8, 8), Wide(8, 8), wide)
+    macs = {
+        entry.label: entry.totals.macs // 64
+        for entry in ablate(model, (1, 8), without=[nn.Linear, Wide, "Linear", wide])
+    }
+    assert macs == {"Sequential": 4, "without Linear": 3, "without Wide": 1, "without 0": 2}
+    found = ablate(model, (1, 8), without=[nn.Linear, "Linear"])  # one name, and other layers
+    assert [entry.totals.macs // 64 for entry in found] == [4, 0, 3]
+
+
+def test_a_layer_is_told_from_a_class_that_is_called_like_its_path() -> None:
+    model = nn.Sequential()
+    for name in ("ReLU", "other"):
+        model.add_module(name, nn.ReLU())
+    with profiler.without(model, model.ReLU):
+        assert isinstance(model.other, nn.ReLU)
+        assert not isinstance(model.ReLU, nn.ReLU)
+
+
+def test_a_list_of_modules_itself_stands_for_what_is_in_it() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.blocks:
+                x = layer(x)
+            return x
+
+    net = Net()
+    for named in (net.blocks, nn.ModuleList):
+        assert [entry.totals.macs for entry in ablate(net, (1, 8), without=named)] == [2 * 8 * 8, 0]
+
+
+ODD = "odd name!*[x]=,"
+
+
+def test_a_text_that_is_a_path_means_that_layer(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        f"from torch import nn\nfrom collections import OrderedDict\nODD = {ODD!r}\n"
+        "def net(): return nn.Sequential(OrderedDict((name, nn.Linear(4, 4)) for name in (ODD, 'odd name!yx=,', 'b')))"
+    )
+    for option in ("--without", "--each"):
+        status, out, err = run(capsys, "ablate", "odd.py:net", "--input", "1x4", option, ODD, "--format", "json")
+        assert (status, err) == (0, "")
+        assert json.loads(out)[1]["variant"]["layers"] == [ODD]
+    net = nn.Sequential(OrderedDict((name, nn.Linear(4, 4)) for name in (ODD, "b")))
+    for asked in ({"without": [[ODD, "b"]]}, {"replace": {ODD: "Identity"}}):
+        assert ablate(net, (1, 4), **asked).entries[1].failure is None  # type: ignore[arg-type]
+    with profiler.without(net, ODD):
+        assert not isinstance(net[0], nn.Linear)
+
+
+NO_NAMES: dict[str, tuple[dict[str, Any], str]] = {
+    "a number": ({"without": 3}, "3 of type int names no layer; give a text"),
+    "a number among several": ({"without": ["1", 3]}, "3 of type int names no layer"),
+    "a number, one by one": ({"each": [3]}, "3 of type int names no layer"),
+    "a number as a key": ({"replace": {3: "Identity"}}, "3 of type int names no layer"),
+    "another class": ({"without": int}, "<class 'int'> of type type names no layer"),
+    "a class that is not there": ({"without": nn.LSTM}, "is a torch.nn.modules.rnn.LSTM; its layers are of Conv2d"),
+    "a layer of another model": ({"without": nn.ReLU()}, "the ReLU given is no layer of Sequential; give the live"),
+    "a class to replace, and by nothing": ({"replace": nn.Linear}, "give a mapping such as {'bn*': 'Identity'}"),
+    "a number to replace": ({"replace": 3}, "replace is 3 of type int, and says nothing to put"),
+    "half of a text": ({"replace": "SE"}, "write PATTERN=LAYER"),
+    "no pairs": ({"replace": [3]}, "replace is [3] of type list"),
+    "nothing": ({}, "nothing is to be left out"),
+}
+
+
+@pytest.mark.parametrize("case", NO_NAMES)
+def test_what_names_no_layer(case: str) -> None:
+    asked, says = NO_NAMES[case]
+    with pytest.raises(ProfileError) as caught:
+        ablate(in_python().net(), (1, 3, 8, 8), **asked)
+    assert says in str(caught.value)
+
+
+def test_where_a_live_model_is_needed() -> None:
+    net: Any = in_python().net()
+    with pytest.raises(ProfileError, match=r"no layer of nets\.py:net; give the live model that holds it"):
+        ablate("nets.py:net", (1, 3, 8, 8), without=net[1])
+    with pytest.raises(ProfileError, match="the layer given is Sequential itself; name one of its layers"):
+        ablate(net, (1, 3, 8, 8), without=net)
+    given: list[tuple[Any, str]] = [
+        ("resnet18", "'resnet18' is a text; build the model"),
+        (nn.ReLU, "what is given is the class ReLU"),
+        (3, "what is given is of type int"),
+    ]
+    for model, says in given:
+        with (
+            pytest.raises(ProfileError, match=f"without changes a live model, and {says}"),
+            profiler.without(model, "fc"),
+        ):
+            pass
+        with (
+            pytest.raises(ProfileError, match=f"replaced changes a live model, and {says}"),
+            profiler.replaced(model, "fc", "Identity"),
+        ):
+            pass
+    with pytest.raises(ProfileError, match="3 of type int names no layer"), profiler.without(net, 3):  # type: ignore[arg-type]
+        pass
+
+
+def test_contexts_take_classes_and_layers() -> None:
+    nets = in_python()
+    net = nets.net()
+    with profiler.without(net, nets.SE):
+        assert profile(net, (1, 3, 8, 8)).totals.params == params(with_se=False)
+    with profiler.replaced(net, net[1].se, nn.Identity), profiler.without(net, net[2].se):
+        assert profile(net, (1, 3, 8, 8)).totals.params == params(with_se=False)
+    assert profile(net, (1, 3, 8, 8)).totals.params == params()
+
+
+def test_contexts_are_entered_again() -> None:
+    nets = in_python()
+    net = nets.net()
+    before = Fingerprint(net, {})
+    for context in (profiler.without(net, "SE"), profiler.replaced(net, "SE", "Identity")):
+        for _ in range(2):
+            with context as changed:
+                assert changed is net
+                assert profile(net, (1, 3, 8, 8)).totals.params == params(with_se=False)
+            assert before.differences(Fingerprint(net, {})) == []
+        with context, pytest.raises(ProfileError, match="matches 'SE'"), context:  # there is none left
+            pass
+        assert before.differences(Fingerprint(net, {})) == []
+        assert context(lambda: profile(net, (1, 3, 8, 8)).totals.params)() == params(with_se=False)  # type: ignore[operator]
+
+
+# What is put in its place ---------------------------------------------------------------------------------------------
+
+
+def test_each_place_has_a_layer_of_its_own() -> None:
+    net, new = in_python().net(), nn.Conv2d(8, 8, 1)
+    before, state = Fingerprint(new, {}), torch.get_rng_state()
+    expected = params(with_se=False) + 2 * (8 * 8 + 8)
+    assert changed_params(net, replace={"SE": new}) == {"SE = Conv2d": expected}
+    with profiler.replaced(net, "SE", new):
+        assert profile(net, (1, 3, 8, 8)).totals.params == expected
+        assert net[1].se.weight is not net[2].se.weight
+    assert before.differences(Fingerprint(new, {})) == []
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_layer_that_cannot_be_copied() -> None:
+    layer = nn.ReLU()
+    layer.lock = threading.Lock()  # type: ignore[assignment]
+    says = "the ReLU given cannot be copied for each place .*; give its class, or a function that makes it"
+    with pytest.raises(ProfileError, match=says), profiler.replaced(nn.Sequential(nn.ReLU()), "0", layer):
+        pass
+
+
+def test_texts_with_commas() -> None:
+    found = ablate(
+        in_python().net(),
+        (1, 3, 8, 8),
+        without="SE",
+        columns="model, params,macs",
+        bold="params,macs",
+        labels=["a", "b"],
+    )
+    assert found.layout.columns == ["model", "params", "macs"]
+    assert found.layout.bold == {"params": None, "macs": None}
+    with pytest.raises(ProfileError, match="--label is given 1 time for 2 models"):
+        ablate(in_python().net(), (1, 3, 8, 8), without="SE", labels="ab")
+
+
+class Reads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.a(x) if self.a.in_features == 8 else x)
+
+
+class Broken(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.missing(x)  # type: ignore[operator, no-any-return]
+
+
+def test_a_variant_that_fails_says_what_to_do_about_it() -> None:
+    """Neither the model nor its input is to blame."""
+    found = ablate(Reads(), (1, 8), without="a", replace={"a": "ReLU", "b": Broken, "*": "Linear(9, 8)"}, each="b")
+    reads = "; a layer around it reads its attributes: "
+    expected = {
+        "without a": f"{reads}leave out another one, or --replace it by one that has them",
+        "a = ReLU": f"{reads}replace it by one that has them, or replace another one",
+        "b = Broken": "; replace it by one that fits in there",
+        "* = Linear(9, 8)": "; replace it by one that fits in there",
+    }
+    told = {str(failure).split(": ")[0]: str(failure) for failure in found.failures}
+    assert told.keys() == expected.keys()
+    for label, remedy in expected.items():
+        assert told[label].startswith(f"{label}: fails where the model itself runs (")
+        assert told[label].endswith(remedy)
+
+
+def test_the_first_layer_of_an_encoder_is_read() -> None:
+    """As docs/ablations.md says of it."""
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    found = ablate(encoder, (1, 5, 8), each="layers.*")
+    assert ["a layer around it reads its attributes" in str(failure) for failure in found.failures] == [True]
+    assert [entry.failure is None for entry in found] == [True, False, True]

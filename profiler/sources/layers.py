@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,16 +26,24 @@ def maker(by: Any) -> Maker:
     """What makes the layer that a text, a class, a function or a layer itself stands for.
 
     A callable is handed the layer whose place it takes where one positional parameter is left without a value, and it
-    is no class of torch.nn. Raises `errors.ProfileError`.
+    is no class of torch.nn. Of a layer itself there is a copy for each place. Raises `errors.ProfileError`.
     """
     if isinstance(by, nn.Module):
-        return lambda old, model: by
+        return lambda old, model: _copied(by)
     if isinstance(by, str):
         spec = parse(by, takes_positional=True)
         return partial(_made, spec.text, _target(spec), spec.args, spec.kwargs)
     if not callable(by):
         raise _no_layer(repr(by), type(by).__name__)
     return partial(_made, getattr(by, "__qualname__", type(by).__name__), by, (), {})
+
+
+def _copied(layer: nn.Module) -> nn.Module:
+    """Places that shared one layer would share its weights."""
+    try:
+        return copy.deepcopy(layer)
+    except Exception as error:
+        raise _not_copied(type(layer).__name__, error) from error
 
 
 def _target(spec: Spec) -> Callable[..., Any]:
@@ -104,4 +113,11 @@ def _no_such_class(spec: Spec, classes: Mapping[str, type]) -> errors.ProfileErr
 def _no_layer(text: str, kind: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"{text} is of type {kind}, and makes no layer; name a class, or a function that returns a torch.nn.Module"
+    )
+
+
+def _not_copied(kind: str, error: Exception) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"the {kind} given cannot be copied for each place ({type(error).__name__}: {errors.first_line(error)}); give "
+        "its class, or a function that makes it"
     )

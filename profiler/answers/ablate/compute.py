@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from profiler import errors
+from profiler.answers.ablate.named import is_layer
 from profiler.answers.ablate.variants import Variant
 from profiler.answers.models.compute import Comparison, Entry, Layout, comparison
 from profiler.answers.models.metrics import Metrics
@@ -53,9 +54,21 @@ def _failures(
 
 
 def _of_variant(variant: Variant, reason: errors.ProfileError) -> errors.ProfileError:
-    told = errors.ProfileError(f"{variant.label}: {reason}")
+    if isinstance(reason, errors.ModelFailed):
+        told = _variant_fails(variant, reason)
+    else:
+        told = errors.ProfileError(f"{variant.label}: {reason}")
     told.__cause__ = reason  # whose traceback --traceback shows
     return told
+
+
+def _is_for_attributes(variant: Variant, failed: errors.ModelFailed) -> bool:
+    """Whether what is around the changed layers looks for something that a layer does not have."""
+    cause = failed.__cause__
+    path = failed.failed.path if failed.failed else ""
+    is_inside = any(f"{path}.".startswith(f"{changed}.") for changed in variant.paths)
+    asked_of = cause.obj if isinstance(cause, AttributeError) else None
+    return not is_inside and is_layer(asked_of)
 
 
 class CannotBeLeftOut(errors.ProfileError):
@@ -64,3 +77,18 @@ class CannotBeLeftOut(errors.ProfileError):
     def __init__(self, reasons: Sequence[str]) -> None:
         more = f"; and {len(reasons) - _SHOWN} more" * (len(reasons) > _SHOWN)
         super().__init__(f"cannot be left out: {'; '.join(reasons[:_SHOWN])}{more}")
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _variant_fails(variant: Variant, failed: errors.ModelFailed) -> errors.ProfileError:
+    """Neither the model nor what it is fed is to blame: as it is, it has run."""
+    is_left_out = variant.by is None
+    if _is_for_attributes(variant, failed):
+        remedy = "a layer around it reads its attributes: "
+        remedy += "leave out another one, or --replace it by one that has them" * is_left_out
+        remedy += "replace it by one that has them, or replace another one" * (not is_left_out)
+    else:
+        remedy = "leave out another one, or --replace it" if is_left_out else "replace it by one that fits in there"
+    return errors.ProfileError(f"{variant.label}: fails where the model itself runs ({failed.reason}); {remedy}")

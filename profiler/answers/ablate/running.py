@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.answers.ablate.compute import Ablation, CannotBeLeftOut, ablation
+from profiler.answers.ablate.named import Layers
 from profiler.answers.ablate.table import USUAL_COLUMNS
 from profiler.answers.ablate.variants import Asked, Variant
 from profiler.answers.common.tracing import runnable
@@ -58,7 +59,7 @@ def ablated(
     """
     with at_work(_name(model)):
         runs = _Runs(runnable(model, feed, _has_no_layers), under, profile)
-    variants = asked.variants(runs.baseline.trace)
+    variants = asked.variants(runs.layers)
     names = [runs.baseline.model, *(variant.label for variant in variants)]
     if shown.labels and len(shown.labels) != len(names):
         raise errors.label_count(len(shown.labels), len(names))
@@ -84,6 +85,10 @@ class _Runs:
             raise _has_no_layers(subject.name)
         self._subject, self._under, self._profile = subject, under, profile
         self.baseline = self._run(subject)
+
+    @property
+    def layers(self) -> Layers:
+        return Layers(self.baseline.trace.modules, self.baseline.model, self._subject.model)
 
     def entry(self, variant: Variant, label: str) -> tuple[Entry, errors.ProfileError | None]:
         """A variant's row, and why it has no figures where that is so."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors
-from profiler.records.patterns import layers_to_change, outermost
-from profiler.records.trace import Trace
+from profiler.answers.ablate.named import Layers, Named, checked, is_layer, several
+from profiler.records.patterns import outermost
 
 if TYPE_CHECKING:
     from profiler.engine.changing.subjects import Maker
@@ -33,46 +32,47 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to change, by patterns of paths and classes.
+    """What to change, by what names layers.
 
-    without: for each variant, the patterns whose layers are left out together.
-    replace: for each variant a pattern, what stands in the place of its layers, as a text, and what makes it.
-    each: patterns whose layers are left out one by one.
+    without: for each variant, those whose layers are left out together, or a text that has them between commas.
+    replace: for each variant what names layers, what stands in their place, as a text, and what makes it.
+    each: those whose layers are left out one by one.
     """
 
-    without: tuple[tuple[str, ...], ...] = ()
-    replace: tuple[tuple[str, str, Maker], ...] = ()
-    each: tuple[str, ...] = ()
+    without: tuple[str | tuple[Named, ...], ...] = ()
+    replace: tuple[tuple[Named, str, Maker], ...] = ()
+    each: tuple[Named, ...] = ()
 
-    def variants(self, baseline: Trace) -> tuple[Variant, ...]:
-        """Each once, in this order; raises `errors.ProfileError` where a pattern matches no layer."""
-        return tuple({variant.label: variant for variant in self._variants(baseline)}.values())
+    def variants(self, layers: Layers) -> tuple[Variant, ...]:
+        """Each once, in this order; raises `errors.ProfileError` where no layer is called so."""
+        return tuple({(variant.label, variant.paths): variant for variant in self._variants(layers)}.values())
 
-    def _variants(self, baseline: Trace) -> Iterator[Variant]:
-        matching = partial(layers_to_change, baseline.modules, model=baseline.model)
-        for patterns in self.without:
-            paths = outermost(path for pattern in patterns for path in matching(pattern))
-            yield Variant(f"without {', '.join(patterns)}", tuple(paths))
-        for pattern, by, make in self.replace:
-            yield Variant(f"{pattern} = {by}", tuple(matching(pattern)), by, make)
-        for pattern in self.each:
-            for path in matching(pattern):
+    def _variants(self, layers: Layers) -> Iterator[Variant]:
+        for entry in self.without:
+            patterns = layers.patterns(entry)
+            paths = outermost(path for pattern in patterns for path in layers.paths(pattern))
+            yield Variant(f"without {', '.join(map(layers.words, patterns))}", tuple(paths))
+        for named, by, make in self.replace:
+            yield Variant(f"{layers.words(named)} = {by}", tuple(layers.paths(named)), by, make)
+        for named in self.each:
+            for path in layers.paths(named):
                 yield Variant(f"without {path}", (path,))
 
 
-def asked(without: Iterable[Any], replace: Mapping[str, Any] | Sequence[tuple[str, Any]], each: Iterable[str]) -> Asked:
+def asked(without: Any, replace: Any, each: Any) -> Asked:
     """What the command's options, or the keywords in Python, ask for; raises `errors.ProfileError`.
 
-    without: a text with patterns between commas, or several patterns, a variant.
-    replace: by a pattern, a text, class, function or layer.
+    without: one or several, a variant each: a text with patterns between commas, a class, a layer, or several of them.
+    replace: by a pattern, class or layer, a text, class, function or layer; or `PATTERN=LAYER`, one or several.
+    each: a pattern, class or layer, or several.
     """
-    pairs = tuple(replace.items() if isinstance(replace, Mapping) else replace)
-    removed, several = tuple(map(_patterns, without)), tuple(each)
-    if not (pairs or removed or several):
+    removed, one_by_one = tuple(map(_entry, several(without))), tuple(map(checked, several(each)))
+    pairs = [(checked(named), by) for named, by in _pairs(replace)]
+    if not (pairs or removed or one_by_one):
         raise _nothing_to_change()
     from profiler.sources.layers import maker  # which imports torch
 
-    return Asked(removed, tuple((pattern, _words(by), maker(by)) for pattern, by in pairs), several)
+    return Asked(removed, tuple((named, _words(by), maker(by)) for named, by in pairs), one_by_one)
 
 
 def replacement(text: str) -> tuple[str, str]:
@@ -83,9 +83,19 @@ def replacement(text: str) -> tuple[str, str]:
     return pattern, by
 
 
-def _patterns(entry: Any) -> tuple[str, ...]:
-    parts = entry.split(",") if isinstance(entry, str) else entry
-    return tuple(pattern for part in parts if (pattern := part.strip())) or ("",)
+def _entry(entry: Any) -> str | tuple[Named, ...]:
+    return entry if isinstance(entry, str) else tuple(map(checked, several(entry)))
+
+
+def _pairs(replace: Any) -> list[tuple[Any, Any]]:
+    if isinstance(replace, Mapping):
+        return list(replace.items())
+    if isinstance(replace, type) or is_layer(replace) or not isinstance(replace, Iterable):
+        raise _no_replacements(replace)
+    pairs = [replacement(item) if isinstance(item, str) else item for item in several(replace)]
+    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        raise _no_replacements(replace)
+    return pairs
 
 
 def _words(by: Any) -> str:
@@ -106,4 +116,11 @@ def _not_a_replacement(text: str) -> errors.ProfileError:
     return errors.ProfileError(
         f"--replace {text!r}: write PATTERN=LAYER, like 'bn*=Identity', 'layer1.*.conv2=Conv2d(64, 64, 1)' or "
         "'conv1=FILE.py:CALLABLE'"
+    )
+
+
+def _no_replacements(value: Any) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"replace is {value!r} of type {type(value).__name__}, and says nothing to put in a layer's place; give a "
+        "mapping such as {'bn*': 'Identity'}, or a text such as 'bn*=Identity'"
     )
