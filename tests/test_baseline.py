@@ -332,7 +332,7 @@ def test_a_budget_that_is_not_kept_is_an_error(capsys: pytest.CaptureFixture[str
 def test_a_model_that_fails_is_an_error(capsys: pytest.CaptureFixture[str], saved: str) -> None:
     status, out, err = run(capsys, "nets.py:nett", *INPUT, "--format", "github")
     assert status == 2
-    assert out.startswith("::error title=profile-model::no model is called 'nett' in nets.py;")
+    assert out.startswith("::error title=profile-model::nothing is called 'nett' in nets.py;")
     assert out.count("\n") == 1
     assert err == ""
 

@@ -215,7 +215,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "--input", "3,224,224"), "input '3,224,224' is not a shape; write it like 1x3x224x224"),
         (("resnet34", "--input", "1x3x8x8:float8"), "no dtype is called 'float8'"),
         (("resnet34", "--input", "1x4x224x224"), "fails on input 1x4x224x224 (in conv1 on 1x4x224x224, RuntimeError"),
-        (("resnet34", "--input", "1x3x224x224:float16"), "expected scalar type Half but found Float"),
+        (("resnet34", "--input", "1x3x224x224:float16"), "Input type (torch.HalfTensor) and weight type (torch.FloatTensor) should be the same"),
         (("resnet34", "--columns", "flop"), "no column is called 'flop'; choose from layer,"),
         (("resnet34", "--sort", "size,"), "no column is called 'size,'"),
         (("resnet34", "--format", "xlsx"), "no format is called 'xlsx'; choose one of text,"),
@@ -238,7 +238,7 @@ INPUT = ("--input", "1x3x16x16")
         (("nets.json", "--batch", "2"), "was recorded already"),
         (("nowhere.py:Net", *INPUT), "nowhere.py is not a file"),
         (("nowhere:Net", *INPUT), "no package is called 'nowhere'"),
-        (("nets.py:Nett", *INPUT), "no model is called 'Nett' in nets.py; did you mean Net"),
+        (("nets.py:Nett", *INPUT), "nothing is called 'Nett' in nets.py; did you mean Net"),
         (("nets.py:number", *INPUT), "nets.py:number is of type int"),
         (("nets.py:raises", *INPUT), "cannot be built (RuntimeError: no model, at nets.py:30); check its arguments"),
         (("nets.py:instance(width=3)", *INPUT), "is a model already and takes no arguments"),
@@ -287,7 +287,7 @@ def test_one_model_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFix
     status, out, err = run(capsys, model, "nets.py:Nett", f"{model}(width=4)", *INPUT)
     assert status == 2
     assert [line.split()[0] for line in out.splitlines()[2:5]] == [model, "nets.py:Nett", f"{model}(width=4)"]
-    why = "no model is called 'Nett' in nets.py; did you mean Net?"
+    why = "nothing is called 'Nett' in nets.py; did you mean Net?"
     assert out.splitlines()[3].split("  failed: ")[1] == why
     assert err == f"profile-model: {why}\n"
 

@@ -221,7 +221,7 @@ def test_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
         ("match", "resnet18", "resnet34", "net.pt"): "match takes no 'net.pt' as well",
         ("match", "nets.py:Net", "absent.pt"): "absent.pt is not a file",
         ("match", "nets.py:Net", "net.pt", "--train"): "no option is called --train here",
-        ("match", "nets.py:Absent", "net.pt"): "no model is called 'Absent'",
+        ("match", "nets.py:Absent", "net.pt"): "nothing is called 'Absent'",
     }.items():
         status, out, err = run(capsys, *argv)
         assert (status, out) == (2, ""), argv

@@ -50,7 +50,7 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
     result, strict, save = _group(bound, OutputOptions), _group(bound, Strict).strict, _group(bound, Saved).save
     format = _format(name, result, getattr(verb, "FORMATS", FORMATS))
     notes, timer = _notes(result, format), _timer(bound)
-    kept = None if _group(bound, TraceCacheOption).no_cache else cache.here()
+    kept = _trace_cache(bound)
     if save is not None:
         _check_save(save, result.output)
     is_job = format == github.NAME
@@ -93,6 +93,12 @@ def _without_warnings(is_shown: bool) -> Iterator[None]:
 def _group(bound: BoundArguments, cls: type[G]) -> G:
     """A verb's group of options; with the defaults, where the verb does not have that group."""
     return next((value for value in bound.arguments.values() if isinstance(value, cls)), cls())
+
+
+def _trace_cache(bound: BoundArguments) -> TraceCache | None:
+    """Where traces are looked up; None for a verb that has no `--no-cache` to do without."""
+    options = [value for value in bound.arguments.values() if isinstance(value, TraceCacheOption)]
+    return cache.here() if options and not options[0].no_cache else None
 
 
 def _timer(bound: BoundArguments) -> Timer | None:

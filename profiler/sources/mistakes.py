@@ -67,7 +67,7 @@ def no_callable(path: str) -> ProfileError:
 def no_such_callable(where: str, name: str, candidates: Sequence[str]) -> ProfileError:
     near = errors.nearest(name, candidates)
     hint = f"did you mean {', '.join(near)}?" if near else remedy(where, tuple(candidates))
-    return ProfileError(f"no model is called {name!r} in {where}; {hint}")
+    return ProfileError(f"nothing is called {name!r} in {where}; {hint}")
 
 
 def _check_file(path: str, where: str, target: str) -> None:

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from torch import nn
 
 from profiler import errors
+from profiler.engine.run.importing import importing_from
 from profiler.engine.run.subject import Rebuilt, Subject
 from profiler.engine.run.unrun import holding, takes_nothing
 from profiler.records.spec import Feed, Spec
@@ -33,12 +35,19 @@ def load(spec: Spec, feed: Feed) -> Subject:
     if isinstance(target, nn.Module):
         if spec.kwargs:
             raise errors.BadSpec(spec.text, f"{spec.target} is a model already and takes no arguments")
-        return _subject(spec, target, feed, None)
+        return replace(_subject(spec, target, feed, None), folder=_folder(spec))
     if not callable(target):
         raise errors.not_a_model(spec.text, type(target).__name__)
-    return _subject(
-        spec, build(target, spec.kwargs, spec.text), feed, partial(build_real, target, spec.kwargs, spec.text)
-    )
+    with importing_from(_folder(spec)):
+        built = build(target, spec.kwargs, spec.text)
+    rebuild = partial(build_real, target, spec.kwargs, spec.text)
+    return replace(_subject(spec, built, feed, rebuild), folder=_folder(spec))
+
+
+def _folder(spec: Spec) -> str:
+    """Where its code finds the modules next to it: for a package the current folder, as it is for `python -m`."""
+    where = spec.prefix or ""
+    return str(Path(where).parent.absolute()) if where.endswith(".py") else ""
 
 
 def _subject(spec: Spec, built: Any, feed: Feed, rebuild: Any) -> Subject:
@@ -80,7 +89,8 @@ def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
 
 def attribute(spec: Spec) -> Any:
     """What `FILE.py:CALLABLE` or `package.module:CALLABLE` names; raises `errors.ProfileError`."""
-    module = _module(spec)
+    with importing_from(_folder(spec)):
+        module = _module(spec)
     value: Any = module
     for name in spec.target.split("."):
         if not hasattr(value, name):
@@ -96,20 +106,11 @@ def _callables(module: ModuleType) -> list[str]:
 def _module(spec: Spec) -> ModuleType:
     where = spec.prefix or ""
     try:
-        return _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
+        return _from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except errors.ProfileError:
         raise
     except Exception as error:
         raise errors.cannot_import(where, error) from error
-
-
-def _from_package(name: str) -> ModuleType:
-    """The current folder comes first, as it does for `python -m`."""
-    sys.path.insert(0, "")
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove("")
 
 
 class _FromSource(SourceFileLoader):
@@ -127,11 +128,7 @@ def _from_file(path: Path) -> ModuleType:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))  # so that a script can import the files next to it
-    try:
-        loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
+    loader.exec_module(module)
     return module
 
 

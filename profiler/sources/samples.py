@@ -82,10 +82,11 @@ def _of_arrays(path: str, number: int, at_once: int, subject: Callable[[], Subje
     name = next((name for name in INPUTS if name in arrays), None)
     if name is None:
         raise _no_array(path, list(arrays))
-    values, words = _as_inputs(torch.from_numpy(arrays[name])[:number], _expected(subject))
-    labels = next((torch.from_numpy(arrays[name])[:number] for name in LABELS if name in arrays), None)
-    if labels is not None and len(labels) != len(values):
-        raise _labels_do_not_fit(path, len(values), tuple(labels.shape))
+    every, labels = arrays[name], next((torch.from_numpy(arrays[name]) for name in LABELS if name in arrays), None)
+    if labels is not None and len(labels) != len(every):
+        raise _labels_do_not_fit(path, len(every), tuple(labels.shape))
+    values, words = _as_inputs(torch.from_numpy(every)[:number], _expected(subject))
+    labels = None if labels is None else labels[:number]
     batches = [
         Batch((values[i : i + at_once],), {}, None if labels is None else labels[i : i + at_once])
         for i in range(0, len(values), at_once)

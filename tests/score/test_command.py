@@ -26,6 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in {"spam": SPAM, "no": ALWAYS_NO, "three": THREE, "models": TWO_MODELS}.items():
         Path(f"{name}.csv").write_text(text)
+    Path("maps").mkdir()
+    Path("truth").mkdir()
     Path("net.py").write_text("from torch import nn\ndef net(width=4): return nn.Linear(8, width)\n")
     return tmp_path
 
@@ -86,6 +88,15 @@ def test_tables_are_chosen_in_order(capsys: pytest.CaptureFixture[str]) -> None:
         (("spam.csv", "--threshold", "high"), "--threshold high: not a number"),
         (("spam.csv", "--format", "pdf"), "say where it goes, --output FILE.pdf"),
         (("x=models.csv",), "models.csv says which models its predictions are of, so x= cannot"),
+        (("models.csv", "--positive", "2"), "models.csv, one: --positive 2: no label is called so; choose from 0, 1"),
+        (("spam.csv", "--tolerance", "0.1"), "--tolerance is about maps of edges, and there are none here; leave it"),
+        (("spam.csv", "--beta", "0"), "profile-model: --beta 0: F-beta takes a number above 0"),
+        (("spam.csv", "spam.csv"), "spam.csv is given twice; leave one out, or name each, as A=spam.csv B=spam.csv"),
+        (("a=spam.csv", "a=spam.csv"), "spam.csv is given twice; leave one out"),
+        (("maps", "nope"), "maps is a folder and nope does not exist; give the folder of maps and that of their true"),
+        (("nope", "x=maps"), "maps is a folder and nope does not exist"),
+        (("maps,truth", "--positive", "1"), "--positive is about classes, and here are maps of edges alone; leave it"),
+        (("maps,truth", "--top-k", "1"), "--top-k is about classes, and here are maps of edges alone"),
     ],
 )
 def test_what_cannot_be(argv: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +111,12 @@ def test_what_can_be_scored_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 2
     assert "spam.csv        5" in out
     assert err == "profile-model: absent.csv is not a file; give the path of one that exists\n"
+
+
+def test_rows_of_one_name_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("more.csv").write_text("model,label,prediction\ntwo,1,1\n")
+    found = rows(capsys, "score", "models.csv", "more.csv", "a=spam.csv", "b=spam.csv")
+    assert [row["model"] for row in found] == ["one", "two (models.csv)", "two (more.csv)", "a", "b"]
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
@@ -167,6 +184,69 @@ def test_scores_join_by_a_file_a_model(capsys: pytest.CaptureFixture[str]) -> No
     assert rows(capsys, "net.py:net", "--input", "1x8", "--metrics", "spam.csv")[0]["f1"] == "0.5000"
 
 
+def test_a_score_that_is_not_defined_is_a_dash_and_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """And not known where a model has no scores: a question mark."""
+    Path("own.csv").write_text("model,label,prediction\none,no,no\none,yes,no\n")
+    shown = ("--columns", "model,accuracy,precision,recall,f1")
+    out = run(capsys, *NETS, "--metrics", "own.csv", *shown, "--sort", "precision")[1]
+    assert [line.split() for line in out.splitlines()[:4:2]] == [
+        ["Model", "accuracy", "precision", "recall", "f1"],
+        ["one", "0.5000", "–", "0.0000", "0.0000"],
+    ]
+    assert out.splitlines()[3].split() == ["two", "?", "?", "?", "?"]
+    compared = compare([profile("net.py:net", "1x8")] * 2, labels=["one", "two"], metrics="own.csv")
+    assert compared.metric_names == ("accuracy", "precision", "recall", "specificity", "f1")
+    assert compared.to_pandas()["precision"].isna().all()
+    first, second = json.loads(compared.to_json())
+    assert (first["metrics"]["precision"], second["metrics"]) == (None, {})
+    assert rows(capsys, *NETS, "--metrics", "own.csv")[0]["precision"] == ""
+
+
+def test_columns_of_scores_have_one_order(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("own.csv").write_text("model,label,prediction,score\none,0,0,0.1\none,1,0,0.6\ntwo,1,1,0.9\ntwo,0,0,0.2\n")
+    names = ["accuracy", "precision", "recall", "specificity", "f1"]
+    assert list(rows(capsys, *NETS, "--metrics", "own.csv")[0])[-7:] == [*names, "auroc", "average_precision"]
+    Path("rare.csv").write_text("label,prediction\n0,0\n")
+    found = rows(capsys, "score", "rare.csv", "own.csv", "--beta", "2")
+    assert list(found[0]) == ["model", "samples", *names, "fbeta", "auroc", "average_precision"]
+    assert list(rows(capsys, "score", "three.csv", "rare.csv")[0]) == [
+        "model", "samples", *names, "macro_precision", "macro_recall", "macro_specificity", "macro_f1",
+    ]  # fmt: skip
+
+
+def test_models_that_are_not_compared_have_no_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("own.csv").write_text("model,label,prediction\none,1,1\ntow,1,1\n")
+    out = run(capsys, *NETS, "--metrics", "own.csv")[1]
+    assert "own.csv has scores of tow, which is not compared here; check how it is spelt." in out
+    assert "one: scores of own.csv, 1 sample. Positive is '1'." in out
+    assert "tow: " not in out
+
+
+def test_a_sweep_has_the_notes_and_columns_of_a_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+    small, large = "net.py:net(width=2)", "net.py:net(width=3)"
+    Path("own.csv").write_text(f"model,label,prediction\n{small},no,no\n{small},yes,no\n{large},no,no\nx,no,no\n")
+    argv = ("sweep", small, large, "--input", "1x8", "--metrics", "own.csv")
+    out = run(capsys, *argv, "-o", "zoo.csv")[1] + run(capsys, *argv, "--sort", "macs", "--top", "1")[1]
+    assert "own.csv has scores of x, which is not compared here; check how it is spelt." in out
+    assert f"{large}: scores of own.csv, 1 sample. Positive is 'yes'. Precision is not defined" in out
+    assert f"{small}: scores" not in out  # whose row is not shown
+    (heading, _, row) = (line.split() for line in out.splitlines()[:3])
+    assert heading[1:6] == ["accuracy", "precision", "recall", "specificity", "f1"]
+    assert row[1:6] == ["1.0000", "–", "–", "1.0000", "–"]
+    out = run(capsys, "sweep", "zoo.csv", "--columns", "model,accuracy,precision")[1]
+    assert [line.split()[1:] for line in out.splitlines()[2:4]] == [["0.5", "?"], ["1.0", "?"]]
+
+
+def test_an_ablation_shows_scores_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("deep.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Linear(8, 8), nn.ReLU())\n")
+    argv = ("ablate", "deep.py:net", "--input", "1x8", "--without", "1", "--metrics", "deep.py:net=no.csv")
+    shown = ("--columns", "model,accuracy,precision")
+    lines = run(capsys, *argv, *shown)[1].splitlines()
+    assert lines[2].split()[1:] == ["0.9950", "–"]
+    assert lines[3].split()[-2:] == ["?", "?"]
+    assert rows(capsys, *argv, *shown)[0]["precision"] == ""
+
+
 def test_a_table_of_scores_joins_as_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     """So that other rules than the usual ones join, too."""
     assert run(capsys, "score", "one=spam.csv", "--threshold", "0.4", "-o", "scores.csv")[0] == 0
@@ -220,6 +300,27 @@ def test_what_holds_labels_in_python() -> None:
         (pd.Series(["yes", "no", "yes"]), pd.Series(["yes", "no", "no"], dtype="category")),
     ):
         assert score(labels, predictions).models[0].confusion == ((1, 0), (1, 1))  # type: ignore[union-attr]
+
+
+def test_tensors_with_gradients() -> None:
+    import torch
+
+    scores = torch.tensor([0.3, 0.9], requires_grad=True)
+    for held in (scores, list(scores), scores.to(torch.bfloat16), tuple(scores.tolist())):
+        (one,) = score(torch.tensor([1, 0]), scores=held).models
+        assert one.curve is not None
+        assert one.auroc == 0  # type: ignore[union-attr]
+
+
+def test_rules_in_python_are_about_what_is_scored() -> None:
+    for arguments, says in (
+        ({"labels": "spam.csv", "tolerance": 0.1}, "--tolerance is about maps of edges"),
+        ({"labels": {"a": "maps,truth"}, "threshold": 0.1}, "--threshold is about classes, and here are maps"),
+        ({"labels": "spam.csv", "predictions": [1, 0]}, "a file has its own column 'prediction'; give labels in its"),
+        ({"labels": "p", "predictions": [1], "model": "x"}, "a file has its own column"),
+    ):
+        with pytest.raises(ProfileError, match=says):
+            score(**arguments)  # type: ignore[arg-type]
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,11 @@ def test_columns_that_say_nothing_are_named(tmp_path: Path) -> None:
     assert "Columns not used: id, path." in only(tmp_path / "p.csv").notes
 
 
+def test_a_model_may_be_called_as_a_number_with_a_fraction(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("model,label,prediction\n3.5,a,a\n3.7,a,a\n")
+    assert [one.model for one in score(tmp_path / "p.csv").models] == ["3.5", "3.7"]
+
+
 def test_several_models_in_a_file(tmp_path: Path) -> None:
     """Each has the classes that its own rows have."""
     (tmp_path / "p.csv").write_text("model,label,prediction\na,x,x\nb,x,y\na,y,y\nb,y,z\n")
@@ -191,20 +196,24 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a label missing": ("csv", HEAD + b"1,1\n,1\n", "row 2 has no label"),
     "a label that is NaN": ("csv", HEAD + b"1,1\nnan,1\n", "row 2 has no label"),
     "a prediction missing": ("csv", HEAD + b"1,1\n1,\n", "row 2 has no prediction"),
-    "a cell too few": ("csv", HEAD + b"1,1\n1\n", "line 3 has 1 cells and the header 2"),
+    "a cell too few": ("csv", HEAD + b"1,1\n1\n", "line 3 has 1 cell and the header 2; give each line as many"),
     "a cell too many": ("csv", HEAD + b"1,1,2\n", "line 2 has 3 cells and the header 2"),
-    "an open quote": ("csv", HEAD + b'1,"1\n', "unexpected end of data"),
-    "UTF-16": ("csv", HEAD.decode().encode("utf-16"), "can't decode byte"),
-    "Latin-1": ("csv", HEAD + "é,é\n".encode("latin-1"), "can't decode byte"),
+    "an open quote": ("csv", HEAD + b'1,"1\n', "unexpected end of data; close each quote"),
+    "UTF-16": ("csv", HEAD.decode().encode("utf-16"), "invalid start byte; save it as UTF-8"),
+    "Latin-1": ("csv", HEAD + "é,é\n".encode("latin-1"), "; save it as UTF-8"),
     "a NUL": ("csv", b"label,predic\0tion\n1,1\n", "it has no column 'prediction'"),
     "a score that is text": ("csv", b"label,score\n1,0.2\n0,high\n", "row 2 has 'high' as its score"),
-    "a score that is infinite": ("csv", b"label,score\n1,0.2\n0,inf\n", "row 2 has 'inf' as its score"),
+    "a score that is infinite": ("csv", b"label,score\n1,0.2\n0,inf\n", "which is no finite number; fill it in, or"),
+    "a weight below 0": ("csv", b"label,prediction,weight\n1,1,-1\n", "below 0, or all are 0; give weights"),
+    "a fraction": ("csv", HEAD + b"1,1\n0,5e-1\n", "row 2 has 5e-1 as its prediction, and a class is"),
+    "no class in common": ("csv", HEAD + b"a,0\nb,1\n", "no prediction is one of the labels, which are 'a', 'b'"),
+    "no probabilities": ("csv", b"label,score\n1,3.2\n0,-1\n", "p.csv: the scores go from -1 to 3.2"),
     "a class without scores": ("csv", b"label,score_a,score_b\na,1,0\nc,1,0\n", "its label 'c' has no column"),
     "65,537 classes": (
         "csv", HEAD + b"".join(b"%d,0\n" % i for i in range(65_537)), "65,537 labels that differ, and 65,536"
     ),
     "70,000 columns": ("csv", b",".join(b"c%d" % i for i in range(70_000)) + b"\n1", "70,000 columns, and 65,536"),
-    "no zip": ("npz", b"PK\x03\x04 and nothing", "its zip cannot be read"),
+    "no zip": ("npz", b"PK\x03\x04 and nothing", "(File is not a zip file); write it again with numpy"),
     "half a zip": ("npz", arrays(labels=[0, 1], predictions=[0, 1])[:300], "its zip cannot be read"),
     "a claim of 2 GB": ("npz", claims(f"({1 << 28},)"), "takes 2,147,483,648 bytes by its shape, and has 16"),
     "a claim of 2^80 bytes": ("npz", claims("(1208925819614629174706176,)"), "bytes by its shape, and has 16"),
@@ -215,11 +224,11 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "complex labels": ("npz", arrays(label=[1j, 2], prediction=[0, 1]), "neither a text nor a number"),
     "labels in two dimensions": ("npz", arrays(label=np.eye(2), prediction=[0, 1]), "its label has the shape 2×2"),
     "a label for all": ("npz", arrays(label=np.array(1), prediction=[0, 1]), "has the shape of one value"),
-    "labels too few": ("npz", arrays(label=[1], prediction=[0, 1]), "it has 1 labels, and 2 values in another column"),
+    "labels too few": ("npz", arrays(label=[1], prediction=[0, 1]), "it has 1 label, and 2 values in another column"),
     "scores in three dimensions": ("npz", arrays(label=[1], scores=np.zeros((1, 2, 2))), "scores have 3 dimensions"),
     "classes too few": ("npz", arrays(label=["a"], scores=[[1, 0]], classes=["a"]), "2 columns, and its classes are 1"),
     "no Parquet": ("parquet", b"PAR1 and nothing more PAR1", "its Parquet cannot be read"),
-    "nulls": ("parquet", table({"label": [1, None], "prediction": [1, 1]}), "1 values of its column 'label'"),
+    "nulls": ("parquet", table({"label": [1, None], "prediction": [1, 1]}), "are missing; fill it in, or leave out"),
     "lists": ("parquet", table({"label": [[1], [2]], "prediction": [1, 1]}), "of type list<element: int64>"),
     "times": ("parquet", table({"label": np.array([1], "M8[s]"), "prediction": [1]}), "neither a text nor a number"),
     "20 million rows in few bytes": ("parquet", table({"label": ZEROS, "prediction": ZEROS}), "is refused: more than"),
@@ -235,7 +244,7 @@ def test_is_refused_in_one_line(
     Path(f"p.{suffix}").write_bytes(content)
     status, out, err = run(capsys, "score", f"p.{suffix}")
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"profile-model: p.{suffix} ")
+    assert err.startswith((f"profile-model: p.{suffix} ", f"profile-model: p.{suffix}: "))
     assert says in err
     assert not Path("loaded").exists()
 

@@ -230,6 +230,45 @@ def test_the_positive_class_is_chosen() -> None:
         score(labels, predictions, positive="z")
 
 
+@pytest.mark.parametrize(
+    ("labels", "predictions", "classes"),
+    [
+        ([1, 0, 1, 0], [True, False, True, False], ("0", "1")),
+        ([True, False, True, False], [1, 0, 1, 0], ("0", "1")),
+        (["1", "0", "1", "0"], ["TRUE", "false", "true", "False"], ("0", "1")),
+        (["True", "False", "True", "False"], ["true", "false", "true", "FALSE"], ("False", "True")),
+        (["true", "FALSE", "true", "FALSE"], ["true", "FALSE", "true", "FALSE"], ("FALSE", "true")),
+    ],
+)
+def test_a_truth_value_is_one_class_however_it_is_written(
+    labels: list[object], predictions: list[object], classes: tuple[str, ...]
+) -> None:
+    one = scored(labels, predictions)
+    assert (one.classes, one.accuracy, one.positive) == (classes, 1, classes[1])
+    assert one.confusion == ((2, 0), (0, 2))
+    for positive in (1, True, "true"):
+        assert scored(labels, predictions, positive=positive).positive == classes[1]
+
+
+def test_truth_values_that_have_scores_by_class() -> None:
+    scores = [[0.9, 0.1], [0.2, 0.8]]  # of 0, and of 1
+    assert scored([False, True], scores=scores).classes == ("0", "1")
+    assert scored([0, 1], scores=scores, classes=["false", "true"]).accuracy == 1
+    with pytest.raises(ProfileError, match="'1' and 'true' mean the same; leave out one of them"):
+        score([0, 1, 1], scores=np.eye(3), classes=["0", "1", "true"])
+
+
+def test_opposites_may_have_no_class_in_common() -> None:
+    assert scored([0, 0], [1, 1]).accuracy == scored(["no"], ["yes"]).accuracy == 0
+    assert scored(["a", "a"], ["c", "c"], np.eye(3)[:2], classes=["a", "b", "c"]).accuracy == 0
+
+
+def test_scores_have_their_names_at_the_model() -> None:
+    one = scored([0, 1, 1], [0, 0, 1], [0.1, 0.2, 0.9], beta=2)
+    for name in ("precision", "recall", "specificity", "f1", "fbeta", "auroc", "average_precision"):
+        assert getattr(one, name) == getattr(one.whole, name) is not None
+
+
 def test_the_threshold() -> None:
     labels, scores = [0, 0, 1, 1], [0.1, 0.5, 0.4, 0.9]
     assert scored(labels, scores=scores).confusion == ((1, 1), (1, 1))
@@ -253,12 +292,23 @@ def test_the_threshold() -> None:
         (([0, 1, 2], None, [0.1, 0.2, 0.3]), {}, "one score a sample does not say which of 3 classes is predicted"),
         (([0, 1], [0, 1]), {"show": ["pie"]}, "--show pie is not known"),
         (([0, 1], [0, 1]), {"show": ["curve"]}, "--show curve: there is none here"),
-        (([0, 1], [0]), {}, "it has 2 labels, and 1 values in another column"),
+        (([0, 1], [0]), {}, "it has 2 labels, and 1 value in another column; give one of each"),
         (([], []), {}, "no row under its header"),
         (([0, 1], None), {}, "no column 'prediction' and none of scores"),
         (([0, 3], None, np.eye(2)), {}, "its label '3' has no column of scores"),
         (([0, 1], None, [0.5, float("nan")]), {}, "row 2 has nan as its score"),
         (([0, 1], [0, 1]), {"weights": [1, -1]}, "a weight of it is below 0"),
+        (([0, 1], None, [0.1, 0.9]), {"threshold": "x"}, "threshold='x' is not a number; give one, or leave it out"),
+        (([0, 1], None, [0.1, 0.9]), {"threshold": float("nan")}, "threshold=nan is not a finite number"),
+        (([0, 1], [0, 1]), {"beta": []}, r"beta=\[\] is not a number"),
+        (([0, 1, 2], None, np.eye(3)), {"top_k": 0}, "top_k=0 is not a whole number above 0"),
+        (([0, 1, 2], None, np.eye(3)), {"top_k": "x"}, "top_k='x' is not a whole number above 0"),
+        (([0, 1], [0, 1]), {"tolerance": 0.1}, "--tolerance is about maps of edges, and there are none here"),
+        (([0, 1], None, [[0.1, 0.9], [0.2]]), {}, "its score is no array"),
+        (([0, 1], [0.2, 0.9]), {}, "row 1 has 0.2 as its prediction, and a class is a text, a truth value or a whole"),
+        (([1.5, 1], [1, 1]), {}, "row 1 has 1.5 as its label.*; call a column of scores 'score', and round"),
+        ((["a", "b"], ["c", "d"]), {}, "which are 'a', 'b', where predictions are 'c', 'd'; write the classes of both"),
+        (([0, 1], ["no", "yes"]), {}, "no prediction is one of the labels"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(arguments: tuple[object, ...], rules: dict[str, object], says: str) -> None:

@@ -182,7 +182,7 @@ def test_without_labels_the_loss_is_that_of_the_prediction() -> None:
         ({"loss": "hinge"}, "--loss hinge is not known"),
         ({"target": 7}, "--target 7: the output of a sample is 3"),
         ({"target": "most"}, "target most: it is loss, largest, or the index"),
-        ({"samples": 0}, "it takes 1 sample or more"),
+        ({"samples": 0}, "samples=0: it is a whole number from 1 up"),
         ({"by": "shrink"}, "--by shrink: a layer is changed by"),
         ({"by": "quantise=int3"}, "no scheme for weights is called 'int3'"),
         ({"by": "quantise=q4_K"}, "its tool searches for the scales"),

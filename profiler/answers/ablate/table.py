@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.answers.ablate.compute import Ablation
 from profiler.answers.ablate.variants import Variant
-from profiler.answers.models.table import about, comparison_data, model_table
+from profiler.answers.models.table import about, comparison_data, model_table, raw_model_table
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Table
 
@@ -36,4 +36,4 @@ def _change(variant: Variant) -> dict[str, Any]:
     return {"name": variant.label, "layers": list(variant.paths), "replaced_by": variant.by}
 
 
-show(Ablation, Shown(lambda ablation: [ablation_table(ablation)], data=_data, about=about))
+show(Ablation, Shown(lambda ablation: [ablation_table(ablation)], raw_model_table, data=_data, about=about))

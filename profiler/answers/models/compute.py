@@ -104,16 +104,21 @@ def comparison(entries: Iterable[Entry], layout: Layout, sources: Iterable[Metri
     entries, sources = tuple(entries), tuple(sources)
     named = names(sources, [entry.metrics for entry in entries])
     joined = tuple(replace(entry, metrics=_joined(entry, sources)) for entry in entries)
-    remarks = tuple(remark for source in sources for remark in source.remarks)
+    models = [_names(entry) for entry in entries]
+    remarks = tuple(remark for source in sources for remark in source.said(models))
     return Comparison(joined, layout, named, remarks)
 
 
 def _joined(entry: Entry, sources: Iterable[Metrics]) -> Mapping[str, Metric]:
-    names_of_model = [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
     published: dict[str, Metric] = {}
     for source in sources:
-        published |= source.of(*names_of_model)
+        published |= source.of(*_names(entry))
     return {**published, **entry.metrics}
+
+
+def _names(entry: Entry) -> Sequence[Profile | str]:
+    """What a source of metrics may call it, what is preferred first."""
+    return [entry.label, entry.model] + ([entry.profile] if entry.profile is not None else [])
 
 
 def check_reference(name: str | None, models: Sequence[tuple[str, str]]) -> None:

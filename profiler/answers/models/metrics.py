@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = "published"  # in the place of a file: what is published with a model's weights
 
-# Numbers keep the digits they were written with: 76.50 is not 76.5.
-Metric: TypeAlias = Decimal | str
+# Numbers keep the digits they were written with: 76.50 is not 76.5. A score that is not defined is None.
+Metric: TypeAlias = Decimal | str | None
 MetricSources: TypeAlias = "bool | str | PathLike[str] | Mapping[str, Mapping[str, Any]] | Sequence[Any] | None"
 
 _LONGEST_NUMBER = 400  # characters, written out
@@ -38,18 +38,28 @@ _LESS_IS_BETTER = {
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What one source says: the names of its columns, a row by a model's label, spec or `Profile`, and remarks."""
+    """What one source says: the names of its columns, a row by a model's label, spec or `Profile`, and remarks.
+
+    about: what is to be said of a model's row.
+    """
 
     names: tuple[str, ...]
     rows: Mapping[Profile | str, Mapping[str, Metric]]
     remarks: tuple[str, ...] = field(default=())
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, *model_names: Profile | str) -> Mapping[str, Metric]:
         """The row of a model, by the first of its names that has one; empty where none has."""
         return next((self.rows[name] for name in model_names if name in self.rows), {})
 
+    def said(self, models: Iterable[Sequence[Profile | str]]) -> Iterator[str]:
+        """Its remarks, and those on the rows of models that are shown, each given by its names."""
+        yield from self.remarks
+        found = (next((name for name in names if name in self.about), None) for names in models)
+        yield from (self.about[name] for name in dict.fromkeys(found) if isinstance(name, str))
 
-def metric(value: Any) -> Metric | None:
+
+def metric(value: Any) -> Decimal | str | None:
     """A number or a text, as it was written; None for nothing. What is no finite number stays a text."""
     text = str(value).strip()
     try:
@@ -146,26 +156,51 @@ def _of_file(text: str, models: Sequence[tuple[str, str]]) -> Metrics:
     from profiler.answers.score import joining  # which imports what most comparisons do not need
 
     source = joining.predictions(text)
-    metrics = read(text) if source is None else _scored(source, models)
-    check_some_match(text, metrics, models)
+    if source is not None:
+        return _scored(source, models)
+    metrics = read(text)
+    _check_some_match(text, metrics.rows, models)
     return metrics
 
 
 def _scored(source: Source, models: Sequence[tuple[str, str]]) -> Metrics:
-    """Of predictions; those of a file that names no model are of the only one there is."""
+    """Of predictions; those of a file that names no model are of the only one there is.
+
+    Of a model that is not compared, which is perhaps a name misspelt, there is a remark alone.
+    """
     from profiler.answers.score import joining
 
-    scores, remarks = joining.scores(source, [label for _, label in models])
+    scores = joining.scores(source, [label for _, label in models])
+    text = source.text if source.model is None else f"{source.model}={source.text}"
+    _check_some_match(text, scores.rows, models)
+    known = {name for of_model in models for name in of_model}
     rows: dict[Profile | str, Mapping[str, Metric]] = {
-        model: {name: Decimal(numbers.score(value)) for name, value in row.items()} for model, row in scores.items()
+        model: {name: None if value is None else Decimal(numbers.score(value)) for name, value in row.items()}
+        for model, row in scores.rows.items()
+        if model in known
     }
-    return Metrics(names((), rows.values()), rows, remarks)
+    there = {name for row in rows.values() for name in row}
+    others = [model for model in scores.rows if model not in known]
+    return Metrics(
+        tuple(name for name in scores.names if name in there),
+        rows,
+        (_not_compared(source.text, others),) if others else (),
+        scores.remarks,
+    )
 
 
-def check_some_match(path: str, source: Metrics, models: Sequence[tuple[str, str]]) -> None:
+def _not_compared(path: str, others: Sequence[str]) -> str:
+    is_one = len(others) == 1
+    return (
+        f"{path} has scores of {errors.some(others)}, which {'is' if is_one else 'are'} not compared here; check how "
+        f"{'it is' if is_one else 'they are'} spelt."
+    )
+
+
+def _check_some_match(path: str, rows: Iterable[Profile | str], models: Sequence[tuple[str, str]]) -> None:
     """Raise `NoMetricsMatch` where a file speaks of none of the models, given as (spec, label)."""
-    if not source.rows.keys() & {name for names in models for name in names}:
-        raise _no_metrics_match(path, list(map(str, source.rows)), [label for _, label in models])
+    if not {name for names in models for name in names}.intersection(rows):
+        raise _no_metrics_match(path, list(map(str, rows)), [label for _, label in models])
 
 
 # Published ------------------------------------------------------------------------------------------------------------

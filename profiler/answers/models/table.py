@@ -35,6 +35,7 @@ from profiler.answers.models import metrics
 from profiler.answers.models.compute import Comparison, Entry, Layout
 from profiler.records.times import Timer
 from profiler.records.trace import Value
+from profiler.render import numbers
 from profiler.render.answer import Shown, show
 from profiler.render.plain import failed, plain
 from profiler.render.tables import Better, Column, Row, Table, Unit, chosen_columns
@@ -138,7 +139,8 @@ def available_columns(named: Iterable[str], entries: Sequence[Entry], timer: Tim
 
 
 def _metric(name: str, entries: Sequence[Entry]) -> Column:
-    is_number = any(isinstance(entry.metrics.get(name), Decimal) for entry in entries)
+    values = [entry.metrics[name] for entry in entries if name in entry.metrics]
+    is_number = any(value is None or isinstance(value, Decimal) for value in values)
     unit = Unit.NUMBER if is_number else Unit.TEXT
     return Column(name, name, unit, partial(_measured, name), 0, None if is_number else 24, metrics.better(name))
 
@@ -152,11 +154,23 @@ def _measured(name: str, entry: Entry, reference: Entry) -> Any:
 
 def model_table(comparison: Comparison) -> Table:
     """One row a model; those that could not be profiled keep theirs, with the reason."""
+    return _table(comparison, numbers.UNDEFINED)
+
+
+def raw_model_table(comparison: Comparison) -> Table:
+    """Likewise, for programs."""
+    return _table(comparison, None)
+
+
+def _table(comparison: Comparison, undefined: str | None) -> Table:
+    """undefined: what stands in the place of a score that is not defined."""
     layout, entries = comparison.layout, _sorted(comparison)
     columns = worded(_model_columns(layout, comparison.metric_names, entries), comparison.profiles)
     reference = comparison.reference
     rows = [
-        Row(tuple(column.get(entry, reference) for column in columns)) if entry.profile else _failed(entry, columns)
+        Row(tuple(_cell(column, entry, reference, undefined) for column in columns))
+        if entry.profile
+        else _failed(entry, columns)
         for entry in entries
     ]
     directions = _directions(columns, layout.bold)
@@ -165,6 +179,11 @@ def model_table(comparison: Comparison) -> Table:
     marked_directions = {i: direction for i, direction in directions.items() if winners[i]}
     notes = tuple(_shared_notes(comparison, columns, marked_directions))
     return Table(columns, tuple(marked), (), notes, layout.caption, layout.anchor, chosen=bool(layout.columns))
+
+
+def _cell(column: Column, entry: Entry, reference: Entry, undefined: str | None) -> Any:
+    value = column.get(entry, reference)
+    return undefined if value is None and column.name in entry.metrics else value
 
 
 def telling_columns(comparison: Comparison) -> tuple[str, ...]:
@@ -341,7 +360,10 @@ def about(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-show(Comparison, Shown(lambda comparison: [model_table(comparison)], data=comparison_data, about=about))
+show(
+    Comparison,
+    Shown(lambda comparison: [model_table(comparison)], raw_model_table, data=comparison_data, about=about),
+)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Numbers as files have them: 1 and 1.0 are one label, whatever a column's type is
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,16 @@ SUFFIXES = (*csv_files.SUFFIXES, *PARQUET, *arrays.SUFFIXES)
 _MOST_COLUMNS = 1 << 16
 _VALUE_BYTES = 16  # of a cell, once it is read
 _WHOLE = re.compile(r"[+-]?\d+\.0*", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _NONE = ("", "nan", "none", "null", "<na>")
+
+
+class Unfit(Malformed):
+    """`remedy` is what the user can do about it, where that is not to give the columns that are needed."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,20 +57,26 @@ Columns: TypeAlias = Mapping[str, Column]
 def read(path: str) -> Columns:
     """By their names; raises `OSError`, `Malformed` or `errors.ProfileError`."""
     suffix = PurePath(path).suffix.lower()
-    if suffix in arrays.SUFFIXES:
-        return arrays.read(path)
-    return _parquet(path) if suffix in PARQUET else _csv(path)
+    try:
+        if suffix in arrays.SUFFIXES:
+            return arrays.read(path)
+        return _parquet(path) if suffix in PARQUET else _csv(path)
+    except Unfit:
+        raise
+    except Malformed as error:
+        remedy = _remedy(suffix, error.__context__)
+        raise error if remedy is None else Unfit(str(error), remedy) from None
 
 
 def _csv(path: str) -> Columns:
     header, lines = csv_files.with_header(path)
     if len(header) > _MOST_COLUMNS:
-        raise Malformed(f"it has {len(header):,} columns, and {_MOST_COLUMNS:,} are the most")
+        raise Unfit(f"it has {len(header):,} columns, and {_MOST_COLUMNS:,} are the most", "leave out what is no score")
     _check_names(header)
     columns: list[list[str]] = [[] for _ in header]
     for line, cells in lines:
         if len(cells) != len(header):
-            raise Malformed(f"line {line} has {len(cells)} cells and the header {len(header)}")
+            raise _ragged(line, len(cells), len(header))
         for column, cell in zip(columns, cells, strict=True):
             column.append(cell)
     return {name: column for name, column in zip(header, columns, strict=True) if name}
@@ -70,7 +86,7 @@ def _check_names(names: Sequence[str]) -> None:
     there: set[str] = set()
     for name in names:
         if name and name.casefold() in there:
-            raise Malformed(f"two of its columns are called {quoted(name)}")
+            raise Unfit(f"two of its columns are called {quoted(name)}", "rename one of them")
         there.add(name.casefold())
 
 
@@ -94,7 +110,7 @@ def _parquet(path: str) -> Columns:
             ]
             table = parquet.ParquetFile(file, read_dictionary=texts).read()
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise Malformed(f"its Parquet cannot be read ({errors.first_line(error)})") from None
+            raise Unfit(f"its Parquet cannot be read ({errors.first_line(error)})", "write it again") from None
         return {name: _arrow(name, table.column(name)) for name in names}
 
 
@@ -103,14 +119,14 @@ def _arrow(name: str, chunked: Any) -> Column:
     import pyarrow as pa
 
     if chunked.null_count:
-        raise Malformed(f"{chunked.null_count:,} values of its column {quoted(name)} are missing")
+        raise Unfit(f"{chunked.null_count:,} values of its column {quoted(name)} are missing", _FILL)
     kind = chunked.type
     if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
         column = chunked.unify_dictionaries().combine_chunks()
         column = column if isinstance(column, pa.Array) else column.chunk(0)
         return Coded(column.indices.to_numpy(zero_copy_only=False), tuple(map(str, column.dictionary.to_pylist())))
     if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise Malformed(f"its column {quoted(name)} is of type {kind}, which is neither a text nor a number")
+        raise _no_type(f"its column {quoted(name)}", kind)
     values: NDArray[Any] = chunked.to_numpy()
     return values
 
@@ -119,7 +135,7 @@ def _arrow(name: str, chunked: Any) -> Column:
 
 
 def coded(name: str, column: Column) -> Coded:
-    """A column as labels; raises `Malformed` where one is missing."""
+    """A column as texts; raises `Malformed` where one is missing."""
     import numpy
 
     if isinstance(column, Coded):
@@ -137,8 +153,23 @@ def coded(name: str, column: Column) -> Coded:
         if text.casefold() in _NONE:
             rows = numpy.flatnonzero(numpy.asarray(renamed)[ids] == code)
             if len(rows):
-                raise Malformed(f"row {rows[0] + 1} has no {name}")
+                raise Unfit(f"row {rows[0] + 1} has no {name}", _FILL)
     return Coded(numpy.asarray(renamed, numpy.int64)[ids], tuple(again))
+
+
+def labels(name: str, column: Column) -> Coded:
+    """A column as classes; raises `Malformed` where one is missing, or has a fraction."""
+    import numpy
+
+    held = coded(name, column)
+    for code, text in enumerate(held.texts):
+        if (
+            _NUMBER.fullmatch(text)
+            and not float(text).is_integer()
+            and len(rows := numpy.flatnonzero(held.ids == code))
+        ):
+            raise _fraction(name, int(rows[0]) + 1, text)
+    return held
 
 
 def canonical(text: str) -> str:
@@ -153,9 +184,10 @@ def _text(value: Any) -> str:
 
 def _flat(name: str, column: NDArray[Any]) -> NDArray[Any]:
     if column.ndim != 1:
-        raise Malformed(f"its {name} has the shape {'×'.join(map(str, column.shape)) or 'of one value'}, and not a row")
+        shape = "×".join(map(str, column.shape)) or "of one value"
+        raise Unfit(f"its {name} has the shape {shape}, and not a row", "give one value a sample")
     if column.dtype.kind not in "biufUS":
-        raise Malformed(f"its {name} is of type {column.dtype}, which is neither a text nor a number")
+        raise _no_type(f"its {name}", column.dtype)
     return column
 
 
@@ -167,7 +199,7 @@ def numbers(name: str, column: Column) -> NDArray[Any]:
         column = [column.texts[i] for i in column.ids.tolist()]
     if isinstance(column, numpy.ndarray):
         if column.dtype.kind not in "biuf":
-            raise Malformed(f"its {name} is of type {column.dtype}, and not of numbers")
+            raise Unfit(f"its {name} is of type {column.dtype}, and not of numbers", "write it as numbers")
         values = column if column.dtype in (numpy.float32, numpy.float64) else column.astype(numpy.float64)
     else:
         values = numpy.fromiter((_number(text) for text in column), numpy.float64, len(column))
@@ -175,7 +207,7 @@ def numbers(name: str, column: Column) -> NDArray[Any]:
     if len(wrong):
         row = int(wrong[0][0])
         said = quoted(column[row]) if not isinstance(column, numpy.ndarray) else str(values[tuple(wrong[0])])
-        raise Malformed(f"row {row + 1} has {said} as its {name}, which is no finite number")
+        raise Unfit(f"row {row + 1} has {said} as its {name}, which is no finite number", _FILL)
     return values
 
 
@@ -185,3 +217,33 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+_FILL = "fill it in, or leave out the row"
+
+
+def _remedy(suffix: str, cause: BaseException | None) -> str | None:
+    """Of a file that its format's reader refuses; None where it lacks the columns that are needed."""
+    if suffix in arrays.SUFFIXES:
+        return "write it again with numpy.savez, of numbers and texts"
+    if isinstance(cause, UnicodeDecodeError):
+        return "save it as UTF-8" if suffix in csv_files.SUFFIXES else "save it as CSV in UTF-8, Parquet or NPZ"
+    return "close each quote, and write one inside of quotes twice" if isinstance(cause, csv.Error) else None
+
+
+def _ragged(line: int, cells: int, header: int) -> Unfit:
+    remedy = "give each line as many, and put a text that has the separator in it into quotes"
+    return Unfit(f"line {line} has {cells} cell{'s' * (cells != 1)} and the header {header}", remedy)
+
+
+def _no_type(what: str, kind: Any) -> Unfit:
+    return Unfit(f"{what} is of type {kind}, which is neither a text nor a number", "write it as texts or numbers")
+
+
+def _fraction(name: str, row: int, text: str) -> Unfit:
+    return Unfit(
+        f"row {row} has {text} as its {name}, and a class is a text, a truth value or a whole number",
+        "call a column of scores 'score', and round what stands for a class",
+    )

@@ -86,7 +86,8 @@ class ModelScores:
     classes: in the order of `confusion`; of two classes, the positive one is the last.
     positive: of two classes; None of several.
     accuracy: how often the prediction is the label.
-    whole: the scores of the positive class; of several classes, their macro average.
+    whole: the scores of the positive class; of several classes, their macro average. precision, recall, specificity,
+        f1, fbeta, auroc and average_precision are there by their names, too.
     averages, by_class: of several classes.
     top: k, and how often the label is among the k highest scores.
     confusion: a row a label, a column a prediction; None of too many classes.
@@ -110,6 +111,35 @@ class ModelScores:
     has_scores: bool = False
     curve: Curve | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def precision(self) -> float | None:
+        """That of `whole`, as those below."""
+        return self.whole.precision
+
+    @property
+    def recall(self) -> float | None:
+        return self.whole.recall
+
+    @property
+    def specificity(self) -> float | None:
+        return self.whole.specificity
+
+    @property
+    def f1(self) -> float | None:
+        return self.whole.f1
+
+    @property
+    def fbeta(self) -> float | None:
+        return self.whole.fbeta
+
+    @property
+    def auroc(self) -> float | None:
+        return self.whole.auroc
+
+    @property
+    def average_precision(self) -> float | None:
+        return self.whole.average_precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import errors
 from profiler.answers.score import columns as files
-from profiler.answers.score.columns import Coded, Column, Columns
+from profiler.answers.score.columns import Coded, Column, Columns, Unfit
 from profiler.errors import Malformed
 from profiler.records.files import csv_files
 from profiler.records.files.reading import quoted
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LABEL, PREDICTION, SCORE, WEIGHT, MODEL, CLASSES = "label", "prediction", "score", "weight", "model", "classes"
 _SCORE_OF = "score_"  # before a class in the name of a column
 _MOST_CLASSES = 1 << 16
+_TRUTH = {"1": "1", "0": "0", "true": "1", "false": "0"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +70,9 @@ def read(path: str) -> list[Predictions]:
     try:
         return list(from_columns(files.read(path)))
     except OSError as error:
-        raise errors.unreadable(path, error, _bad_predictions) from None
+        raise errors.unreadable(path, error, _unreadable) from None
     except Malformed as error:
-        raise _bad_predictions(path, str(error)) from None
+        raise _bad_predictions(path, error) from None
 
 
 def from_columns(held: Columns) -> Iterator[Predictions]:
@@ -79,10 +80,10 @@ def from_columns(held: Columns) -> Iterator[Predictions]:
     roles = _roles(held)
     if LABEL not in roles:
         raise Malformed(f"it has no column {LABEL!r}, but {errors.some([quoted(name) for name in held])}")
-    truth = files.coded(LABEL, held[roles[LABEL]])
+    truth = files.labels(LABEL, held[roles[LABEL]])
     if not len(truth):
-        raise Malformed("it has no row under its header")
-    predicted = files.coded(PREDICTION, held[roles[PREDICTION]]) if PREDICTION in roles else None
+        raise Unfit("it has no row under its header", "give one a sample")
+    predicted = files.labels(PREDICTION, held[roles[PREDICTION]]) if PREDICTION in roles else None
     rest = [name for name in held if name not in roles.values()]
     by_class, scores = _scores(held, roles, rest, truth)
     if predicted is None and scores is None:
@@ -91,7 +92,7 @@ def from_columns(held: Columns) -> Iterator[Predictions]:
     models = files.coded(MODEL, held[roles[MODEL]]) if MODEL in roles else None
     for column in (predicted, scores, weights, models):
         if column is not None and len(column) != len(truth):
-            raise Malformed(f"it has {len(truth):,} labels, and {len(column):,} values in another column")
+            raise _other_length(len(truth), len(column))
     unread = tuple(name for name in rest if name not in by_class.values())
     yield from _of_each(_joined(truth, predicted, by_class, scores, weights, unread), models)
 
@@ -103,7 +104,7 @@ def _roles(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         role = known.get(name.casefold())
         if role in roles:
-            raise Malformed(f"its columns {quoted(roles[role])} and {quoted(name)} mean the same")
+            raise _mean_the_same(roles[role], name)
         if role is not None:
             roles[role] = name
     if CLASSES in names:
@@ -122,10 +123,10 @@ def _scores(
         if scores.ndim == 1:
             return {}, scores
         if scores.ndim != 2:
-            raise Malformed(f"its scores have {scores.ndim} dimensions, and not a row a sample and a column a class")
+            raise Unfit(f"its scores have {scores.ndim} dimensions", "give a row a sample and a column a class")
         names = _canonical(held[CLASSES]) if CLASSES in held else tuple(map(str, range(scores.shape[1])))
         if len(set(names)) != scores.shape[1]:
-            raise Malformed(f"its scores have {scores.shape[1]:,} columns, and its classes are {len(set(names)):,}")
+            raise _other_classes(scores.shape[1], len(set(names)))
         return dict.fromkeys(names, ""), scores
     by_class = {_class(name): name for name in rest if name.casefold().startswith(_SCORE_OF)}
     if not by_class and set(truth.texts) <= set(rest):
@@ -147,7 +148,7 @@ def _canonical(column: Column) -> tuple[str, ...]:
 def _weights(column: Column) -> NDArray[Any]:
     weights: NDArray[Any] = files.numbers(WEIGHT, column)
     if weights.ndim != 1 or (weights < 0).any() or not weights.sum() > 0:
-        raise Malformed("a weight of it is below 0, or all are 0")
+        raise Unfit("a weight of it is below 0, or all are 0", "give weights of 0 or more, of which some are more")
     return weights
 
 
@@ -162,11 +163,12 @@ def _joined(
     """All as positions in the same classes, in their order."""
     import numpy
 
+    truth, predicted, by_class = _written_alike(truth, predicted, by_class)
     names = set(truth.texts) | (set(predicted.texts) if predicted is not None else set()) | set(by_class)
     if len(names) > _MOST_CLASSES:
-        raise Malformed(f"it has {len(names):,} labels that differ, and {_MOST_CLASSES:,} classes are the most")
+        raise _too_many_classes(len(names))
     if by_class and (without := sorted(names - set(by_class))):
-        raise Malformed(f"its label {quoted(without[0])} has no column of scores")
+        raise Unfit(f"its label {quoted(without[0])} has no column of scores", "give each class one")
     classes = in_order(names)
     place = {name: i for i, name in enumerate(classes)}
 
@@ -177,6 +179,39 @@ def _joined(
     if by_class and scores is not None:
         scores = scores[:, numpy.argsort([place[name] for name in by_class])]
     return Predictions("", classes, placed(truth), placed(predicted) if predicted else None, scores, weights, unread)
+
+
+def _written_alike(
+    truth: Coded, predicted: Coded | None, by_class: Mapping[str, str]
+) -> tuple[Coded, Coded | None, Mapping[str, str]]:
+    """The same truth value is one class, whether it is True, true or 1."""
+    several = [coded for coded in (truth, predicted) if coded is not None]
+    alike = _spelling({text for coded in several for text in coded.texts} | set(by_class))
+    if not alike:
+        return truth, predicted, by_class
+    written: dict[str, str] = {}
+    for name in by_class:
+        if written.setdefault(alike[name], name) != name:
+            raise _mean_the_same(written[alike[name]], name)
+    classes = {alike[name]: column for name, column in by_class.items()}
+    renamed = [Coded(coded.ids, tuple(alike[text] for text in coded.texts)) for coded in several]
+    return renamed[0], renamed[1] if predicted is not None else None, classes
+
+
+def _spelling(names: set[str]) -> Mapping[str, str]:
+    """Of truth values in several spellings the one for each: 1 and 0 where there are numbers; else empty."""
+    if not all(name.casefold() in _TRUTH for name in names):
+        return {}
+    numbers = {name: _TRUTH[name.casefold()] for name in names}
+    are_numbers = [name == number for name, number in numbers.items()]
+    if any(are_numbers) and not all(are_numbers):
+        return numbers
+    return {name: name.capitalize() for name in names} if len(set(numbers.values())) < len(names) else {}
+
+
+def is_truth(name: str, other: str) -> bool:
+    """Whether two names are of the same truth value."""
+    return _TRUTH.get(name.casefold(), name) == _TRUTH.get(other.casefold(), other)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -210,8 +245,37 @@ def _of_each(whole: Predictions, models: Coded | None) -> Iterator[Predictions]:
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _bad_predictions(path: str, why: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{path} cannot be read as predictions: {why}; give a column {LABEL!r}, and {PREDICTION!r} or scores, of CSV, "
-        "Parquet or NPZ (docs/scores.md)"
+_NEEDED = f"give a column {LABEL!r}, and {PREDICTION!r} or scores, of CSV, Parquet or NPZ (docs/scores.md)"
+
+
+def remedy(error: Malformed, needed: str = _NEEDED) -> str:
+    """What to do: of most errors, to give the columns that are needed."""
+    return error.remedy if isinstance(error, Unfit) else needed
+
+
+def _bad_predictions(path: str, error: Malformed) -> errors.ProfileError:
+    return errors.ProfileError(f"{path} cannot be read as predictions: {error}; {remedy(error)}")
+
+
+def _unreadable(path: str, why: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{path} cannot be read as predictions: {why}; name a file of CSV, Parquet or NPZ")
+
+
+def _other_length(labels: int, others: int) -> Unfit:
+    words = [f"{count:,} {word}{'s' * (count != 1)}" for count, word in ((labels, "label"), (others, "value"))]
+    return Unfit(f"it has {words[0]}, and {words[1]} in another column", "give one of each a sample")
+
+
+def _mean_the_same(first: str, second: str) -> Unfit:
+    return Unfit(f"its columns {quoted(first)} and {quoted(second)} mean the same", "leave out one of them")
+
+
+def _other_classes(columns: int, classes: int) -> Unfit:
+    return Unfit(f"its scores have {columns:,} columns, and its classes are {classes:,}", "give each class a column")
+
+
+def _too_many_classes(classes: int) -> Unfit:
+    return Unfit(
+        f"it has {classes:,} labels that differ, and {_MOST_CLASSES:,} classes are the most",
+        "give labels of fewer classes",
     )

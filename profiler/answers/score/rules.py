@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from profiler import errors
 from profiler.answers.score.columns import canonical
-from profiler.answers.score.predictions import Predictions
+from profiler.answers.score.predictions import Predictions, is_truth
 
 _NEGATIVE = {"1": "0", "true": "false", "yes": "no", "positive": "negative", "pos": "neg"}
 _POSITIVE = {negative: positive for positive, negative in _NEGATIVE.items()}
@@ -20,14 +20,25 @@ class Rules:
 
     threshold: the score from which on a sample is predicted to be positive. beta: recall counts so many times as much
     as precision in F-beta. top_k: the label is among so many highest scores. tolerance: how far matched pixels of edges
-    may be apart, as a share of the diagonal.
+    may be apart, as a share of the diagonal; None: `TOLERANCE`.
     """
 
     positive: str | None = None
     threshold: float | None = None
     beta: float | None = None
     top_k: int | None = None
-    tolerance: float = TOLERANCE
+    tolerance: float | None = None
+
+    @property
+    def distance(self) -> float:
+        """The tolerance, asked for or not."""
+        return TOLERANCE if self.tolerance is None else self.tolerance
+
+    @property
+    def given(self) -> dict[str, float | str]:
+        """The rules that are about classes, by their options."""
+        rules = {"--positive": self.positive, "--threshold": self.threshold, "--beta": self.beta, "--top-k": self.top_k}
+        return {option: value for option, value in rules.items() if value is not None}
 
 
 def pair(predictions: Predictions, rules: Rules) -> tuple[str, str] | None:
@@ -37,6 +48,8 @@ def pair(predictions: Predictions, rules: Rules) -> tuple[str, str] | None:
     one class, its opposite is known for these names. Raises `errors.ProfileError` where the chosen one is none of them.
     """
     classes, positive = predictions.classes, None if rules.positive is None else canonical(rules.positive)
+    if positive is not None and positive not in classes:
+        positive = next((name for name in classes if is_truth(name, positive)), positive)
     if positive is not None and positive not in classes and len(classes) > 1:
         raise _no_such_class(positive, classes)
     if len(classes) > 2:
@@ -48,6 +61,12 @@ def pair(predictions: Predictions, rules: Rules) -> tuple[str, str] | None:
     positive = positive or classes[-1]
     others = [name for name in classes if name != positive]
     return (others[0] if others else _negative(positive)), positive
+
+
+def are_opposites(classes: tuple[str, ...]) -> bool:
+    """Whether they are two that are known to belong together, as yes and no."""
+    first, last = (name.casefold() for name in (classes[0], classes[-1]))
+    return len(classes) == 2 and last in (_NEGATIVE.get(first), _POSITIVE.get(first))
 
 
 def _negative(positive: str) -> str:

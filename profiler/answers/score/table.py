@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from profiler import errors
-from profiler.answers.score.compute import ClassScores, EdgeScores, ModelScores, Point, Scored, Scores
+from profiler.answers.score.compute import EdgeScores, ModelScores, Point, Scored, Scores
 from profiler.render import numbers
 from profiler.render.answer import Shown, show
 from profiler.render.tables import Column, Explanation, Row, Table, Unit
@@ -45,8 +45,11 @@ _EDGES = (
 # One row a model ------------------------------------------------------------------------------------------------------
 
 
-def scores_of(scored: Scored) -> dict[Column, Any]:
-    """What a model's row has beside its name: the columns that a comparison joins, too."""
+def scores_of(scored: Scored, has_fbeta: bool = False) -> dict[Column, Any]:
+    """What a model's row has beside its name: the columns that a comparison joins, too.
+
+    has_fbeta: whether F-beta was asked for.
+    """
     if isinstance(scored, EdgeScores):
         ods, ois = scored.ods, scored.ois
         values = [ods and ods.f1, ods and ods.threshold, ods and ods.precision, ods and ods.recall, ois and ois.f1]
@@ -55,22 +58,38 @@ def scores_of(scored: Scored) -> dict[Column, Any]:
     if scored.top is not None:
         row[_column(f"top_{scored.top[0]}", f"Top-{scored.top[0]}")] = scored.top[1]
     is_macro = scored.positive is None
-    for column in _kept(scored, [scored.whole]):
+    for column in _kept(scored, has_fbeta):
         own = replace(column, name=f"macro_{column.name}", heading=f"Macro {column.heading}") if is_macro else column
         row[own] = getattr(scored.whole, column.name)
     return row
 
 
-def _kept(scored: ModelScores, classes: Sequence[ClassScores]) -> list[Column]:
+def place(name: str) -> tuple[int, int]:
+    """Where a column of scores stands among others, whichever of them are defined."""
+    if name.startswith("top_"):
+        return _PLACES["top"], int(name.removeprefix("top_"))
+    return _PLACES[name], 0
+
+
+_OWN = [column.name for column in _OF_CLASS]
+_PLACES = {
+    name: i
+    for i, name in enumerate(["accuracy", "top", *_OWN, *(f"macro_{name}" for name in _OWN), *(c.name for c in _EDGES)])
+}
+
+
+def _kept(scored: ModelScores, has_fbeta: bool) -> list[Column]:
     """The columns of classes, without what was not asked for: F-beta, and what needs scores."""
     of_scores = () if scored.has_scores else ("auroc", "average_precision")
-    without = {*of_scores, *(["fbeta"] if all(of.fbeta is None for of in classes) else [])}
+    without = {*of_scores, *([] if has_fbeta else ["fbeta"])}
     return [column for column in _OF_CLASS if column.name not in without]
 
 
 def _scores(scores: Scores) -> Table:
-    rows = [{column.name: (column, value) for column, value in scores_of(one).items()} for one in scores.models]
-    columns = {name: column for row in rows for name, (column, _) in row.items()}
+    found = [scores_of(one, scores.rules.beta is not None) for one in scores.models]
+    rows = [{column.name: (column, value) for column, value in row.items()} for row in found]
+    together = {name: column for row in rows for name, (column, _) in row.items()}
+    columns = {name: together[name] for name in sorted(together, key=place)}
     size = _column("samples", "Samples", Unit.EXACT, rank=2)
     values = (
         Row((one.model, samples(one), *(row[name][1] if name in row else "" for name in columns)))
@@ -101,12 +120,12 @@ def _notes(scores: Scores) -> Iterator[str]:
 # Of one model ---------------------------------------------------------------------------------------------------------
 
 
-def _by_class(one: ModelScores, top: int | None) -> Table:
+def _by_class(one: ModelScores, scores: Scores) -> Table:
     """Averages first; where there are many classes, those with the lowest F1."""
-    most, classes = top or _MOST_CLASSES, one.by_class
+    most, classes = scores.top or _MOST_CLASSES, one.by_class
     worst = sorted(classes, key=lambda of: (of.f1 is None, of.f1 or 0.0))[:most]
     of_all = (*one.averages, *(classes if len(classes) <= most else worst))
-    kept = _kept(one, of_all)
+    kept = _kept(one, scores.rules.beta is not None)
     columns = (_column("class", "Class", Unit.TEXT, most=40), _column("support", "Support", _counted(one)), *kept)
     rows = (Row((of.name, of.support, *(getattr(of, column.name) for column in kept))) for of in of_all)
     notes = []
@@ -175,7 +194,7 @@ def tables(scores: Scores) -> Iterator[Table]:
             continue
         for one in scores.models:
             if has(one, name):
-                yield _OF_ONE[name](one, scores.top)
+                yield _OF_ONE[name](one, scores)
 
 
 def has(one: Scored, name: str) -> bool:
@@ -187,7 +206,7 @@ def has(one: Scored, name: str) -> bool:
     return bool({SCORES: True, BY_CLASS: one.by_class, CONFUSION: one.confusion}[name])
 
 
-_OF_ONE: Mapping[str, Callable[[Any, int | None], Table]] = {
+_OF_ONE: Mapping[str, Callable[[Any, Scores], Table]] = {
     BY_CLASS: _by_class,
     CONFUSION: lambda one, _: _confusion(one),
     CURVE: lambda one, _: _curve(one),
@@ -218,7 +237,10 @@ _RAW: Mapping[str, tuple[Sequence[Column], Callable[[Any], Iterator[tuple[Any, .
 
 
 def _data(scores: Scores) -> dict[str, Any]:
-    return {"models": [_model(one) for one in scores.models], "rules": asdict(scores.rules)}
+    return {
+        "models": [_model(one) for one in scores.models],
+        "rules": asdict(scores.rules) | {"tolerance": scores.rules.distance},
+    }
 
 
 def _model(one: Scored) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from profiler.answers.common.options import Top, group, names, number, option, r
 from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.answers.score.compute import Scored, Scores
 from profiler.answers.score.rules import TOLERANCE, Rules
-from profiler.answers.score.scoring import scored, sources
+from profiler.answers.score.scoring import Source, check, scored, sources, told_apart
 from profiler.answers.score.table import TABLES, check_shown
 from profiler.records import quantities
 
@@ -40,13 +40,13 @@ class RuleOptions:
         int | None, option("The label is among K highest scores. Default: 5.", "K", converter=number(1))
     ] = None
     tolerance: Annotated[
-        float,
+        float | None,
         option(
             f"Of edges: how far matched pixels are apart, by the diagonal. Default: {TOLERANCE:g}.",
             "SHARE",
             converter=reading(quantities.real),
         ),
-    ] = TOLERANCE
+    ] = None
 
     @property
     def rules(self) -> Rules:
@@ -82,13 +82,16 @@ def run(
         raise errors.ProfileError("no file is given; name one, like profile-model score predictions.csv")
     chosen, look, rules = names(tables.show), shown.look, counted.rules
     check_shown(chosen)
-    scores: list[Scored] = []
+    given = sources(files)
+    check(given, rules)
+    of_each: list[tuple[Source, list[Scored]]] = []
     failures: list[errors.ProfileError] = []
-    for source in sources(files):
+    for source in given:
         try:
             with nullcontext() if source.truth else context.progress_line(f"scores of {source.path}"):
-                scores += scored(source, rules, context.with_progress)
+                of_each.append((source, scored(source, rules, context.with_progress)))
         except errors.ProfileError as error:
             failures.append(error)
+    scores = told_apart(of_each)
     check_shown(chosen, scores or None)
     return Outcome(Scores(tuple(scores), rules, chosen, tables.top, look) if scores else None, failures)

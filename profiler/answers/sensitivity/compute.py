@@ -7,17 +7,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
 from statistics import fmean, stdev
+from typing import TypeVar
 
+from profiler import errors
 from profiler.answers.layers.compute import View
 from profiler.answers.sensitivity.figure import Saving, savings
 from profiler.figures.layers import Layer, summed
 from profiler.figures.profile import Profile
+from profiler.figures.tied import holders, is_in
 from profiler.records.sensitivities import Effect, Gradients, OfWeight, Trial
 from profiler.records.trace import state_name
 from profiler.render.answer import Answer
 from profiler.render.charts.data import Chart
 from profiler.render.charts.look import Look
 
+R = TypeVar("R", bound="OfLayer")
 CHEAP = "costs much, matters little"
 _LITTLE = 0.25  # of its share of the MACs: a layer whose share of the importance is less matters little
 
@@ -109,6 +113,11 @@ class LayerSensitivity(OfLayer):
         return self.sums.importance
 
     @property
+    def fisher(self) -> float:
+        """The sum over its weights of the empirical Fisher diagonal."""
+        return self.sums.fisher
+
+    @property
     def importance_per_param(self) -> float:
         return self.sums.importance / self.sums.elements
 
@@ -153,7 +162,8 @@ class Sensitivity(Answer):
     look: of the picture.
 
     A layer costs much and matters little where its share of the MACs is that of an average layer or more, and its share
-    of the importance less than a quarter of that.
+    of the importance less than a quarter of that. A weight that several layers hold counts at the first of them, so of
+    the others that is not said.
     """
 
     profile: Profile
@@ -188,14 +198,25 @@ class Sensitivity(Answer):
 
         path: of the layer; "" is the model.
         """
-        return next(row for row in self.layers if row.path == self.profile[path].path)
+        return _row(self.layers, self.profile[path].path, "it has no floating-point weights")
+
+    @cached_property
+    def borrowing(self) -> frozenset[str]:
+        """The paths of layers with a weight that counts at another layer, outside of them."""
+        firsts = [(name.rpartition(".")[0], paths) for name, paths in holders(self.profile.trace).items()]
+        return frozenset(
+            layer.path
+            for layer in self.profile.layers
+            for first, paths in firsts
+            if not is_in(first, layer.path) and any(is_in(path, layer.path) for path in paths)
+        )
 
     def _judged(self, rows: Sequence[LayerSensitivity]) -> tuple[LayerSensitivity, ...]:
         macs, importance = self.profile.totals.macs, self._sums[1][0].importance
         layers = sum(sums.elements > 0 for sums in self._sums[0])
 
         def costs_much(row: LayerSensitivity) -> bool:
-            if not macs or not importance or not row.macs or not row.path:
+            if not macs or not importance or not row.macs or not row.path or row.path in self.borrowing:
                 return False
             share = row.macs / macs
             return share * layers >= 1 and row.importance / importance < _LITTLE * share
@@ -283,7 +304,7 @@ class Trials(Answer):
 
         path: of the layer.
         """
-        return next(row for row in self.rows if row.path == self.profile[path].path)
+        return _row(self.rows, self.profile[path].path, f"--by {self.by} does not change it by itself")
 
     def loss(self, row: LayerTrial) -> float | None:
         """By how much the loss changes; None without labels.
@@ -309,6 +330,13 @@ class Trials(Answer):
         )
 
 
+def _row(rows: Sequence[R], path: str, reason: str) -> R:
+    found = next((row for row in rows if row.path == path), None)
+    if found is None:
+        raise _has_no_row(path, reason, [row.path for row in rows])
+    return found
+
+
 def _change(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else after - before
 
@@ -321,3 +349,16 @@ def ordered(rows: Sequence[LayerTrial]) -> tuple[LayerTrial, ...]:
         return (change is None, change or 0.0)
 
     return tuple(sorted(rows, key=key))
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+class NoSuchRow(errors.ProfileError, KeyError):
+    """A layer that the answer says nothing of."""
+
+    __str__ = Exception.__str__
+
+
+def _has_no_row(path: str, reason: str, there: Sequence[str]) -> NoSuchRow:
+    return NoSuchRow(f"{path!r} is not among the rows: {reason}; there are {errors.some([repr(p) for p in there])}")

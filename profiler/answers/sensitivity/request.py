@@ -85,16 +85,22 @@ class Request:
             raise errors.only_with("--each", "--by")
         if self.hessian and self.by is not None:
             raise errors.only_with("--hessian", "gradients, and not with --by,")
-        if self.by is not None and self.method is not None:
-            raise errors.only_with("--method", "gradients, and not with --by,")
+        for name, value in (("--method", self.method), ("--target", self.target)):
+            if self.by is not None and value is not None:
+                raise errors.only_with(name, "gradients, and not with --by,")
         if self.method is not None and self.method not in METHODS:
             raise errors.no_such_choice("--method", self.method, METHODS)
         if self.run_on is not None and self.run_on not in DEVICES:
             raise errors.no_such_choice("--run-on", self.run_on, DEVICES)
         if isinstance(self.loss, str) and self.loss not in targets.LOSSES and ":" not in self.loss:
             raise errors.no_such_choice("--loss", self.loss, (*targets.LOSSES, "FILE.py:CALLABLE"))
-        if self.samples < 1 or (self.at_once or 1) < 1 or self.hessian < 0:
-            raise _no_such_number(self.samples, self.at_once, self.hessian)
+        for name, number, least in (
+            ("samples", self.samples, 1),
+            ("batch", self.at_once, 1),
+            ("hessian", self.hessian, 0),
+        ):
+            if number is not None and number < least:
+                raise _no_such_number(name, number, least)
 
     @property
     def pictured(self) -> int:
@@ -126,7 +132,7 @@ def read_by(text: str) -> By:
     if how == QUANTISE and value:
         return By(text, QUANTISE, schemes.named(value))
     if how == PRUNE and value:
-        return By(text, PRUNE, share=quantities.read("--by prune", value, _share))
+        return By(text, PRUNE, share=quantities.read("--by", text, lambda _: _share(value)))
     raise _no_such_change(text)
 
 
@@ -153,7 +159,5 @@ def _no_such_change(text: str) -> errors.ProfileError:
     return errors.ProfileError(f"--by {text}: a layer is changed by quantise=int8, prune=0.5 or remove")
 
 
-def _no_such_number(samples: int, at_once: int | None, probes: int) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"samples={samples}, batch={at_once}, hessian={probes}: it takes 1 sample or more, and 0 probes or more"
-    )
+def _no_such_number(name: str, number: int, least: int) -> errors.ProfileError:
+    return errors.ProfileError(f"{name}={number}: it is a whole number from {least} up")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from profiler import errors, sources
@@ -14,7 +15,7 @@ from profiler.answers.layers.compute import View
 from profiler.answers.match.compute import match
 from profiler.answers.sensitivity.compute import Asked, Sensitivity, Trials
 from profiler.answers.sensitivity.figure import pictures
-from profiler.answers.sensitivity.request import Request
+from profiler.answers.sensitivity.request import SAMPLES, Request
 from profiler.answers.sensitivity.trials import in_words, trials
 from profiler.figures.profile import Profile
 from profiler.records.sensitivities import SEED, Gradients, OfWeight
@@ -52,15 +53,19 @@ class Measuring:
         profile = self.profile(self._profiled)
         subject = self._weighted(subject)
         if self.request.by is not None:
-            before, rows = trials(subject, self.request, batches, target, profile, self.done)
+            if per_sample:
+                raise errors.only_with("--per-sample", "gradients, and not with --by,")
+            told: list[str] = []
+            before, rows = trials(subject, self.request, batches, target, profile, self.done, told)
             by = self.request.by
-            return Trials(profile, by.text, in_words(by), before, rows, self.asked(target), view)
+            return Trials(profile, by.text, in_words(by), before, rows, self.asked(target, told), view)
         from profiler.engine.gradients.held import held
 
         with held(subject, self.request.run_on) as model:
             gradients = self._gradients(model, batches, target)
             chart = self._picture(model, batches, target)
-        return Sensitivity(profile, gradients, self.asked(target), view, per_sample, chart)
+            asked = self.asked(target, model.told)
+        return Sensitivity(profile, gradients, asked, view, per_sample, chart)
 
     def _gradients(self, model: Held, batches: list[Batch], target: Target) -> Gradients:
         from profiler.engine.gradients.hessian import curvatures
@@ -68,6 +73,7 @@ class Measuring:
         from profiler.engine.gradients.weights import of_weights
 
         values, weights = of_weights(model, batches, target, self.done)
+        _check_finite(model.name, values, weights)
         inputs = of_inputs(model, batches, target, self.done)
         if self.request.hessian:
             products = curvatures(model, batches, target, self.request.hessian, self.done)
@@ -173,13 +179,14 @@ class Measuring:
 
     # In words ---------------------------------------------------------------------------------------------------------
 
-    def asked(self, target: Target) -> Asked:
-        """The target, the samples and the weights, in words."""
+    def asked(self, target: Target, outputs: list[str]) -> Asked:
+        """The target, the samples and the weights, in words; `outputs` are the tensors that the model returns."""
         weights, random_weights = self._weights_words()
         samples, random_samples = self._samples_words()
         is_random = [what for what, is_so in (("weights", random_weights), ("samples", random_samples)) if is_so]
         number = sum(batch.size for batch in self._samples[1])
-        return Asked(self._target_words(target), samples, number, weights, tuple(is_random))
+        of_several = f", of {outputs[0]}, one of {len(outputs)} tensors that it returns" if outputs[1:] else ""
+        return Asked(f"{self._target_words(target)}{of_several}", samples, number, weights, tuple(is_random))
 
     def _target_words(self, target: Target) -> str:
         if target.what == LARGEST:
@@ -192,12 +199,18 @@ class Measuring:
     def _samples_words(self) -> tuple[str, bool]:
         """And whether they are random."""
         if self._data is not None:
-            return self._data.words, False
+            return f"{self._data.words}{self._all_there_are}", False
         from profiler.engine.gradients.samples import is_random
 
         if is_random(self._samples[0]):
             return "random: uniform in [0, 1), and 0 where they are whole numbers", True
         return "what the model is fed", False
+
+    @property
+    def _all_there_are(self) -> str:
+        """Where there are fewer than were asked for."""
+        assert self._data is not None
+        return ", which has no more" if self._data.number < self.request.samples != SAMPLES else ""
 
     def _weights_words(self) -> tuple[str, bool]:
         """And whether they are random, as far as can be told: code that builds a model may load some."""
@@ -208,6 +221,16 @@ class Measuring:
         if sources.is_architecture(self.model):
             return "random, as the constructor draws them", True
         return f"as {self.model} makes them, which is at random unless its code loads some", False
+
+
+def _check_finite(model: str, values: Sequence[float], weights: Sequence[OfWeight]) -> None:
+    """Raise where a target or a gradient is NaN or infinite: then nothing can be ranked."""
+    lost = sum(not isfinite(value) for value in values)
+    if lost:
+        raise _target_is_not_finite(model, lost, len(values))
+    without = [weight.name for weight in weights if not isfinite(weight.norm + weight.importance + weight.fisher)]
+    if without:
+        raise _gradient_is_not_finite(model, without)
 
 
 def _checked(weights: list[OfWeight], model: str) -> tuple[OfWeight, ...]:
@@ -229,6 +252,20 @@ def _has_weights(model: str) -> errors.ProfileError:
 
 def _is_no_loss(text: str, kind: str) -> errors.ProfileError:
     return errors.ProfileError(f"--loss {text} is of type {kind}; name a function of an output and labels")
+
+
+def _target_is_not_finite(model: str, lost: int, samples: int) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"the target of {model} is not finite (NaN or infinite) for {lost:,} of {samples:,} samples, so no layer can "
+        "be ranked; see to its weights, --weights, and its samples, --data"
+    )
+
+
+def _gradient_is_not_finite(model: str, names: list[str]) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"the gradient of {model} is not finite (NaN or infinite) at {errors.some(names)}, so no layer can be ranked; "
+        "see what has no derivative there, such as sqrt at 0"
+    )
 
 
 def _no_weights(model: str) -> errors.ProfileError:

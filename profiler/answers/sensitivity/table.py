@@ -54,7 +54,7 @@ LAYER_COLUMNS: Mapping[str, Column] = {
         ),
         Column("per_param", "Σ|w·g|/param", Unit.SCIENTIFIC, lambda row, _: row.importance_per_param, 4),
         Column("per_mac", "Σ|w·g|/MAC", Unit.SCIENTIFIC, lambda row, _: row.importance_per_mac, 1),
-        Column("fisher", "Fisher", Unit.SCIENTIFIC, lambda row, _: row.sums.fisher, 2),
+        Column("fisher", "Fisher", Unit.SCIENTIFIC, lambda row, _: row.fisher, 2),
         Column(TRACE, "tr H", Unit.SCIENTIFIC, lambda row, _: row.trace, 1),
         Column(TRACE_ERROR, "± s.e.", Unit.SCIENTIFIC, lambda row, _: row.trace_error, 1),
         Column("mark", "Note", Unit.TEXT, lambda row, _: CHEAP if row.costs_much else "", 1),
@@ -127,6 +127,10 @@ def asked_notes(profile: Profile, asked: Asked) -> Iterator[str]:
 def _notes(answer: Sensitivity) -> Iterator[str]:
     yield from asked_notes(answer.profile, answer.asked)
     yield from _without_gradient(answer.gradients.inputs)
+    borrowing = sorted(row.path for row in answer.own if row.path in answer.borrowing)
+    if borrowing:
+        which = errors.some(borrowing)
+        yield f"Tied weights count at the first layer that holds them, so whether {which} matters little is not told."
     yield Explanation(
         "g: the gradient of the target's mean over the samples with respect to a layer's weights. Σ|w·g|: how much "
         "the target changes, to first order, where a weight becomes 0, summed (SNIP, arXiv:1810.02340). Fisher: "

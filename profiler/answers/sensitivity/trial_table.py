@@ -15,6 +15,7 @@ from profiler.answers.sensitivity import table
 from profiler.answers.sensitivity.compute import LayerTrial, Trials
 from profiler.answers.sensitivity.request import Request
 from profiler.answers.sensitivity.table import asked_data, asked_notes, words_of
+from profiler.figures.tied import holders
 from profiler.records.sensitivities import Effect
 from profiler.records.times import Timer
 from profiler.render.answer import Shown, show
@@ -102,6 +103,8 @@ def _facts(trials: Trials) -> Iterator[tuple[str, Any, Unit, str]]:
 
 def _notes(trials: Trials) -> Iterator[str]:
     yield from asked_notes(trials.profile, trials.asked)
+    if holders(trials.profile.trace):
+        yield "A weight that several layers hold changes in all of them; where one is left out, the others keep it."
     yield Explanation(
         "Change: the 2-norm of what changes in the output, as a share of that of the output. KL: the divergence of the "
         "changed class probabilities from those before, in nats, the mean over the samples. Δ: how much more "

@@ -15,6 +15,7 @@ from profiler.answers.weights.compute import quantised
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.figures.removal import NotRemovable, entries_behind
+from profiler.figures.tied import holders, is_in
 from profiler.records.patterns import layers_to_change
 from profiler.records.sensitivities import Effect, Trial, zeros
 from profiler.records.trace import state_name
@@ -48,8 +49,12 @@ def trials(
     target: Target,
     profile: Profile,
     done: Callable[[object], None],
+    told: list[str],
 ) -> tuple[Effect, tuple[LayerTrial, ...]]:
-    """The model as it is, and each layer changed alone; raises `errors.ProfileError`."""
+    """The model as it is, and each layer changed alone; raises `errors.ProfileError`.
+
+    told: gets the names of the tensors of an output; see `Held`.
+    """
     from profiler.engine.gradients.held import held
     from profiler.engine.gradients.trials import Change, tried
 
@@ -61,8 +66,8 @@ def trials(
         check(by.scheme)
     planned = list(_planned(profile, by, each))
     if not planned:
-        raise _nothing_to_change(profile.model, by.text)
-    with held(subject, request.run_on) as model:
+        raise _nothing_to_change(profile.model, by.text, next(_reasons(profile, by), None))
+    with held(subject, request.run_on, told) as model:
         changes = [Change(plan.layer.path, partial(_context, model, by, plan)) for plan in planned if not plan.failure]
         before, ended = tried(model, batches, target, changes, done)
     results = {trial.path: trial for trial in ended}
@@ -89,6 +94,13 @@ def _context(model: Held, by: By, plan: Planned) -> AbstractContextManager[None]
     return changes.rewritten(weights, change)
 
 
+def _reasons(profile: Profile, by: By) -> Iterator[str]:
+    """Why layers cannot be changed so."""
+    for plan in _planned(profile, by, "*.*" if len(profile.layers) == 1 else "*"):
+        if plan.failure:
+            yield f"{plan.layer.path}: {plan.failure}"
+
+
 def _planned(profile: Profile, by: By, each: str | None) -> Iterator[Planned]:
     if each is None:
         layers = [layer for layer in profile.layers if layer.shared_with is None]
@@ -107,7 +119,7 @@ def _quantised(profile: Profile, layers: list[Layer], scheme: str, is_chosen: bo
     """Layers whose own weights a scheme stores; of those that the user names, all in them."""
     stored = quantised(profile, scheme).parameters
     for layer in layers:
-        inside = [p for p in stored if (_is_in(p.path, layer.path) if is_chosen else p.path == layer.path)]
+        inside = [p for p in stored if (is_in(p.path, layer.path) if is_chosen else p.path == layer.path)]
         taken = [parameter for parameter in inside if parameter.why is None]
         saved = sum(parameter.now_bytes - parameter.stored_bytes for parameter in taken)
         if taken:
@@ -118,11 +130,13 @@ def _quantised(profile: Profile, layers: list[Layer], scheme: str, is_chosen: bo
 
 
 def _pruned(profile: Profile, layers: list[Layer], share: float, is_chosen: bool) -> Iterator[Planned]:
-    """Layers with matrices; of those that the user names, all in them, each pruned by itself."""
+    """Layers with matrices; of those that the user names, all in them, each pruned by itself.
+
+    A weight that is tied becomes zero wherever it is used.
+    """
+    tied = holders(profile.trace)
     for layer in layers:
-        inside = [
-            other for other in profile.layers if (_is_in(other.path, layer.path) if is_chosen else other is layer)
-        ]
+        inside = [other for other in profile.layers if (is_in(other.path, layer.path) if is_chosen else other is layer)]
         weights = [
             (state_name(other.path, weight.name), weight)
             for other in inside
@@ -132,7 +146,8 @@ def _pruned(profile: Profile, layers: list[Layer], share: float, is_chosen: bool
         saved = sum(
             zeros(weight.numel, share) * (weight.tensor.size_bytes // max(1, weight.numel)) for _, weight in weights
         )
-        macs = sum(int(other.own.cost.macs) for other in inside)
+        using = {other.path for other in inside}.union(*(tied.get(name, ()) for name, _ in weights))
+        macs = sum(int(profile[path].own.cost.macs) for path in using)
         if weights:
             yield Planned(layer, tuple(name for name, _ in weights), saved, round(macs * share))
         elif is_chosen:
@@ -141,6 +156,7 @@ def _pruned(profile: Profile, layers: list[Layer], share: float, is_chosen: bool
 
 def _left_out(profile: Profile, layers: list[Layer], is_chosen: bool) -> Iterator[Planned]:
     """Layers that cost something and return what they take in another form; of those that the user names, all."""
+    kept = _kept_elsewhere(profile)
     for layer in layers:
         more, failure = None, ""
         try:
@@ -148,11 +164,24 @@ def _left_out(profile: Profile, layers: list[Layer], is_chosen: bool) -> Iterato
         except NotRemovable as reason:
             failure = f"cannot be left out: {reason}"
         if is_chosen or (layer.path and not failure and (layer.params or layer.macs)):
-            yield Planned(layer, (), layer.param_bytes, layer.macs, failure, more)
+            saved = layer.param_bytes - sum(size for path, paths, size in kept if _stays(layer.path, path, paths))
+            yield Planned(layer, (), saved, layer.macs, failure, more)
 
 
-def _is_in(path: str, layer: str) -> bool:
-    return path == layer or path.startswith(f"{layer}.")
+def _kept_elsewhere(profile: Profile) -> list[tuple[str, frozenset[str], int]]:
+    """Of each tied weight: the layer that it counts at, all layers that hold it, and its bytes."""
+    tied = holders(profile.trace)
+    weights = [(layer.path, state_name(layer.path, w.name), w) for layer in profile.layers for w in layer.weights]
+    return [
+        (path, tied[name], weight.tensor.size_bytes)
+        for path, name, weight in weights
+        if weight.same_as is None and name in tied
+    ]
+
+
+def _stays(layer: str, first: str, paths: frozenset[str]) -> bool:
+    """Whether a weight that counts in a layer is held outside of it, too."""
+    return is_in(first, layer) and any(not is_in(path, layer) for path in paths)
 
 
 _HOW: Mapping[str, str] = {
@@ -170,7 +199,6 @@ def in_words(by: By) -> str:
 # Error messages -------------------------------------------------------------------------------------------------------
 
 
-def _nothing_to_change(model: str, by: str) -> errors.ProfileError:
-    return errors.ProfileError(
-        f"{model} has no layer for --by {by}; see which it has with profile-model {model}, and name some with --each"
-    )
+def _nothing_to_change(model: str, by: str, reason: str | None) -> errors.ProfileError:
+    why = "it has none with weights" if reason is None else reason
+    return errors.ProfileError(f"no layer of {model} can be changed by --by {by} ({why}); choose another change")

@@ -54,7 +54,7 @@ def of_models(
     own = [model.metrics for model in request.models]
     _check(request, metrics.names(sources, own), choice, names)
     wide, named = joined(swept(request, execution, progress), sources, own)
-    return sweep(wide, named, choice, names, request.conventions[0])
+    return sweep(wide, named, choice, names, request.conventions[0], sources)
 
 
 def of_file(
@@ -70,8 +70,9 @@ def of_file(
     if len(specs) > 1:
         raise _file_and_models(next(filter(is_finished, specs)))
     finished = read(specs[0])
-    wide, named = joined(finished.rows, sources([(row[SPEC], row[MODEL]) for row in finished.rows]))
-    return sweep(wide, tuple(dict.fromkeys((*finished.metrics, *named))), choice, names, finished.convention)
+    known = sources([(row[SPEC], row[MODEL]) for row in finished.rows])
+    wide, named = joined(finished.rows, known)
+    return sweep(wide, tuple(dict.fromkeys((*finished.metrics, *named))), choice, names, finished.convention, known)
 
 
 def check_output(path: str | os.PathLike[str] | None) -> None:

@@ -81,7 +81,8 @@ def _times(suffix: str, word: str) -> Iterator[Column]:
 
 
 def _metric(name: str, rows: Sequence[Mapping[str, Any]]) -> Column:
-    is_number = any(isinstance(row.get(name), (int, float, Decimal)) for row in rows)
+    values = [row[name] for row in rows if name in row]
+    is_number = any(value is None or isinstance(value, (int, float, Decimal)) for value in values)
     unit = Unit.NUMBER if is_number else Unit.TEXT
     return Column(name, name, unit, partial(_value, name), 0, None if is_number else 24, better(name))
 

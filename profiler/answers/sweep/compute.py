@@ -78,7 +78,7 @@ class Sweep(Answer):
     names: those that are shown; all of them where none are chosen.
     is_chosen: whether they are chosen.
     counts: how many models ended in which way, shown or not.
-    remarks: how the rows were chosen.
+    remarks: how the rows were chosen, and what is to be said of their metrics.
     convention: whose FLOPs are in the column `flops`, where that is known.
     choice: what was asked of the rows.
     uncounted: the models that call operators without a formula, shown or not.
@@ -196,8 +196,9 @@ def sweep(
     choice: Choice,
     names: Sequence[str] = (),
     convention: str | None = None,
+    sources: Iterable[Metrics] = (),
 ) -> Sweep:
-    """What is shown of rows; raises `errors.ProfileError`."""
+    """What is shown of rows, and what is said of it, also by the sources of metrics; raises `errors.ProfileError`."""
     known = columns(rows, metric_names)
     chosen_columns(names, known)
     shown, remarks = chosen(rows, choice, known)
@@ -206,7 +207,9 @@ def sweep(
     usual = (*choice.focus, *metric_names, *_DEFAULT, *several)
     default = dict.fromkeys((MODEL, *(name for name in usual if name in known)))
     uncounted = tuple(str(row[MODEL]) for row in rows if row.get("unknown"))
-    chosen_names, said = tuple(names or default), tuple(remarks)
+    models = [(row[MODEL], row[SPEC]) for row in shown]
+    said = (*remarks, *(remark for source in sources for remark in source.said(models)))
+    chosen_names = tuple(names or default)
     return Sweep(tuple(shown), known, chosen_names, bool(names), counts, said, convention, choice, uncounted)
 
 

@@ -55,7 +55,10 @@ def _finished(path: str, table: Sequence[Mapping[str, Any]]) -> Finished:
     if MODEL not in names.values() or STATUS not in names.values():
         raise _no_sweep(path, "it has no columns model and status")
     metrics = tuple(name for name in names.values() if is_metric(name, words))
-    return Finished([{names[key]: value for key, value in row.items()} | words for row in table], metrics)
+    of_metrics = frozenset(metrics)  # which are not known where a row lacks one, and not undefined
+    named = ({names[key]: value for key, value in row.items()} for row in table)
+    rows = [{name: v for name, v in row.items() if v is not None or name not in of_metrics} | words for row in named]
+    return Finished(rows, metrics)
 
 
 def _parquet(path: str) -> list[dict[str, Any]]:

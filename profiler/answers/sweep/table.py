@@ -9,9 +9,10 @@ from profiler import errors
 from profiler.answers.sweep.columns import MODEL, REASON, STATUS, is_ok
 from profiler.answers.sweep.compute import Sweep
 from profiler.counters import conventions
+from profiler.render import numbers
 from profiler.render.answer import Shown, show
 from profiler.render.plain import plain
-from profiler.render.tables import Caution, Column, Explanation, Row, Table, chosen_columns
+from profiler.render.tables import Caution, Column, Explanation, Row, Table, Unit, chosen_columns
 
 
 def _table(sweep: Sweep) -> Table:
@@ -24,7 +25,7 @@ def _table(sweep: Sweep) -> Table:
 
 def _row(row: Mapping[str, Any], columns: Sequence[Column], best: frozenset[int]) -> Row:
     """The reason of one that failed stands behind its name, unless a column has it."""
-    values = tuple(_shown(column, column.get(row, None)) for column in columns)
+    values = tuple(_shown(column, row) for column in columns)
     names = {column.name for column in columns}
     if is_ok(row) or {STATUS, REASON} & names:
         return Row(values, best=best)
@@ -32,9 +33,12 @@ def _row(row: Mapping[str, Any], columns: Sequence[Column], best: frozenset[int]
     return Row(values, failure=reason if columns[0].name == MODEL else f"{row[MODEL]}: {reason}")
 
 
-def _shown(column: Column, value: Any) -> Any:
-    """No reason is needed of what is well, so that none is not known."""
-    return "" if column.name == REASON and value is None else value
+def _shown(column: Column, row: Mapping[str, Any]) -> Any:
+    """No reason is needed of what is well, so that none is not known. A score that a row has as None is not defined."""
+    value = column.get(row, None)
+    if value is None and column.name == REASON:
+        return ""
+    return numbers.UNDEFINED if value is None and column.unit is Unit.NUMBER and column.name in row else value
 
 
 def _notes(sweep: Sweep) -> Iterator[str]:

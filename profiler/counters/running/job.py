@@ -63,6 +63,8 @@ class Job:
         from profiler.engine.run.feed import on_device
 
         subject = _with_weights(self._subject())
+        if subject.folder is not None:
+            sys.path.insert(0, subject.folder)  # for the rest of this process, which is the counter's
         model = subject.model.eval()
         cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(0)
         args, kwargs = map_leaves(lambda leaf: on_device(leaf, cpu, generator), (subject.args, dict(subject.kwargs)))

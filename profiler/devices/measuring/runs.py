@@ -20,6 +20,7 @@ from profiler.engine.run.alone import alone
 from profiler.engine.run.consume import consumed
 from profiler.engine.run.failure import wants_autograd
 from profiler.engine.run.feed import on_device, once
+from profiler.engine.run.importing import importing_from
 from profiler.engine.run.optimizers import optimizer
 from profiler.engine.run.prepare import prepared
 from profiler.engine.run.subject import Subject
@@ -116,6 +117,7 @@ def running(
     with alone(), torch.inference_mode(False), ExitStack() as after:
         around = Guard([])
         after.callback(around.restore)
+        after.enter_context(importing_from(subject.folder))
         real = with_values(prepared(subject, under, after), under, None)
         guard = Guard(list(real.model.modules()))
         after.callback(guard.restore)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from profiler import errors
 from profiler.engine.containers.layouts import layout_of
 from profiler.engine.gradients.samples import Batch
-from profiler.engine.gradients.targets import Target, output_of
+from profiler.engine.gradients.targets import Target, named_outputs
 from profiler.engine.guard.during import in_mode
 from profiler.engine.guard.guard import Guard
 from profiler.engine.guard.randomness import seed
 from profiler.engine.run.alone import alone
+from profiler.engine.run.importing import importing_from
 from profiler.engine.run.lazy import initialized, waits_for_input
 from profiler.engine.run.subject import Subject
 from profiler.engine.run.values import check_memory, with_values, without_values
@@ -28,11 +29,15 @@ _OF_DIFFERENTIATING = 4  # weights that were kept, their gradients, the mean of 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A model with real weights, on a device, in inference mode, with gradients on."""
+    """A model with real weights, on a device, in inference mode, with gradients on.
+
+    told: once it ran, the names of the floating-point tensors of what it returns, that which is looked at first.
+    """
 
     name: str
     model: nn.Module
     device: torch.device
+    told: list[str] = field(default_factory=list)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -53,7 +58,9 @@ class Held:
             raise
         except Exception as error:  # whatever a model's code raises
             raise _fails(self.name, error) from error
-        return output_of(value, self.name)
+        names, output = named_outputs(value, self.name)
+        self.told[:] = names
+        return output
 
     def values(self, batch: Batch, target: Target) -> Tensor:
         """The target of each sample, with its graph."""
@@ -74,15 +81,16 @@ class Held:
 
 
 @contextmanager
-def held(subject: Subject, device: str | None = None) -> Iterator[Held]:
+def held(subject: Subject, device: str | None = None, told: list[str] | None = None) -> Iterator[Held]:
     """The subject's model with its weights, real ones if it has none; it comes back as it was, also where this raises.
 
-    device: "cpu", "cuda" or "mps"; None: where the weights are. Raises `errors.ProfileError`.
+    device: "cpu", "cuda" or "mps"; None: where the weights are. told: as `Held` has it. Raises `errors.ProfileError`.
     """
     _check_device(device)
     with alone(), torch.inference_mode(False), torch.enable_grad(), ExitStack() as after:
         around = Guard([])
         after.callback(around.restore)
+        after.enter_context(importing_from(subject.folder))
         if any(map(waits_for_input, subject.model.modules())):
             subject = initialized(subject, after)
         is_own = not any(weight.is_meta for weight in subject.model.parameters())
@@ -99,7 +107,7 @@ def held(subject: Subject, device: str | None = None) -> Iterator[Held]:
         after.enter_context(in_mode(modules, training=False))
         for weight in model.parameters():
             weight.grad = None  # a gradient of the caller's own; the guard puts it back
-        yield Held(subject.name, *_ready(subject.name, model, device))
+        yield Held(subject.name, *_ready(subject.name, model, device), [] if told is None else told)
 
 
 def _ready(name: str, model: nn.Module, device: str | None) -> tuple[nn.Module, torch.device]:

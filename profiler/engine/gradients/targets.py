@@ -20,10 +20,20 @@ _LOGITS = "logits"  # what transformers call what a loss is computed of
 
 def output_of(value: Any, model: str) -> Tensor:
     """The logits of what a model returned, else the first floating-point tensor in it; raises `errors.ProfileError`."""
-    tensors = [(name, leaf) for name, leaf in named(value) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    return named_outputs(value, model)[1]
+
+
+def named_outputs(value: Any, model: str) -> tuple[list[str], Tensor]:
+    """The names of the floating-point tensors in what a model returned, and that which is looked at, named first."""
+    tensors = [
+        (name or f"number {place + 1}", leaf)
+        for place, (name, leaf) in enumerate(named(value))
+        if isinstance(leaf, Tensor) and leaf.is_floating_point()
+    ]
     if not tensors:
         raise _no_output(model)
-    return next((leaf for name, leaf in tensors if name == _LOGITS), tensors[0][1])
+    tensors.sort(key=lambda each: each[0] != _LOGITS)
+    return [name for name, _ in tensors], tensors[0][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,18 @@ class Target:
         try:
             if isinstance(self.loss, str):
                 return _LOSSES[self.loss](output, labels)
-            each = [self.loss(output[i : i + 1], labels[i : i + 1]) for i in range(len(output))]
-            return torch.stack([loss.mean() for loss in each])
+            each = [_single(self.loss(output[i : i + 1], labels[i : i + 1])) for i in range(len(output))]
+            return torch.stack(each)
         except Exception as error:  # whatever a function of the user's raises
             raise _loss_fails(_name(self.loss), output, labels, error) from error
+
+
+def _single(loss: Any) -> Tensor:
+    """Raises where a function of the user's returns no tensor of one number."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        what = f"a tensor of {_shape(loss)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise TypeError(f"it returns {what}, and a loss is one number for each sample")
+    return loss.reshape(())
 
 
 def predicted(output: Tensor) -> Tensor:

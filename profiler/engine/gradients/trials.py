@@ -55,6 +55,8 @@ def tried(
     for batch in batches:
         moved = batch.on(model.device)
         output = model.output(moved)
+        if not bool(output.isfinite().all()):
+            raise _is_not_finite(model.name)
         _add(base, output, output, moved, target)
         for change, of_change in zip(changes, sums, strict=True):
             if not of_change.failure:
@@ -76,6 +78,9 @@ def _try(model: Held, change: Change, sums: _Sums, output: Tensor, batch: Batch,
             return
     if changed.shape != output.shape:
         sums.failure = f"the output becomes {'×'.join(map(str, changed.shape)) or 'a single number'}"
+        return
+    if not bool(changed.isfinite().all()):
+        sums.failure = "the output is no longer finite"
         return
     _add(sums, output, changed, batch, target)
 
@@ -104,3 +109,13 @@ def _divergence(output: Tensor, changed: Tensor) -> float:
     before, after = output.log_softmax(1), changed.log_softmax(1)
     each = (before.exp() * (before - after)).sum(1)
     return float(each.reshape(len(each), -1).mean(1).sum())
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_not_finite(model: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"what {model} returns for the samples is not finite (NaN or infinite), so no change can be told; see to its "
+        "weights, --weights, and its samples, --data"
+    )

@@ -29,6 +29,7 @@ from profiler.engine.record.structure import Structure
 from profiler.engine.run.alone import alone
 from profiler.engine.run.attempt import Attempt, Grown
 from profiler.engine.run.failure import Unfinished, wants_autograd
+from profiler.engine.run.importing import importing_from
 from profiler.engine.run.lazy import initialized, waits_for_input
 from profiler.engine.run.prepare import prepared
 from profiler.engine.run.proposal import proposal
@@ -57,6 +58,7 @@ def run(subject: Subject, under: Conditions = AS_IT_IS, real: bool = False) -> t
 
 def _alone(subject: Subject, under: Conditions, real: bool) -> tuple[Trace, Any]:
     with alone(), uncollected(), _uncompiled(), _deeper(), torch.inference_mode(False), ExitStack() as after:
+        after.enter_context(importing_from(subject.folder))
         operators.keep_up()
         memo.keep_up()
         if not waits_for_input(subject.model):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from profiler.engine.run.importing import importing_from
+
 
 class Rebuilt(NamedTuple):
     """A model that was built again, and the inputs that its builder returned with it."""
@@ -26,6 +28,7 @@ class Subject:
     inputs as well, and those are what it is fed, both are new. `notes` are sentences about the model that a report has
     to have. `cache` is what an earlier run returned for this one to go on from, by the names of arguments; a run is
     handed a copy of it. `keeps_output` is whether what the model returns is wanted too, and not only what it costs.
+    `folder` is where its code imports from; see `importing.py`.
     """
 
     model: nn.Module
@@ -37,11 +40,13 @@ class Subject:
     notes: tuple[str, ...] = ()
     cache: Mapping[str, Any] = field(default_factory=dict)
     keeps_output: bool = False
+    folder: str | None = None
 
     def rebuilt(self) -> Subject:
         """The same with real weights, and with the inputs that were built with them."""
         assert self.rebuild is not None
-        again = self.rebuild()
+        with importing_from(self.folder):
+            again = self.rebuild()
         if isinstance(again, Rebuilt):
             return dataclasses.replace(self, model=again.model, args=again.args, kwargs=again.kwargs, rebuild=None)
         return dataclasses.replace(self, model=again, rebuild=None)
