@@ -83,8 +83,6 @@ def sweep(
     Traces are looked up and kept as by the command, since models run in other processes; not where the variable
     PROFILE_MODEL_CACHE is "off". A model that fails has a row that says why. Raises `errors.ProfileError`.
     """
-    if not (output is None or isinstance(output, (str, os.PathLike))):
-        raise _no_text("output", output)
     choice = _choice(where, pareto, best, sort, top, options)
     asked = _Asked(models, inputs, dtype, convention, device, metrics, options)
     return _answered(asked, choice, _listed("columns", columns), output)
@@ -141,6 +139,8 @@ def _answered(asked: _Asked, choice: Choice, columns: tuple[str, ...], output: s
     from profiler.answers.sweep.asking import check_output, of_file, of_models, requested, runs_nothing, written
     from profiler.answers.sweep.reading import is_finished
 
+    if not (output is None or isinstance(output, (str, os.PathLike))):
+        raise _no_text("output", output)
     check_output(output)
     finished = next(filter(is_finished, asked.specs), None)
     if finished is not None:
