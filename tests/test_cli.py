@@ -215,7 +215,7 @@ INPUT = ("--input", "1x3x16x16")
         (("resnet34", "--input", "3,224,224"), "input '3,224,224' is not a shape; write it like 1x3x224x224"),
         (("resnet34", "--input", "1x3x8x8:float8"), "no dtype is called 'float8'"),
         (("resnet34", "--input", "1x4x224x224"), "fails on input 1x4x224x224 (in conv1 on 1x4x224x224, RuntimeError"),
-        (("resnet34", "--input", "1x3x224x224:float16"), "Input type (torch.HalfTensor) and weight type (torch.FloatTensor) should be the same"),
+        (("resnet34", "--input", "1x3x224x224:float16"), "Input type (torch.HalfTensor) and weight type (torch.Float"),
         (("resnet34", "--columns", "flop"), "no column is called 'flop'; choose from layer,"),
         (("resnet34", "--sort", "size,"), "no column is called 'size,'"),
         (("resnet34", "--format", "xlsx"), "no format is called 'xlsx'; choose one of text,"),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import profiler
-from profiler import ProfileError, api, profile
+import profiler as api
+from profiler import ProfileError, profile
 from profiler.answers.check.compute import LimitValues
 from profiler.answers.common import run_options
 from profiler.answers.common.options import Result, Saved, Strict, TraceCacheOption
