@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from profiler import errors
 from profiler.answers.check.compute import LimitValues
 from profiler.answers.common.models import lists, named_models
-from profiler.answers.common.options import InputOptions
+from profiler.answers.common.options import InputOptions, names
 from profiler.answers.common.run_options import Sizes
 from profiler.answers.models.metrics import Metrics, MetricSources, metric_sources
+from profiler.records import inputs as shapes
 from profiler.records import quantities
 from profiler.records.conditions import conditions
 from profiler.sources.trace_cache import cache
@@ -19,6 +22,9 @@ from profiler.sources.trace_cache import cache
 if TYPE_CHECKING:
     from profiler.answers.sweep.choice import Choice
     from profiler.answers.sweep.compute import Execution, Sweep
+
+
+T = TypeVar("T")
 
 
 class SweepOptions(Sizes, LimitValues, total=False):
@@ -42,16 +48,16 @@ class SweepOptions(Sizes, LimitValues, total=False):
 
 def sweep(
     models: str | Sequence[str],
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     *,
     output: str | os.PathLike[str] | None = None,
-    inputs: str | Sequence[str] = (),
+    inputs: str | Sequence[int] | Sequence[str | Sequence[int]] = (),
     dtype: str | None = None,
     convention: str | Sequence[str] = (),
     device: str | Sequence[str] = (),
     metrics: MetricSources = None,
     where: str | None = None,
-    pareto: Sequence[str] = (),
+    pareto: str | Sequence[str] = (),
     best: str | None = None,
     sort: str | None = None,
     top: int | None = None,
@@ -61,14 +67,15 @@ def sweep(
 
     models: specs, patterns such as "timm:*", and lists "FILE.toml"; or the file of a finished sweep, of which nothing
         is run: Parquet, CSV or its journal.
-    columns: their names, in order; by default the usual ones for people, and all of them for programs.
+    columns: their names, in order, or one text, "model,macs"; by default the usual ones for people, and all of them for
+        programs.
     output: a file that the rows are written to, in the format of its suffix; the journal beside it keeps each row.
-    inputs: shapes such as "1x3x224x224", for models that say none.
+    inputs: a shape, "1x3x224x224" or (1, 3, 224, 224), or several such, for models that say none.
     dtype: what weights and inputs are cast to.
     convention, device: whose FLOPs, and where times are: a name, or several.
     metrics: how good models are, as `compare` takes it.
     where: only rows of which it is true: "macs < 1G and acc@1 > 75".
-    pareto: only rows that no other is better than in one of these columns and worse in none.
+    pareto: only rows that no other is better than in one of these columns, "acc@1,macs", and worse in none.
     best: the column that the best row is wanted of, and nine runners-up.
     sort, top: the column that rows are sorted by, the largest first; and how many there are at most.
     options: see `SweepOptions`; limits such as `max_macs` are a budget, and only rows within it are shown.
@@ -78,15 +85,15 @@ def sweep(
     """
     choice = _choice(where, pareto, best, sort, top, options)
     asked = _Asked(models, inputs, dtype, convention, device, metrics, options)
-    return _answered(asked, choice, columns, output)
+    return _answered(asked, choice, _listed("columns", columns), output)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What is to be run, or read."""
 
-    models: str | Sequence[str]
-    inputs: str | Sequence[str]
+    models: Any
+    inputs: Any
     dtype: str | None
     convention: str | Sequence[str]
     device: str | Sequence[str]
@@ -95,12 +102,14 @@ class _Asked:
 
     @property
     def specs(self) -> tuple[str, ...]:
-        return _several(self.models)
+        return tuple(_specs(self.models))
 
     @property
     def fed(self) -> InputOptions:
         sizes: Any = {name: value for name, value in self.options.items() if name in Sizes.__annotations__}
-        return InputOptions(input=_several(self.inputs), **sizes)
+        for name in ("batch", "seq"):
+            sizes[name] = _read(name, sizes.get(name), _whole)
+        return InputOptions(input=tuple(_shapes(self.inputs)), **sizes)
 
     @property
     def sources(self) -> list[Any]:
@@ -112,41 +121,45 @@ class _Asked:
         return any(source is True for source in self.sources)
 
     @property
-    def is_about_a_run(self) -> bool:
-        """Whether there is anything that says how models are run."""
-        is_run = any(value for name, value in self.options.items() if not name.startswith("max_"))
-        return bool(is_run or self.inputs or self.dtype or self.convention or self.device or self.is_published)
+    def about_a_run(self) -> Iterator[str]:
+        """What says how models are run."""
+        own = {name: getattr(self, name) for name in ("inputs", "dtype", "convention", "device")}
+        for name, value in (own | dict(self.options)).items():
+            if not (name.startswith("max_") or value is None or value is False or value in ("", (), [])):
+                yield name
+        if self.is_published:
+            yield "metrics=True"
 
     def known(self, pairs: Sequence[tuple[str, str]]) -> list[Metrics]:
         """The metrics of models, given as (spec, label), without what is published."""
         return metric_sources([source for source in self.sources if source is not True], (), pairs)
 
 
-def _answered(asked: _Asked, choice: Choice, columns: Sequence[str], output: str | os.PathLike[str] | None) -> Sweep:
+def _answered(asked: _Asked, choice: Choice, columns: tuple[str, ...], output: str | os.PathLike[str] | None) -> Sweep:
     from profiler.answers.sweep.asking import check_output, of_file, of_models, requested, runs_nothing, written
     from profiler.answers.sweep.reading import is_finished
 
+    if not (output is None or isinstance(output, (str, os.PathLike))):
+        raise _no_text("output", output)
     check_output(output)
     finished = next(filter(is_finished, asked.specs), None)
     if finished is not None:
-        if asked.is_about_a_run:
-            raise runs_nothing(finished)
+        given = list(asked.about_a_run)
+        if given:
+            raise runs_nothing(finished, given)
         return written(of_file(asked.specs, asked.known, choice, columns), output)
     execution = _execution(output, asked.options)
+    conventions, devices = _listed("convention", asked.convention), _several("device", asked.device)
     models = named_models(lists(asked.specs), asked.fed)
     sources = asked.known([(model.spec, model.label) for model in models])
-    under, conventions, devices = conditions(dtype=asked.dtype), _several(asked.convention), _several(asked.device)
+    under = conditions(dtype=asked.dtype)
     request = requested(asked.specs, models, conventions, devices, under, asked.is_published)
     return written(of_models(request, sources, execution, choice, columns), output)
 
 
-def _several(text: str | Sequence[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(map(str, text))
-
-
 def _choice(
     where: str | None,
-    pareto: Sequence[str],
+    pareto: str | Sequence[str],
     best: str | None,
     sort: str | None,
     top: int | None,
@@ -154,21 +167,99 @@ def _choice(
 ) -> Choice:
     """Raises `errors.ProfileError`, also for an option that there is not."""
     from profiler.answers.check.compute import limits_of
-    from profiler.answers.sweep.choice import Choice
+    from profiler.answers.sweep.choice import Choice, axes
 
     limits: Any = {
         name: value
         for name, value in options.items()
         if name not in SweepOptions.__annotations__ or name in LimitValues.__annotations__
     }
-    return Choice(where, tuple(limits_of(limits, "sweep()")), tuple(pareto), best, sort, top)
+    for name, value in (("where", where), ("best", best), ("sort", sort), ("on", options.get("on"))):
+        if not (value is None or isinstance(value, str)):
+            raise _no_text(name, value)
+    wanted = axes(pareto) if isinstance(pareto, str) else _several("pareto", pareto)
+    return Choice(where, tuple(limits_of(limits, "sweep()")), wanted, best, sort, _read("top", top, _whole))
 
 
 def _execution(output: str | os.PathLike[str] | None, options: SweepOptions) -> Execution:
     from profiler.answers.sweep.compute import execution
 
     memory = options.get("memory")
-    size = quantities.read("memory", memory, quantities.size) if isinstance(memory, str) else memory
+    size = _read("memory", memory, lambda text: quantities.size(text if text is memory else f"{text}B", least=1))
+    jobs = _read("jobs", options.get("jobs"), _whole)
+    timeout = _read("timeout", options.get("timeout"), quantities.seconds)
     path = None if output is None else os.fspath(output)
-    limits = options.get("jobs"), options.get("on"), options.get("timeout"), size
-    return execution(path, *limits, options.get("resume", False), options.get("retry", False), cache.here())
+    rest = options.get("resume", False), options.get("retry", False), cache.here()
+    return execution(path, jobs, options.get("on"), timeout, size, *rest)
+
+
+# What is given, as the command reads it -------------------------------------------------------------------------------
+
+_whole = partial(quantities.whole, least=1)
+
+
+def _read(name: str, value: Any, reader: Callable[[str], T]) -> T | None:
+    """A number, by the rule of the command's option."""
+    try:
+        return None if value is None else reader(value if isinstance(value, str) else str(value))
+    except errors.Malformed as error:
+        raise _malformed(name, value, error) from None
+
+
+def _several(name: str, value: Any) -> tuple[str, ...]:
+    """One text, or several."""
+    several = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    for text in several:
+        if not isinstance(text, str):
+            raise _no_text(name, text)
+    return several
+
+
+def _listed(name: str, value: Any) -> tuple[str, ...]:
+    """Several texts, or one that has them between commas."""
+    return names(value) if isinstance(value, str) else _several(name, value)
+
+
+def _specs(models: Any) -> Iterator[str]:
+    is_one = isinstance(models, (str, os.PathLike)) or not isinstance(models, Iterable)
+    for spec in (models,) if is_one else models:
+        if not isinstance(spec, (str, os.PathLike)):
+            raise _no_spec(spec)
+        yield os.fspath(spec)
+
+
+def _shapes(inputs: Any) -> Iterator[str]:
+    """Each as the command takes it. A tuple of integers is one shape, as it is for `profile`."""
+    is_one = isinstance(inputs, str) or _is_shape(inputs) or not isinstance(inputs, (list, tuple))
+    for shape in () if inputs is None else (inputs,) if is_one else inputs:
+        if not (isinstance(shape, str) or _is_shape(shape)):
+            raise _no_shape(shape)
+        yield shape if isinstance(shape, str) else shapes.written(shapes.TensorSpec(tuple(shape)))
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) > 0 and all(type(size) is int for size in value)
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _malformed(name: str, value: Any, why: errors.Malformed) -> errors.ProfileError:
+    return errors.ProfileError(f"{name}={value!r}: {why}")
+
+
+def _no_text(name: str, value: Any) -> errors.ProfileError:
+    return errors.ProfileError(f"{name} has {type(value).__name__} in the place of a text; write it in quotes")
+
+
+def _no_spec(model: Any) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"sweep takes specs, texts such as 'resnet18' or 'timm:*', not {type(model).__name__}; "
+        "profile(model, inputs) profiles a model that is there"
+    )
+
+
+def _no_shape(shape: Any) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"inputs has {type(shape).__name__} in the place of a shape; write it like '1x3x224x224' or (1, 3, 224, 224)"
+    )

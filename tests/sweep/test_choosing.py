@@ -35,6 +35,8 @@ e,e,ok,,50,500,200,0,0.0005,launches,,
 f,f,crashed,the process ended,,,,,,,,
 """
 
+NO_RUN = "is a finished sweep, of which nothing is run"
+
 HOLDS = [
     ("macs < 10M", True), ("macs <= 3e6", True), ("macs < 3_000_000", False), ("2M < macs < 4M", True),
     ("size == 5MB", True), ("size > 1GB", False), ("time < 5ms", True), ("time < 4 * 1ms", False),
@@ -43,7 +45,8 @@ HOLDS = [
     ("bound != 'memory' or macs > 1", True),
     ("macs / 1M - 1 == 2", True), ("-macs < 0", True), ("(macs + size) * 2 > 16M", True),
     ("zeros > 1", False), ("not zeros > 1", False), ("zeros > 1 or macs > 1", True), ("zeros + 1 == 1", False),
-    ("zeros > 1 and macs > 1", False), ("macs / 0 > 1", False), ("`acc 5` > 1", False), ("not `acc 5` > 1", False),
+    ("zeros > 1 and macs > 1", False), ("1 / (macs - 3M) > 1", False),
+    ("`acc 5` > 1", False), ("not `acc 5` > 1", False),
 ]  # fmt: skip
 
 
@@ -66,7 +69,13 @@ REFUSED = [
     ("(" * 300 + "macs" + ")" * 300, "it cannot be read"),
     ("macs < 1" + " " * 3000, "it is longer than 2000 characters"),
     ("bound < 3", "it compares what cannot be compared"),
-    ("bound and macs < 'x'", "it compares what cannot be compared"),
+    ("bound > 'a' and macs < 'x'", "it compares what cannot be compared"),
+    ("macs", "it has a value that is compared with nothing; write it like 'params > 10M'"),
+    ("macs - 1", "compared with nothing"), ("not macs", "compared with nothing"), ("1", "compared with nothing"),
+    ("time < 1 or (size > 3 and macs)", "compared with nothing"), ("", "it cannot be read"),
+    ("macs / 0 > 1", "it divides by 0; divide by a column or by another number"),
+    ("not (1 < macs / (2 - 2.0) < 3)", "it divides by 0"), ("macs in (1, size / 0)", "it divides by 0"),
+    ("macs / ('a' - 1) > 1", "it compares what cannot be compared"),
 ]  # fmt: skip
 
 
@@ -108,6 +117,8 @@ CHOSEN: list[tuple[dict[str, Any], str]] = [
     ({"max_params": 150, "sort": "macs"}, "cae"),
     ({"pareto": ["acc@1", "macs"]}, "abd"),
     ({"pareto": ["acc@1", "params"]}, "abcd"),
+    ({"pareto": "acc@1, params"}, "abcd"),
+    ({"pareto": ()}, "abcdef"),
     ({"pareto": ["acc@1", "macs"], "max_macs": "2k", "best": "acc@1"}, "ba"),
     ({"pareto": ["acc@1", "macs", "params"]}, "abcd"),
     ({"sort": "acc@1"}, "dbcaef"),
@@ -148,12 +159,41 @@ def test_the_answer_to_which_model_fits(table: str, capsys: pytest.CaptureFixtur
 def test_a_finished_sweep_is_asked_alone_and_runs_nothing(table: str, capsys: pytest.CaptureFixture[str]) -> None:
     for options, says in (
         (["resnet18"], f"{table} is a finished sweep, which is asked alone; name nothing besides"),
-        (["--device", "h100-sxm"], f"{table} is a finished sweep, of which nothing is run"),
-        (["--jobs", "2"], f"{table} is a finished sweep, of which nothing is run"),
-    ):
+        (["--device", "h100-sxm"], f"{NO_RUN}; leave out --device, or name the models"),
+        (["--jobs", "2"], f"{NO_RUN}; leave out --jobs, or name the models"),
+        (["--input", "1x3", "--trust-remote-code", "--metrics", "published"],
+         f"{NO_RUN}; leave out --input, --trust-remote-code, --metrics published, or name the models"),
+        (["--jobs", "0"], "--jobs 0: not a whole number from 1"),
+    ):  # fmt: skip
         status, out, err = shell.run(capsys, "sweep", table, *options)
         assert (status, out) == (2, "")
         assert says in err
+
+
+def test_of_a_finished_sweep_python_names_what_was_given(table: str) -> None:
+    for options, said in (
+        ({"jobs": 0}, "jobs"),
+        ({"inputs": (1, 3), "timeout": 4, "max_macs": 3, "resume": False}, "inputs, timeout"),
+        ({"metrics": True, "device": "h100-sxm"}, "device, metrics=True"),
+    ):
+        with pytest.raises(ProfileError) as caught:
+            profiler.sweep(table, **options)  # type: ignore[arg-type]
+        assert str(caught.value) == f"{table} {NO_RUN}; leave out {said}, or name the models"
+
+
+def test_columns_are_a_list_or_one_text(table: str) -> None:
+    assert profiler.sweep(table, "model, macs").names == profiler.sweep(table, ["model", "macs"]).names
+    assert profiler.sweep(Path(table), columns="model").names == ("model",)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["", ", "])
+def test_a_front_of_no_columns_is_refused(table: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    says = f"--pareto {text!r} names no column; name two or more, like acc@1,macs"
+    status, out, err = shell.run(capsys, "sweep", table, "--pareto", text)
+    assert (status, out, err) == (2, "", f"profile-model: {says}\n")
+    with pytest.raises(ProfileError) as caught:
+        profiler.sweep(table, pareto=text)
+    assert str(caught.value) == says
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=12), st.tuples(*[st.sampled_from(("min", "max"))] * 3))

@@ -70,6 +70,7 @@ def test_json_has_the_rows_by_the_names_of_the_csv(output: Path) -> None:
     data = json.loads(profiler.sweep(str(output)).to_json())
     assert (data["schema"], data["models"], data["by_status"]) == (1, 8, {"failed": 1, "ok": 7})
     assert data["rows"][0]["size_bytes"] == 1 * 4 * 4
+    assert pd.DataFrame(data["rows"])["size_bytes"].tolist()[:7] == [w * 4 * 4 for w in range(1, 8)]
     assert profiler.sweep(str(output)).to_pandas()["size_bytes"].tolist()[:7] == [w * 4 * 4 for w in range(1, 8)]
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -35,13 +36,15 @@ def lines(journal: Path) -> list[str]:
     return journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
 
 
-def begun(models: list[str], output: Path, *options: str) -> subprocess.Popen[bytes]:
+def begun(
+    models: list[str], output: Path, *options: str, stderr: int | IO[str] = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv(*models, "--jobs", "2", "-o", str(output), *options),
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
     )
 
 
@@ -151,13 +154,22 @@ def test_what_failed_is_run_once_more_where_that_is_asked_for(tmp_path: Path) ->
     assert [(row["status"], row["macs"]) for row in rows] == [("ok", 3 * 5), ("ok", 1 * 4)]
 
 
-def test_an_interrupt_leaves_nothing_behind(models: list[str], tmp_path: Path) -> None:
-    output = tmp_path / "zoo.csv"
-    process = begun(models, output)
+@pytest.mark.parametrize(
+    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, -signal.SIGTERM, "stopped")]
+)
+def test_a_sweep_that_is_stopped_leaves_nothing_behind_and_says_what_is_kept(
+    models: list[str], tmp_path: Path, number: signal.Signals, status: int, word: str
+) -> None:
+    output, said = tmp_path / "zoo.csv", tmp_path / "said"
+    with said.open("w") as stderr:
+        process = begun(models, output, stderr=stderr)
     while len(lines(Path(f"{output}.jsonl"))) < 3:
         assert process.poll() is None
         time.sleep(0.02)
     tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    assert are_gone(tree)
+    process.send_signal(number)
+    assert process.wait(30) == status
+    assert are_gone(tree)  # of joblib too, which says no more
+    kept = len(lines(Path(f"{output}.jsonl"))) - 1
+    says = f"rows are kept in {output}.jsonl; go on with --resume\n"
+    assert said.read_text() in [f"profile-model: {word}; {n} of {len(models)} {says}" for n in (kept, kept - 1)]

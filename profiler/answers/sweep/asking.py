@@ -107,9 +107,8 @@ def _file_and_models(path: str) -> errors.ProfileError:
     return errors.ProfileError(f"{path} is a finished sweep, which is asked alone; name nothing besides")
 
 
-def runs_nothing(path: str) -> errors.ProfileError:
-    """Of a request that is about how models are run."""
+def runs_nothing(path: str, given: Sequence[str]) -> errors.ProfileError:
+    """given: what was said of how models are run, as it was written."""
     return errors.ProfileError(
-        f"{path} is a finished sweep, of which nothing is run; leave out what says how: jobs, on, timeout, memory, "
-        "resume, retry, device, convention, published metrics, an input and its dtype"
+        f"{path} is a finished sweep, of which nothing is run; leave out {', '.join(given)}, or name the models"
     )

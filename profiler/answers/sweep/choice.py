@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from profiler import errors
 from profiler.answers.check.compute import Limit
 from profiler.answers.common.limitable import PEAK_MEMORY, TIME, UNKNOWN
+from profiler.answers.common.options import names
 from profiler.answers.common.ordering import pareto, rank
 from profiler.answers.sweep.columns import directed, is_ok, no_such_column
 from profiler.answers.sweep.where import where
@@ -42,6 +43,14 @@ class Choice:
         asked = (*self.pareto, *((self.best,) if self.best else ()))
         limited = (_COLUMN_OF.get(limit.figure.name, limit.figure.name) for limit in self.limits)
         return (*(name.removesuffix(":min").removesuffix(":max") for name in asked), *limited)
+
+
+def axes(text: str | None) -> tuple[str, ...]:
+    """Columns as a command line names them, `acc@1,macs`; raises `errors.ProfileError` where it names none."""
+    several = names(text)
+    if text is not None and not several:
+        raise _no_axes(text)
+    return several
 
 
 def chosen(rows: Rows, choice: Choice, known: Mapping[str, Column]) -> tuple[Rows, list[str]]:
@@ -123,6 +132,10 @@ def _words(limit: Limit) -> str:
 
 def _sorts_already(best: str, sort: str) -> errors.ProfileError:
     return errors.ProfileError(f"--best {best} sorts the rows, and so does --sort {sort}; leave one of them out")
+
+
+def _no_axes(text: str) -> errors.ProfileError:
+    return errors.ProfileError(f"--pareto {text!r} names no column; name two or more, like acc@1,macs")
 
 
 def _one_direction(name: str) -> errors.ProfileError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from profiler.answers.sweep.columns import MODEL, SPEC, STATUS, columns, is_ok
 from profiler.answers.sweep.request import Request
 from profiler.answers.sweep.row import FIGURES, OK, PUBLISHED, RECORDED, TIMES, WORD, published, suffixes
 from profiler.engine.processes.child import Bounds
+from profiler.engine.processes.foreign_code import say_when_stopped
 from profiler.render.answer import Answer
 from profiler.render.tables import Column, chosen_columns
 from profiler.sources.trace_cache.cache import TraceCache
@@ -128,21 +129,41 @@ def swept(request: Request, execution: Execution, progress: Progress | None = No
             done = {i: whole(i, row) for i, row in kept.rows.items() if is_ok(row) or not execution.retries}
         todo = [i for i in range(len(request.models)) if i not in done]
         failed = sum(not is_ok(row) for row in done.values())
-        with progress("models", len(todo)) if progress and todo else nullcontext(lambda ended: None) as tell:
+        with (
+            _kept_when_stopped(path, len(request.models)) as tell_kept,
+            progress("models", len(todo)) if progress and todo else nullcontext(lambda ended: None) as tell,
+        ):
+            tell_kept(len(done))
             for index, row in _run(request, todo, execution) if todo else ():
                 done[index] = whole(index, row)
                 if kept is not None:
                     kept.add(index, {SPEC: request.models[index].spec, **row})
+                    tell_kept(len(done))
                 failed += not is_ok(row)
                 tell(f"{failed:,} failed" if failed else "")
     return [done[i] for i in range(len(request.models))]
+
+
+@contextmanager
+def _kept_when_stopped(path: str | None, models: int) -> Iterator[Callable[[int], None]]:
+    """What it yields is told how many rows a journal has, which the command says where it is stopped meanwhile."""
+
+    def tell(rows: int) -> None:
+        if path is not None:
+            say_when_stopped(f"{rows:,} of {models:,} rows are kept in {path}; go on with --resume")
+
+    try:
+        yield tell
+    finally:
+        say_when_stopped("")
 
 
 def _run(request: Request, todo: Sequence[int], execution: Execution) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows as they end; which of them needed no run is noted where traces are kept, and is no part of them."""
     cache = execution.trace_cache
     folder = None if cache is None else cache.folder
-    for index, row in running.rows(request, todo, execution.bounds, execution.jobs, execution.on, folder):
+    how = execution.bounds, execution.jobs, execution.on, folder, execution.journal is not None
+    for index, row in running.rows(request, todo, *how):
         recorded = row.pop(RECORDED, None)
         if cache is not None:
             cache.note(recorded)

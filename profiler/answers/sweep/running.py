@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from profiler import errors
@@ -20,12 +20,11 @@ from profiler.answers.sweep.row import failure
 from profiler.engine.processes.child import CRASHED, MEMORY, TIMEOUT, Bounds, Child, Ended
 from profiler.engine.processes.foreign_code import end_with_command
 from profiler.engine.processes.ties import die_with
-from profiler.render import numbers
-from profiler.render.tables import Unit
 
 _MODULE = "profiler.answers.sweep.row"
 _DASK, _RAY = "dask", "ray"
 CLUSTERS = (f"{_DASK}://", f"{_RAY}://")
+_UNITS = {1024**4: "TB", 1024**3: "GB", 1024**2: "MB", 1024: "KB"}
 _PATIENCE_S = 10  # for a cluster to answer
 # A scheduler hands on some tens of tasks a second, whatever is in them, and a hundred workers end hundreds of models.
 _MOST_IN_BATCH = 16
@@ -40,18 +39,20 @@ def rows(
     jobs: int | None,
     on: str | None,
     trace_cache: str | None = None,
+    is_kept: bool = False,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of some of the models, with their indices, in the order in which they end.
 
     jobs: how many run at once; None: one a core, here or on the cluster. on: the cluster; None: this machine.
-    trace_cache: the folder that traces are looked up in and kept in.
+    trace_cache: the folder that traces are looked up in and kept in. is_kept: whether rows go to a journal.
 
     Raises `errors.ProfileError` where no model can be run at all, or workers are lost too often.
     """
     from joblib import Parallel, delayed
+    from joblib.parallel import DEFAULT_BACKEND  # loky, whatever a caller has chosen for work of their own
 
     end_with_command()
-    with _backend(on, jobs) as (many, is_here):
+    with _backend(on, jobs, len(indices)) as (many, is_here):
         tied_to = os.getpid() if is_here and many != 1 else None
         tasks = (
             delayed(_row)(
@@ -59,14 +60,15 @@ def rows(
             )
             for index in indices
         )
-        batch = 1 if is_here else batch_size(len(indices), many)
+        batch, backend = (1, DEFAULT_BACKEND) if is_here else (batch_size(len(indices), many), None)
         kept_ready = f"{2 * batch} * n_jobs"  # tasks; the others are not made before these have ended
+        ways: Any = {"batch_size": batch, "pre_dispatch": kept_ready, "return_as": "generator_unordered"}
         try:
-            yield from Parallel(many, batch_size=batch, pre_dispatch=kept_ready, return_as="generator_unordered")(tasks)
+            yield from Parallel(many, backend=backend, **ways)(tasks)
         except errors.ProfileError:
             raise
         except Exception as error:  # each backend has its own for workers that are lost
-            raise _worker_lost(on, error) from error
+            raise _worker_lost(on, error, is_kept) from error
         finally:
             close()
 
@@ -105,18 +107,40 @@ def _row(index: int, asked: bytes, spec: str, bounds: Bounds, tied_to: int | Non
 
 
 @contextmanager
-def _backend(on: str | None, jobs: int | None) -> Iterator[tuple[int, bool]]:
+def _backend(on: str | None, jobs: int | None, models: int) -> Iterator[tuple[int, bool]]:
     """joblib's backend for as long as it lasts; how many run at once there, and whether that is here."""
     if on is None:
         from joblib import cpu_count
 
-        yield jobs or cpu_count(), True
+        many = max(1, min(jobs or cpu_count(), models))  # as many processes are begun, at once
+        if many > 1:
+            _begin_tracker()
+        yield many, True
         return
     kind, _, address = on.partition("://")
     if kind not in (_DASK, _RAY) or not address:
         raise _no_such_cluster(on)
     with (_dask if kind == _DASK else _ray)(address) as cores:
         yield jobs or cores, False
+
+
+def _begin_tracker() -> None:
+    """Begin the process that removes loky's temporary files when this one is killed, unless it is there.
+
+    It is told not to warn of them: whoever stops a sweep need not know of it.
+    """
+    with suppress(ImportError, AttributeError):  # it is joblib's own
+        from joblib.externals.loky.backend.resource_tracker import ensure_running
+
+        before = os.environ.get("PYTHONWARNINGS")
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker")))
+        try:
+            ensure_running()
+        finally:
+            if before is None:
+                del os.environ["PYTHONWARNINGS"]
+            else:
+                os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager
@@ -185,10 +209,16 @@ def _why(spec: str, ended: Ended, bounds: Bounds) -> errors.ProfileError:
     if ended.status == TIMEOUT:
         return errors.ProfileError(f"{spec} took longer than {bounds.seconds:g} seconds; give it more by --timeout")
     if ended.status == MEMORY:
-        most = numbers.quantity((bounds.memory_bytes, Unit.BYTES))
+        most = _size(bounds.memory_bytes or 0)
         return errors.ProfileError(f"{spec} took more than {most} of memory; give it more by --memory")
     assert ended.status == CRASHED
     return errors.ProfileError(f"the process that imported, built and ran {spec} {ended.how}")
+
+
+def _size(size: int) -> str:
+    """As a person writes a limit: in the largest unit that it has two decimals of at most."""
+    unit = next((unit for unit in _UNITS if size >= unit and 100 * size % unit == 0), 1)
+    return f"{size / unit:,.15g} {_UNITS.get(unit, 'B')}"
 
 
 def _no_such_cluster(on: str) -> errors.ProfileError:
@@ -205,9 +235,10 @@ def _has_no_workers(on: str) -> errors.ProfileError:
     return errors.ProfileError(f"--on {on}: the cluster has no worker; start some with dask worker")
 
 
-def _worker_lost(on: str | None, error: Exception) -> errors.ProfileError:
+def _worker_lost(on: str | None, error: Exception, is_kept: bool) -> errors.ProfileError:
     where = "this machine" if on is None else on
+    kept = "what ended is in the journal, and --resume goes on"
+    hint = kept if is_kept else "--output keeps what ends, for --resume to go on with"
     return errors.ProfileError(
-        f"a worker on {where} was lost ({type(error).__name__}: {errors.first_line(error)}); what ended is in the "
-        "journal, and --resume goes on"
+        f"a worker on {where} was lost ({type(error).__name__}: {errors.first_line(error)}); {hint}"
     )

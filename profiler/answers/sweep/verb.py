@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from profiler import errors
 from profiler.answers.common.models import lists, named_models
@@ -28,7 +28,7 @@ from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
 from profiler.answers.models import metrics
 from profiler.answers.models.metrics import PUBLISHED, Metrics
 from profiler.answers.sweep.asking import FORMATS, of_file, of_models, requested, runs_nothing
-from profiler.answers.sweep.choice import Choice
+from profiler.answers.sweep.choice import Choice, axes
 from profiler.answers.sweep.columns import is_ok
 from profiler.answers.sweep.compute import DEFAULT_BOUNDS, Execution, Sweep, execution, nothing_fits
 from profiler.answers.sweep.reading import is_finished
@@ -57,7 +57,7 @@ class SweepExecution:
         int | None,
         option(
             "What a model's process may take, libraries included. Default: 8GB.", "SIZE",
-            converter=reading(quantities.size),
+            converter=reading(partial(quantities.size, least=1)),
         ),
     ] = None  # fmt: skip
     resume: Annotated[bool, option("Go on where an earlier sweep to the same --output ended.", negative="")] = False
@@ -89,8 +89,11 @@ class RowContent:
         return tuple(path for path in self.metrics if path != PUBLISHED)
 
     @property
-    def is_about_a_run(self) -> bool:
-        return bool(self.convention or self.device or PUBLISHED in self.metrics)
+    def about_a_run(self) -> Iterator[str]:
+        """What says how models are run, as it is written."""
+        yield from (f"--{name}" for name in ("convention", "device") if getattr(self, name))
+        if PUBLISHED in self.metrics:
+            yield f"--metrics {PUBLISHED}"
 
 
 @group("Which rows are shown")
@@ -154,17 +157,25 @@ def run(
     The rows of a finished sweep are asked without running anything: profile-model sweep zoo.parquet --best acc@1
     --max-macs 1G
     """
-    wanted = Choice(choice.where, budget.limits, names(choice.pareto), choice.best, choice.sort, choice.top)
+    wanted = Choice(choice.where, budget.limits, axes(choice.pareto), choice.best, choice.sort, choice.top)
     finished = next(filter(is_finished, models), None)
     if finished is not None:
-        if (inputs, cast, running) != (InputOptions(), Cast(), SweepExecution()) or content.is_about_a_run:
-            raise runs_nothing(finished)
+        given = [*_given(inputs), *_given(cast), *_given(running), *content.about_a_run]
+        if given:
+            raise runs_nothing(finished, given)
         answer = of_file(models, partial(metrics.sources, content.paths), wanted, columns.chosen)
     else:
         request, sources = _request(models, inputs, cast, content)
         execution = running.of(result.output, context.trace_cache)
         answer = of_models(request, sources, execution, wanted, columns.chosen, context.progress_bar)
     return _outcome(answer, strict.strict, is_run=finished is None)
+
+
+def _given(options: Any) -> Iterator[str]:
+    """The options of a group that are not as they are by themselves."""
+    for field in fields(options):
+        if getattr(options, field.name) != field.default:
+            yield f"--{field.name.replace('_', '-')}"
 
 
 def _outcome(answer: Sweep, is_strict: bool, is_run: bool) -> Outcome:

@@ -62,6 +62,7 @@ def where(text: str, known: Collection[str]) -> Where:
     try:
         tree = ast.parse(written.strip(), mode="eval").body
         _check(text, tree)
+        _check_says(text, tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refusal(text, "it cannot be read; write it like 'macs < 1G and params < 10M'") from None
     return Where(text, tuple(names), tree)
@@ -114,6 +115,32 @@ def _check(text: str, node: ast.expr) -> None:
             )
     for part in parts:
         _check(text, part)
+
+
+def _check_says(text: str, node: ast.expr) -> None:
+    """Raise where what should be true or not is a value, and where a part says nothing of any row."""
+    match node:
+        case ast.BoolOp(values=parts):
+            for part in parts:
+                _check_says(text, part)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            _check_says(text, operand)
+        case ast.Compare():
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div) and _is_zero(inner.right):
+                    raise _refusal(text, "it divides by 0; divide by a column or by another number")
+        case _:
+            raise _refusal(text, "it has a value that is compared with nothing; write it like 'params > 10M'")
+
+
+def _is_zero(node: ast.expr) -> bool:
+    """Whether it is 0 whatever the row is."""
+    if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+        return False
+    try:
+        return bool(_computed(node, []) == 0)
+    except (TypeError, OverflowError):  # which is said of each row
+        return False
 
 
 # What it comes to of a row --------------------------------------------------------------------------------------------

@@ -59,6 +59,12 @@ def end_with_command() -> None:
         die_with(os.getppid())
 
 
+def say_when_stopped(text: str) -> None:
+    """What the command says from now on where it is interrupted or terminated; nothing where the text is empty."""
+    if watching.board is not None:
+        watching.board.note = text
+
+
 def _begin(model: str) -> None:
     board = watching.board
     if board is None:

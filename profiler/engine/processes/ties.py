@@ -14,9 +14,12 @@ _tied_to: int | None = None
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent ends, killed or not: by Linux's own means, or by looking now and then."""
+    """End this process when its parent ends, killed or not: by Linux's own means, or by looking now and then.
+
+    What is told so of itself is the process that others are tied to, and goes on.
+    """
     global _tied_to  # noqa: PLW0603
-    if _tied_to == parent:
+    if parent in (_tied_to, os.getpid()):
         return
     _tied_to = parent
     if not prctl(_PR_SET_PDEATHSIG, signal.SIGKILL):

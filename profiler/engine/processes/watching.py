@@ -20,6 +20,7 @@ import time
 from contextlib import suppress
 
 _CAN_FORK = hasattr(os, "fork")
+_NOTE = 16  # where the page has what is said of a command that is stopped, behind its length
 _PATIENCE_S = 10.0  # for what a model's code leaves running when all is done
 _GRACE_S = 1.0  # for work that was told to stop
 _STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -56,8 +57,19 @@ class Board:
     def mute(self) -> None:
         self._page[11] = 1
 
+    @property
+    def note(self) -> str:
+        """What is to be said where the command is stopped now; empty for nothing."""
+        length = int.from_bytes(self._page[_NOTE : _NOTE + 2], "little")
+        return self._page[_NOTE + 2 : _NOTE + 2 + length].decode(errors="replace")
+
+    @note.setter
+    def note(self, text: str) -> None:
+        written = text.encode(errors="replace")[: mmap.PAGESIZE - _NOTE - 2]
+        self._page[_NOTE : _NOTE + 2 + len(written)] = len(written).to_bytes(2, "little") + written
+
     def clear(self) -> None:
-        self._page[0:12] = bytes(12)
+        self._page[0 : _NOTE + 2] = bytes(_NOTE + 2)
 
     def begin(self) -> int:
         """Another model is at work; returns which."""
@@ -165,7 +177,7 @@ class _Waiting:
             self._drain()
         signal.set_wakeup_fd(-1)
         self._close()
-        return self._ending(status)
+        return self._ending(status, shared.note)
 
     def _drain(self) -> None:
         os.set_blocking(self._reader, False)
@@ -176,14 +188,16 @@ class _Waiting:
         os.close(self._reader)
         os.close(self._writer)
 
-    def _ending(self, status: int) -> str | None:
+    def _ending(self, status: int, note: str) -> str | None:
         by = self._stopped_by
         if by is None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _STOPS:
             by = os.WTERMSIG(status)
         if by == signal.SIGINT:
-            _say("interrupted")
+            _say(f"interrupted; {note}" if note else "interrupted")
             os._exit(INTERRUPTED)
         if by is not None:
+            if note:
+                _say(f"stopped; {note}")
             signal.signal(by, signal.SIG_DFL)
             os.kill(os.getpid(), by)
             os._exit(128 + by)  # the first process of a container is not killed by what it does not handle
