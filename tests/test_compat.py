@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from profiler.engine.meta import autocast, named, shapes
+from profiler.engine.meta import autocast, named, rules
 from tests.compat import results, table
 from tests.compat.environments import VERSIONS
 from tests.compat.models import MODELS
@@ -34,9 +34,9 @@ def test_a_name_that_torch_does_not_have_is_none(name: str, monkeypatch: pytest.
 
 
 def test_a_rule_for_an_operator_that_torch_does_not_have_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "SHAPES", {})
-    shapes._rule(None)(lambda: None)
-    assert shapes.SHAPES == {}
+    monkeypatch.setattr(rules, "SHAPES", {})
+    rules.rule(None)(lambda: None)
+    assert rules.SHAPES == {}
 
 
 def test_models_and_versions_have_names_of_their_own() -> None:

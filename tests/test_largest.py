@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiler import CheckFailed, ProfileError, api, largest, profile
+from profiler import CheckFailed, ProfileError, largest, profile
 from profiler.answers.common.varying import Varying, dimensions
+from profiler.api.profiling import run as profiled
 from profiler.records.inputs import parse
 from profiler.records.spec import Feed
 from profiler.render import FORMATS, renderer
@@ -304,15 +305,15 @@ def test_dimensions_have_names_in_braces() -> None:
 
 def test_size_asks_the_builder_where_the_model_refuses() -> None:
     for spec in ("vit_b_16", "timm:vit_tiny_patch16_224"):
-        found = Varying(api.run, spec, "size").at(160)
+        found = Varying(profiled, spec, "size").at(160)
         assert found.trace.inputs[0].shape == (1, 3, 160, 160)
-    assert Varying(api.run, "resnet18", "size", feed=Feed(batch=2)).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
+    assert Varying(profiled, "resnet18", "size", feed=Feed(batch=2)).at(64).trace.inputs[0].shape == (2, 3, 64, 64)
     with pytest.raises(ProfileError, match="Input shape indivisible by patch size"):
-        Varying(api.run, "vit_b_16", "size").at(170)
+        Varying(profiled, "vit_b_16", "size").at(170)
 
 
 def test_a_builders_keyword_keeps_the_others() -> None:
-    found = Varying(api.run, "resnet18(num_classes=7)", "width_per_group", feed=Feed(batch=2)).at(64)
+    found = Varying(profiled, "resnet18(num_classes=7)", "width_per_group", feed=Feed(batch=2)).at(64)
     assert found.model == "resnet18(num_classes=7, width_per_group=64)"
     assert found["fc"].output.shape == (2, 7)
 

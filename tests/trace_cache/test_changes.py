@@ -78,7 +78,7 @@ CHANGES: Mapping[str, Change] = {
     "a variable that is read": Change(variables={"SCALE": "3"}),
     "a variable that is asked for": Change(variables={"WIDER": ""}),
     "a variable of torch": Change(variables={"TORCH_LOGS_OUT": "out"}),
-    "a variable of OpenMP": Change(variables={"OMP_NUM_THREADS": "1"}),
+    "a variable of OpenMP": Change(variables={"OMP_NUM_THREADS": "3"}),
     "the locale": Change(variables={"LC_ALL": "C"}),
     "the import path": Change(variables={"PYTHONPATH": f"lib{os.pathsep}lib/lib.zip{os.pathsep}{project.ROOT}"}),
     "a package is installed": made("lib/other-1.0.dist-info"),
