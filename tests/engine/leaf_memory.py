@@ -33,7 +33,9 @@ def _without_memory() -> Iterator[None]:
 
 
 def is_same(model: nn.Module, *inputs: Any, **options: Any) -> bool:
-    """Whether runs with the memory, the second of which is answered from it, leave the record of one without."""
+    """Whether runs with the memory leave the record of one without: the second is answered from it, the third also as
+    to containers.
+    """
     with _without_memory():
         expected = _record(model, *inputs, **options)
-    return all(_record(model, *inputs, **options) == expected for _ in range(2))
+    return all(_record(model, *inputs, **options) == expected for _ in range(3))

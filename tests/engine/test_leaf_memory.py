@@ -67,11 +67,13 @@ import torchvision
 from profiler import profile
 from tests.engine.test_leaf_memory import counted
 
-model = torchvision.models.resnet18()
-profile(model, (1, 3, 64, 64))
-with counted() as answered:
-    profile(model, (1, 3, 64, 64))
-print(len(answered))
+for name in ("resnet18", "vit_b_32"):
+    model = torchvision.models.get_model(name)
+    for _ in range(2):
+        profile(model, (1, 3, 224, 224))
+    with counted() as answered:
+        profile(model, (1, 3, 224, 224))
+    print(len(answered))
 """
 
 
@@ -79,7 +81,12 @@ def test_layers_are_answered() -> None:
     """In a process of its own: where a test has left torch with a hook or a setting of its own, none is."""
     done = subprocess.run([sys.executable, "-c", _COUNTING], capture_output=True, text=True, check=True)
     in_stem_and_head, blocks, in_block, downsamplings = 4 + 2, 4 * 2, 6, 3  # of these each is a Sequential, and one
-    assert int(done.stdout) == in_stem_and_head + blocks * in_block + downsamplings
+    attention, norms, dropouts, in_mlp = 1, 2, 1, 5
+    in_resnet, in_vit = (
+        in_stem_and_head + blocks * in_block + downsamplings,
+        1 + 1 + 12 * (attention + norms + dropouts + in_mlp) + 1 + 1,  # convolution, dropout, blocks, norm, heads
+    )
+    assert list(map(int, done.stdout.split())) == [in_resnet, in_vit]
 
 
 # What is changed between two runs -------------------------------------------------------------------------------------

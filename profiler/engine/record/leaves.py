@@ -97,9 +97,12 @@ class Leaves:
         key = self._fed(args, kwargs, tensors, layer.storages)
         if key is None or not all(map(self._stands, layer.own[1:])):  # the first was asked at once
             return own(module, *args, **kwargs)
-        run = layer.runs.get(key, 0)
+        run = layer.runs.get(key)
         if type(run) is LayerRun:
             return self._again(run, layer.rows, layer.storages, tensors)
+        if run is None and len(layer.own) > 1:
+            memo.remember_layer(layer.runs, key, 0)  # what is in it is watched; the whole where it comes again
+            return own(module, *args, **kwargs)
         if run == _MOST_TRIES:
             return own(module, *args, **kwargs)
         return self._observe(own, module, args, kwargs, key, layer, tensors)
@@ -168,7 +171,7 @@ class Leaves:
         try:
             run: LayerRun | int = _MOST_TRIES if warned else observed.layer_run(tensors, output)
         except Unrepeatable:
-            run = layer.runs.get(key, 0) + 1
+            run = (layer.runs.get(key) or 0) + 1
         memo.remember_layer(layer.runs, key, run)
         return output
 

@@ -23,6 +23,7 @@ _FOLLOWED = tuple(_FOLDER + part for part in ("nn" + os.sep, "_jit_internal.py",
 _LAYERS = "torch.nn.modules."
 _REPLACED = "_call_impl"  # by this package, while a model runs: see `leaves.py`
 _SEEN_DEVICE = "device"  # and this attribute of tensors: see `meta/seen_device.py`
+_CHECK = "_check_with"  # and this function, which says whether arguments fit: see `meta/checks.py`
 # Where functions stand that are asked for as attributes, such as `torch.conv2d`.
 _NAMESPACES: tuple[Mapping[str, Any], ...] = (
     vars(torch), vars(functional), vars(torch._C._nn), vars(torch.backends.mha), vars(Tensor),
@@ -131,6 +132,8 @@ def _places(cls: type) -> list[tuple[Mapping[str, Any], str, Any]]:
         visited.add(id(function))
         waiting += _enclosed(function)
         for name in _names(function.__code__):
+            if name == _CHECK:
+                continue
             waiting += _methods(cls, name, places)
             for space in _NAMESPACES:
                 if _is_watched(space.get(name)):
