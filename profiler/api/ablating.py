@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, Unpack
 
 from profiler import errors
 from profiler.answers.ablate.named import Layers, checked, is_layer
+from profiler.answers.common.options import names
 from profiler.answers.common.run_options import RunOptions, feed_and_conditions
 from profiler.answers.models.compute import Layout
 from profiler.answers.models.metrics import MetricSources
@@ -75,8 +76,8 @@ def ablate(
     changes = asked(without, {} if replace is None else replace, each)
     feed, under = feed_and_conditions(options, inputs, kwargs)
     timer, _, there = running_on(device)
-    marks = _names(bold) if isinstance(bold, str) else bold
-    layout = Layout(_names(columns), relative_to, marked(marks), caption, tex_label, sort, timer)
+    marks = _listed(bold) if isinstance(bold, str) else bold
+    layout = Layout(_listed(columns), relative_to, marked(marks), caption, tex_label, sort, timer)
     called = [labels] if isinstance(labels, str) else labels
     profile = partial(there, convention=conventions.named(convention).name)
     return ablated(model, feed, under, changes, Rows(layout, called, metrics), profile)
@@ -161,9 +162,9 @@ def _check_live(verb: str, model: Any) -> None:
         raise _is_not_live(verb, model)
 
 
-def _names(columns: str | Sequence[str]) -> Sequence[str]:
-    """Of several, also as one text with commas, as the command takes them."""
-    return [name for part in columns.split(",") if (name := part.strip())] if isinstance(columns, str) else columns
+def _listed(columns: str | Sequence[str]) -> Sequence[str]:
+    """Of several, also as one text, as the command takes them."""
+    return [*names(columns)] if isinstance(columns, str) else columns
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

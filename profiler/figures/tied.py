@@ -19,8 +19,3 @@ def holders(trace: Trace) -> Mapping[str, frozenset[str]]:
         state_name(trace.modules[weight.module].path, weight.name): frozenset(held[index])
         for index, weight in names.items()
     }
-
-
-def is_in(path: str, layer: str) -> bool:
-    """Whether a layer is another one, or in it; "" is the model."""
-    return path == layer or not layer or path.startswith(f"{layer}.")

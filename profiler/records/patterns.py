@@ -16,6 +16,11 @@ def matches(pattern: str, path: str, kind: str) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(kind, pattern)
 
 
+def is_in(path: str, layer: str) -> bool:
+    """Whether a path is a layer's, or inside of it; "" is the model's."""
+    return path == layer or not layer or path.startswith(f"{layer}.")
+
+
 def outermost(paths: Iterable[str]) -> list[str]:
     """The paths, in their order, without those that are inside of another."""
     several = dict.fromkeys(paths)

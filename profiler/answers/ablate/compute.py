@@ -10,6 +10,7 @@ from profiler.answers.ablate.named import is_layer
 from profiler.answers.ablate.variants import Variant
 from profiler.answers.models.compute import Comparison, Entry, Layout, comparison
 from profiler.answers.models.metrics import Metrics
+from profiler.records.patterns import is_in
 
 _SHOWN = 3  # layers that cannot be left out
 
@@ -66,7 +67,7 @@ def _is_for_attributes(variant: Variant, failed: errors.ModelFailed) -> bool:
     """Whether what is around the changed layers looks for something that a layer does not have."""
     cause = failed.__cause__
     path = failed.failed.path if failed.failed else ""
-    is_inside = any(f"{path}.".startswith(f"{changed}.") for changed in variant.paths)
+    is_inside = any(is_in(path, changed) for changed in variant.paths)
     asked_of = cause.obj if isinstance(cause, AttributeError) else None
     return not is_inside and is_layer(asked_of)
 

@@ -14,7 +14,8 @@ from profiler.answers.layers.compute import View
 from profiler.answers.sensitivity.figure import Saving, savings
 from profiler.figures.layers import Layer, summed
 from profiler.figures.profile import Profile
-from profiler.figures.tied import holders, is_in
+from profiler.figures.tied import holders
+from profiler.records.patterns import is_in
 from profiler.records.sensitivities import Effect, Gradients, OfWeight, Trial
 from profiler.records.trace import state_name
 from profiler.render.answer import Answer

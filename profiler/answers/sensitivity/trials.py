@@ -15,8 +15,8 @@ from profiler.answers.weights.compute import quantised
 from profiler.figures.layers import Layer
 from profiler.figures.profile import Profile
 from profiler.figures.removal import NotRemovable, entries_behind
-from profiler.figures.tied import holders, is_in
-from profiler.records.patterns import layers_to_change
+from profiler.figures.tied import holders
+from profiler.records.patterns import is_in, layers_to_change
 from profiler.records.sensitivities import Effect, Trial, zeros
 from profiler.records.trace import state_name
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-_NAME = "_check_with"
+NAME = "_check_with"
 
 
 @contextmanager
 def plain_checks() -> Iterator[None]:
     """For the length of a run; of all conditions but True, torch is asked as always."""
-    own: Any = vars(torch).get(_NAME)
+    own: Any = vars(torch).get(NAME)
     if own is None:  # in older versions it is written otherwise
         yield
         return
@@ -27,8 +27,8 @@ def plain_checks() -> Iterator[None]:
         if condition is not True:
             own(error, condition, message)
 
-    setattr(torch, _NAME, check)
+    setattr(torch, NAME, check)
     try:
         yield
     finally:
-        setattr(torch, _NAME, own)
+        setattr(torch, NAME, own)

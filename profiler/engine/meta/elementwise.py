@@ -57,20 +57,14 @@ def clipped(x: Tensor, *limits: Any) -> TensorLayout | None:
 def binary(x: Any, y: Any, **settings: Any) -> TensorLayout | None:
     """Of two tensors of one dtype, or of a tensor and a number."""
     are_plain = all(type(value) in _NUMBERS for value in settings.values())
-    if not (are_plain and isinstance(x, Tensor) and _is_real(x)):
-        return None
-    if type(y) in _NUMBERS:
-        return iterated(x.shape, x.dtype, x, beside_number=True)
-    if not isinstance(y, Tensor) or y.dtype is not x.dtype or not _is_real(y):
-        return None
-    shape = _broadcast(x, y)
-    return None if shape is None else iterated(shape, x.dtype, x, y)
+    is_sure = are_plain and isinstance(x, Tensor) and x.is_floating_point()
+    return _of_two(x, y, x.dtype) if is_sure else None
 
 
 @rule(operator("aten._prelu_kernel.default"))
 def prelu(x: Tensor, weight: Tensor) -> TensorLayout | None:
     """One slope a channel, or one for all."""
-    fits = alike(x) and weight.dtype is x.dtype and _broadcast(x, weight) == tuple(x.shape)
+    fits = alike(x) and weight.dtype is x.dtype and _broadcast(x.shape, weight.shape) == tuple(x.shape)
     return contiguous(x.shape, x.dtype) if fits else None
 
 
@@ -84,26 +78,31 @@ def overwritten_by_two(x: Tensor, y: Any, **settings: Any) -> TensorLayout | Non
 @rule(*_overloads("rsub add sub mul div", "Scalar"))
 def with_number(x: Tensor, y: Any, *settings: Any) -> TensorLayout | None:
     are_plain = all(type(value) in _NUMBERS for value in (y, *settings))
-    return iterated(x.shape, x.dtype, x, beside_number=True) if are_plain and _is_real(x) else None
+    return _of_two(x, y, x.dtype) if are_plain and x.is_floating_point() else None
 
 
 @rule(*_overloads("eq ne lt le gt ge", "Tensor"), *_overloads("eq ne lt le gt ge", "Scalar"))
 def compared(x: Tensor, y: Any) -> TensorLayout | None:
     """True or false for each element."""
+    return _of_two(x, y, torch.bool)
+
+
+def _of_two(x: Tensor, y: Any, dtype: torch.dtype) -> TensorLayout | None:
+    """What is computed of a tensor, and of a number or another tensor of its dtype, which are repeated to fit."""
     if not _is_known(x):
         return None
     if type(y) in _NUMBERS:
-        return iterated(x.shape, torch.bool, x, beside_number=True)
+        return iterated(x.shape, dtype, x, beside_number=True)
     if not isinstance(y, Tensor) or y.dtype is not x.dtype or not _is_known(y):
         return None
-    shape = _broadcast(x, y)
-    return None if shape is None else iterated(shape, torch.bool, x, y)
+    shape = _broadcast(x.shape, y.shape)
+    return None if shape is None else iterated(shape, dtype, x, y)
 
 
 @rule(*_overloads("masked_fill masked_fill_", "Scalar"))
 def masked_fill(x: Tensor, mask: Tensor, value: Any) -> TensorLayout | None:
     fits = mask.dtype is torch.bool and type(value) in _NUMBERS and alike(x)
-    return layout_of(x) if fits and _broadcast(x, mask) == tuple(x.shape) else None
+    return layout_of(x) if fits and _broadcast(x.shape, mask.shape) == tuple(x.shape) else None
 
 
 def _is_real(x: Tensor) -> bool:
@@ -115,11 +114,11 @@ def _is_known(x: Tensor) -> bool:
     return 0 not in x.shape and 0 not in x.stride() and not x.is_complex()
 
 
-def _broadcast(x: Tensor, y: Tensor) -> tuple[int, ...] | None:
-    if x.shape == y.shape:
-        return tuple(x.shape)
-    rank = max(x.dim(), y.dim())
-    pairs = zip((1,) * (rank - x.dim()) + tuple(x.shape), (1,) * (rank - y.dim()) + tuple(y.shape), strict=True)
+def _broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...] | None:
+    if first == second:
+        return tuple(first)
+    rank = max(len(first), len(second))
+    pairs = zip((1,) * (rank - len(first)) + tuple(first), (1,) * (rank - len(second)) + tuple(second), strict=True)
     shape = tuple(max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in pairs)
     return None if 0 in shape else shape
 
@@ -216,12 +215,6 @@ def product(x: Tensor, y: Tensor) -> TensorLayout | None:
 @rule(operator("aten.addmm.default"), operator("aten.baddbmm.default"))
 def sum_with_product(bias: Tensor, x: Tensor, y: Tensor, **settings: Any) -> TensorLayout | None:
     answer = product(x, y)
-    fits = answer is not None and not settings and _is_real(bias) and bias.dtype is x.dtype
-    return answer if fits and _repeats(bias, x.shape[:-1], y.shape[-1]) else None
-
-
-def _repeats(bias: Tensor, rows: Sequence[int], columns: int) -> bool:
-    whole = (*rows, columns)
-    return bias.dim() <= len(whole) and all(
-        size in (1, every) for size, every in zip(reversed(bias.shape), reversed(whole), strict=False)
-    )
+    if answer is None or settings or bias.dtype is not x.dtype:
+        return None
+    return answer if _broadcast(bias.shape, answer.shape) == answer.shape else None

@@ -20,8 +20,7 @@ def iterated(shape: Sequence[int], dtype: torch.dtype, *operands: Tensor, beside
         if all(operand.is_contiguous() for operand in operands):
             return contiguous(shape, dtype)
         if len(shape) == 4 and all(x.is_contiguous(memory_format=torch.channels_last) for x in operands):
-            _, channels, height, width = shape
-            return layout(shape, (channels * height * width, 1, channels * width, channels), dtype)
+            return layout(shape, channels_last_strides(shape), dtype)
         if len({x.stride() for x in operands}) == 1 and is_dense(operands[0]):
             return layout(shape, tuple(operands[0].stride()), dtype)
     strides, step = [0] * len(shape), 1
@@ -29,6 +28,12 @@ def iterated(shape: Sequence[int], dtype: torch.dtype, *operands: Tensor, beside
         strides[dim] = step
         step *= shape[dim]
     return layout(shape, tuple(strides), dtype)
+
+
+def channels_last_strides(shape: Sequence[int]) -> tuple[int, ...]:
+    """Of a batch of images."""
+    _, channels, height, width = shape
+    return channels * height * width, 1, channels * width, channels
 
 
 def is_dense(x: Tensor) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from profiler.engine.containers.layouts import TensorLayout, contiguous, layout, layout_of
 from profiler.engine.meta.fused import is_fused
-from profiler.engine.meta.iterator import is_dense, iterated
+from profiler.engine.meta.iterator import channels_last_strides, is_dense, iterated
 from profiler.engine.meta.named import operator
 from profiler.engine.meta.rules import alike, rule
 
@@ -77,19 +77,14 @@ def _is_image(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
 def _is_channels_last(x: Tensor) -> bool:
     """With exactly the strides of it, also where a dimension of size 1 leaves others possible: kernels look at them."""
-    return x.dim() == 4 and not x.is_contiguous() and x.stride() == _channels_last_strides(x.shape)
-
-
-def _channels_last_strides(shape: Sequence[int]) -> tuple[int, ...]:
-    _, channels, height, width = shape
-    return channels * height * width, 1, channels * width, channels
+    return x.dim() == 4 and not x.is_contiguous() and x.stride() == channels_last_strides(x.shape)
 
 
 def _image_like(x: Tensor, shape: tuple[int, ...]) -> TensorLayout:
     """Kernels keep the input's memory format; torch's metadata functions say so for some devices only."""
     if not _is_channels_last(x):
         return contiguous(shape, x.dtype)
-    return layout(shape, _channels_last_strides(shape), x.dtype)
+    return layout(shape, channels_last_strides(shape), x.dtype)
 
 
 @rule(_aten.linear.default)

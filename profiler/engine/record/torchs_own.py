@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from profiler.engine.meta import checks
+
 _FOLDER = os.path.dirname(torch.__file__) + os.sep
 _FOLLOWED = tuple(_FOLDER + part for part in ("nn" + os.sep, "_jit_internal.py", os.path.join("backends", "mha")))
 _LAYERS = "torch.nn.modules."
 _REPLACED = "_call_impl"  # by this package, while a model runs: see `leaves.py`
 _SEEN_DEVICE = "device"  # and this attribute of tensors: see `meta/seen_device.py`
-_CHECK = "_check_with"  # and this function, which says whether arguments fit: see `meta/checks.py`
 # Where functions stand that are asked for as attributes, such as `torch.conv2d`.
 _NAMESPACES: tuple[Mapping[str, Any], ...] = (
     vars(torch), vars(functional), vars(torch._C._nn), vars(torch.backends.mha), vars(Tensor),
@@ -132,7 +133,7 @@ def _places(cls: type) -> list[tuple[Mapping[str, Any], str, Any]]:
         visited.add(id(function))
         waiting += _enclosed(function)
         for name in _names(function.__code__):
-            if name == _CHECK:
+            if name == checks.NAME:  # replaced by this package, too, while a model runs
                 continue
             waiting += _methods(cls, name, places)
             for space in _NAMESPACES:
