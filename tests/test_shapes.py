@@ -246,11 +246,12 @@ def test_group_norm(x: torch.Tensor, groups: int, affine: bool) -> None:
     assert SHAPES[_aten.group_norm.default](x, 3, scale, scale) is None
 
 
-@given(x=images(), rank=st.integers(1, 3))
+@given(x=images(device="cpu"), rank=st.integers(1, 3))
 def test_layer_norm(x: torch.Tensor, rank: int) -> None:
+    """Of a channels-last tensor with sizes of 1, torch says otherwise on meta tensors than its kernel does."""
     shape = list(x.shape[-rank:])
-    weight = torch.empty(shape, dtype=x.dtype, device="meta")
-    assert _same_as_torch(_aten.layer_norm.default, x, shape, weight, weight) == layout_of(x).is_row_major
+    weight = torch.empty(shape, dtype=x.dtype)
+    assert _same_as_torch(_aten.layer_norm.default, x, shape, weight, weight, device="cpu")
     assert SHAPES[_aten.layer_norm.default](x, [shape[0] + 1, *shape[1:]]) is None
 
 

@@ -43,11 +43,15 @@ _LARGE = 4096  # elements
 
 class _WithoutWeights(LeanDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        first = args[0] if args else None
+        overwrites = func._opname.endswith("_")
+        if overwrites and isinstance(first, torch.Tensor) and first.is_meta:  # two thirds of all calls fill a weight
+            return first
         kwargs = kwargs or {}
         tensors = [a for a in args if isinstance(a, torch.Tensor)]
         if any(t.is_meta for t in tensors):
-            if func._schema.name.endswith("_") and tensors[0] is args[0]:
-                return args[0]
+            if overwrites and tensors[0] is first:
+                return first
             return func(*map(_to_meta, args), **{k: _to_meta(v) for k, v in kwargs.items()})
         if not tensors and _becomes_meta(func, args) and (_is_in_constructor() or _is_large(args)):
             return func(*args, **{**kwargs, "device": _META, "pin_memory": False})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from profiler.answers.common.options import (
     OnDevice,
     Result,
     Strict,
-    group,
+    grouped,
     names,
     option,
 )
@@ -35,8 +34,7 @@ from profiler.answers.models.verb import RowsShown, marked
 JOB = WHAT_IF
 
 
-@group("Variants, a row each")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Variants, a row each")
 class Changes:
     without: Annotated[
         tuple[str, ...], option("Layers left out together, by path or class: layer4.2, '*.se,*.drop'.", "PATTERN,...")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from profiler.answers.common.options import OutputOptions, Result, group, option
+from profiler.answers.common.options import OutputOptions, Result, grouped, option
 from profiler.render import CHARTS
 from profiler.render import FORMATS as OF_TABLES
 from profiler.render.charts.look import Look
@@ -15,8 +14,7 @@ from profiler.render.charts.style import SUFFIX
 FORMATS = (*OF_TABLES, *CHARTS)
 
 
-@group("Its look")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Its look")
 class LookOptions:
     width: Annotated[str | None, option("one column (3.5 inches, the default), two (7.16), or inches.", "WIDTH")] = None
     style: Annotated[str | None, option("Settings of matplotlib that go before ours.", f"FILE{SUFFIX}")] = None
@@ -38,16 +36,14 @@ _Format: TypeAlias = Annotated[
 ]
 
 
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The result")
 class ChartResult(OutputOptions):
     """How figures are written."""
 
     format: _Format = None
 
 
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The result")
 class TableOrChart(Result):
     """How tables are written that have a figure."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from profiler import errors
@@ -21,7 +21,7 @@ from profiler.answers.common.options import (
     Result,
     Saved,
     Strict,
-    group,
+    grouped,
     number,
     option,
 )
@@ -42,8 +42,7 @@ from profiler.render.tables import chosen_columns
 JOB = LOOK
 
 
-@group("On devices: how fast at best, and does it fit")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("On devices: how fast at best, and does it fit")
 class Placement:
     device: Annotated[str | None, option("Which: h100-sxm, ... `list --devices` lists them.", "NAME")] = None
     devices: Annotated[

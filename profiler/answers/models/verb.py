@@ -23,7 +23,7 @@ from profiler.answers.common.options import (
     Saved,
     Strict,
     TraceCacheOption,
-    group,
+    grouped,
     names,
     number,
     option,
@@ -47,8 +47,7 @@ JOB = LOOK
 ALL = "all"
 
 
-@group("One model's layers")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("One model's layers")
 class LayersShown:
     depth: Annotated[
         int | None,
@@ -70,8 +69,7 @@ class LayersShown:
         return {option: value for option, value in options.items() if value is not None}
 
 
-@group("Several models")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Several models")
 class RowsShown:
     label: Annotated[tuple[str, ...], option("A row's name. Once for each model, in order.", "TEXT")] = ()
     metrics: Annotated[tuple[str, ...], option("Accuracy: CSV by model, predictions, or `published`.", "FILE")] = ()

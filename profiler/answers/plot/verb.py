@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from profiler.answers.common.options import (
     Models,
     Strict,
     TraceCacheOption,
-    group,
+    grouped,
     option,
 )
 from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
@@ -48,8 +48,7 @@ from profiler.render.charts.look import Look
 JOB = LOOK
 
 
-@group("The figure")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The figure")
 class FigureOptions:
     kind: Annotated[str | None, option(f"{', '.join(KINDS)}. Default: what suits the models.", "KIND")] = None
     x: Annotated[

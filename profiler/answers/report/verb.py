@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from profiler import errors
@@ -20,7 +20,7 @@ from profiler.answers.common.options import (
     Saved,
     Strict,
     TraceCacheOption,
-    group,
+    grouped,
     option,
 )
 from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
@@ -32,8 +32,7 @@ JOB = LOOK
 FORMATS = ("html",)
 
 
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The result")
 class PageOptions(OutputOptions):
     """Where the page goes."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from profiler import errors
 from profiler.answers.common.figures import FORMATS, LookOptions, TableOrChart  # noqa: F401  formats of the verb
-from profiler.answers.common.options import Top, group, names, number, option, reading
+from profiler.answers.common.options import Top, grouped, names, number, option, reading
 from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
 from profiler.answers.score.compute import Scored, Scores
 from profiler.answers.score.rules import TOLERANCE, Rules
@@ -21,8 +20,7 @@ from profiler.records import quantities
 JOB = FILES
 
 
-@group("What counts")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("What counts")
 class RuleOptions:
     positive: Annotated[
         str | None,
@@ -53,8 +51,7 @@ class RuleOptions:
         return Rules(self.positive, self.threshold, self.beta, self.top_k, self.tolerance)
 
 
-@group("The tables")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The tables")
 class TablesShown(Top):
     show: Annotated[str | None, option(f"Which, in order: {', '.join(TABLES)}.", "NAME,...")] = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from profiler import errors
@@ -14,7 +14,7 @@ from profiler.answers.common.options import (
     Model,
     OnDevice,
     Result,
-    group,
+    grouped,
     number,
     option,
     reading,
@@ -37,8 +37,7 @@ JOB = WHAT_IF
 FORMATS = (*OF_TABLES, *CHARTS)
 
 
-@group("On what")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("On what")
 class SampleOptions:
     weights: Annotated[str | None, option("Weights to be loaded first: FILE.safetensors, FILE.pt, ...", "FILE")] = None
     data: Annotated[
@@ -48,8 +47,7 @@ class SampleOptions:
     run_on: Annotated[str | None, option("cpu, cuda or mps: where it is run. Default: cpu.", "DEVICE")] = None
 
 
-@group("What is measured")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("What is measured")
 class MeasureOptions:
     target: Annotated[
         Any,
@@ -74,8 +72,7 @@ class MeasureOptions:
     each: Annotated[str | None, option("Which layers --by changes: 'layer*.*'.", "PATTERN")] = None
 
 
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The result")
 class PictureResult(Result):
     """How tables are written, or a picture."""
 

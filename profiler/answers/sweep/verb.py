@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from profiler.answers.common.options import (
     Models,
     Result,
     TraceCacheOption,
-    group,
+    grouped,
     limited,
     names,
     number,
@@ -40,8 +40,7 @@ from profiler.sources.trace_cache.cache import TraceCache
 JOB = COMPARE
 
 
-@group("How it is run")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("How it is run")
 class SweepExecution:
     jobs: Annotated[int | None, option("Models at once. Default: one a core.", "N", converter=number(1))] = None
     on: Annotated[str | None, option("A cluster: dask://HOST:PORT or ray://HOST:PORT.", "CLUSTER")] = None
@@ -69,8 +68,7 @@ class SweepExecution:
         return execution(output, self.jobs, self.on, *limits, self.resume, self.retry, trace_cache)
 
 
-@group("What a row has")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("What a row has")
 class RowContent:
     convention: Annotated[
         str | None,
@@ -96,8 +94,7 @@ class RowContent:
             yield f"--metrics {PUBLISHED}"
 
 
-@group("Which rows are shown")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Which rows are shown")
 class RowChoice:
     where: Annotated[str | None, option("Only rows of which it is true: 'macs < 1G and acc@1 > 75'.", "EXPRESSION")] = (
         None
@@ -118,16 +115,14 @@ class Budget(LimitGroup):
     __slots__ = ()
 
 
-@group("Checks: exit with 1 above a limit")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Checks: exit with 1 above a limit")
 class SweepStrict:
     strict: Annotated[bool, option("Exit with 1 when a model fails, or an operator has no formula.", negative="")] = (
         False
     )
 
 
-@group("The result")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("The result")
 class SweepResult(Result):
     """How the rows are written."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from profiler.answers.common.options import (
     Strict,
     TimeLimit,
     TraceCacheOption,
-    group,
+    grouped,
     names,
     number,
     option,
@@ -42,8 +42,7 @@ from profiler.render.tables import chosen_columns
 JOB = LOOK
 
 
-@group("What it is fed")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("What it is fed")
 class BatchesInput(InputOptions):
     """Several batch sizes make a row each."""
 
@@ -60,8 +59,7 @@ class BatchesInput(InputOptions):
         ]
 
 
-@group("Measuring")
-@dataclass(frozen=True, kw_only=True, slots=True)
+@grouped("Measuring")
 class MeasuringOptions:
     seconds: Annotated[
         float | None,

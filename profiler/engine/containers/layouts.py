@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Final
 
 import torch
@@ -89,4 +88,8 @@ def contiguous(shape: tuple[int, ...], dtype: torch.dtype) -> TensorLayout:
 
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Row-major strides, as torch gives them (a dimension of size 0 counts as 1)."""
-    return tuple(prod(max(size, 1) for size in shape[i + 1 :]) for i in range(len(shape)))
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= size or 1
+    return tuple(reversed(strides))

@@ -156,10 +156,13 @@ def group_norm(
 def layer_norm(
     x: Tensor, shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
 ) -> TensorLayout | None:
+    """Whatever the strides of what is normalised, the result is laid out anew."""
     shape = tuple(shape)
-    if not alike(x, weight, bias) or x.shape[-len(shape) :] != shape or 0 in x.shape:
+    if not x.dtype.is_floating_point or x.shape[-len(shape) :] != shape or 0 in x.shape:
         return None
-    return contiguous(x.shape, x.dtype) if all(t is None or t.shape == shape for t in (weight, bias)) else None
+    if any(t is not None and (t.shape != shape or not alike(t) or t.dtype is not x.dtype) for t in (weight, bias)):
+        return None
+    return contiguous(x.shape, x.dtype)
 
 
 @rule(_aten.max_pool2d.default)

@@ -149,14 +149,17 @@ _shapes: Recent[tuple[type, ...], _Shape] = Recent(_MOST)
 
 
 def _read(module: nn.Module, attributes: Attributes) -> _Layer | None:
-    own = NOTED[type(module)]
-    if own is None or not attributes.keys() >= _MEMBERS_AND_HOOKS or any(_HOOKS(attributes)):
+    own, names = NOTED[type(module)], tuple(attributes)
+    if own is None:
         return None
-    names = tuple(attributes)
     read = _readers.find(names)
     if read is None:
+        if not attributes.keys() >= _MEMBERS_AND_HOOKS:
+            return None
         plain = [name for name in names if name not in _REGISTRIES]
         read = _readers[names] = itemgetter("training", *plain)
+    if any(_HOOKS(attributes)):
+        return None
     settings = read(attributes)
     key = _key(names, settings)
     if key is None:
