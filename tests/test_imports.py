@@ -90,7 +90,9 @@ AFTER = f"\nassert not {{*{SLOW!r}}} & {{*sys.modules}}, {{*{SLOW!r}}} & {{*sys.
 def test_a_saved_trace_waits_for_no_library_that_it_has_no_need_of(tmp_path: Path, verb: list[str]) -> None:
     path = tmp_path / "saved.json"
     profile(nn.Linear(3, 4), (1, 3)).save(path)
-    assert loaded(COMMAND + AFTER, *verb, str(path)) == set()
+    assert loaded(COMMAND + AFTER + "\nassert 'cyclopts' not in sys.modules", *verb, str(path)) == set()
+    with pytest.raises(subprocess.CalledProcessError):  # which reads options
+        loaded(COMMAND + "\nassert 'cyclopts' not in sys.modules", *verb, str(path), "--format", "json")
 
 
 def test_a_saved_trace_is_timed_on_a_device_of_the_catalogue_without_numpy(tmp_path: Path) -> None:

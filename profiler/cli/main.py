@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import ModuleType
 
-from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
-
 from profiler import errors
 from profiler.cli import verbs
 from profiler.cli.driver import drive
+from profiler.cli.verbs import NAME
 from profiler.engine.processes.foreign_code import interruptible
 from profiler.records.files import writing
 from profiler.records.versions import __version__
-
-NAME = "profile-model"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,18 +48,16 @@ def run(arguments: list[str]) -> int:
     if first in ("--help", "-h"):
         return _print(_help().main())
     if first == "--completion":
-        return _print(f"{verbs.completion(arguments[1] if arguments[1:] else '')}\n")
+        from profiler.cli import parsing
+
+        return _print(f"{parsing.completion(arguments[1] if arguments[1:] else '')}\n")
     verb = first if verbs.is_verb(first) else None
     rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
         return _print(_help().of_verb(verb))
     if verb is None:
         _check_no_verb(first)
-    try:
-        bound = verbs.read(verb, rest)
-    except CycloptsError as error:
-        raise errors.ProfileError(_sentence(error, verb)) from None
-    return drive(verb or NAME, verbs.module(verb), bound)
+    return drive(verb or NAME, verbs.module(verb), verbs.read(verb, rest))
 
 
 def _help() -> ModuleType:
@@ -81,44 +76,6 @@ def _check_no_verb(word: str) -> None:
 
         if not names(word):
             raise _no_such_verb(word, near[0])
-
-
-# Options that were called so before, and what stands in their place.
-_BEFORE = {
-    "baseline": "diff FILE.json MODEL", "fits": "largest MODEL batch --in SIZE", "init-budgets": "check --init MODEL",
-    "check-values": "values FILE", "checkpoint": "train MODEL --recompute PATTERN", "training": "train MODEL",
-    "zeros": "MODEL --zeros",
-}  # fmt: skip
-# Options that several verbs have, and the verb that is meant where one has them not.
-_MEANT = {
-    **dict.fromkeys(("optimizer", "amp", "freeze", "recompute"), "train"),
-    **dict.fromkeys(("phase", "cache", "new-tokens"), "generate"),
-}
-
-
-def _elsewhere(word: str) -> str | None:
-    """How is written what an option of this name asks for, where that is another verb's; None for other words."""
-    if word in _MEANT:
-        return f"{NAME} {_MEANT[word]} MODEL {_help().option(_MEANT[word], word)}"
-    if word in verbs.built_in():
-        usage: str = _help().usage(word)
-        return usage
-    return f"{NAME} {_BEFORE[word]}" if word in _BEFORE else None
-
-
-def _sentence(error: CycloptsError, verb: str | None) -> str:
-    """What cyclopts says; of an option that is a verb's, which one that is."""
-    if isinstance(error, UnknownOptionError):
-        word = (error.token.keyword or error.token.value).lstrip("-")
-        elsewhere = _elsewhere(word)
-        if elsewhere is not None:
-            return f"no option is called --{word} here; see {elsewhere}"
-    if isinstance(error, UnusedCliTokensError):
-        return f"{verb} takes no {' '.join(error.unused_tokens or ())!r} as well (see {NAME} {verb} --help)"
-    if isinstance(error, MissingArgumentError) and error.argument is not None and error.keyword is None:
-        return f"{error.argument.name} is missing (see {NAME} {verb} --help)"
-    where = NAME if verb is None else f"{NAME} {verb}"
-    return f"{str(error).rstrip('.')} (see {where} --help)"
 
 
 def _print(text: str) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, wraps
+from functools import cache
 from importlib import import_module
 from inspect import BoundArguments, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from cyclopts import App
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import profiler.answers
 from profiler import errors
@@ -19,9 +18,9 @@ from profiler import errors
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+NAME = "profile-model"
 SHELLS = ("bash", "zsh", "fish")
 MAIN = "models"  # the main job, which has no verb
-_UNUSED = cast("Any", object())  # errors are printed by us; without a console cyclopts imports rich to make one
 GROUP = "profile_model.answers"  # of entry points: NAME = "package.module", as a `verb.py` is
 
 
@@ -80,53 +79,29 @@ def module(name: str | None) -> Any:
 
 
 def read(name: str | None, words: Sequence[str]) -> BoundArguments:
-    """What a verb is to be called with; raises `cyclopts.CycloptsError`.
+    """What a verb is to be called with; raises `errors.ProfileError`."""
+    if not any(word.startswith("-") for word in words):
+        bound = _in_places(module(name).run, words)
+        if bound is not None:
+            return bound
+    from profiler.cli import parsing  # by cyclopts: a fifth of the time of a command that needs nothing else
 
-    Where no word begins with a dash none is an option, and what cyclopts does for each of a hundred is spared.
-    """
-    run = module(name).run
-    has_options = any(word.startswith("-") for word in words)
-    reader = _app(name, run if has_options else _without_options(run))
-    _, bound, _ = reader.parse_args(words, exit_on_error=False, print_error=False)
-    return signature(run).bind_partial(*bound.args, **bound.kwargs)
-
-
-def app(name: str | None) -> App:
-    """What reads the options of one verb; None: of the main job."""
-    return _app(name, module(name).run)
+    return parsing.read(name, words)
 
 
-def _app(name: str | None, run: Callable[..., Any]) -> App:
-    words = "profile-model" if name is None else f"profile-model {name}"
-    application = App(name=words, help_flags=[], version_flags=[], help_on_error=False, error_console=_UNUSED)
-    application.default(run)
-    return application
-
-
-def _without_options(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A verb as one that has nothing but its models, files and the like, and what it cannot do without."""
+def _in_places(run: Callable[..., Any], words: Sequence[str]) -> BoundArguments | None:
+    """Words without options, each in a place for text; None where there are other places, or too few or many words."""
     whole = signature(run)
-    kept = [
-        each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY or each.default is each.empty
-    ]
-
-    @wraps(run)
-    def short(*args: Any, **kwargs: Any) -> Any:
-        return run(*args, **kwargs)
-
-    short.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
-    return short
-
-
-def completion(shell: str) -> str:
-    """The script that lets a shell complete verbs and options; raises `errors.ProfileError`."""
-    if shell not in SHELLS:
-        raise errors.no_such_choice("--completion", shell, SHELLS)
-    whole = App(name="profile-model")
-    whole.default(module(None).run)
-    for name in names():
-        whole.command(module(name).run, name=name)
-    return whole.generate_completion(shell=cast("Any", shell))
+    places = [each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY]
+    hints = get_type_hints(SimpleNamespace(__annotations__={p.name: p.annotation for p in places}), run.__globals__)
+    if any(hint is not str for hint in hints.values()):
+        return None
+    try:
+        bound = whole.bind(*words, context=None)
+    except TypeError:
+        return None
+    del bound.arguments["context"]
+    return bound
 
 
 def _cannot_be_loaded(name: str, place: str, error: BaseException) -> errors.ProfileError:

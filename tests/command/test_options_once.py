@@ -6,16 +6,16 @@ from collections.abc import Callable
 from inspect import BoundArguments, signature
 
 import pytest
-from cyclopts import CycloptsError
 
-from profiler.cli import verbs
+from profiler import ProfileError
+from profiler.cli import parsing, verbs
 
 VERBS = [None, *verbs.built_in()]
 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_it_is_what_is_derived_anew(name: str | None) -> None:
-    app = verbs.app(name)
+    app = parsing.app(name)
     remembered = app.assemble_argument_collection()
     derived = app.assemble_argument_collection(default_parameter=None)  # asked like this, nothing is remembered
     assert len(remembered) > 3
@@ -30,7 +30,7 @@ def vars_of(argument: object) -> tuple[object, ...]:
 
 def test_values_are_of_one_command_line() -> None:
     lines = (["a", "--depth", "3"], ["b", "c"], ["a", "--depth", "3"])
-    first, second, third = (verbs.app(None).parse_args(line, exit_on_error=False)[1] for line in lines)
+    first, second, third = (parsing.app(None).parse_args(line, exit_on_error=False)[1] for line in lines)
     assert first == third
     assert first != second
     assert "depth=3" in str(first)
@@ -40,17 +40,15 @@ def test_values_are_of_one_command_line() -> None:
 @pytest.mark.parametrize("words", [[], ["a"], ["a", "b"], ["a", "b", "c=1,2"]], ids=len)
 @pytest.mark.parametrize("name", VERBS)
 def test_a_line_without_options_means_what_it_means_beside_them(name: str | None, words: list[str]) -> None:
-    assert _read(name, lambda: verbs.read(name, words)) == _read(
-        name, lambda: verbs.app(name).parse_args(words, exit_on_error=False, print_error=False)[1]
-    )
+    assert _read(name, lambda: verbs.read(name, words)) == _read(name, lambda: parsing.read(name, words))
 
 
 def _read(name: str | None, reader: Callable[[], BoundArguments]) -> object:
-    """What the verb is called with, or what cyclopts says is wrong."""
+    """What the verb is called with, or what is said to be wrong."""
     try:
         bound = reader()
-    except CycloptsError as error:
-        return type(error), str(error)
+    except ProfileError as error:
+        return str(error)
     whole = signature(verbs.module(name).run).bind_partial(*bound.args, **bound.kwargs)
     whole.apply_defaults()
     return whole.arguments

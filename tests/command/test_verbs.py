@@ -25,7 +25,7 @@ TOY = '''
 
 from profiler.answers.common.models import entries, named_models, profiles
 from profiler.answers.common.options import InputOptions, Model, Result
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 
 JOB = LOOK
 
@@ -34,7 +34,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     result: Result = Result(),
 ) -> Outcome:

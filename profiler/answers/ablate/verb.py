@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from cyclopts import Group
-
 from profiler.answers.ablate.running import Rows, ablated
 from profiler.answers.ablate.variants import Asked, asked, replacement
 from profiler.answers.common.models import over, single_model
@@ -25,7 +23,7 @@ from profiler.answers.common.options import (
     names,
     option,
 )
-from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
+from profiler.answers.common.outcome import WHAT_IF, Context, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.models.compute import Layout
 from profiler.answers.models.metrics import PUBLISHED
@@ -58,7 +56,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     changes: Changes = Changes(),
     inputs: InputOptions = InputOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -68,7 +66,7 @@ def run(
     captions: Captions = Captions(),
     rows: RowsShown = RowsShown(),
     sort: Annotated[
-        str | None, option("Sort the rows by a column, the largest first.", "COLUMN", group=Group("The table"))
+        str | None, option("Sort the rows by a column, the largest first.", "COLUMN", heading="The table")
     ] = None,
     most: Limits = Limits(),
     strict: Strict = Strict(),

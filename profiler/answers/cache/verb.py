@@ -6,14 +6,14 @@ from typing import Annotated
 
 from profiler.answers.cache.compute import content
 from profiler.answers.common.options import Result, option
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.outcome import FILES, Context, Outcome
 
 JOB = FILES
 
 
 def run(
     *,
-    context: ContextParameter,
+    context: Context,
     clear: Annotated[bool, option("Remove all that is kept.", negative="")] = False,
     list_: Annotated[bool, option("A row for each trace, that used last first.", name="--list", negative="")] = False,
     result: Result = Result(),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler import errors
 from profiler.answers.calibrate.compute import DEVICES, DTYPES, calibrate
 from profiler.answers.common.options import option
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.outcome import FILES, Context, Outcome
 
 JOB = FILES
 _LEAST, _MOST = 1, 3600  # seconds
@@ -17,8 +15,8 @@ _LEAST, _MOST = 1, 3600  # seconds
 
 def run(
     *,
-    context: ContextParameter,
-    output: Annotated[str, Parameter(name=("--output", "-o"), help="The file to write: my-device.toml.")],
+    context: Context,
+    output: Annotated[str, option("The file to write: my-device.toml.", name=("--output", "-o"))],
     device: Annotated[str, option("cpu or cuda.")] = "cpu",
     threads: Annotated[int | None, option("Threads that torch computes with. Default: as torch chooses.")] = None,
     seconds: Annotated[float, option("How long to measure.")] = 120.0,

@@ -5,16 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler import errors
 from profiler.answers.check import file as budget_file
 from profiler.answers.check import init as budget_init
 from profiler.answers.check import run as budget_run
 from profiler.answers.check.file import Budgeted
 from profiler.answers.common.models import named_models
-from profiler.answers.common.options import ConventionOption, InputOptions, Labels, Result, TraceCacheOption, option
-from profiler.answers.common.outcome import CHECK, ContextParameter, Outcome
+from profiler.answers.common.options import (
+    Argument,
+    ConventionOption,
+    InputOptions,
+    Labels,
+    Result,
+    TraceCacheOption,
+    option,
+)
+from profiler.answers.common.outcome import CHECK, Context, Outcome
 from profiler.records import quantities
 
 JOB = CHECK
@@ -24,13 +30,12 @@ HEAD_ROOM = "10%"
 def run(
     *names: Annotated[
         str,
-        Parameter(
-            help=f"The budget file. Default: the nearest {budget_file.NAME}, or {budget_file.PROJECT} that has a "
+        Argument(
+            f"The budget file. Default: the nearest {budget_file.NAME}, or {budget_file.PROJECT} that has a "
             "table tool.profile-model. With --init: models.",
-            negative="",
         ),
     ],
-    context: ContextParameter,
+    context: Context,
     init: Annotated[
         bool, option("Measure the models named, or those of the file, and write limits for them into it.")
     ] = False,
@@ -55,7 +60,7 @@ def run(
 
 def _check(
     names: tuple[str, ...],
-    context: ContextParameter,
+    context: Context,
     head_room: str | None,
     inputs: InputOptions,
     convention: ConventionOption,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, make_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, dataclass_transform
-
-from cyclopts import Group, Parameter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
 from profiler.answers.common.limitable import (
     ALL_FIGURES,
@@ -17,7 +15,6 @@ from profiler.answers.common.limitable import (
     PER_TOKEN,
     TIME,
     UNKNOWN,
-    Figure,
 )
 from profiler.counters import conventions
 from profiler.records import conditions, quantities
@@ -27,6 +24,8 @@ from profiler.render import FORMATS
 from profiler.render.tables import Unit
 
 if TYPE_CHECKING:
+    from cyclopts import Parameter
+
     from profiler.answers.check.compute import Limit
     from profiler.answers.generate.generating import Request
     from profiler.figures.profile import Profile
@@ -36,24 +35,44 @@ T = TypeVar("T")
 G = TypeVar("G", bound="LimitGroup")
 
 
-def option(help: str, metavar: str | None = None, **rest: Any) -> Parameter:
-    """An option with its help; where it has a `metavar`, the next word is its value, even "-x"."""
+HEADINGS: list[tuple[type, str]] = []  # of groups that the reader of the command line has not been told of yet
+
+
+class Argument(NamedTuple):
+    """What is written in a place of the command line, and is no option. It is text."""
+
+    help: str
+    metavar: str | None = None
+    name: str | None = None
+    may_begin_with_dash: bool = False
+
+
+def option(help: str, metavar: str | None = None, heading: str | None = None, **rest: Any) -> Parameter:
+    """An option with its help; where it has a `metavar`, the next word is its value, even "-x".
+
+    To be called in an annotation alone, which nobody reads where no option is written.
+    """
+    from cyclopts import Group, Parameter
+
+    if heading is not None:
+        rest["group"] = Group(heading)
     return Parameter(help=help, metavar=metavar, show_default=False, allow_leading_hyphen=metavar is not None, **rest)
 
 
-def group(name: str) -> Parameter:
-    """Options under one heading of `--help`, without a prefix in their names."""
-    return Parameter(name="*", group=Group(name), negative="", show_default=False)
-
-
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def grouped(name: str) -> Callable[[type[T]], type[T]]:
-    """A class that has such options as its fields.
+def grouped(heading: str) -> Callable[[type[T]], type[T]]:
+    """A class that has options as its fields: under one heading of `--help`, without a prefix in their names.
 
     Nobody changes one, for which types are checked: to make a frozen dataclass takes twice as long, in all a
     twentieth of the time of a command that is answered from the cache.
     """
-    return lambda cls: group(name)(dataclass(kw_only=True, unsafe_hash=True)(cls))
+
+    def with_heading(cls: type[T]) -> type[T]:
+        group = dataclass(kw_only=True, unsafe_hash=True)(cls)
+        HEADINGS.append((group, heading))
+        return group
+
+    return with_heading
 
 
 def reading(reader: Callable[[str], T]) -> Callable[[Any, Any], T]:
@@ -73,16 +92,13 @@ def names(text: str | None) -> tuple[str, ...]:
 
 Models: TypeAlias = Annotated[
     str,
-    Parameter(
-        help="resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
+    Argument(
+        "resnet34, timm:dpn92, 'resnet34(num_classes=10)', hf:FOLDER, 'hf:LlamaConfig(num_hidden_layers=2)', "
         "model.py:build, package.module:Class, saved.json, exported.pt2, model.onnx, weights.safetensors (or .pt, "
-        ".gguf, an index or a folder), or a list of models, list.toml.",
-        negative="",
+        ".gguf, an index or a folder), or a list of models, list.toml."
     ),
 ]
-Model: TypeAlias = Annotated[
-    str, Parameter(help="As `profile-model --help` says: resnet34, timm:dpn92, hf:FOLDER, ...")
-]
+Model: TypeAlias = Annotated[str, Argument("As `profile-model --help` says: resnet34, timm:dpn92, hf:FOLDER, ...")]
 
 
 @grouped("What it is fed")
@@ -238,46 +254,39 @@ class LimitGroup:
 def limited(*names: str, heading: str = _CHECKS) -> Callable[[type[G]], type[G]]:
     """Give a group of limits its options, one a figure."""
 
-    def option_of(figure: Figure) -> tuple[str, Any, None]:
-        metavar = {Unit.BYTES: "SIZE", Unit.NANOSECONDS: "TIME"}.get(figure.unit, "COUNT")
-        return figure.keyword, Annotated[str | None, option(figure.help, metavar)], None
-
     def with_options(cls: type[G]) -> type[G]:
-        fields, namespace = (
-            [option_of(ALL_FIGURES[name]) for name in names],
-            {"__module__": __name__, "__doc__": cls.__doc__},
-        )
-        return group(heading)(make_dataclass(cls.__name__, fields, bases=(cls,), namespace=namespace, unsafe_hash=True))
+        cls.__module__ = __name__  # where its annotations are read
+        cls.__annotations__ = {ALL_FIGURES[name].keyword: f"Annotated[str | None, _limit({name!r})]" for name in names}
+        for keyword in cls.__annotations__:
+            setattr(cls, keyword, None)
+        return grouped(heading)(cls)
 
     return with_options
+
+
+def _limit(name: str) -> Parameter:
+    figure = ALL_FIGURES[name]
+    return option(figure.help, {Unit.BYTES: "SIZE", Unit.NANOSECONDS: "TIME"}.get(figure.unit, "COUNT"))
 
 
 @limited(*(name for name in FIGURES if name != CACHE))
 class Limits(LimitGroup):
     """On the figures of a run."""
 
-    __slots__ = ()
-
 
 @limited("size", "macs", "flops", CACHE, PEAK_MEMORY, UNKNOWN, FIRST_TOKEN, PER_TOKEN)
 class PhaseLimits(LimitGroup):
     """On the figures of each phase of a language model."""
-
-    __slots__ = ()
 
 
 @limited(TIME)
 class TimeLimit(LimitGroup):
     """On the time of a run."""
 
-    __slots__ = ()
-
 
 @limited("size")
 class SizeLimit(LimitGroup):
     """On the size of weights."""
-
-    __slots__ = ()
 
 
 @grouped(_CHECKS)

@@ -2,7 +2,7 @@
 
 A folder of `answers/` that has a `verb.py` is a verb: its name is the folder's, with "-" for "_". `verb.py` holds
 `JOB`, the heading that it is listed under, and `run`, whose docstring is its help and whose parameters are its
-arguments and options. Options that several verbs have are groups, which stand in `options`.
+arguments and options, but for `context`. Options that several verbs have are groups, which stand in `options`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, TypeVar
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from profiler.errors import ProfileError
 
@@ -81,6 +79,3 @@ class Outcome:
     profiles: Sequence[Profile] = ()
     saved: Profile | None = None
     remarks: Sequence[str] = ()
-
-
-ContextParameter: TypeAlias = Annotated[Context, Parameter(parse=False)]

@@ -16,7 +16,7 @@ from profiler.answers.common.options import (
     option,
     reading,
 )
-from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
+from profiler.answers.common.outcome import COMPARE, Context, Outcome
 from profiler.answers.cross_check.compute import DEFAULT_TOOLS, Accounts, CrossCheck, cross_check_spec, tool_names
 from profiler.counters.running.run import TIME_LIMIT_S
 from profiler.engine.processes.foreign_code import at_work
@@ -27,7 +27,7 @@ JOB = COMPARE
 
 def run(
     *models: Model,
-    context: ContextParameter,
+    context: Context,
     with_: Annotated[
         str | None,
         option(

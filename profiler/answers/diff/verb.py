@@ -22,7 +22,7 @@ from profiler.answers.common.options import (
     TraceCacheOption,
     option,
 )
-from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
+from profiler.answers.common.outcome import COMPARE, Context, Outcome
 from profiler.answers.common.time_columns import check_device
 from profiler.answers.diff.compute import FIGURES, TIME, TOP, Diff, check_growth_limits
 from profiler.answers.diff.increase import growth_limits
@@ -40,7 +40,7 @@ def run(
     after: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     max_increase: Annotated[
         str | None, option("Exit with 1 when a total grew by more: 2%, 0, or params=0,macs=5%.", "LIMIT")
     ] = None,

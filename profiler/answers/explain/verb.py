@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler.answers.common.models import entries, named_models, profiles
 from profiler.answers.common.options import (
+    Argument,
     Cast,
     ConventionOption,
     InputOptions,
@@ -16,7 +15,7 @@ from profiler.answers.common.options import (
     TextOptions,
     TraceCacheOption,
 )
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.explain.compute import explain
 
 JOB = LOOK
@@ -25,10 +24,10 @@ FORMATS = ("text",)
 
 def run(
     model: Model,
-    pattern: Annotated[str, Parameter(help="Layers whose path or class matches: 'layer1.*', Conv2d.")] = "*",
+    pattern: Annotated[str, Argument("Layers whose path or class matches: 'layer1.*', Conv2d.")] = "*",
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     cast: Cast = Cast(),

@@ -25,7 +25,7 @@ from profiler.answers.common.options import (
     number,
     option,
 )
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.generate.generation import Generation
 from profiler.answers.generate.limits import phase_verdicts, split
@@ -76,7 +76,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     language: Generating = Generating(),
     new_tokens: Annotated[

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler.answers.common.models import check_runs, single_model, varying
 from profiler.answers.common.options import (
+    Argument,
     ExecutionOptions,
     Generating,
     InputOptions,
@@ -18,7 +17,7 @@ from profiler.answers.common.options import (
     TraceCacheOption,
     option,
 )
-from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
+from profiler.answers.common.outcome import WHAT_IF, Context, Outcome
 from profiler.answers.common.varying import BATCH
 from profiler.answers.largest.compute import largest, most, stepped
 from profiler.engine.processes.foreign_code import at_work
@@ -30,7 +29,7 @@ JOB = WHAT_IF
 def run(
     model: Model,
     what: Annotated[
-        str, Parameter(help="batch, seq, {n} of --input, size, or size:32 for multiples of 32.", metavar="NAME[:STEP]")
+        str, Argument("batch, seq, {n} of --input, size, or size:32 for multiples of 32.", metavar="NAME[:STEP]")
     ] = BATCH,
     /,
     *,
@@ -42,7 +41,7 @@ def run(
         str | None,
         option(f"The format that the weights are stored in: {', '.join(schemes.SCHEMES)}.", "NAME", name="--as"),
     ] = None,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from profiler.answers.common.options import TextOptions, option
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.options import Argument, TextOptions, option
+from profiler.answers.common.outcome import FILES, Context, Outcome
 from profiler.answers.list.devices import Devices
 from profiler.devices import catalogue
 from profiler.sources import matching
@@ -17,10 +15,10 @@ FORMATS = ("text",)
 
 
 def run(
-    pattern: Annotated[str, Parameter(help="As a shell has it: 'resnet*'.")] = "*",
+    pattern: Annotated[str, Argument("As a shell has it: 'resnet*'.")] = "*",
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     devices: Annotated[bool, option("Not models, but devices, and what they can do.", negative="")] = False,
     result: TextOptions = TextOptions(),
 ) -> Outcome:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler.answers.common.models import single_model
-from profiler.answers.common.options import InputOptions, Model, Result, Top
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.options import Argument, InputOptions, Model, Result, Top
+from profiler.answers.common.outcome import FILES, Context, Outcome
 from profiler.answers.match.compute import match
 from profiler.engine.processes.foreign_code import at_work
 
@@ -17,10 +15,10 @@ JOB = FILES
 
 def run(
     model: Model,
-    weights: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.")],
+    weights: Annotated[str, Argument("FILE.safetensors, FILE.pt, an index or a folder.")],
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     top: Top = Top(),
     result: Result = Result(),

@@ -18,7 +18,7 @@ from profiler.answers.common.options import (
     Top,
     TraceCacheOption,
 )
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.generate.generating import Request
 from profiler.answers.memory.compute import memory_report
 from profiler.answers.models.compute import Entry
@@ -32,7 +32,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),

@@ -29,7 +29,7 @@ from profiler.answers.common.options import (
     option,
     reading,
 )
-from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import Layers, View, depth
 from profiler.answers.layers.table import LAYER_COLUMNS, check_times
@@ -138,7 +138,7 @@ class Tables:
 
 def run(
     *models: Models,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     no_input: Annotated[

@@ -29,7 +29,7 @@ from profiler.answers.common.options import (
     grouped,
     option,
 )
-from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.models import metrics
 from profiler.answers.models.compute import Entry, Layout, comparison
 from profiler.answers.models.metrics import PUBLISHED
@@ -76,7 +76,7 @@ class FigureOptions:
 
 def run(
     *models: Models,
-    context: ContextParameter,
+    context: Context,
     figure: FigureOptions = FigureOptions(),
     shown: LookOptions = LookOptions(),
     inputs: InputOptions = InputOptions(),

@@ -23,7 +23,7 @@ from profiler.answers.common.options import (
     grouped,
     option,
 )
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.models.verb import LayersShown, RowsShown, look, tables
 from profiler.answers.report.compute import reported
 from profiler.records.files import writing
@@ -42,7 +42,7 @@ class PageOptions(OutputOptions):
 
 def run(
     *models: Models,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     no_input: Annotated[

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler.answers.common.models import check_runs, single_model, varying
 from profiler.answers.common.options import (
+    Argument,
     Captions,
     Columns,
     ConventionOption,
@@ -20,7 +19,7 @@ from profiler.answers.common.options import (
     Strict,
     TraceCacheOption,
 )
-from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
+from profiler.answers.common.outcome import WHAT_IF, Context, Outcome
 from profiler.answers.scan.compute import read
 from profiler.answers.scan.scanning import scanned
 from profiler.engine.processes.foreign_code import at_work
@@ -32,13 +31,11 @@ def run(
     model: Model,
     values: Annotated[
         str,
-        Parameter(
-            help="NAME=1,8..32: batch, size, seq, {n} of --input, or a keyword of the builder.", metavar="NAME=VALUES"
-        ),
+        Argument("NAME=1,8..32: batch, size, seq, {n} of --input, or a keyword of the builder.", metavar="NAME=VALUES"),
     ],
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     execution: ExecutionOptions = ExecutionOptions(),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler import errors
 from profiler.answers.common.figures import FORMATS, LookOptions, TableOrChart  # noqa: F401  formats of the verb
-from profiler.answers.common.options import Top, grouped, names, number, option, reading
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.options import Argument, Top, grouped, names, number, option, reading
+from profiler.answers.common.outcome import FILES, Context, Outcome
 from profiler.answers.score.compute import Scored, Scores
 from profiler.answers.score.rules import TOLERANCE, Rules
 from profiler.answers.score.scoring import Source, check, scored, sources, told_apart
@@ -59,13 +57,12 @@ class TablesShown(Top):
 def run(
     *files: Annotated[
         str,
-        Parameter(
-            help="FILE.csv, FILE.parquet or FILE.npz with label, and prediction or scores; of edges two folders, "
+        Argument(
+            "FILE.csv, FILE.parquet or FILE.npz with label, and prediction or scores; of edges two folders, "
             "PREDICTED,TRUTH. MODEL=FILE names the model.",
-            negative="",
         ),
     ],
-    context: ContextParameter,
+    context: Context,
     counted: RuleOptions = RuleOptions(),
     tables: TablesShown = TablesShown(),
     shown: LookOptions = LookOptions(),

@@ -19,7 +19,7 @@ from profiler.answers.common.options import (
     option,
     reading,
 )
-from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
+from profiler.answers.common.outcome import WHAT_IF, Context, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import View
 from profiler.answers.models.verb import LayersShown
@@ -88,7 +88,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     on: SampleOptions = SampleOptions(),
     measured: MeasureOptions = MeasureOptions(),
     inputs: InputOptions = InputOptions(),

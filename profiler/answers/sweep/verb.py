@@ -24,7 +24,7 @@ from profiler.answers.common.options import (
     option,
     reading,
 )
-from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
+from profiler.answers.common.outcome import COMPARE, Context, Outcome
 from profiler.answers.models import metrics
 from profiler.answers.models.metrics import PUBLISHED, Metrics
 from profiler.answers.sweep.asking import FORMATS, of_file, of_models, requested, runs_nothing
@@ -112,8 +112,6 @@ class RowChoice:
 class Budget(LimitGroup):
     """What a model may cost to be shown."""
 
-    __slots__ = ()
-
 
 @grouped("Checks: exit with 1 above a limit")
 class SweepStrict:
@@ -133,7 +131,7 @@ class SweepResult(Result):
 
 def run(
     *models: Models,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     cast: Cast = Cast(),
     content: RowContent = RowContent(),

@@ -26,7 +26,7 @@ from profiler.answers.common.options import (
     option,
     reading,
 )
-from profiler.answers.common.outcome import LOOK, Context, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.common.shown import anchor
 from profiler.answers.layers.compute import View
 from profiler.answers.models.verb import LayersShown
@@ -80,7 +80,7 @@ def run(
     model: Model,
     /,
     *,
-    context: ContextParameter,
+    context: Context,
     device: Annotated[
         str, option("cpu, cuda or mps: run it here. Else a device of `list --devices`, or FILE.toml.", "NAME")
     ] = "cpu",

@@ -21,7 +21,7 @@ from profiler.answers.common.options import (
     TraceCacheOption,
     TrainingOptions,
 )
-from profiler.answers.common.outcome import LOOK, ContextParameter, Outcome
+from profiler.answers.common.outcome import LOOK, Context, Outcome
 from profiler.answers.models.verb import LayersShown, RowsShown, look, tables
 from profiler.records import conditions
 
@@ -30,7 +30,7 @@ JOB = LOOK
 
 def run(
     *models: Model,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     trace_cache: TraceCacheOption = TraceCacheOption(),
     cast: Cast = Cast(),

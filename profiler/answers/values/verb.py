@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler import errors
-from profiler.answers.common.options import Result
-from profiler.answers.common.outcome import FILES, ContextParameter, Outcome
+from profiler.answers.common.options import Argument, Result
+from profiler.answers.common.outcome import FILES, Context, Outcome
 from profiler.answers.values.compute import CheckedFiles, CheckedValues, check_values
 from profiler.sources import holds_weights_alone
 
@@ -16,8 +14,8 @@ JOB = FILES
 
 
 def run(
-    *files: Annotated[str, Parameter(help="FILE.safetensors, FILE.pt, an index or a folder.", negative="")],
-    context: ContextParameter,
+    *files: Annotated[str, Argument("FILE.safetensors, FILE.pt, an index or a folder.")],
+    context: Context,
     result: Result = Result(),
 ) -> Outcome:
     """Read the values of files of weights; exit with 1 when some are NaN or infinite.

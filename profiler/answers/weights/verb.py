@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from cyclopts import Group
-
 from profiler import errors
 from profiler.answers.common.models import entries, named_models, over, profiles
 from profiler.answers.common.options import (
@@ -21,7 +19,7 @@ from profiler.answers.common.options import (
     names,
     option,
 )
-from profiler.answers.common.outcome import WHAT_IF, ContextParameter, Outcome
+from profiler.answers.common.outcome import WHAT_IF, Context, Outcome
 from profiler.answers.weights.compute import overview, quantised, size_in
 from profiler.answers.weights.table import OVERVIEW_COLUMNS
 from profiler.counters.conventions import DEFAULT
@@ -34,7 +32,7 @@ JOB = WHAT_IF
 
 def run(
     *models: Model,
-    context: ContextParameter,
+    context: Context,
     as_: Annotated[
         str | None, option(f"Formats: {', '.join(SCHEMES)}. Default: all of them.", "NAME,...", name="--as")
     ] = None,
@@ -44,7 +42,7 @@ def run(
     labels: Labels = Labels(),
     sort: Annotated[
         str | None,
-        option("Sort the rows of several by a column, the largest first.", "COLUMN", group=Group("The table")),
+        option("Sort the rows of several by a column, the largest first.", "COLUMN", heading="The table"),
     ] = None,
     top: Top = Top(),
     most: SizeLimit = SizeLimit(),

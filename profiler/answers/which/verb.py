@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from profiler import errors
 from profiler.answers.common.models import check_runs, named_models
-from profiler.answers.common.options import InputOptions, Labels, Model, Result
-from profiler.answers.common.outcome import COMPARE, ContextParameter, Outcome
+from profiler.answers.common.options import Argument, InputOptions, Labels, Model, Result
+from profiler.answers.common.outcome import COMPARE, Context, Outcome
 from profiler.answers.which.compute import Search, Which, candidates, number, search
 from profiler.engine.processes.foreign_code import at_work
 
@@ -18,11 +16,11 @@ JOB = COMPARE
 
 def run(
     figure: Annotated[
-        str, Parameter(help="As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER", allow_leading_hyphen=True)
+        str, Argument("As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER", may_begin_with_dash=True)
     ],
     /,
     *models: Model,
-    context: ContextParameter,
+    context: Context,
     inputs: InputOptions = InputOptions(),
     labels: Labels = Labels(),
     result: Result = Result(),
