@@ -13,7 +13,8 @@ from cyclopts import Argument, ArgumentCollection, Group
 
 from profiler import errors
 from profiler.answers.common.outcome import JOBS
-from profiler.cli import parsing, verbs
+from profiler.cli import verbs
+from profiler.cli.declaring import app
 
 _WIDTH = 79
 EXAMPLES = (
@@ -108,7 +109,7 @@ def _summary(name: str | None) -> str:
 
 
 def _arguments(name: str | None) -> Iterator[Argument]:
-    collection: ArgumentCollection = parsing.app(name).assemble_argument_collection(parse_docstring=False)
+    collection: ArgumentCollection = app(name).assemble_argument_collection(parse_docstring=False)
     return (argument for argument in collection if argument.show)
 
 

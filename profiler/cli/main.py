@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import ModuleType
 
 from profiler import errors
-from profiler.cli import verbs
+from profiler.cli import verbs, words
 from profiler.cli.driver import drive
 from profiler.cli.verbs import NAME
 from profiler.engine.processes.foreign_code import interruptible
@@ -48,16 +48,16 @@ def run(arguments: list[str]) -> int:
     if first in ("--help", "-h"):
         return _print(_help().main())
     if first == "--completion":
-        from profiler.cli import parsing
+        from profiler.cli import declaring
 
-        return _print(f"{parsing.completion(arguments[1] if arguments[1:] else '')}\n")
+        return _print(f"{declaring.completion(arguments[1] if arguments[1:] else '')}\n")
     verb = first if verbs.is_verb(first) else None
     rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
         return _print(_help().of_verb(verb))
     if verb is None:
         _check_no_verb(first)
-    return drive(verb or NAME, verbs.module(verb), verbs.read(verb, rest))
+    return drive(verb or NAME, verbs.module(verb), words.read(verb, rest))
 
 
 def _help() -> ModuleType:

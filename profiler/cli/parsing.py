@@ -1,27 +1,15 @@
-"""What does a verb take, and what do words that have options say? By cyclopts, which is imported for that alone."""
+"""What do words say that have options among them, or are wrong? By cyclopts, which is imported for that alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import BoundArguments, signature
-from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
-from cyclopts import (
-    App,
-    CycloptsError,
-    Group,
-    MissingArgumentError,
-    Parameter,
-    UnknownOptionError,
-    UnusedCliTokensError,
-)
+from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 from profiler import errors
-from profiler.answers.common.options import HEADINGS, Argument
-from profiler.cli import verbs
-
-_UNUSED = cast("Any", object())  # errors are printed by us; without a console cyclopts imports rich to make one
-_GIVEN_BY_US = "context"  # the parameter that is no word of the command line
+from profiler.cli import help, verbs
+from profiler.cli.declaring import app
 
 
 def read(name: str | None, words: Sequence[str]) -> BoundArguments:
@@ -31,59 +19,6 @@ def read(name: str | None, words: Sequence[str]) -> BoundArguments:
     except CycloptsError as error:
         raise errors.ProfileError(_sentence(error, name)) from None
     return signature(verbs.module(name).run).bind_partial(*bound.args, **bound.kwargs)
-
-
-def app(name: str | None) -> App:
-    """What reads the options of one verb; None: of the main job."""
-    words = verbs.NAME if name is None else f"{verbs.NAME} {name}"
-    application = App(name=words, help_flags=[], version_flags=[], help_on_error=False, error_console=_UNUSED)
-    application.default(_declared(verbs.module(name).run))
-    return application
-
-
-def completion(shell: str) -> str:
-    """The script that lets a shell complete verbs and options; raises `errors.ProfileError`."""
-    if shell not in verbs.SHELLS:
-        raise errors.no_such_choice("--completion", shell, verbs.SHELLS)
-    whole = App(name=verbs.NAME)
-    whole.default(_declared(verbs.module(None).run))
-    for name in verbs.names():
-        whole.command(_declared(verbs.module(name).run), name=name)
-    return whole.generate_completion(shell=cast("Any", shell))
-
-
-# What cyclopts is told ------------------------------------------------------------------------------------------------
-
-
-def _declared(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A function with the words that a verb takes, as cyclopts declares them."""
-    while HEADINGS:  # of groups whose files were imported since
-        group, heading = HEADINGS.pop(0)
-        Parameter(name="*", group=Group(heading), negative="", show_default=False)(group)
-    hints, whole = get_type_hints(run, include_extras=True), signature(run)
-
-    def declared(*args: Any, **kwargs: Any) -> Any:
-        return run(*args, **kwargs)
-
-    kept = [each for each in whole.parameters.values() if each.name != _GIVEN_BY_US]
-    declared.__annotations__ = {each.name: _hint(hints[each.name]) for each in kept}
-    declared.__doc__ = run.__doc__
-    declared.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
-    return declared
-
-
-def _hint(hint: Any) -> Any:
-    """An argument's words, as cyclopts has them."""
-    if get_origin(hint) is not Annotated:
-        return hint
-    kind, *about = get_args(hint)
-    return Annotated[(kind, *(_parameter(each) if isinstance(each, Argument) else each for each in about))]
-
-
-def _parameter(argument: Argument) -> Parameter:
-    named = {"metavar": argument.metavar, "name": argument.name}
-    given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
-    return Parameter(help=argument.help, negative="", allow_leading_hyphen=argument.may_begin_with_dash, **given)
 
 
 # What it says where the words are wrong -------------------------------------------------------------------------------
@@ -118,8 +53,6 @@ def _sentence(error: CycloptsError, verb: str | None) -> str:
 
 def _elsewhere(word: str) -> str | None:
     """How is written what an option of this name asks for, where that is another verb's; None for other words."""
-    from profiler.cli import help
-
     if word in _MEANT:
         return f"{verbs.NAME} {_MEANT[word]} MODEL {help.option(_MEANT[word], word)}"
     if word in verbs.built_in():

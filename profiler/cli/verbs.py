@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from inspect import BoundArguments, signature
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import profiler.answers
 from profiler import errors
@@ -76,32 +74,6 @@ def module(name: str | None) -> Any:
         return added()[name].load()
     except (Exception, SystemExit) as error:
         raise _cannot_be_loaded(name, added()[name].value, error) from error
-
-
-def read(name: str | None, words: Sequence[str]) -> BoundArguments:
-    """What a verb is to be called with; raises `errors.ProfileError`."""
-    if not any(word.startswith("-") for word in words):
-        bound = _in_places(module(name).run, words)
-        if bound is not None:
-            return bound
-    from profiler.cli import parsing  # by cyclopts: a fifth of the time of a command that needs nothing else
-
-    return parsing.read(name, words)
-
-
-def _in_places(run: Callable[..., Any], words: Sequence[str]) -> BoundArguments | None:
-    """Words without options, each in a place for text; None where there are other places, or too few or many words."""
-    whole = signature(run)
-    places = [each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY]
-    hints = get_type_hints(SimpleNamespace(__annotations__={p.name: p.annotation for p in places}), run.__globals__)
-    if any(hint is not str for hint in hints.values()):
-        return None
-    try:
-        bound = whole.bind(*words, context=None)
-    except TypeError:
-        return None
-    del bound.arguments["context"]
-    return bound
 
 
 def _cannot_be_loaded(name: str, place: str, error: BaseException) -> errors.ProfileError:
