@@ -30,7 +30,7 @@ from profiler.counters.convention import Charge
 from profiler.counters.replay.cpu import FAST, all_hooked, fast_path_calls
 from profiler.counters.replay.einsum import path_flops
 from profiler.counters.replay.events import LayerCall, Operator, module_calls, operators
-from profiler.counters.replay.patches import POOLS, TRANSPOSED, functions_to, is_elementwise, is_met
+from profiler.counters.replay.patches import POOLS, TRANSPOSED, functions_to, is_elementwise, is_seen
 from profiler.counters.replay.recurrent import steps_of, tallies
 from profiler.counters.replay.rules import Rule, Tally, charged, tensor
 from profiler.records.trace import Module, Tensor, Trace, Value, tensors
@@ -78,7 +78,7 @@ def _products(op: Operator, tool: Differences) -> Iterator[Tally]:
     if op.name == "aten.einsum" and "einsum" in functions_to(op):
         yield _einsum(op)
     rule = tool.macs.get(op.name)
-    if rule is None or not is_met(op) or (op.caller.is_sign and not tool.counts_signs):
+    if rule is None or not is_seen(op, tool.counts_signs):
         return
     charge = rule.charge(op)
     yield Tally(2 * int(charge.amount), charge.family, charge.why)

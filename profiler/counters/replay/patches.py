@@ -68,9 +68,7 @@ SHARED = (
 
 def patched(trace: Trace, rules: Mapping[str, Rule[Operator]], counts_signs: bool) -> Iterator[Charge]:
     """The charges of functions that are patched. counts_signs: whether `x @ y` is one."""
-    visible = (
-        op for op in operators(trace) if op.name in rules and is_met(op) and (counts_signs or not op.caller.is_sign)
-    )
+    visible = (op for op in operators(trace) if op.name in rules and is_seen(op, counts_signs))
     return unless_fast((rules[op.name].charge(op) for op in visible), fast_path_calls(trace, True, all_hooked))
 
 
@@ -91,6 +89,13 @@ WHY_FROM_THE_LEFT = "1 per element, where shapes are lined up from the left"
 def is_met(op: Operator) -> bool:
     """Whether what the code called is the patched function: of functions of torch, what the first of them calls is."""
     return bool(op.caller.functions) or op.caller.is_sign or is_looked_up(op, op.short)
+
+
+def is_seen(op: Operator, counts_signs: bool) -> bool:
+    """Whether a call comes to a patched function; of signs, and of `operator.matmul`, which does what the sign does, to
+    the method that stands for the sign.
+    """
+    return counts_signs if op.caller.is_sign or op.caller.source == "operator" else is_met(op)
 
 
 def is_looked_up(op: Operator, name: str) -> bool:

@@ -1,8 +1,9 @@
 """Which MACs does DeepSpeed 0.19.8 count, by `get_model_profile(model, ...)`? Its profiler gives FLOPs as well.
 
-It patches functions of torch.nn.functional and torch, and `@` (deepspeed/profiling/flops_profiler/profiler.py), and
-charges each call to the module that is running. Gradients are enabled, so that the fast path of attention is taken only
-where nothing is trainable. Read there, and compared with what it prints:
+It patches functions of torch.nn.functional and torch, and the method behind `@` and `operator.matmul`
+(deepspeed/profiling/flops_profiler/profiler.py), and charges each call to the module that is running. Gradients are
+enabled, so that the fast path of attention is taken only where nothing is trainable. Read there, and compared with what
+it prints:
 
 - `einsum` and recurrent layers count FLOPs alone; `mv`, `dot` and `Bilinear` count nothing.
 - `matmul` takes the left operand's size times the right one's last width: (4, 5) by (7, 5, 6) gives 120 and is 840,
