@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import signature
-from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from cyclopts import App, Group, Parameter
 
@@ -13,7 +14,6 @@ from profiler.answers.common.options import HEADINGS, Argument
 from profiler.cli import verbs
 
 _UNUSED = cast("Any", object())  # errors are printed by us; without a console cyclopts imports rich to make one
-_GIVEN_BY_US = "context"  # the parameter that is no word of the command line
 
 
 def app(name: str | None) -> App:
@@ -27,11 +27,12 @@ def app(name: str | None) -> App:
 def completion(shell: str) -> str:
     """The script that lets a shell complete verbs and options; raises `errors.ProfileError`."""
     if shell not in verbs.SHELLS:
-        raise errors.no_such_choice("--completion", shell, verbs.SHELLS)
+        raise errors.no_such_choice("--completion", shell, verbs.SHELLS) if shell else _no_shell()
     whole = App(name=verbs.NAME)
     whole.default(_declared(verbs.module(None).run))
     for name in verbs.names():
-        whole.command(_declared(verbs.module(name).run), name=name)
+        with suppress(errors.ProfileError):  # of another package's: it is told when it is asked for
+            whole.command(_declared(verbs.module(name).run), name=name, version_flags=[])
     return whole.generate_completion(shell=cast("Any", shell))
 
 
@@ -43,13 +44,13 @@ def _declared(run: Callable[..., Any]) -> Callable[..., Any]:
     while HEADINGS:  # of groups whose files were imported since
         group, heading = HEADINGS.pop(0)
         Parameter(name="*", group=Group(heading), negative="", show_default=False)(group)
-    hints, whole = get_type_hints(run, include_extras=True), signature(run)
+    whole = signature(run)
+    kept = [each for each in whole.parameters.values() if each.name != verbs.CONTEXT]
 
     def declared(*args: Any, **kwargs: Any) -> Any:
         return run(*args, **kwargs)
 
-    kept = [each for each in whole.parameters.values() if each.name != _GIVEN_BY_US]
-    declared.__annotations__ = {each.name: _hint(hints[each.name]) for each in kept}
+    declared.__annotations__ = {name: _hint(hint) for name, hint in verbs.hints(run, kept).items()}
     declared.__doc__ = run.__doc__
     declared.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
     return declared
@@ -66,4 +67,11 @@ def _hint(hint: Any) -> Any:
 def _parameter(argument: Argument) -> Parameter:
     named = {"metavar": argument.metavar, "name": argument.name}
     given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
-    return Parameter(help=argument.help, negative="", allow_leading_hyphen=argument.may_begin_with_dash, **given)
+    return Parameter(help=argument.help, negative="", **given)
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _no_shell() -> errors.ProfileError:
+    return errors.ProfileError(f"--completion wants the name of a shell: {', '.join(verbs.SHELLS)}")

@@ -59,6 +59,8 @@ def drive(name: str, verb: Any, bound: BoundArguments) -> int:
         try:
             with writing.result(result.output, github.summary() if is_job else None) as file:
                 outcome: Outcome = verb.run(*bound.args, **bound.kwargs, context=_context(timer, kept))
+                if not isinstance(outcome, Outcome):  # of another package's verb
+                    raise _returns_no_outcome(name, outcome)
                 if outcome.answer is not None:
                     file.put(_written(outcome.answer, format, notes, _title(name, bound), screen))
         except errors.ProfileError as error:
@@ -223,6 +225,12 @@ def _is_written_as(verb: str, formats: Sequence[str], format: str) -> errors.Pro
     suffix = renderer(formats[0]).SUFFIXES[0]
     return errors.ProfileError(
         f"{verb} is written as {' or '.join(formats)}, not as {format}; leave out the format, or name a {suffix} file"
+    )
+
+
+def _returns_no_outcome(verb: str, outcome: object) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"{verb} returns {type(outcome).__name__}, and a verb has to return an Outcome; mend or remove its package"
     )
 
 

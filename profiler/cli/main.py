@@ -47,17 +47,21 @@ def run(arguments: list[str]) -> int:
         return _print(f"{NAME} {__version__}\n")
     if first in ("--help", "-h"):
         return _print(_help().main())
-    if first == "--completion":
+    option, _, shell = first.partition("=")
+    if option == "--completion":
         from profiler.cli import declaring
 
-        return _print(f"{declaring.completion(arguments[1] if arguments[1:] else '')}\n")
+        return _print(f"{declaring.completion(shell or ''.join(arguments[1:2]))}\n")
     verb = first if verbs.is_verb(first) else None
     rest = arguments if verb is None else arguments[1:]
     if any(word in ("--help", "-h") for word in rest):
         return _print(_help().of_verb(verb))
     if verb is None:
         _check_no_verb(first)
-    return drive(verb or NAME, verbs.module(verb), words.read(verb, rest))
+    bound = words.read(verb, rest)
+    if verb is None:
+        _check_no_verbs(bound.args)
+    return drive(verb or NAME, verbs.module(verb), bound)
 
 
 def _help() -> ModuleType:
@@ -69,13 +73,20 @@ def _help() -> ModuleType:
 
 def _check_no_verb(word: str) -> None:
     """Raise where a word is nearly a verb, and no model."""
-    is_word = word[:1].isalpha() and word.replace("-", "").isalpha()
+    is_word = word[:1].isalpha() and word.replace("-", "").replace("_", "").isalpha()
     near = errors.nearest(word, verbs.names(), most=1, cutoff=0.75) if is_word else []
     if near:
         from profiler.sources import names  # reads the files of the model libraries
 
         if not names(word):
             raise _no_such_verb(word, near[0])
+
+
+def _check_no_verbs(models: Sequence[str]) -> None:
+    """Raise where a verb stands among models, or behind options."""
+    for word in models:
+        if word in verbs.built_in():
+            raise _verb_comes_first(word)
 
 
 def _print(text: str) -> int:
@@ -93,3 +104,7 @@ def _refuse(sentence: str, status: int) -> int:
 
 def _no_such_verb(word: str, near: str) -> errors.ProfileError:
     return errors.ProfileError(f"no model and no verb is called {word!r}; did you mean profile-model {near}?")
+
+
+def _verb_comes_first(verb: str) -> errors.ProfileError:
+    return errors.ProfileError(f"{verb} is a verb, which comes first: profile-model {verb} ... (a file is ./{verb})")

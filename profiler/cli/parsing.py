@@ -40,13 +40,15 @@ def _sentence(error: CycloptsError, verb: str | None) -> str:
     """What cyclopts says; of an option that is a verb's, which one that is."""
     if isinstance(error, UnknownOptionError):
         word = (error.token.keyword or error.token.value).lstrip("-")
+        if word in ("version", "completion"):
+            return f"--{word} stands alone: {verbs.NAME} --{word}{' SHELL' * (word == 'completion')}"
         elsewhere = _elsewhere(word)
         if elsewhere is not None:
             return f"no option is called --{word} here; see {elsewhere}"
     if isinstance(error, UnusedCliTokensError):
         return f"{verb} takes no {' '.join(error.unused_tokens or ())!r} as well (see {verbs.NAME} {verb} --help)"
     if isinstance(error, MissingArgumentError) and error.argument is not None and error.keyword is None:
-        return f"{error.argument.name} is missing (see {verbs.NAME} {verb} --help)"
+        return f"{error.argument.parameter.metavar or error.argument.name} is missing (see {verbs.NAME} {verb} --help)"
     where = verbs.NAME if verb is None else f"{verbs.NAME} {verb}"
     return f"{str(error).rstrip('.')} (see {where} --help)"
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import BoundArguments, signature
-from types import SimpleNamespace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
+from profiler import errors
 from profiler.answers.common.options import Argument
 from profiler.cli import verbs
 
 
 def read(name: str | None, words: Sequence[str]) -> BoundArguments:
     """What a verb is to be called with; raises `errors.ProfileError`."""
+    bound = _read(name, words)
+    if "" in bound.args:
+        raise _is_empty(name)
+    return bound
+
+
+def _read(name: str | None, words: Sequence[str]) -> BoundArguments:
     if not any(word.startswith("-") for word in words):
         bound = _in_places(verbs.module(name).run, words)
         if bound is not None:
@@ -25,17 +32,14 @@ def read(name: str | None, words: Sequence[str]) -> BoundArguments:
 def _in_places(run: Callable[..., Any], words: Sequence[str]) -> BoundArguments | None:
     """Words without options, each in a place for text; None where there are other places, or too few or many words."""
     whole = signature(run)
-    places = SimpleNamespace(__annotations__={
-        each.name: each.annotation for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY
-    })  # fmt: skip
-    hints = get_type_hints(places, getattr(run, "__globals__", {}), include_extras=True)
-    if not all(map(_is_text, hints.values())):
+    places = [each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY]
+    if not all(map(_is_text, verbs.hints(run, places).values())):
         return None
     try:
-        bound = whole.bind(*words, context=None)
+        bound = whole.bind(*words, **{verbs.CONTEXT: None})
     except TypeError:
         return None
-    del bound.arguments["context"]
+    del bound.arguments[verbs.CONTEXT]
     return bound
 
 
@@ -43,3 +47,13 @@ def _is_text(hint: Any) -> bool:
     """Whether a word is taken as it is; what another package says of it may be more."""
     kind, *about = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     return kind is str and all(isinstance(each, Argument) for each in about)
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _is_empty(name: str | None) -> errors.ProfileError:
+    verb = verbs.NAME if name is None else f"{verbs.NAME} {name}"
+    return errors.ProfileError(
+        f"'' is no model, file or name, as of a variable that is not set; leave it out (see {verb} --help)"
+    )

@@ -44,7 +44,7 @@ def calibrated(tmp_path: Path) -> str:
     ("options", "says"),
     [
         (("-o", "machine.txt"), "--output machine.txt: --device knows a calibration by its suffix; call it FILE.toml"),
-        (("-o", "m.toml", "--threads", "0"), "--threads 0: choose 1 or more"),
+        (("-o", "m.toml", "--threads", "0"), "--threads 0: not a whole number from 1 to 2,147,483,647"),
         (("-o", "m.toml", "--seconds", "0"), "--seconds 0: choose from 1 to 3,600 seconds"),
         (("-o", "m.toml", "--device", "tpu"), "--device tpu is not known; known are cpu, cuda"),
         (

@@ -102,6 +102,37 @@ def test_a_mistyped_verb(word: str, verb: str, capsys: pytest.CaptureFixture[str
     assert err == f"profile-model: no model and no verb is called {word!r}; did you mean profile-model {verb}?\n"
 
 
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--batch", "2", "memory", "nets.py:net"), "memory is a verb, which comes first: profile-model memory ..."),
+        (("nets.py:net", "explain"), "explain is a verb, which comes first: profile-model explain ..."),
+        (("cross_check", "nets.py:net"), "no model and no verb is called 'cross_check'; did you mean profile-model c"),
+        (("nets.py:net", "--version"), "--version stands alone: profile-model --version"),
+        (("nets.py:net", "--completion", "bash"), "--completion stands alone: profile-model --completion SHELL"),
+        (("--completion",), "--completion wants the name of a shell: bash, zsh, fish"),
+        (("which", "--labl", "x", "1.8G", "nets.py:net"), "Unknown option: --labl"),
+        (("nets.py:net", "--no-zeros"), "Unknown option: --no-zeros"),
+        (("explain", "nets.py:net", ""), "'' is no model, file or name"),
+        (("values", ""), "'' is no model, file or name"),
+        (("scan", "nets.py:net"), "NAME=VALUES is missing"),
+    ],
+)
+def test_what_is_wrong_with_words(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str) -> None:
+    status, out, err = run(capsys, *argv)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"profile-model: {says}")
+
+
+def test_a_number_may_be_negative(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "which", "-3", "nets.py:net")[2].startswith("profile-model: which -3: ")
+
+
+def test_a_completion_names_its_shell_either_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--completion=bash") == run(capsys, "--completion", "bash")
+    assert "--no-no-" not in run(capsys, "--completion", "bash")[1]
+
+
 def test_a_mistyped_option(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "nets.py:net", "--bach", "2")
     assert (status, out) == (2, "")

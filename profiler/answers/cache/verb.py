@@ -14,8 +14,8 @@ JOB = FILES
 def run(
     *,
     context: Context,
-    clear: Annotated[bool, option("Remove all that is kept.", negative="")] = False,
-    list_: Annotated[bool, option("A row for each trace, that used last first.", name="--list", negative="")] = False,
+    clear: Annotated[bool, option("Remove all that is kept.")] = False,
+    list_: Annotated[bool, option("A row for each trace, that used last first.", name="--list")] = False,
     result: Result = Result(),
 ) -> Outcome:
     """The traces that are kept of earlier runs: a model that did not change is not run again.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from profiler import errors
 from profiler.answers.calibrate.compute import DEVICES, DTYPES, calibrate
-from profiler.answers.common.options import option
+from profiler.answers.common.options import number, option
 from profiler.answers.common.outcome import FILES, Context, Outcome
 
 JOB = FILES
@@ -16,11 +16,13 @@ _LEAST, _MOST = 1, 3600  # seconds
 def run(
     *,
     context: Context,
-    output: Annotated[str, option("The file to write: my-device.toml.", name=("--output", "-o"))],
-    device: Annotated[str, option("cpu or cuda.")] = "cpu",
-    threads: Annotated[int | None, option("Threads that torch computes with. Default: as torch chooses.")] = None,
-    seconds: Annotated[float, option("How long to measure.")] = 120.0,
-    dtype: Annotated[str, option("The dtypes of the models to predict, separated by commas.")] = "float32",
+    output: Annotated[str, option("The file to write: my-device.toml.", "FILE", name=("--output", "-o"))],
+    device: Annotated[str, option("cpu or cuda.", "NAME")] = "cpu",
+    threads: Annotated[
+        int | None, option("Threads that torch computes with. Default: as torch chooses.", "N", converter=number(1))
+    ] = None,
+    seconds: Annotated[float, option("How long to measure.", "SECONDS")] = 120.0,
+    dtype: Annotated[str, option("The dtypes of the models to predict, separated by commas.", "NAME,...")] = "float32",
 ) -> Outcome:
     """Measure this machine's speed, for --device: a file of how fast each kind of operator is.
 
@@ -34,8 +36,6 @@ def run(
             raise errors.no_such_choice("--dtype", name, DTYPES)
     if not _LEAST <= seconds <= _MOST:
         raise _is_no_time(seconds)
-    if threads is not None and threads < 1:
-        raise _is_no_number_of_threads(threads)
     if not output.endswith(".toml"):
         raise _is_no_toml(output)
     return Outcome(calibrate(output, device, threads, seconds, dtypes, context.progress_line))
@@ -46,10 +46,6 @@ def run(
 
 def _is_no_time(seconds: float) -> errors.ProfileError:
     return errors.ProfileError(f"--seconds {seconds:g}: choose from {_LEAST} to {_MOST:,} seconds")
-
-
-def _is_no_number_of_threads(threads: int) -> errors.ProfileError:
-    return errors.ProfileError(f"--threads {threads}: choose 1 or more")
 
 
 def _is_no_toml(path: str) -> errors.ProfileError:

@@ -44,7 +44,6 @@ class Argument(NamedTuple):
     help: str
     metavar: str | None = None
     name: str | None = None
-    may_begin_with_dash: bool = False
 
 
 def option(help: str, metavar: str | None = None, heading: str | None = None, **rest: Any) -> Parameter:
@@ -54,8 +53,7 @@ def option(help: str, metavar: str | None = None, heading: str | None = None, **
     """
     from cyclopts import Group, Parameter
 
-    if heading is not None:
-        rest["group"] = Group(heading)
+    rest = {"negative": "", **rest} if heading is None else {"negative": "", "group": Group(heading), **rest}
     return Parameter(help=help, metavar=metavar, show_default=False, allow_leading_hyphen=metavar is not None, **rest)
 
 

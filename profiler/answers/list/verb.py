@@ -19,7 +19,7 @@ def run(
     /,
     *,
     context: Context,
-    devices: Annotated[bool, option("Not models, but devices, and what they can do.", negative="")] = False,
+    devices: Annotated[bool, option("Not models, but devices, and what they can do.")] = False,
     result: TextOptions = TextOptions(),
 ) -> Outcome:
     """The names of models that match a pattern: torchvision's and timm's; or those of devices.

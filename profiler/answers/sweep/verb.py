@@ -59,8 +59,8 @@ class SweepExecution:
             converter=reading(partial(quantities.size, least=1)),
         ),
     ] = None  # fmt: skip
-    resume: Annotated[bool, option("Go on where an earlier sweep to the same --output ended.", negative="")] = False
-    retry: Annotated[bool, option("With --resume: run what failed once more.", negative="")] = False
+    resume: Annotated[bool, option("Go on where an earlier sweep to the same --output ended.")] = False
+    retry: Annotated[bool, option("With --resume: run what failed once more.")] = False
 
     def of(self, output: str | None, trace_cache: TraceCache | None) -> Execution:
         """Raises `errors.ProfileError`."""
@@ -115,9 +115,7 @@ class Budget(LimitGroup):
 
 @grouped("Checks: exit with 1 above a limit")
 class SweepStrict:
-    strict: Annotated[bool, option("Exit with 1 when a model fails, or an operator has no formula.", negative="")] = (
-        False
-    )
+    strict: Annotated[bool, option("Exit with 1 when a model fails, or an operator has no formula.")] = False
 
 
 @grouped("The result")

@@ -15,9 +15,7 @@ JOB = COMPARE
 
 
 def run(
-    figure: Annotated[
-        str, Argument("As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER", may_begin_with_dash=True)
-    ],
+    figure: Annotated[str, Argument("As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER")],
     /,
     *models: Model,
     context: Context,

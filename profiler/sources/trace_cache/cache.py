@@ -47,11 +47,11 @@ class TraceCache:
         kept = self._kept(key.digest)
         if kept is not None:
             return kept
-        self.note(None)
         before, numbers = registered(), _random_numbers()
         with watching(key.origin) as watch:
             is_alone = watch.origins <= {key.origin}
             trace = run()
+        self.note(None)
         if is_alone and registered() == before and numbers == _random_numbers():
             self._keep(key.digest, trace, watch)
         return trace
