@@ -18,14 +18,16 @@ import types
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable
+from contextvars import copy_context
 from itertools import compress
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
 from profiler.engine.containers.builtin import entries, items, kind_of, put
 from profiler.engine.guard.classes import CACHE, SurroundingState
-from profiler.engine.guard.contents import restore_list
+from profiler.engine.guard.contents import queued, restore_list, restore_queue
 from profiler.engine.guard.failures import Failures, uninterrupted
 from profiler.engine.guard.walk import EMPTY, has_dict, look, slots
 
@@ -48,11 +50,14 @@ class ClearableRun(Protocol):
 
 
 def cleared(begin: Callable[[], ClearableRun]) -> Any:
-    """What an attempt makes; none of its tensors stays, also where it fails."""
+    """What an attempt makes; none of its tensors stays, also where it fails.
+
+    It runs in a context of its own, since a context variable that was not set before cannot be unset afterwards.
+    """
     leftovers, failures = Leftovers(), Failures()
     attempt = begin()
     try:
-        leftovers.result = attempt.result()
+        leftovers.result = copy_context().run(attempt.result)
         return leftovers.result
     except BaseException as error:
         forget_frames(error)
@@ -279,6 +284,8 @@ class _Clearing:
         elif isinstance(holder, set):
             set.difference_update(holder, [h for h in items(holder) if id(h) in self._ours])
             set.update(holder, self._program.before(holder) or ())
+        elif isinstance(holder, SimpleQueue):  # before Python 3.13 it has a list, which is the holder
+            restore_queue(holder, [h for h in queued(holder) if id(h) not in self._ours])
         elif isinstance(holder, types.CellType):
             if id(holder.cell_contents) in self._ours:
                 holder.cell_contents = self._program.before(holder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy
@@ -11,10 +12,19 @@ import torch
 from torch import nn
 
 from profiler.engine.containers.builtin import items
-from profiler.engine.guard.contents import copied, restore_dict, restore_list, restore_set
+from profiler.engine.guard.contents import (
+    copied,
+    copied_values,
+    queued,
+    restore_dict,
+    restore_list,
+    restore_queue,
+    restore_set,
+    restore_values,
+)
 from profiler.engine.guard.failures import Failures
 from profiler.engine.guard.randomness import restore_generator
-from profiler.engine.guard.walk import EMPTY, Reached, has_dict, in_slots, look, slots
+from profiler.engine.guard.walk import EMPTY, Reached, has_dict, in_slots, look
 
 
 class Objects:
@@ -26,13 +36,17 @@ class Objects:
         self.reached = reached = Reached()
         for module in modules:
             reached.from_module(module)
+        self._queues = [(live, queued(live)) for live in reached.queues]
+        reached.from_values(chain.from_iterable(contents for _, contents in self._queues))
         self._dicts = [(live, copied(live)) for live in reached.dicts]
         self._lists = [(live, items(live)) for live in reached.lists]
         self._sets = [(live, items(live)) for live in reached.sets]
-        self._arrays = [(live, _plain(live).copy()) for live in reached.arrays if _plain(live).flags.writeable]
+        arrays = [live for live in reached.arrays if isinstance(live, numpy.ndarray)]
+        self._arrays = [(live, _plain(live).copy()) for live in arrays if _plain(live).flags.writeable]
+        self._values = [(live, copied_values(live)) for live in reached.arrays if not isinstance(live, numpy.ndarray)]
         self._attributes = [(vars(live), vars(live).copy()) for live in reached.objects if has_dict(type(live))]
         self._attributes += [(function.__dict__, dict(function.__dict__)) for function in reached.functions]
-        self._slots = [(live, in_slots(live)) for live in reached.objects if any(slots(type(live)))]
+        self._slots = [(live, in_slots(live)) for live in reached.slotted]
         self._generators = [(live, *_state(live)) for live in reached.generators]
 
     def restore(self, failures: Failures) -> None:
@@ -40,7 +54,9 @@ class Objects:
             ("a dict of a module", self._dicts, restore_dict),
             ("a list of a module", self._lists, restore_list),
             ("a set of a module", self._sets, restore_set),
+            ("a queue of a module", self._queues, restore_queue),
             ("an array of a module", self._arrays, _restore_array),
+            ("an array of a module", self._values, restore_values),
             ("an object of a module", self._attributes, restore_dict),
             ("an object of a module", self._slots, _restore_slots),
             ("a random generator of a module", self._generators, _restore_state),

@@ -1,17 +1,22 @@
 """What hangs on a model beside its modules? Collections, arrays, objects of the user's own, tensors, functions.
 
 Objects of the standard library, of torch and of NumPy are not looked into, except for those that are made to hold
-things. How far and how much is followed is bounded, so that a tokenizer's vocabulary or a trainer costs little.
+things. Threads, and what they wait for, never are: they do not go back to where they were. How far and how much is
+followed is bounded, so that a tokenizer's vocabulary or a trainer costs little.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+import threading
 import types
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextvars import ContextVar
 from enum import Enum
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy
@@ -31,8 +36,10 @@ ATOMS = {
     bool, int, float, complex, str, bytes, type(None), type, range, slice, types.ModuleType, types.BuiltinFunctionType,
     torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, torch.nn.parameter.Parameter,
 }  # fmt: skip
-_HOLDERS = {"types", "argparse", "collections", "functools", "weakref"}  # of the standard library: made to hold things
+# Of the standard library: made to hold things. What is local to a thread is `_thread`'s.
+_HOLDERS = {"types", "argparse", "collections", "functools", "weakref", "queue", "threading", "_thread"}
 _OPAQUE = {*sys.stdlib_module_names, "torch", "numpy", "builtins"} - _HOLDERS
+_NOT_LOOKED_INTO = (type, Enum, threading.Thread, threading.Condition)
 EMPTY = object()  # what is in a slot that holds nothing
 
 
@@ -43,8 +50,10 @@ class Reached:
         self.dicts: list[dict[Any, Any]] = []
         self.lists: list[Any] = []  # and deques
         self.sets: list[set[Any]] = []
-        self.arrays: list[Any] = []
+        self.arrays: list[Any] = []  # NumPy's, Python's own and bytearrays
+        self.queues: list[SimpleQueue[Any]] = []  # what is in one is not looked into: reading takes it out
         self.objects: list[Any] = []  # with attributes, in a `__dict__` or in slots
+        self.slotted: list[Any] = []  # modules and objects with slots
         self.functions: list[types.FunctionType] = []
         self.tensors: list[Tensor] = []
         self.generators: list[Any] = []
@@ -53,10 +62,13 @@ class Reached:
 
     def from_module(self, module: nn.Module) -> None:
         """Everything among a module's attributes that is not every module's."""
-        own = module.__dict__
-        layer = _layers.get(id(type(module)))
-        names = layer[1] if layer is not None and layer[0] == len(own) else _names(type(module), own)
+        own, cls = module.__dict__, type(module)
+        layer = _layers.get(id(cls))
+        names = layer[1] if layer is not None and layer[0] == len(own) else _names(cls, own)
         held = [own[name] for name in names if name in own and _may_hold(own[name])]
+        if slots(cls):
+            self.slotted.append(module)
+            held += [value for value in in_slots(module).values() if value is not EMPTY]
         if held:
             self._walk(held, 0)
 
@@ -86,18 +98,27 @@ class Reached:
             return contents if len(contents := items(value)) < _WIDE else None
         elif issubclass(kind, set):
             self.sets.append(value)
-        elif issubclass(kind, numpy.ndarray):
+        elif issubclass(kind, (numpy.ndarray, array, bytearray)):
             self.arrays.append(value)
+        elif issubclass(kind, SimpleQueue):
+            self.queues.append(value)
+        elif issubclass(kind, ContextVar):
+            return (value.get(None),)
         elif issubclass(kind, types.FunctionType):
             self.functions.append(value)
         elif issubclass(kind, types.MethodType):
             return (value.__self__,)
         elif issubclass(kind, (torch.Generator, numpy.random.Generator, numpy.random.RandomState, random.Random)):
             self.generators.append(value)
-        elif not issubclass(kind, (type, Enum)) and kind.__module__.partition(".")[0] not in _OPAQUE:
-            self.objects.append(value)
-            return list(_attributes(value).values())
+        elif not issubclass(kind, _NOT_LOOKED_INTO) and kind.__module__.partition(".")[0] not in _OPAQUE:
+            return self._of_object(value, kind)
         return None
+
+    def _of_object(self, value: Any, kind: type) -> Iterable[Any]:
+        self.objects.append(value)
+        if slots(kind):
+            self.slotted.append(value)
+        return list(_attributes(value).values())
 
     def _of_collection(self, value: Any, kind: type) -> Iterable[Any] | None:
         if issubclass(kind, dict):
@@ -105,9 +126,8 @@ class Reached:
         else:
             self.lists.append(value)
         contents = items(value)
-        if has_dict(kind):
-            self.objects.append(value)
-            contents = [*contents, *_attributes(value).values()]
+        if has_dict(kind) or slots(kind):
+            contents = [*contents, *self._of_object(value, kind)]
         return contents if len(contents) < _WIDE else None
 
 
@@ -119,11 +139,14 @@ def _attributes(value: Any) -> Attributes:
 
 
 def has_dict(cls: type) -> bool:
-    """Whether instances have a `__dict__`, without asking them: they may answer anything."""
-    return cls.__dictoffset__ != 0
+    """Whether instances have a `__dict__`, without asking them: they may answer anything.
+
+    What is local to a thread has one for each thread.
+    """
+    return cls.__dictoffset__ != 0 or issubclass(cls, threading.local)
 
 
-def slots(cls: type) -> Iterator[str]:
+def slots(cls: type) -> tuple[str, ...]:
     """The names of a class's slots that hold objects."""
     names = _slots.get(id(cls))
     if names is None:
@@ -135,7 +158,7 @@ def slots(cls: type) -> Iterator[str]:
             if isinstance(member, types.MemberDescriptorType)
         ]
         names = _slots.add(cls, tuple(members))
-    return iter(names)
+    return names
 
 
 _slots: ByClass[tuple[str, ...]] = ByClass()

@@ -6,6 +6,7 @@ import dataclasses
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from contextvars import copy_context
 from itertools import chain
 from typing import Any
 
@@ -93,7 +94,8 @@ def _first_pass(subject: Subject, device: torch.device, make: Callable[[Any], An
     try:
         model.eval()
         with torch.device(device), torch.enable_grad():
-            model(*map_leaves(ready, subject.args), **map_leaves(ready, dict(subject.kwargs)))
+            args, kwargs = map_leaves(ready, subject.args), map_leaves(ready, dict(subject.kwargs))
+            copy_context().run(model, *args, **kwargs)
         for module in model.modules():
             module.training = modes.get(module, False)
             for weight in module.parameters(recurse=False):
