@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from profiler import errors, profile
+from profiler import errors, generate, profile
 
 
 class Images(nn.Module):
@@ -211,6 +211,11 @@ def test_a_tensor_of_another_form_has_one_size(form: str) -> None:
         errors.ProfileError, match=r"^(an input is (nested|sparse_\w+), and none|input 2x4:qint8 cannot)"
     ):
         profile(nn.Linear(4, 2), FORMS[form](), batch=2)
+
+
+def test_a_nested_prompt_is_refused() -> None:
+    with pytest.raises(errors.ProfileError, match="^Text is not fed token ids of shape BATCHxLENGTH"):
+        generate(Text(), torch.nested.nested_tensor([torch.zeros(3, dtype=torch.int64)]))
 
 
 def test_a_sparse_input_without_values_is_refused() -> None:
