@@ -50,6 +50,8 @@ def beside_meta(leaf: Any) -> torch.Tensor:
     if isinstance(leaf, TensorSpec):
         return _of_spec(leaf)
     if not is_plain(leaf):
+        if leaf.is_meta:
+            raise _without_values(called(leaf))
         raise NoMetaForm(f"an input is {called(leaf)}")
     if _computes(type(leaf)):
         raise NoMetaForm(f"an input is a {type(leaf).__name__}, which computes by itself")
