@@ -148,10 +148,11 @@ def profile(
 
     model: a `torch.nn.Module`, which comes back untouched, or a spec such as "resnet34" or "timm:dpn92".
     inputs: a shape, as a string "1x3x224x224:float16" or a tuple of ints; a tensor, or any other object, which is
-        passed as it is; a list or dict of shapes; or a tuple of such, for several positional arguments. A spec has
-        inputs of its own, and so has a model of transformers. None: a model that says no input, and takes some, is not
-        run: its parameters are known, its MACs are `None`.
-    kwargs: keyword arguments of the forward pass.
+        passed as it is; a list or dict of shapes; or a tuple of such, for several positional arguments. A list or dict
+        that holds anything but shapes and words is passed as it is, and so are numbers in lists, as [224, 224]. A spec
+        has inputs of its own, and so has a model of transformers. None: a model that says no input, and takes some, is
+        not run: its parameters are known, its MACs are `None`.
+    kwargs: keyword arguments of the forward pass. A text such as "1x128:int64" is a shape; all else is passed as it is.
     convention: whose FLOPs the profile's `flops` are; see `Profile.under`.
     device: where `Profile.times` are; see `Profile.on`.
     options: batch, seq and trust_remote_code, and the conditions of the run: dtype, train, optimizer, amp, freeze,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -38,7 +38,7 @@ def parse(text: str) -> TensorSpec:
     """Read one `--input`: `[NAME=]DIMxDIMx...[:DTYPE]`, or `scalar` for a shape without dimensions."""
     if len(text) > _LONGEST:
         raise _bad_input_shape(text)
-    match = _PATTERN.fullmatch(_TIMES.sub("x", _TUPLE.sub(_as_product, text.strip())))
+    match = _match(text)
     if match is None:
         raise _bad_input_shape(text)
     dtype = dtypes.name(match["dtype"] or "float32")
@@ -48,6 +48,10 @@ def parse(text: str) -> TensorSpec:
     if 0 in shape:
         raise _empty_input(text)
     return TensorSpec(shape, dtype, match["name"])
+
+
+def _match(text: str) -> re.Match[str] | None:
+    return _PATTERN.fullmatch(_TIMES.sub("x", _TUPLE.sub(_as_product, text.strip())))
 
 
 def _as_product(match: re.Match[str]) -> str:
@@ -83,8 +87,9 @@ def positional_and_named(inputs: Any, kwargs: Mapping[str, Any] | None) -> tuple
         return (), named
     is_several = type(inputs) is tuple and not _is_shape(inputs)
     positional = []
-    for argument in inputs if is_several else (_shapes_inside(inputs),):
-        spec = argument if is_several and _is_word(argument) else _spec(argument)
+    for argument in inputs if is_several else (inputs,):
+        spec = _shapes_inside(argument, _unless_setting if is_several else _unless_word)
+        spec = spec if is_several and _is_word(spec) else _spec(spec)
         if isinstance(spec, TensorSpec) and spec.name is not None:
             named[spec.name] = spec
         else:
@@ -104,6 +109,16 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and value != "scalar" and "=" not in value and not value[:1].isdigit()
 
 
+def _unless_word(text: str) -> Any:
+    """A text in a list or dict that is all there is."""
+    return text if _is_word(text) else parse(text)
+
+
+def _unless_setting(text: str) -> Any:
+    """A text in one that stands beside other arguments, where it may be of settings: fewer texts are shapes."""
+    return text if _match(text) is None else _written_shape(text)
+
+
 def _written_shape(value: Any) -> Any:
     """A keyword argument: a text that reads as a shape of several dimensions, or names a dtype, is one."""
     if not isinstance(value, str) or "=" in value or not value[:1].isdigit() or not set("x:") & set(value):
@@ -111,14 +126,17 @@ def _written_shape(value: Any) -> Any:
     return parse(value)
 
 
-def _shapes_inside(collection: Any) -> Any:
-    """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is."""
+def _shapes_inside(collection: Any, read: Callable[[str], Any]) -> Any:
+    """A list or dict in which all that could be a shape is one, with such in their place; anything else as it is.
+
+    Beside a tensor, two numbers are more likely the size of an image, so that is none. read: what a text in it is.
+    """
     if type(collection) not in (list, dict) or not collection:
         return collection
     values = list(collection.values()) if isinstance(collection, dict) else collection
     if not all(isinstance(value, str) or _is_shape(value) for value in values):
         return collection
-    shapes = [value if _is_word(value) else _spec(value) for value in values]
+    shapes = [read(value) if isinstance(value, str) else _spec(value) for value in values]
     return dict(zip(collection, shapes, strict=True)) if isinstance(collection, dict) else shapes
 
 

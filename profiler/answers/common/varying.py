@@ -178,11 +178,15 @@ def sized(arguments: _Arguments, change: Callable[[TensorSpec], TensorSpec]) -> 
     args, kwargs = arguments
     if all(isinstance(value, TensorSpec) for value in (*args, *kwargs.values())):  # then torch is not needed
         return tuple(map(change, args)), {name: change(value) for name, value in kwargs.items()}
+    from profiler.engine.containers.forms import called, is_plain
     from profiler.engine.containers.walk import map_leaves
 
     def changed(leaf: Any) -> TensorSpec:
-        is_spec = isinstance(leaf, TensorSpec)
-        return change(leaf if is_spec else TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch.")))
+        if isinstance(leaf, TensorSpec):
+            return change(leaf)
+        if not is_plain(leaf):
+            raise _of_one_size(called(leaf))
+        return change(TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch.")))
 
     return map_leaves(changed, args), map_leaves(changed, kwargs)
 
@@ -206,6 +210,13 @@ def _with_length(length: int) -> Callable[[TensorSpec], TensorSpec]:
 
 def _varies(name: str, value: int) -> errors.ProfileError:
     return errors.ProfileError(f"--{name} {value}: the {name} is what varies here; leave it out")
+
+
+def _of_one_size(form: str) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"an input is {form}, and none of another size can be made of it; feed it in the size that is wanted, and "
+        "leave out batch, seq and what varies"
+    )
 
 
 def _live_has_no_builder(model: str, name: str) -> errors.ProfileError:

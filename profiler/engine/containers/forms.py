@@ -26,6 +26,11 @@ def is_plain(tensor: Tensor) -> bool:
     return tensor.layout is torch.strided and not tensor.is_nested
 
 
+def called(tensor: Tensor) -> str:
+    """How a form is called: "sparse_coo", "nested"."""
+    return NESTED if tensor.is_nested else _name(tensor.layout)
+
+
 def is_jagged(kind: type) -> bool:
     """Whether tensors of a class are nested ones that compute by an ordinary tensor of all their rows."""
     return kind.__module__ == "torch.nested._internal.nested_tensor"

@@ -176,7 +176,7 @@ class Attempt:
         try:
             return map_leaves(ready_once, self._subject.args), {**map_leaves(ready_once, kwargs), **caches}
         except NoMetaForm as error:
-            raise Unfinished(error) from error
+            raise Unfinished(error, self._input_records(self._subject.args, kwargs)) from error
 
     def _input_records(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input, ...]:
         """What the user feeds; a cache is what an earlier run returned, and has a record of its own."""

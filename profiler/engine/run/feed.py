@@ -10,11 +10,11 @@ import torch
 from torch.nn import Parameter
 
 from profiler import errors
-from profiler.engine.containers.forms import is_plain
+from profiler.engine.containers.forms import called, is_plain
 from profiler.engine.containers.layouts import MARK, META, layout_of
 from profiler.engine.containers.walk import named
 from profiler.engine.meta.constants import LARGEST
-from profiler.records.inputs import TensorSpec
+from profiler.records.inputs import TensorSpec, written
 from profiler.records.trace import Input
 
 
@@ -50,7 +50,9 @@ def beside_meta(leaf: Any) -> torch.Tensor:
     if isinstance(leaf, TensorSpec):
         return _of_spec(leaf)
     if not is_plain(leaf):
-        raise NoMetaForm(f"an input is {'nested' if leaf.is_nested else str(leaf.layout).removeprefix('torch.')}")
+        if leaf.is_meta:
+            raise _without_values(called(leaf))
+        raise NoMetaForm(f"an input is {called(leaf)}")
     if _computes(type(leaf)):
         raise NoMetaForm(f"an input is a {type(leaf).__name__}, which computes by itself")
     if leaf.is_meta or leaf.is_floating_point() or leaf.is_complex() or leaf.numel() > LARGEST:
@@ -62,7 +64,7 @@ def _of_spec(spec: TensorSpec) -> torch.Tensor:
     dtype = _dtype(spec)
     if dtype.is_floating_point or dtype.is_complex or prod(spec.shape) > LARGEST:
         return placeholder(spec)
-    return torch.zeros(spec.shape, dtype=dtype)
+    return random_values(spec)
 
 
 def _computes(kind: type) -> bool:
@@ -87,6 +89,8 @@ def on_device(leaf: Any, device: torch.device, generator: torch.Generator) -> to
     if isinstance(leaf, TensorSpec):
         return random_values(leaf, generator).to(device)
     if leaf.is_meta:
+        if not is_plain(leaf):
+            raise _without_values(called(leaf))
         spec = TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."))
         return _like(leaf, random_values(spec, generator).to(device))
     tensor: torch.Tensor = leaf if leaf.is_leaf else _like(leaf, leaf.detach())
@@ -100,12 +104,18 @@ def placeholder(spec: TensorSpec) -> torch.Tensor:
         raise errors.too_large(spec.shape) from error
 
 
-def random_values(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
-    """Uniform in [0, 1) for floating-point inputs; zeros for the others, which are valid token indices."""
+def random_values(spec: TensorSpec, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Uniform in [0, 1) for floating-point inputs; zeros for the others, which are valid token indices.
+
+    Raises `errors.ProfileError` for a dtype whose tensors are not made so: quantised ones have a scale as well.
+    """
     dtype = _dtype(spec)
-    if dtype.is_floating_point or dtype.is_complex:
-        return torch.rand(spec.shape, generator=generator).to(dtype)
-    return torch.zeros(spec.shape, dtype=dtype)
+    try:
+        if dtype.is_floating_point or dtype.is_complex:
+            return torch.rand(spec.shape, generator=generator).to(dtype)
+        return torch.zeros(spec.shape, dtype=dtype)
+    except NotImplementedError as error:
+        raise _not_made_of_a_shape(spec) from error
 
 
 def _dtype(spec: TensorSpec) -> torch.dtype:
@@ -119,4 +129,18 @@ def input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input,
         Input(name, (record := layout_of(leaf).tensor).shape, record.dtype)
         for name, leaf in (*named(args), *named(kwargs))
         if isinstance(leaf, torch.Tensor)
+    )
+
+
+# Error messages -------------------------------------------------------------------------------------------------------
+
+
+def _without_values(form: str) -> errors.ProfileError:
+    return errors.ProfileError(f"an input is {form} and has no values, on the meta device; feed one that has values")
+
+
+def _not_made_of_a_shape(spec: TensorSpec) -> errors.ProfileError:
+    return errors.ProfileError(
+        f"input {written(spec)} cannot be made of a shape; feed it from Python as a tensor, in the size that is "
+        "wanted, or take another dtype"
     )

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from profiler import errors
+from profiler.engine.containers.forms import is_plain
 from profiler.engine.run.failure import Unfinished
 from profiler.engine.run.subject import Subject
 from profiler.records import inputs
@@ -27,6 +28,7 @@ _MOST_RUNS, _MOST_SECONDS = 12, 3.0
 _MOST_DIMENSIONS = 5
 _OF_SHAPES = re.compile(r"dim|shape|size|unpack|rank|axis|axes|channel|\d-?D\b", re.IGNORECASE)
 _SHOWN = 8  # parameters of a forward pass
+_A_BUILDER = "name a function (FILE.py:FUNCTION) that returns the model and"
 
 Inputs = tuple[TensorSpec, ...]
 
@@ -36,7 +38,7 @@ def proposal(subject: Subject, failure: Unfinished, runs: Callable[[Subject], bo
 
     runs: whether a subject runs on meta tensors; how it ended, where it does not.
     """
-    if isinstance(failure.cause, TypeError) and (sentence := _other_arguments(subject)) is not None:
+    if isinstance(failure.cause, TypeError) and (sentence := _other_arguments(subject, runs)) is not None:
         return sentence
     specs = _specs(subject)
     changed = None if specs is None else _first_that_runs(subject, specs, failure, runs)
@@ -51,8 +53,8 @@ def _written(spec: TensorSpec, before: TensorSpec) -> str:
     return text if ":" in text or spec.dtype == before.dtype else f"{text}:{spec.dtype}"
 
 
-def _other_arguments(subject: Subject) -> str | None:
-    """The parameters of the forward pass, where it does not take these arguments."""
+def _other_arguments(subject: Subject, runs: Callable[[Subject], bool | Unfinished]) -> str | None:
+    """The parameters of the forward pass, where it does not take these arguments; or all of them as one."""
     try:
         signature = inspect.signature(subject.model.forward)
     except (TypeError, ValueError):  # it is written in C
@@ -61,21 +63,53 @@ def _other_arguments(subject: Subject) -> str | None:
         signature.bind(*subject.args, **subject.kwargs)
         return None
     except TypeError:
+        if (together := _together(subject, signature, runs)) is not None:
+            return together
         named = [p for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         needed = [f"--input {p.name}=SHAPE" for p in named if p.default is p.empty]
+        are_more = len(subject.args) + len(subject.kwargs) > len(named)
         names = ", ".join(p.name if p.default is p.empty else f"[{p.name}]" for p in named[:_SHOWN])
         return f"its forward takes {names or 'nothing'}{', ...' * (len(named) > _SHOWN)}" + (
-            f"; give {' '.join(needed)}" if needed else ""
+            f"; give {' '.join(needed)}{f', or {_A_BUILDER} what it takes' * are_more}" if needed else ""
         )
 
 
+def _together(
+    subject: Subject, signature: inspect.Signature, runs: Callable[[Subject], bool | Unfinished]
+) -> str | None:
+    """Several inputs as one dict or list, where the model runs on that: no `--input` says it, a builder does."""
+    specs = _specs(subject)
+    if specs is None or len(specs) < 2 or (subject.args and subject.kwargs):
+        return None
+    together = {spec.name: replace(spec, name=None) for spec in specs} if subject.kwargs else list(specs)
+    try:
+        (name,) = signature.bind(together).arguments
+    except TypeError:  # it takes several arguments, and others than these
+        return None
+    if runs(replace(subject, args=(together,), kwargs={})) is not True:
+        return None
+    made = [f"{spec.name!r}: {_made(spec)}" if subject.kwargs else _made(spec) for spec in specs]
+    value = f"{{{', '.join(made)}}}" if subject.kwargs else f"[{', '.join(made)}]"
+    kind = type(together).__name__
+    return f"its forward takes them as one {kind}, {name}; {_A_BUILDER} ({value},)"
+
+
+def _made(spec: TensorSpec) -> str:
+    """The code that makes such a tensor."""
+    return f"torch.zeros({spec.shape}{'' if spec.dtype == 'float32' else f', dtype=torch.{spec.dtype}'})"
+
+
 def _specs(subject: Subject) -> Inputs | None:
-    """The inputs; None where one is no tensor, or in something, which no `--input` says."""
+    """The inputs; None where one is no tensor, in something, sparse or nested, which no `--input` says."""
     arguments = [(None, value) for value in subject.args] + list(subject.kwargs.items())
-    if subject.cache or not all(isinstance(value, (torch.Tensor, TensorSpec)) for _, value in arguments):
+    if subject.cache or not all(_is_said_by_a_shape(value) for _, value in arguments):
         return None
     specs = (TensorSpec(tuple(value.shape), str(value.dtype).removeprefix("torch."), name) for name, value in arguments)
     return tuple(specs) or None
+
+
+def _is_said_by_a_shape(value: Any) -> bool:
+    return isinstance(value, TensorSpec) or (isinstance(value, torch.Tensor) and is_plain(value))
 
 
 def _first_that_runs(
