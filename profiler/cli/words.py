@@ -55,5 +55,5 @@ def _is_text(hint: Any) -> bool:
 def _is_empty(name: str | None) -> errors.ProfileError:
     verb = verbs.NAME if name is None else f"{verbs.NAME} {name}"
     return errors.ProfileError(
-        f"'' is no model, file or name, as of a variable that is not set; leave it out (see {verb} --help)"
+        f"'': it is empty; name a model, a file or what else is meant, or leave it out ({verb} --help)"
     )

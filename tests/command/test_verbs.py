@@ -113,8 +113,8 @@ def test_a_mistyped_verb(word: str, verb: str, capsys: pytest.CaptureFixture[str
         (("--completion",), "--completion wants the name of a shell: bash, zsh, fish"),
         (("which", "--labl", "x", "1.8G", "nets.py:net"), "Unknown option: --labl"),
         (("nets.py:net", "--no-zeros"), "Unknown option: --no-zeros"),
-        (("explain", "nets.py:net", ""), "'' is no model, file or name"),
-        (("values", ""), "'' is no model, file or name"),
+        (("explain", "nets.py:net", ""), "'': it is empty; name a model"),
+        (("values", ""), "'': it is empty; name a model"),
         (("scan", "nets.py:net"), "NAME=VALUES is missing"),
     ],
 )
