@@ -67,7 +67,7 @@ def _hint(hint: Any) -> Any:
 def _parameter(argument: Argument) -> Parameter:
     named = {"metavar": argument.metavar, "name": argument.name}
     given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
-    return Parameter(help=argument.help, negative="", **given)
+    return Parameter(help=argument.help, negative="", allow_leading_hyphen=argument.may_begin_with_dash, **given)
 
 
 # Error messages -------------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class Argument(NamedTuple):
     help: str
     metavar: str | None = None
     name: str | None = None
+    may_begin_with_dash: bool = False
 
 
 def option(help: str, metavar: str | None = None, heading: str | None = None, **rest: Any) -> Parameter:

@@ -15,7 +15,9 @@ JOB = COMPARE
 
 
 def run(
-    figure: Annotated[str, Argument("As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER")],
+    figure: Annotated[
+        str, Argument("As it was read: 4.09G, 3664M, 4,089,184,256.", name="NUMBER", may_begin_with_dash=True)
+    ],
     /,
     *models: Model,
     context: Context,
@@ -27,6 +29,8 @@ def run(
 
     Example: profile-model which 4.09G resnet50
     """
+    if figure.startswith("-") and not figure[1:2].isdigit():
+        raise _no_such_option(figure)
     read = number(figure)
     several = named_models(models, inputs, labels.label)
     check_runs(several, "which")
@@ -48,3 +52,7 @@ def run(
 def _nothing_matches_number(model: str, number: str) -> errors.CheckFailed:
     hint = f"; is it {number}G or {number}M?" if number.replace(".", "").isdigit() else "; see the nearest"
     return errors.CheckFailed(f"{model}: no convention gives {number} at any input size that was tried{hint}")
+
+
+def _no_such_option(word: str) -> errors.ProfileError:
+    return errors.ProfileError(f"Unknown option: {word} (see profile-model which --help)")
