@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
+import profiler.answers.layers  # noqa: F401  it says how a profile is shown
 from profiler import errors
 from profiler.answers.common.repeatable import Repeatable
 from profiler.answers.common.run_options import RunOptions, feed_and_conditions
