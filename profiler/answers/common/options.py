@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 G = TypeVar("G", bound="LimitGroup")
-
-
 HEADINGS: list[tuple[type, str]] = []  # of groups that the reader of the command line has not been told of yet
 
 
@@ -54,8 +52,10 @@ def option(help: str, metavar: str | None = None, heading: str | None = None, **
     """
     from cyclopts import Group, Parameter
 
-    rest = {"negative": "", **rest} if heading is None else {"negative": "", "group": Group(heading), **rest}
-    return Parameter(help=help, metavar=metavar, show_default=False, allow_leading_hyphen=metavar is not None, **rest)
+    if heading is not None:
+        rest["group"] = Group(heading)
+    is_text = metavar is not None
+    return Parameter(help=help, metavar=metavar, negative="", show_default=False, allow_leading_hyphen=is_text, **rest)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

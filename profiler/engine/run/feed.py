@@ -60,6 +60,11 @@ def beside_meta(leaf: Any) -> torch.Tensor:
     return _like(leaf, leaf.detach().cpu())
 
 
+def has_one_shape(value: Any) -> bool:
+    """Whether an input is a tensor that a shape and a dtype say all of: none that is sparse or nested."""
+    return isinstance(value, TensorSpec) or (isinstance(value, torch.Tensor) and is_plain(value))
+
+
 def _of_spec(spec: TensorSpec) -> torch.Tensor:
     dtype = _dtype(spec)
     if dtype.is_floating_point or dtype.is_complex or prod(spec.shape) > LARGEST:

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from profiler import errors
-from profiler.engine.containers.forms import is_plain
 from profiler.engine.record import cache
+from profiler.engine.run.feed import has_one_shape
 from profiler.engine.run.running import run
 from profiler.engine.run.subject import Subject
 from profiler.records.conditions import AS_IT_IS, Conditions
@@ -104,8 +104,7 @@ def _with_length(ids: Any, length: int) -> Any:
 
 
 def _are_ids(value: Any) -> bool:
-    has_a_shape = isinstance(value, TensorSpec) or (isinstance(value, torch.Tensor) and is_plain(value))
-    if not has_a_shape or len(value.shape) != 2:
+    if not has_one_shape(value) or len(value.shape) != 2:
         return False
     dtype = getattr(torch, value.dtype) if isinstance(value, TensorSpec) else value.dtype
     return not (dtype.is_floating_point or dtype.is_complex or dtype is torch.bool)

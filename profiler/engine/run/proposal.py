@@ -11,14 +11,13 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from profiler import errors
-from profiler.engine.containers.forms import is_plain
 from profiler.engine.run.failure import Unfinished
+from profiler.engine.run.feed import has_one_shape
 from profiler.engine.run.subject import Subject
 from profiler.records import inputs
 from profiler.records.inputs import TensorSpec
@@ -102,14 +101,10 @@ def _made(spec: TensorSpec) -> str:
 def _specs(subject: Subject) -> Inputs | None:
     """The inputs; None where one is no tensor, in something, sparse or nested, which no `--input` says."""
     arguments = [(None, value) for value in subject.args] + list(subject.kwargs.items())
-    if subject.cache or not all(_is_said_by_a_shape(value) for _, value in arguments):
+    if subject.cache or not all(has_one_shape(value) for _, value in arguments):
         return None
     specs = (TensorSpec(tuple(value.shape), str(value.dtype).removeprefix("torch."), name) for name, value in arguments)
     return tuple(specs) or None
-
-
-def _is_said_by_a_shape(value: Any) -> bool:
-    return isinstance(value, TensorSpec) or (isinstance(value, torch.Tensor) and is_plain(value))
 
 
 def _first_that_runs(
